@@ -1,0 +1,69 @@
+"""The contract of every source of frames: capture files now, a ring on a live interface later.
+
+A source yields `Frames`: one buffer of octets and, for each frame in it, where it lies, how much of it was
+captured, how long it was on the wire, when it came, and what link it came from. What is yielded is valid until
+the next one is asked for. `decode` knows nothing of where frames came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+FRAMES = 1 << 16
+"""At most so many frames in one `Frames`."""
+
+
+class Frames(NamedTuple):
+    """Frames in one buffer; all columns have `count` valid entries.
+
+    Every frame lies inside the buffer: `0 <= offset` and `offset + captured <= octets.size`. Sources hold to
+    it; kernels check again.
+    """
+
+    octets: np.ndarray[Any, np.dtype[np.uint8]]
+    offset: np.ndarray[Any, np.dtype[np.int64]]
+    captured: np.ndarray[Any, np.dtype[np.int64]]
+    """octets present in the buffer"""
+    length: np.ndarray[Any, np.dtype[np.int64]]
+    """octets on the wire; never less than captured"""
+    time: np.ndarray[Any, np.dtype[np.int64]]
+    """nanoseconds since the epoch"""
+    link: np.ndarray[Any, np.dtype[np.uint16]]
+    """LINKTYPE_ number (tcpdump.org/linktypes.html), per frame: pcapng mixes interfaces"""
+    count: int
+
+
+class Source(Protocol):
+    """What `open_source` gives. `warnings` grows while frames are read; position and digest are those of the
+    octets of all records yielded so far, after decompression."""
+
+    name: str
+    warnings: list[str]
+    frames_lost: int
+    """frames that the capturing program says it dropped (pcapng interface statistics)"""
+
+    @property
+    def position(self) -> int:
+        """Octets consumed, after decompression, up to the end of the last record yielded."""
+        ...
+
+    @property
+    def octets_read(self) -> int:
+        """Octets read from the file itself, before decompression: what a progress bar shows."""
+        ...
+
+    def digest(self) -> str:
+        """Hex digest of the first `position` octets."""
+        ...
+
+    def __iter__(self) -> Iterator[Frames]:
+        """All frames, in order. On a pipe, a `Frames` with count 0 comes at least every 200 ms of silence,
+        so that the caller can flush what waits."""
+        ...
+
+    def close(self) -> None:
+        """Release the file."""
+        ...

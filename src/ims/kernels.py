@@ -1,0 +1,117 @@
+"""How kernels compile, and where the compiled ones are cached.
+
+A kernel is a pure function over arrays: it returns a verdict, and never raises, allocates or does I/O.
+
+* `kernel` compiles with bounds checks on. They stay on in production: a bug in a length check then ends in an
+  IndexError instead of a read past the buffer. (Measured on decode + key + cache: 14 -> 8.7 Mpps.)
+* `proven` compiles without them, for inner loops whose comment proves that every index was checked before.
+  `IMS_BOUNDSCHECK=all` turns the checks on there too; the tests run that way once.
+* `NUMBA_DISABLE_JIT=1` leaves plain Python behind, for tests and debuggers.
+
+Compiled kernels are cached in a folder whose name holds a hash of all kernel sources and of the flags: numba
+itself looks only at a function's own file, so a caller would keep an old copy of a callee that changed in
+another. The cached files are pickles, so the folder must belong to the user who runs and to nobody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.extending import overload
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BOUNDSCHECK_EVERYWHERE = os.environ.get("IMS_BOUNDSCHECK") == "all"
+MASK32 = 0xFFFF_FFFF
+MASK64 = 0xFFFF_FFFF_FFFF_FFFF
+
+
+def sources_hash() -> str:
+    """Hash of numba's version, the flags, and every source file that defines a kernel."""
+    digest = hashlib.blake2b(f"{numba.__version__} {BOUNDSCHECK_EVERYWHERE}".encode(), digest_size=10)
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        source = path.read_bytes()
+        if path.name == "kernels.py" or b"from ims.kernels import" in source:
+            digest.update(source)
+    return digest.hexdigest()
+
+
+def private_folder(folder: Path) -> Path:
+    """Make `folder` if it is absent, and return it if only this user can write to it.
+
+    Raises PermissionError where it belongs to someone else or others may write into it: what is unpickled
+    from there runs as code.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise PermissionError(
+            f"the kernel cache {folder} must be a folder of user {os.geteuid()} that nobody else can write to "
+            f"(found owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}); "
+            "set IMS_CACHE_DIR to another folder"
+        )
+    return folder
+
+
+def cache_folder() -> Path:
+    """`$IMS_CACHE_DIR`, else `$XDG_CACHE_HOME/ims`, else `~/.cache/ims`, else a private folder in /tmp."""
+    name = f"kernels-{sources_hash()}"
+    chosen = os.environ.get("IMS_CACHE_DIR")
+    if chosen:
+        return private_folder(private_folder(Path(chosen)) / name)
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return private_folder(private_folder(home / "ims") / name)
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, PermissionError) and "kernel cache" in str(error):
+            raise
+        return private_folder(Path(tempfile.gettempdir()) / f"ims-{os.geteuid()}-{name}")
+
+
+if not numba.config.DISABLE_JIT:
+    numba.config.CACHE_DIR = str(cache_folder())
+
+
+def kernel(function: F) -> F:
+    """Compile with bounds checks, cached, without the GIL."""
+    compiled: F = numba.njit(cache=True, nogil=True, boundscheck=True, error_model="numpy")(function)
+    return compiled
+
+
+def proven(function: F) -> F:
+    """Compile without bounds checks; the function's comment says why no index can leave its array."""
+    compiled: F = numba.njit(
+        cache=True, nogil=True, boundscheck=BOUNDSCHECK_EVERYWHERE, error_model="numpy"
+    )(function)
+    return compiled
+
+
+def add64(a: int, b: int) -> Any:
+    """Sum of two uint64, modulo 2**64, the same compiled and in plain Python."""
+    import numpy as np
+
+    return np.uint64((int(a) + int(b)) & MASK64)
+
+
+def mul64(a: int, b: int) -> Any:
+    """Product of two uint64, modulo 2**64, the same compiled and in plain Python."""
+    import numpy as np
+
+    return np.uint64((int(a) * int(b)) & MASK64)
+
+
+@overload(add64, inline="always")
+def _add64(a: Any, b: Any) -> Any:
+    return lambda a, b: a + b
+
+
+@overload(mul64, inline="always")
+def _mul64(a: Any, b: Any) -> Any:
+    return lambda a, b: a * b

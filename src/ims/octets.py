@@ -1,0 +1,80 @@
+"""Numbers in octets: big- and little-endian reads and writes at any offset.
+
+Compute in int64: `uint32 + uint32` wraps in plain Python but not compiled. The readers return int64 (le64:
+uint64) and are bounds-checked; `le64_proven` is for loops that have proved their range.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ims.kernels import kernel, proven
+
+Octets = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@kernel
+def be16(octets, at):  # type: ignore[no-untyped-def]
+    """Two octets in network order, as int64."""
+    return np.int64(octets[at]) << 8 | np.int64(octets[at + 1])
+
+
+@kernel
+def be32(octets, at):  # type: ignore[no-untyped-def]
+    """Four octets in network order, as int64."""
+    return (
+        np.int64(octets[at]) << 24
+        | np.int64(octets[at + 1]) << 16
+        | np.int64(octets[at + 2]) << 8
+        | np.int64(octets[at + 3])
+    )
+
+
+@kernel
+def le16(octets, at):  # type: ignore[no-untyped-def]
+    """Two octets, least significant first, as int64."""
+    return np.int64(octets[at]) | np.int64(octets[at + 1]) << 8
+
+
+@kernel
+def le32(octets, at):  # type: ignore[no-untyped-def]
+    """Four octets, least significant first, as int64."""
+    return (
+        np.int64(octets[at])
+        | np.int64(octets[at + 1]) << 8
+        | np.int64(octets[at + 2]) << 16
+        | np.int64(octets[at + 3]) << 24
+    )
+
+
+@proven
+def le64_proven(octets, at):  # type: ignore[no-untyped-def]
+    """Eight octets, least significant first, as uint64. The caller has checked 0 <= at <= octets.size - 8."""
+    return (
+        np.uint64(octets[at])
+        | np.uint64(octets[at + 1]) << np.uint64(8)
+        | np.uint64(octets[at + 2]) << np.uint64(16)
+        | np.uint64(octets[at + 3]) << np.uint64(24)
+        | np.uint64(octets[at + 4]) << np.uint64(32)
+        | np.uint64(octets[at + 5]) << np.uint64(40)
+        | np.uint64(octets[at + 6]) << np.uint64(48)
+        | np.uint64(octets[at + 7]) << np.uint64(56)
+    )
+
+
+@kernel
+def put16(octets, at, value):  # type: ignore[no-untyped-def]
+    """Write two octets in network order."""
+    octets[at] = (value >> 8) & 0xFF
+    octets[at + 1] = value & 0xFF
+
+
+@kernel
+def put32(octets, at, value):  # type: ignore[no-untyped-def]
+    """Write four octets in network order."""
+    octets[at] = (value >> 24) & 0xFF
+    octets[at + 1] = (value >> 16) & 0xFF
+    octets[at + 2] = (value >> 8) & 0xFF
+    octets[at + 3] = value & 0xFF
