@@ -16,13 +16,13 @@ Octets = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @kernel
-def be16(octets, at):  # type: ignore[no-untyped-def]
+def be16(octets, at):
     """Two octets in network order, as int64."""
     return np.int64(octets[at]) << 8 | np.int64(octets[at + 1])
 
 
 @kernel
-def be32(octets, at):  # type: ignore[no-untyped-def]
+def be32(octets, at):
     """Four octets in network order, as int64."""
     return (
         np.int64(octets[at]) << 24
@@ -33,13 +33,13 @@ def be32(octets, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def le16(octets, at):  # type: ignore[no-untyped-def]
+def le16(octets, at):
     """Two octets, least significant first, as int64."""
     return np.int64(octets[at]) | np.int64(octets[at + 1]) << 8
 
 
 @kernel
-def le32(octets, at):  # type: ignore[no-untyped-def]
+def le32(octets, at):
     """Four octets, least significant first, as int64."""
     return (
         np.int64(octets[at])
@@ -50,7 +50,7 @@ def le32(octets, at):  # type: ignore[no-untyped-def]
 
 
 @proven
-def le64_proven(octets, at):  # type: ignore[no-untyped-def]
+def le64_proven(octets, at):
     """Eight octets, least significant first, as uint64. The caller has checked 0 <= at <= octets.size - 8."""
     return (
         np.uint64(octets[at])
@@ -65,14 +65,14 @@ def le64_proven(octets, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def put16(octets, at, value):  # type: ignore[no-untyped-def]
+def put16(octets, at, value):
     """Write two octets in network order."""
     octets[at] = (value >> 8) & 0xFF
     octets[at + 1] = value & 0xFF
 
 
 @kernel
-def put32(octets, at, value):  # type: ignore[no-untyped-def]
+def put32(octets, at, value):
     """Write four octets in network order."""
     octets[at] = (value >> 24) & 0xFF
     octets[at + 1] = (value >> 16) & 0xFF

@@ -83,7 +83,7 @@ WORKING = (
     Column("options_offset", "", "i8", "offset of the TCP options"),
     Column("options_length", "", "u1", "length of the TCP options, 0 to 40"),
     Column("payload_offset", "", "i8", "offset of the payload; its length is payload_length"),
-    Column("signature_entry", "", "i4", "index into the batch's signatures; -1 without payload"),
+    Column("signature_entry", "", "i4", "index into the batch's distinct signatures; -1 without payload"),
     Column("options_entry", "", "i4", "index into the batch's distinct TCP options; -1 unless TCP"),
 )
 
@@ -131,7 +131,7 @@ PacketBatch = namedtuple("PacketBatch", [c.name for c in BATCH_COLUMNS])  # type
 
 
 def packet_batch(capacity: int) -> Any:
-    """A PacketBatch of uninitialised columns; `time` is nanoseconds until the store splits it."""
+    """A PacketBatch of uninitialised columns. `time` is in microseconds since the epoch, `time_ns` what is below."""
     return PacketBatch(*[np.empty(capacity, c.numpy) for c in BATCH_COLUMNS])
 
 
