@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ims.records import TABLES, arrow_schema
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 SCHEMA_VERSION = 1
@@ -94,15 +95,16 @@ def _encodings(table: str) -> dict[str, Any]:
     }
 
 
-def parquet_writer(path: Path, table: str) -> pq.ParquetWriter:
-    """A ParquetWriter for one of the store's tables, encoded as that table is."""
+def parquet_writer(path: Path, table: str, schema: pa.Schema) -> pq.ParquetWriter:
+    """A ParquetWriter for one of the store's tables, encoded as that table is. `schema` is `stored_schema(table)`,
+    or the same with dictionaries."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetWriter(str(path), stored_schema(table), **_encodings(table))
+    return pq.ParquetWriter(str(path), schema, **_encodings(table))
 
 
 @cache
-def stored_schema(table: str) -> Any:
+def stored_schema(table: str) -> pa.Schema:
     """The table's Arrow schema as files hold it: what is a dictionary in memory is one in Parquet anyway, and
     each engine chooses for itself how to read it."""
     import pyarrow as pa

@@ -1,0 +1,115 @@
+"""Parts: Parquet files of hours that aren't finished, written by a few lanes side by side.
+
+A lane is one thread with its own open part for each table and hour; lanes share nothing, so two cores encode two
+batches at once. A part counts only once `close` has made it durable and the writer has committed it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ims.store.columns import by_hour, conform
+from ims.store.schema import ROW_GROUP, hour_folder, parquet_writer
+
+OPEN_PARTS = 48
+"""At most so many open files a lane; a capture whose times jump about closes the longest unused first."""
+
+SYNC_EVERY = 16 << 20
+
+
+class Part:
+    """One open Parquet file."""
+
+    def __init__(self, store: Path, path: str, table: str, schema: pa.Schema) -> None:
+        self.path = path
+        self._file = store / path
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._schema = schema
+        self._writer = parquet_writer(self._file, table, schema)
+        self._synced = 0
+        self.rows = 0
+
+    def write(self, rows: pa.Table) -> None:
+        """Append rows; the file on disk has them only after `close`."""
+        if rows.schema != self._schema:
+            rows = conform(rows, self._schema)
+        self._writer.write_table(rows, row_group_size=ROW_GROUP)
+        self.rows += rows.num_rows
+
+    def close(self) -> dict[str, int]:
+        """Finish the file and make it durable; what the manifest says of it."""
+        self._writer.close()
+        fd = os.open(self._file, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+            return {"rows": self.rows, "bytes": os.fstat(fd).st_size}
+        finally:
+            os.close(fd)
+
+
+class Lane:
+    """One encoding thread and its open parts."""
+
+    def __init__(self, store: Path, sensor: str, number: int) -> None:
+        self._store, self._sensor = store, sensor
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{number}")
+        self._open: dict[tuple[str, int], Part] = {}
+        self._done: dict[str, dict[str, int]] = {}
+        self._pending: list[Future[None]] = []
+        self._lock = threading.Lock()
+
+    def submit(self, work: Any) -> Future[None]:
+        """Run `work(self)` in this lane's thread, after what was submitted before."""
+        future = self._thread.submit(work, self)
+        self._pending.append(future)
+        return future
+
+    @property
+    def waiting(self) -> int:
+        """Batches submitted and not yet written. Raises what writing them raised."""
+        for future in [future for future in self._pending if future.done()]:
+            self._pending.remove(future)
+            future.result()
+        return len(self._pending)
+
+    def write(self, table: str, time: str, rows: pa.Table) -> None:
+        """Append rows to the parts of their hours (call inside the lane's thread)."""
+        for hour, chosen in by_hour(rows, time):
+            part = self._open.pop((table, hour), None)
+            if part is None:
+                if len(self._open) >= OPEN_PARTS:
+                    longest_unused = next(iter(self._open))
+                    self._finish(self._open.pop(longest_unused))
+                name = f"{uuid.uuid4().hex}.parquet"
+                folder = hour_folder(table, self._sensor, hour)
+                part = Part(self._store, f"_hot/{folder}/{name}", table, chosen.schema)
+            part.write(chosen)
+            self._open[table, hour] = part  # the dict's order is that of last use
+
+    def _finish(self, part: Part) -> None:
+        self._done[part.path] = part.close()
+
+    def seal(self) -> dict[str, dict[str, int]]:
+        """Wait for what was submitted, close all parts, and return them: path -> rows and bytes, all durable."""
+
+        def close_all(_lane: Lane) -> None:
+            for key in list(self._open):
+                self._finish(self._open.pop(key))
+
+        self.submit(close_all)
+        for future in self._pending:
+            future.result()
+        self._pending.clear()
+        done, self._done = self._done, {}
+        return done
+
+    def stop(self) -> None:
+        """End the thread; what was not sealed is left behind, uncommitted."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
