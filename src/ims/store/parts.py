@@ -7,7 +7,6 @@ batches at once. A part counts only once `close` has made it durable and the wri
 from __future__ import annotations
 
 import os
-import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,8 +20,6 @@ from ims.store.schema import ROW_GROUP, hour_folder, parquet_writer
 OPEN_PARTS = 48
 """At most so many open files a lane; a capture whose times jump about closes the longest unused first."""
 
-SYNC_EVERY = 16 << 20
-
 
 class Part:
     """One open Parquet file."""
@@ -33,7 +30,6 @@ class Part:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._schema = schema
         self._writer = parquet_writer(self._file, table, schema)
-        self._synced = 0
         self.rows = 0
 
     def write(self, rows: pa.Table) -> None:
@@ -63,7 +59,6 @@ class Lane:
         self._open: dict[tuple[str, int], Part] = {}
         self._done: dict[str, dict[str, int]] = {}
         self._pending: list[Future[None]] = []
-        self._lock = threading.Lock()
 
     def submit(self, work: Any) -> Future[None]:
         """Run `work(self)` in this lane's thread, after what was submitted before."""
@@ -78,6 +73,11 @@ class Lane:
             self._pending.remove(future)
             future.result()
         return len(self._pending)
+
+    def wait_for_one(self) -> None:
+        """Wait until the oldest submitted work is done."""
+        if self._pending:
+            self._pending[0].exception()
 
     def write(self, table: str, time: str, rows: pa.Table) -> None:
         """Append rows to the parts of their hours (call inside the lane's thread)."""

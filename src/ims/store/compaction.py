@@ -1,0 +1,132 @@
+"""From hot parts to finished hours: small parts become one, and a finished hour appears by one rename.
+
+The tree that others read is filled by hard links, so a query of ours that began before goes on with the hot
+names; they are deleted when no reader can know of them. Where the hour's folder is already there (late
+packets), each new part is renamed into it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ims.store.manifest import Manifest
+from ims.store.parts import Part
+from ims.store.schema import ROW_GROUP, part_of, stored_schema, sync_folder
+
+WORTH_MERGING = ROW_GROUP
+"""Parts of at least so many rows are left as they are: encoding them again would cost more than it saves."""
+
+HOT_PARTS = 16
+"""So many small parts of one hour, and they are merged before the hour is finished: a query opens each."""
+
+
+def hot_hours(files: Iterable[str]) -> dict[tuple[str, int], list[str]]:
+    """Hot parts by table and hour (microseconds since the epoch), in the order they were written."""
+    hours: dict[tuple[str, int], list[str]] = {}
+    for path in files:
+        part = part_of(path)
+        if part is not None and part.hot:
+            hours.setdefault((part.table, part.since_us), []).append(path)
+    return hours
+
+
+def merge_parts(store: Path, paths: Sequence[str]) -> tuple[str, dict[str, int]]:
+    """Write the rows of several parts of one hour as one new hot part; returns its path and size."""
+    kind = part_of(paths[0])
+    assert kind is not None
+    schema = stored_schema(kind.table)
+    merged = Part(store, f"_hot/{kind.folder}/{uuid.uuid4().hex}.parquet", kind.table, schema)
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for path in paths:
+        with pq.ParquetFile(store / path) as file:
+            for batch in file.iter_batches(ROW_GROUP, columns=schema.names):
+                waiting.append(batch)
+                rows += batch.num_rows
+                if rows >= ROW_GROUP:
+                    merged.write(pa.Table.from_batches(waiting).cast(schema))
+                    waiting, rows = [], 0
+    if waiting:
+        merged.write(pa.Table.from_batches(waiting).cast(schema))
+    return merged.path, merged.close()
+
+
+def compact_hour(store: Path, manifest: Manifest, paths: list[str]) -> list[str]:
+    """Merge the small ones among an hour's hot parts, commit, and return the parts that it now has."""
+    small = [path for path in paths if manifest.state.files[path]["rows"] < WORTH_MERGING]
+    if len(small) < 2:
+        return paths
+    merged, size = merge_parts(store, small)
+    manifest.commit(add={merged: size}, drop=small)
+    return [path for path in paths if path not in small] + [merged]
+
+
+def compact_hot(store: Path, manifest: Manifest) -> None:
+    """Merge hot parts where an unfinished hour has too many of them."""
+    for paths in hot_hours(manifest.state.files).values():
+        if len(paths) > HOT_PARTS:
+            compact_hour(store, manifest, paths)
+
+
+def publish(store: Path, manifest: Manifest, sensor: str, before_us: int | None = None) -> None:
+    """Move finished hours (those that begin before `before_us`; None: all) into the tree that others read."""
+    moved: dict[str, list[str]] = {}
+    for (_table, since_us), paths in hot_hours(manifest.state.files).items():
+        if before_us is None or since_us < before_us:
+            compacted = compact_hour(store, manifest, paths)
+            kind = part_of(compacted[0])
+            assert kind is not None
+            moved[str(kind.folder)] = compacted
+    if not moved:
+        return
+    stage = store / "_hot" / "_stage" / sensor
+    shutil.rmtree(stage, ignore_errors=True)
+    targets = {path: f"{folder}/{Path(path).name}" for folder, paths in moved.items() for path in paths}
+    manifest.commit(publishing=list(targets.values()))
+    changed: set[Path] = set()
+    for folder, paths in moved.items():
+        aside = stage / folder
+        aside.mkdir(parents=True)
+        for path in paths:
+            _link(store / path, aside / Path(path).name)
+        sync_folder(aside)
+        changed |= _appear(aside, store / folder, store)
+    for parent in changed:
+        sync_folder(parent)
+    files = manifest.state.files
+    manifest.commit(add={target: files[path] for path, target in targets.items()}, drop=list(targets), publishing=[])
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def _appear(aside: Path, folder: Path, store: Path) -> set[Path]:
+    """Rename a staged hour to its place; returns the folders whose entries changed."""
+    made = [parent for parent in [folder.parent, *folder.parent.parents] if parent.is_relative_to(store)]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        aside.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        for file in sorted(aside.iterdir()):
+            file.rename(folder / file.name)
+        made.append(folder)
+    return set(made)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:  # a file system without hard links
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+            raise
+        shutil.copyfile(source, target)
+        with target.open("rb+") as copy:
+            os.fsync(copy.fileno())

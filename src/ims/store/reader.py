@@ -1,0 +1,71 @@
+"""A store opened for reading: which files to ask, held so that no writer deletes them meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from ims.store.manifest import Snapshot
+from ims.store.schema import HOUR_US, check_store, part_of
+
+
+class Store:
+    """One store's files as they were when it was opened; every row exactly once. Close it, or use `with`.
+
+    Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).absolute()
+        check_store(self.path)
+        state = self.path / "_state"
+        folders = sorted(state.glob("sensor=*")) if state.is_dir() else []
+        self._snapshots = {folder.name.removeprefix("sensor="): Snapshot(folder) for folder in folders}
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of the sensors that have written here."""
+        return tuple(self._snapshots)
+
+    def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
+        """Files of a table that may hold rows of [since_us, until_us), oldest hour first.
+
+        Not for `coverage` with a range: a period lies in the folder of the hour in which it began.
+        """
+        found: list[tuple[int, Path]] = []
+        for snapshot in self._snapshots.values():
+            for path in snapshot.state.files:
+                part = part_of(path)
+                if part is None or part.table != table:
+                    continue
+                begin = part.since_us
+                if (since_us is None or begin + HOUR_US > since_us) and (until_us is None or begin < until_us):
+                    found.append((begin, self.path / path))
+        return [path for _begin, path in sorted(found)]
+
+    def rows(self, table: str) -> int:
+        """Rows of a table, as the manifests count them."""
+        return sum(
+            size["rows"]
+            for snapshot in self._snapshots.values()
+            for path, size in snapshot.state.files.items()
+            if (part := part_of(path)) is not None and part.table == table
+        )
+
+    def close(self) -> None:
+        """Let writers delete what they have replaced."""
+        for snapshot in self._snapshots.values():
+            snapshot.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_store(path: Path | str) -> Store:
+    """Open a store for reading."""
+    return Store(path)

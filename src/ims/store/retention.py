@@ -1,0 +1,82 @@
+"""Limits by age and by size: the oldest hours go first, and a day's payloads only with its last packets.
+
+Packets refer to payloads of their own UTC day, so a payload is kept as long as any hour of packets of that day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from ims.store.manifest import Manifest
+from ims.store.schema import HOUR_US, part_of
+
+DAY_US = 24 * HOUR_US
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([hdwy])")
+_AGE_UNITS = {"h": HOUR_US, "d": DAY_US, "w": 7 * DAY_US, "y": 365 * DAY_US}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", re.IGNORECASE)
+
+
+def parse_age(text: str) -> int:
+    """`36h`, `90d`, `8w`, `2y` in microseconds. Raises ValueError."""
+    match = _AGE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"age {text!r}: wanted a number and h, d, w or y, such as 90d")
+    return int(float(match[1]) * _AGE_UNITS[match[2]])
+
+
+def parse_size(text: str) -> int:
+    """`500GB`, `20G`, `1048576` in bytes; K, M, G, T are powers of 1024. Raises ValueError."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"size {text!r}: wanted a number of bytes, or one with K, M, G or T, such as 500G")
+    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+
+def retain(
+    store: Path, manifest: Manifest, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None
+) -> dict[str, int]:
+    """Drop what is older than `keep_age_us` (its whole hour is) or beyond `keep_bytes`; finished hours only.
+
+    Returns {"hours": hours of packets dropped, "bytes": bytes of all that was dropped}.
+    """
+    dropped: list[str] = []
+    files = manifest.state.files
+    total = sum(size["bytes"] for size in files.values())
+    freed = hours = 0
+    for since_us, paths in _oldest_first(files):
+        too_old = keep_age_us is not None and since_us + HOUR_US <= now_us - keep_age_us
+        too_much = keep_bytes is not None and total - freed > keep_bytes
+        if not (too_old or too_much):
+            break
+        dropped += paths
+        freed += sum(files[path]["bytes"] for path in paths)
+        hours += 1
+    if dropped:
+        manifest.commit(drop=dropped)
+        manifest.roll()
+        manifest.collect()
+        for folder in sorted({(store / path).parent for path in dropped}):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+    return {"hours": hours, "bytes": freed}
+
+
+def _oldest_first(files: dict[str, dict[str, int]]) -> Iterator[tuple[int, list[str]]]:
+    """Hours of packets from the oldest on, each with the files that go with it."""
+    hours: dict[int, list[str]] = defaultdict(list)
+    payload_days: dict[int, list[str]] = defaultdict(list)
+    for path in files:
+        part = part_of(path)
+        if part is None or part.hot or part.table == "coverage":
+            continue
+        if part.table == "payloads":
+            payload_days[part.since_us // DAY_US].append(path)
+        else:
+            hours[part.since_us].append(path)
+    last_hour = {since_us // DAY_US: since_us for since_us in sorted(hours)}
+    for since_us in sorted(hours):
+        day = since_us // DAY_US
+        yield since_us, hours[since_us] + (payload_days[day] if last_hour[day] == since_us else [])

@@ -1,0 +1,153 @@
+"""The one writer of a sensor's part of a store.
+
+Rows go to lanes that encode them (parts.py); `checkpoint` makes all of them durable and visible at one moment,
+together with how far each capture has been read; `finish` puts finished hours where others read them. A process
+killed in between leaves files that no manifest names: the next writer removes them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ims.store.compaction import compact_hot, publish
+from ims.store.lock import WriterLock
+from ims.store.manifest import Manifest
+from ims.store.parts import Lane
+from ims.store.retention import retain
+from ims.store.schema import TABLES, create_store, part_of, write_aside
+from ims.store.seen import Seen
+
+TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time", "coverage": "since"}
+WAITING = 1
+"""Batches that wait in a lane besides the one being encoded: enough to keep it busy, few enough for memory."""
+
+
+class SensorWriter:
+    """Writes packets, payloads, raw frames and coverage of one sensor.
+
+    Raises ValueError where the sensor is being written already or the folder is no store.
+    """
+
+    def __init__(self, path: Path, sensor: str, lanes: int | None = None) -> None:
+        create_store(path)
+        self.path, self.sensor = path, sensor
+        self._state = path / "_state" / f"sensor={sensor}"
+        self._lock = WriterLock(self._state, sensor)
+        try:
+            self.manifest = Manifest(path, self._state)
+            self._recover()
+            self.key = self._load_key()
+            runs = [name for name in self.manifest.state.files if name.startswith("_state/")]
+            self.seen = Seen(path, f"_state/sensor={sensor}/seen", runs)
+        except BaseException:
+            self._lock.release()
+            raise
+        count = lanes or max(1, min(2, len(os.sched_getaffinity(0))))
+        self._lanes = [Lane(path, sensor, number) for number in range(count)]
+
+    def _load_key(self) -> bytes:
+        """The secret under which payloads are hashed: whoever knew it could make payloads hide each other."""
+        file = self._state / "key"
+        if not file.exists():
+            write_aside(file, secrets.token_bytes(16), mode=0o600)
+        return file.read_bytes()
+
+    def _recover(self) -> None:
+        """Remove what a killed writer left: files that no manifest names."""
+        state = self.manifest.state
+        known = {*state.files, *state.trash}
+        for path in state.publishing:
+            if path not in known:
+                (self.path / path).unlink(missing_ok=True)
+        places = [self.path / "_hot" / table / f"sensor={self.sensor}" for table in TABLES]
+        for place in [*places, self._state / "seen"]:
+            for file in place.rglob("*"):
+                if file.is_file() and str(file.relative_to(self.path)) not in known:
+                    file.unlink()
+        shutil.rmtree(self.path / "_hot" / "_stage" / self.sensor, ignore_errors=True)
+        if state.publishing:
+            self.manifest.commit(publishing=[])
+
+    def write(self, table: str, make_rows: Callable[[], pa.Table]) -> None:
+        """Have a lane make rows and append them to `table`; waits while all lanes are busy.
+
+        `make_rows` runs in the lane's thread, so what it reads must stay as it is until it has returned and
+        its rows are written. Raises what writing earlier rows raised.
+        """
+        lane = min(self._lanes, key=lambda lane: lane.waiting)
+        while lane.waiting > WAITING:
+            lane.wait_for_one()
+            lane = min(self._lanes, key=lambda lane: lane.waiting)
+        lane.submit(lambda lane: lane.write(table, TIME_COLUMN[table], make_rows()))
+
+    def checkpoint(
+        self,
+        captures: Mapping[str, Mapping[str, Any]] | None = None,
+        coverage: Mapping[str, pa.Table] | None = None,
+        publish_before_us: int | None = None,
+    ) -> None:
+        """Make everything written so far durable and visible, and remember how far each capture was read.
+
+        `coverage` holds each capture's coverage rows; they replace those of its last checkpoint.
+        """
+        records = {name: dict(record) for name, record in (captures or {}).items()}
+        added: dict[str, dict[str, int]] = {}
+        dropped: list[str] = []
+        for name, rows in (coverage or {}).items():
+            old = self.manifest.state.captures.get(name, {}).get("coverage", [])
+            dropped += [path for path in old if path in self.manifest.state.files]
+            lane = Lane(self.path, self.sensor, -1)
+            lane.write("coverage", TIME_COLUMN["coverage"], rows)
+            files = lane.seal()
+            lane.stop()
+            added |= files
+            records[name]["coverage"] = list(files)
+        for lane in self._lanes:
+            added |= lane.seal()
+        runs, merged = self.seen.seal()
+        self.manifest.commit(add=added | runs, drop=dropped + merged, captures=records)
+        compact_hot(self.path, self.manifest)
+        if publish_before_us is not None:
+            publish(self.path, self.manifest, self.sensor, publish_before_us)
+            self.manifest.roll()
+        self.manifest.collect()
+
+    def payloads_of(self, day: date) -> Iterator[pa.Table]:
+        """Committed payloads of a UTC day (signature, payload), a file at a time."""
+        for path in self.manifest.state.files:
+            part = part_of(path)
+            if part is not None and part.table == "payloads" and part.date == day.isoformat():
+                yield pq.read_table(self.path / path, columns=["signature", "payload"], partitioning=None)
+
+    @property
+    def captures(self) -> dict[str, dict[str, Any]]:
+        """Captures remembered, by id."""
+        return self.manifest.state.captures
+
+    def bytes_stored(self, paths: Iterable[str] | None = None) -> int:
+        """Bytes of the sensor's files (of `paths` among them)."""
+        files = self.manifest.state.files
+        return sum(files[path]["bytes"] for path in (files if paths is None else paths) if path in files)
+
+    def finish(self, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None) -> dict[str, int]:
+        """Publish all hours and apply the limits; returns what retention dropped. Follows a `checkpoint`."""
+        publish(self.path, self.manifest, self.sensor)
+        self.manifest.roll()
+        self.manifest.collect()
+        return retain(self.path, self.manifest, now_us, keep_age_us, keep_bytes)
+
+    def close(self) -> None:
+        """Release the sensor. What no checkpoint covered is not in the store."""
+        for lane in self._lanes:
+            lane.stop()
+        self.manifest.close()
+        self._lock.release()
