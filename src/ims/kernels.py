@@ -108,10 +108,10 @@ def mul64(a: int, b: int) -> Any:
 
 
 @overload(add64, inline="always")
-def _add64(a: Any, b: Any) -> Any:
+def _add64(a, b):  # no annotations: numba compares this signature with the lambda's
     return lambda a, b: a + b
 
 
 @overload(mul64, inline="always")
-def _mul64(a: Any, b: Any) -> Any:
+def _mul64(a, b):
     return lambda a, b: a * b
