@@ -1,0 +1,83 @@
+"""The command line: parse, call, print; one file per command.
+
+Heavy imports are made inside the commands, so that `ims --help` answers in half a second. Bad usage and bad
+input end in one line on standard error and exit code 2; `IMS_DEBUG=1` shows the traceback instead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from ims.cli import demo, export, ingest, query
+
+app = typer.Typer(
+    name="ims",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="The Internet Motion Sensor: watch dark address space, store every packet, ask anything.",
+    epilog="Begin with `ims demo`, or with a capture of your own: `ims ingest --help`.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from ims import __version__
+
+        typer.echo(f"ims {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """The options that stand before a command."""
+
+
+app.command("ingest", epilog=ingest.EXAMPLES)(ingest.ingest)
+app.command("export", epilog=export.EXAMPLES)(export.export)
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+app.add_typer(query.app, name="query")
+
+
+def main() -> None:
+    """Run `ims`: what the console script calls."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        _refuse(error.format_message())
+    except click.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ValueError, OSError, MemoryError) as error:
+        if os.environ.get("IMS_DEBUG"):
+            raise
+        _refuse(_one_line(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(error: BaseException) -> str:
+    from ims.cli.present import printable
+
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return printable(f"{error.filename}: {error.strerror}")
+    lines = str(error).splitlines() or [type(error).__name__]
+    return "\n".join(printable(line) for line in lines[:3])  # a filter's line, and the caret under it
+
+
+def _refuse(line: str) -> None:
+    print(f"ims: {line}", file=sys.stderr)
+    sys.exit(2)

@@ -103,14 +103,14 @@ class SensorWriter:
         added: dict[str, dict[str, int]] = {}
         dropped: list[str] = []
         for name, rows in (coverage or {}).items():
-            old = self.manifest.state.captures.get(name, {}).get("coverage", [])
-            dropped += [path for path in old if path in self.manifest.state.files]
+            old = set(self.manifest.state.captures.get(name, {}).get("coverage", ()))
+            dropped += [path for path in self.manifest.state.files if Path(path).name in old]
             lane = Lane(self.path, self.sensor, -1)
             lane.write("coverage", TIME_COLUMN["coverage"], rows)
             files = lane.seal()
             lane.stop()
             added |= files
-            records[name]["coverage"] = list(files)
+            records[name]["coverage"] = [Path(path).name for path in files]
         for lane in self._lanes:
             added |= lane.seal()
         runs, merged = self.seen.seal()

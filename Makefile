@@ -1,0 +1,35 @@
+# Two to begin with: `make demo` and `make test`. Each sets up .venv first if it has to.
+.PHONY: demo test check bench docs setup format clean
+PY := .venv/bin/python
+
+demo: setup
+	@.venv/bin/ims demo
+
+test: setup
+	@$(PY) -m pytest
+
+check: setup
+	@$(PY) -m ruff check src tests benchmarks scripts
+	@$(PY) -m ruff format --check src tests benchmarks scripts
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+
+bench: setup
+	@$(PY) -m benchmarks
+
+docs: setup
+	@$(PY) scripts/generate_docs.py
+	@$(PY) -m mkdocs build --strict --quiet --site-dir site
+	@echo "site/index.html"
+
+format: setup
+	@$(PY) -m ruff check --fix src tests benchmarks scripts
+	@$(PY) -m ruff format src tests benchmarks scripts
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh
+
+clean:
+	rm -rf .venv site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
