@@ -1,0 +1,146 @@
+"""`ims ingest`: captures into a store."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ims.sensor.counters import Report
+    from ims.sensor.ingest import Ingest, Progress
+
+EXAMPLES = """\b
+Examples:
+  ims ingest dark.pcap --store STORE --sensor a --block C/24=198.51.100.0/24
+  ims ingest 1.pcap.gz 2.pcap.zst --store STORE --sensor a --block all=0.0.0.0/0
+  tcpdump -i eth0 -U -w - | ims ingest - --store STORE --sensor b --block D/24=203.0.113.0/24
+  ims ingest --watch /var/captures --store STORE --sensor c --block C/24=198.51.100.0/24
+"""
+
+
+def ingest(
+    captures: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CAPTURE]...", help="pcap or pcapng, plain, gzip or zstd; - for standard input."),
+    ] = None,
+    *,
+    store: Annotated[Path, typer.Option(metavar="DIR", help="The store; made if there is none.")],
+    sensor: Annotated[str, typer.Option(metavar="NAME", help="The sensor's name.")],
+    block: Annotated[
+        list[str], typer.Option(metavar="NAME=CIDR", help="A monitored block; give one or more.")
+    ],
+    unwrap: Annotated[
+        str, typer.Option(metavar="LIST", help="Tunnels to take off: gre, ipip, vxlan, with commas between.")
+    ] = "",
+    watch: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Ingest files as they are finished in this folder, until stopped."),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Store a capture even if it was ingested before.")] = False,
+    cache_signatures: Annotated[
+        int, typer.Option(min=1, max=1 << 28, metavar="N", help="Payloads remembered a day; 48 bytes each.")
+    ] = 4_000_000,
+    payload_budget: Annotated[
+        str, typer.Option(metavar="SIZE", help="Bytes an hour of payloads kept once the cache is full.")
+    ] = "1G",
+    keep_age: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Drop hours older than this, such as 90d.")
+    ] = None,
+    keep_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Drop the oldest hours beyond this, such as 500G.")
+    ] = None,
+    format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to report.")] = "table",  # noqa: A002
+) -> None:
+    """Read captures into a store: every packet to a monitored block becomes a row, each payload is kept once."""
+    from ims.cli.present import check_format
+    from ims.darknet import Block, Darknet, check_sensor_name
+    from ims.store.retention import parse_age, parse_size
+
+    check_format(format)
+    check_sensor_name(sensor)
+    darknet = Darknet(Block.parse(text) for text in block)
+    if bool(captures) == bool(watch):
+        raise ValueError("wanted captures, or --watch DIR" + (", not both" if watch else ""))
+    if watch is not None and not watch.is_dir():
+        raise ValueError(f"--watch {watch}: no such folder")
+
+    from ims.decode.tunnel import parse_unwrap
+    from ims.sensor.ingest import Ingest, IngestSettings
+
+    settings = IngestSettings(
+        unwrap=parse_unwrap(unwrap),
+        again=again,
+        cache_signatures=cache_signatures,
+        payload_budget=parse_size(payload_budget),
+        keep_age_us=None if keep_age is None else parse_age(keep_age),
+        keep_bytes=None if keep_size is None else parse_size(keep_size),
+    )
+    with _progress() as show:
+        run = Ingest(store, sensor, darknet, settings, show, stop=_stop_on_signals())
+        report = _watch(run, watch) if watch is not None else run.run(captures or [])
+    for warning in report.warnings:
+        print(f"ims: {warning}", file=sys.stderr)
+    _print(report, format)
+    if not report.complete:
+        print("ims: stopped; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130)
+
+
+def _watch(run: Ingest, folder: Path) -> Report:
+    from ims.capture.watch import finished_files
+
+    return run.watch(finished_files(folder, run.stop))
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda progress: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    from ims.cli.present import printable
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    packets = TextColumn("{task.fields[packets]:,} packets")
+    with Bar(TextColumn("{task.description}", markup=False), *columns, packets, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None, packets=0)
+
+        def show(progress: Progress) -> None:
+            name = printable(Path(progress.name).name)
+            bar.update(
+                task, description=name, completed=progress.octets_read, total=progress.octets, packets=progress.packets
+            )
+
+        yield show
+
+
+def _print(report: Report, format: str) -> None:  # noqa: A002
+    record: dict[str, Any] = report.as_json()
+    if format == "json":
+        print(json.dumps(record))
+        return
+    from ims.cli.present import print_rows
+
+    if format == "csv":
+        print_rows([record], "csv")
+    else:
+        print_rows([{"counter": key, "value": value} for key, value in record.items()], "table")

@@ -1,0 +1,56 @@
+"""The books of a run: every frame in exactly one counter, and what became of payloads."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Report:
+    """What an ingest says when it ends; `as_json` is what `--format json` prints.
+
+    `frames` = `stored` + `outside` + `not_ipv4` + `malformed` + `unsupported_link`. `bytes_in` are octets of
+    captures (after decompression), `bytes_stored` what the sensor's files grew by, `seconds` from the first
+    octet read to the store closed, compaction included.
+    """
+
+    bytes_before: int = 0
+    counters: dict[str, int] = field(default_factory=dict)
+    payloads: int = 0
+    new_payloads: int = 0
+    payloads_undeduplicated: int = 0
+    payloads_lost: int = 0
+    frames_lost: int = 0
+    resumed: int = 0
+    bytes_in: int = 0
+    bytes_stored: int = 0
+    retained: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    complete: bool = True
+    began: float = field(default_factory=time.perf_counter)
+    seconds: float = 0.0
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of payloads that were known that day (Figure 8 of the paper); None without payloads."""
+        return 1 - self.new_payloads / self.payloads if self.payloads else None
+
+    def as_json(self) -> dict[str, Any]:
+        """snake_case keys, in the order in which a person would ask."""
+        hit_rate = self.hit_rate
+        return {
+            **self.counters,
+            "payloads": self.payloads,
+            "new_payloads": self.new_payloads,
+            "hit_rate": None if hit_rate is None else round(hit_rate, 6),
+            "payloads_undeduplicated": self.payloads_undeduplicated,
+            "payloads_lost": self.payloads_lost,
+            "frames_lost": self.frames_lost,
+            "frames_resumed": self.resumed,
+            "bytes_in": self.bytes_in,
+            "bytes_stored": self.bytes_stored,
+            "hours_dropped": self.retained.get("hours", 0),
+            "seconds": round(self.seconds, 3),
+        }
