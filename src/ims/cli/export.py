@@ -1,0 +1,43 @@
+"""`ims export`: what came in, given back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """\b
+Examples:
+  ims export pcap --store STORE --out all.pcap
+  ims export pcap 'tcp dst port 23' --store STORE --since 2026-03-04 --until 2026-03-05 --out telnet.pcap
+  ims export parquet 'category backscatter' --store STORE --out backscatter.parquet
+  ims export csv 'payload contains "GET /"' --store STORE --out http.csv
+  ims export json 'udp' --store STORE --out - | head
+"""
+
+
+def export(
+    format: Annotated[str, typer.Argument(metavar="pcap|parquet|csv|json", help="What to write.")],  # noqa: A002
+    filter: Annotated[  # noqa: A002
+        str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")
+    ] = None,
+    *,
+    store: Annotated[list[Path], typer.Option(metavar="DIR", help="A store; give one or more.")],
+    out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],
+    since: Annotated[str | None, typer.Option(metavar="T", help="First moment, ISO 8601; UTC unless it says.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")] = None,
+) -> None:
+    """Write packets out: pcap gives back every stored packet byte for byte from the IP header on.
+
+    pcap holds raw IPv4 packets with nanosecond times; parquet, csv and json hold the columns of docs/records.md,
+    json one record a line.
+    """
+    import ims
+
+    with ims.open(*store) as telescope:
+        report = telescope.export(out, format, filter, since=since, until=until)
+    for warning in report.warnings:
+        print(f"ims: {warning}", file=sys.stderr)
+    print(f"ims: {report.packets:,} packets to {'standard output' if out == '-' else out}", file=sys.stderr)
