@@ -1,0 +1,292 @@
+"""The payloads seen on each UTC day, in bounded memory (section 3.3 of the paper: the payload cache).
+
+An entry is the payload's key (16 octets) and its MD5 (16 octets). Two tables of slots lead to it: one by key,
+one by MD5. The second finds payloads whose MD5 another payload of the day already has: their packets are kept
+raw, because a signature alone would give back the wrong bytes. MD5s can be chosen by whoever sends, so both
+tables are placed by SipHash under secret keys, and probing stays short.
+
+Memory for 4 million entries: 2 tables x 6 million slots x 4 octets, 32 octets an entry, 5 of bookkeeping:
+196 MB, touched as it fills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ims.kernels import MASK64, kernel
+from ims.sign.key import derive_day_keys
+from ims.siphash import siphash128_1_3, siphash128_1_3_pair
+
+DAYS = 120
+"""So many UTC days fit at once. Only a capture with damaged clocks holds more in one batch."""
+
+NO_DAY = -(2**63)
+COLLIDED = 0x80
+"""In `marks`: another payload of the day has the same MD5."""
+DAY_MARK = 0x7F
+
+Array = np.ndarray[Any, Any]
+
+
+class CacheArrays(NamedTuple):
+    """A cache as kernels see it. Entries are numbered in the order they came; slots hold the entry's number
+    plus one in their low `entry_bits` bits, bits of the hash above (so that few entries are compared in
+    vain), and 0 where they are free."""
+
+    key_slots: Array
+    """uint32; about a third is always free, so probing ends"""
+    md5_slots: Array
+    """uint32; of payloads with the same MD5, it leads to the first"""
+    entries: Array
+    """uint64 (capacity, 4): key, MD5, least significant octet first"""
+    marks: Array
+    """uint8 (capacity): index into `days`, and COLLIDED"""
+    batch_index: Array
+    """int32 (capacity), never cleared: where in the batch's signatures the entry is, if it is there"""
+    days: Array
+    """int64 (DAYS): day numbers, NO_DAY where free"""
+    day_keys: Array
+    """uint64 (DAYS, 4), see derive_day_keys"""
+    day_entries: Array
+    """int64 (DAYS): entries of each day"""
+    used: Array
+    """int64 (1): entries in use"""
+    entry_bits: int
+
+
+@kernel
+def _first_slot(slots, digest):
+    return np.int64((digest >> np.uint64(32)) * np.uint64(slots.size) >> np.uint64(32))
+
+
+@kernel
+def find_key(cache, key0, key1):
+    """Number of the entry with this key; where there is none, -1 minus the free slot that it would take."""
+    slots = cache.key_slots
+    mask = (1 << cache.entry_bits) - 1
+    tag = np.int64(key0 & np.uint64(0xFFFFFFFF)) & ~mask
+    at = _first_slot(slots, key0)
+    while True:
+        slot = np.int64(slots[at])
+        if slot == 0:
+            return -1 - at
+        if slot & ~mask == tag:
+            entry = (slot & mask) - 1
+            if cache.entries[entry, 0] == key0 and cache.entries[entry, 1] == key1:
+                return entry
+        at += 1
+        if at == slots.size:
+            at = 0
+
+
+@kernel
+def md5_digest(cache, low, high, day):
+    """The secret hash that places an MD5 (two words) of the day with index `day`."""
+    digest, _ = siphash128_1_3_pair(low, high, cache.day_keys[day, 2], cache.day_keys[day, 3])
+    return digest
+
+
+@kernel
+def find_md5(cache, low, high, day, digest):
+    """Number of the first entry of the day with this MD5; else -1 minus the free slot that it would take."""
+    slots = cache.md5_slots
+    mask = (1 << cache.entry_bits) - 1
+    tag = np.int64(digest & np.uint64(0xFFFFFFFF)) & ~mask
+    at = _first_slot(slots, digest)
+    while True:
+        slot = np.int64(slots[at])
+        if slot == 0:
+            return -1 - at
+        if slot & ~mask == tag:
+            entry = (slot & mask) - 1
+            if (
+                cache.entries[entry, 2] == low
+                and cache.entries[entry, 3] == high
+                and np.int64(cache.marks[entry]) & DAY_MARK == day
+            ):
+                return entry
+        at += 1
+        if at == slots.size:
+            at = 0
+
+
+@kernel
+def _link(cache, entry, key_slot, md5_slot, digest):
+    """Lead from two free slots to `entry`; md5_slot -1: only by key."""
+    mask = (1 << cache.entry_bits) - 1
+    tag = np.int64(cache.entries[entry, 0] & np.uint64(0xFFFFFFFF)) & ~mask
+    cache.key_slots[key_slot] = tag | entry + 1
+    if md5_slot >= 0:
+        cache.md5_slots[md5_slot] = np.int64(digest & np.uint64(0xFFFFFFFF)) & ~mask | entry + 1
+
+
+@kernel
+def enter(cache, key0, key1, low, high, day, key_slot):
+    """Enter a payload whose key isn't there, of the day with index `day`. The caller has seen that there is
+    room (used < capacity) and has `key_slot` from find_key. Returns the earlier entry of the day with the
+    same MD5, or -1."""
+    entry = cache.used[0]
+    cache.entries[entry, 0] = key0
+    cache.entries[entry, 1] = key1
+    cache.entries[entry, 2] = low
+    cache.entries[entry, 3] = high
+    digest = md5_digest(cache, low, high, day)
+    owner = find_md5(cache, low, high, day, digest)
+    if owner >= 0:
+        cache.marks[entry] = day | COLLIDED
+        _link(cache, entry, key_slot, -1, digest)
+    else:
+        cache.marks[entry] = day
+        _link(cache, entry, key_slot, -1 - owner, digest)
+    cache.day_entries[day] += 1
+    cache.used[0] = entry + 1
+    return max(owner, -1)
+
+
+@kernel
+def _load(cache, day, signatures, data, offsets):
+    """Enter stored payloads. Returns how many are known now, or -1 minus the first whose offsets are
+    wrong."""
+    for i in range(signatures.shape[0]):
+        at = np.int64(offsets[i])
+        n = np.int64(offsets[i + 1]) - at
+        if at < 0 or n < 0 or at > data.size - n:
+            return -1 - i
+        key0, key1 = siphash128_1_3(data, at, n, cache.day_keys[day, 0], cache.day_keys[day, 1])
+        entry = find_key(cache, key0, key1)
+        if entry >= 0:
+            continue
+        if cache.used[0] == cache.marks.size:
+            return i
+        owner = enter(cache, key0, key1, signatures[i, 0], signatures[i, 1], day, -1 - entry)
+        if owner >= 0:
+            # Which of the two was first isn't told by the order of a store's rows: keep both's packets raw.
+            cache.marks[owner] |= COLLIDED
+    return signatures.shape[0]
+
+
+@kernel
+def _keep_days(cache, keep):
+    """Drop the entries of days whose index isn't kept (bool array), and lead to the others anew."""
+    cache.key_slots[:] = 0
+    cache.md5_slots[:] = 0
+    kept = 0
+    for entry in range(cache.used[0]):
+        day = np.int64(cache.marks[entry]) & DAY_MARK
+        if not keep[day]:
+            continue
+        for k in range(4):
+            cache.entries[kept, k] = cache.entries[entry, k]
+        cache.marks[kept] = cache.marks[entry]
+        digest = md5_digest(cache, cache.entries[kept, 2], cache.entries[kept, 3], day)
+        owner = find_md5(cache, cache.entries[kept, 2], cache.entries[kept, 3], day, digest)
+        key_slot = -1 - find_key(cache, cache.entries[kept, 0], cache.entries[kept, 1])
+        _link(cache, kept, key_slot, -1 - owner if owner < 0 else -1, digest)
+        kept += 1
+    cache.used[0] = kept
+
+
+class Cache:
+    """The payloads seen on each UTC day; one thread at a time.
+
+    `key` is the sensor's secret of 16 octets. Raises ValueError for another length, or a capacity outside
+    1 to 2**28.
+    """
+
+    def __init__(self, capacity: int = 4_000_000, key: bytes = b"") -> None:
+        if len(key) != 16:
+            raise ValueError(f"the cache's key has {len(key)} octets; wanted 16 secret ones")
+        if not 1 <= capacity <= 1 << 28:
+            raise ValueError(f"a cache of {capacity} signatures; wanted 1 to {1 << 28}")
+        self.capacity = capacity
+        self.renumbered = 0
+        """how often entries got new numbers"""
+        self._key = np.frombuffer(key, "<u8")
+        slots = capacity * 3 // 2 + 1
+        self.arrays = CacheArrays(
+            key_slots=np.zeros(slots, np.uint32),
+            md5_slots=np.zeros(slots, np.uint32),
+            entries=np.empty((capacity, 4), np.uint64),
+            marks=np.empty(capacity, np.uint8),
+            batch_index=np.empty(capacity, np.int32),
+            days=np.full(DAYS, NO_DAY, np.int64),
+            day_keys=np.zeros((DAYS, 4), np.uint64),
+            day_entries=np.zeros(DAYS, np.int64),
+            used=np.zeros(1, np.int64),
+            entry_bits=capacity.bit_length(),
+        )
+
+    @property
+    def count(self) -> int:
+        """Entries in use."""
+        return int(self.arrays.used[0])
+
+    @property
+    def nbytes(self) -> int:
+        """Octets of memory that the cache takes when it is full."""
+        return sum(array.nbytes for array in self.arrays[:-1])
+
+    @property
+    def days(self) -> frozenset[int]:
+        """The UTC days (counted from 1970-01-01) that the cache knows. The store's payloads of another day
+        have to be loaded before that day's packets are signed, else they are new once more."""
+        days = self.arrays.days
+        return frozenset(days[days != NO_DAY].tolist())
+
+    def admit(self, days: Iterable[int]) -> None:
+        """Make these days known; others are forgotten if there are too many. Days that don't fit stay
+        unknown, and their payloads are signed without being entered."""
+        wanted = sorted(set(days))
+        fresh = [day for day in wanted if day not in self.days]
+        if len(fresh) > DAYS - len(self.days):
+            self.make_room(wanted)
+        free = np.flatnonzero(self.arrays.days == NO_DAY).tolist()
+        for index, day in zip(free, fresh, strict=False):
+            self.arrays.days[index] = day
+            tweak = np.uint64(day & MASK64)  # days before 1970 are negative
+            derive_day_keys(self._key[0], self._key[1], tweak, self.arrays.day_keys, index)
+
+    def make_room(self, keep: Collection[int]) -> bool:
+        """Forget every day that isn't in `keep`. True if entries became free.
+
+        Days with entries are only forgotten if that frees an eighth of all or there are few to move (0.25 us
+        each), so that a capture with damaged clocks can't make this happen for every batch.
+        """
+        arrays = self.arrays
+        kept = np.isin(arrays.days, np.fromiter(keep, np.int64))
+        freed = int(arrays.day_entries[~kept].sum())
+        forget = ~kept & ((freed >= self.count // 8 or self.count <= 1 << 17) | (arrays.day_entries == 0))
+        freed = int(arrays.day_entries[forget].sum())
+        if freed:
+            _keep_days(arrays, ~forget)
+            self.renumbered += 1
+        arrays.days[forget] = NO_DAY
+        arrays.day_entries[forget] = 0
+        return freed > 0
+
+    def load(self, day: int, signatures: Array, data: Array, offsets: Array) -> int:
+        """Enter payloads that the store already holds for a day; returns how many of them are known now
+        (fewer than given where the cache is full).
+
+        signatures: uint8 (n, 16), their MD5s; data: uint8, offsets: int32 or int64 (n + 1), as in Arrow's
+        binary arrays. Raises ValueError where the shapes don't fit or an offset lies outside `data`.
+        """
+        if signatures.ndim != 2 or signatures.shape[1] != 16 or signatures.dtype != np.uint8:
+            raise ValueError(f"signatures of shape {signatures.shape}; wanted uint8 (n, 16)")
+        if len(offsets) != len(signatures) + 1:
+            raise ValueError(f"{len(offsets)} offsets for {len(signatures)} signatures; wanted one more")
+        self.admit([day])
+        index = np.flatnonzero(self.arrays.days == day)
+        if len(index) == 0:
+            return 0
+        words = np.ascontiguousarray(signatures).view("<u8")
+        known = int(_load(self.arrays, int(index[0]), words, data, offsets))
+        if known < 0:
+            raise ValueError(
+                f"stored payload {-1 - known} lies outside its column of {data.size} octets; "
+                "the store is damaged"
+            )
+        return known

@@ -1,0 +1,80 @@
+"""Copies chosen payloads and raw packets out of the buffer they were decoded from, as Arrow's binary
+columns are laid out: one run of octets, and offsets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ims.kernels import kernel, proven
+
+Array = np.ndarray[Any, Any]
+
+
+@proven
+def _copy(source, at, n, target, to):
+    """Proof: the caller has checked 0 <= at, at + n <= source.size, 0 <= to and to + n <= target.size."""
+    for i in range(n):
+        target[to + i] = source[at + i]
+
+
+@kernel
+def octets_of_rows(lengths, rows):
+    """Sum of lengths[rows], as int64."""
+    total = np.int64(0)
+    for i in range(rows.size):
+        total += np.int64(lengths[rows[i]])
+    return total
+
+
+@kernel
+def gather(octets, begins, lengths, rows, data, offsets):
+    """Copy octets[begins[row]:][:lengths[row]] for each of `rows` into `data`, back to back; fill `offsets`
+    (rows.size + 1). Returns 0, or -1 minus the first row that isn't inside `octets` or doesn't fit `data`."""
+    to = np.int64(0)
+    offsets[0] = 0
+    for i in range(rows.size):
+        row = rows[i]
+        at = np.int64(begins[row])
+        n = np.int64(lengths[row])
+        if at < 0 or n < 0 or at > octets.size - n or to > data.size - n:
+            return -1 - row
+        _copy(octets, at, n, data, to)
+        to += n
+        offsets[i + 1] = to
+    return 0
+
+
+def _gathered(octets: Array, begins: Array, lengths: Array, rows: Array, what: str) -> tuple[Array, Array]:
+    data = np.empty(max(0, int(octets_of_rows(lengths, rows))), np.uint8)
+    offsets = np.empty(len(rows) + 1, np.int64)
+    verdict = int(gather(octets, begins, lengths, rows, data, offsets))
+    if verdict < 0:
+        raise ValueError(f"the {what} of row {-1 - verdict} lies outside the {octets.size} octets given")
+    return data, offsets
+
+
+def payload_octets(batch: Any, rows: Array) -> int:
+    """How many octets the payloads of `rows` (int64) have together: ask before gathering, against a
+    budget."""
+    return int(octets_of_rows(batch.payload_length, rows))
+
+
+def gather_payloads(octets: Array, batch: Any, rows: Array) -> tuple[Array, Array]:
+    """The payloads of `rows` (int64): their octets (uint8) and offsets (int64, one more than rows).
+
+    Raises ValueError where one lies outside `octets`.
+    """
+    return _gathered(octets, batch.payload_offset, batch.payload_length, rows, "payload")
+
+
+def gather_frames(octets: Array, batch: Any, first: int, last: int) -> tuple[Array, Array, Array]:
+    """The rows among first to last - 1 that are marked raw (int64), and their captured octets from the IP
+    header on: octets (uint8) and offsets (int64, one more than rows).
+
+    Raises ValueError where one lies outside `octets`.
+    """
+    rows = np.flatnonzero(batch.raw[first:last] == 1) + first
+    data, offsets = _gathered(octets, batch.ip_offset, batch.ip_captured, rows, "packet")
+    return rows, data, offsets
