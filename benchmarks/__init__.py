@@ -1,0 +1,1 @@
+"""Side by side with other programs: `make bench` (docs/benchmarks.md)."""

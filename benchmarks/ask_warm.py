@@ -1,0 +1,44 @@
+"""The questions of benchmarks/ask.py in one Python process, through `ims.open`.
+
+    .venv/bin/python -m benchmarks.ask_warm STORE [--runs 5]
+
+Prints `{"seconds": {question: [..]}, "answers": {question: number}}`; each question is asked once unmeasured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import ims
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks.ask_warm")
+    parser.add_argument("store", type=Path)
+    parser.add_argument("--runs", type=int, default=5)
+    given = parser.parse_args()
+    seconds: dict[str, list[float]] = {}
+    answers: dict[str, Any] = {}
+    with ims.open(given.store) as telescope:
+        questions = {
+            "top destination_port": lambda: telescope.top("destination_port"),
+            "series of a day, 5 minutes": lambda: telescope.series(bin="5m"),
+            "distinct sources of port 445": lambda: telescope.count("dst port 445"),
+        }
+        for name, ask in questions.items():
+            rows = ask().to_pandas().to_dict("records")
+            answers[name] = rows[0]["sources"] if name.startswith("distinct") else len(rows)
+            seconds[name] = []
+            for _ in range(given.runs):
+                begin = time.perf_counter()
+                ask().to_pandas()
+                seconds[name].append(time.perf_counter() - begin)
+    print(json.dumps({"seconds": seconds, "answers": answers}))
+
+
+if __name__ == "__main__":
+    main()
