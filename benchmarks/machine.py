@@ -12,8 +12,14 @@ from pathlib import Path
 
 PACKAGES = ("internet-motion-sensor", "numpy", "numba", "pyarrow", "duckdb", "ibis-framework", "dpkt")
 PROGRAMS = {
-    "tcpdump": ["--version"], "tracestats": ["-h"], "p0f": ["-h"], "argus": ["-h"], "zstd": ["--version"],
-}  # fmt: skip
+    "tcpdump": ["tcpdump", "--version"],
+    # tracestats doesn't tell.
+    "tracestats": ["dpkg-query", "--show", "--showformat", "${Version}", "libtrace-tools"],
+    "p0f": ["p0f", "-h"],
+    "argus": ["argus", "-h"],
+    "zstd": ["zstd", "--version"],
+}
+"""how to ask each for its version"""
 
 
 def describe() -> list[str]:
@@ -38,9 +44,11 @@ def installed(package: str) -> str:
         return "absent"
 
 
-def program_version(program: str, arguments: list[str]) -> str:
+def program_version(program: str, command: list[str]) -> str:
     if not shutil.which(program):
         return f"{program} absent"
-    said = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=20)
+    if not shutil.which(command[0]):
+        return program
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     number = re.search(r"\d+\.\d+[\w.]*", said.stdout + said.stderr)
     return f"{program} {number.group()}" if number else program
