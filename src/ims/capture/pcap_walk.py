@@ -1,0 +1,52 @@
+"""Walk the records of a pcap file (draft-ietf-opsawg-pcap, section 5) that lie in one buffer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ims.kernels import kernel
+from ims.octets import be32, le32
+
+LARGEST_CAPTURED = 262_144
+"""libpcap's MAXIMUM_SNAPLEN: a record that claims more is no record."""
+
+# Why a walk stopped: the buffer holds no whole record any more, the columns are full, or a record lies.
+MORE, FULL, DAMAGED = 0, 1, 2
+
+
+@kernel
+def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, result):
+    """Fill the columns of `frames` with the records of octets[begin:end]; returns how many.
+
+    `header`: octets of a record's header, 16 or (the modified format) 24. `fraction_ns`: nanoseconds in one
+    unit of a record's fraction. result[0] is where the next record begins, result[1] why the walk stopped,
+    result[2] the captured length there when a record lies.
+    """
+    count = 0
+    at = begin
+    result[1] = MORE
+    while at + header <= end:
+        if count == frames.offset.size:
+            result[1] = FULL
+            break
+        if swapped:
+            seconds, fraction = be32(octets, at), be32(octets, at + 4)
+            captured, length = be32(octets, at + 8), be32(octets, at + 12)
+        else:
+            seconds, fraction = le32(octets, at), le32(octets, at + 4)
+            captured, length = le32(octets, at + 8), le32(octets, at + 12)
+        if captured > LARGEST_CAPTURED:
+            result[1] = DAMAGED
+            result[2] = captured
+            break
+        if at + header + captured > end:
+            break
+        frames.offset[count] = at + header
+        frames.captured[count] = captured
+        frames.length[count] = max(length, captured)
+        frames.time[count] = seconds * np.int64(1_000_000_000) + fraction * fraction_ns
+        frames.link[count] = link
+        at += header + captured
+        count += 1
+    result[0] = at
+    return count

@@ -1,0 +1,275 @@
+"""pcapng files (draft-ietf-opsawg-pcapng): sections of either byte order, many interfaces, every packet block.
+
+Packet blocks are walked by a kernel; the rare ones (section, interface, statistics) are read here.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+
+from ims.capture.pcap import empty_frames
+from ims.capture.pcapng_walk import (
+    DAMAGED,
+    FULL,
+    INTERFACE,
+    MORE,
+    NO_LINK,
+    READ,
+    SECTION,
+    STATISTICS,
+    Interfaces,
+    walk_pcapng,
+)
+from ims.capture.source import Frames
+from ims.capture.stream import OctetStream
+
+SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
+BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
+INTERFACES = 1 << 16
+LARGEST_READ = 1 << 20
+IF_TSRESOL, IF_TSOFFSET, ISB_IFDROP = 9, 14, 5
+MICROSECONDS = 6
+
+
+class PcapngSource:
+    """Frames of one pcapng file. Raises ValueError where its first section header can't be right."""
+
+    def __init__(self, stream: OctetStream) -> None:
+        self._stream = stream
+        self.name = stream.name
+        self.warnings: list[str] = []
+        self.frames_lost = 0
+        self.first_digest: str | None = None
+        self._swapped = False
+        self._count = 0
+        self._interfaces = Interfaces(
+            np.full(INTERFACES, NO_LINK, np.uint16),
+            np.zeros(INTERFACES, np.int64),
+            np.full(INTERFACES, MICROSECONDS, np.uint8),
+            np.zeros(INTERFACES, np.int64),
+        )
+        self._dropped: dict[int, int] = {}
+        self._told: set[str] = set()
+        problem = self._section()
+        if problem is not None:
+            raise ValueError(f"{self.name} is no pcapng file: {problem}")
+
+    @property
+    def file_octets(self) -> int | None:
+        """Size of the file; None of a pipe."""
+        return self._stream.file_octets
+
+    @property
+    def octets_read(self) -> int:
+        """Octets read from the file, before decompression."""
+        return self._stream.octets_read
+
+    @property
+    def position(self) -> int:
+        """Octets consumed, after decompression."""
+        return self._stream.position
+
+    def digest(self) -> str:
+        """Digest of the first `position` octets."""
+        return self._stream.digest()
+
+    def mark(self, position: int) -> None:
+        """Have `mark_digest` be the digest of the first `position` octets once they are consumed."""
+        self._stream.mark(position)
+
+    @property
+    def mark_digest(self) -> str | None:
+        """See `mark`."""
+        return self._stream.mark_digest
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+    def __iter__(self) -> Iterator[Frames]:
+        stream = self._stream
+        frames = empty_frames(stream.octets)
+        result = np.zeros(3, np.int64)
+        while True:
+            frames = frames._replace(octets=stream.octets)
+            count = walk_pcapng(
+                stream.octets, stream.begin, stream.end, self._swapped, self._interfaces, self._count, LARGEST_READ,
+                frames, result,
+            )  # fmt: skip
+            consumed = int(result[0]) - stream.begin
+            if count and self.first_digest is None:
+                # Up to the end of the first packet's bytes: what follows it in its block doesn't matter.
+                first = int(frames.offset[0] + frames.captured[0]) - stream.begin
+                stream.advance(first)
+                self.first_digest = stream.digest()
+                consumed -= first
+            stream.advance(consumed)
+            if count:
+                self._tell_of_unknown(frames, count)
+                yield frames._replace(count=count)
+            why, found = int(result[1]), int(result[2])
+            if why == DAMAGED:
+                self._damaged(f"a block claims a length of {found:,}")
+                return
+            if why == READ:
+                problem = self._read(found)
+                if problem is not None:
+                    if problem:
+                        self._damaged(problem)
+                    else:
+                        self._say_how_it_ended()
+                    return
+            elif why == MORE and not stream.fill(self._whole_block()):
+                if stream.at_end:
+                    self._say_how_it_ended()
+                    return
+                yield frames._replace(count=0)
+            else:
+                assert why in (MORE, FULL)
+
+    def _whole_block(self) -> int:
+        waiting = self._stream.end - self._stream.begin
+        if waiting < 12:
+            return 12
+        return min(self._number(4), LARGEST_READ)
+
+    def _number(self, at: int) -> int:
+        begin = self._stream.begin + at
+        return int.from_bytes(self._stream.octets[begin : begin + 4].tobytes(), "big" if self._swapped else "little")
+
+    def _wait_for(self, octets: int) -> bool:
+        stream = self._stream
+        while stream.end - stream.begin < octets and not stream.at_end:
+            stream.fill(octets)
+        return stream.end - stream.begin >= octets
+
+    def _read(self, total: int) -> str | None:
+        """Read a block that isn't a packet's. None: go on; a text: it lies; an empty one: the file ends in it."""
+        kind = self._number(0)
+        if kind == SECTION:
+            return self._section()
+        if total > LARGEST_READ:
+            return self._pass_over(total)
+        if not self._wait_for(total):
+            return ""
+        begin = self._stream.begin
+        block = self._stream.octets[begin : begin + total].tobytes()
+        if int.from_bytes(block[-4:], "big" if self._swapped else "little") != total:
+            return f"a block of {total:,} bytes does not say so at its end"
+        self._stream.advance(total)
+        if kind == INTERFACE:
+            return self._interface(block)
+        if kind == STATISTICS:
+            self._statistics(block)
+        return None
+
+    def _pass_over(self, total: int) -> str | None:
+        stream = self._stream
+        if self._number(0) not in (INTERFACE, STATISTICS):
+            self._tell(f"a block of {total:,} bytes at byte {stream.position:,} was passed over")
+        left = total
+        while left:
+            if stream.begin == stream.end and not stream.fill() and stream.at_end:
+                return ""
+            step = min(left, stream.end - stream.begin)
+            stream.advance(step)
+            left -= step
+        return None
+
+    def _section(self) -> str | None:
+        stream = self._stream
+        if not self._wait_for(28):
+            return "it ends within a section header" if stream.position == 0 else ""
+        begin = stream.begin
+        order = BYTE_ORDERS.get(stream.octets[begin + 8 : begin + 12].tobytes())
+        if order is None:
+            return "a section header has no byte-order magic"
+        self._swapped = order == ">"
+        total = self._number(4)
+        major = struct.unpack(order + "H", stream.octets[begin + 12 : begin + 14].tobytes())[0]
+        if major != 1:
+            return f"its version is {major}; wanted 1"
+        if total < 28 or total % 4 or total > LARGEST_READ:
+            return f"a section header claims a length of {total:,}"
+        if not self._wait_for(total):
+            return "it ends within a section header" if stream.position == 0 else ""
+        stream.advance(total)
+        self._count = 0
+        self._add_up_dropped()
+        return None
+
+    def _interface(self, block: bytes) -> str | None:
+        order = ">" if self._swapped else "<"
+        if len(block) < 20:
+            return f"an interface block is {len(block)} bytes long; wanted at least 20"
+        if self._count == INTERFACES:
+            self._tell(f"more than {INTERFACES:,} interfaces in a section; packets of the others are not decoded")
+            return None
+        link, _, snapshot = struct.unpack(order + "HHI", block[8:16])
+        which = self._count
+        self._interfaces.link[which] = link
+        self._interfaces.snapshot[which] = snapshot
+        self._interfaces.resolution[which] = MICROSECONDS
+        self._interfaces.offset[which] = 0
+        for code, value in _options(block[16:-4], order):
+            if code == IF_TSRESOL and len(value) == 1:
+                self._interfaces.resolution[which] = value[0]
+            elif code == IF_TSOFFSET and len(value) == 8:
+                self._interfaces.offset[which] = struct.unpack(order + "q", value)[0]
+        self._count += 1
+        return None
+
+    def _statistics(self, block: bytes) -> None:
+        order = ">" if self._swapped else "<"
+        if len(block) < 24:
+            return
+        which = struct.unpack(order + "I", block[8:12])[0]
+        for code, value in _options(block[20:-4], order):
+            if code == ISB_IFDROP and len(value) == 8 and which < self._count:
+                dropped = struct.unpack(order + "Q", value)[0]
+                self._dropped[which] = max(self._dropped.get(which, 0), min(dropped, 1 << 62))  # it counts up
+
+    def _add_up_dropped(self) -> None:
+        self.frames_lost += sum(self._dropped.values())
+        self._dropped.clear()
+
+    def _tell_of_unknown(self, frames: Frames, count: int) -> None:
+        if (frames.link[:count] == NO_LINK).any():
+            self._tell("some packets name an interface that was not described; they are not decoded")
+
+    def _tell(self, warning: str) -> None:
+        if warning not in self._told and len(self._told) < 100:
+            self._told.add(warning)
+            self.warnings.append(warning)
+
+    def _damaged(self, problem: str) -> None:
+        self._add_up_dropped()
+        self.warnings.append(
+            f"damaged at byte {self._stream.position:,}: {problem}; everything before it was read"
+        )
+
+    def _say_how_it_ended(self) -> None:
+        self._add_up_dropped()
+        stream = self._stream
+        if stream.warning:
+            self.warnings.append(stream.warning)
+        left = stream.end - stream.begin
+        if left:
+            self.warnings.append(
+                f"cut off at byte {stream.position + left:,}, within a block that begins at byte "
+                f"{stream.position:,}; everything before it was read"
+            )
+
+
+def _options(octets: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+    """Options of a block: code, length, value padded to four."""
+    at = 0
+    while at + 4 <= len(octets):
+        code, length = struct.unpack(order + "HH", octets[at : at + 4])
+        if code == 0 or at + 4 + length > len(octets):
+            return
+        yield code, octets[at + 4 : at + 4 + length]
+        at += 4 + (length + 3) // 4 * 4

@@ -1,0 +1,146 @@
+"""Walk the packet blocks of a pcapng section (draft-ietf-opsawg-pcapng, section 4) that lie in one buffer."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ims.capture.pcap_walk import LARGEST_CAPTURED
+from ims.kernels import kernel
+from ims.octets import be16, be32, le16, le32
+
+# Why a walk stopped: no whole block any more; columns full; a block that Python reads (its length is in
+# result[2]); a block that lies (what was found is in result[2]).
+MORE, FULL, READ, DAMAGED = 0, 1, 2, 3
+
+SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, STATISTICS, PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
+NO_LINK = 0xFFFF
+LATEST_NS = 9_223_372_036_000_000_000  # the last whole second that fits in int64
+
+
+class Interfaces(NamedTuple):
+    """A section's interfaces, one array element each."""
+
+    link: np.ndarray[Any, np.dtype[np.uint16]]
+    snapshot: np.ndarray[Any, np.dtype[np.int64]]
+    """longest captured length; 0: no limit"""
+    resolution: np.ndarray[Any, np.dtype[np.uint8]]
+    """if_tsresol: an exponent of 10, or of 2 with the highest bit set"""
+    offset: np.ndarray[Any, np.dtype[np.int64]]
+    """if_tsoffset in seconds"""
+
+
+@kernel
+def nanoseconds(high, low, resolution, offset):
+    """A timestamp in nanoseconds since the epoch; what can't be expressed is clamped to 0 or LATEST_NS."""
+    units = np.uint64(high) << np.uint64(32) | np.uint64(low)
+    exponent = np.int64(resolution) & 0x7F
+    fraction = np.int64(0)
+    if resolution & 0x80:
+        if exponent >= 64:
+            seconds = np.uint64(0)
+        else:
+            seconds = units >> np.uint64(exponent)
+            rest = units - (seconds << np.uint64(exponent))
+            if exponent > 34:  # a nanosecond needs no more than 30 bits of fraction
+                rest = rest >> np.uint64(exponent - 34)
+                exponent = 34
+            fraction = np.int64((np.int64(rest) * np.int64(1_000_000_000)) >> exponent)
+    elif exponent <= 9:
+        per_second = np.uint64(1)
+        for _ in range(exponent):
+            per_second = per_second * np.uint64(10)
+        seconds = units // per_second
+        fraction = np.int64(units - seconds * per_second)
+        for _ in range(9 - exponent):
+            fraction = fraction * 10
+    else:
+        for _ in range(min(exponent - 9, 20)):
+            units = units // np.uint64(10)
+        seconds = units // np.uint64(1_000_000_000)
+        fraction = np.int64(units - seconds * np.uint64(1_000_000_000))
+    limit = np.int64(LATEST_NS // 1_000_000_000)
+    whole = np.int64(min(seconds, np.uint64(limit)))
+    whole = max(-limit, min(limit, np.int64(offset))) + whole
+    if whole < 0:
+        return np.int64(0)
+    if whole >= limit:
+        return np.int64(LATEST_NS)
+    return whole * np.int64(1_000_000_000) + fraction
+
+
+@kernel
+def walk_pcapng(octets, begin, end, swapped, interfaces, interface_count, largest, frames, result):
+    """Fill the columns of `frames` with the packets of octets[begin:end]; returns how many.
+
+    Unknown blocks are passed over; section, interface and statistics blocks, and any longer than `largest`, are
+    left to the caller. result[0] is where the next block begins, result[1] why the walk stopped.
+    """
+    count = 0
+    at = begin
+    result[1] = MORE
+    while at + 12 <= end:
+        kind = be32(octets, at) if swapped else le32(octets, at)
+        total = be32(octets, at + 4) if swapped else le32(octets, at + 4)
+        result[2] = total
+        if kind == SECTION:
+            result[1] = READ
+            break
+        if total < 12 or total % 4 != 0:
+            result[1] = DAMAGED
+            break
+        if kind == INTERFACE or kind == STATISTICS or total > largest:
+            result[1] = READ
+            break
+        if at + total > end:
+            break
+        trailer = be32(octets, at + total - 4) if swapped else le32(octets, at + total - 4)
+        if trailer != total:
+            result[1] = DAMAGED
+            break
+        if kind == PACKET or kind == OLD_PACKET or kind == SIMPLE_PACKET:
+            if count == frames.offset.size:
+                result[1] = FULL
+                break
+            least = 16 if kind == SIMPLE_PACKET else 32
+            if total < least:
+                result[1] = DAMAGED
+                break
+            time = np.int64(0)
+            if kind == SIMPLE_PACKET:
+                data = at + 12
+                which = np.int64(0)
+                length = be32(octets, at + 8) if swapped else le32(octets, at + 8)
+                captured = min(length, total - 16)
+                if interface_count > 0 and interfaces.snapshot[0] > 0:
+                    captured = min(captured, interfaces.snapshot[0])
+            else:
+                data = at + 28
+                if kind == PACKET:
+                    which = be32(octets, at + 8) if swapped else le32(octets, at + 8)
+                else:
+                    which = be16(octets, at + 8) if swapped else le16(octets, at + 8)
+                captured = be32(octets, at + 20) if swapped else le32(octets, at + 20)
+                length = be32(octets, at + 24) if swapped else le32(octets, at + 24)
+                if captured > total - 32:
+                    result[1] = DAMAGED
+                    result[2] = captured
+                    break
+                if which < interface_count:
+                    high = be32(octets, at + 12) if swapped else le32(octets, at + 12)
+                    low = be32(octets, at + 16) if swapped else le32(octets, at + 16)
+                    time = nanoseconds(high, low, interfaces.resolution[which], interfaces.offset[which])
+            if captured > LARGEST_CAPTURED:
+                result[1] = DAMAGED
+                result[2] = captured
+                break
+            frames.offset[count] = data
+            frames.captured[count] = captured
+            frames.length[count] = max(length, captured)
+            frames.time[count] = time
+            frames.link[count] = interfaces.link[which] if which < interface_count else NO_LINK
+            count += 1
+        at += total
+    result[0] = at
+    return count
