@@ -1,0 +1,49 @@
+"""IPv4 headers (RFC 791, section 3.1): are they whole, how far does the packet go, which block is it for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ims.kernels import kernel
+from ims.octets import be16
+
+MORE_FRAGMENTS, OFFSET = 0x2000, 0x1FFF
+
+
+@kernel
+def header_length(octets, at, end):
+    """Octets of the IPv4 header at octets[at:end]; 0 where it is broken or cut."""
+    if at + 20 > end or octets[at] >> 4 != 4:
+        return np.int64(0)
+    length = np.int64(octets[at] & 15) * 4
+    if length < 20 or at + length > end:
+        return np.int64(0)
+    total = be16(octets, at + 2)
+    if total != 0 and total < length:
+        return np.int64(0)
+    return length
+
+
+@kernel
+def packet_end(octets, at, end):
+    """Where the packet ends if octets[at:end] may be its: what its total length says, as far as it goes. A total
+    length of 0 means all the rest: the sender's kernel left segmentation to hardware."""
+    total = be16(octets, at + 2)
+    if total == 0:
+        return end
+    return min(end, at + total)
+
+
+@kernel
+def block_of(address, ranges):
+    """Index of the block that `address` is in; -1 where it is in none."""
+    low, high = 0, ranges.first.size
+    while low < high:
+        middle = (low + high) >> 1
+        if ranges.first[middle] <= address:
+            low = middle + 1
+        else:
+            high = middle
+    if low == 0 or ranges.last[low - 1] < address:
+        return np.int64(-1)
+    return np.int64(ranges.block[low - 1])

@@ -1,0 +1,92 @@
+"""The distinct TCP options of a batch: few in practice, so they are handed on as a dictionary."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ims.kernels import kernel, mul64
+from ims.octets import le16
+from ims.records import TCP
+
+LONGEST = 40
+PROBES = 16
+"""Whoever makes options collide gets duplicates in the dictionary, which are harmless, and no more time."""
+
+
+class OptionsTable(NamedTuple):
+    """Value `i` is octets[offsets[i]:offsets[i + 1]]; the first one is empty. count[0] values are there."""
+
+    octets: np.ndarray[Any, np.dtype[np.uint8]]
+    offsets: np.ndarray[Any, np.dtype[np.int32]]
+    slots: np.ndarray[Any, np.dtype[np.int32]]
+    count: np.ndarray[Any, np.dtype[np.int64]]
+
+
+def options_table(rows: int) -> OptionsTable:
+    """A table that holds whatever `rows` packets bring; untouched memory costs nothing."""
+    slots = 1 << (2 * rows - 1).bit_length()
+    table = OptionsTable(
+        np.empty((rows + 1) * LONGEST, np.uint8),
+        np.zeros(rows + 2, np.int32),
+        np.empty(slots, np.int32),
+        np.zeros(1, np.int64),
+    )
+    reset_options(table)
+    return table
+
+
+def reset_options(table: OptionsTable) -> None:
+    """Forget all values but the empty one. (2 MB for 262,144 rows: 0.1 ms.)"""
+    table.slots.fill(-1)
+    table.count[0] = 1
+    table.offsets[:2] = 0
+
+
+@kernel
+def collect_options(octets, batch, first, last, table):
+    """Enter the options of rows [first, last) and set their `options_entry`: -1 unless TCP, 0 without options."""
+    mask = table.slots.size - 1
+    for row in range(first, last):
+        if batch.layers[row] & TCP == 0:
+            batch.options_entry[row] = -1
+            continue
+        length = np.int64(batch.options_length[row])
+        at = batch.options_offset[row]
+        if length <= 0 or length > LONGEST or at < 0 or at + length > octets.size:
+            batch.options_entry[row] = 0
+            continue
+        mixed = np.uint64(length)
+        for step in range(0, length - 1, 2):
+            mixed = mul64(mixed ^ np.uint64(le16(octets, at + step)), np.uint64(0x9E3779B97F4A7C15))
+            mixed ^= mixed >> np.uint64(29)
+        slot = np.int64(mixed & np.uint64(mask))
+        entry = np.int64(-1)
+        free = np.int64(-1)
+        for _ in range(PROBES):
+            candidate = np.int64(table.slots[slot])
+            if candidate < 0:
+                free = slot
+                break
+            begin = np.int64(table.offsets[candidate])
+            if np.int64(table.offsets[candidate + 1]) - begin == length:
+                same = True
+                for step in range(length):
+                    if table.octets[begin + step] != octets[at + step]:
+                        same = False
+                        break
+                if same:
+                    entry = candidate
+                    break
+            slot = (slot + 1) & mask
+        if entry < 0:
+            entry = table.count[0]
+            begin = np.int64(table.offsets[entry])
+            for step in range(length):
+                table.octets[begin + step] = octets[at + step]
+            table.offsets[entry + 1] = begin + length
+            table.count[0] = entry + 1
+            if free >= 0:
+                table.slots[free] = entry
+        batch.options_entry[row] = entry

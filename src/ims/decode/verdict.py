@@ -1,0 +1,30 @@
+"""The books: what became of each frame. Every frame is in exactly one of EXCLUSIVE; the rest are sub-counters."""
+
+from __future__ import annotations
+
+EXCLUSIVE = ("stored", "outside", "not_ipv4", "malformed", "unsupported_link")
+SUB_COUNTERS = ("arp", "ipv6", "unwrapped", "fragments", "truncated", "transport_malformed", "checksum_wrong")
+COUNTERS = ("frames", *EXCLUSIVE, *SUB_COUNTERS)
+"""Names in the order of the counters' array."""
+
+FRAMES, STORED, OUTSIDE, NOT_IPV4, MALFORMED, UNSUPPORTED_LINK = range(6)
+ARP, IPV6, UNWRAPPED, FRAGMENTS, TRUNCATED, TRANSPORT_MALFORMED, CHECKSUM_WRONG = range(6, 13)
+
+MEANING = {
+    "frames": "frames that the source yielded",
+    "stored": "packets to a monitored address",
+    "outside": "IPv4 packets to other addresses",
+    "not_ipv4": "frames that carry something else (`arp` and `ipv6` are among them)",
+    "malformed": "frames whose link header or IPv4 header is broken or cut; nothing after the error is trusted",
+    "unsupported_link": "frames of a link type that we can't read",
+    "arp": "ARP frames",
+    "ipv6": "IPv6 frames",
+    "unwrapped": "packets taken out of a tunnel",
+    "fragments": "stored packets that are fragments",
+    "truncated": "stored packets that the capture cut",
+    "transport_malformed": "stored packets whose TCP, UDP or ICMP header is broken or cut",
+    "checksum_wrong": "stored packets with a wrong checksum",
+}
+
+# What a link or tunnel kernel returns instead of the offset of an IPv4 header.
+IS_NOT_IPV4, IS_ARP, IS_IPV6, IS_MALFORMED, IS_UNSUPPORTED, IS_NO_TUNNEL = -1, -2, -3, -4, -5, -6
