@@ -42,6 +42,12 @@ class Source(Protocol):
 
     name: str
     warnings: list[str]
+    file_octets: int | None
+    """size of the file; None of a pipe"""
+    first_digest: str | None
+    """digest of everything up to the end of the first packet, once it was yielded"""
+    mark_digest: str | None
+    """see `mark`"""
     frames_lost: int
     """frames that the capturing program says it dropped (pcapng interface statistics)"""
 
@@ -57,6 +63,10 @@ class Source(Protocol):
 
     def digest(self) -> str:
         """Hex digest of the first `position` octets."""
+        ...
+
+    def mark(self, position: int) -> None:
+        """Have `mark_digest` be the digest of the first `position` octets, once they are consumed."""
         ...
 
     def __iter__(self) -> Iterator[Frames]:

@@ -27,6 +27,18 @@ def by_version(octets, at, end):
 
 
 @kernel
+def below_labels(octets, at, end):
+    """Below a stack of MPLS labels (RFC 3032); nothing says what follows, so its first nibble has to."""
+    bottom = False
+    while not bottom:
+        if at + 4 > end:
+            return np.int64(IS_MALFORMED)
+        bottom = octets[at + 2] & 1 == 1
+        at += 4
+    return by_version(octets, at, end)
+
+
+@kernel
 def by_ppp_protocol(octets, at, end):
     """PPP (RFC 1661): the protocol field, of one octet if that is odd."""
     if at >= end:
@@ -43,6 +55,8 @@ def by_ppp_protocol(octets, at, end):
         return np.int64(at)
     if protocol == 0x0057:
         return np.int64(IS_IPV6)
+    if protocol == 0x0281 or protocol == 0x0283:
+        return below_labels(octets, at, end)
     return np.int64(IS_NOT_IPV4)
 
 
@@ -58,13 +72,7 @@ def by_ethertype(octets, at, end, kind):
             kind = be16(octets, at + 2)
             at += 4
         elif kind == 0x8847 or kind == 0x8848:
-            bottom = False
-            while not bottom:
-                if at + 4 > end:
-                    return np.int64(IS_MALFORMED)
-                bottom = octets[at + 2] & 1 == 1
-                at += 4
-            return by_version(octets, at, end)  # RFC 3032: nothing says what follows
+            return below_labels(octets, at, end)
         elif kind == 0x8864:  # PPPoE session (RFC 2516)
             return by_ppp_protocol(octets, at + 6, end)
         elif kind == 0x0806:

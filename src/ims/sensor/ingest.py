@@ -141,7 +141,7 @@ class _Run:
         settings = ingest.settings
         self._ingest, self._writer, self._live = ingest, writer, live
         self._pipeline = Pipeline(
-            writer, ingest.darknet, settings.unwrap, settings.cache_signatures, settings.payload_budget
+            writer, ingest.darknet, settings.unwrap, settings.cache_signatures, settings.payload_budget, self.save
         )
         self.report = Report(bytes_before=writer.bytes_stored())
         self._unsaved: dict[str, CaptureRecord] = {}
@@ -181,12 +181,12 @@ class _Run:
                 raise ValueError(_PIPE_DIFFERS.format(expected[0]))
             if start < frames.count:
                 self._take(frames, start, source, record)
-                record.frames, record.position = seen, source.position
+                record.frames, record.position, record.digest = seen, source.position, source.digest()
                 self._unsaved[identity] = record
                 self._involved[identity] = record
             report.resumed += start
             self._ingest.progress(Progress(record.name, source.octets_read, source.file_octets, pipeline.packets))
-            self._save_if_due(source if identity in self._unsaved else None, identity, live)
+            self._save_if_due(live)
             if self._ingest.stop.is_set():
                 break
         else:
@@ -197,8 +197,6 @@ class _Run:
         report.bytes_in += source.position - before
         record.frames_lost = source.frames_lost
         if record.frames:
-            if source.position == record.position and seen == record.frames:
-                record.digest = source.digest()
             self._unsaved[identity] = record
             self._involved[identity] = record
         if self._ingest.stop.is_set() and not live:
@@ -221,17 +219,14 @@ class _Run:
         record.saw(int(times.min()) // 1000, int(times.max()) // 1000 + 1)
         self._pipeline.add(frames, start, record.payloads_lost)
 
-    def _save_if_due(self, source: Source | None, identity: str, live: bool) -> None:
-        now = time.monotonic()
-        due = now - self._saved_at >= (LIVE_SECONDS if live else CHECKPOINT_SECONDS)
+    def _save_if_due(self, live: bool) -> None:
+        due = time.monotonic() - self._saved_at >= (LIVE_SECONDS if live else CHECKPOINT_SECONDS)
         if self._unsaved and (due or self._pipeline.packets - self._saved_packets >= CHECKPOINT_PACKETS):
-            if source is not None:
-                self._unsaved[identity].digest = source.digest()
             self.save(live)
 
     def idle(self) -> None:
         """Nothing has come: let what waits be seen."""
-        self._save_if_due(None, "", live=True)
+        self._save_if_due(live=True)
 
     def save(self, live: bool = False) -> None:
         """Make everything read so far durable and visible."""

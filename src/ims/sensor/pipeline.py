@@ -8,13 +8,13 @@ the writer's lanes encode it while the next one is filled.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ims.capture.source import FRAMES, Frames
+from ims.capture.source import Frames
 from ims.darknet import Darknet
 from ims.decode.frames import decode_frames
 from ims.decode.options import collect_options, options_table, reset_options
@@ -22,6 +22,7 @@ from ims.decode.verdict import COUNTERS, STORED
 from ims.records import arrow_schema, packet_batch
 from ims.sensor.counters import Report
 from ims.sensor.kept import Kept
+from ims.sign.cache import Cache
 from ims.sign.signer import Signer
 from ims.store.columns import Distinct, packets_table
 from ims.store.journal import CaptureRecord
@@ -31,6 +32,10 @@ from ims.store.writer import SensorWriter
 ROWS = 1 << 18
 """Rows a batch: one Parquet row group. (Measured: 2.4 Mpps encoding at 65,536, 2.7 at 262,144.)"""
 
+KEPT_OCTETS = 64 << 20
+"""Payloads and raw frames of a batch; beyond it the batch goes to the store before it is full."""
+
+DAY_NS = 24 * HOUR_US * 1000
 EPOCH = date(1970, 1, 1)
 PASSIVE = "passive"
 
@@ -49,19 +54,27 @@ class _Batch:
 
 
 class Pipeline:
-    """The stages of one run. `unwrap`: tunnels to take off (decode/tunnel.py)."""
+    """The stages of one run. `unwrap`: tunnels to take off (decode/tunnel.py); `save`: makes a checkpoint of all
+    that was added before."""
 
     def __init__(
-        self, writer: SensorWriter, darknet: Darknet, unwrap: int, cache_signatures: int, payload_budget: int
+        self,
+        writer: SensorWriter,
+        darknet: Darknet,
+        unwrap: int,
+        cache_signatures: int,
+        payload_budget: int,
+        save: Callable[[], None],
     ) -> None:
-        self._writer, self._darknet, self._unwrap = writer, darknet, unwrap
+        self._writer, self._darknet, self._unwrap, self._save = writer, darknet, unwrap, save
         self._ranges = darknet.ranges()
         self._counters = np.zeros(len(COUNTERS), np.int64)
-        self._signer = Signer(cache_signatures, writer.key, ROWS)
+        self._signer = Signer(Cache(cache_signatures, writer.key), ROWS)
         self._kept = Kept(payload_budget)
         self._batch = _Batch()
         self._spare: list[_Batch] = []
         self._newest_us = 0
+        self._begun: set[int] = set()
 
     @property
     def packets(self) -> int:
@@ -70,29 +83,34 @@ class Pipeline:
 
     def add(self, frames: Frames, start: int, lost: dict[str, int]) -> None:
         """Take frames[start:]; `lost` counts payloads not kept, by block."""
-        if ROWS - self._batch.filled < frames.count - start:
+        if any(day in self._begun for day in self._days(frames, start) - self._signer.cache.days):
+            self._save()  # a day that the cache forgot comes back: what it learnt has to be in the store
+        if ROWS - self._batch.filled < frames.count - start or self._kept.octets > KEPT_OCTETS:
             self.flush()
         batch = self._batch
         packets, first = batch.packets, batch.filled
-        filled = decode_frames(
-            frames, start, self._ranges, self._unwrap, packets, first, self._counters
-        )
+        filled = decode_frames(frames, start, self._ranges, self._unwrap, packets, first, self._counters)
         if filled == first:
             return
         collect_options(frames.octets, packets, first, filled, batch.options)
-        for day in self._signer.days_of(packets, first, filled):
-            if day not in self._signer.days:
-                self._learn(int(day))
+        for day in self._signer.missing_days(packets, first, filled):
+            self._learn(day)
         found = self._signer.sign(frames.octets, packets, first, filled)
         self._kept.take(frames.octets, packets, first, filled, found, self._darknet.names, lost)
         batch.filled = filled
         self._newest_us = max(self._newest_us, int(packets.time[first:filled].max()))
 
+    @staticmethod
+    def _days(frames: Frames, start: int) -> set[int]:
+        times = frames.time[start : frames.count]
+        first, last = int(times.min()) // DAY_NS, int(times.max()) // DAY_NS
+        return {first} if first == last else set(np.unique(times // DAY_NS).tolist())
+
     def _learn(self, day: int) -> None:
-        """Enter what the store has of a UTC day into the cache."""
-        self._signer.begin_day(day)
-        for table in self._writer.payloads_of(EPOCH + timedelta(days=day)):
-            self._signer.load(day, table.column("signature"), table.column("payload"))
+        """Enter what the store has of a UTC day into the cache, so that it is not new once more."""
+        self._begun.add(day)
+        for signatures, payloads in self._writer.payloads_of(EPOCH + timedelta(days=day)):
+            self._signer.cache.load(day, signatures, payloads.octets, payloads.offsets)
 
     def flush(self) -> None:
         """Hand the batch to the store."""
@@ -100,12 +118,13 @@ class Pipeline:
         if batch.filled == 0:
             return
         rows, blocks = batch.filled, self._darknet.names
-        signatures = self._signer.take_signatures()
+        signatures = self._signer.signatures.copy()
         payloads, frames = self._kept.tables(batch.packets, signatures, self._writer.seen)
         for name, table in (("payloads", payloads), ("frames_raw", frames)):
             if table.num_rows:
                 self._writer.write(name, _constant(table))
-        options = Distinct(batch.options.octets, batch.options.offsets[: int(batch.options.count[0]) + 1])
+        distinct = int(batch.options.count[0])
+        options = Distinct(batch.options.octets, batch.options.offsets[: distinct + 1])
 
         def encode() -> pa.Table:
             return packets_table(batch.packets, rows, blocks, signatures, options)
@@ -150,7 +169,3 @@ class Pipeline:
 def _constant(table: pa.Table) -> Callable[[], pa.Table]:
     return lambda: table
 
-
-def today(moment_us: int) -> date:
-    """UTC day of a moment."""
-    return datetime.fromtimestamp(moment_us // 1_000_000, UTC).date()

@@ -45,6 +45,16 @@ def batch_schema() -> pa.Schema:
     return schema.set(at, schema.field(at).with_type(pa.dictionary(pa.int32(), pa.binary())))
 
 
+def distinct_values(column: pa.Array) -> Distinct:
+    """The memory of an Arrow binary column, as NumPy arrays."""
+    _, offsets, octets = column.buffers()
+    begin = column.offset
+    return Distinct(
+        np.frombuffer(octets, np.uint8) if octets is not None else np.empty(0, np.uint8),
+        np.frombuffer(offsets, np.int32)[begin : begin + len(column) + 1],
+    )
+
+
 def packets_table(
     batch: Any, rows: int, blocks: Sequence[str], signatures: np.ndarray[Any, Any], options: Distinct
 ) -> pa.Table:

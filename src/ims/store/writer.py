@@ -15,15 +15,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish
 from ims.store.lock import WriterLock
 from ims.store.manifest import Manifest
 from ims.store.parts import Lane
 from ims.store.retention import retain
-from ims.store.schema import TABLES, create_store, part_of, write_aside
+from ims.store.schema import ROW_GROUP, TABLES, create_store, part_of, write_aside
 from ims.store.seen import Seen
 
 TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time", "coverage": "since"}
@@ -77,17 +79,25 @@ class SensorWriter:
         if state.publishing:
             self.manifest.commit(publishing=[])
 
-    def write(self, table: str, make_rows: Callable[[], pa.Table]) -> None:
+    def write(
+        self, table: str, make_rows: Callable[[], pa.Table], done: Callable[[], None] | None = None
+    ) -> None:
         """Have a lane make rows and append them to `table`; waits while all lanes are busy.
 
-        `make_rows` runs in the lane's thread, so what it reads must stay as it is until it has returned and
-        its rows are written. Raises what writing earlier rows raised.
+        `make_rows` runs in the lane's thread, so what it reads must stay as it is until `done` is called there.
+        Raises what writing earlier rows raised.
         """
+
+        def work(lane: Lane) -> None:
+            lane.write(table, TIME_COLUMN[table], make_rows())
+            if done is not None:
+                done()
+
         lane = min(self._lanes, key=lambda lane: lane.waiting)
         while lane.waiting > WAITING:
             lane.wait_for_one()
             lane = min(self._lanes, key=lambda lane: lane.waiting)
-        lane.submit(lambda lane: lane.write(table, TIME_COLUMN[table], make_rows()))
+        lane.submit(work)
 
     def checkpoint(
         self,
@@ -121,12 +131,16 @@ class SensorWriter:
             self.manifest.roll()
         self.manifest.collect()
 
-    def payloads_of(self, day: date) -> Iterator[pa.Table]:
-        """Committed payloads of a UTC day (signature, payload), a file at a time."""
+    def payloads_of(self, day: date) -> Iterator[tuple[np.ndarray[Any, Any], Distinct]]:
+        """Committed payloads of a UTC day: ((n, 16) signatures, payloads), some at a time."""
         for path in self.manifest.state.files:
             part = part_of(path)
             if part is not None and part.table == "payloads" and part.date == day.isoformat():
-                yield pq.read_table(self.path / path, columns=["signature", "payload"], partitioning=None)
+                with pq.ParquetFile(self.path / path) as file:
+                    for batch in file.iter_batches(ROW_GROUP, columns=["signature", "payload"]):
+                        signatures, payloads = batch.column("signature"), batch.column("payload")
+                        octets = np.frombuffer(signatures.buffers()[1], np.uint8)[16 * signatures.offset :]
+                        yield octets[: 16 * len(signatures)].reshape(-1, 16), distinct_values(payloads)
 
     @property
     def captures(self) -> dict[str, dict[str, Any]]:
