@@ -23,6 +23,9 @@ from ims.siphash import siphash128_1_3, siphash128_1_3_pair
 DAYS = 120
 """So many UTC days fit at once. Only a capture with damaged clocks holds more in one batch."""
 
+FEW_ENTRIES = 1 << 17
+"""So many are moved without asking how many that frees."""
+
 NO_DAY = -(2**63)
 COLLIDED = 0x80
 """In `marks`: another payload of the day has the same MD5."""
@@ -33,7 +36,7 @@ Array = np.ndarray[Any, Any]
 
 class CacheArrays(NamedTuple):
     """A cache as kernels see it. Entries are numbered in the order they came; slots hold the entry's number
-    plus one in their low `entry_bits` bits, bits of the hash above (so that few entries are compared in
+    plus one in the low bits of `entry_mask`, bits of the hash above (so that few entries are compared in
     vain), and 0 where they are free."""
 
     key_slots: Array
@@ -54,19 +57,22 @@ class CacheArrays(NamedTuple):
     """int64 (DAYS): entries of each day"""
     used: Array
     """int64 (1): entries in use"""
-    entry_bits: int
+    entry_mask: int
+    """the low bits of a slot that hold the entry's number plus one"""
 
 
+# The helpers take arrays, not CacheArrays: fetching an array from a tuple costs two atomic operations, and 80
+# arguments a call (measured over a flood of new payloads: 1.0 -> 1.3 million rows a second).
 @kernel
 def _first_slot(slots, digest):
     return np.int64((digest >> np.uint64(32)) * np.uint64(slots.size) >> np.uint64(32))
 
 
 @kernel
-def find_key(cache, key0, key1):
-    """Number of the entry with this key; where there is none, -1 minus the free slot that it would take."""
-    slots = cache.key_slots
-    mask = (1 << cache.entry_bits) - 1
+def find_key(slots, entries, mask, key0, key1):
+    """Number of the entry with this key; where there is none, -1 minus the free slot that it would take.
+
+    slots: key_slots; mask: entry_mask."""
     tag = np.int64(key0 & np.uint64(0xFFFFFFFF)) & ~mask
     at = _first_slot(slots, key0)
     while True:
@@ -75,7 +81,7 @@ def find_key(cache, key0, key1):
             return -1 - at
         if slot & ~mask == tag:
             entry = (slot & mask) - 1
-            if cache.entries[entry, 0] == key0 and cache.entries[entry, 1] == key1:
+            if entries[entry, 0] == key0 and entries[entry, 1] == key1:
                 return entry
         at += 1
         if at == slots.size:
@@ -83,17 +89,10 @@ def find_key(cache, key0, key1):
 
 
 @kernel
-def md5_digest(cache, low, high, day):
-    """The secret hash that places an MD5 (two words) of the day with index `day`."""
-    digest, _ = siphash128_1_3_pair(low, high, cache.day_keys[day, 2], cache.day_keys[day, 3])
-    return digest
+def find_md5(slots, entries, marks, mask, low, high, day, digest):
+    """Number of the first entry of the day with this MD5; else -1 minus the free slot that it would take.
 
-
-@kernel
-def find_md5(cache, low, high, day, digest):
-    """Number of the first entry of the day with this MD5; else -1 minus the free slot that it would take."""
-    slots = cache.md5_slots
-    mask = (1 << cache.entry_bits) - 1
+    slots: md5_slots; mask: entry_mask; day: index among the cache's days; digest: md5_digest's."""
     tag = np.int64(digest & np.uint64(0xFFFFFFFF)) & ~mask
     at = _first_slot(slots, digest)
     while True:
@@ -103,9 +102,9 @@ def find_md5(cache, low, high, day, digest):
         if slot & ~mask == tag:
             entry = (slot & mask) - 1
             if (
-                cache.entries[entry, 2] == low
-                and cache.entries[entry, 3] == high
-                and np.int64(cache.marks[entry]) & DAY_MARK == day
+                entries[entry, 2] == low
+                and entries[entry, 3] == high
+                and np.int64(marks[entry]) & DAY_MARK == day
             ):
                 return entry
         at += 1
@@ -114,77 +113,78 @@ def find_md5(cache, low, high, day, digest):
 
 
 @kernel
-def _link(cache, entry, key_slot, md5_slot, digest):
-    """Lead from two free slots to `entry`; md5_slot -1: only by key."""
-    mask = (1 << cache.entry_bits) - 1
-    tag = np.int64(cache.entries[entry, 0] & np.uint64(0xFFFFFFFF)) & ~mask
-    cache.key_slots[key_slot] = tag | entry + 1
-    if md5_slot >= 0:
-        cache.md5_slots[md5_slot] = np.int64(digest & np.uint64(0xFFFFFFFF)) & ~mask | entry + 1
+def md5_digest(day_keys, day, low, high):
+    """The secret hash that places an MD5 (two words) of the day with index `day`."""
+    digest, _ = siphash128_1_3_pair(low, high, day_keys[day, 2], day_keys[day, 3])
+    return digest
 
 
 @kernel
-def enter(cache, key0, key1, low, high, day, key_slot):
-    """Enter a payload whose key isn't there, of the day with index `day`. The caller has seen that there is
-    room (used < capacity) and has `key_slot` from find_key. Returns the earlier entry of the day with the
-    same MD5, or -1."""
-    entry = cache.used[0]
-    cache.entries[entry, 0] = key0
-    cache.entries[entry, 1] = key1
-    cache.entries[entry, 2] = low
-    cache.entries[entry, 3] = high
-    digest = md5_digest(cache, low, high, day)
-    owner = find_md5(cache, low, high, day, digest)
-    if owner >= 0:
-        cache.marks[entry] = day | COLLIDED
-        _link(cache, entry, key_slot, -1, digest)
-    else:
-        cache.marks[entry] = day
-        _link(cache, entry, key_slot, -1 - owner, digest)
-    cache.day_entries[day] += 1
-    cache.used[0] = entry + 1
-    return max(owner, -1)
+def link(slots, slot, mask, digest, entry):
+    """Lead from a free slot to `entry`."""
+    slots[slot] = np.int64(digest & np.uint64(0xFFFFFFFF)) & ~mask | entry + 1
 
 
 @kernel
 def _load(cache, day, signatures, data, offsets):
-    """Enter stored payloads. Returns how many are known now, or -1 minus the first whose offsets are
-    wrong."""
+    """Enter stored payloads. Returns how many are known now, or -1 minus the first with wrong offsets."""
+    entries, marks, day_keys, mask = cache.entries, cache.marks, cache.day_keys, cache.entry_mask
+    key_slots, md5_slots, used, day_entries = cache.key_slots, cache.md5_slots, cache.used, cache.day_entries
     for i in range(signatures.shape[0]):
         at = np.int64(offsets[i])
         n = np.int64(offsets[i + 1]) - at
         if at < 0 or n < 0 or at > data.size - n:
             return -1 - i
-        key0, key1 = siphash128_1_3(data, at, n, cache.day_keys[day, 0], cache.day_keys[day, 1])
-        entry = find_key(cache, key0, key1)
+        key0, key1 = siphash128_1_3(data, at, n, day_keys[day, 0], day_keys[day, 1])
+        entry = find_key(key_slots, entries, mask, key0, key1)
         if entry >= 0:
             continue
-        if cache.used[0] == cache.marks.size:
+        number = used[0]
+        if number == marks.size:
             return i
-        owner = enter(cache, key0, key1, signatures[i, 0], signatures[i, 1], day, -1 - entry)
+        link(key_slots, -1 - entry, mask, key0, number)
+        low, high = signatures[i, 0], signatures[i, 1]
+        entries[number, 0] = key0
+        entries[number, 1] = key1
+        entries[number, 2] = low
+        entries[number, 3] = high
+        marks[number] = day
+        digest = md5_digest(day_keys, day, low, high)
+        owner = find_md5(md5_slots, entries, marks, mask, low, high, day, digest)
         if owner >= 0:
             # Which of the two was first isn't told by the order of a store's rows: keep both's packets raw.
-            cache.marks[owner] |= COLLIDED
+            marks[owner] |= COLLIDED
+            marks[number] |= COLLIDED
+        else:
+            link(md5_slots, -1 - owner, mask, digest, number)
+        day_entries[day] += 1
+        used[0] = number + 1
     return signatures.shape[0]
 
 
 @kernel
 def _keep_days(cache, keep):
     """Drop the entries of days whose index isn't kept (bool array), and lead to the others anew."""
-    cache.key_slots[:] = 0
-    cache.md5_slots[:] = 0
-    kept = 0
+    entries, marks, day_keys, mask = cache.entries, cache.marks, cache.day_keys, cache.entry_mask
+    key_slots, md5_slots = cache.key_slots, cache.md5_slots
+    key_slots[:] = 0
+    md5_slots[:] = 0
+    kept = np.int64(0)
     for entry in range(cache.used[0]):
-        day = np.int64(cache.marks[entry]) & DAY_MARK
+        day = np.int64(marks[entry]) & DAY_MARK
         if not keep[day]:
             continue
-        for k in range(4):
-            cache.entries[kept, k] = cache.entries[entry, k]
-        cache.marks[kept] = cache.marks[entry]
-        digest = md5_digest(cache, cache.entries[kept, 2], cache.entries[kept, 3], day)
-        owner = find_md5(cache, cache.entries[kept, 2], cache.entries[kept, 3], day, digest)
-        key_slot = -1 - find_key(cache, cache.entries[kept, 0], cache.entries[kept, 1])
-        _link(cache, kept, key_slot, -1 - owner if owner < 0 else -1, digest)
+        key0, key1, low, high = entries[entry, 0], entries[entry, 1], entries[entry, 2], entries[entry, 3]
+        digest = md5_digest(day_keys, day, low, high)
+        owner = find_md5(md5_slots, entries, marks, mask, low, high, day, digest)
+        if owner < 0:
+            link(md5_slots, -1 - owner, mask, digest, kept)
+        link(key_slots, -1 - find_key(key_slots, entries, mask, key0, key1), mask, key0, kept)
+        entries[kept, 0] = key0
+        entries[kept, 1] = key1
+        entries[kept, 2] = low
+        entries[kept, 3] = high
+        marks[kept] = marks[entry]
         kept += 1
     cache.used[0] = kept
 
@@ -216,7 +216,7 @@ class Cache:
             day_keys=np.zeros((DAYS, 4), np.uint64),
             day_entries=np.zeros(DAYS, np.int64),
             used=np.zeros(1, np.int64),
-            entry_bits=capacity.bit_length(),
+            entry_mask=(1 << capacity.bit_length()) - 1,
         )
 
     @property
@@ -258,7 +258,7 @@ class Cache:
         arrays = self.arrays
         kept = np.isin(arrays.days, np.fromiter(keep, np.int64))
         freed = int(arrays.day_entries[~kept].sum())
-        forget = ~kept & ((freed >= self.count // 8 or self.count <= 1 << 17) | (arrays.day_entries == 0))
+        forget = ~kept & ((freed >= self.count // 8 or self.count <= FEW_ENTRIES) | (arrays.day_entries == 0))
         freed = int(arrays.day_entries[forget].sum())
         if freed:
             _keep_days(arrays, ~forget)

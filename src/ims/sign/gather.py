@@ -20,45 +20,46 @@ def _copy(source, at, n, target, to):
 
 
 @kernel
-def octets_of_rows(lengths, rows):
-    """Sum of lengths[rows], as int64."""
+def sizes(octets, begins, lengths, rows, offsets):
+    """Fill `offsets` (rows.size + 1) with where octets[begins[row]:][:lengths[row]] go when they stand back
+    to back. Returns their sum, or -1 minus the first row that isn't inside `octets`."""
     total = np.int64(0)
+    offsets[0] = 0
     for i in range(rows.size):
-        total += np.int64(lengths[rows[i]])
+        at = np.int64(begins[rows[i]])
+        n = np.int64(lengths[rows[i]])
+        if at < 0 or n < 0 or at > octets.size - n:
+            return -1 - rows[i]
+        total += n
+        offsets[i + 1] = total
     return total
 
 
 @kernel
-def gather(octets, begins, lengths, rows, data, offsets):
-    """Copy octets[begins[row]:][:lengths[row]] for each of `rows` into `data`, back to back; fill `offsets`
-    (rows.size + 1). Returns 0, or -1 minus the first row that isn't inside `octets` or doesn't fit `data`."""
-    to = np.int64(0)
-    offsets[0] = 0
+def gather(octets, begins, rows, offsets, data):
+    """Copy what `sizes` measured into `data`."""
     for i in range(rows.size):
-        row = rows[i]
-        at = np.int64(begins[row])
-        n = np.int64(lengths[row])
-        if at < 0 or n < 0 or at > octets.size - n or to > data.size - n:
-            return -1 - row
-        _copy(octets, at, n, data, to)
-        to += n
-        offsets[i + 1] = to
-    return 0
+        at = np.int64(begins[rows[i]])
+        n = offsets[i + 1] - offsets[i]
+        if at < 0 or n < 0 or at > octets.size - n or offsets[i] < 0 or offsets[i] > data.size - n:
+            return
+        _copy(octets, at, n, data, offsets[i])
 
 
 def _gathered(octets: Array, begins: Array, lengths: Array, rows: Array, what: str) -> tuple[Array, Array]:
-    data = np.empty(max(0, int(octets_of_rows(lengths, rows))), np.uint8)
     offsets = np.empty(len(rows) + 1, np.int64)
-    verdict = int(gather(octets, begins, lengths, rows, data, offsets))
-    if verdict < 0:
-        raise ValueError(f"the {what} of row {-1 - verdict} lies outside the {octets.size} octets given")
+    total = int(sizes(octets, begins, lengths, rows, offsets))
+    if total < 0:
+        raise ValueError(f"the {what} of row {-1 - total} lies outside the {octets.size} octets given")
+    data = np.empty(total, np.uint8)
+    gather(octets, begins, rows, offsets, data)
     return data, offsets
 
 
 def payload_octets(batch: Any, rows: Array) -> int:
     """How many octets the payloads of `rows` (int64) have together: ask before gathering, against a
     budget."""
-    return int(octets_of_rows(batch.payload_length, rows))
+    return int(batch.payload_length[rows].sum(dtype=np.int64))
 
 
 def gather_payloads(octets: Array, batch: Any, rows: Array) -> tuple[Array, Array]:

@@ -1,0 +1,16 @@
+"""Two payloads of 128 octets with one MD5, by X. Wang and H. Yu, "How to Break MD5 and Other Hash Functions",
+2005 (the pair as quoted by P. Selinger)."""
+
+MD5 = bytes.fromhex("79054025255fb1a26e4bc422aef54eb4")
+
+FIRST = bytes.fromhex("""
+d131dd02c5e6eec4693d9a0698aff95c 2fcab58712467eab4004583eb8fb7f89 55ad340609f4b30283e488832571415a
+085125e8f7cdc99fd91dbdf280373c5b d8823e3156348f5bae6dacd436c919c6 dd53e2b487da03fd02396306d248cda0
+e99f33420f577ee8ce54b67080a80d1e c69821bcb6a8839396f9652b6ff72a70
+""")
+
+SECOND = bytes.fromhex("""
+d131dd02c5e6eec4693d9a0698aff95c 2fcab50712467eab4004583eb8fb7f89 55ad340609f4b30283e4888325f1415a
+085125e8f7cdc99fd91dbd7280373c5b d8823e3156348f5bae6dacd436c919c6 dd53e23487da03fd02396306d248cda0
+e99f33420f577ee8ce54b67080280d1e c69821bcb6a8839396f965ab6ff72a70
+""")
