@@ -67,6 +67,14 @@ def le64_proven(octets, at):
     )
 
 
+@proven
+def copy_proven(source, at, length, target, to):
+    """Copy source[at:at+length] to target[to:to+length]. The caller has checked that 0 <= at, 0 <= to, and
+    that both ranges end inside their arrays."""
+    for i in range(length):
+        target[to + i] = source[at + i]
+
+
 @kernel
 def put16(octets, at, value):
     """Write two octets in network order."""

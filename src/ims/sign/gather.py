@@ -7,16 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ims.kernels import kernel, proven
+from ims.kernels import kernel
+from ims.octets import copy_proven
 
 Array = np.ndarray[Any, Any]
-
-
-@proven
-def _copy(source, at, n, target, to):
-    """Proof: the caller has checked 0 <= at, at + n <= source.size, 0 <= to and to + n <= target.size."""
-    for i in range(n):
-        target[to + i] = source[at + i]
 
 
 @kernel
@@ -43,7 +37,7 @@ def gather(octets, begins, rows, offsets, data):
         n = offsets[i + 1] - offsets[i]
         if at < 0 or n < 0 or at > octets.size - n or offsets[i] < 0 or offsets[i] > data.size - n:
             return
-        _copy(octets, at, n, data, offsets[i])
+        copy_proven(octets, at, n, data, offsets[i])
 
 
 def _gathered(octets: Array, begins: Array, lengths: Array, rows: Array, what: str) -> tuple[Array, Array]:

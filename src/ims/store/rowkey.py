@@ -1,0 +1,104 @@
+"""A packet's row key: finds the row of `packets` to which a packet kept in `frames_raw` belongs.
+
+It is SipHash-2-4 with a zero key over nine 64-bit words, least significant octet first, that hold the row's
+columns (below): the same at ingest, from a batch, and at export, from stored columns. Packets with the same
+key are alike in every column; of those, the rows and the raw packets correspond in the order they were
+stored.
+
+| word | high to low |
+|---|---|
+| 0 | time (microseconds) |
+| 1 | source (32 bits), destination (32) |
+| 2 | source_port, destination_port, ip_id, ip_fragment (16 each) |
+| 3 | tcp_sequence, tcp_acknowledgment (32 each) |
+| 4 | tcp_window, tcp_urgent, total_length, payload_length (16 each) |
+| 5 | icmp_rest (32), icmp_type, icmp_code (8 each), tcp_flags (16) |
+| 6 | time_ns (16), protocol, tos, ttl, checksum, layers + 16 * truncated, length of tcp_options (8 each) |
+| 7, 8 | signature |
+
+Null counts as 0; `layers` says which are null.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ims.records import ICMP, PAYLOAD, PORTS, TCP
+from ims.siphash import siphash_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Array = np.ndarray[Any, Any]
+
+# Word, name, bits to shift, layer without which the column is null.
+FIELDS = (
+    (0, "time", 0, 0),
+    (1, "source", 32, 0),
+    (1, "destination", 0, 0),
+    (2, "source_port", 48, PORTS),
+    (2, "destination_port", 32, PORTS),
+    (2, "ip_id", 16, 0),
+    (2, "ip_fragment", 0, 0),
+    (3, "tcp_sequence", 32, TCP),
+    (3, "tcp_acknowledgment", 0, TCP),
+    (4, "tcp_window", 48, TCP),
+    (4, "tcp_urgent", 32, TCP),
+    (4, "total_length", 16, 0),
+    (4, "payload_length", 0, 0),
+    (5, "icmp_rest", 32, ICMP),
+    (5, "icmp_type", 24, ICMP),
+    (5, "icmp_code", 16, ICMP),
+    (5, "tcp_flags", 0, TCP),
+    (6, "time_ns", 48, 0),
+    (6, "protocol", 40, 0),
+    (6, "tos", 32, 0),
+    (6, "ttl", 24, 0),
+    (6, "checksum", 16, 0),
+    (6, "layers", 8, 0),
+    (6, "truncated", 12, 0),
+    (6, "options_length", 0, TCP),
+)
+WORDS = 9
+
+
+def _keys(columns: dict[str, Array], signatures: Array) -> Array:
+    layers = columns["layers"]
+    words = np.zeros((len(layers), WORDS), np.uint64)
+    for word, name, shift, layer in FIELDS:
+        value = columns[name].astype(np.uint64)
+        if layer:
+            value = np.where(layers & layer, value, np.uint64(0))
+        words[:, word] |= value << np.uint64(shift)
+    words[:, 7:] = np.ascontiguousarray(signatures).view("<u8")
+    keys = np.empty(len(layers), np.uint64)
+    siphash_rows(words, np.uint64(0), np.uint64(0), keys)
+    return keys
+
+
+def row_keys_of_batch(batch: Any, rows: Array, signatures: Array) -> Array:
+    """Row keys (uint64) of `rows` (integers) of a PacketBatch; `signatures` (uint8, n x 16) is what its
+    `signature_entry` indexes."""
+    columns = {name: getattr(batch, name)[rows] for _, name, _, _ in FIELDS}
+    entries = batch.signature_entry[rows]
+    own = np.zeros((len(rows), 16), np.uint8)
+    signed = (columns["layers"] & PAYLOAD != 0) & (entries >= 0)
+    own[signed] = signatures[entries[signed]]
+    return _keys(columns, own)
+
+
+def row_keys_of_arrow(table: pa.Table | pa.RecordBatch) -> Array:
+    """Row keys (uint64) of all rows of a table with the columns of `packets`."""
+    from ims.store.arrays import layers, numbers, octet_lengths
+    from ims.store.arrays import signatures as signatures_of
+
+    columns = {
+        "layers": layers(table),
+        "options_length": octet_lengths(table.column("tcp_options")),
+    }
+    for _, name, _, _ in FIELDS:
+        if name not in columns:
+            columns[name] = numbers(table.column(name), "i8")
+    return _keys(columns, signatures_of(table.column("signature")))
