@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _one_line(error: BaseException) -> str:
-    from ims.cli.present import printable
+    from ims.query.shown import printable
 
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return printable(f"{error.filename}: {error.strerror}")

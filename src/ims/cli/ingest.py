@@ -117,7 +117,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bar
 
-    from ims.cli.present import printable
+    from ims.query.shown import printable
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     packets = TextColumn("{task.fields[packets]:,} packets")

@@ -1,0 +1,104 @@
+"""Answers on a terminal or in a pipe: table, JSON or CSV, with nothing left that a terminal or a spreadsheet obeys."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ims.query.shown import printable
+
+FORMATS = ("table", "json", "csv")
+WIDE = 10_000
+
+
+def check_format(text: str) -> str:
+    """Raises ValueError where it is none of FORMATS."""
+    if text not in FORMATS:
+        raise ValueError(f"--format {text!r}: wanted one of {', '.join(FORMATS)}")
+    return text
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], format: str, one: bool = False) -> None:  # noqa: A002
+    """Print rows; `one`: in JSON as one object, in a table as names and values."""
+    if format == "json":
+        shown = [{name: _json(value) for name, value in row.items()} for row in rows]
+        print(json.dumps(shown[0] if one else shown, ensure_ascii=True))
+    elif format == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        if rows:
+            writer.writerow(rows[0].keys())
+        writer.writerows([[_cell(value) for value in row.values()] for row in rows])
+    else:
+        _print_table([{"": name, "value": value} for name, value in rows[0].items()] if one else rows)
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False, emoji=False)
+    if not rows:
+        console.print(Text("nothing found", style="dim"))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name, value in rows[0].items():
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=not sys.stdout.isatty())
+    for row in rows:
+        table.add_row(*[Text(_shown(value)) for value in row.values()])
+    console.print(table)
+
+
+def warn(lines: Sequence[str]) -> None:
+    """What the reader of an answer has to know, on standard error."""
+    for line in lines:
+        print(f"ims: {printable(line)}", file=sys.stderr)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+    if isinstance(value, list | tuple):
+        return " ".join(printable(str(item)) for item in value)
+    # A hexdump is ours and has its lines; what is in them was made printable.
+    return "\n".join(printable(line) for line in str(_json(value)).split("\n"))
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, datetime) or hasattr(value, "isoformat"):
+        return iso(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+def iso(value: Any) -> str:
+    """A moment as 2003-08-11T16:00:00.000000Z; nanoseconds where it has them."""
+    nanos = getattr(value, "nanosecond", 0)
+    text = value.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return f"{text}{nanos:03d}Z" if hasattr(value, "nanosecond") else f"{text}Z"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        text = " ".join(str(item) for item in value)
+    else:
+        text = str(_json(value))
+    if isinstance(value, int | float):
+        return text
+    text = "\n".join(printable(line) for line in text.split("\n"))
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

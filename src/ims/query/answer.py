@@ -1,0 +1,92 @@
+"""An answer: a table of shown values, and the record of how it came about.
+
+Addresses are dotted, prefixes are CIDR, times are timestamps in UTC: what people print. The record says which
+stores and sensors were asked, how large the darknet was, and what is known to be missing.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class AnswerRecord:
+    """How an answer came about. `darknet_24s`: size in /24s of all blocks watched in the range; `frames_lost` and
+    `payloads_lost`: what the captures of the range are known to lack."""
+
+    stores: tuple[str, ...] = ()
+    sensors: tuple[str, ...] = ()
+    silent: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    darknet_24s: float = 0.0
+    frames_lost: int = 0
+    payloads_lost: int = 0
+
+    @property
+    def losses(self) -> list[str]:
+        """One line for each thing that is missing."""
+        lines = [f"{sensor} did not answer: {why}" for sensor, why in self.silent.items()]
+        if self.frames_lost:
+            lines.append(f"{self.frames_lost:,} packets lost here by the capturing programs")
+        if self.payloads_lost:
+            lines.append(f"{self.payloads_lost:,} payloads lost here: the cache was full and the budget spent")
+        return lines
+
+
+class Answer:
+    """Rows and their record; hands itself to pandas, Polars, DuckDB or anything else that takes Arrow."""
+
+    def __init__(self, table: pa.Table, record: AnswerRecord) -> None:
+        self.table = table
+        self.record = record
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __repr__(self) -> str:
+        return f"<Answer of {len(self)} rows: {', '.join(self.table.column_names)}>"
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as dicts."""
+        found: list[dict[str, Any]] = self.table.to_pylist()
+        return found
+
+    def to_pandas(self) -> pd.DataFrame:
+        """As a pandas DataFrame."""
+        return self.table.to_pandas()
+
+    def to_polars(self) -> pl.DataFrame:
+        """As a Polars DataFrame. Raises ImportError where Polars isn't installed."""
+        import polars
+
+        return polars.DataFrame(polars.from_arrow(self.table))
+
+    def _repr_html_(self) -> str:
+        shown = self.table.slice(0, 50).to_pylist()
+        names = self.table.column_names
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_text(row[name]))}</td>" for name in names) + "</tr>" for row in shown
+        )
+        notes = [f"{len(self):,} rows" + (", the first 50 shown" if len(self) > len(shown) else "")]
+        notes.append(f"darknet of {self.record.darknet_24s:g} /24s, sensors {', '.join(self.record.sensors)}")
+        notes += self.record.losses
+        foot = html.escape(" · ".join(notes))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p><small>{foot}</small></p>"
+
+
+def _text(value: Any) -> str:
+    from ims.query.shown import printable
+
+    return "" if value is None else printable(str(value))

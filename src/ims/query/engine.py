@@ -1,0 +1,173 @@
+"""The embedded engine: DuckDB over stores' Parquet files, locked down, driven through Ibis.
+
+Ibis connects first (it sets the time zone); then only the stores' folders are allowed, everything else outside is
+switched off, and the configuration is locked: a plan that went wrong could read nothing but the stores.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import ibis
+import pyarrow as pa
+
+from ims.query.plan import Plan, Tables, epoch_us
+from ims.query.request import Request
+from ims.records import arrow_schema
+
+PARTIAL_ROWS = 50_000_000
+MEMORY_SHARE = 0.5
+
+
+class Files(Protocol):
+    """What the engine needs of a store: see store/reader.py."""
+
+    path: Path
+
+    def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
+        """Files of a table that may hold rows of [since, until)."""
+        ...
+
+
+class Engine:
+    """Runs plans over some stores. `memory_bytes`: what DuckDB may use; half of the machine's by default.
+    `partial_rows`: the most rows that one store's partial answer may have when several are merged."""
+
+    def __init__(
+        self,
+        stores: Sequence[Files],
+        memory_bytes: int | None = None,
+        threads: int | None = None,
+        partial_rows: int = PARTIAL_ROWS,
+    ) -> None:
+        self._stores = list(stores)
+        self._partial_rows = partial_rows
+        self._names = 0
+        self._backend = ibis.duckdb.connect()
+        self._con = self._backend.con
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        memory = memory_bytes or max(256 << 20, int(total * MEMORY_SHARE))
+        settings = {
+            "memory_limit": f"{memory >> 20}MiB",
+            "threads": threads or len(os.sched_getaffinity(0)),
+            "preserve_insertion_order": False,
+            "enable_progress_bar": False,
+            "allowed_directories": [str(store.path) for store in self._stores],
+            "enable_external_access": False,
+            "lock_configuration": True,
+        }
+        for name, value in settings.items():
+            self._con.execute(f"SET {name} = {_sql(value)}")
+
+    def run(self, plan: Plan, request: Request, predicate: Any = None) -> pa.Table:
+        """The answer to a request. Raises ValueError where several stores' partial answers are too large."""
+        try:
+            if len(self._stores) == 1:
+                tables = self._tables(self._stores[0], request)
+                return self.arrow(plan.merge(plan.partial(tables, request, predicate), request, True))
+            gathered: dict[str, list[pa.Table]] = {}
+            for store in self._stores:
+                for name, part in plan.partial(self._tables(store, request), request, predicate).items():
+                    rows = self.arrow(part.limit(self._partial_rows + 1))
+                    if rows.num_rows > self._partial_rows:
+                        raise ValueError(
+                            f"{store.path} would answer with more than {self._partial_rows:,} partial rows; "
+                            "ask for a shorter time, a narrower filter or a coarser group"
+                        )
+                    gathered.setdefault(name, []).append(rows)
+            parts = {name: self._register(pa.concat_tables(tables)) for name, tables in gathered.items()}
+            return self.arrow(plan.merge(parts, request, False))
+        finally:
+            self._forget()
+
+    def arrow(self, expression: Any) -> pa.Table:
+        """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
+        return self._con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table()
+
+    def batches(self, sql_or_expression: Any, rows: int = 1 << 18) -> pa.RecordBatchReader:
+        """The same, as a stream."""
+        return self._con.sql(ibis.to_sql(sql_or_expression, dialect="duckdb")).to_arrow_reader(rows)
+
+    def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
+        """One store's tables, from the files that may hold rows of a range."""
+        return Tables(
+            self._table("packets", store.files("packets", since_us, until_us)),
+            self._table("payloads", store.files("payloads", *_whole_days(since_us, until_us))),
+            self._table("coverage", store.files("coverage")),
+            epoch_us,
+        )
+
+    def frames_of(self, store: Files, since_us: int | None, until_us: int | None) -> Any:
+        """One store's raw frames."""
+        return self._table("frames_raw", store.files("frames_raw", since_us, until_us))
+
+    def _tables(self, store: Files, request: Request) -> Tables:
+        return self.tables_of(store, request.since, request.until)
+
+    def _table(self, table: str, files: list[Path]) -> Any:
+        if not files:
+            return self._register(_empty(table))
+        name = self._new_name(table)
+        columns = ", ".join(f'"{column}"' for column in _empty(table).column_names)
+        listed = ", ".join(_sql(str(file)) for file in files)
+        # Types of the folders' columns are fixed: a sensor called 007 is a text.
+        self._con.execute(
+            f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "
+            "hive_partitioning = true, hive_types = {'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR})"
+        )
+        return self._backend.table(name)
+
+    def _register(self, rows: pa.Table) -> Any:
+        name = self._new_name("rows")
+        self._con.register(name, rows)
+        return self._backend.table(name)
+
+    def _new_name(self, what: str) -> str:
+        self._names += 1
+        return f"ims_{what}_{self._names}"
+
+    def _forget(self) -> None:
+        for (name,) in self._con.execute(
+            "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'ims!_%' ESCAPE '!'"
+        ).fetchall():
+            self._con.execute(f'DROP VIEW IF EXISTS "{name}"')
+
+    @cached_property
+    def version(self) -> str:
+        """DuckDB's version."""
+        return str(self._con.execute("SELECT version()").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the database."""
+        self._backend.disconnect()
+
+
+def _empty(table: str) -> pa.Table:
+    schema = arrow_schema(table)
+    fields = [
+        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema
+    ]
+    return pa.schema([*fields, pa.field("sensor", pa.string())]).empty_table()
+
+
+def _whole_days(since_us: int | None, until_us: int | None) -> tuple[int | None, int | None]:
+    """A packet's payload is stored with the first of its UTC day, which may lie before the range."""
+    day = 86_400_000_000
+    return (
+        None if since_us is None else since_us // day * day,
+        None if until_us is None else -(-until_us // day) * day,
+    )
+
+
+def _sql(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_sql(item) for item in value) + "]"
+    if isinstance(value, int):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"

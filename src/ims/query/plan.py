@@ -1,0 +1,220 @@
+"""Questions as plans, in two halves: what a store computes (partial), and how partial answers merge.
+
+Both halves are Ibis expressions, so the same plan runs composed on one engine (DuckDB over a store, Spark over a
+lake), or scattered: each store runs the partial half, and the merging half runs over the union of what they gave.
+Distinct things are counted exactly: a partial carries the distinct values, not their number.
+
+Only expressions that Ibis compiles for DuckDB and for Spark. Times are taken as microseconds through a builtin
+of each engine, since Ibis has no bucket for Spark and its casts differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import ibis
+
+from ims.query.request import Request
+
+Table = Any  # ibis.Table: Ibis is untyped to us
+Parts = dict[str, Table]
+
+
+class Tables(NamedTuple):
+    """One store's tables, filtered by nothing yet; each has a column `sensor`."""
+
+    packets: Table
+    payloads: Table
+    coverage: Table
+    micros: Callable[[Any], Any]
+    """a timestamp column as microseconds since the epoch, in the engine's own words"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`partial(tables, request)` gives named tables; `merge(parts, request, whole)` makes the answer of them.
+    `whole`: the parts are one store's, so what is distinct in them is distinct."""
+
+    partial: Callable[[Tables, Request, Any], Parts]
+    merge: Callable[[Parts, Request, bool], Table]
+
+
+@ibis.udf.scalar.builtin(name="epoch_us")
+def epoch_us(moment: ibis.dtype("timestamp('UTC')")) -> int:  # type: ignore[valid-type]
+    """Microseconds since the epoch, as DuckDB names it; Spark's is `unix_micros`."""
+    return 0
+
+
+def in_range(tables: Tables, request: Request) -> Table:
+    """Packets of [since, until)."""
+    table = tables.packets
+    micros = tables.micros(table.time)
+    if request.since is not None:
+        table = table.filter(micros >= ibis.literal(request.since, "int64"))
+    if request.until is not None:
+        table = table.filter(micros < ibis.literal(request.until, "int64"))
+    return table
+
+
+def selected(tables: Tables, request: Request, predicate: Any) -> Table:
+    """Packets of the range that the filter takes."""
+    packets = in_range(tables, request)
+    return packets if predicate is None else packets.filter(predicate(packets, tables.payloads))
+
+
+def binned(tables: Tables, packets: Table, width: int) -> Any:
+    """Begin of each row's bin, in microseconds; integer arithmetic, so that no row rounds into another bin."""
+    micros = tables.micros(packets.time)
+    return micros - micros % ibis.literal(width, "int64")
+
+
+def group_key(table: Table, request: Request) -> Any:
+    """What rows are grouped by: a column, or the first bits of an address."""
+    prefix = request.prefix
+    if prefix is None:
+        return table[request.group]
+    mask = (0xFFFFFFFF << (32 - prefix.bits)) & 0xFFFFFFFF
+    return table[prefix.address].cast("int64") & ibis.literal(mask, "int64")
+
+
+def _measured(table: Table, keys: list[str], metric: str) -> Parts:
+    """Partial of one metric for each combination of keys (columns of `table`)."""
+    if metric in ("sources", "destinations"):
+        member = metric.removesuffix("s")
+        return {"members": table.select(*keys, member=table[member]).distinct()}
+    value = {
+        "packets": table.count(),
+        "bytes": table.total_length.cast("int64").sum(),
+        "payloads": (table.payload_length > 0).cast("int64").sum(),
+        "new_payloads": table.new_payload.cast("int64").sum(),
+    }[metric]
+    return {"values": table.group_by(keys).agg(value=value) if keys else table.agg(value=value)}
+
+
+def _merged(parts: Parts, keys: list[str], whole: bool) -> Table:
+    if "members" in parts:
+        members = parts["members"] if whole else parts["members"].distinct()
+        return members.group_by(keys).agg(value=members.count())
+    values = parts["values"]
+    return values if whole else values.group_by(keys).agg(value=values.value.sum())
+
+
+def _count_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+    packets = selected(tables, request, predicate)
+    micros = tables.micros(packets.time)
+    return {
+        "totals": packets.agg(
+            packets=packets.count(),
+            bytes=packets.total_length.cast("int64").sum(),
+            payloads=(packets.payload_length > 0).cast("int64").sum(),
+            first=micros.min(),
+            last=micros.max(),
+        ),
+        "source": packets.select(member=packets.source).distinct(),
+        "destination": packets.select(member=packets.destination).distinct(),
+        "signature": packets.filter(packets.signature.notnull()).select(member=packets.signature).distinct(),
+    }
+
+
+def _count_merge(parts: Parts, request: Request, whole: bool) -> Table:
+    totals = parts["totals"]
+    answer = totals.agg(
+        packets=totals.packets.sum(),
+        bytes=totals.bytes.sum().fill_null(0),
+        payloads=totals.payloads.sum().fill_null(0),
+        first=totals["first"].min(),
+        last=totals["last"].max(),
+    )
+    for name in ("source", "destination", "signature"):
+        members = parts[name] if whole else parts[name].distinct()
+        answer = answer.cross_join(members.agg(**{f"{name}s": members.count()}))
+    names = ["packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last"]
+    return answer.select(*names)
+
+
+def _series_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+    packets = selected(tables, request, predicate)
+    packets = packets.mutate(bin=binned(tables, packets, request.bin))
+    if request.group is not None:
+        packets = packets.mutate(key=group_key(packets, request))
+    return _measured(packets, _series_keys(request), request.metric)
+
+
+def _series_keys(request: Request) -> list[str]:
+    return ["bin"] if request.group is None else ["bin", "key"]
+
+
+def _series_merge(parts: Parts, request: Request, whole: bool) -> Table:
+    keys = _series_keys(request)
+    return _merged(parts, keys, whole).order_by(keys).limit(request.rows)
+
+
+def _top_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+    packets = selected(tables, request, predicate)
+    return _measured(packets.mutate(key=group_key(packets, request)), ["key"], request.metric)
+
+
+def _top_merge(parts: Parts, request: Request, whole: bool) -> Table:
+    found = _merged(parts, ["key"], whole)
+    return found.order_by([found.value.desc(), found.key.asc()]).limit(request.rows)
+
+
+def _packets_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+    packets = selected(tables, request, predicate)
+    return {"rows": packets.order_by(["time", "time_ns"]).limit(request.rows)}
+
+
+def _packets_merge(parts: Parts, request: Request, whole: bool) -> Table:
+    rows = parts["rows"]
+    return rows.order_by(["time", "time_ns", "source", "destination"]).limit(request.rows)
+
+
+def _cache_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+    packets = selected(tables, request, predicate)
+    packets = packets.filter(packets.payload_length > 0).mutate(bin=binned(tables, packets, request.bin))
+    error = (packets.protocol == 1) & packets.icmp_type.isin(ICMP_ERRORS).fill_null(False)
+    known = ~packets.new_payload
+    return {
+        "values": packets.group_by("bin").agg(
+            payloads=packets.count(),
+            hits=known.cast("int64").sum(),
+            payloads_without_icmp_errors=(~error).cast("int64").sum(),
+            hits_without_icmp_errors=(known & ~error).cast("int64").sum(),
+        )
+    }
+
+
+ICMP_ERRORS = (3, 4, 5, 11, 12)
+"""Types that quote the packet they answer (RFC 792): their payloads are nearly all different."""
+
+
+def _cache_merge(parts: Parts, request: Request, whole: bool) -> Table:
+    values = parts["values"]
+    names = ("payloads", "hits", "payloads_without_icmp_errors", "hits_without_icmp_errors")
+    merged = values.group_by("bin").agg(**{name: values[name].sum() for name in names})
+    return merged.order_by("bin").limit(request.rows)
+
+
+def _coverage_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+    coverage = tables.coverage
+    if request.since is not None:
+        coverage = coverage.filter(tables.micros(coverage.until) > ibis.literal(request.since, "int64"))
+    if request.until is not None:
+        coverage = coverage.filter(tables.micros(coverage.since) < ibis.literal(request.until, "int64"))
+    return {"rows": coverage}
+
+
+def _coverage_merge(parts: Parts, request: Request, whole: bool) -> Table:
+    return parts["rows"].order_by(["sensor", "block", "prefix", "since"]).limit(request.rows)
+
+
+PLANS: Mapping[str, Plan] = {
+    "count": Plan(_count_partial, _count_merge),
+    "series": Plan(_series_partial, _series_merge),
+    "top": Plan(_top_partial, _top_merge),
+    "packets": Plan(_packets_partial, _packets_merge),
+    "cache": Plan(_cache_partial, _cache_merge),
+    "coverage": Plan(_coverage_partial, _coverage_merge),
+}

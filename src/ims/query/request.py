@@ -1,0 +1,139 @@
+"""A question, typed: what is asked of a store, never SQL. Validated here, so that plans need not doubt it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ims.records import PACKETS
+
+Verb = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
+METRICS = ("packets", "bytes", "sources", "destinations", "payloads", "new_payloads")
+NOT_GROUPS = ("time", "time_ns", "tcp_options")
+GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NOT_GROUPS))
+_PREFIX = re.compile(r"(?:(source|destination)?)/(\d{1,2})")
+_BIN = re.compile(r"(\d+)(ms|s|m|h|d|w)?")
+_BIN_UNITS = {None: 1_000_000, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
+              "d": 86_400_000_000, "w": 604_800_000_000}  # fmt: skip
+DEFAULT_LIMITS = {"series": 1_000_000, "top": 10, "packets": 100, "payloads": 10, "sources": 20, "cache": 1_000_000}
+
+
+def moment(text: str) -> int:
+    """ISO 8601 to microseconds since the epoch; naive is UTC. Raises ValueError."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"time {text!r}: wanted ISO 8601, such as 2026-03-04, 2026-03-04T12:30 or 2026-03-04T12:30:00+01:00"
+        ) from None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=UTC)
+    span = parsed - datetime(1970, 1, 1, tzinfo=UTC)
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+
+
+def bin_width(text: str) -> int:
+    """`5m`, `1h`, `1d`, `30s` in microseconds; a bare number is seconds. Raises ValueError."""
+    match = _BIN.fullmatch(text.strip())
+    width = int(match[1]) * _BIN_UNITS[match[2]] if match else 0
+    if not 0 < width <= 366 * 86_400_000_000:
+        raise ValueError(f"bin {text!r}: wanted a positive number and s, m, h, d or w, such as 5m")
+    return width
+
+
+def _one_of(kind: str, text: str, wanted: tuple[str, ...]) -> str:
+    if text in wanted:
+        return text
+    near = difflib.get_close_matches(text, wanted, 1)
+    hint = f"; meant {near[0]}?" if near else ""
+    raise ValueError(f"no {kind} {text!r}{hint} Wanted one of: {', '.join(wanted)}".replace("? Wanted", "? wanted"))
+
+
+class Prefix(BaseModel):
+    """Grouping by the first `bits` bits of an address."""
+
+    model_config = ConfigDict(frozen=True)
+    address: Literal["source", "destination"]
+    bits: int = Field(ge=1, le=32)
+
+
+class Request(BaseModel):
+    """One question. `since` and `until` (not inside) and `bin` are microseconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verb: Verb
+    filter: str = Field(default="", max_length=4096)
+    since: int | None = None
+    until: int | None = None
+    bin: int = Field(default=3_600_000_000, gt=0)
+    group: str | None = None
+    metric: str = "packets"
+    limit: int = Field(default=0, ge=0, le=10_000_000)
+    per_24: bool = False
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, text: str) -> str:
+        return _one_of("metric", text, METRICS)
+
+    @field_validator("group")
+    @classmethod
+    def _known_group(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        match = _PREFIX.fullmatch(text)
+        if match:
+            if not 1 <= int(match[2]) <= 32:
+                raise ValueError(f"prefix {text!r}: wanted /1 to /32")
+            return f"{match[1] or 'source'}/{int(match[2])}"
+        return _one_of("column", text, GROUPS)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Request:
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError("--since must be before --until")
+        if self.verb == "top" and self.group is None:
+            raise ValueError(f"top of what? wanted one of: {', '.join(GROUPS)}, source/N, destination/N")
+        return self
+
+    @property
+    def prefix(self) -> Prefix | None:
+        """The group as a prefix of an address, if it is one."""
+        match = _PREFIX.fullmatch(self.group or "")
+        return Prefix(address=match[1], bits=int(match[2])) if match else None  # type: ignore[arg-type]
+
+    @property
+    def group_name(self) -> str | None:
+        """The group's name in answers: `source/8` is `source_8`."""
+        return None if self.group is None else self.group.replace("/", "_")
+
+    @property
+    def rows(self) -> int:
+        """At most so many rows in the answer."""
+        return self.limit or DEFAULT_LIMITS.get(self.verb, 1_000_000)
+
+
+def make_request(verb: Verb, filter: str | None, **words: Any) -> Request:  # noqa: A002
+    """A Request from words as people give them. Raises ValueError with one line that says what is wrong."""
+    from pydantic import ValidationError
+
+    values = {name: value for name, value in words.items() if value is not None}
+    for name in ("since", "until"):
+        if isinstance(values.get(name), str):
+            values[name] = moment(values[name])
+        elif isinstance(values.get(name), datetime):
+            values[name] = moment(values[name].isoformat())
+    if isinstance(values.get("bin"), str | int):
+        values["bin"] = bin_width(str(values["bin"]))
+    try:
+        return Request(verb=verb, filter=filter or "", **values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        cause = first.get("ctx", {}).get("error")
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(str(cause) if cause else f"{where}: {first['msg']}") from None
