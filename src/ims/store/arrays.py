@@ -45,16 +45,19 @@ def octet_lengths(column: pa.Array | pa.ChunkedArray) -> Array:
 
 
 def octets(column: pa.Array | pa.ChunkedArray) -> tuple[Array, Array]:
-    """A binary column's memory: octets (uint8), and offsets (int64, one more than rows)."""
+    """A binary column's memory: octets (uint8), and offsets (int64, one more than rows), which are checked
+    to lie inside: raises ValueError where they don't."""
     column = plain(column).cast(pa.large_binary())
     _, offsets, data = column.buffers()
     begin = column.offset
-    return (
-        np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8),
-        np.frombuffer(offsets, np.int64)[begin : begin + len(column) + 1]
-        if offsets is not None and offsets.size
-        else np.zeros(len(column) + 1, np.int64),
-    )
+    values = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    if offsets is None or not offsets.size:
+        return values, np.zeros(len(column) + 1, np.int64)
+    bounds = np.frombuffer(offsets, np.int64)[begin : begin + len(column) + 1]
+    if bounds[0] < 0 or bounds[-1] > values.size or (np.diff(bounds) < 0).any():
+        raise ValueError(f"a binary column has offsets outside its {values.size} octets; the store is
+        damaged")
+    return values, bounds
 
 
 def signatures(column: pa.Array | pa.ChunkedArray) -> Array:

@@ -1,0 +1,288 @@
+"""Stored columns back to IPv4 packets, byte for byte, as records of a nanosecond pcap file.
+
+Headers: IPv4 RFC 791 (3.1), TCP RFC 9293 (3.1), UDP RFC 768, ICMP RFC 792; checksums RFC 1071. A packet that
+columns can't express was kept raw and is handed in as such. Where a payload's bytes are lost the packet is
+cut after its headers and says so: its record's length on the wire is more than what it holds, and its
+transport checksum is 0, for nobody knows it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import namedtuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ims.checksum import expected_field, ones_sum, pseudo_header
+from ims.kernels import kernel
+from ims.octets import copy_proven, put16, put32
+from ims.records import ICMP, PACKETS, PORTS, TCP, UDP_ABSENT
+from ims.store.arrays import layers, numbers, octet_lengths, octets
+
+Array = np.ndarray[Any, Any]
+
+LINKTYPE_IPV4 = 228
+RECORD = 16
+"""Octets before each packet: seconds, nanoseconds, octets captured, octets on the wire."""
+
+LATEST = (1 << 32) * 1_000_000
+"""Microseconds; pcap counts seconds in 32 unsigned bits."""
+
+_COLUMNS = {
+    c.name: c.numpy for c in PACKETS if c.numpy and c.name not in ("category", "block", "new_payload")
+}
+_FIELDS = [
+    *_COLUMNS,
+    "layers",
+    "options",
+    "options_at",
+    "options_length",
+    "payload",
+    "payload_at",
+    "header",
+    "size",
+]
+Packets: Any = namedtuple("Packets", _FIELDS)  # type: ignore[misc]
+"""Packets as the kernel sees them: columns of `packets`; `layers`; octets of options and payloads (uint8) and
+where each row's begin; octets of its headers, and of its payload, -1 where that is lost (int64)."""
+
+
+class RawPackets(NamedTuple):
+    """Packets that were kept raw, for some rows of a table."""
+
+    rows: Array
+    """int64, ascending, each once: rows of the table"""
+    octets: Array
+    """uint8: captured octets from the IP header on, back to back"""
+    offsets: Array
+    """int64 or int32 (rows + 1)"""
+    lengths: Array
+    """octets on the wire from the IP header on"""
+
+
+class Records(NamedTuple):
+    """Packets as records of a pcap file."""
+
+    octets: Array
+    """uint8: all records, back to back"""
+    offsets: Array
+    """int64 (packets + 1): where each record begins"""
+    payloads_lost: int
+    """packets cut after their headers, because their payload isn't there"""
+    checksums_unknown: int
+    """packets whose transport checksum is 0 because it can't be computed: those, and parts of packets"""
+
+
+LOST, UNKNOWN = 0, 1
+
+
+@kernel
+def _little32(out, at, value):
+    out[at] = value & 0xFF
+    out[at + 1] = value >> 8 & 0xFF
+    out[at + 2] = value >> 16 & 0xFF
+    out[at + 3] = value >> 24 & 0xFF
+
+
+@kernel
+def _ip(out, at, tos, total_length, ip_id, fragment, ttl, protocol, source, destination):
+    put16(out, at, 0x4500 | tos)
+    put16(out, at + 2, total_length)
+    put16(out, at + 4, ip_id)
+    put16(out, at + 6, fragment)
+    put16(out, at + 8, ttl << 8 | protocol)
+    put16(out, at + 10, 0)
+    put32(out, at + 12, source)
+    put32(out, at + 16, destination)
+    put16(out, at + 10, expected_field(ones_sum(out, at, 20), 0))
+
+
+@kernel
+def _tcp(out, at, sequence, acknowledgment, header_length, flags, window, urgent):
+    put32(out, at + 4, sequence)
+    put32(out, at + 8, acknowledgment)
+    put16(out, at + 12, header_length << 10 | flags & 0x1FF)  # in 32-bit words, in the upper four bits
+    put16(out, at + 14, window)
+    put16(out, at + 16, 0)
+    put16(out, at + 18, urgent)
+
+
+@kernel
+def _put_checksum(out, at, end, field, protocol, source, destination):
+    """Compute the checksum of the transport's octets out[at:end], and write it to out[field]."""
+    total = ones_sum(out, at, end - at)
+    if protocol != 1:
+        total += pseudo_header(source, destination, protocol, end - at)
+    checksum = expected_field(total, 0)
+    if protocol == 17 and checksum == 0:
+        checksum = np.int64(0xFFFF)  # 0 would say that there is none
+    put16(out, field, checksum)
+
+
+@kernel
+def write(packets, raw, offsets, out, counts):
+    """Write row i's record to out[offsets[i]:offsets[i + 1]], and count LOST and UNKNOWN.
+
+    `_measure` has made each record as long as what is copied into it, and checked the ranges that are copied
+    from: that is the proof which `copy_proven` asks for.
+    """
+    # Arrays are fetched from the tuple once, for that costs atomic operations (measured: 0.4 -> 5 Mpps).
+    times, times_ns, sources, destinations = (
+        packets.time,
+        packets.time_ns,
+        packets.source,
+        packets.destination,
+    )
+    protocols, layers_of, checksums = packets.protocol, packets.layers, packets.checksum
+    source_ports, destination_ports = packets.source_port, packets.destination_port
+    icmp_types, icmp_codes, icmp_rests = packets.icmp_type, packets.icmp_code, packets.icmp_rest
+    flags, sequences = packets.tcp_flags, packets.tcp_sequence
+    acknowledgments, windows, urgents = packets.tcp_acknowledgment, packets.tcp_window, packets.tcp_urgent
+    toses, ttls, ids, fragments = packets.tos, packets.ttl, packets.ip_id, packets.ip_fragment
+    total_lengths, payload_lengths, cut = packets.total_length, packets.payload_length, packets.truncated
+    options, options_at, payload, payload_at = (
+        packets.options, packets.options_at, packets.payload, packets.payload_at
+    )  # fmt: skip
+    headers, sizes = packets.header, packets.size
+    raw_rows, raw_octets, raw_offsets, raw_lengths = raw.rows, raw.octets, raw.offsets, raw.lengths
+
+    next_raw = 0
+    for row in range(times.size):
+        at = offsets[row] + RECORD
+        end = offsets[row + 1]
+        wire = end - at
+        if next_raw < raw_rows.size and raw_rows[next_raw] == row:
+            copy_proven(raw_octets, np.int64(raw_offsets[next_raw]), end - at, out, at)
+            wire = max(wire, np.int64(raw_lengths[next_raw]))
+            next_raw += 1
+        else:
+            protocol = np.int64(protocols[row])
+            source, destination = np.int64(sources[row]), np.int64(destinations[row])
+            total_length, fragment = np.int64(total_lengths[row]), np.int64(fragments[row])
+            tos, ttl, ip_id = np.int64(toses[row]), np.int64(ttls[row]), np.int64(ids[row])
+            _ip(out, at, tos, total_length, ip_id, fragment, ttl, protocol, source, destination)
+            ports = np.int64(source_ports[row]) << 16 | np.int64(destination_ports[row])
+            found = layers_of[row]
+            above = at + 20
+            field = np.int64(-1)
+            if found & TCP:
+                put32(out, above, ports)
+                _tcp(
+                    out, above, np.int64(sequences[row]), np.int64(acknowledgments[row]), headers[row] - 20,
+                    np.int64(flags[row]), np.int64(windows[row]), np.int64(urgents[row]),
+                )  # fmt: skip
+                copy_proven(options, options_at[row], headers[row] - 40, out, at + 40)
+                field = at + 36
+            elif found & ICMP:
+                put32(out, above, np.int64(icmp_types[row]) << 24 | np.int64(icmp_codes[row]) << 16)
+                put32(out, above + 4, np.int64(icmp_rests[row]))
+                field = at + 22
+            elif found & PORTS and protocol == 17:
+                put32(out, above, ports)
+                put32(out, above + 4, 8 + np.int64(payload_lengths[row]) << 16)
+                field = at + 26
+            lost = sizes[row] < 0
+            if lost:
+                counts[LOST] += 1
+                wire += np.int64(payload_lengths[row])
+            else:
+                copy_proven(payload, payload_at[row], sizes[row], out, at + headers[row])
+            wire = max(wire, total_length)
+            if field >= 0:
+                if lost or cut[row] or fragment & 0x2000:
+                    counts[UNKNOWN] += 1
+                elif protocol != 17 or checksums[row] & UDP_ABSENT == 0:
+                    _put_checksum(out, above, end, field, protocol, source, destination)
+        time = times[row]
+        _little32(out, at - 16, time // 1_000_000)
+        _little32(out, at - 12, time % 1_000_000 * 1000 + np.int64(times_ns[row]))
+        _little32(out, at - 8, end - at)
+        _little32(out, at - 4, wire)
+
+
+def pcap_header() -> bytes:
+    """Header of a pcap file with nanoseconds, least significant octet first, of raw IPv4 packets."""
+    return struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1 << 18, LINKTYPE_IPV4)
+
+
+def _refuse(wrong: Array, what: str) -> None:
+    if wrong.any():
+        raise ValueError(f"row {int(np.argmax(wrong))} of the packets has {what}; the store is damaged")
+
+
+def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
+    """A table with the columns of `packets`, and `payload_bytes` where payloads are known, as `Packets`.
+
+    Raises ValueError for a row that no packet can have given.
+    """
+    rows = table.num_rows
+    columns = {name: numbers(table.column(name), str(kind)) for name, kind in _COLUMNS.items()}
+    time = columns["time"]
+    _refuse(
+        (time < 0) | (time >= LATEST) | (columns["time_ns"] > 999),
+        "a time outside 1970 to 2106, which a pcap file can't hold",
+    )
+    found = layers(table)
+    options, options_at = octets(table.column("tcp_options"))
+    options_length = np.where(found & TCP, octet_lengths(table.column("tcp_options")), 0)
+    _refuse(
+        (options_length > 40) | (options_length & 3 != 0),
+        "TCP options of a length other than 0, 4, 8, ... 40",
+    )
+    udp = (found & PORTS != 0) & (columns["protocol"] == 17)
+    header = np.where(found & TCP, 40 + options_length, np.where((found & ICMP != 0) | udp, 28, 20))
+
+    payload, payload_at = np.empty(0, np.uint8), np.zeros(rows + 1, np.int64)
+    size = np.full(rows, -1, np.int64)
+    if "payload_bytes" in table.schema.names:
+        column = table.column("payload_bytes")
+        payload, payload_at = octets(column)
+        size = octet_lengths(column)
+    wanted = columns["payload_length"].astype(np.int64)
+    size = np.where((size == wanted) | (wanted == 0), wanted, -1)
+    return Packets(
+        **columns, layers=found, options=options, options_at=options_at, 
+        payload=payload, payload_at=payload_at, header=header, size=size,
+    )  # fmt: skip
+
+
+def _measure(packets: Any, raw: RawPackets) -> Array:
+    """Where each row's record begins (int64, one more than rows). Raises ValueError for a `raw` that isn't one."""
+    if len(raw.offsets) != len(raw.rows) + 1 or len(raw.lengths) != len(raw.rows):
+        raise ValueError(
+            f"raw packets: {len(raw.rows)} rows, {len(raw.offsets)} offsets, {len(raw.lengths)} lengths; "
+            "wanted as many, with one offset more"
+        )
+    octets_of = packets.header + np.maximum(packets.size, 0)
+    if len(raw.rows):
+        ends = np.concatenate([[-1], raw.rows, [len(octets_of)]])
+        bounds = np.concatenate([[0], raw.offsets, [raw.octets.size]])
+        if (np.diff(ends) <= 0).any() or (np.diff(bounds) < 0).any():
+            raise ValueError(
+                f"raw packets: rows must ascend within the table's {len(octets_of)}, offsets within "
+                f"{raw.octets.size} octets"
+            )
+        octets_of[raw.rows] = np.diff(raw.offsets)
+    offsets = np.zeros(len(octets_of) + 1, np.int64)
+    np.cumsum(octets_of + RECORD, out=offsets[1:])
+    return offsets
+
+
+def pcap_records(table: pa.Table | pa.RecordBatch, raw: RawPackets | None = None) -> Records:
+    """The rows of a table as records of a pcap file, in the table's order; `pcap_header` goes before them.
+
+    The table has the columns of `packets`, and `payload_bytes` (binary): null, absent, or of a length other
+    than `payload_length` means that the payload is lost. `raw` replaces what would be rebuilt, row by row.
+    Raises ValueError for a row that no packet can have given.
+    """
+    if raw is None:
+        nothing = np.zeros(0, np.int64)
+        raw = RawPackets(nothing, np.zeros(0, np.uint8), np.zeros(1, np.int64), nothing)
+    packets = packets_of(table)
+    offsets = _measure(packets, raw)
+    out = np.empty(int(offsets[-1]), np.uint8)
+    counts = np.zeros(2, np.int64)
+    write(packets, raw, offsets, out, counts)
+    return Records(out, offsets, int(counts[LOST]), int(counts[UNKNOWN]))
