@@ -1,0 +1,223 @@
+"""`ims query`: ask stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ims.query.answer import Answer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Ask one or more stores.")
+
+Filter = Annotated[
+    str | None, typer.Argument(metavar="[FILTER]", help="tcpdump's language, see docs/filter.md; all without one.")
+]
+Stores = Annotated[list[Path], typer.Option("--store", metavar="DIR", help="A store; give one or more.")]
+Since = Annotated[str | None, typer.Option(metavar="T", help="First moment, ISO 8601; UTC unless it says.")]
+Until = Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")]
+Format = Annotated[str, typer.Option(metavar="table|json|csv", help="How to print.")]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many rows.")]
+Metric = Annotated[
+    str,
+    typer.Option(metavar="METRIC", help="packets, bytes, sources, destinations, payloads or new_payloads."),
+]
+Per24 = Annotated[bool, typer.Option("--per-24", help="Divide by the size of what was watched, in /24s.")]
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mapping[str, Any]] | None = None) -> None:  # noqa: A002
+    from ims.cli.present import print_rows, warn
+
+    print_rows(answer.rows() if rows is None else rows, format, one)
+    warn(answer.record.losses)
+
+
+def _open(stores: list[Path], format: str) -> Any:  # noqa: A002
+    from ims import open as open_telescope
+    from ims.cli.present import check_format
+
+    check_format(format)
+    return open_telescope(*stores)
+
+
+@app.command(
+    epilog=_examples(
+        "ims query count --store STORE",
+        "ims query count 'tcp dst port 445 and tcp[tcpflags] & tcp-syn != 0' --store STORE --format json",
+    )
+)
+def count(
+    filter: Filter = None,  # noqa: A002
+    *,
+    store: Stores,
+    since: Since = None,
+    until: Until = None,
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """How many packets, bytes, sources, destinations, payloads and signatures; the first and the last arrival."""
+    _print(_open(store, format).count(filter, since=since, until=until), format, one=True)
+
+
+@app.command(
+    epilog=_examples(
+        "ims query series --bin 5m --store STORE",
+        "ims query series 'udp dst port 1434' --bin 1h --group block --per-24 --store STORE",
+        "ims query series --group /8 --metric sources --store STORE --format csv",
+    )
+)
+def series(
+    filter: Filter = None,  # noqa: A002
+    *,
+    store: Stores,
+    bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 30s, 5m, 1h, 1d.")] = "1h",  # noqa: A002
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="A column, block, sensor, /8, source/N or destination/N.")
+    ] = None,
+    metric: Metric = "packets",
+    per_24: Per24 = False,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """A value for each bin of time."""
+    telescope = _open(store, format)
+    answer = telescope.series(
+        filter, bin=bin, group=group, metric=metric, per_24=per_24, since=since, until=until, limit=limit
+    )
+    _print(answer, format)
+
+
+@app.command(
+    epilog=_examples(
+        "ims query top destination_port --store STORE",
+        "ims query top source/16 'category scan' --metric destinations --limit 20 --store STORE",
+    )
+)
+def top(
+    column: Annotated[str, typer.Argument(metavar="COLUMN", help="A column, block, sensor, /8, source/N, ...")],
+    filter: Filter = None,  # noqa: A002
+    *,
+    store: Stores,
+    metric: Metric = "packets",
+    per_24: Per24 = False,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """The values of a column with the most packets, or the most of another metric."""
+    telescope = _open(store, format)
+    _print(
+        telescope.top(column, filter, metric=metric, per_24=per_24, since=since, until=until, limit=limit), format
+    )
+
+
+@app.command(
+    epilog=_examples("ims query packets 'icmp' --limit 3 --store STORE", "ims query packets --store STORE --format json")
+)
+def packets(
+    filter: Filter = None,  # noqa: A002
+    *,
+    store: Stores,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """The packets themselves, oldest first, with every column."""
+    _print(_open(store, format).packets(filter, since=since, until=until, limit=limit), format)
+
+
+@app.command(
+    epilog=_examples(
+        "ims query payloads 'tcp dst port 80' --limit 3 --store STORE",
+        "ims query payloads --payload a0aa4a74 --out payload.bin --store STORE",
+    )
+)
+def payloads(
+    filter: Filter = None,  # noqa: A002
+    *,
+    store: Stores,
+    payload: Annotated[
+        str | None, typer.Option(metavar="SIGNATURE", help="Write the bytes of this one; the first digits will do.")
+    ] = None,
+    out: Annotated[str | None, typer.Option(metavar="FILE", help="Where to; - for standard output.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """The payloads that came most often, with a hexdump. What they hold is hostile: it is shown, never run."""
+    telescope = _open(store, format)
+    if (payload is None) != (out is None):
+        raise ValueError("--payload SIGNATURE and --out FILE go together")
+    if payload is not None and out is not None:
+        _write(telescope.payload(payload), out)
+        return
+    answer = telescope.payloads(filter, since=since, until=until, limit=limit)
+    rows = [{name: value for name, value in row.items() if name != "payload"} for row in answer.rows()]
+    if format == "table":
+        rows = [{name: value for name, value in row.items() if name not in ("text", "truncated")} for row in rows]
+    _print(answer, format, rows=rows)
+
+
+def _write(octets: bytes, out: str) -> None:
+    import sys
+
+    if out == "-":
+        sys.stdout.buffer.write(octets)
+        sys.stdout.buffer.flush()
+    else:
+        Path(out).write_bytes(octets)
+
+
+@app.command(
+    epilog=_examples("ims query sources --store STORE", "ims query sources 'tcp dst port 22' --limit 5 --store STORE")
+)
+def sources(
+    filter: Filter = None,  # noqa: A002
+    *,
+    store: Stores,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """The sources with the most packets, and what they tried."""
+    _print(_open(store, format).sources(filter, since=since, until=until, limit=limit), format)
+
+
+@app.command(
+    epilog=_examples("ims query cache --store STORE", "ims query cache 'tcp' --bin 1d --store STORE --format csv")
+)
+def cache(
+    filter: Filter = None,  # noqa: A002
+    *,
+    store: Stores,
+    bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 1h, 1d.")] = "1h",  # noqa: A002
+    since: Since = None,
+    until: Until = None,
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors."""
+    _print(_open(store, format).cache(filter, bin=bin, since=since, until=until), format)
+
+
+@app.command(epilog=_examples("ims query coverage --store STORE"))
+def coverage(
+    *,
+    store: Stores,
+    since: Since = None,
+    until: Until = None,
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """What was watched, and when, and what is known to be missing."""
+    _print(_open(store, format).coverage(since=since, until=until), format)
