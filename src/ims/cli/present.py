@@ -33,7 +33,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], format: str, one: bool = False
             writer.writerow(rows[0].keys())
         writer.writerows([[_cell(value) for value in row.values()] for row in rows])
     else:
-        _print_table([{"": name, "value": value} for name, value in rows[0].items()] if one else rows)
+        _print_table([{"": name, "value": _shown(value, name)} for name, value in rows[0].items()] if one else rows)
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -51,7 +51,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=not sys.stdout.isatty())
     for row in rows:
-        table.add_row(*[Text(_shown(value)) for value in row.values()])
+        table.add_row(*[Text(_shown(value, name)) for name, value in row.items()])
     console.print(table)
 
 
@@ -61,13 +61,20 @@ def warn(lines: Sequence[str]) -> None:
         print(f"ims: {printable(line)}", file=sys.stderr)
 
 
-def _shown(value: Any) -> str:
+COUNTS = frozenset(
+    "value packets bytes sources destinations payloads signatures hits frames_lost payloads_lost "
+    "payloads_without_icmp_errors hits_without_icmp_errors".split()
+)
+"""Columns whose numbers are counts: long ones get separators. A port or a sequence number doesn't."""
+
+
+def _shown(value: Any, name: str) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}" if name in COUNTS else str(value)
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     if isinstance(value, list | tuple):

@@ -163,10 +163,29 @@ def payloads(
         _write(telescope.payload(payload), out)
         return
     answer = telescope.payloads(filter, since=since, until=until, limit=limit)
-    rows = [{name: value for name, value in row.items() if name != "payload"} for row in answer.rows()]
     if format == "table":
-        rows = [{name: value for name, value in row.items() if name not in ("text", "truncated")} for row in rows]
-    _print(answer, format, rows=rows)
+        left_out = ("payload", "text", "hexdump", "truncated")
+        _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
+        _dump(answer)
+    else:
+        _print(answer, format, rows=[_without(row, "payload") for row in answer.rows()])
+
+
+SHOWN_OCTETS = 256
+
+
+def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def _dump(answer: Answer) -> None:
+    """The payloads themselves, below the table: the first bytes of each."""
+    from ims.query.shown import hexdump
+
+    for row in answer.rows():
+        octets = row["payload"]
+        print(f"\n{row['signature']}, {row['length']} bytes{', cut by the capture' if row['truncated'] else ''}:")
+        print("not kept: the cache was full and the budget spent" if octets is None else hexdump(octets, SHOWN_OCTETS))
 
 
 def _write(octets: bytes, out: str) -> None:

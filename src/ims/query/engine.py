@@ -86,7 +86,7 @@ class Engine:
 
     def arrow(self, expression: Any) -> pa.Table:
         """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
-        return self._con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table()
+        return _narrow(self._con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table())
 
     def batches(self, sql_or_expression: Any, rows: int = 1 << 18) -> pa.RecordBatchReader:
         """The same, as a stream."""
@@ -152,6 +152,14 @@ def _empty(table: str) -> pa.Table:
         pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema
     ]
     return pa.schema([*fields, pa.field("sensor", pa.string())]).empty_table()
+
+
+def _narrow(table: pa.Table) -> pa.Table:
+    """DuckDB sums integers in 128 bits and hands them on as decimals; 64 are enough for what a store counts."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(pa.int64()))
+    return table
 
 
 def _whole_days(since_us: int | None, until_us: int | None) -> tuple[int | None, int | None]:

@@ -258,6 +258,7 @@ class _Run:
         self._pipeline.report(self.report)
         self.report.bytes_stored = self._writer.bytes_stored() - self.report.bytes_before
         self.report.complete = settle
+        self.report.seconds = time.perf_counter() - self.report.began
         return self.report
 
 

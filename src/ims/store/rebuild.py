@@ -33,18 +33,8 @@ LATEST = (1 << 32) * 1_000_000
 _COLUMNS = {
     c.name: c.numpy for c in PACKETS if c.numpy and c.name not in ("category", "block", "new_payload")
 }
-_FIELDS = [
-    *_COLUMNS,
-    "layers",
-    "options",
-    "options_at",
-    "options_length",
-    "payload",
-    "payload_at",
-    "header",
-    "size",
-]
-Packets: Any = namedtuple("Packets", _FIELDS)  # type: ignore[misc]
+_FIELDS = [*_COLUMNS, "layers", "options", "options_at", "payload", "payload_at", "header", "size"]
+Packets = namedtuple("Packets", _FIELDS)  # type: ignore[misc]
 """Packets as the kernel sees them: columns of `packets`; `layers`; octets of options and payloads (uint8) and
 where each row's begin; octets of its headers, and of its payload, -1 where that is lost (int64)."""
 
@@ -242,14 +232,12 @@ def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
         size = octet_lengths(column)
     wanted = columns["payload_length"].astype(np.int64)
     size = np.where((size == wanted) | (wanted == 0), wanted, -1)
-    return Packets(
-        **columns, layers=found, options=options, options_at=options_at, 
-        payload=payload, payload_at=payload_at, header=header, size=size,
-    )  # fmt: skip
+    made = {"layers": found, "options": options, "options_at": options_at, "header": header}
+    return Packets(**columns, **made, payload=payload, payload_at=payload_at, size=size)
 
 
 def _measure(packets: Any, raw: RawPackets) -> Array:
-    """Where each row's record begins (int64, one more than rows). Raises ValueError for a `raw` that isn't one."""
+    """Where each row's record begins (int64, one more than rows). Raises ValueError for a `raw` with gaps."""
     if len(raw.offsets) != len(raw.rows) + 1 or len(raw.lengths) != len(raw.rows):
         raise ValueError(
             f"raw packets: {len(raw.rows)} rows, {len(raw.offsets)} offsets, {len(raw.lengths)} lengths; "
