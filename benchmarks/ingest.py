@@ -101,13 +101,17 @@ def measure(folder: Path, packets: int, *, quick: bool, with_ims: bool) -> str:
         shutil.rmtree(folder / "first")
     store = folder / "store"
 
+    failed: list[str] = []
     rounds = 1 if quick else max(program.runs for program in programs)
     for number in range(rounds):
         for program in present:
             if number < program.runs:
                 read_through(captures[program.name])
                 os.sync()
-                program.done.append(run(program.command(captures[program.name])))
+                try:
+                    program.done.append(run(program.command(captures[program.name])))
+                except RuntimeError as error:  # such as argus without memory: the others go on
+                    failed.append(str(error))
         if with_ims:
             shutil.rmtree(store, ignore_errors=True)
             read_through(capture)
@@ -116,10 +120,11 @@ def measure(folder: Path, packets: int, *, quick: bool, with_ims: bool) -> str:
             ours.answer = json.loads(whole.output)
             ours.seconds.append(ours.answer["seconds"])
             ours.wholes.append(whole)
+    present = [program for program in present if program.done]
     sizes = {program.name: min(packets, program.packets or packets) for program in present}
     speeds = {program.name: sizes[program.name] / program.median() for program in present}
-    missing = [f"{p.name} is absent: {p.install}" for p in programs if p not in present]
-    parts = [programs_table(present, sizes, ours, packets), *missing]
+    missing = [f"{p.name} is absent: {p.install}" for p in programs if not p.present()]
+    parts = [programs_table(present, sizes, ours, packets), *missing, *failed]
     if with_ims:
         ours.stored = tree_bytes(store)
         parts += [
@@ -212,7 +217,10 @@ def targets(ours: Ingested, speeds: dict[str, float], capture: Path, packets: in
 def exported(folder: Path, capture: Path, store: Path) -> str:
     """Export everything again, and compare it with the capture."""
     out = folder / "export.pcap"
-    took = run([str(IMS), "export", "pcap", "--store", str(store), "--out", str(out)])
+    try:
+        took = run([str(IMS), "export", "pcap", "--store", str(store), "--out", str(out)])
+    except RuntimeError as error:  # the figures before this one are worth keeping
+        return f"export pcap, byte for byte: MISSED, {error}"
     same = json.loads(run([sys.executable, "-m", "benchmarks.compare", str(capture), str(out)]).output)
     out.unlink()
     equal = same["differing"] == 0 and same["packets"] == same["exported"]
