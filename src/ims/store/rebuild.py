@@ -232,7 +232,7 @@ def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
         size = octet_lengths(column)
     wanted = columns["payload_length"].astype(np.int64)
     size = np.where((size == wanted) | (wanted == 0), wanted, -1)
-    return Packets(*columns.values(), found, options, options_at, payload, payload_at, header, size)
+    return Packets(*[*columns.values(), found, options, options_at, payload, payload_at, header, size])
 
 
 def _measure(packets: Any, raw: RawPackets) -> Array:
