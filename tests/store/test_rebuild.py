@@ -58,8 +58,11 @@ def packet_of(row):
     if at is not None and not row["checksum"] & UDP_ABSENT:
         pseudo = b"" if row["protocol"] == 1 else addresses + struct.pack(">HH", row["protocol"], len(above))
         checksum = internet_checksum(pseudo + above)
-        if row["protocol"] == 17 and checksum == 0:
-            checksum = 0xFFFF
+        if checksum in (
+            0,
+            0xFFFF,
+        ):  # ones' complement has two zeros; the other one is kept raw (decode/transport.py)
+            checksum = 0xFFFF if row["protocol"] == 17 else 0
         above = above[:at] + struct.pack(">H", checksum) + above[at + 2 :]
     head = struct.pack(
         ">BBHHHBBH", 0x45, row["tos"], 20 + len(above), row["ip_id"], row["ip_fragment"], row["ttl"], row["protocol"], 0
@@ -249,6 +252,12 @@ def test_a_total_length_of_zero_is_given_back():
     ((_, _, length, found),) = read_records(records.octets)
     assert length == len(found) == 65_040
     assert found[2:4] == b"\0\0" and found[40:] == payload
+
+
+def test_an_icmp_message_of_zeros_has_checksum_zero():
+    row = one(protocol=1, tcp_flags=None, tcp_options=None, source_port=None, destination_port=None, icmp_type=0,
+              icmp_code=0, icmp_rest=0, total_length=28)  # fmt: skip
+    assert read_records(pcap_records(table_of([row])).octets)[0][3][20:] == bytes(8)
 
 
 def test_no_rows_give_no_records():
