@@ -18,7 +18,6 @@ from ims.query.engine import Engine
 from ims.query.plan import PLANS, Plan
 from ims.query.plan_details import counted, payload_bytes, ranked, signatures_like, spread
 from ims.query.request import Request, make_request
-from ims.records import PACKETS
 from ims.store.reader import Store, open_store
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class Telescope:
     ) -> Answer:
         """The first packets, oldest first, with every column of docs/records.md; `time` has nanoseconds."""
         with self._asked("packets", filter, since=since, until=until, limit=limit) as asked:
-            return asked.answer(shown_packets(asked.run(PLANS["packets"])))
+            return asked.answer(shown.shown_packets(asked.run(PLANS["packets"])))
 
     def payloads(
         self,
@@ -348,22 +347,6 @@ def _predicate(text: str) -> Callable[[Any, Any], Any] | None:
 
     tree = parse(text)
     return lambda packets, payloads: predicate(tree, packets, payloads)
-
-
-def shown_packets(table: pa.Table) -> pa.Table:
-    """Packets as people see them: sensor and block first, dotted addresses, signatures and options in hex."""
-    time = shown.nanosecond_column(table.column("time"), table.column("time_ns"))
-    columns: dict[str, Any] = {"time": time, "sensor": table.column("sensor"), "block": table.column("block")}
-    for column in PACKETS:
-        if column.name in ("time", "time_ns", "block"):
-            continue
-        values = table.column(column.name)
-        if column.name in ("source", "destination"):
-            values = shown.dotted_column(values)
-        elif column.name in ("signature", "tcp_options"):
-            values = shown.hex_column(values)
-        columns[column.name] = values
-    return pa.table(columns)
 
 
 def _group_column(keys: pa.ChunkedArray, request: Request) -> pa.Array:

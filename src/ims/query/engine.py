@@ -88,10 +88,6 @@ class Engine:
         """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
         return _narrow(self._con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table())
 
-    def batches(self, sql_or_expression: Any, rows: int = 1 << 18) -> pa.RecordBatchReader:
-        """The same, as a stream."""
-        return self._con.sql(ibis.to_sql(sql_or_expression, dialect="duckdb")).to_arrow_reader(rows)
-
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
         """One store's tables, from the files that may hold rows of a range."""
         return Tables(
@@ -104,6 +100,11 @@ class Engine:
     def frames_of(self, store: Files, since_us: int | None, until_us: int | None) -> Any:
         """One store's raw frames."""
         return self._table("frames_raw", store.files("frames_raw", since_us, until_us))
+
+    @staticmethod
+    def micros(moment: Any) -> Any:
+        """A timestamp column as microseconds since the epoch."""
+        return epoch_us(moment)
 
     def _tables(self, store: Files, request: Request) -> Tables:
         return self.tables_of(store, request.since, request.until)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from ims.records import PACKETS
 
 
 def printable(text: str) -> str:
@@ -46,7 +51,13 @@ def dotted(address: int) -> str:
 
 def dotted_column(column: pa.ChunkedArray) -> pa.Array:
     """Addresses as text."""
-    return pa.array([None if value is None else dotted(value) for value in column.to_pylist()], pa.string())
+    numbers = column.cast(pa.int64())
+    parts = [pc.bit_wise_and(pc.shift_right(numbers, shift), 255).cast(pa.string()) for shift in (24, 16, 8, 0)]
+    return _whole(pc.binary_join_element_wise(*parts, "."))
+
+
+def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def time_column(micros: pa.ChunkedArray) -> pa.Array:
@@ -60,6 +71,44 @@ def nanosecond_column(time: pa.ChunkedArray, time_ns: pa.ChunkedArray) -> pa.Arr
     return pa.array(micros * 1000 + time_ns.to_numpy().astype(np.int64), pa.timestamp("ns", "UTC"))
 
 
-def hex_column(column: Iterable[pa.Scalar]) -> pa.Array:
-    """Octets in hex."""
-    return pa.array([None if (value := scalar.as_py()) is None else value.hex() for scalar in column], pa.string())
+def hex_column(column: pa.ChunkedArray) -> pa.Array:
+    """Octets in hex. Each distinct value is written once."""
+    encoded = _whole(column.dictionary_encode())
+    texts = pa.array([value.hex() for value in encoded.dictionary.to_pylist()], pa.string())
+    return texts.take(encoded.indices)
+
+
+def shown_packets(table: pa.Table) -> pa.Table:
+    """Packets as people see them: sensor and block first, dotted addresses, signatures and options in hex."""
+    time = nanosecond_column(table.column("time"), table.column("time_ns"))
+    columns: dict[str, Any] = {"time": time, "sensor": table.column("sensor"), "block": table.column("block")}
+    for column in PACKETS:
+        if column.name in ("time", "time_ns", "block"):
+            continue
+        values = table.column(column.name)
+        if column.name in ("source", "destination"):
+            values = dotted_column(values)
+        elif column.name in ("signature", "tcp_options"):
+            values = hex_column(values)
+        columns[column.name] = values
+    return pa.table(columns)
+
+
+def json_lines(table: pa.Table) -> Iterator[bytes]:
+    """One JSON object a row and line, made a column at a time. Names and texts are ours: no field of a packet is a
+    text that a sender chose, but addresses, signatures and options in hex."""
+    parts: list[Any] = []
+    for number, name in enumerate(table.column_names):
+        values = table.column(name)
+        kind = values.type
+        if pa.types.is_timestamp(kind):
+            values = pc.binary_join_element_wise('"', pc.strftime(values, "%Y-%m-%dT%H:%M:%S"), 'Z"', "")
+        elif pa.types.is_string(kind):
+            texts = values.dictionary_encode().combine_chunks()
+            quoted = pa.array([json.dumps(text) for text in texts.dictionary.to_pylist()], pa.string())
+            values = quoted.take(texts.indices)
+        else:
+            values = values.cast(pa.string())
+        parts += [("{" if number == 0 else ", ") + json.dumps(name) + ": ", pc.fill_null(values, "null")]
+    lines = _whole(pc.binary_join_element_wise(*parts, "}\n", ""))
+    yield b"".join(scalar.as_buffer() for scalar in lines)

@@ -43,14 +43,19 @@ class Store:
                     found.append((begin, self.path / path))
         return [path for _begin, path in sorted(found)]
 
-    def rows(self, table: str) -> int:
-        """Rows of a table, as the manifests count them."""
+    def rows(self, table: str, hour_us: int | None = None) -> int:
+        """Rows of a table (of the hour that begins then), as the manifests count them."""
         return sum(
             size["rows"]
             for snapshot in self._snapshots.values()
             for path, size in snapshot.state.files.items()
-            if (part := part_of(path)) is not None and part.table == table
+            if (part := part_of(path)) is not None and part.table == table and hour_us in (None, part.since_us)
         )
+
+    def hours(self, table: str) -> list[int]:
+        """Begins of the hours that have rows of a table, in microseconds, oldest first."""
+        parts = (part_of(path) for snapshot in self._snapshots.values() for path in snapshot.state.files)
+        return sorted({part.since_us for part in parts if part is not None and part.table == table})
 
     def close(self) -> None:
         """Let writers delete what they have replaced."""

@@ -1,0 +1,293 @@
+"""Packets out of stores, slice of time by slice, so that memory is bounded: as pcap byte for byte, or as columns.
+
+For pcap a row is rebuilt from its columns and its payload (store/rebuild.py), unless its bytes were kept raw:
+those are found by the row's key (store/rowkey.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from ims.query.engine import Engine
+from ims.query.plan import PLANS, Plan, Tables, selected
+from ims.query.request import Request
+from ims.query.shown import json_lines, shown_packets
+from ims.records import PACKETS
+from ims.store.columns import distinct_values
+from ims.store.reader import Store
+from ims.store.rebuild import RawPackets, pcap_header, pcap_records
+from ims.store.rowkey import row_keys_of_arrow
+
+FORMATS = ("pcap", "parquet", "csv", "json")
+SLICE_PACKETS, SLICE_BYTES = 1 << 18, 64 << 20
+HOUR_US, SECOND_US, DAY_US = 3_600_000_000, 1_000_000, 86_400_000_000
+Predicate = Callable[[Any, Any], Any] | None
+
+
+@dataclass
+class ExportReport:
+    """What an export wrote, and what it couldn't give back."""
+
+    packets: int = 0
+    payloads_lost: int = 0
+    checksums_unknown: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Put what is missing into words."""
+        if self.payloads_lost:
+            self.warnings.append(
+                f"{self.payloads_lost:,} packets are cut after their headers: their payloads were lost when the cache "
+                "was full and the budget spent, or dropped by retention"
+            )
+
+
+def export(
+    engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate, out: str | Path | BinaryIO, format: str  # noqa: A002
+) -> ExportReport:
+    """Write the selected packets, oldest first. A file appears whole or not at all.
+
+    Raises ValueError for an unknown format or a folder, OSError where the file can't be written.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
+    report = ExportReport()
+    with _opened(out) as file:
+        writer = {"pcap": _Pcap, "parquet": _Parquet, "csv": _Csv, "json": _Json}[format](file, report)
+        for since, until in slices(engine, stores, request, predicate):
+            piece = request.model_copy(update={"since": since, "until": until, "limit": 0})
+            writer.write(engine, stores, piece, predicate)
+        writer.close()
+    report.close()
+    return report
+
+
+def slices(
+    engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate
+) -> Iterator[tuple[int, int]]:
+    """Ranges of time, in order, none much larger than SLICE_PACKETS packets or SLICE_BYTES bytes."""
+    begins = sorted({since for store in stores for since in store.hours("packets")})
+    for begin in begins:
+        since = max(begin, request.since if request.since is not None else begin)
+        until = min(begin + HOUR_US, request.until if request.until is not None else begin + HOUR_US)
+        if since >= until:
+            continue
+        if sum(store.rows("packets", begin) for store in stores) * 1500 <= SLICE_BYTES:
+            yield since, until
+            continue
+        second = Request(verb="series", since=since, until=until, bin=SECOND_US)
+        packets = engine.run(PLANS["series"], second, predicate).to_pylist()
+        octets = engine.run(PLANS["series"], second.model_copy(update={"metric": "bytes"}), predicate).to_pylist()
+        at, count, size = since, 0, 0
+        for row, weight in zip(packets, octets, strict=True):
+            if count and (count + row["value"] > SLICE_PACKETS or size + weight["value"] > SLICE_BYTES):
+                cut = max(at, row["bin"])
+                yield at, cut
+                at, count, size = cut, 0, 0
+            count, size = count + row["value"], size + weight["value"]
+        if count:
+            yield at, until
+
+
+class _Format:
+    def __init__(self, file: BinaryIO, report: ExportReport) -> None:
+        self.file, self.report = file, report
+
+    def write(self, engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate) -> None:
+        rows = engine.run(ROWS, request, predicate)
+        self.report.packets += rows.num_rows
+        if rows.num_rows:
+            self.rows(rows)
+
+    def rows(self, rows: pa.Table) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Write what ends the file."""
+
+
+class _Parquet(_Format):
+    _writer: pq.ParquetWriter | None = None
+
+    def rows(self, rows: pa.Table) -> None:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.file, rows.schema, compression="zstd")
+        self._writer.write_table(rows.cast(self._writer.schema))
+
+    def close(self) -> None:
+        if self._writer is None:
+            schema = _exported_schema()
+            self._writer = pq.ParquetWriter(self.file, schema, compression="zstd")
+        self._writer.close()
+
+
+class _Csv(_Format):
+    _begun = False
+
+    def rows(self, rows: pa.Table) -> None:
+        options = pyarrow.csv.WriteOptions(include_header=not self._begun, quoting_style="needed")
+        shown = shown_packets(rows)
+        time = shown.column("time")
+        shown = shown.set_column(0, "time", _iso(time))
+        pyarrow.csv.write_csv(shown, self.file, options)
+        self._begun = True
+
+    def close(self) -> None:
+        if not self._begun:
+            self.file.write((",".join(_shown_names()) + "\n").encode())
+
+
+class _Json(_Format):
+    def rows(self, rows: pa.Table) -> None:
+        for line in json_lines(shown_packets(rows)):
+            self.file.write(line)
+
+
+class _Pcap(_Format):
+    def __init__(self, file: BinaryIO, report: ExportReport) -> None:
+        super().__init__(file, report)
+        file.write(pcap_header())
+
+    def write(self, engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate) -> None:
+        parts = [_with_payloads(engine, store, request, predicate) for store in stores]
+        keys = np.concatenate([_keys(rows, number) for number, rows in enumerate(parts)])
+        frames = [
+            engine.arrow(_frames(engine, store, request)) for store in stores
+        ]
+        rows = pa.concat_tables(parts)
+        frame_keys = np.concatenate([_sensor_keys(f, f.column("row_key").to_numpy(), n) for n, f in enumerate(frames)])
+        raw = pa.concat_tables(frames)
+        if len(parts) > 1:
+            order = np.lexsort((rows.column("time_ns").to_numpy(), rows.column("time").cast(pa.int64()).to_numpy()))
+            rows, keys = rows.take(order), keys[order]
+        records = pcap_records(rows, _matched(keys, frame_keys, raw))
+        self.file.write(records.octets.data)
+        self.report.packets += rows.num_rows
+        self.report.payloads_lost += records.payloads_lost
+        self.report.checksums_unknown += records.checksums_unknown
+
+
+def _rows_partial(tables: Tables, request: Request, predicate: Any) -> dict[str, Any]:
+    return {"rows": selected(tables, request, predicate)}
+
+
+ROWS = Plan(_rows_partial, lambda parts, request, whole: parts["rows"].order_by(["time", "time_ns"]))
+"""All selected packets, oldest first."""
+
+
+def _with_payloads(engine: Engine, store: Store, request: Request, predicate: Predicate) -> pa.Table:
+    """One store's selected packets, oldest first, with `payload_bytes`. Of two payloads with one MD5 it is the
+    first; packets of the other were kept raw."""
+    tables = engine.tables_of(store, request.since, request.until)
+    packets = selected(tables, request, predicate)
+    packets = packets.mutate(day=tables.micros(packets.time) // DAY_US)
+    wanted = packets.filter(packets.signature.notnull()).select("sensor", "day", "signature").distinct()
+    payloads = tables.payloads.drop("day")
+    payloads = payloads.mutate(day=tables.micros(payloads.first_seen) // DAY_US)
+    payloads = payloads.semi_join(wanted, ["sensor", "day", "signature"])
+    known = payloads.group_by(["sensor", "day", "signature"]).agg(
+        payload_bytes=payloads.payload.argmin(tables.micros(payloads.first_seen))
+    )
+    joined = packets.left_join(known, ["sensor", "day", "signature"])
+    names = [*(column.name for column in PACKETS), "sensor", "payload_bytes"]
+    return engine.arrow(joined.select(*names).order_by(["time", "time_ns"]))
+
+
+def _frames(engine: Engine, store: Store, request: Request) -> Any:
+    frames = engine.frames_of(store, request.since, request.until)
+    micros = engine.micros(frames.time)
+    return frames.filter((micros >= request.since) & (micros < request.until))
+
+
+def _keys(rows: pa.Table, store: int) -> np.ndarray[Any, Any]:
+    return _sensor_keys(rows, row_keys_of_arrow(rows), store)
+
+
+def _sensor_keys(rows: pa.Table, keys: np.ndarray[Any, Any], store: int) -> np.ndarray[Any, Any]:
+    """Row keys of different sensors kept apart: the same packet may have come to two."""
+    names = rows.column("sensor").to_pylist() if rows.num_rows else []
+    salts = {name: np.uint64(hash((name, store)) & 0xFFFF_FFFF_FFFF_FFFF) for name in set(names)}
+    return keys.astype(np.uint64) ^ np.array([salts[name] for name in names], np.uint64)
+
+
+def _matched(keys: np.ndarray[Any, Any], frame_keys: np.ndarray[Any, Any], frames: pa.Table) -> RawPackets | None:
+    """The raw packets of those rows that have one; rows and raw packets of one key are paired in order."""
+    if not len(frame_keys) or not len(keys):
+        return None
+    by_key = np.argsort(frame_keys, kind="stable")
+    ordered = frame_keys[by_key]
+    rows = np.argsort(keys, kind="stable")
+    sorted_keys = keys[rows]
+    begins = np.flatnonzero(np.r_[True, sorted_keys[1:] != sorted_keys[:-1]])
+    rank = np.arange(len(rows)) - np.repeat(begins, np.diff(np.r_[begins, len(rows)]))
+    low, high = np.searchsorted(ordered, sorted_keys, "left"), np.searchsorted(ordered, sorted_keys, "right")
+    has = rank < high - low
+    chosen, which = rows[has], by_key[low[has] + rank[has]]
+    order = np.argsort(chosen)
+    chosen, which = chosen[order], which[order]
+    taken = frames.take(pa.array(which))
+    values = distinct_values(taken.column("frame").combine_chunks().cast(pa.binary()))
+    lengths = taken.column("length").to_numpy().astype(np.int64)
+    return RawPackets(chosen.astype(np.int64), values.octets, values.offsets.astype(np.int64), lengths)
+
+
+def _exported_schema() -> pa.Schema:
+    from ims.store.schema import stored_schema
+
+    return stored_schema("packets").append(pa.field("sensor", pa.string()))
+
+
+def _shown_names() -> list[str]:
+    return shown_packets(_exported_schema().empty_table()).column_names
+
+
+def _iso(time: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow.compute as pc
+
+    return pc.binary_join_element_wise(pc.strftime(time, "%Y-%m-%dT%H:%M:%S"), "Z", "")
+
+
+@contextlib.contextmanager
+def _opened(out: str | Path | BinaryIO) -> Iterator[BinaryIO]:
+    """The file to write: aside and renamed when whole; standard output or an open file as it is."""
+    if not isinstance(out, str | Path):
+        yield out
+        return
+    if str(out) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(out)
+    if path.is_dir():
+        raise IsADirectoryError(f"{out} is a folder; wanted a file to write")
+    if path.exists() and not path.is_file():  # a device or a pipe is written as it is
+        with path.open("wb") as file:
+            yield file
+        return
+    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.chmod(aside, 0o666 & ~_umask())  # noqa: PTH101
+        Path(aside).rename(path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
