@@ -23,9 +23,10 @@ DAY = 86_400
 QUESTIONS: dict[str, list[str]] = {
     "top destination_port": ["top", "destination_port"],
     "series of a day, 5 minutes": ["series", "--bin", "5m"],
-    "distinct sources of port 445": ["count", "dst port 445"],
+    "distinct sources of port 445": ["series", "dst port 445", "--metric", "sources", "--bin", "1d"],
+    "all of count for port 445": ["count", "dst port 445"],
 }
-"""the three that have a target; ask_warm.py asks the same through `ims.open`"""
+"""ask_warm.py asks the same through `ims.open`"""
 
 
 def measure(folder: Path, packets: int, *, quick: bool) -> str:
