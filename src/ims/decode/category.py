@@ -13,36 +13,30 @@ OTHER, SCAN, BACKSCATTER, SESSION, UDP = range(len(CATEGORIES))
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
 TABLE = (
-    ("backscatter", "TCP with RST, or SYN and ACK", "a victim's answer to a SYN in our name"),
+    ("backscatter", "TCP with RST, or SYN and ACK", "a victim's answer to a SYN that it did not expect, or did"),
     ("scan", "TCP with SYN and no ACK", "asks for a connection; with data too (Fast Open, or a probe)"),
-    ("session", "TCP with ACK, and neither SYN nor RST", "goes on after a responder's SYN-ACK, or a stray"),
+    ("session", "TCP with ACK, and neither SYN nor RST", "goes on where a responder's SYN-ACK was answered, or a stray"),
     ("scan", "TCP with neither SYN, RST nor ACK", "null, FIN and Xmas probes"),
     ("udp", "UDP with its ports", "a probe, a worm, or a reflector's answer"),
     ("scan", "ICMP type 8, 13, 15 or 17", "asks: echo, timestamp, information, mask"),
     ("backscatter", "ICMP type 0, 3, 4, 5, 11, 12, 14, 16 or 18", "answers and errors"),
     ("other", "all else", "other protocols, later fragments, broken transport headers"),
 )
-"""(category, what a packet must be, what it then means), first match first."""
-
-ASKS = 1 << 8 | 1 << 13 | 1 << 15 | 1 << 17
-ANSWERS = 1 << 0 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 11 | 1 << 12 | 1 << 14 | 1 << 16 | 1 << 18
 
 
 @kernel
 def category_of(protocol, layers, tcp_flags, icmp_type):
-    """Index into records.CATEGORIES. `layers` of a broken transport header are to be given as 0."""
+    """Index into records.CATEGORIES."""
     if layers & TCP:
-        if tcp_flags & RST or tcp_flags & (SYN | ACK) == SYN | ACK:
+        if tcp_flags & RST or (tcp_flags & SYN and tcp_flags & ACK):
             return BACKSCATTER
         if tcp_flags & SYN or tcp_flags & ACK == 0:
             return SCAN
         return SESSION
     if layers & ICMP:
-        if icmp_type > 18:
-            return OTHER
-        if ASKS >> icmp_type & 1:
+        if icmp_type == 8 or icmp_type == 13 or icmp_type == 15 or icmp_type == 17:
             return SCAN
-        if ANSWERS >> icmp_type & 1:
+        if icmp_type <= 18 and (0b1010101100000111001 >> icmp_type) & 1:
             return BACKSCATTER
         return OTHER
     if layers & PORTS and protocol == 17:
