@@ -44,7 +44,8 @@ def records() -> str:
     parts = [RECORDS]
     for name, columns in TABLES.items():
         rows = [f"| `{c.name}` | {_type(c)} | {c.meaning} |" for c in columns]
-        parts.append("\n".join([f"## `{name}`", "", INTRODUCTIONS[name], "", "| column | type | meaning |", "|---|---|---|", *rows, ""]))  # fmt: skip
+        head = [f"## `{name}`", "", INTRODUCTIONS[name], "", "| column | type | meaning |", "|---|---|---|"]
+        parts.append("\n".join([*head, *rows, ""]))
     return "\n".join(parts)
 
 

@@ -32,7 +32,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "open"]
 
 
-def open(*stores: str | Path) -> Telescope:  # noqa: A001  (the name users expect: ims.open)
+def open(*stores: str | Path) -> Telescope:
     """Open one or more stores for questions.
 
     Raises FileNotFoundError or ValueError where a folder isn't a store.

@@ -59,6 +59,4 @@ def expected_field(total, field):
 @kernel
 def pseudo_header(source, destination, protocol, length):
     """Sum of the pseudo-header of TCP and UDP (RFC 9293, section 3.1); addresses as numbers."""
-    return (
-        (source >> 16) + (source & 0xFFFF) + (destination >> 16) + (destination & 0xFFFF) + protocol + length
-    )
+    return (source >> 16) + (source & 0xFFFF) + (destination >> 16) + (destination & 0xFFFF) + protocol + length

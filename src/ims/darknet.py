@@ -21,8 +21,7 @@ def check_sensor_name(name: str) -> str:
     """Return `name` if it may name a sensor; raises ValueError."""
     if not SENSOR_NAME.fullmatch(name):
         raise ValueError(
-            f"sensor name {name!r}: wanted 1 to 64 letters, digits, '.', '_' or '-', "
-            "beginning with a letter or digit"
+            f"sensor name {name!r}: wanted 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"
         )
     return name
 

@@ -55,7 +55,12 @@ class ExportReport:
 
 
 def export(
-    engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate, out: str | Path | BinaryIO, format: str  # noqa: A002
+    engine: Engine,
+    stores: Sequence[Store],
+    request: Request,
+    predicate: Predicate,
+    out: str | Path | BinaryIO,
+    format: str,
 ) -> ExportReport:
     """Write the selected packets, oldest first. A file appears whole or not at all.
 
@@ -163,9 +168,7 @@ class _Pcap(_Format):
     def write(self, engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate) -> None:
         parts = [_with_payloads(engine, store, request, predicate) for store in stores]
         keys = np.concatenate([_keys(rows, number) for number, rows in enumerate(parts)])
-        frames = [
-            engine.arrow(_frames(engine, store, request)) for store in stores
-        ]
+        frames = [engine.arrow(_frames(engine, store, request)) for store in stores]
         rows = pa.concat_tables(parts)
         frame_keys = np.concatenate([_sensor_keys(f, f.column("row_key").to_numpy(), n) for n, f in enumerate(frames)])
         raw = pa.concat_tables(frames)
@@ -250,7 +253,7 @@ def _exported_schema() -> pa.Schema:
 
 
 def _shown_names() -> list[str]:
-    return shown_packets(_exported_schema().empty_table()).column_names
+    return list(shown_packets(_exported_schema().empty_table()).column_names)
 
 
 def _iso(time: pa.ChunkedArray) -> pa.ChunkedArray:

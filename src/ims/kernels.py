@@ -87,9 +87,7 @@ def kernel(function: F) -> F:
 
 def proven(function: F) -> F:
     """Compile without bounds checks; the function's comment says why no index can leave its array."""
-    compiled: F = numba.njit(
-        cache=True, nogil=True, boundscheck=BOUNDSCHECK_EVERYWHERE, error_model="numpy"
-    )(function)
+    compiled: F = numba.njit(cache=True, nogil=True, boundscheck=BOUNDSCHECK_EVERYWHERE, error_model="numpy")(function)
     return compiled
 
 

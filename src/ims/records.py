@@ -49,8 +49,13 @@ PACKETS = (
     Column("icmp_type", "uint8", "u1", "ICMP type; null unless ICMP", ICMP),
     Column("icmp_code", "uint8", "u1", "ICMP code; null unless ICMP", ICMP),
     Column("icmp_rest", "uint32", "u4", "bytes 4 to 7 of the ICMP header; null unless ICMP", ICMP),
-    Column("checksum", "uint8", "u1", "flags: 1 IP checksum wrong, 2 transport checksum wrong, "
-           "4 transport checksum not verifiable (fragment, cut, offloaded), 8 UDP checksum absent"),
+    Column(
+        "checksum",
+        "uint8",
+        "u1",
+        "flags: 1 IP checksum wrong, 2 transport checksum wrong, "
+        "4 transport checksum not verifiable (fragment, cut, offloaded), 8 UDP checksum absent",
+    ),
     Column("tcp_flags", "uint16", "u2", "the nine flag bits, FIN lowest, NS highest; null unless TCP", TCP),
     Column("tcp_sequence", "uint32", "u4", "sequence number; null unless TCP", TCP),
     Column("tcp_acknowledgment", "uint32", "u4", "acknowledgment number; null unless TCP", TCP),
@@ -62,13 +67,17 @@ PACKETS = (
     Column("ip_id", "uint16", "u2", "IP identification"),
     Column("ip_fragment", "uint16", "u2", "flags and fragment offset, as on the wire"),
     Column("total_length", "uint16", "u2", "IP total length, as on the wire"),
-    Column("payload_length", "uint16", "u2", "captured payload bytes: after the TCP or UDP header, after "
-           "ICMP's first 8 bytes, after the IP header for other protocols and later fragments"),
+    Column(
+        "payload_length",
+        "uint16",
+        "u2",
+        "captured payload bytes: after the TCP or UDP header, after "
+        "ICMP's first 8 bytes, after the IP header for other protocols and later fragments",
+    ),
     Column("signature", "fixed_size_binary[16]", None, "MD5 of the payload; null without payload", PAYLOAD),
     Column("new_payload", "bool", "u1", "the payload was new this UTC day at this sensor"),
     Column("category", "dictionary[string]", "u1", "scan, backscatter, session, udp or other"),
-    Column("verified", "bool", None, "the acknowledgment number is our cookie's; null where no responder ran",
-           -1),
+    Column("verified", "bool", None, "the acknowledgment number is our cookie's; null where no responder ran", -1),
     Column("block", "dictionary[string]", "u2", "name of the monitored block"),
     Column("truncated", "bool", "u1", "the capture cut the packet"),
 )

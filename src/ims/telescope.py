@@ -45,7 +45,7 @@ class Telescope:
         for path in self._paths:
             open_store(path).close()
 
-    def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:  # noqa: A002
+    def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
         """One row: packets, bytes (IP total length), distinct sources and destinations, payloads (packets that have
         one), distinct signatures, first and last arrival."""
         with self._asked("count", filter, since=since, until=until) as asked:
@@ -56,9 +56,9 @@ class Telescope:
 
     def series(
         self,
-        filter: str | None = None,  # noqa: A002
+        filter: str | None = None,
         *,
-        bin: str | int = "1h",  # noqa: A002
+        bin: str | int = "1h",
         group: str | None = None,
         metric: str = "packets",
         per_24: bool = False,
@@ -89,7 +89,7 @@ class Telescope:
     def top(
         self,
         column: str,
-        filter: str | None = None,  # noqa: A002
+        filter: str | None = None,
         *,
         metric: str = "packets",
         per_24: bool = False,
@@ -110,7 +110,7 @@ class Telescope:
 
     def packets(
         self,
-        filter: str | None = None,  # noqa: A002
+        filter: str | None = None,
         *,
         since: Moment = None,
         until: Moment = None,
@@ -122,7 +122,7 @@ class Telescope:
 
     def payloads(
         self,
-        filter: str | None = None,  # noqa: A002
+        filter: str | None = None,
         *,
         since: Moment = None,
         until: Moment = None,
@@ -156,7 +156,9 @@ class Telescope:
                         "ports": pa.array([ports.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
                         "truncated": pa.array([bool(row.get("truncated")) for row in known], pa.bool_()),
                         "payload": pa.array(octets, pa.binary()),
-                        "text": pa.array([None if o is None else shown.printable_octets(o) for o in octets], pa.string()),
+                        "text": pa.array(
+                            [None if o is None else shown.printable_octets(o) for o in octets], pa.string()
+                        ),
                         "hexdump": pa.array([None if o is None else shown.hexdump(o) for o in octets], pa.string()),
                     }
                 )
@@ -183,7 +185,7 @@ class Telescope:
 
     def sources(
         self,
-        filter: str | None = None,  # noqa: A002
+        filter: str | None = None,
         *,
         since: Moment = None,
         until: Moment = None,
@@ -198,7 +200,9 @@ class Telescope:
             ports = asked.ports(spread("source", chosen, "destination_port"))
             verified = [
                 bool(verified) if answered else None
-                for verified, answered in zip(*(table.column(n).to_pylist() for n in ("verified", "answered")), strict=True)
+                for verified, answered in zip(
+                    *(table.column(n).to_pylist() for n in ("verified", "answered")), strict=True
+                )
             ]
             return asked.answer(
                 pa.table(
@@ -218,9 +222,9 @@ class Telescope:
 
     def cache(
         self,
-        filter: str | None = None,  # noqa: A002
+        filter: str | None = None,
         *,
-        bin: str | int = "1h",  # noqa: A002
+        bin: str | int = "1h",
         since: Moment = None,
         until: Moment = None,
     ) -> Answer:
@@ -248,8 +252,8 @@ class Telescope:
     def export(
         self,
         out: str | Path | BinaryIO,
-        format: str = "pcap",  # noqa: A002
-        filter: str | None = None,  # noqa: A002
+        format: str = "pcap",
+        filter: str | None = None,
         *,
         since: Moment = None,
         until: Moment = None,
@@ -263,7 +267,7 @@ class Telescope:
         with self._asked("packets", filter, since=since, until=until) as asked:
             return export(asked.engine, asked.stores, asked.request, asked.predicate, out, format)
 
-    def _asked(self, verb: Any, filter: str | None, **words: Any) -> _Asked:  # noqa: A002
+    def _asked(self, verb: Any, filter: str | None, **words: Any) -> _Asked:
         return _Asked(self._paths, make_request(verb, filter, **words), self._memory, self._threads)
 
     def close(self) -> None:
@@ -393,4 +397,3 @@ def _per_24(table: pa.Table, request: Request, space: DarkSpace) -> pa.Table:
 
 def _replace(table: pa.Table, name: str, values: Any) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, values)
-

@@ -1,0 +1,1 @@
+"""Frames in: capture files, pipes, and folders into which captures are rotated."""

@@ -10,13 +10,14 @@ import numpy as np
 from ims.capture.pcap_walk import DAMAGED, FULL, LARGEST_CAPTURED, walk_pcap
 from ims.capture.source import FRAMES, Frames
 from ims.capture.stream import OctetStream
+from ims.octets import Octets
 
 # Magic number as read in the file's byte order -> (octets of a record's header, nanoseconds of its fraction)
 MAGICS = {0xA1B2C3D4: (16, 1000), 0xA1B23C4D: (16, 1), 0xA1B2CD34: (24, 1000)}
 FILE_HEADER = 24
 
 
-def empty_frames(octets: np.ndarray, capacity: int = FRAMES) -> Frames:  # type: ignore[type-arg]
+def empty_frames(octets: Octets, capacity: int = FRAMES) -> Frames:
     """Frames with columns to fill."""
     wide = [np.empty(capacity, np.int64) for _ in range(4)]
     return Frames(octets, wide[0], wide[1], wide[2], wide[3], np.empty(capacity, np.uint16), 0)
@@ -108,8 +109,8 @@ class PcapSource:
                 yield frames._replace(count=count)
             if result[1] == DAMAGED:
                 self.warnings.append(
-                    f"damaged at byte {stream.position:,}: a record claims {int(result[2]):,} captured bytes, more than "
-                    f"{LARGEST_CAPTURED:,}; everything before it was read"
+                    f"damaged at byte {stream.position:,}: a record claims {int(result[2]):,} captured bytes, more "
+                    f"than {LARGEST_CAPTURED:,}; everything before it was read"
                 )
                 return
             if result[1] == FULL:

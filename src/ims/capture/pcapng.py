@@ -247,9 +247,7 @@ class PcapngSource:
 
     def _damaged(self, problem: str) -> None:
         self._add_up_dropped()
-        self.warnings.append(
-            f"damaged at byte {self._stream.position:,}: {problem}; everything before it was read"
-        )
+        self.warnings.append(f"damaged at byte {self._stream.position:,}: {problem}; everything before it was read")
 
     def _say_how_it_ended(self) -> None:
         self._add_up_dropped()

@@ -33,7 +33,7 @@ class Frames(NamedTuple):
     """nanoseconds since the epoch"""
     link: np.ndarray[Any, np.dtype[np.uint16]]
     """LINKTYPE_ number (tcpdump.org/linktypes.html), per frame: pcapng mixes interfaces"""
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody asks
 
 
 class Source(Protocol):
@@ -42,14 +42,20 @@ class Source(Protocol):
 
     name: str
     warnings: list[str]
-    file_octets: int | None
-    """size of the file; None of a pipe"""
     first_digest: str | None
     """digest of everything up to the end of the first packet, once it was yielded"""
-    mark_digest: str | None
-    """see `mark`"""
     frames_lost: int
     """frames that the capturing program says it dropped (pcapng interface statistics)"""
+
+    @property
+    def file_octets(self) -> int | None:
+        """Size of the file; None of a pipe."""
+        ...
+
+    @property
+    def mark_digest(self) -> str | None:
+        """See `mark`."""
+        ...
 
     @property
     def position(self) -> int:

@@ -180,7 +180,7 @@ class OctetStream:
         while not self.at_end and self.end < len(self.octets):
             if self.is_pipe and not self._readable():
                 break
-            count = self._reader.readinto(memoryview(self.octets)[self.end :])
+            count = self._reader.readinto(self.octets.data[self.end :])
             if count == 0:
                 self.at_end = True
             self.end += count
@@ -212,7 +212,7 @@ class OctetStream:
 
     def digest(self) -> str:
         """Hex digest of all octets consumed."""
-        return self._hash.hexdigest()
+        return str(self._hash.hexdigest())
 
     def close(self) -> None:
         """Close the file (never standard input)."""
@@ -236,7 +236,7 @@ def stream_digest(path: str | Path, lengths: Sequence[int], chunk: int = CHUNK) 
 
 def _open(path: str | Path) -> tuple[BinaryIO, int | None]:
     if str(path) == "-":
-        file: BinaryIO = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)  # type: ignore[assignment]
+        file: BinaryIO = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
     else:
         if Path(path).is_dir():
             raise IsADirectoryError(f"{path} is a folder; wanted a capture file (or --watch for a folder)")

@@ -44,18 +44,31 @@ def demo(
 
     _say(f"A day of synthetic dark traffic to 198.51.100.0/24 goes to {capture}.")
     write_sample(capture)
-    command = ["ingest", str(capture), "--store", str(store), "--sensor", "demo", "--block", "C/24=198.51.100.0/24"]
+    command = [
+        "ingest",
+        str(capture),
+        "--store",
+        str(store),
+        "--sensor",
+        "demo",
+        "--block",
+        "C/24=198.51.100.0/24",
+    ]
     _run(app, "Into a store, as columns, each payload once:", command)
     for question, words in QUESTIONS:
         _run(app, question, [*words, "--store", str(store)])
-    _run(app, "And back as it came:", ["export", "pcap", "udp", "--store", str(store), "--out", str(folder / "udp.pcap")])
+    _run(
+        app,
+        "And back as it came:",
+        ["export", "pcap", "udp", "--store", str(store), "--out", str(folder / "udp.pcap")],
+    )
     (folder / "udp.pcap").unlink()
     _say(
         f"Next, with .venv/bin before ims (or after: . .venv/bin/activate):\n"
         f"  ims query payloads 'udp dst port 1434' --store {shlex.quote(str(store))}\n"
         f"  ims query top source/16 'tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn' --store {shlex.quote(str(store))}\n"
         f"  ims ingest YOUR.pcap --store {shlex.quote(str(store))} --sensor mine --block NAME=CIDR\n"
-        f"  python -c 'import ims; print(ims.open(\"{store}\").top(\"destination_port\").to_pandas())'\n"
+        f'  python -c \'import ims; print(ims.open("{store}").top("destination_port").to_pandas())\'\n'
         f"The words of filters: docs/filter.md. The columns: docs/records.md. Every command: docs/cli.md."
     )
 

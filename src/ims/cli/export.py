@@ -19,10 +19,8 @@ Examples:
 
 
 def export(
-    format: Annotated[str, typer.Argument(metavar="pcap|parquet|csv|json", help="What to write.")],  # noqa: A002
-    filter: Annotated[  # noqa: A002
-        str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")
-    ] = None,
+    format: Annotated[str, typer.Argument(metavar="pcap|parquet|csv|json", help="What to write.")],
+    filter: Annotated[str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")] = None,
     *,
     store: Annotated[list[Path], typer.Option(metavar="DIR", help="A store; give one or more.")],
     out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],

@@ -34,9 +34,7 @@ def ingest(
     *,
     store: Annotated[Path, typer.Option(metavar="DIR", help="The store; made if there is none.")],
     sensor: Annotated[str, typer.Option(metavar="NAME", help="The sensor's name.")],
-    block: Annotated[
-        list[str], typer.Option(metavar="NAME=CIDR", help="A monitored block; give one or more.")
-    ],
+    block: Annotated[list[str], typer.Option(metavar="NAME=CIDR", help="A monitored block; give one or more.")],
     unwrap: Annotated[
         str, typer.Option(metavar="LIST", help="Tunnels to take off: gre, ipip, vxlan, with commas between.")
     ] = "",
@@ -57,7 +55,7 @@ def ingest(
     keep_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Drop the oldest hours beyond this, such as 500G.")
     ] = None,
-    format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to report.")] = "table",  # noqa: A002
+    format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to report.")] = "table",
 ) -> None:
     """Read captures into a store: every packet to a monitored block becomes a row, each payload is kept once."""
     from ims.cli.present import check_format
@@ -127,13 +125,17 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
         def show(progress: Progress) -> None:
             name = printable(Path(progress.name).name)
             bar.update(
-                task, description=name, completed=progress.octets_read, total=progress.octets, packets=progress.packets
+                task,
+                description=name,
+                completed=progress.octets_read,
+                total=progress.octets,
+                packets=progress.packets,
             )
 
         yield show
 
 
-def _print(report: Report, format: str) -> None:  # noqa: A002
+def _print(report: Report, format: str) -> None:
     record: dict[str, Any] = report.as_json()
     if format == "json":
         print(json.dumps(record))

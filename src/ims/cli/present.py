@@ -22,7 +22,7 @@ def check_format(text: str) -> str:
     return text
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], format: str, one: bool = False) -> None:  # noqa: A002
+def print_rows(rows: Sequence[Mapping[str, Any]], format: str, one: bool = False) -> None:
     """Print rows; `one`: in JSON as one object, in a table as names and values."""
     if format == "json":
         shown = [{name: _json(value) for name, value in row.items()} for row in rows]
@@ -62,8 +62,20 @@ def warn(lines: Sequence[str]) -> None:
 
 
 COUNTS = frozenset(
-    "value packets bytes sources destinations payloads signatures hits frames_lost payloads_lost "
-    "payloads_without_icmp_errors hits_without_icmp_errors".split()
+    [
+        "value",
+        "packets",
+        "bytes",
+        "sources",
+        "destinations",
+        "payloads",
+        "signatures",
+        "hits",
+        "frames_lost",
+        "payloads_lost",
+        "payloads_without_icmp_errors",
+        "hits_without_icmp_errors",
+    ]
 )
 """Columns whose numbers are counts: long ones get separators. A port or a sequence number doesn't."""
 

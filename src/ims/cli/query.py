@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Ask one or more stores.")
 
 Filter = Annotated[
-    str | None, typer.Argument(metavar="[FILTER]", help="tcpdump's language, see docs/filter.md; all without one.")
+    str | None,
+    typer.Argument(metavar="[FILTER]", help="tcpdump's language, see docs/filter.md; all without one."),
 ]
 Stores = Annotated[list[Path], typer.Option("--store", metavar="DIR", help="A store; give one or more.")]
 Since = Annotated[str | None, typer.Option(metavar="T", help="First moment, ISO 8601; UTC unless it says.")]
@@ -32,14 +33,14 @@ def _examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
-def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mapping[str, Any]] | None = None) -> None:  # noqa: A002
+def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
     from ims.cli.present import print_rows, warn
 
     print_rows(answer.rows() if rows is None else rows, format, one)
     warn(answer.record.losses)
 
 
-def _open(stores: list[Path], format: str) -> Any:  # noqa: A002
+def _open(stores: list[Path], format: str) -> Any:
     from ims import open as open_telescope
     from ims.cli.present import check_format
 
@@ -54,12 +55,12 @@ def _open(stores: list[Path], format: str) -> Any:  # noqa: A002
     )
 )
 def count(
-    filter: Filter = None,  # noqa: A002
+    filter: Filter = None,
     *,
     store: Stores,
     since: Since = None,
     until: Until = None,
-    format: Format = "table",  # noqa: A002
+    format: Format = "table",
 ) -> None:
     """How many packets, bytes, sources, destinations, payloads and signatures; the first and the last arrival."""
     _print(_open(store, format).count(filter, since=since, until=until), format, one=True)
@@ -73,19 +74,20 @@ def count(
     )
 )
 def series(
-    filter: Filter = None,  # noqa: A002
+    filter: Filter = None,
     *,
     store: Stores,
-    bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 30s, 5m, 1h, 1d.")] = "1h",  # noqa: A002
+    bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 30s, 5m, 1h, 1d.")] = "1h",
     group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="A column, block, sensor, /8, source/N or destination/N.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="A column, block, sensor, /8, source/N or destination/N."),
     ] = None,
     metric: Metric = "packets",
     per_24: Per24 = False,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
-    format: Format = "table",  # noqa: A002
+    format: Format = "table",
 ) -> None:
     """A value for each bin of time."""
     telescope = _open(store, format)
@@ -103,7 +105,7 @@ def series(
 )
 def top(
     column: Annotated[str, typer.Argument(metavar="COLUMN", help="A column, block, sensor, /8, source/N, ...")],
-    filter: Filter = None,  # noqa: A002
+    filter: Filter = None,
     *,
     store: Stores,
     metric: Metric = "packets",
@@ -111,26 +113,29 @@ def top(
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
-    format: Format = "table",  # noqa: A002
+    format: Format = "table",
 ) -> None:
     """The values of a column with the most packets, or the most of another metric."""
     telescope = _open(store, format)
     _print(
-        telescope.top(column, filter, metric=metric, per_24=per_24, since=since, until=until, limit=limit), format
+        telescope.top(column, filter, metric=metric, per_24=per_24, since=since, until=until, limit=limit),
+        format,
     )
 
 
 @app.command(
-    epilog=_examples("ims query packets 'icmp' --limit 3 --store STORE", "ims query packets --store STORE --format json")
+    epilog=_examples(
+        "ims query packets 'icmp' --limit 3 --store STORE", "ims query packets --store STORE --format json"
+    )
 )
 def packets(
-    filter: Filter = None,  # noqa: A002
+    filter: Filter = None,
     *,
     store: Stores,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
-    format: Format = "table",  # noqa: A002
+    format: Format = "table",
 ) -> None:
     """The packets themselves, oldest first, with every column."""
     _print(_open(store, format).packets(filter, since=since, until=until, limit=limit), format)
@@ -143,17 +148,18 @@ def packets(
     )
 )
 def payloads(
-    filter: Filter = None,  # noqa: A002
+    filter: Filter = None,
     *,
     store: Stores,
     payload: Annotated[
-        str | None, typer.Option(metavar="SIGNATURE", help="Write the bytes of this one; the first digits will do.")
+        str | None,
+        typer.Option(metavar="SIGNATURE", help="Write the bytes of this one; the first digits will do."),
     ] = None,
     out: Annotated[str | None, typer.Option(metavar="FILE", help="Where to; - for standard output.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
-    format: Format = "table",  # noqa: A002
+    format: Format = "table",
 ) -> None:
     """The payloads that came most often, with a hexdump. What they hold is hostile: it is shown, never run."""
     telescope = _open(store, format)
@@ -202,13 +208,13 @@ def _write(octets: bytes, out: str) -> None:
     epilog=_examples("ims query sources --store STORE", "ims query sources 'tcp dst port 22' --limit 5 --store STORE")
 )
 def sources(
-    filter: Filter = None,  # noqa: A002
+    filter: Filter = None,
     *,
     store: Stores,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
-    format: Format = "table",  # noqa: A002
+    format: Format = "table",
 ) -> None:
     """The sources with the most packets, and what they tried."""
     _print(_open(store, format).sources(filter, since=since, until=until, limit=limit), format)
@@ -218,13 +224,13 @@ def sources(
     epilog=_examples("ims query cache --store STORE", "ims query cache 'tcp' --bin 1d --store STORE --format csv")
 )
 def cache(
-    filter: Filter = None,  # noqa: A002
+    filter: Filter = None,
     *,
     store: Stores,
-    bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 1h, 1d.")] = "1h",  # noqa: A002
+    bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 1h, 1d.")] = "1h",
     since: Since = None,
     until: Until = None,
-    format: Format = "table",  # noqa: A002
+    format: Format = "table",
 ) -> None:
     """How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors."""
     _print(_open(store, format).cache(filter, bin=bin, since=since, until=until), format)
@@ -236,7 +242,7 @@ def coverage(
     store: Stores,
     since: Since = None,
     until: Until = None,
-    format: Format = "table",  # noqa: A002
+    format: Format = "table",
 ) -> None:
     """What was watched, and when, and what is known to be missing."""
     _print(_open(store, format).coverage(since=since, until=until), format)

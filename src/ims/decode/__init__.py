@@ -1,0 +1,1 @@
+"""Frames to packet columns: kernels without I/O."""

@@ -15,7 +15,11 @@ FIN, SYN, RST, ACK = 1, 2, 4, 16
 TABLE = (
     ("backscatter", "TCP with RST, or SYN and ACK", "a victim's answer to a SYN that it did not expect, or did"),
     ("scan", "TCP with SYN and no ACK", "asks for a connection; with data too (Fast Open, or a probe)"),
-    ("session", "TCP with ACK, and neither SYN nor RST", "goes on where a responder's SYN-ACK was answered, or a stray"),
+    (
+        "session",
+        "TCP with ACK, and neither SYN nor RST",
+        "goes on where a responder's SYN-ACK was answered, or a stray",
+    ),
     ("scan", "TCP with neither SYN, RST nor ACK", "null, FIN and Xmas probes"),
     ("udp", "UDP with its ports", "a probe, a worm, or a reflector's answer"),
     ("scan", "ICMP type 8, 13, 15 or 17", "asks: echo, timestamp, information, mask"),

@@ -21,7 +21,7 @@ class OptionsTable(NamedTuple):
     octets: np.ndarray[Any, np.dtype[np.uint8]]
     offsets: np.ndarray[Any, np.dtype[np.int32]]
     slots: np.ndarray[Any, np.dtype[np.int32]]
-    count: np.ndarray[Any, np.dtype[np.int64]]
+    count: np.ndarray[Any, np.dtype[np.int64]]  # type: ignore[assignment]
 
 
 def options_table(rows: int) -> OptionsTable:

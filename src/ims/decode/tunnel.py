@@ -20,7 +20,9 @@ def parse_unwrap(text: str) -> int:
     flags = 0
     for word in filter(None, (part.strip() for part in text.split(","))):
         if word not in NAMES:
-            raise ValueError(f"--unwrap {word!r}: no such tunnel; wanted some of {', '.join(NAMES)}, with commas between")
+            raise ValueError(
+                f"--unwrap {word!r}: no such tunnel; wanted some of {', '.join(NAMES)}, with commas between"
+            )
         flags |= NAMES[word]
     return flags
 

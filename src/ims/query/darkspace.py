@@ -37,7 +37,11 @@ class DarkSpace:
         ]
 
     def size_24(
-        self, since: int | None = None, until: int | None = None, sensor: str | None = None, block: str | None = None
+        self,
+        since: int | None = None,
+        until: int | None = None,
+        sensor: str | None = None,
+        block: str | None = None,
     ) -> float:
         """Size in /24s of what was watched at any time in [since, until), of one sensor or block if given."""
         prefixes: dict[str, set[ipaddress.IPv4Network]] = {}

@@ -117,7 +117,7 @@ class Engine:
         listed = ", ".join(_sql(str(file)) for file in files)
         # Types of the folders' columns are fixed: a sensor called 007 is a text.
         self._con.execute(
-            f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "
+            f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "  # noqa: S608  (names and paths are ours, quoted)
             "hive_partitioning = true, hive_types = {'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR})"
         )
         return self._backend.table(name)
@@ -149,9 +149,7 @@ class Engine:
 
 def _empty(table: str) -> pa.Table:
     schema = arrow_schema(table)
-    fields = [
-        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema
-    ]
+    fields = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema]
     return pa.schema([*fields, pa.field("sensor", pa.string())]).empty_table()
 
 

@@ -56,8 +56,10 @@ PROTOCOLS = {
 
 # The usual services (IANA); tcpdump has those of /etc/services.
 SERVICES = {
-    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "bootps": 67, "bootpc": 68, "tftp": 69,
-    "http": 80, "pop3": 110, "sunrpc": 111, "ntp": 123, "epmap": 135, "netbios-ns": 137, "netbios-dgm": 138,
+    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "bootps": 67,
+    "bootpc": 68, "tftp": 69,
+    "http": 80, "pop3": 110, "sunrpc": 111, "ntp": 123, "epmap": 135, "netbios-ns": 137,
+    "netbios-dgm": 138,
     "netbios-ssn": 139, "imap2": 143, "snmp": 161, "snmp-trap": 162, "bgp": 179, "ldap": 389, "https": 443,
     "microsoft-ds": 445, "isakmp": 500, "syslog": 514, "ipp": 631, "ldaps": 636, "imaps": 993, "pop3s": 995,
     "ms-sql-s": 1433, "ms-sql-m": 1434, "mysql": 3306, "ms-wbt-server": 3389, "postgresql": 5432, "sip": 5060,

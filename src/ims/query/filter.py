@@ -40,10 +40,11 @@ from ims.records import CATEGORIES
 LONGEST, DEEPEST, MOST_TERMS = 4096, 64, 500
 MASK32 = 0xFFFFFFFF
 
-_WORDS = (
-    "ip", "tcp", "udp", "icmp", "proto", "src", "dst", "host", "net", "mask", "port", "portrange", "and", "or", "not",
-    "multicast", "category", "signature", "payload", "contains", "new", "verified", "block", "sensor", "ttl", "fragment",
-)  # fmt: skip
+_WORDS = [
+    *("ip", "tcp", "udp", "icmp", "proto", "src", "dst", "host", "net", "mask", "port", "portrange", "and", "or"),
+    *("not", "multicast", "category", "signature", "payload", "contains", "new", "verified", "block", "sensor", "ttl"),
+    "fragment",
+]
 
 
 class FilterError(ValueError):
@@ -101,7 +102,8 @@ def _explained(error: Any, text: str) -> FilterError:
     before = (getattr(error, "token_history", None) or [None])[-1]
     if before is not None and before.type == "NAME":  # what follows a misspelt word is not to blame
         near = difflib.get_close_matches(str(before), _WORDS, 1)
-        return FilterError(f"{str(before)!r} is no word of the language" + (f"; meant {near[0]}?" if near else ""), text, before.column)  # fmt: skip
+        hint = f"; meant {near[0]}?" if near else ""
+        return FilterError(f"{str(before)!r} is no word of the language{hint}", text, before.column or 1)
     stands = re.match(r"[A-Za-z0-9_.-]+|.", text[column - 1 :], re.DOTALL)
     found = stands[0] if stands else ""
     near = difflib.get_close_matches(found, _WORDS, 1)
@@ -120,7 +122,17 @@ def _nesting(tree: Any) -> int:
         for child in node.children:
             if isinstance(child, lark.Tree):
                 chained = node.data in ("conjunction", "disjunction") and child.data == node.data
-                shallow = child.data in ("number", "constant", "bare", "id", "head", "kind", "direction", "protocol", "header")
+                shallow = child.data in (
+                    "number",
+                    "constant",
+                    "bare",
+                    "id",
+                    "head",
+                    "kind",
+                    "direction",
+                    "protocol",
+                    "header",
+                )
                 waiting.append((child, level if chained or shallow else level + 1))
     return deepest
 
@@ -134,7 +146,7 @@ class _Reader:
 
     def _error(self, message: str, where: Any) -> FilterError:
         column = getattr(where, "column", None) or getattr(getattr(where, "meta", None), "column", 1)
-        return FilterError(message, self._text, column)
+        return FilterError(message, self._text, int(column or 1))
 
     def logic(self, tree: Any) -> Expression:
         """A tree that stands where a condition does."""
@@ -158,7 +170,10 @@ class _Reader:
 
     def _chain(self, tree: Any) -> Expression:
         spine = [tree]
-        while isinstance(spine[-1].children[0], lark.Tree) and spine[-1].children[0].data in ("conjunction", "disjunction"):
+        while isinstance(spine[-1].children[0], lark.Tree) and spine[-1].children[0].data in (
+            "conjunction",
+            "disjunction",
+        ):
             spine.append(spine[-1].children[0])
         result = self.logic(spine[-1].children[0])
         for node in reversed(spine):
@@ -283,8 +298,7 @@ class _Reader:
         if protocol in ("ip6", "icmp6", "arp", "rarp", "ether"):
             raise self._error(f"{protocol} addresses and ports aren't stored", head)
         if protocol not in (None, "ip", "tcp", "udp") or (protocol in ("tcp", "udp") and not ports):
-            if not (kind == "proto" and protocol == "ip"):
-                raise self._error(f"{protocol!r} can't be applied to {kind}", head)
+            raise self._error(f"{protocol!r} can't be applied to {kind}", head)
         if protocol == "ip" and ports:
             raise self._error("'ip' can't be applied to port", head)
         return _Qualifiers(protocol, direction, kind)  # type: ignore[arg-type]
@@ -317,7 +331,10 @@ class _Reader:
         if token.type == "NUMBER":
             return self._number(token), None
         if token.type not in ("ADDRESS", "DOTTED", "CIDR") or (token.type != "ADDRESS" and not partial):
-            raise self._error(f"{str(token)!r} is no address (names are not looked up); wanted one such as 198.51.100.7", token)
+            raise self._error(
+                f"{str(token)!r} is no address (names are not looked up); wanted one such as 198.51.100.7",
+                token,
+            )
         dotted, _, length = str(token).partition("/")
         parts = [int(part) for part in dotted.split(".")]
         if any(part > 255 for part in parts) or (length and int(length) > 32):
@@ -366,7 +383,9 @@ class _Reader:
         return Compare(">=", Octets("ip", 16, 1), Number(224))
 
     def _broadcast(self, tree: Any) -> Expression:
-        raise self._error("what is a broadcast depends on the network's mask; ask for the address, as in dst host", tree)
+        raise self._error(
+            "what is a broadcast depends on the network's mask; ask for the address, as in dst host", tree
+        )
 
     def _bare(self, tree: Any) -> Expression:
         """A number, address or name alone: it takes the qualifiers before it."""
@@ -381,7 +400,11 @@ class _Reader:
             else:
                 text = str(token)
                 near = difflib.get_close_matches(text, _WORDS, 1)
-                hint = f"; meant {near[0]}?" if near and near[0] != text else "; wanted a word such as host, net or port before it"
+                hint = (
+                    f"; meant {near[0]}?"
+                    if near and near[0] != text
+                    else "; wanted a word such as host, net or port before it"
+                )
                 raise self._error(f"{text!r} can't stand here{hint}", token)
         return self._predicate(self._last, tree)
 

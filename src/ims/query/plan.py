@@ -41,7 +41,7 @@ class Plan:
     merge: Callable[[Parts, Request, bool], Table]
 
 
-@ibis.udf.scalar.builtin(name="epoch_us")
+@ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
 def epoch_us(moment: ibis.dtype("timestamp('UTC')")) -> int:  # type: ignore[valid-type]
     """Microseconds since the epoch, as DuckDB names it; Spark's is `unix_micros`."""
     return 0

@@ -11,17 +11,31 @@ from typing import Any
 import ibis
 
 from ims.query import fields
-from ims.query.tree import And, Compare, Contains, Expression, Net, Not, Number, Octets, Or, Port, Protocol, Word, walk
+from ims.query.tree import (
+    And,
+    Compare,
+    Contains,
+    Expression,
+    Net,
+    Not,
+    Number,
+    Octets,
+    Or,
+    Port,
+    Protocol,
+    Word,
+    walk,
+)
 
 MASK32 = 0xFFFFFFFF
 
 
-@ibis.udf.scalar.builtin(name="octet_length")
+@ibis.udf.scalar.builtin(name="octet_length")  # type: ignore[untyped-decorator]
 def octet_length(value: bytes) -> int:  # type: ignore[empty-body]
     """Octets of a binary value."""
 
 
-@ibis.udf.scalar.builtin(name="hex")
+@ibis.udf.scalar.builtin(name="hex")  # type: ignore[untyped-decorator]
 def hex_digits(value: bytes) -> str:  # type: ignore[empty-body]
     """A binary value in upper-case hex digits."""
 

@@ -19,7 +19,14 @@ _PREFIX = re.compile(r"(?:(source|destination)?)/(\d{1,2})")
 _BIN = re.compile(r"(\d+)(ms|s|m|h|d|w)?")
 _BIN_UNITS = {None: 1_000_000, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
               "d": 86_400_000_000, "w": 604_800_000_000}  # fmt: skip
-DEFAULT_LIMITS = {"series": 1_000_000, "top": 10, "packets": 100, "payloads": 10, "sources": 20, "cache": 1_000_000}
+DEFAULT_LIMITS = {
+    "series": 1_000_000,
+    "top": 10,
+    "packets": 100,
+    "payloads": 10,
+    "sources": 20,
+    "cache": 1_000_000,
+}
 
 
 def moment(text: str) -> int:
@@ -118,7 +125,7 @@ class Request(BaseModel):
         return self.limit or DEFAULT_LIMITS.get(self.verb, 1_000_000)
 
 
-def make_request(verb: Verb, filter: str | None, **words: Any) -> Request:  # noqa: A002
+def make_request(verb: Verb, filter: str | None, **words: Any) -> Request:
     """A Request from words as people give them. Raises ValueError with one line that says what is wrong."""
     from pydantic import ValidationError
 

@@ -206,7 +206,9 @@ def uses(tree: Expression) -> set[str]:
         elif isinstance(node, Octets):
             found |= _octets_use(node)
         elif isinstance(node, Word):
-            found.add({"payload": "payload_length", "new": "new_payload", "fragment": "ip_fragment"}.get(node.name, node.name))
+            found.add(
+                {"payload": "payload_length", "new": "new_payload", "fragment": "ip_fragment"}.get(node.name, node.name)
+            )
         elif isinstance(node, Contains):
             found.add("payload")
         elif isinstance(node, Protocol):

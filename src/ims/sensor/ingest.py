@@ -141,7 +141,12 @@ class _Run:
         settings = ingest.settings
         self._ingest, self._writer, self._live = ingest, writer, live
         self._pipeline = Pipeline(
-            writer, ingest.darknet, settings.unwrap, settings.cache_signatures, settings.payload_budget, self.save
+            writer,
+            ingest.darknet,
+            settings.unwrap,
+            settings.cache_signatures,
+            settings.payload_budget,
+            self.save,
         )
         self.report = Report(bytes_before=writer.bytes_stored())
         self._unsaved: dict[str, CaptureRecord] = {}
@@ -204,9 +209,7 @@ class _Run:
         elif live:
             record.finished = True
 
-    def _resume_pipe(
-        self, source: Source, identity: str, record: CaptureRecord
-    ) -> tuple[str, CaptureRecord, int]:
+    def _resume_pipe(self, source: Source, identity: str, record: CaptureRecord) -> tuple[str, CaptureRecord, int]:
         """A pipe can't be read ahead: take the capture that began alike and was read farthest, skip what it
         had, and make sure on the way that it was the same octets."""
         for known, old in same_beginning(self._writer.captures, record.first_digest).items():

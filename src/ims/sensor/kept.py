@@ -35,7 +35,14 @@ class Kept:
         self.payloads = self.new_payloads = self.undeduplicated = self.lost = 0
 
     def take(
-        self, octets: Array, batch: Any, first: int, last: int, found: Found, blocks: tuple[str, ...], lost: dict[str, int]
+        self,
+        octets: Array,
+        batch: Any,
+        first: int,
+        last: int,
+        found: Found,
+        blocks: tuple[str, ...],
+        lost: dict[str, int],
     ) -> None:
         """Copy what must be kept of rows [first, last), whose bytes lie in `octets`."""
         self.payloads += found.hits + len(found.rows)

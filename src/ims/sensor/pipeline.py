@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -168,4 +167,3 @@ class Pipeline:
 
 def _constant(table: pa.Table) -> Callable[[], pa.Table]:
     return lambda: table
-

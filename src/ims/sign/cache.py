@@ -101,11 +101,7 @@ def find_md5(slots, entries, marks, mask, low, high, day, digest):
             return -1 - at
         if slot & ~mask == tag:
             entry = (slot & mask) - 1
-            if (
-                entries[entry, 2] == low
-                and entries[entry, 3] == high
-                and np.int64(marks[entry]) & DAY_MARK == day
-            ):
+            if entries[entry, 2] == low and entries[entry, 3] == high and np.int64(marks[entry]) & DAY_MARK == day:
                 return entry
         at += 1
         if at == slots.size:
@@ -286,7 +282,6 @@ class Cache:
         known = int(_load(self.arrays, int(index[0]), words, data, offsets))
         if known < 0:
             raise ValueError(
-                f"stored payload {-1 - known} lies outside its column of {data.size} octets; "
-                "the store is damaged"
+                f"stored payload {-1 - known} lies outside its column of {data.size} octets; the store is damaged"
             )
         return known

@@ -101,6 +101,4 @@ class Signer:
                 enter_new = self.cache.make_room(days)
         new = int(found.counts[FOUND])
         kinds = found.kinds[:new]
-        return Found(
-            found.rows[:new].copy(), kinds & UNCACHED != 0, kinds & SAME_MD5 != 0, int(found.counts[HITS])
-        )
+        return Found(found.rows[:new].copy(), kinds & UNCACHED != 0, kinds & SAME_MD5 != 0, int(found.counts[HITS]))

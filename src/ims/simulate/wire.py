@@ -88,9 +88,7 @@ class Payloads(NamedTuple):
     @classmethod
     def of(cls, contents: list[bytes]) -> Payloads:
         """Entry 0 and one for each of `contents`, in their order."""
-        nothing = cls(
-            np.zeros(2, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64)
-        )
+        nothing = cls(np.zeros(2, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64))
         length = np.array([len(content) for content in contents], np.int64)
         return nothing.extended(np.frombuffer(b"".join(contents), np.uint8), length)
 

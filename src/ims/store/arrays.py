@@ -55,9 +55,7 @@ def octets(column: pa.Array | pa.ChunkedArray) -> tuple[Array, Array]:
         return values, np.zeros(len(column) + 1, np.int64)
     bounds = np.frombuffer(offsets, np.int64)[begin : begin + len(column) + 1]
     if bounds[0] < 0 or bounds[-1] > values.size or (np.diff(bounds) < 0).any():
-        raise ValueError(
-            f"a binary column has offsets outside its {values.size} octets; the store is damaged"
-        )
+        raise ValueError(f"a binary column has offsets outside its {values.size} octets; the store is damaged")
     return values, bounds
 
 

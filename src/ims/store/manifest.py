@@ -79,10 +79,11 @@ class Snapshot:
     """What a reader holds: the state of the newest generation, pinned until `close`."""
 
     def __init__(self, folder: Path) -> None:
+        self._file: BinaryIO | None = None
         while True:
             newest = generations(folder)
             if not newest:
-                self._file, self.state = None, State()
+                self.state = State()
                 return
             number, path = newest[-1]
             try:
@@ -97,7 +98,7 @@ class Snapshot:
             if state is None:
                 file.close()
                 raise ValueError(f"{path} is damaged: its first line does not match its checksum")
-            self._file: BinaryIO | None = file
+            self._file = file
             self.state = state
             return
 
@@ -162,8 +163,8 @@ class Manifest:
                 path.unlink()
                 free = number
         gone = [path for path, dropped in self.state.trash.items() if dropped <= free]
-        for path in gone:
-            (self._store / path).unlink(missing_ok=True)
+        for name in gone:
+            (self._store / name).unlink(missing_ok=True)
         if gone:
             self.commit(deleted=gone)
 

@@ -30,9 +30,7 @@ RECORD = 16
 LATEST = (1 << 32) * 1_000_000
 """Microseconds; pcap counts seconds in 32 unsigned bits."""
 
-_COLUMNS = {
-    c.name: c.numpy for c in PACKETS if c.numpy and c.name not in ("category", "block", "new_payload")
-}
+_COLUMNS = {c.name: c.numpy for c in PACKETS if c.numpy and c.name not in ("category", "block", "new_payload")}
 _FIELDS = [*_COLUMNS, "layers", "options", "options_at", "payload", "payload_at", "header", "size"]
 Packets = namedtuple("Packets", _FIELDS)  # type: ignore[misc]
 """Packets as the kernel sees them: columns of `packets`; `layers`; octets of options and payloads (uint8) and

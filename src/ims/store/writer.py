@@ -19,13 +19,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ims.records import TABLES
 from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish
 from ims.store.lock import WriterLock
 from ims.store.manifest import Manifest
 from ims.store.parts import Lane
 from ims.store.retention import retain
-from ims.store.schema import ROW_GROUP, TABLES, create_store, part_of, write_aside
+from ims.store.schema import ROW_GROUP, create_store, part_of, write_aside
 from ims.store.seen import Seen
 
 TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time", "coverage": "since"}
@@ -79,9 +80,7 @@ class SensorWriter:
         if state.publishing:
             self.manifest.commit(publishing=[])
 
-    def write(
-        self, table: str, make_rows: Callable[[], pa.Table], done: Callable[[], None] | None = None
-    ) -> None:
+    def write(self, table: str, make_rows: Callable[[], pa.Table], done: Callable[[], None] | None = None) -> None:
         """Have a lane make rows and append them to `table`; waits while all lanes are busy.
 
         `make_rows` runs in the lane's thread, so what it reads must stay as it is until `done` is called there.
