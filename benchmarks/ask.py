@@ -40,9 +40,7 @@ def measure(folder: Path, packets: int, *, quick: bool) -> str:
     query(store, ["count"])
 
     rows = []
-    warm = json.loads(
-        run([sys.executable, "-m", "benchmarks.ask_warm", str(store), "--runs", str(runs)]).output
-    )
+    warm = json.loads(run([sys.executable, "-m", "benchmarks.ask_warm", str(store), "--runs", str(runs)]).output)
     for name, words in QUESTIONS.items():
         cold = [query(store, words) for _ in range(runs)]
         seconds = statistics.median(one.seconds for one in cold)

@@ -28,9 +28,7 @@ def main() -> None:
         questions = {
             "top destination_port": lambda: telescope.top("destination_port"),
             "series of a day, 5 minutes": lambda: telescope.series(bin="5m"),
-            "distinct sources of port 445": lambda: telescope.series(
-                "dst port 445", metric="sources", bin="1d"
-            ),
+            "distinct sources of port 445": lambda: telescope.series("dst port 445", metric="sources", bin="1d"),
             "all of count for port 445": lambda: telescope.count("dst port 445"),
         }
         for name, ask in questions.items():

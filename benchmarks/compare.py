@@ -60,9 +60,7 @@ def groups(path: Path) -> Iterator[tuple[int, list[tuple[int, bytes]]]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks.compare", description="Compare an export with its capture."
-    )
+    parser = argparse.ArgumentParser(prog="benchmarks.compare", description="Compare an export with its capture.")
     parser.add_argument("capture", type=Path)
     parser.add_argument("export", type=Path)
     given = parser.parse_args()

@@ -55,9 +55,7 @@ def others() -> list[Program]:
     return [
         Program("tcpdump", "copies", lambda f: ["tcpdump", "-r", str(f), *null], "apt install tcpdump"),
         Program("tracestats", "counts", lambda f: ["tracestats", str(f)], "apt install libtrace-tools"),
-        Program(
-            "zstd", "compresses, -3", lambda f: ["zstd", "-3qf", str(f), "-o", zst(f)], "apt install zstd"
-        ),
+        Program("zstd", "compresses, -3", lambda f: ["zstd", "-3qf", str(f), "-o", zst(f)], "apt install zstd"),
         Program("p0f", "fingerprints", lambda f: ["p0f", "-r", str(f)], "apt install p0f", 1_000_000, 3),
         Program(
             "argus",
@@ -206,9 +204,7 @@ def targets(ours: Ingested, speeds: dict[str, float], capture: Path, packets: in
     rows.append(verdict("pcap bytes / stored bytes", capture.stat().st_size / ours.stored, ">=", 5))
     compressed = Path(zst(capture))
     if compressed.exists():
-        rows.append(
-            verdict("stored bytes / zstd -3 bytes", ours.stored / compressed.stat().st_size, "<=", 0.75)
-        )
+        rows.append(verdict("stored bytes / zstd -3 bytes", ours.stored / compressed.stat().st_size, "<=", 0.75))
     peak = max(one.peak_bytes for one in ours.wholes)
     rows.append(verdict("peak memory of ims ingest", peak / GIB, "<", 1, " GiB"))
     return table(VERDICT_HEAD, rows)

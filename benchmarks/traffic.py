@@ -163,9 +163,7 @@ def lengths(dice: np.random.Generator, count: int) -> Numbers:
     return length
 
 
-def write_traffic(
-    path: Path, packets: int, seed: int = 1, start: float = START, seconds: float = SECONDS
-) -> int:
+def write_traffic(path: Path, packets: int, seed: int = 1, start: float = START, seconds: float = SECONDS) -> int:
     """Write the capture (pcap, microseconds, Ethernet); returns its bytes. Needs about 200 MB."""
     # The shelf comes from the seed alone, the rest also from the begin: days made of several files repeat
     # their payloads, and nothing else.

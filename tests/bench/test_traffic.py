@@ -79,9 +79,7 @@ def test_dpkt_reads_it_whole(capture):
     assert said[:3] == [str(len(packets)), str(len(spoken)), str(len(set(spoken)))]
 
 
-@pytest.mark.skipif(
-    shutil.which("tcpdump") is None, reason="tcpdump isn't installed (apt-get install tcpdump)"
-)
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump isn't installed (apt-get install tcpdump)")
 def test_tcpdump_finds_every_checksum_right(capture):
     path, packets = capture
     text = subprocess.run(

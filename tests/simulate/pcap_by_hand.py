@@ -61,9 +61,7 @@ def packet(ip: bytes, time_ns: int) -> Packet:
         right &= transport[6:8] != b"\0\0"
     ip_id, (source, destination) = struct.unpack_from("!H", ip, 4)[0], struct.unpack_from("!II", ip, 12)
     payload = transport[header:]
-    return Packet(
-        time_ns, source, destination, protocol, ip_id, sport, dport, sequence, flags, payload, right
-    )
+    return Packet(time_ns, source, destination, protocol, ip_id, sport, dport, sequence, flags, payload, right)
 
 
 def internet_sum(data: bytes) -> int:

@@ -4,9 +4,7 @@ from ims.simulate.dice import PUBLIC, Dice
 
 
 def test_numbers_depend_on_the_seed_alone():
-    assert (
-        Dice(1).below(1000, 5).tolist() == Dice(1).below(1000, 5).tolist() != Dice(2).below(1000, 5).tolist()
-    )
+    assert Dice(1).below(1000, 5).tolist() == Dice(1).below(1000, 5).tolist() != Dice(2).below(1000, 5).tolist()
 
 
 def test_numbers_are_below_the_limit_and_reach_all_of_it():

@@ -64,9 +64,7 @@ def test_every_checksum_is_right(sample):
     assert all(p.checksums_right for p in packets)
 
 
-@pytest.mark.skipif(
-    shutil.which("tcpdump") is None, reason="tcpdump isn't installed (apt-get install tcpdump)"
-)
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump isn't installed (apt-get install tcpdump)")
 def test_tcpdump_finds_every_checksum_right(sample):
     path, truth, _ = sample
     command = ["tcpdump", "-vv", "-nn", "-r", str(path)]
