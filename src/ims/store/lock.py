@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
+
+from ims.store.schema import make_folder
 
 
 class WriterLock:
     """Held while writing. Raises ValueError where another process writes under the same sensor name."""
 
     def __init__(self, folder: Path, sensor: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -21,8 +24,13 @@ class WriterLock:
             raise ValueError(
                 f"sensor {sensor!r} is being written by process {holder}; wait for it, or give another --sensor name"
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            os.close(self._fd)  # a file system without locks
+            raise
+        # Padded, not cut off first: whoever looks meanwhile sees the old number or the new one. It is only for
+        # the message above, so a disk too full for it is no reason to refuse.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._fd, f"{os.getpid():<20}\n".encode(), 0)
 
     def release(self) -> None:
         """Let others write."""

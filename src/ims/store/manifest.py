@@ -6,10 +6,14 @@ had not been written. One writer appends. A reader takes the newest generation a
 
 A file that is replaced is dropped from the manifest at once but deleted only when no reader can know of it:
 when every generation up to the one that dropped it has no lock left on it.
+
+A write that fails (a full disk) is taken back, so that neither a reader nor the next writer ever takes for
+committed what the writer was told had failed; where even that fails, nothing more is written.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -17,12 +21,15 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ims.store.schema import sync_folder, write_aside
+from ims.store.schema import write_aside
 
-_GENERATION = re.compile(r"manifest-(\d{8})\.log")
+_GENERATION = re.compile(r"manifest-(\d{8,})\.log")
+ROLL_BYTES = 1 << 16
+"""Changes of less than this, or of less than a quarter of the state, aren't worth writing the state anew."""
 
 
 @dataclass
@@ -57,16 +64,38 @@ def _line(change: Mapping[str, Any]) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _read(content: bytes, generation: int) -> State | None:
-    """State after all whole lines; None where even the first is not whole."""
+def _read(content: bytes, path: Path, generation: int) -> State:
+    """State after all whole lines.
+
+    Raises ValueError where the first line isn't whole, for it was renamed into place when it was, or where a
+    line is wrong that others follow: only the last can be torn, and to overlook what follows damage would be
+    to let a writer delete the files that it names.
+    """
     state = State()
-    first = True
-    for line in content.split(b"\n")[:-1]:
+    *lines, torn = content.split(b"\n")
+    for number, line in enumerate(lines):
         if line[:8] != b"%08x" % zlib.crc32(line[9:]):
-            break
-        state.apply(json.loads(line[9:]), generation)
-        first = False
-    return None if first else state
+            if number and number == len(lines) - 1 and not torn:
+                break
+            raise ValueError(f"{path} is damaged: line {number + 1} does not match its checksum")
+        try:
+            state.apply(json.loads(line[9:]), generation)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path}: line {number + 1} is not what this version writes ({error})") from None
+    if not lines:
+        raise ValueError(f"{path} is damaged: its first line is cut off")
+    return state
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the folder of an hour, and of its day, where it is empty."""
+    for place in (folder, folder.parent):
+        if not place.name.startswith(("hour=", "date=")):
+            return
+        try:
+            place.rmdir()
+        except OSError:
+            return  # not empty, or gone: either is fine
 
 
 def generations(folder: Path) -> list[tuple[int, Path]]:
@@ -94,12 +123,12 @@ class Snapshot:
             if os.fstat(file.fileno()).st_nlink == 0:
                 file.close()
                 continue
-            state = _read(file.read(), number)
-            if state is None:
+            try:
+                self.state = _read(file.read(), path, number)
+            except BaseException:
                 file.close()
-                raise ValueError(f"{path} is damaged: its first line does not match its checksum")
+                raise
             self._file = file
-            self.state = state
             return
 
     def close(self) -> None:
@@ -115,14 +144,11 @@ class Manifest:
     def __init__(self, store: Path, folder: Path) -> None:
         self._store = store
         self._folder = folder
-        self._log: BinaryIO | None = None
-        known = generations(folder)
+        self._log: FileIO | None = None
+        self._log_bytes = self._first_bytes = 0
         self.generation, self.state = 0, State()
-        for number, path in known:
-            state = _read(path.read_bytes(), number)
-            if state is None:
-                raise ValueError(f"{path} is damaged: its first line does not match its checksum")
-            self.generation, self.state = number, state
+        for number, path in generations(folder)[-1:]:
+            self.generation, self.state = number, _read(path.read_bytes(), path, number)
         self.roll()
 
     def commit(
@@ -132,26 +158,58 @@ class Manifest:
         captures: Mapping[str, Mapping[str, Any]] | None = None,
         **more: Any,
     ) -> None:
-        """Append one change and make it durable: readers see all of it or nothing."""
+        """Append one change and make it durable: readers see all of it or nothing.
+
+        Raises OSError, and then nothing of it is committed.
+        """
         change = {"add": dict(add or {}), "drop": list(drop), "captures": dict(captures or {}), **more}
-        assert self._log is not None
-        self._log.write(_line(change))
-        self._log.flush()
-        os.fsync(self._log.fileno())
+        line = _line(change)
+        log, self._log = self._usable(), None
+        try:
+            if log.write(line) != len(line):
+                raise OSError(errno.ENOSPC, "the disk is full: a manifest's line was cut off", log.name)
+            os.fsync(log.fileno())
+        except BaseException:
+            os.ftruncate(log.fileno(), self._log_bytes)
+            self._log = log
+            raise
+        self._log = log
+        self._log_bytes += len(line)
         self.state.apply(change, self.generation)
 
+    def _usable(self) -> FileIO:
+        if self._log is None:
+            raise OSError(errno.EIO, "the manifest can't be written since a write to it failed", str(self._folder))
+        return self._log
+
     def roll(self) -> None:
-        """Begin a new generation with the state as it is."""
-        self.generation += 1
-        path = self._folder / f"manifest-{self.generation:08d}.log"
-        write_aside(path, _line({"state": vars(self.state)}))
-        if self._log is not None:
-            self._log.close()
-        self._log = path.open("ab")
+        """Begin a new generation with the state as it is. Raises OSError, and then the old one goes on."""
+        old, self._log = self._log, None
+        number = self.generation + 1
+        path = self._folder / f"manifest-{number:08d}.log"
+        line = _line({"state": vars(self.state)})
+        try:
+            write_aside(path, line)
+            self._log = path.open("ab", buffering=0)
+        except BaseException:
+            path.unlink(missing_ok=True)  # or what the old one says from now on would be overlooked
+            self._log = old
+            raise
+        if old is not None:
+            old.close()
+        self.generation = number
+        self._log_bytes = self._first_bytes = len(line)
+
+    def roll_if_long(self) -> None:
+        """Begin a new generation once there are changes enough: then what they dropped can be deleted, and
+        readers needn't go through them. The state of a year is megabytes, too much to write every second."""
+        if self._log_bytes - self._first_bytes >= max(ROLL_BYTES, self._first_bytes // 4):
+            self.roll()
 
     def collect(self) -> None:
-        """Delete dropped files that no reader can know of, and generations that nobody reads."""
-        free = -1
+        """Delete dropped files that no reader can know of, generations that nobody reads, and the folders of
+        hours and days that this leaves empty."""
+        oldest_read = self.generation
         for number, path in generations(self._folder):
             if number >= self.generation:
                 break
@@ -159,12 +217,14 @@ class Manifest:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
+                    oldest_read = number
                     break
                 path.unlink()
-                free = number
-        gone = [path for path, dropped in self.state.trash.items() if dropped <= free]
+        gone = [path for path, dropped in self.state.trash.items() if dropped < oldest_read]
         for name in gone:
             (self._store / name).unlink(missing_ok=True)
+        for folder in {(self._store / name).parent for name in gone}:
+            remove_empty(folder)
         if gone:
             self.commit(deleted=gone)
 
@@ -173,4 +233,3 @@ class Manifest:
         if self._log is not None:
             self._log.close()
             self._log = None
-        sync_folder(self._folder)

@@ -16,7 +16,7 @@ import os
 import re
 import uuid
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,7 +64,7 @@ class Part(NamedTuple):
         return PurePosixPath(self.table, f"sensor={self.sensor}", f"date={self.date}", f"hour={self.hour:02d}")
 
 
-@cache
+@lru_cache(1 << 17)  # a watcher runs for months, and each file has a name of its own
 def part_of(path: str) -> Part | None:
     """Parse a path relative to the store; None where it isn't a table's file."""
     match = _PART.fullmatch(path)
@@ -120,12 +120,28 @@ def stored_schema(table: str) -> pa.Schema:
 def write_aside(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file so that it is there whole or not at all: aside, fsync, rename, fsync of the folder."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123  (an fd)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123  (an fd)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and what leads to it, each entry durable: a file in a folder that a power loss takes away
+    is lost, however well the file itself was synced."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for made in reversed(missing):
+        made.mkdir(exist_ok=True)
+        sync_folder(made.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -149,7 +165,7 @@ def create_store(path: Path) -> None:
         return
     if path.exists() and any(not entry.name.startswith(".store.json.") for entry in path.iterdir()):
         raise ValueError(f"{path} is not empty and no store (it has no store.json); wanted a store or a new folder")
-    path.mkdir(parents=True, exist_ok=True)
+    make_folder(path)
     record = {"format": "ims store", "schema": SCHEMA_VERSION}
     write_aside(path / "store.json", json.dumps(record).encode() + b"\n")
 
