@@ -22,11 +22,12 @@ def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, re
     unit of a record's fraction. result[0] is where the next record begins, result[1] why the walk stopped,
     result[2] the captured length there when a record lies.
     """
+    offsets, captureds, lengths, times, links = frames.offset, frames.captured, frames.length, frames.time, frames.link
     count = 0
     at = begin
     result[1] = MORE
     while at + header <= end:
-        if count == frames.offset.size:
+        if count == offsets.size:
             result[1] = FULL
             break
         if swapped:
@@ -41,11 +42,11 @@ def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, re
             break
         if at + header + captured > end:
             break
-        frames.offset[count] = at + header
-        frames.captured[count] = captured
-        frames.length[count] = max(length, captured)
-        frames.time[count] = seconds * np.int64(1_000_000_000) + fraction * fraction_ns
-        frames.link[count] = link
+        offsets[count] = at + header
+        captureds[count] = captured
+        lengths[count] = max(length, captured)
+        times[count] = seconds * np.int64(1_000_000_000) + fraction * fraction_ns
+        links[count] = link
         at += header + captured
         count += 1
     result[0] = at

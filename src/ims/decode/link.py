@@ -11,6 +11,7 @@ from ims.octets import be16, be32, le32
 NULL, ETHERNET, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, RAW, LOOP, SLL, IPV4, IPV6_LINK, SLL2 = (
     0, 1, 9, 12, 14, 50, 101, 108, 113, 228, 229, 276,
 )  # fmt: skip
+ETHERTYPE_IPV4 = 0x0800
 
 
 @kernel
@@ -64,7 +65,7 @@ def by_ppp_protocol(octets, at, end):
 def by_ethertype(octets, at, end, kind):
     """Follow any stack of 802.1Q and 802.1ad tags and MPLS labels. Each step goes forward, so it ends."""
     while True:
-        if kind == 0x0800:
+        if kind == ETHERTYPE_IPV4:
             return np.int64(at)
         if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100:
             if at + 4 > end:

@@ -47,15 +47,18 @@ def reset_options(table: OptionsTable) -> None:
 @kernel
 def collect_options(octets, batch, first, last, table):
     """Enter the options of rows [first, last) and set their `options_entry`: -1 unless TCP, 0 without options."""
-    mask = table.slots.size - 1
+    known, offsets, slots, counts = table.octets, table.offsets, table.slots, table.count
+    layers, entries = batch.layers, batch.options_entry
+    lengths, begins = batch.options_length, batch.options_offset
+    mask = slots.size - 1
     for row in range(first, last):
-        if batch.layers[row] & TCP == 0:
-            batch.options_entry[row] = -1
+        if layers[row] & TCP == 0:
+            entries[row] = -1
             continue
-        length = np.int64(batch.options_length[row])
-        at = batch.options_offset[row]
+        length = np.int64(lengths[row])
+        at = begins[row]
         if length <= 0 or length > LONGEST or at < 0 or at + length > octets.size:
-            batch.options_entry[row] = 0
+            entries[row] = 0
             continue
         mixed = np.uint64(length)
         for step in range(0, length - 1, 2):
@@ -65,15 +68,15 @@ def collect_options(octets, batch, first, last, table):
         entry = np.int64(-1)
         free = np.int64(-1)
         for _ in range(PROBES):
-            candidate = np.int64(table.slots[slot])
+            candidate = np.int64(slots[slot])
             if candidate < 0:
                 free = slot
                 break
-            begin = np.int64(table.offsets[candidate])
-            if np.int64(table.offsets[candidate + 1]) - begin == length:
+            begin = np.int64(offsets[candidate])
+            if np.int64(offsets[candidate + 1]) - begin == length:
                 same = True
                 for step in range(length):
-                    if table.octets[begin + step] != octets[at + step]:
+                    if known[begin + step] != octets[at + step]:
                         same = False
                         break
                 if same:
@@ -81,12 +84,12 @@ def collect_options(octets, batch, first, last, table):
                     break
             slot = (slot + 1) & mask
         if entry < 0:
-            entry = table.count[0]
-            begin = np.int64(table.offsets[entry])
+            entry = counts[0]
+            begin = np.int64(offsets[entry])
             for step in range(length):
-                table.octets[begin + step] = octets[at + step]
-            table.offsets[entry + 1] = begin + length
-            table.count[0] = entry + 1
+                known[begin + step] = octets[at + step]
+            offsets[entry + 1] = begin + length
+            counts[0] = entry + 1
             if free >= 0:
-                table.slots[free] = entry
-        batch.options_entry[row] = entry
+                slots[free] = entry
+        entries[row] = entry

@@ -1,13 +1,15 @@
 """What was ever seen: for each payload signature of a sensor, its first arrival, days gone by included.
 
-A series of sorted runs on disk, each an (n, 3) array of uint64: the signature's two halves, big-endian, and the
-first arrival in microseconds. A run is written once and never changed; runs of like size are merged, range by
-range, so memory stays bounded whatever a telescope has seen in its years.
+A series of sorted runs on disk, each an (n, 2) array of uint64: the signature's first half, big-endian, and the
+first arrival in microseconds. Half a signature is enough: chance makes two of 100 million payloads share one once in
+3,700 stores, and who wants his own payload to look old can as well send it early. A run is written once and never
+changed; runs are merged range by range, so memory stays bounded whatever a telescope has seen in its years.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,13 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from ims.store.seen_table import look_up_or_add
+
 Array = np.ndarray[Any, Any]
 MERGE_RUNS = 8
 
 
-def halves(signatures: Array) -> Array:
-    """(n, 16) octets as (n, 2) uint64 that sort as the octets do."""
-    return np.ascontiguousarray(signatures).view(">u8").astype(np.uint64)
+def first_half(signatures: Array) -> Array:
+    """(n, 16) octets as n uint64 that sort as the octets do."""
+    return np.ascontiguousarray(signatures).view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
 
 
 class Seen:
@@ -31,7 +35,22 @@ class Seen:
         self._store, self._folder = store, folder
         self.runs = list(runs)
         self._maps = [self._open(run) for run in self.runs]
-        self._fresh: list[Array] = []
+        self._seed = np.uint64(secrets.randbits(64) | 1)
+        self._begin_table(1 << 12)
+
+    def _begin_table(self, capacity: int) -> None:
+        self._rows = np.empty((capacity, 2), np.uint64)
+        self._slots = np.zeros(2 * capacity, np.int32)
+        self._count = np.zeros(1, np.int64)
+
+    def _make_room(self, more: int) -> None:
+        count = int(self._count[0])
+        if count + more <= len(self._rows):
+            return
+        rows = self._rows[:count]
+        self._begin_table(1 << (2 * (count + more) - 1).bit_length())
+        earliest = rows[:, 1].copy()
+        look_up_or_add(rows[:, 0].copy(), earliest, self._rows, self._slots, self._count, self._seed)
 
     def _open(self, run: str) -> Array:
         # Our own files, written whole before they are named and never changed after: mapping them is safe.
@@ -41,38 +60,26 @@ class Seen:
     def first_seen(self, signatures: Array, arrivals: Array) -> Array:
         """The first arrival ever of each signature ((n, 16) octets), given these arrivals (microseconds).
 
-        Remembers the arrivals of signatures that were unknown, until `seal` makes a run of them.
+        Remembers those that were unknown, or seen earlier than known, until `seal` makes a run of them.
         """
-        keys = halves(signatures)
-        earliest = arrivals.astype(np.int64).copy()
-        unknown = np.ones(len(keys), np.bool_)
-        for run in [*self._maps, *self._fresh]:
-            at = np.searchsorted(run[:, 0], keys[:, 0])
-            open_rows = np.flatnonzero(at < len(run))
-            while len(open_rows):
-                rows = run[at[open_rows]]
-                same_half = rows[:, 0] == keys[open_rows, 0]
-                found = same_half & (rows[:, 1] == keys[open_rows, 1])
-                hit = open_rows[found]
-                earliest[hit] = np.minimum(earliest[hit], rows[found, 2].astype(np.int64))
-                unknown[hit] = False
-                open_rows = open_rows[same_half & ~found]
-                at[open_rows] += 1
-                open_rows = open_rows[at[open_rows] < len(run)]
-        if unknown.any():
-            fresh = np.column_stack([keys[unknown], earliest[unknown].astype(np.uint64)])
-            self._fresh.append(_sorted(fresh))
-            if len(self._fresh) >= MERGE_RUNS:
-                self._fresh = [_sorted(np.concatenate(self._fresh))]
-        return earliest
+        keys = first_half(signatures)
+        earliest = arrivals.astype(np.uint64)
+        for run in self._maps:
+            at = np.searchsorted(run[:, 0], keys)
+            at[at == len(run)] = 0
+            found = run[at, 0] == keys
+            earliest[found] = np.minimum(earliest[found], run[at[found], 1])
+        self._make_room(len(keys))
+        look_up_or_add(keys, earliest, self._rows, self._slots, self._count, self._seed)
+        return earliest.astype(np.int64)
 
     def seal(self) -> tuple[dict[str, dict[str, int]], list[str]]:
         """Write what is fresh as a run, merge small ones: (runs to add to the manifest, runs to drop)."""
         added: dict[str, dict[str, int]] = {}
         dropped: list[str] = []
-        if self._fresh:
-            self._add(_sorted(np.concatenate(self._fresh)), added)
-            self._fresh = []
+        if self._count[0]:
+            self._add(_sorted(self._rows[: self._count[0]]), added)
+            self._begin_table(1 << 12)
         while len(self.runs) > MERGE_RUNS:
             small = sorted(range(len(self.runs)), key=lambda index: len(self._maps[index]))[:MERGE_RUNS]
             merged = self._merge([self._maps[index] for index in small])
@@ -101,7 +108,7 @@ class Seen:
         # a mapped scratch file, so it needs no memory of its own either.
         scratch = self._store / self._folder / f".merge-{uuid.uuid4().hex}"
         merged = np.lib.format.open_memmap(
-            scratch, mode="w+", dtype=np.uint64, shape=(sum(len(run) for run in runs), 3)
+            scratch, mode="w+", dtype=np.uint64, shape=(sum(len(run) for run in runs), 2)
         )
         scratch.unlink()
         edges = np.arange(1, 256, dtype=np.uint64) << np.uint64(56)
@@ -117,7 +124,7 @@ class Seen:
 
 def _sorted(rows: Array) -> Array:
     """Sorted by signature, one row each, with the earliest arrival."""
-    rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
     first = np.ones(len(rows), np.bool_)
-    first[1:] = (rows[1:, :2] != rows[:-1, :2]).any(axis=1)
+    first[1:] = rows[1:, 0] != rows[:-1, 0]
     return rows[first]
