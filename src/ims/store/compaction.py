@@ -17,12 +17,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ims.store.manifest import Manifest
+from ims.store.manifest import Manifest, remove_empty
 from ims.store.parts import Part
 from ims.store.schema import ROW_GROUP, part_of, stored_schema, sync_folder
 
 WORTH_MERGING = ROW_GROUP
-"""Parts of at least so many rows are left as they are: encoding them again would cost more than it saves."""
+"""Parts of at least so many rows, or of MERGED_OCTETS, are left as they are: encoding them again would cost more
+than it saves."""
+
+MERGED_OCTETS = 64 << 20
+"""So many octets of rows, or ROW_GROUP rows, wait in memory to become a row group of the merged part: payloads
+of 64 kB are a row group long before there are 262,144 of them."""
 
 HOT_PARTS = 16
 """So many small parts of one hour, and they are merged before the hour is finished: a query opens each."""
@@ -32,8 +37,8 @@ def hot_hours(files: Iterable[str]) -> dict[tuple[str, int], list[str]]:
     """Hot parts by table and hour (microseconds since the epoch), in the order they were written."""
     hours: dict[tuple[str, int], list[str]] = {}
     for path in files:
-        part = part_of(path)
-        if part is not None and part.hot:
+        part = part_of(path) if path.startswith("_hot/") else None
+        if part is not None:
             hours.setdefault((part.table, part.since_us), []).append(path)
     return hours
 
@@ -45,23 +50,33 @@ def merge_parts(store: Path, paths: Sequence[str]) -> tuple[str, dict[str, int]]
     schema = stored_schema(kind.table)
     merged = Part(store, f"_hot/{kind.folder}/{uuid.uuid4().hex}.parquet", kind.table, schema)
     waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for path in paths:
-        with pq.ParquetFile(store / path) as file:
-            for batch in file.iter_batches(ROW_GROUP, columns=schema.names):
-                waiting.append(batch)
-                rows += batch.num_rows
-                if rows >= ROW_GROUP:
-                    merged.write(pa.Table.from_batches(waiting).cast(schema))
-                    waiting, rows = [], 0
-    if waiting:
-        merged.write(pa.Table.from_batches(waiting).cast(schema))
-    return merged.path, merged.close()
+    try:
+        for path in paths:
+            with pq.ParquetFile(store / path) as file:
+                for batch in file.iter_batches(ROW_GROUP, columns=schema.names):
+                    waiting.append(batch)
+                    octets = sum(waits.nbytes for waits in waiting)
+                    if octets >= MERGED_OCTETS or sum(waits.num_rows for waits in waiting) >= ROW_GROUP:
+                        merged.write(pa.Table.from_batches(waiting).cast(schema))
+                        waiting = []
+        if waiting:
+            merged.write(pa.Table.from_batches(waiting).cast(schema))
+        return merged.path, merged.close()
+    except BaseException:
+        merged.discard()
+        raise
 
 
 def compact_hour(store: Path, manifest: Manifest, paths: list[str]) -> list[str]:
-    """Merge the small ones among an hour's hot parts, commit, and return the parts that it now has."""
-    small = [path for path in paths if manifest.state.files[path]["rows"] < WORTH_MERGING]
+    """Merge the small ones among an hour's hot parts, commit, and return the parts that it now has.
+
+    Not those of coverage: each belongs to one capture, whose next checkpoint replaces it by name.
+    """
+    kind = part_of(paths[0])
+    if kind is None or kind.table == "coverage":
+        return paths
+    sizes = manifest.state.files
+    small = [p for p in paths if sizes[p]["rows"] < WORTH_MERGING and sizes[p]["bytes"] < MERGED_OCTETS]
     if len(small) < 2:
         return paths
     merged, size = merge_parts(store, small)
@@ -77,7 +92,11 @@ def compact_hot(store: Path, manifest: Manifest) -> None:
 
 
 def publish(store: Path, manifest: Manifest, sensor: str, before_us: int | None = None) -> None:
-    """Move finished hours (those that begin before `before_us`; None: all) into the tree that others read."""
+    """Move finished hours (those that begin before `before_us`; None: all) into the tree that others read.
+
+    Where it fails, hours that have appeared already may go again; their rows are hot still.
+    """
+    withdraw(store, manifest)
     moved: dict[str, list[str]] = {}
     for (_table, since_us), paths in hot_hours(manifest.state.files).items():
         if before_us is None or since_us < before_us:
@@ -104,6 +123,19 @@ def publish(store: Path, manifest: Manifest, sensor: str, before_us: int | None 
     files = manifest.state.files
     manifest.commit(add={target: files[path] for path, target in targets.items()}, drop=list(targets), publishing=[])
     shutil.rmtree(stage, ignore_errors=True)
+
+
+def withdraw(store: Path, manifest: Manifest) -> None:
+    """Take back what a publishing that was cut off left in the tree unlisted: those rows are hot still, and
+    might be merged under another name before they appear again."""
+    state = manifest.state
+    if not state.publishing:
+        return
+    for path in state.publishing:
+        if path not in state.files and path not in state.trash:
+            (store / path).unlink(missing_ok=True)
+            remove_empty((store / path).parent)
+    manifest.commit(publishing=[])
 
 
 def _appear(aside: Path, folder: Path, store: Path) -> set[Path]:

@@ -6,16 +6,17 @@ batches at once. A part counts only once `close` has made it durable and the wri
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from ims.store.columns import by_hour, conform
-from ims.store.schema import ROW_GROUP, hour_folder, parquet_writer
+from ims.store.schema import ROW_GROUP, hour_folder, make_folder, parquet_writer, sync_folder
 
 OPEN_PARTS = 48
 """At most so many open files a lane; a capture whose times jump about closes the longest unused first."""
@@ -27,9 +28,13 @@ class Part:
     def __init__(self, store: Path, path: str, table: str, schema: pa.Schema) -> None:
         self.path = path
         self._file = store / path
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._file.parent)
         self._schema = schema
-        self._writer = parquet_writer(self._file, table, schema)
+        try:
+            self._writer = parquet_writer(self._file, table, schema)
+        except BaseException:
+            self._file.unlink(missing_ok=True)
+            raise
         self.rows = 0
 
     def write(self, rows: pa.Table) -> None:
@@ -45,13 +50,26 @@ class Part:
         fd = os.open(self._file, os.O_RDONLY)
         try:
             os.fsync(fd)
-            return {"rows": self.rows, "bytes": os.fstat(fd).st_size}
+            size = os.fstat(fd).st_size
         finally:
             os.close(fd)
+        sync_folder(self._file.parent)
+        return {"rows": self.rows, "bytes": size}
+
+    def discard(self) -> None:
+        """Remove the file, whatever state it is in."""
+        for close in (self._writer.close, self._writer.file_handle.close):
+            with contextlib.suppress(OSError, pa.ArrowException):
+                close()
+        self._writer.is_open = False  # or it would try once more when it is collected
+        self._file.unlink(missing_ok=True)
 
 
 class Lane:
-    """One encoding thread and its open parts."""
+    """One encoding thread and its open parts.
+
+    Work that failed leaves rows missing, so from then on every call raises what it raised, until `stop`.
+    """
 
     def __init__(self, store: Path, sensor: str, number: int) -> None:
         self._store, self._sensor = store, sensor
@@ -59,6 +77,7 @@ class Lane:
         self._open: dict[tuple[str, int], Part] = {}
         self._done: dict[str, dict[str, int]] = {}
         self._pending: list[Future[None]] = []
+        self._failed: BaseException | None = None
 
     def submit(self, work: Any) -> Future[None]:
         """Run `work(self)` in this lane's thread, after what was submitted before."""
@@ -71,7 +90,9 @@ class Lane:
         """Batches submitted and not yet written. Raises what writing them raised."""
         for future in [future for future in self._pending if future.done()]:
             self._pending.remove(future)
-            future.result()
+            self._failed = self._failed or future.exception()
+        if self._failed is not None:
+            raise self._failed
         return len(self._pending)
 
     def wait_for_one(self) -> None:
@@ -90,11 +111,19 @@ class Lane:
                 name = f"{uuid.uuid4().hex}.parquet"
                 folder = hour_folder(table, self._sensor, hour)
                 part = Part(self._store, f"_hot/{folder}/{name}", table, chosen.schema)
-            part.write(chosen)
+            try:
+                part.write(chosen)
+            except BaseException:
+                part.discard()
+                raise
             self._open[table, hour] = part  # the dict's order is that of last use
 
     def _finish(self, part: Part) -> None:
-        self._done[part.path] = part.close()
+        try:
+            self._done[part.path] = part.close()
+        except BaseException:
+            part.discard()
+            raise
 
     def seal(self) -> dict[str, dict[str, int]]:
         """Wait for what was submitted, close all parts, and return them: path -> rows and bytes, all durable."""
@@ -103,13 +132,16 @@ class Lane:
             for key in list(self._open):
                 self._finish(self._open.pop(key))
 
-        self.submit(close_all)
-        for future in self._pending:
-            future.result()
-        self._pending.clear()
+        wait([*self._pending, self.submit(close_all)])
+        assert self.waiting == 0
         done, self._done = self._done, {}
         return done
 
     def stop(self) -> None:
-        """End the thread; what was not sealed is left behind, uncommitted."""
+        """End the thread and remove what was not sealed."""
         self._thread.shutdown(wait=True, cancel_futures=True)
+        for part in self._open.values():
+            part.discard()
+        for path in self._done:
+            (self._store / path).unlink(missing_ok=True)
+        self._open, self._done = {}, {}

@@ -20,7 +20,13 @@ class Store:
         check_store(self.path)
         state = self.path / "_state"
         folders = sorted(state.glob("sensor=*")) if state.is_dir() else []
-        self._snapshots = {folder.name.removeprefix("sensor="): Snapshot(folder) for folder in folders}
+        self._snapshots: dict[str, Snapshot] = {}
+        try:
+            for folder in folders:
+                self._snapshots[folder.name.removeprefix("sensor=")] = Snapshot(folder)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def sensors(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from fractions import Fraction
 
 from ims.store.manifest import Manifest
 from ims.store.schema import HOUR_US, part_of
@@ -24,7 +24,7 @@ def parse_age(text: str) -> int:
     match = _AGE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"age {text!r}: wanted a number and h, d, w or y, such as 90d")
-    return int(float(match[1]) * _AGE_UNITS[match[2]])
+    return int(Fraction(match[1]) * _AGE_UNITS[match[2]])
 
 
 def parse_size(text: str) -> int:
@@ -32,11 +32,11 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"size {text!r}: wanted a number of bytes, or one with K, M, G or T, such as 500G")
-    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+    return int(Fraction(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
 
 
 def retain(
-    store: Path, manifest: Manifest, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None
+    manifest: Manifest, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None
 ) -> dict[str, int]:
     """Drop what is older than `keep_age_us` (its whole hour is) or beyond `keep_bytes`; finished hours only.
 
@@ -58,25 +58,25 @@ def retain(
         manifest.commit(drop=dropped)
         manifest.roll()
         manifest.collect()
-        for folder in sorted({(store / path).parent for path in dropped}):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
     return {"hours": hours, "bytes": freed}
 
 
 def _oldest_first(files: dict[str, dict[str, int]]) -> Iterator[tuple[int, list[str]]]:
-    """Hours of packets from the oldest on, each with the files that go with it."""
+    """Finished hours of packets from the oldest on, each with the files that go with it."""
     hours: dict[int, list[str]] = defaultdict(list)
     payload_days: dict[int, list[str]] = defaultdict(list)
+    unfinished: set[int] = set()
     for path in files:
         part = part_of(path)
-        if part is None or part.hot or part.table == "coverage":
+        if part is None or part.table == "coverage":
             continue
-        if part.table == "payloads":
+        if part.hot:
+            unfinished.add(part.since_us)
+        elif part.table == "payloads":
             payload_days[part.since_us // DAY_US].append(path)
         else:
             hours[part.since_us].append(path)
-    last_hour = {since_us // DAY_US: since_us for since_us in sorted(hours)}
+    last_hour = {since_us // DAY_US: since_us for since_us in sorted({*hours, *unfinished})}
     for since_us in sorted(hours):
         day = since_us // DAY_US
         yield since_us, hours[since_us] + (payload_days[day] if last_hour[day] == since_us else [])

@@ -2,15 +2,16 @@
 
 Rows go to lanes that encode them (parts.py); `checkpoint` makes all of them durable and visible at one moment,
 together with how far each capture has been read; `finish` puts finished hours where others read them. A process
-killed in between leaves files that no manifest names: the next writer removes them.
+killed in between leaves files that no manifest names: the next writer removes them, and nobody else's.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ims.darknet import check_sensor_name
 from ims.records import TABLES
 from ims.store.columns import Distinct, distinct_values
-from ims.store.compaction import compact_hot, publish
+from ims.store.compaction import compact_hot, publish, withdraw
 from ims.store.lock import WriterLock
-from ims.store.manifest import Manifest
+from ims.store.manifest import Manifest, remove_empty
 from ims.store.parts import Lane
 from ims.store.retention import retain
 from ims.store.schema import ROW_GROUP, create_store, part_of, write_aside
@@ -33,24 +35,36 @@ TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time"
 WAITING = 1
 """Batches that wait in a lane besides the one being encoded: enough to keep it busy, few enough for memory."""
 
+KEY_OCTETS = 16
+_OURS = re.compile(r"[0-9a-f]{32}\.(parquet|npy)|\.manifest-\d+\.log\.[0-9a-f]{8}|\.key\.[0-9a-f]{8}")
+
 
 class SensorWriter:
-    """Writes packets, payloads, raw frames and coverage of one sensor.
+    """Writes packets, payloads, raw frames and coverage of one sensor; called from one thread.
 
     Raises ValueError where the sensor is being written already or the folder is no store.
+
+    After a write or a checkpoint that failed, rows are missing, so all further ones raise the same: close it.
+    The store then is as the last checkpoint left it.
     """
 
     def __init__(self, path: Path, sensor: str, lanes: int | None = None) -> None:
+        check_sensor_name(sensor)
         create_store(path)
         self.path, self.sensor = path, sensor
+        self._failed: BaseException | None = None
         self._state = path / "_state" / f"sensor={sensor}"
         self._lock = WriterLock(self._state, sensor)
         try:
             self.manifest = Manifest(path, self._state)
-            self._recover()
-            self.key = self._load_key()
-            runs = [name for name in self.manifest.state.files if name.startswith("_state/")]
-            self.seen = Seen(path, f"_state/sensor={sensor}/seen", runs)
+            try:
+                self._recover()
+                self.key = self._load_key()
+                runs = [name for name in self.manifest.state.files if name.startswith("_state/")]
+                self.seen = Seen(path, f"_state/sensor={sensor}/seen", runs)
+            except BaseException:
+                self.manifest.close()
+                raise
         except BaseException:
             self._lock.release()
             raise
@@ -61,24 +75,29 @@ class SensorWriter:
         """The secret under which payloads are hashed: whoever knew it could make payloads hide each other."""
         file = self._state / "key"
         if not file.exists():
-            write_aside(file, secrets.token_bytes(16), mode=0o600)
-        return file.read_bytes()
+            write_aside(file, secrets.token_bytes(KEY_OCTETS), mode=0o600)
+        key = file.read_bytes()
+        if len(key) != KEY_OCTETS:
+            raise ValueError(f"{file} is damaged: {len(key)} octets, wanted {KEY_OCTETS}; without it, another is made")
+        return key
 
     def _recover(self) -> None:
-        """Remove what a killed writer left: files that no manifest names."""
-        state = self.manifest.state
-        known = {*state.files, *state.trash}
-        for path in state.publishing:
-            if path not in known:
-                (self.path / path).unlink(missing_ok=True)
-        places = [self.path / "_hot" / table / f"sensor={self.sensor}" for table in TABLES]
-        for place in [*places, self._state / "seen"]:
-            for file in place.rglob("*"):
-                if file.is_file() and str(file.relative_to(self.path)) not in known:
-                    file.unlink()
+        """Remove what a killed writer left: files with our names that no manifest names."""
+        withdraw(self.path, self.manifest)
+        self.manifest.collect()
+        known = {*self.manifest.state.files, *self.manifest.state.trash}
+        for table in TABLES:
+            for file in (self.path / "_hot" / table / f"sensor={self.sensor}").glob("date=*/hour=*/*"):
+                self._remove_unknown(file, known)
+            for folder in (self.path / "_hot" / table / f"sensor={self.sensor}").glob("date=*/hour=*"):
+                remove_empty(folder)
+        for file in [*self._state.iterdir(), *(self._state / "seen").glob("*")]:
+            self._remove_unknown(file, known)
         shutil.rmtree(self.path / "_hot" / "_stage" / self.sensor, ignore_errors=True)
-        if state.publishing:
-            self.manifest.commit(publishing=[])
+
+    def _remove_unknown(self, file: Path, known: Collection[str]) -> None:
+        if _OURS.fullmatch(file.name) and str(file.relative_to(self.path)) not in known:
+            file.unlink()
 
     def write(self, table: str, make_rows: Callable[[], pa.Table], done: Callable[[], None] | None = None) -> None:
         """Have a lane make rows and append them to `table`; waits while all lanes are busy.
@@ -86,6 +105,7 @@ class SensorWriter:
         `make_rows` runs in the lane's thread, so what it reads must stay as it is until `done` is called there.
         Raises what writing earlier rows raised.
         """
+        self._go_on()
 
         def work(lane: Lane) -> None:
             lane.write(table, TIME_COLUMN[table], make_rows())
@@ -107,32 +127,46 @@ class SensorWriter:
         """Make everything written so far durable and visible, and remember how far each capture was read.
 
         `coverage` holds each capture's coverage rows; they replace those of its last checkpoint.
+
+        Raises OSError. Where merging or publishing raised it, the checkpoint itself is made.
         """
-        records = {name: dict(record) for name, record in (captures or {}).items()}
-        added: dict[str, dict[str, int]] = {}
-        dropped: list[str] = []
-        for name, rows in (coverage or {}).items():
-            old = set(self.manifest.state.captures.get(name, {}).get("coverage", ()))
-            dropped += [path for path in self.manifest.state.files if Path(path).name in old]
-            lane = Lane(self.path, self.sensor, -1)
-            lane.write("coverage", TIME_COLUMN["coverage"], rows)
-            files = lane.seal()
-            lane.stop()
-            added |= files
-            records[name]["coverage"] = [Path(path).name for path in files]
-        for lane in self._lanes:
-            added |= lane.seal()
-        runs, merged = self.seen.seal()
-        self.manifest.commit(add=added | runs, drop=dropped + merged, captures=records)
+        self._go_on()
+        try:
+            self._commit(captures or {}, coverage or {})
+        except BaseException as error:
+            self._failed = error
+            raise
         compact_hot(self.path, self.manifest)
         if publish_before_us is not None:
             publish(self.path, self.manifest, self.sensor, publish_before_us)
-            self.manifest.roll()
+        self.manifest.roll_if_long()
         self.manifest.collect()
+
+    def _go_on(self) -> None:
+        if self._failed is not None:
+            raise self._failed
+
+    def _commit(self, captures: Mapping[str, Mapping[str, Any]], coverage: Mapping[str, pa.Table]) -> None:
+        records = {name: dict(record) for name, record in captures.items()}
+        added: dict[str, dict[str, int]] = {}
+        for lane in self._lanes:
+            added |= lane.seal()
+        dropped: list[str] = []
+        known = self.manifest.state
+        old = {file for name in coverage for file in known.captures.get(name, {}).get("coverage", ())}
+        if old:
+            dropped += [path for path in known.files if path.rpartition("/")[2] in old]
+        for name, rows in coverage.items():
+            self._lanes[0].write("coverage", TIME_COLUMN["coverage"], rows)
+            files = self._lanes[0].seal()
+            added |= files
+            records[name]["coverage"] = [Path(path).name for path in files]
+        runs, merged = self.seen.seal()
+        self.manifest.commit(add=added | runs, drop=dropped + merged, captures=records)
 
     def payloads_of(self, day: date) -> Iterator[tuple[np.ndarray[Any, Any], Distinct]]:
         """Committed payloads of a UTC day: ((n, 16) signatures, payloads), some at a time."""
-        for path in self.manifest.state.files:
+        for path in list(self.manifest.state.files):
             part = part_of(path)
             if part is not None and part.table == "payloads" and part.date == day.isoformat():
                 with pq.ParquetFile(self.path / path) as file:
@@ -153,10 +187,11 @@ class SensorWriter:
 
     def finish(self, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None) -> dict[str, int]:
         """Publish all hours and apply the limits; returns what retention dropped. Follows a `checkpoint`."""
+        self._go_on()
         publish(self.path, self.manifest, self.sensor)
         self.manifest.roll()
         self.manifest.collect()
-        return retain(self.path, self.manifest, now_us, keep_age_us, keep_bytes)
+        return retain(self.manifest, now_us, keep_age_us, keep_bytes)
 
     def close(self) -> None:
         """Release the sensor. What no checkpoint covered is not in the store."""
