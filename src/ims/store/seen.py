@@ -3,20 +3,24 @@
 A series of sorted runs on disk, each an (n, 2) array of uint64: the signature's first half, big-endian, and the
 first arrival in microseconds. Half a signature is enough: chance makes two of 100 million payloads share one once in
 3,700 stores, and who wants his own payload to look old can as well send it early. A run is written once and never
-changed; runs are merged range by range, so memory stays bounded whatever a telescope has seen in its years.
+changed. Eight runs of like size become one, so a row is written again only once for every eightfold of what was
+seen; they are merged range by range, so memory stays bounded whatever a telescope has seen in its years.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ims.store.schema import make_folder, sync_folder
 from ims.store.seen_table import look_up_or_add
 
 Array = np.ndarray[Any, Any]
@@ -54,7 +58,12 @@ class Seen:
 
     def _open(self, run: str) -> Array:
         # Our own files, written whole before they are named and never changed after: mapping them is safe.
-        mapped: Array = np.load(self._store / run, mmap_mode="r")
+        try:
+            mapped: Array = np.load(self._store / run, mmap_mode="r")
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{self._store / run} is damaged: {error}") from None
+        if mapped.dtype != np.uint64 or mapped.ndim != 2 or mapped.shape[1] != 2:
+            raise ValueError(f"{self._store / run}: found {mapped.dtype} {mapped.shape}, wanted uint64 (n, 2)")
         return mapped
 
     def first_seen(self, signatures: Array, arrivals: Array) -> Array:
@@ -74,52 +83,72 @@ class Seen:
         return earliest.astype(np.int64)
 
     def seal(self) -> tuple[dict[str, dict[str, int]], list[str]]:
-        """Write what is fresh as a run, merge small ones: (runs to add to the manifest, runs to drop)."""
+        """Write what is fresh as a run, merge runs: (runs to add to the manifest, runs to drop)."""
         added: dict[str, dict[str, int]] = {}
         dropped: list[str] = []
         if self._count[0]:
-            self._add(_sorted(self._rows[: self._count[0]]), added)
+            self._add([_sorted(self._rows[: self._count[0]])], added)
             self._begin_table(1 << 12)
-        while len(self.runs) > MERGE_RUNS:
-            small = sorted(range(len(self.runs)), key=lambda index: len(self._maps[index]))[:MERGE_RUNS]
-            merged = self._merge([self._maps[index] for index in small])
-            for index in sorted(small, reverse=True):
+        while like := self._like_size():
+            self._add(_merged([self._maps[index] for index in like]), added)
+            for index in reversed(like):
                 if added.pop(self.runs[index], None) is None:
                     dropped.append(self.runs[index])
                 else:
                     (self._store / self.runs[index]).unlink()
                 del self.runs[index], self._maps[index]
-            self._add(merged, added)
         return added, dropped
 
-    def _add(self, rows: Array, added: dict[str, dict[str, int]]) -> None:
+    def _like_size(self) -> list[int]:
+        """MERGE_RUNS runs whose lengths have as many octal digits; none where there aren't so many.
+
+        Always merging the smallest would write one growing run anew at every eighth checkpoint.
+        """
+        sizes: dict[int, list[int]] = defaultdict(list)
+        for index, run in enumerate(self._maps):
+            sizes[(len(run).bit_length() + 2) // 3].append(index)
+        return next((sizes[size] for size in sorted(sizes) if len(sizes[size]) >= MERGE_RUNS), [])
+
+    def _add(self, pieces: Iterable[Array], added: dict[str, dict[str, int]]) -> None:
+        # Written, not mapped: on a full disk a write raises, but a mapped page kills the process.
         path = f"{self._folder}/{uuid.uuid4().hex}.npy"
-        (self._store / path).parent.mkdir(parents=True, exist_ok=True)
-        with (self._store / path).open("wb") as file:
-            np.save(file, rows)
-            file.flush()
-            os.fsync(file.fileno())
-            added[path] = {"rows": len(rows), "bytes": file.tell()}
+        place = self._store / path
+        make_folder(place.parent)
+        try:
+            with place.open("wb") as file:
+                file.write(_header(0))
+                rows = 0
+                for piece in pieces:
+                    file.write(piece.astype("<u8").tobytes())
+                    rows += len(piece)
+                size = file.tell()
+                file.seek(0)
+                file.write(_header(rows))
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(place.parent)
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+        added[path] = {"rows": rows, "bytes": size}
         self.runs.append(path)
         self._maps.append(self._open(path))
 
-    def _merge(self, runs: list[Array]) -> Array:
-        # 256 ranges of the first octet: never more than a 256th of all rows is sorted at once. The result is
-        # a mapped scratch file, so it needs no memory of its own either.
-        scratch = self._store / self._folder / f".merge-{uuid.uuid4().hex}"
-        merged = np.lib.format.open_memmap(
-            scratch, mode="w+", dtype=np.uint64, shape=(sum(len(run) for run in runs), 2)
-        )
-        scratch.unlink()
-        edges = np.arange(1, 256, dtype=np.uint64) << np.uint64(56)
-        cuts = [np.r_[0, np.searchsorted(run[:, 0], edges), len(run)] for run in runs]
-        end = 0
-        for step in range(256):
-            pieces = [run[cut[step] : cut[step + 1]] for run, cut in zip(runs, cuts, strict=True)]
-            rows = _sorted(np.concatenate(pieces))
-            merged[end : end + len(rows)] = rows
-            end += len(rows)
-        return merged[:end]
+
+def _header(rows: int) -> bytes:
+    """The header of an .npy file of (rows, 2) uint64; NumPy pads it to one length whatever `rows` is."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<u8", "fortran_order": False, "shape": (rows, 2)})
+    return header.getvalue()
+
+
+def _merged(runs: list[Array]) -> Iterator[Array]:
+    """All rows in order, in 256 pieces by the first octet: never more than a 256th of them is sorted at once."""
+    edges = np.arange(1, 256, dtype=np.uint64) << np.uint64(56)
+    cuts = [np.r_[0, np.searchsorted(run[:, 0], edges), len(run)] for run in runs]
+    for step in range(256):
+        pieces = [run[cut[step] : cut[step + 1]] for run, cut in zip(runs, cuts, strict=True)]
+        yield _sorted(np.concatenate(pieces))
 
 
 def _sorted(rows: Array) -> Array:
