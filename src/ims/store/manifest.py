@@ -145,6 +145,7 @@ class Manifest:
         self._store = store
         self._folder = folder
         self._log: FileIO | None = None
+        self._broken = False
         self._log_bytes = self._first_bytes = 0
         self.generation, self.state = 0, State()
         for number, path in generations(folder)[-1:]:
@@ -164,27 +165,29 @@ class Manifest:
         """
         change = {"add": dict(add or {}), "drop": list(drop), "captures": dict(captures or {}), **more}
         line = _line(change)
-        log, self._log = self._usable(), None
+        log = self._usable()
+        self._broken = True
         try:
             if log.write(line) != len(line):
                 raise OSError(errno.ENOSPC, "the disk is full: a manifest's line was cut off", log.name)
             os.fsync(log.fileno())
         except BaseException:
             os.ftruncate(log.fileno(), self._log_bytes)
-            self._log = log
+            self._broken = False
             raise
-        self._log = log
+        self._broken = False
         self._log_bytes += len(line)
         self.state.apply(change, self.generation)
 
     def _usable(self) -> FileIO:
-        if self._log is None:
+        if self._log is None or self._broken:
             raise OSError(errno.EIO, "the manifest can't be written since a write to it failed", str(self._folder))
         return self._log
 
     def roll(self) -> None:
         """Begin a new generation with the state as it is. Raises OSError, and then the old one goes on."""
-        old, self._log = self._log, None
+        old = self._usable() if self._broken else self._log
+        self._broken = True
         number = self.generation + 1
         path = self._folder / f"manifest-{number:08d}.log"
         line = _line({"state": vars(self.state)})
@@ -193,11 +196,11 @@ class Manifest:
             self._log = path.open("ab", buffering=0)
         except BaseException:
             path.unlink(missing_ok=True)  # or what the old one says from now on would be overlooked
-            self._log = old
+            self._broken = False
             raise
         if old is not None:
             old.close()
-        self.generation = number
+        self.generation, self._broken = number, False
         self._log_bytes = self._first_bytes = len(line)
 
     def roll_if_long(self) -> None:
