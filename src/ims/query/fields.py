@@ -1,17 +1,21 @@
-"""Which octets of which header can be asked of stored columns: `tcp[13]` is the low octet of `tcp_flags`."""
+"""Which octets of which header stored columns can answer: `tcp[13]` is the low octet of `tcp_flags`."""
 
 from __future__ import annotations
 
 HEADERS: dict[str, dict[int, tuple[str, int]]] = {"ip": {}, "tcp": {}, "udp": {}, "icmp": {}}
-"""Header -> offset -> (column, bits to shift it right by)."""
+"""Header -> offset -> (column or derived number, bits to shift it right by)."""
 
+PROTOCOL_OF = {"tcp": 6, "udp": 17, "icmp": 1}
 
-def _column(header: str, offset: int, size: int, column: str) -> None:
-    for step in range(size):
-        HEADERS[header][offset + step] = (column, 8 * (size - 1 - step))
-
+DERIVED = {
+    "ip_header": ("total_length", "payload_length", "protocol", "tcp_options", "ip_fragment", "checksum", "truncated"),
+    "tcp_header": ("tcp_options", "tcp_flags"),
+    "udp_length": ("payload_length", "checksum"),
+}  # fmt: skip
+"""Numbers that no column holds but several give (predicate.py says how) -> the columns they are made of."""
 
 for _header, _offset, _size, _name in (
+    ("ip", 0, 1, "ip_header"),
     ("ip", 1, 1, "tos"),
     ("ip", 2, 2, "total_length"),
     ("ip", 4, 2, "ip_id"),
@@ -24,51 +28,38 @@ for _header, _offset, _size, _name in (
     ("tcp", 2, 2, "destination_port"),
     ("tcp", 4, 4, "tcp_sequence"),
     ("tcp", 8, 4, "tcp_acknowledgment"),
-    ("tcp", 12, 1, "tcp_options"),  # data offset and NS: from the length of the options, and the flags
+    ("tcp", 12, 1, "tcp_header"),
     ("tcp", 13, 1, "tcp_flags"),
     ("tcp", 14, 2, "tcp_window"),
     ("tcp", 18, 2, "tcp_urgent"),
     ("udp", 0, 2, "source_port"),
     ("udp", 2, 2, "destination_port"),
-    ("udp", 4, 2, "payload_length"),  # 8 more than it, where the capture didn't cut the packet
+    ("udp", 4, 2, "udp_length"),
     ("icmp", 0, 1, "icmp_type"),
     ("icmp", 1, 1, "icmp_code"),
     ("icmp", 4, 4, "icmp_rest"),
 ):
-    _column(_header, _offset, _size, _name)
+    for _step in range(_size):
+        HEADERS[_header][_offset + _step] = (_name, 8 * (_size - 1 - _step))
 
-PROTOCOL_OF = {"tcp": 6, "udp": 17, "icmp": 1}
 
-# pcap-filter(7): names for offsets and values.
-CONSTANTS = {
-    "icmptype": 0, "icmpcode": 1, "tcpflags": 13,
-    "icmp-echoreply": 0, "icmp-unreach": 3, "icmp-sourcequench": 4, "icmp-redirect": 5, "icmp-echo": 8,
-    "icmp-routeradvert": 9, "icmp-routersolicit": 10, "icmp-timxceed": 11, "icmp-paramprob": 12, "icmp-tstamp": 13,
-    "icmp-tstampreply": 14, "icmp-ireq": 15, "icmp-ireqreply": 16, "icmp-maskreq": 17, "icmp-maskreply": 18,
-    "tcp-fin": 1, "tcp-syn": 2, "tcp-rst": 4, "tcp-push": 8, "tcp-ack": 16, "tcp-urg": 32, "tcp-ece": 64,
-    "tcp-cwr": 128,
-}  # fmt: skip
+def known(header: str, offset: int, size: int) -> bool:
+    """Whether all these octets can be answered."""
+    octets = HEADERS.get(header, {})
+    return size in (1, 2, 4) and all(at in octets for at in range(offset, offset + size))
 
-PROTOCOLS = {
-    "icmp": 1, "igmp": 2, "igrp": 9, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ospf": 89, "pim": 103,
-    "vrrp": 112, "carp": 112, "sctp": 132,
-}  # fmt: skip
 
-# The usual services (IANA); tcpdump has those of /etc/services.
-SERVICES = {
-    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "bootps": 67,
-    "bootpc": 68, "tftp": 69,
-    "http": 80, "pop3": 110, "sunrpc": 111, "ntp": 123, "epmap": 135, "netbios-ns": 137,
-    "netbios-dgm": 138,
-    "netbios-ssn": 139, "imap2": 143, "snmp": 161, "snmp-trap": 162, "bgp": 179, "ldap": 389, "https": 443,
-    "microsoft-ds": 445, "isakmp": 500, "syslog": 514, "ipp": 631, "ldaps": 636, "imaps": 993, "pop3s": 995,
-    "ms-sql-s": 1433, "ms-sql-m": 1434, "mysql": 3306, "ms-wbt-server": 3389, "postgresql": 5432, "sip": 5060,
-    "redis": 6379, "http-alt": 8080,
-}  # fmt: skip
+def columns_of(header: str, offset: int, size: int) -> set[str]:
+    """The columns that answer these octets."""
+    found: set[str] = set()
+    for at in range(offset, offset + size):
+        name = HEADERS[header][at][0]
+        found.update(DERIVED.get(name, (name,)))
+    return found
 
 
 def supported() -> str:
-    """The accessors that can be asked, for an error message and the docs."""
+    """The octets that can be asked, for an error message and the docs: `ip[0 to 9, 12 to 19], ...`."""
     parts = []
     for header, octets in HEADERS.items():
         runs: list[list[int]] = []

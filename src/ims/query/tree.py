@@ -1,17 +1,36 @@
-"""The syntax tree of a filter: frozen, hashable, and able to say itself as text that parses to the same tree.
+"""The syntax tree of a filter: frozen, hashable, checked when made, and able to say itself as text.
 
-Leaves are predicates; inner nodes are `And`, `Or` (of two or more) and `Not`. Inside a `Compare` stand numbers:
-`Number`, `Octets` (an accessor such as tcp[13]) and `Arithmetic` (unsigned, 32 bits, as in BPF).
+`str(tree)` parses to the same tree. Leaves are predicates; inner nodes are `And`, `Or` (of two or more) and `Not`.
+Inside a `Compare` stand numbers: `Number`, `Octets` (an accessor such as tcp[13]) and `Arithmetic` (BPF's: unsigned,
+32 bits).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from ims.query.arithmetic import MASK32, OPERATORS, check_operand
+from ims.query.fields import known, supported
+
+DEEPEST, MOST_TERMS = 64, 500
 
 Direction = Literal["either", "source", "destination", "both"]
+Flag = Literal["payload", "new", "verified", "fragment"]
+DIRECTIONS: tuple[str, ...] = get_args(Direction)
+FLAGS: tuple[str, ...] = get_args(Flag)
+RELATIONS = ("<", "<=", ">", ">=", "=", "!=")
 _DIRECTION_WORDS = {"either": "", "source": "src ", "destination": "dst ", "both": "src and dst "}
+
+
+def _check(right: bool, wanted: str, found: object) -> None:
+    if not right:
+        raise ValueError(f"wanted {wanted}; found {found!r}"[:300])
+
+
+def _check_number(found: object, highest: int, what: str) -> None:
+    _check(type(found) is int and 0 <= found <= highest, f"{what}, 0 to {highest}", found)
 
 
 @dataclass(frozen=True)
@@ -19,6 +38,9 @@ class Number:
     """A constant, 0 to 2**32 - 1."""
 
     value: int
+
+    def __post_init__(self) -> None:
+        _check_number(self.value, MASK32, "a number")
 
     def __str__(self) -> str:
         return str(self.value)
@@ -28,24 +50,39 @@ class Number:
 class Octets:
     """`size` octets of a header from `offset` on, as a number in network order."""
 
-    header: Literal["ip", "tcp", "udp", "icmp"]
+    header: str
     offset: int
     size: int
 
+    def __post_init__(self) -> None:
+        right = type(self.offset) is int and type(self.size) is int and isinstance(self.header, str)
+        _check(right and known(self.header, self.offset, self.size), f"one of {supported()}", str(self))
+
     def __str__(self) -> str:
-        return f"{self.header}[{self.offset}:{self.size}]" if self.size > 1 else f"{self.header}[{self.offset}]"
+        size = f":{self.size}" if self.size != 1 else ""
+        return f"{self.header}[{self.offset}{size}]"
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Two numbers and one of + - * / % & | ^ << >>."""
+    """One of `OPERATORS` between two numbers, which aren't both constant. Dividing by nothing gives nothing, which
+    compares as false; shifting by more than 31 bits gives 0."""
 
     operator: str
     left: Value
     right: Value
 
+    def __post_init__(self) -> None:
+        _check(self.operator in OPERATORS, f"one of {' '.join(OPERATORS)}", self.operator)
+        sides = (self.left, self.right)
+        _check(all(isinstance(side, Value) for side in sides), "numbers on both sides", sides)
+        _check(not all(isinstance(side, Number) for side in sides), "a number worked out", str(self))
+        if isinstance(self.right, Number):
+            check_operand(self.operator, self.right.value)
+
     def __str__(self) -> str:
-        return f"({self.left} {self.operator} {self.right})"
+        left, right = (f"({side})" if isinstance(side, Arithmetic) else str(side) for side in (self.left, self.right))
+        return f"{left} {self.operator} {right}"
 
 
 Value = Number | Octets | Arithmetic
@@ -53,11 +90,16 @@ Value = Number | Octets | Arithmetic
 
 @dataclass(frozen=True)
 class Compare:
-    """Two numbers and one of < <= > >= = !=; false where the packet lacks a header that is asked."""
+    """One of `RELATIONS` between two numbers; false where the packet lacks what is asked."""
 
     operator: str
     left: Value
     right: Value
+
+    def __post_init__(self) -> None:
+        _check(self.operator in RELATIONS, f"one of {' '.join(RELATIONS)}", self.operator)
+        sides = (self.left, self.right)
+        _check(all(isinstance(side, Value) for side in sides), "numbers on both sides", sides)
 
     def __str__(self) -> str:
         return f"{self.left} {self.operator} {self.right}"
@@ -69,33 +111,57 @@ class Protocol:
 
     number: int | None
 
+    def __post_init__(self) -> None:
+        if self.number is not None:
+            _check_number(self.number, 255, "an IP protocol")
+
     def __str__(self) -> str:
         return "ip" if self.number is None else f"ip proto {self.number}"
 
 
 @dataclass(frozen=True)
 class Net:
-    """An address under a mask; a host is a net of 32 bits."""
+    """Addresses that are `address` under `mask`; a host is a net of 32 bits."""
 
     direction: Direction
     address: int
     mask: int
 
+    def __post_init__(self) -> None:
+        _check(self.direction in DIRECTIONS, f"one of {', '.join(DIRECTIONS)}", self.direction)
+        _check_number(self.address, MASK32, "an address")
+        _check_number(self.mask, MASK32, "a mask")
+        _check(self.address & ~self.mask == 0, "an address without bits outside its mask", str(self))
+
+    @property
+    def prefix(self) -> int | None:
+        """Bits of a mask without gaps; None of others."""
+        bits = self.mask.bit_count()
+        return bits if self.mask == MASK32 & ~(MASK32 >> bits) else None
+
     def __str__(self) -> str:
-        words = _DIRECTION_WORDS[self.direction]
-        if self.mask == 0xFFFFFFFF:
-            return f"{words}host {_dotted(self.address)}"
-        return f"{words}net {_dotted(self.address)} mask {_dotted(self.mask)}"
+        words, address, prefix = _DIRECTION_WORDS[self.direction], dotted(self.address), self.prefix
+        if prefix is None:
+            return f"{words}net {address} mask {dotted(self.mask)}"
+        return f"{words}host {address}" if prefix == 32 else f"{words}net {address}/{prefix}"
 
 
 @dataclass(frozen=True)
 class Port:
-    """A TCP or UDP port from `low` to `high`; `protocol` None: of either."""
+    """TCP or UDP ports from `low` to `high`; `protocol` None: of either."""
 
     direction: Direction
     low: int
     high: int
     protocol: int | None
+
+    def __post_init__(self) -> None:
+        _check(self.direction in DIRECTIONS, f"one of {', '.join(DIRECTIONS)}", self.direction)
+        _check_number(self.low, 0xFFFF, "a port")
+        _check_number(self.high, 0xFFFF, "a port")
+        _check(self.low <= self.high, "the lower port first", (self.low, self.high))
+        right = self.protocol is None or (type(self.protocol) is int and self.protocol in (6, 17))
+        _check(right, "protocol 6, 17 or none", self.protocol)
 
     def __str__(self) -> str:
         head = {6: "tcp ", 17: "udp ", None: ""}[self.protocol] + _DIRECTION_WORDS[self.direction]
@@ -103,29 +169,70 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Word:
-    """One of our own words: category, signature, block, sensor (with a text); payload, new, verified, fragment;
-    or `never`, what no stored packet is."""
+class Has:
+    """Packets with a payload, a new one, a proof that their source isn't spoofed, or that are fragments."""
 
-    name: str
-    text: str = ""
+    what: Flag
+
+    def __post_init__(self) -> None:
+        _check(self.what in FLAGS, f"one of {', '.join(FLAGS)}", self.what)
 
     def __str__(self) -> str:
-        if self.name in ("block", "sensor"):
-            return f"{self.name} {quoted(self.text.encode())}"
-        if self.name == "never":
-            return "ip6"
-        return f"{self.name} {self.text}".rstrip()
+        return self.what
+
+
+@dataclass(frozen=True)
+class Named:
+    """Packets whose column `column` is `name`: a category, block or sensor."""
+
+    column: Literal["category", "block", "sensor"]
+    name: str
+
+    def __post_init__(self) -> None:
+        _check(self.column in ("category", "block", "sensor"), "category, block or sensor", self.column)
+        right = isinstance(self.name, str) and 0 < len(self.name) <= 64 and self.name.isprintable()
+        _check(right, "a name of 1 to 64 printable characters", self.name)
+        # Keywords are letters, so no category can need quotes.
+        _check(self.column != "category" or (self.name.isascii() and self.name.isalpha()), "a category", self.name)
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.name}" if self.column == "category" else f"{self.column} {quoted(self.name)}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Packets whose payload's signature begins with these 6 to 32 lower-case hex digits."""
+
+    digits: str
+
+    def __post_init__(self) -> None:
+        right = isinstance(self.digits, str) and 6 <= len(self.digits) <= 32
+        right = right and not set(self.digits) - set("0123456789abcdef")
+        _check(right, "6 to 32 hex digits", self.digits)
+
+    def __str__(self) -> str:
+        return f"signature {self.digits}"
 
 
 @dataclass(frozen=True)
 class Contains:
-    """Payloads that hold these octets."""
+    """Packets whose payload holds these octets."""
 
     octets: bytes
 
+    def __post_init__(self) -> None:
+        _check(isinstance(self.octets, bytes) and 0 < len(self.octets) <= 4096, "1 to 4096 octets", self.octets)
+
     def __str__(self) -> str:
         return f"payload contains 0x{self.octets.hex()}"
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """What no stored packet is, such as IPv6."""
+
+    def __str__(self) -> str:
+        return "ip6"
 
 
 @dataclass(frozen=True)
@@ -134,8 +241,11 @@ class Not:
 
     inner: Expression
 
+    def __post_init__(self) -> None:
+        _check(isinstance(self.inner, Expression), "a condition", self.inner)
+
     def __str__(self) -> str:
-        return f"not ({self.inner})"
+        return f"not {_enclosed(self.inner)}"
 
 
 @dataclass(frozen=True)
@@ -144,8 +254,11 @@ class And:
 
     terms: tuple[Expression, ...]
 
+    def __post_init__(self) -> None:
+        _check_terms(self.terms)
+
     def __str__(self) -> str:
-        return " and ".join(f"({term})" for term in self.terms)
+        return " and ".join(map(_enclosed, self.terms))
 
 
 @dataclass(frozen=True)
@@ -154,83 +267,62 @@ class Or:
 
     terms: tuple[Expression, ...]
 
+    def __post_init__(self) -> None:
+        _check_terms(self.terms)
+
     def __str__(self) -> str:
-        return " or ".join(f"({term})" for term in self.terms)
+        return " or ".join(map(_enclosed, self.terms))
 
 
-Expression = Compare | Protocol | Net | Port | Word | Contains | Not | And | Or
-
-_NODES: dict[str, Any] = {
-    node.__name__: node
-    for node in (Number, Octets, Arithmetic, Compare, Protocol, Net, Port, Word, Contains, Not, And, Or)
-}
+Expression = Compare | Protocol | Net | Port | Has | Named | Signature | Contains | Nothing | Not | And | Or
+NODES: tuple[type[Any], ...] = (*get_args(Value), *get_args(Expression))
 
 
-def walk(node: Any) -> Iterator[Any]:
+def _check_terms(terms: object) -> None:
+    right = isinstance(terms, tuple) and len(terms) >= 2 and all(isinstance(term, Expression) for term in terms)
+    _check(right, "two or more conditions", terms)
+
+
+def _enclosed(term: Expression) -> str:
+    return f"({term})" if isinstance(term, And | Or) else str(term)
+
+
+def _children(node: Any) -> Iterator[Any]:
+    for field in fields(node):
+        value = getattr(node, field.name)
+        yield from (child for child in (value if isinstance(value, tuple) else (value,)) if isinstance(child, NODES))
+
+
+def walk(tree: Any) -> Iterator[Any]:
     """All nodes below and with this one, without recursion."""
-    waiting = [node]
+    waiting = [tree]
     while waiting:
-        found = waiting.pop()
-        yield found
-        for value in vars(found).values():
-            if isinstance(value, tuple):
-                waiting += value
-            elif type(value).__name__ in _NODES:
-                waiting.append(value)
+        node = waiting.pop()
+        yield node
+        waiting += _children(node)
 
 
-def depth(node: Any) -> int:
-    """Nodes from here to the deepest leaf, without recursion."""
-    deepest, level = 0, [node]
+def check_size(tree: Expression) -> None:
+    """Raises ValueError where a tree is deeper than `DEEPEST` or has more than `MOST_TERMS` predicates."""
+    levels, level = 0, [tree]
+    terms = 0
     while level:
-        deepest += 1
-        level = [
-            child
-            for found in level
-            for value in vars(found).values()
-            for child in (value if isinstance(value, tuple) else (value,))
-            if type(child).__name__ in _NODES
-        ]
-    return deepest
+        levels += 1
+        terms += sum(isinstance(node, Expression) and not isinstance(node, Not | And | Or) for node in level)
+        level = [child for node in level for child in _children(node)]
+    if terms > MOST_TERMS:
+        raise ValueError(f"it has {terms:,} terms; at most {MOST_TERMS} are taken")
+    if levels > DEEPEST:
+        raise ValueError(
+            f"it is nested {levels} deep; at most {DEEPEST} are taken (`and` and `or` in turns nest too: group them)"
+        )
 
 
-def uses(tree: Expression) -> set[str]:
-    """What the filter asks of a packet: column names, and `payload` for its bytes. A portal can refuse by it."""
-    found: set[str] = set()
-    for node in walk(tree):
-        if isinstance(node, Net | Port):
-            kind = "_port" if isinstance(node, Port) else ""
-            for end in ("source", "destination"):
-                if node.direction in ("either", "both", end):
-                    found.add(f"{end}{kind}")
-        elif isinstance(node, Octets):
-            found |= _octets_use(node)
-        elif isinstance(node, Word):
-            found.add(
-                {"payload": "payload_length", "new": "new_payload", "fragment": "ip_fragment"}.get(node.name, node.name)
-            )
-        elif isinstance(node, Contains):
-            found.add("payload")
-        elif isinstance(node, Protocol):
-            found.add("protocol")
-    return found - {"never"}
-
-
-def _octets_use(node: Octets) -> set[str]:
-    from ims.query.fields import HEADERS
-
-    return {HEADERS[node.header][at][0] for at in range(node.offset, node.offset + node.size)}
-
-
-def mentions_destination(tree: Expression) -> bool:
-    """Whether the filter could tell monitored addresses apart."""
-    return "destination" in uses(tree) or "payload" in uses(tree)
-
-
-def _dotted(address: int) -> str:
+def dotted(address: int) -> str:
+    """An address as people write it."""
     return ".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0))
 
 
-def quoted(octets: bytes) -> str:
-    """Octets as a quoted text of the filter language."""
-    return '"' + "".join(chr(o) if 0x20 <= o < 0x7F and o not in b'"\\' else f"\\x{o:02x}" for o in octets) + '"'
+def quoted(text: str) -> str:
+    """A text in the language's quotes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
