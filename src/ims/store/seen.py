@@ -54,7 +54,8 @@ class Seen:
         rows = self._rows[:count]
         self._begin_table(1 << (2 * (count + more) - 1).bit_length())
         earliest = rows[:, 1].copy()
-        look_up_or_add(rows[:, 0].copy(), earliest, self._rows, self._slots, self._count, self._seed)
+        none = np.zeros(count, np.bool_)
+        look_up_or_add(rows[:, 0].copy(), earliest, none, self._rows, self._slots, self._count, self._seed)
 
     def _open(self, run: str) -> Array:
         # Our own files, written whole before they are named and never changed after: mapping them is safe.
@@ -73,13 +74,16 @@ class Seen:
         """
         keys = first_half(signatures)
         earliest = arrivals.astype(np.uint64)
+        known = np.zeros(len(keys), np.bool_)
         for run in self._maps:
             at = np.searchsorted(run[:, 0], keys)
             at[at == len(run)] = 0
             found = run[at, 0] == keys
-            earliest[found] = np.minimum(earliest[found], run[at[found], 1])
+            runs_own = run[at[found], 1]
+            known[found] |= runs_own <= earliest[found]
+            earliest[found] = np.minimum(earliest[found], runs_own)
         self._make_room(len(keys))
-        look_up_or_add(keys, earliest, self._rows, self._slots, self._count, self._seed)
+        look_up_or_add(keys, earliest, known, self._rows, self._slots, self._count, self._seed)
         return earliest.astype(np.int64)
 
     def seal(self) -> tuple[dict[str, dict[str, int]], list[str]]:

@@ -8,8 +8,9 @@ from ims.kernels import kernel, mul64
 
 
 @kernel
-def look_up_or_add(keys, earliest, rows, slots, count, seed):
+def look_up_or_add(keys, earliest, known, rows, slots, count, seed):
     """Lower earliest[i] to what `rows` has for keys[i], or add it there with earliest[i]; an earlier one replaces.
+    What is known[i] to stand in a run is looked up only: it needn't be written once more.
 
     `rows`: (capacity, 2) key and arrival, count[0] of them used, with room for all keys. `slots`: twice as many, a
     power of two, 0 or a row's number plus 1. `seed` is secret and odd: MD5s can be chosen, slots can't.
@@ -22,6 +23,8 @@ def look_up_or_add(keys, earliest, rows, slots, count, seed):
         while True:
             entry = np.int64(slots[slot]) - 1
             if entry < 0:
+                if known[i]:
+                    break
                 entry = count[0]
                 rows[entry, 0] = key
                 rows[entry, 1] = earliest[i]
