@@ -1,6 +1,50 @@
-"""Settings of every test: Hypothesis without a deadline, for a kernel's first call compiles it."""
+"""Settings of every test: Hypothesis without a deadline, for a kernel's first call compiles it. And stores to ask."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from ims.simulate.sample import write_sample
+
+from .stores import SENSORS, ingest
 
 settings.register_profile("ims", deadline=None)
 settings.load_profile("ims")
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """3,000 packets of a day to 198.51.100.0/24, by seed."""
+    folder = tmp_path_factory.mktemp("samples")
+    paths = {seed: folder / f"dark{seed}.pcap" for seed in (1, 2)}
+    for seed, path in paths.items():
+        write_sample(path, packets=3000, seed=seed)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def one_store(tmp_path_factory: pytest.TempPathFactory, samples: dict[int, Path]) -> Path:
+    """One sensor, one block."""
+    return ingest(tmp_path_factory.mktemp("one") / "STORE", samples[1])
+
+
+@pytest.fixture(scope="session")
+def three_sensors(tmp_path_factory: pytest.TempPathFactory, samples: dict[int, Path]) -> Path:
+    """The sensors of `tests.stores`, in one store."""
+    store = tmp_path_factory.mktemp("three") / "STORE"
+    for sensor, (seed, block) in SENSORS.items():
+        ingest(store, samples[seed], sensor=sensor, blocks=[block])
+    return store
+
+
+@pytest.fixture(scope="session")
+def three_stores(tmp_path_factory: pytest.TempPathFactory, samples: dict[int, Path]) -> list[Path]:
+    """The same, each in a store of its own."""
+    folder = tmp_path_factory.mktemp("apart")
+    return [
+        ingest(folder / sensor, samples[seed], sensor=sensor, blocks=[block])
+        for sensor, (seed, block) in SENSORS.items()
+    ]

@@ -15,8 +15,8 @@ Verb = Literal["count", "series", "top", "packets", "payloads", "sources", "cach
 METRICS = ("packets", "bytes", "sources", "destinations", "payloads", "new_payloads")
 NOT_GROUPS = ("time", "time_ns", "tcp_options")
 GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NOT_GROUPS))
-_PREFIX = re.compile(r"(?:(source|destination)?)/(\d{1,2})")
-_BIN = re.compile(r"(\d+)(ms|s|m|h|d|w)?")
+_PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
+_BIN = re.compile(r"([0-9]+)(ms|s|m|h|d|w)?")
 _BIN_UNITS = {None: 1_000_000, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
               "d": 86_400_000_000, "w": 604_800_000_000}  # fmt: skip
 DEFAULT_LIMITS = {
@@ -56,8 +56,8 @@ def _one_of(kind: str, text: str, wanted: tuple[str, ...]) -> str:
     if text in wanted:
         return text
     near = difflib.get_close_matches(text, wanted, 1)
-    hint = f"; meant {near[0]}?" if near else ""
-    raise ValueError(f"no {kind} {text!r}{hint} Wanted one of: {', '.join(wanted)}".replace("? Wanted", "? wanted"))
+    hint = f"meant {near[0]}? " if near else ""
+    raise ValueError(f"no {kind} {text!r}; {hint}wanted one of: {', '.join(wanted)}")
 
 
 class Prefix(BaseModel):
