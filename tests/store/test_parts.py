@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from ims.store import parts as parts_module
-from ims.store import schema
 from ims.store.columns import conform
 from ims.store.parts import OPEN_PARTS, Lane, Part
 from ims.store.schema import part_of, stored_schema
@@ -149,4 +148,3 @@ def test_a_part_refuses_rows_of_another_table(tmp_path):
         part.write(payloads([NOON]))
     part.discard()
     assert files_of(tmp_path) == []
-    assert schema.ROW_GROUP == 1 << 18
