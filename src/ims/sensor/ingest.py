@@ -252,12 +252,14 @@ class _Run:
     def end(self, settle: bool) -> Report:
         """Store what waits, finish all hours, and report."""
         settings = self._ingest.settings
-        if settle:
-            for name, record in self._involved.items():
-                record.settled = True
-                self._unsaved[name] = record
         self.save()
-        self.report.retained = self._writer.finish(time.time_ns() // 1000, settings.keep_age_us, settings.keep_bytes)
+        now_us = time.time_ns() // 1000
+        self.report.retained = self._writer.finish(now_us, settings.keep_age_us, settings.keep_bytes)
+        if settle:
+            # Last of all: killed before this, the same command goes on; after it, there is nothing left to do.
+            for record in self._involved.values():
+                record.settled = True
+            self._writer.remember({name: record.as_json() for name, record in self._involved.items()})
         self._pipeline.report(self.report)
         self.report.bytes_stored = self._writer.bytes_stored() - self.report.bytes_before
         self.report.complete = settle

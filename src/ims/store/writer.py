@@ -164,6 +164,15 @@ class SensorWriter:
         runs, merged = self.seen.seal()
         self.manifest.commit(add=added | runs, drop=dropped + merged, captures=records)
 
+    def remember(self, captures: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change what is remembered of captures, keeping where their coverage is."""
+        known = self.manifest.state.captures
+        self.manifest.commit(
+            captures={
+                name: {**record, "coverage": known.get(name, {}).get("coverage", [])} for name, record in captures.items()
+            }
+        )
+
     def payloads_of(self, day: date) -> Iterator[tuple[np.ndarray[Any, Any], Distinct]]:
         """Committed payloads of a UTC day: ((n, 16) signatures, payloads), some at a time."""
         for path in list(self.manifest.state.files):

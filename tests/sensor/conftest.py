@@ -1,0 +1,19 @@
+"""A small capture made on the spot, and ways to ingest and to ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ims.simulate.sample import write_sample
+
+BLOCK = "C/24=198.51.100.0/24"
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20,000 packets of a day to 198.51.100.0/24."""
+    path = tmp_path_factory.mktemp("sample") / "dark.pcap"
+    write_sample(path, packets=20_000, seed=7)
+    return path
