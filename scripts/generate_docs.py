@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-import click
 import typer.main
 
 from ims.records import TABLES, Column
@@ -60,14 +60,16 @@ def cli() -> str:
 
     parts = ["# Command line\n\nWhat `--help` says. This page is written by `make docs`.\n"]
     for path, command in _walk(typer.main.get_command(app), ["ims"]):
-        with click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100) as context:
+        with command.context_class(
+            command, info_name=" ".join(path), max_content_width=100, terminal_width=100
+        ) as context:
             parts.append(f"## `{' '.join(path)}`\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
 
-def _walk(command: click.Command, path: list[str]) -> list[tuple[list[str], click.Command]]:
+def _walk(command: Any, path: list[str]) -> list[tuple[list[str], Any]]:
     found = [(path, command)]
-    if isinstance(command, click.Group):
+    if hasattr(command, "commands"):
         for name, child in command.commands.items():
             found += _walk(child, [*path, name])
     return found

@@ -103,6 +103,7 @@ class Telescope:
             table = asked.run(PLANS["top"])
             if asked.request.per_24:
                 table = _per_24(table, asked.request, asked.space)
+                table = table.sort_by([("value", "descending"), ("key", "ascending")]).slice(0, asked.request.rows)
             name = asked.request.group_name or column
             return asked.answer(
                 pa.table({name: _group_column(table.column("key"), asked.request), "value": table.column("value")})
@@ -297,7 +298,12 @@ class _Asked:
         except BaseException:
             self._release()
             raise
-        coverage = self.run(PLANS["coverage"], Request(verb="coverage", since=request.since, until=request.until))
+        try:
+            coverage = self.run(PLANS["coverage"], Request(verb="coverage", since=request.since, until=request.until))
+        except BaseException:
+            self.engine.close()
+            self._release()
+            raise
         for name in ("since", "until"):
             coverage = coverage.append_column(f"{name}_us", coverage.column(name).cast(pa.int64()))
         self._coverage = coverage.to_pylist()
@@ -319,7 +325,7 @@ class _Asked:
 
     def answer(self, table: pa.Table) -> Answer:
         sensors = dict.fromkeys(sensor for store in self.stores for sensor in store.sensors)
-        # A capture's losses are written on each of its blocks' rows, its frames' on the first one of a sensor.
+        # What a capture lost is written on each of its blocks' rows, and belongs to none of them alone.
         frames = {(row["sensor"], row["since"], row["until"]): row["frames_lost"] for row in self._coverage}
         record = AnswerRecord(
             stores=tuple(str(store.path) for store in self.stores),
@@ -365,17 +371,15 @@ def _group_column(keys: pa.ChunkedArray, request: Request) -> pa.Array:
 
 
 def _with_empty_bins(table: pa.Table, request: Request, space: DarkSpace) -> pa.Table:
-    """Bins without packets in which something was watched, as zeros, unless they are very many."""
-    bins = table.column("bin").to_pylist()
-    if not bins or (bins[-1] - bins[0]) // request.bin >= request.rows:
-        return table
-    known = dict(zip(bins, table.column("value").to_pylist(), strict=True))
-    every = range(bins[0], bins[-1] + request.bin, request.bin)
-    rows = [
-        {"bin": begin, "value": known.get(begin, 0)}
-        for begin in every
-        if begin in known or space.covers(begin, begin + request.bin)
-    ]
+    """Bins without packets in which something was watched, as zeros, unless they are more than the limit."""
+    known = dict(zip(table.column("bin").to_pylist(), table.column("value").to_pylist(), strict=True))
+    bins = set(known)
+    for since, until in space.periods(request.since, request.until):
+        first = since // request.bin * request.bin
+        if len(bins) + (until - first) // request.bin >= request.rows:
+            return table
+        bins.update(range(first, until, request.bin))
+    rows = [{"bin": begin, "value": known.get(begin, 0)} for begin in sorted(bins)]
     return pa.Table.from_pylist(rows, schema=pa.schema([("bin", pa.int64()), ("value", pa.int64())]))
 
 

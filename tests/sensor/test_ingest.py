@@ -33,7 +33,9 @@ needs_captures = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no real capt
 ALL = "all=0.0.0.0/0"
 
 
-def ingest(store: Path, *captures: Path | str, block: str = BLOCK, sensor: str = "a", **settings: Any) -> dict[str, Any]:
+def ingest(
+    store: Path, *captures: Path | str, block: str = BLOCK, sensor: str = "a", **settings: Any
+) -> dict[str, Any]:
     run = Ingest(store, sensor, Darknet([Block.parse(block)]), IngestSettings(**settings))
     return run.run([str(capture) for capture in captures]).as_json()
 
@@ -189,18 +191,27 @@ def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path, sample: Path, sour
     octets = sample.read_bytes()
     capture.write_bytes(octets if source != "gzip" else gzip.compress(octets, 1))
     ingest(tmp_path / "W", sample)
-    environment = os.environ | {"IMS_TEST_STORE": str(tmp_path / "S"), "IMS_TEST_CAPTURE": "-" if source == "pipe" else str(capture)}
+    environment = os.environ | {
+        "IMS_TEST_STORE": str(tmp_path / "S"),
+        "IMS_TEST_CAPTURE": "-" if source == "pipe" else str(capture),
+    }
     dice = random.Random(source)
     killed = 0
     for _ in range(40):
-        with subprocess.Popen(
-            [sys.executable, "-c", SLOW], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, env=environment
-        ) as process:
-            assert process.stdin is not None
+        with (
+            subprocess.Popen(["cat", capture if source == "pipe" else "/dev/null"], stdout=subprocess.PIPE) as feeder,
+            subprocess.Popen(
+                [sys.executable, "-c", SLOW],
+                stdin=feeder.stdout,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+            ) as process,
+        ):
+            assert feeder.stdout is not None
+            feeder.stdout.close()
             assert process.stdout is not None
-            feeder = threading.Thread(target=_feed, args=(process.stdin.buffer, octets if source == "pipe" else b""))
-            feeder.start()
             # Early ones hit reading, late ones the publishing of 24 hours; the last is left alone.
             lines_to_live = dice.randrange(1, 30 if killed < 8 else 500) if killed < 15 else -1
             for line in process.stdout:
@@ -214,7 +225,6 @@ def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path, sample: Path, sour
             assert process.stderr is not None
             if "was ingested before" in process.stderr.read():  # killed between its last step and its end
                 code = 0
-            feeder.join()
         telescope = ims.open(tmp_path / "S") if (tmp_path / "S" / "store.json").exists() else None
         assert telescope is None or telescope.count().rows()[0]["packets"] <= 20_000
         if code == 0:
@@ -226,14 +236,6 @@ def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path, sample: Path, sour
     assert payload_rows(tmp_path / "S") == payload_rows(tmp_path / "W")
     hot = [path for path in (tmp_path / "S" / "_hot").rglob("*") if path.is_file()]
     assert hot == []
-
-
-def _feed(pipe: Any, octets: bytes) -> None:
-    try:
-        pipe.write(octets)
-        pipe.close()
-    except BrokenPipeError:
-        pipe.close = lambda: None
 
 
 # Small chunks, a checkpoint after each, and a line at each step, so that the test can kill it anywhere.
@@ -301,7 +303,9 @@ def test_packets_from_a_growing_pipe_are_seen_before_it_ends(tmp_path: Path, sam
     octets = sample.read_bytes()
     store = tmp_path / "S"
     with subprocess.Popen(
-        [IMS, "ingest", "-", "--store", store, "--sensor", "a", "--block", BLOCK], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        [IMS, "ingest", "-", "--store", store, "--sensor", "a", "--block", BLOCK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     ) as process:
         assert process.stdin is not None
         process.stdin.write(octets[:300_000])
@@ -323,10 +327,14 @@ def test_packets_from_a_growing_pipe_are_seen_before_it_ends(tmp_path: Path, sam
 def test_tcpdump_writes_into_the_pipe(tmp_path: Path, sample: Path) -> None:
     if shutil.which("tcpdump") is None:
         pytest.skip("tcpdump is not installed")
-    writer = subprocess.Popen(["tcpdump", "-Z", "root", "-r", str(sample), "-U", "-w", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    writer = subprocess.Popen(
+        ["tcpdump", "-Z", "root", "-r", str(sample), "-U", "-w", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     done = subprocess.run(
         [IMS, "ingest", "-", "--store", tmp_path / "S", "--sensor", "a", "--block", BLOCK, "--format", "json"],
-        stdin=writer.stdout, capture_output=True, check=False,
+        stdin=writer.stdout,
+        capture_output=True,
+        check=False,
     )
     assert writer.stdout is not None
     writer.stdout.close()
@@ -337,7 +345,9 @@ def test_tcpdump_writes_into_the_pipe(tmp_path: Path, sample: Path) -> None:
 def test_a_sensor_that_is_being_written_is_locked_and_readers_are_not(tmp_path: Path, sample: Path) -> None:
     store = tmp_path / "S"
     with subprocess.Popen(
-        [IMS, "ingest", "-", "--store", store, "--sensor", "a", "--block", BLOCK], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        [IMS, "ingest", "-", "--store", store, "--sensor", "a", "--block", BLOCK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     ) as process:
         assert process.stdin is not None
         process.stdin.write(sample.read_bytes()[:100_000])

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from ims.cli import demo, export, ingest, query
@@ -49,13 +48,17 @@ app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(query.app, name="query")
 
 
+# Typer carries a click of its own, whose base class it doesn't export.
+_USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
 def main() -> None:
     """Run `ims`: what the console script calls."""
     try:
         code = app(standalone_mode=False)
-    except click.ClickException as error:
+    except _USAGE as error:
         _refuse(error.format_message())
-    except click.Abort:
+    except typer.Abort:
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit

@@ -22,15 +22,14 @@ def check_format(text: str) -> str:
     return text
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], format: str, one: bool = False) -> None:
-    """Print rows; `one`: in JSON as one object, in a table as names and values."""
+def print_rows(rows: Sequence[Mapping[str, Any]], format: str, one: bool = False, names: Sequence[str] = ()) -> None:
+    """Print rows; `one`: in JSON as one object, in a table as names and values. `names`: CSV's header without rows."""
     if format == "json":
         shown = [{name: _json(value) for name, value in row.items()} for row in rows]
         print(json.dumps(shown[0] if one else shown, ensure_ascii=True))
     elif format == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        if rows:
-            writer.writerow(rows[0].keys())
+        writer.writerow(rows[0].keys() if rows else names)
         writer.writerows([[_cell(value) for value in row.values()] for row in rows])
     else:
         _print_table([{"": name, "value": _shown(value, name)} for name, value in rows[0].items()] if one else rows)

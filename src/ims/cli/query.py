@@ -36,7 +36,7 @@ def _examples(*lines: str) -> str:
 def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
     from ims.cli.present import print_rows, warn
 
-    print_rows(answer.rows() if rows is None else rows, format, one)
+    print_rows(answer.rows() if rows is None else rows, format, one, answer.table.column_names)
     warn(answer.record.losses)
 
 

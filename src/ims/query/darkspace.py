@@ -18,23 +18,27 @@ class Watched:
 
     sensor: str
     block: str
-    prefix: str
+    prefix: ipaddress.IPv4Network
     since: int
     until: int
-
-    @property
-    def size_24(self) -> float:
-        """Size in /24s."""
-        return ipaddress.IPv4Network(self.prefix).num_addresses / 256
 
 
 class DarkSpace:
     """What was watched, and when."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        networks: dict[str, ipaddress.IPv4Network] = {}
         self._rows = [
-            Watched(row["sensor"], row["block"], row["prefix"], row["since_us"], row["until_us"]) for row in rows
+            Watched(
+                row["sensor"],
+                row["block"],
+                networks.setdefault(row["prefix"], ipaddress.IPv4Network(row["prefix"])),
+                row["since_us"],
+                row["until_us"],
+            )
+            for row in rows
         ]
+        self._sizes: dict[frozenset[tuple[str, ipaddress.IPv4Network]], float] = {}
 
     def size_24(
         self,
@@ -44,21 +48,39 @@ class DarkSpace:
         block: str | None = None,
     ) -> float:
         """Size in /24s of what was watched at any time in [since, until), of one sensor or block if given."""
-        prefixes: dict[str, set[ipaddress.IPv4Network]] = {}
-        for row in self._rows:
-            if (
-                (since is None or row.until > since)
-                and (until is None or row.since < until)
-                and sensor in (None, row.sensor)
-                and block in (None, row.block)
-            ):
-                prefixes.setdefault(row.sensor, set()).add(ipaddress.IPv4Network(row.prefix))
-        return sum(
-            network.num_addresses / 256
-            for networks in prefixes.values()
-            for network in ipaddress.collapse_addresses(networks)
+        watched = frozenset(
+            (row.sensor, row.prefix)
+            for row in self._rows
+            if (since is None or row.until > since)
+            and (until is None or row.since < until)
+            and sensor in (None, row.sensor)
+            and block in (None, row.block)
         )
+        if watched not in self._sizes:  # mostly the same few blocks, bin after bin
+            self._sizes[watched] = _size_24(watched)
+        return self._sizes[watched]
 
-    def covers(self, since: int, until: int) -> bool:
-        """Whether anything was watched in [since, until)."""
-        return any(row.until > since and row.since < until for row in self._rows)
+    def periods(self, since: int | None = None, until: int | None = None) -> list[tuple[int, int]]:
+        """When anything was watched, within [since, until): periods in order, none touching the next."""
+        found: list[tuple[int, int]] = []
+        for row in sorted(self._rows, key=lambda row: row.since):
+            begin = row.since if since is None else max(since, row.since)
+            end = row.until if until is None else min(until, row.until)
+            if begin >= end:
+                continue
+            if found and begin <= found[-1][1]:
+                found[-1] = (found[-1][0], max(end, found[-1][1]))
+            else:
+                found.append((begin, end))
+        return found
+
+
+def _size_24(watched: Iterable[tuple[str, ipaddress.IPv4Network]]) -> float:
+    prefixes: dict[str, list[ipaddress.IPv4Network]] = {}
+    for sensor, prefix in watched:
+        prefixes.setdefault(sensor, []).append(prefix)
+    return sum(
+        network.num_addresses / 256
+        for networks in prefixes.values()
+        for network in ipaddress.collapse_addresses(networks)
+    )

@@ -6,12 +6,14 @@ switched off, and the configuration is locked: a plan that went wrong could read
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import duckdb
 import ibis
 import pyarrow as pa
 
@@ -86,7 +88,8 @@ class Engine:
 
     def arrow(self, expression: Any) -> pa.Table:
         """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
-        return _narrow(self._con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table())
+        with _plainly():
+            return _narrow(self._con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table())
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
         """One store's tables, from the files that may hold rows of a range."""
@@ -116,10 +119,11 @@ class Engine:
         columns = ", ".join(f'"{column}"' for column in _empty(table).column_names)
         listed = ", ".join(_sql(str(file)) for file in files)
         # Types of the folders' columns are fixed: a sensor called 007 is a text.
-        self._con.execute(
-            f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "  # noqa: S608  (names and paths are ours, quoted)
-            "hive_partitioning = true, hive_types = {'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR})"
-        )
+        with _plainly():
+            self._con.execute(
+                f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "  # noqa: S608  (names and paths are ours, quoted)
+                "hive_partitioning = true, hive_types = {'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR})"
+            )
         return self._backend.table(name)
 
     def _register(self, rows: pa.Table) -> Any:
@@ -151,6 +155,21 @@ def _empty(table: str) -> pa.Table:
     schema = arrow_schema(table)
     fields = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema]
     return pa.schema([*fields, pa.field("sensor", pa.string())]).empty_table()
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """DuckDB's errors as built-in ones, in one line: a damaged or missing file, or too little memory."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        raise OSError(f"the store can't be read: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _narrow(table: pa.Table) -> pa.Table:

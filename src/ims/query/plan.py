@@ -157,18 +157,24 @@ def _top_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
 
 
 def _top_merge(parts: Parts, request: Request, whole: bool) -> Table:
-    found = _merged(parts, ["key"], whole)
-    return found.order_by([found.value.desc(), found.key.asc()]).limit(request.rows)
+    found = _merged(parts, ["key"], whole).order_by([ibis.desc("value"), ibis.asc("key")])
+    # Blocks and sensors differ in size: divided by it, another one may come first, so all of them are wanted.
+    return found if request.per_24 and request.group in ("block", "sensor") else found.limit(request.rows)
+
+
+ARRIVAL = ("time", "time_ns", "sensor", "source", "destination", "protocol", "source_port", "destination_port", "ip_id",
+           "tcp_sequence", "tcp_acknowledgment", "icmp_rest", "signature")  # fmt: skip
+"""Order of arrival; where packets came at the same moment, one order that every store agrees on."""
 
 
 def _packets_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
     packets = selected(tables, request, predicate)
-    return {"rows": packets.order_by(["time", "time_ns"]).limit(request.rows)}
+    return {"rows": packets.order_by(ARRIVAL).limit(request.rows)}
 
 
 def _packets_merge(parts: Parts, request: Request, whole: bool) -> Table:
     rows = parts["rows"]
-    return rows.order_by(["time", "time_ns", "source", "destination"]).limit(request.rows)
+    return rows.order_by(ARRIVAL).limit(request.rows)
 
 
 def _cache_partial(tables: Tables, request: Request, predicate: Any) -> Parts:

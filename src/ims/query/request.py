@@ -19,6 +19,7 @@ _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
 _BIN = re.compile(r"([0-9]+)(ms|s|m|h|d|w)?")
 _BIN_UNITS = {None: 1_000_000, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
               "d": 86_400_000_000, "w": 604_800_000_000}  # fmt: skip
+MOST_DETAILED = 10_000
 DEFAULT_LIMITS = {
     "series": 1_000_000,
     "top": 10,
@@ -106,6 +107,12 @@ class Request(BaseModel):
             raise ValueError("--since must be before --until")
         if self.verb == "top" and self.group is None:
             raise ValueError(f"top of what? wanted one of: {', '.join(GROUPS)}, source/N, destination/N")
+        return self
+
+    @model_validator(mode="after")
+    def _answerable(self) -> Request:
+        if self.verb in ("payloads", "sources") and self.limit > MOST_DETAILED:
+            raise ValueError(f"--limit {self.limit}: {self.verb} are described one by one; at most {MOST_DETAILED:,}")
         return self
 
     @property
