@@ -188,8 +188,11 @@ def _ip_header(packets: Any) -> Any:
         (~_first(packets), 0), (packets.protocol == 6, tcp), (packets.protocol.isin([1, 17]), 8), else_=0
     )
     length = packets.total_length.cast("int64") - packets.payload_length.cast("int64") - transport
-    fragment = (packets.ip_fragment.cast("int64") & 0x3FFF) != 0
-    reliable = ~packets.truncated & (fragment | _verifiable(packets)) & length.between(20, 60) & (length % 4 == 0)
+    bits = packets.ip_fragment.cast("int64")
+    # A first fragment's UDP header may claim less than is there (teardrop), which would look like IP options.
+    clear = (length == 20) | (packets.protocol != 17) | ((bits & 0x3FFF) != 0x2000)
+    whole = ~packets.truncated & (((bits & 0x3FFF) != 0) | _verifiable(packets)) & clear
+    reliable = whole & length.between(20, 60) & (length % 4 == 0)
     return ibis.cases((reliable, (length // 4) + 0x40), else_=None)
 
 
