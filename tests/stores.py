@@ -31,8 +31,8 @@ def ingest(store: Path, *captures: Path, sensor: str = "a", blocks: Sequence[str
 
 
 def cli(*words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    options = {"capture_output": True, "text": True, "timeout": 300, "check": False} | options
-    return subprocess.run([IMS, *map(str, words)], **options)
+    options = {"capture_output": True, "text": True, "timeout": 300} | options
+    return subprocess.run([IMS, *map(str, words)], check=False, **options)
 
 
 def exported(folder: Path, *stores: Path) -> list[dict[str, Any]]:

@@ -105,9 +105,7 @@ def test_a_range_hashes_like_its_copy(content, before, after, key):
     alone = np.frombuffer(content, np.uint8)
     inside = np.concatenate([np.full(before, 0xA5, np.uint8), alone, np.full(after, 0x5A, np.uint8)])
     for function in (siphash_2_4, siphash128_2_4, siphash128_1_3):
-        assert function(inside, before, len(content), key0, key1) == function(
-            alone, 0, len(content), key0, key1
-        )
+        assert function(inside, before, len(content), key0, key1) == function(alone, 0, len(content), key0, key1)
 
 
 @given(st.integers(0, 20), st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
@@ -130,9 +128,7 @@ def test_two_words_hash_like_their_octets(content, key):
     assert siphash128_1_3_pair(first, second, key0, key1) == siphash128_1_3(octets, 0, 16, key0, key1)
 
 
-@given(
-    st.integers(0, 12).flatmap(lambda k: st.tuples(st.just(k), st.binary(min_size=24 * k, max_size=24 * k)))
-)
+@given(st.integers(0, 12).flatmap(lambda k: st.tuples(st.just(k), st.binary(min_size=24 * k, max_size=24 * k))))
 def test_rows_of_words_hash_like_their_octets(shape):
     columns, content = shape
     words = np.frombuffer(content, "<u8").reshape(3, columns)

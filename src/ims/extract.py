@@ -21,7 +21,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ims.query.engine import Engine
-from ims.query.plan import PLANS, Plan, Tables, selected
+from ims.query.plan import ARRIVAL, PLANS, Plan, Tables, selected
 from ims.query.request import Request
 from ims.query.shown import json_lines, shown_packets
 from ims.records import PACKETS
@@ -186,7 +186,7 @@ def _rows_partial(tables: Tables, request: Request, predicate: Any) -> dict[str,
     return {"rows": selected(tables, request, predicate)}
 
 
-ROWS = Plan(_rows_partial, lambda parts, request, whole: parts["rows"].order_by(["time", "time_ns"]))
+ROWS = Plan(_rows_partial, lambda parts, request, whole: parts["rows"].order_by(ARRIVAL))
 """All selected packets, oldest first."""
 
 
@@ -205,7 +205,7 @@ def _with_payloads(engine: Engine, store: Store, request: Request, predicate: Pr
     )
     joined = packets.left_join(known, ["sensor", "day", "signature"])
     names = [*(column.name for column in PACKETS), "sensor", "payload_bytes"]
-    return engine.arrow(joined.select(*names).order_by(["time", "time_ns"]))
+    return engine.arrow(joined.select(*names).order_by(ARRIVAL))
 
 
 def _frames(engine: Engine, store: Store, request: Request) -> Any:

@@ -68,7 +68,7 @@ def test_since_and_until_come_as_text_or_datetimes() -> None:
 
 @pytest.mark.parametrize("until", ["2026-03-04T12:00", "2026-03-04T11:59"])
 def test_an_empty_range_is_refused(until: str) -> None:
-    with pytest.raises(ValueError, match="^--since must be before --until$"):
+    with pytest.raises(ValueError, match=r"^--since must be before --until$"):
         make_request("count", None, since="2026-03-04T12:00", until=until)
 
 
@@ -115,13 +115,13 @@ def test_a_group_of_a_prefix_is_named_without_a_slash() -> None:
 
 
 def test_top_wants_a_column() -> None:
-    with pytest.raises(ValueError, match="^top of what"):
+    with pytest.raises(ValueError, match=r"^top of what"):
         make_request("top", None)
 
 
 @pytest.mark.parametrize("limit", [-1, 10_000_001])
 def test_a_limit_is_bounded(limit: int) -> None:
-    with pytest.raises(ValueError, match="^limit: "):
+    with pytest.raises(ValueError, match=r"^limit: "):
         make_request("packets", None, limit=limit)
 
 
@@ -134,7 +134,7 @@ def test_a_verb_has_its_own_limit_unless_one_is_given() -> None:
 
 def test_a_filter_has_at_most_4096_characters() -> None:
     assert make_request("count", "x" * 4096).filter == "x" * 4096
-    with pytest.raises(ValueError, match="^filter: "):
+    with pytest.raises(ValueError, match=r"^filter: "):
         make_request("count", "x" * 4097)
 
 

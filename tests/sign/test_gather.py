@@ -28,9 +28,7 @@ def test_gathered_payloads_equal_slices_or_are_refused(content, ranges, data):
             gather_payloads(octets, batch, chosen)
         return
     gathered, offsets = gather_payloads(octets, batch, chosen)
-    assert [gathered[a:b].tobytes() for a, b in pairwise(offsets)] == [
-        content[at : at + n] for at, n in wanted
-    ]
+    assert [gathered[a:b].tobytes() for a, b in pairwise(offsets)] == [content[at : at + n] for at, n in wanted]
 
 
 def test_frames_of_raw_rows_begin_at_the_ip_header():

@@ -44,8 +44,6 @@ def run_again(**settings):
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]
 
 
-@pytest.mark.parametrize(
-    "settings", [{"NUMBA_DISABLE_JIT": "1"}, {"IMS_BOUNDSCHECK": "all"}], ids=["pure", "checked"]
-)
+@pytest.mark.parametrize("settings", [{"NUMBA_DISABLE_JIT": "1"}, {"IMS_BOUNDSCHECK": "all"}], ids=["pure", "checked"])
 def test_kernels_do_the_same_in_plain_python_and_with_every_bounds_check(settings):
     run_again(**settings)

@@ -19,7 +19,7 @@ from ims.decode.options import collect_options, options_table
 from ims.decode.verdict import COUNTERS
 from ims.records import UDP_ABSENT, arrow_schema, packet_batch
 from ims.sign.gather import gather_frames, gather_payloads
-from ims.store.columns import Distinct, packets_table
+from ims.store.columns import Distinct, kept_order, packets_table
 from ims.store.rebuild import RawPackets, pcap_header, pcap_records
 
 EXAMPLES = 20 if numba.config.DISABLE_JIT else 200
@@ -151,9 +151,7 @@ def test_packets_come_back_byte_for_byte(packets):
 
 
 @settings(max_examples=EXAMPLES)
-@given(
-    rows().filter(lambda row: row["payload_length"]), st.sampled_from(["absent", "null", "shorter", "longer"])
-)
+@given(rows().filter(lambda row: row["payload_length"]), st.sampled_from(["absent", "null", "shorter", "longer"]))
 def test_a_lost_payload_leaves_an_honest_cut(row, how):
     packet = packet_of(row)
     header = len(packet) - row["payload_length"]
@@ -346,6 +344,7 @@ def test_every_packet_of_the_real_captures_comes_back_byte_for_byte():
             distinct = Distinct(options.octets, options.offsets[: int(options.count[0]) + 1])
             batch.new_payload[:filled] = 0
             table = packets_table(batch, filled, ["all"], np.zeros((1, 16), np.uint8), distinct)
+            table = table.take(np.argsort(kept_order(batch, filled)))  # as they arrived
             data, offsets = gather_payloads(frames.octets, batch, np.arange(filled))
             payloads = pa.LargeBinaryArray.from_buffers(
                 pa.large_binary(), filled, [None, pa.py_buffer(offsets), pa.py_buffer(data)]

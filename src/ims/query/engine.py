@@ -1,7 +1,8 @@
-"""The embedded engine: DuckDB over stores' Parquet files, locked down, driven through Ibis.
+"""The embedded engine: DuckDB over stores' Parquet files, locked down, asked in SQL that Ibis compiles.
 
-Ibis connects first (it sets the time zone); then only the stores' folders are allowed, everything else outside is
-switched off, and the configuration is locked: a plan that went wrong could read nothing but the stores.
+The time zone is UTC, only the stores' folders are allowed, everything else outside is switched off, and then the
+configuration is locked: a plan that went wrong could read nothing but the stores. Ibis only compiles: its own
+connection would take 0.7 s to open and to describe three tables that are described in records.py.
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ class Engine:
         self._stores = list(stores)
         self._partial_rows = partial_rows
         self._names = 0
-        self._backend = ibis.duckdb.connect()
-        self._con = self._backend.con
+        self._con = duckdb.connect()
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         memory = memory_bytes or max(256 << 20, int(total * MEMORY_SHARE))
         settings = {
+            "TimeZone": "UTC",
             "memory_limit": f"{memory >> 20}MiB",
             "threads": threads or len(os.sched_getaffinity(0)),
             "preserve_insertion_order": False,
@@ -124,12 +125,12 @@ class Engine:
                 f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "  # noqa: S608  (names and paths are ours, quoted)
                 "hive_partitioning = true, hive_types = {'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR})"
             )
-        return self._backend.table(name)
+        return _described(name, _empty(table).schema)
 
     def _register(self, rows: pa.Table) -> Any:
         name = self._new_name("rows")
         self._con.register(name, rows)
-        return self._backend.table(name)
+        return _described(name, rows.schema)
 
     def _new_name(self, what: str) -> str:
         self._names += 1
@@ -148,7 +149,13 @@ class Engine:
 
     def close(self) -> None:
         """Close the database."""
-        self._backend.disconnect()
+        self._con.close()
+
+
+def _described(name: str, schema: pa.Schema) -> Any:
+    """A table of the engine as Ibis sees it, which knows no binary of fixed size."""
+    fields = [f.with_type(pa.binary()) if pa.types.is_fixed_size_binary(f.type) else f for f in schema]
+    return ibis.table(ibis.Schema.from_pyarrow(pa.schema(fields)), name=name)
 
 
 def _empty(table: str) -> pa.Table:

@@ -33,5 +33,7 @@ class WriterLock:
             os.pwrite(self._fd, f"{os.getpid():<20}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let others write."""
-        os.close(self._fd)
+        """Let others write; once is enough."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

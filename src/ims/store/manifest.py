@@ -19,7 +19,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -141,7 +141,8 @@ class Snapshot:
 class Manifest:
     """The writer's side. Only the holder of the sensor's lock may make one."""
 
-    def __init__(self, store: Path, folder: Path) -> None:
+    def __init__(self, store: Path, folder: Path, before: Callable[[State], None] | None = None) -> None:
+        """`before` is called with the state before anything is written: it may make room on a full disk."""
         self._store = store
         self._folder = folder
         self._log: FileIO | None = None
@@ -150,6 +151,8 @@ class Manifest:
         self.generation, self.state = 0, State()
         for number, path in generations(folder)[-1:]:
             self.generation, self.state = number, _read(path.read_bytes(), path, number)
+        if before is not None:
+            before(self.state)
         self.roll()
 
     def commit(

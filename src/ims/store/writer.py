@@ -25,7 +25,7 @@ from ims.records import TABLES
 from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish, withdraw
 from ims.store.lock import WriterLock
-from ims.store.manifest import Manifest, remove_empty
+from ims.store.manifest import Manifest, State, remove_empty
 from ims.store.parts import Lane
 from ims.store.retention import retain
 from ims.store.schema import ROW_GROUP, create_store, part_of, write_aside
@@ -56,9 +56,10 @@ class SensorWriter:
         self._state = path / "_state" / f"sensor={sensor}"
         self._lock = WriterLock(self._state, sensor)
         try:
-            self.manifest = Manifest(path, self._state)
+            self.manifest = Manifest(path, self._state, before=self._remove_leftovers)
             try:
-                self._recover()
+                withdraw(path, self.manifest)
+                self.manifest.collect()
                 self.key = self._load_key()
                 runs = [name for name in self.manifest.state.files if name.startswith("_state/")]
                 self.seen = Seen(path, f"_state/sensor={sensor}/seen", runs)
@@ -81,23 +82,21 @@ class SensorWriter:
             raise ValueError(f"{file} is damaged: {len(key)} octets, wanted {KEY_OCTETS}; without it, another is made")
         return key
 
-    def _recover(self) -> None:
+    def _remove_leftovers(self, state: State) -> None:
         """Remove what a killed writer left: files with our names that no manifest names."""
-        withdraw(self.path, self.manifest)
-        self.manifest.collect()
-        known = {*self.manifest.state.files, *self.manifest.state.trash}
+        known = {*state.files, *state.trash}
         for table in TABLES:
-            for file in (self.path / "_hot" / table / f"sensor={self.sensor}").glob("date=*/hour=*/*"):
-                self._remove_unknown(file, known)
             for folder in (self.path / "_hot" / table / f"sensor={self.sensor}").glob("date=*/hour=*"):
+                self._remove_unknown(folder, known)
                 remove_empty(folder)
-        for file in [*self._state.iterdir(), *(self._state / "seen").glob("*")]:
-            self._remove_unknown(file, known)
+        for folder in (self._state, self._state / "seen"):
+            self._remove_unknown(folder, known)
         shutil.rmtree(self.path / "_hot" / "_stage" / self.sensor, ignore_errors=True)
 
-    def _remove_unknown(self, file: Path, known: Collection[str]) -> None:
-        if _OURS.fullmatch(file.name) and str(file.relative_to(self.path)) not in known:
-            file.unlink()
+    def _remove_unknown(self, folder: Path, known: Collection[str]) -> None:
+        for file in folder.glob("*"):
+            if _OURS.fullmatch(file.name) and str(file.relative_to(self.path)) not in known:
+                file.unlink()
 
     def write(self, table: str, make_rows: Callable[[], pa.Table], done: Callable[[], None] | None = None) -> None:
         """Have a lane make rows and append them to `table`; waits while all lanes are busy.
@@ -149,19 +148,24 @@ class SensorWriter:
     def _commit(self, captures: Mapping[str, Mapping[str, Any]], coverage: Mapping[str, pa.Table]) -> None:
         records = {name: dict(record) for name, record in captures.items()}
         added: dict[str, dict[str, int]] = {}
-        for lane in self._lanes:
-            added |= lane.seal()
         dropped: list[str] = []
         known = self.manifest.state
         old = {file for name in coverage for file in known.captures.get(name, {}).get("coverage", ())}
         if old:
             dropped += [path for path in known.files if path.rpartition("/")[2] in old]
-        for name, rows in coverage.items():
-            self._lanes[0].write("coverage", TIME_COLUMN["coverage"], rows)
-            files = self._lanes[0].seal()
-            added |= files
-            records[name]["coverage"] = [Path(path).name for path in files]
-        runs, merged = self.seen.seal()
+        try:
+            for lane in self._lanes:
+                added |= lane.seal()
+            for name, rows in coverage.items():
+                self._lanes[0].write("coverage", TIME_COLUMN["coverage"], rows)
+                files = self._lanes[0].seal()
+                added |= files
+                records[name]["coverage"] = [Path(path).name for path in files]
+            runs, merged = self.seen.seal()
+        except BaseException:
+            for path in added:  # what one lane sealed before another failed
+                (self.path / path).unlink(missing_ok=True)
+            raise
         self.manifest.commit(add=added | runs, drop=dropped + merged, captures=records)
 
     def remember(self, captures: Mapping[str, Mapping[str, Any]]) -> None:
@@ -169,7 +173,8 @@ class SensorWriter:
         known = self.manifest.state.captures
         self.manifest.commit(
             captures={
-                name: {**record, "coverage": known.get(name, {}).get("coverage", [])} for name, record in captures.items()
+                name: {**record, "coverage": known.get(name, {}).get("coverage", [])}
+                for name, record in captures.items()
             }
         )
 

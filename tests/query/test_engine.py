@@ -1,0 +1,141 @@
+"""The engine reads the stores and nothing else, whatever SQL a plan that went wrong might hold."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ims.query.engine import Engine
+from ims.query.plan import PLANS
+from ims.query.request import make_request
+from ims.store.reader import Store, open_store
+
+
+@pytest.fixture(scope="module")
+def store(one_store: Path) -> Iterator[Store]:
+    with open_store(one_store) as store:
+        yield store
+
+
+@pytest.fixture
+def engine(store: Store) -> Iterator[Engine]:
+    engine = Engine([store])
+    yield engine
+    engine.close()
+
+
+def sql(engine: Engine, text: str) -> Any:
+    return engine._con.execute(text).fetchall()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_blob('/etc/passwd')",
+        "SELECT * FROM read_csv('/etc/passwd', delim=':')",
+        "SELECT * FROM '/etc/passwd.csv'",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM read_parquet('https://example.com/x.parquet')",
+        "SELECT * FROM read_parquet('s3://bucket/x.parquet')",
+        "COPY (SELECT 1) TO '/tmp/ims_must_not_appear.csv'",
+        "ATTACH '/tmp/ims_must_not_appear.db' AS other",
+        "EXPORT DATABASE '/tmp/ims_must_not_appear'",
+        "INSTALL httpfs",
+        "LOAD '/tmp/evil.duckdb_extension'",
+    ],
+)
+def test_what_is_outside_of_the_store_is_refused(engine: Engine, text: str) -> None:
+    with pytest.raises(duckdb.PermissionException):
+        sql(engine, text)
+    assert not list(Path("/tmp").glob("ims_must_not_appear*"))
+
+
+def test_extensions_of_others_are_not_loaded(engine: Engine) -> None:
+    with pytest.raises((duckdb.PermissionException, duckdb.IOException)):
+        sql(engine, "LOAD httpfs")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET enable_external_access = true",
+        "SET memory_limit = '900GB'",
+        "SET threads = 64",
+        "SET allowed_directories = ['/']",
+        "SET allow_unsigned_extensions = true",
+        "PRAGMA threads = 64",
+        "RESET lock_configuration",
+        "SET TimeZone = 'Asia/Tokyo'",
+    ],
+)
+def test_the_configuration_is_locked(engine: Engine, text: str) -> None:
+    with pytest.raises((duckdb.InvalidInputException, duckdb.PermissionException)):
+        sql(engine, text)
+
+
+def test_a_neighbour_of_the_store_is_refused(tmp_path: Path, one_store: Path) -> None:
+    inside = shutil.copytree(one_store, tmp_path / "store")
+    beside = shutil.copytree(one_store / "packets", tmp_path / "store2")
+    part = next(beside.rglob("*.parquet"))
+    with open_store(inside) as store:
+        engine = Engine([store])
+        assert sql(engine, f"SELECT count(*) > 0 FROM '{next(inside.rglob('*.parquet'))}'") == [(True,)]
+        for path in (part, inside / ".." / "store2" / part.relative_to(beside)):
+            with pytest.raises(duckdb.PermissionException):
+                sql(engine, f"SELECT count(*) FROM '{path}'")
+        engine.close()
+
+
+def test_a_quote_in_the_folder_s_name_is_a_quote(tmp_path: Path, one_store: Path) -> None:
+    folder = shutil.copytree(one_store, tmp_path / "it's a 'store'; -- ä")
+    with open_store(folder) as store:
+        engine = Engine([store])
+        assert engine.run(PLANS["count"], make_request("count", None)).column("packets").to_pylist() == [3000]
+        engine.close()
+
+
+def test_memory_and_threads_are_as_asked(store: Store) -> None:
+    engine = Engine([store], memory_bytes=512 << 20, threads=1)
+    assert sql(engine, "SELECT current_setting('memory_limit'), current_setting('threads')") == [("512.0 MiB", 1)]
+    engine.close()
+
+
+def test_the_clock_is_utc(engine: Engine) -> None:
+    assert sql(engine, "SELECT current_setting('TimeZone')") == [("UTC",)]
+
+
+def test_questions_leave_no_views_behind(engine: Engine) -> None:
+    for _ in range(3):
+        engine.run(PLANS["count"], make_request("count", None))
+        with pytest.raises(ZeroDivisionError):
+            engine.run(PLANS["count"], make_request("count", None), lambda packets, payloads: 1 / 0)
+    assert sql(engine, "SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+
+
+def test_partial_answers_over_the_budget_are_refused_with_what_would_fit(three_stores: list[Path]) -> None:
+    stores = [open_store(path) for path in three_stores]
+    engine = Engine(stores, partial_rows=100)
+    with pytest.raises(ValueError, match="more than 100 partial rows; ask for a shorter time") as refused:
+        engine.run(PLANS["count"], make_request("count", None))
+    assert str(three_stores[0]) in str(refused.value)
+    hours = engine.run(PLANS["series"], make_request("series", None))
+    assert sum(hours.column("value").to_pylist()) > 3000
+    assert hours.num_rows == 24
+    engine.close()
+    for store in stores:
+        store.close()
+
+
+def test_sums_are_64_bit_integers(engine: Engine) -> None:
+    table = engine.run(PLANS["count"], make_request("count", None))
+    assert {str(field.type) for field in table.schema} == {"int64"}
+
+
+def test_the_version_is_duckdb_s(engine: Engine) -> None:
+    assert engine.version == f"v{duckdb.__version__}"
