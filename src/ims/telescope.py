@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -129,49 +130,59 @@ class Telescope:
         until: Moment = None,
         limit: int | None = None,
     ) -> Answer:
-        """The payloads with the most packets: signature, length, packets, sources, first_seen, last_seen,
+        """The payloads with the most packets: signature, number, length, packets, sources, first_seen, last_seen,
         ever_first_seen, ports (the most used), truncated, payload (bytes; null where they were lost), text and
-        hexdump."""
+        hexdump.
+
+        Payloads with one MD5 (a collision that somebody made) have a row each, with `number` 1, 2, ...; packets,
+        sources, times and ports are then of all of them together.
+        """
         with self._asked("payloads", filter, since=since, until=until, limit=limit) as asked:
             table = asked.run(ranked("signature"))
             chosen = table.column("signature").to_pylist()
             sources = asked.pairs(counted("signature", chosen, "source"))
             ports = asked.ports(spread("signature", chosen, "destination_port"))
-            found: dict[bytes, dict[str, Any]] = {}
+            alike: dict[bytes, list[dict[str, Any]]] = {}
             if chosen:
                 for row in asked.run(payload_bytes(chosen)).to_pylist():
-                    found.setdefault(row["signature"], row)
-            known = [found.get(signature, {}) for signature in chosen]
-            octets = [row.get("payload") for row in known]
-            times = {name: pa.array([row.get(name) for row in known], pa.int64()) for name in ("ever_first_seen",)}
-            return asked.answer(
-                pa.table(
-                    {
-                        "signature": shown.hex_column(table.column("signature")),
-                        "length": table.column("length"),
-                        "packets": table.column("packets"),
-                        "sources": pa.array([sources.get(signature, 0) for signature in chosen], pa.int64()),
-                        "first_seen": shown.time_column(table.column("first")),
-                        "last_seen": shown.time_column(table.column("last")),
-                        "ever_first_seen": times["ever_first_seen"].cast(pa.timestamp("us", "UTC")),
-                        "ports": pa.array([ports.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
-                        "truncated": pa.array([bool(row.get("truncated")) for row in known], pa.bool_()),
-                        "payload": pa.array(octets, pa.binary()),
-                        "text": pa.array(
-                            [None if o is None else shown.printable_octets(o) for o in octets], pa.string()
-                        ),
-                        "hexdump": pa.array([None if o is None else shown.hexdump(o) for o in octets], pa.string()),
-                    }
-                )
-            )
+                    alike.setdefault(row["signature"], []).append(row)
+            kept = [(rank, *pair) for rank, s in enumerate(chosen) for pair in enumerate(alike.get(s, [{}]), 1)]
+            table = table.take(pa.array([rank for rank, _, _ in kept], pa.int64()))
+            chosen = [chosen[rank] for rank, _, _ in kept]
+            lengths = table.column("length").to_pylist()
+            for at, (_, _, row) in enumerate(kept):
+                if len(alike.get(chosen[at], ())) > 1:
+                    lengths[at] = len(row["payload"])
+            octets = [row.get("payload") for _, _, row in kept]
+            ever = pa.array([row.get("ever_first_seen") for _, _, row in kept], pa.int64())
+            texts = [None if o is None else shown.printable_octets(o) for o in octets]
+            dumps = [None if o is None else shown.hexdump(o) for o in octets]
+            columns = {
+                "signature": shown.hex_column(table.column("signature")),
+                "number": pa.array([number for _, number, _ in kept], pa.int64()),
+                "length": pa.array(lengths, pa.int64()),
+                "packets": table.column("packets"),
+                "sources": pa.array([sources.get(signature, 0) for signature in chosen], pa.int64()),
+                "first_seen": shown.time_column(table.column("first")),
+                "last_seen": shown.time_column(table.column("last")),
+                "ever_first_seen": ever.cast(pa.timestamp("us", "UTC")),
+                "ports": pa.array([ports.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
+                "truncated": pa.array([bool(row.get("truncated")) for _, _, row in kept], pa.bool_()),
+                "payload": pa.array(octets, pa.binary()),
+                "text": pa.array(texts, pa.string()),
+                "hexdump": pa.array(dumps, pa.string()),
+            }
+            return asked.answer(pa.table(columns))
 
     def payload(self, signature: str) -> bytes:
-        """The bytes of one stored payload. Six or more hex digits will do if only one signature begins so.
+        """The bytes of one stored payload. Six or more hex digits will do if only one signature begins so; `/2` behind
+        them is the second payload with that MD5.
 
         Raises ValueError where the digits are none, or fit no payload or several.
         """
-        digits = signature.lower()
-        if not 6 <= len(digits) <= 32 or any(digit not in "0123456789abcdef" for digit in digits):
+        digits, _, number = signature.lower().partition("/")
+        hexadecimal = 6 <= len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits)
+        if not hexadecimal or (number and re.fullmatch(r"[1-9][0-9]{0,3}", number) is None):
             raise ValueError(f"signature {signature!r}: wanted 6 to 32 hex digits")
         with self._asked("payloads", None) as asked:
             like = [row.hex() for row in asked.run(signatures_like(digits, 11)).column("signature").to_pylist()]
@@ -181,7 +192,12 @@ class Telescope:
                 several = ", ".join(like[:10]) + (", ..." if len(like) > 10 else "")
                 raise ValueError(f"several signatures begin with {digits}: {several}")
             rows = asked.run(payload_bytes([bytes.fromhex(like[0])])).to_pylist()
-        octets: bytes = rows[0]["payload"]
+        if not number and len(rows) > 1:
+            each = " or ".join(f"{like[0]}/{n}" for n in range(1, len(rows) + 1))
+            raise ValueError(f"{len(rows)} payloads share the MD5 {like[0]}: wanted {each}")
+        if int(number or 1) > len(rows):
+            raise ValueError(f"no payload {number} has the signature {like[0]}; there are {len(rows)}")
+        octets: bytes = rows[int(number or 1) - 1]["payload"]
         return octets
 
     def sources(

@@ -22,7 +22,10 @@ QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
     ("What is it: scans, backscatter of attacks on others, ...?", ["query", "top", "category"]),
     ("How does it go through the day?", ["query", "series", "--bin", "3h", "--metric", "sources"]),
     ("Whose payloads come most often?", ["query", "payloads", "tcp", "--limit", "2"]),
-    ("Who asked for telnet with a Mirai-like SYN?", ["query", "sources", "tcp dst port 23", "--limit", "5"]),
+    (
+        "Who asked for telnet with Mirai's mark, a sequence number that is the destination's address?",
+        ["query", "sources", "tcp dst port 23 and tcp[4:4] = ip[16:4]", "--limit", "3"],
+    ),
     ("How often was a payload known already (Figure 8 of the paper)?", ["query", "cache", "--bin", "6h"]),
 )
 

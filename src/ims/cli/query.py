@@ -37,6 +37,8 @@ def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mappin
     from ims.cli.present import print_rows, warn
 
     print_rows(answer.rows() if rows is None else rows, format, one, answer.table.column_names)
+    if format == "table":
+        print(f"\n{answer.record.darkness}")
     warn(answer.record.losses)
 
 
@@ -153,7 +155,10 @@ def payloads(
     store: Stores,
     payload: Annotated[
         str | None,
-        typer.Option(metavar="SIGNATURE", help="Write the bytes of this one; the first digits will do."),
+        typer.Option(
+            metavar="SIGNATURE",
+            help="Write the bytes of this one; the first digits will do (/2: its second).",
+        ),
     ] = None,
     out: Annotated[str | None, typer.Option(metavar="FILE", help="Where to; - for standard output.")] = None,
     since: Since = None,
@@ -170,7 +175,8 @@ def payloads(
         return
     answer = telescope.payloads(filter, since=since, until=until, limit=limit)
     if format == "table":
-        left_out = ("payload", "text", "hexdump", "truncated")
+        alike = any(row["number"] > 1 for row in answer.rows())
+        left_out = ("payload", "text", "hexdump", "truncated", *(() if alike else ("number",)))
         _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
         _dump(answer)
     else:
@@ -190,7 +196,8 @@ def _dump(answer: Answer) -> None:
 
     for row in answer.rows():
         octets = row["payload"]
-        print(f"\n{row['signature']}, {row['length']} bytes{', cut by the capture' if row['truncated'] else ''}:")
+        name = row["signature"] + (f"/{row['number']}" if row["number"] > 1 else "")
+        print(f"\n{name}, {row['length']} bytes{', cut by the capture' if row['truncated'] else ''}:")
         print("not kept: the cache was full and the budget spent" if octets is None else hexdump(octets, SHOWN_OCTETS))
 
 

@@ -31,6 +31,13 @@ class AnswerRecord:
     payloads_lost: int = 0
 
     @property
+    def darkness(self) -> str:
+        """What the figures are of: the darknet's size and the sensors."""
+        size = f"{self.darknet_24s:,.4g}" if self.darknet_24s < 1000 else f"{self.darknet_24s:,.0f}"
+        named = ", ".join(self.sensors[:8]) + (f" and {len(self.sensors) - 8} more" if len(self.sensors) > 8 else "")
+        return f"{size} /24{'' if size == '1' else 's'} watched by {named or 'no sensor'}"
+
+    @property
     def losses(self) -> list[str]:
         """One line for each thing that is missing."""
         lines = [f"{sensor} did not answer: {why}" for sensor, why in self.silent.items()]
@@ -67,7 +74,7 @@ class Answer:
         return self.table.to_pandas()
 
     def to_polars(self) -> pl.DataFrame:
-        """As a Polars DataFrame. Raises ImportError where Polars isn't installed."""
+        """As a Polars DataFrame."""
         import polars
 
         return polars.DataFrame(polars.from_arrow(self.table))
@@ -80,8 +87,7 @@ class Answer:
             "<tr>" + "".join(f"<td>{html.escape(_text(row[name]))}</td>" for name in names) + "</tr>" for row in shown
         )
         notes = [f"{len(self):,} rows" + (", the first 50 shown" if len(self) > len(shown) else "")]
-        notes.append(f"darknet of {self.record.darknet_24s:g} /24s, sensors {', '.join(self.record.sensors)}")
-        notes += self.record.losses
+        notes += [self.record.darkness, *self.record.losses]
         foot = html.escape(" · ".join(notes))
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p><small>{foot}</small></p>"
 
