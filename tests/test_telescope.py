@@ -1,0 +1,261 @@
+"""`ims.open`: each verb against brute force over exported rows, and several stores answering as one."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas
+import polars
+import pyarrow as pa
+import pytest
+
+import ims
+from ims.telescope import Telescope
+
+from .query import oracle
+from .sign.collision import FIRST, MD5, SECOND
+from .stores import MIDNIGHT, exported, ingest, udp, write_pcap
+
+Rows = list[dict[str, Any]]
+DARK = int(ipaddress.IPv4Address("198.51.100.9"))
+HOUR = 3_600_000_000
+
+
+@pytest.fixture(scope="module", params=["one store of three sensors", "three stores"])
+def telescope(request: pytest.FixtureRequest, three_sensors: Path, three_stores: list[Path]) -> Telescope:
+    return ims.open(*(three_stores if request.param == "three stores" else [three_sensors]))
+
+
+@pytest.fixture(scope="module")
+def rows(three_sensors: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    return exported(tmp_path_factory.mktemp("rows"), three_sensors)
+
+
+def dotted(address: int) -> str:
+    return str(ipaddress.IPv4Address(address))
+
+
+def moment(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+def test_count(telescope: Telescope, rows: Rows) -> None:
+    wanted = oracle.count(rows)
+    [found] = telescope.count().rows()
+    assert found == {**wanted, "first": moment(wanted["first"]), "last": moment(wanted["last"])}
+    assert telescope.count("udp and not udp").rows()[0]["packets"] == 0
+
+
+@pytest.mark.parametrize("since", ["2026-03-04T05:00", "2026-03-04T06:00+01:00", datetime(2026, 3, 4, 5, tzinfo=UTC)])
+def test_a_range_may_be_text_or_a_datetime_and_is_half_open(
+    telescope: Telescope, rows: Rows, since: str | datetime
+) -> None:
+    begin = MIDNIGHT // 1000 + 5 * HOUR
+    inside = oracle.within(rows, begin, begin + HOUR)
+    first, last = min(row["us"] for row in inside), max(row["us"] for row in inside)
+    assert telescope.count(since=since, until="2026-03-04T06:00").rows()[0]["packets"] == len(inside)
+    narrow = telescope.count(since=moment(first), until=moment(last)).rows()[0]["packets"]
+    assert narrow == len([row for row in inside if row["us"] < last])
+
+
+def test_addresses_prefixes_and_signatures_are_shown_as_people_write_them(telescope: Telescope, rows: Rows) -> None:
+    for group, show in (
+        ("source", dotted),
+        ("destination", dotted),
+        ("/8", lambda key: f"{dotted(key)}/8"),
+        ("destination/26", lambda key: f"{dotted(key)}/26"),
+        ("signature", lambda key: None if key is None else key.hex()),
+        ("sensor", str),
+        ("icmp_type", lambda key: key),
+    ):
+        wanted = oracle.top(rows, "source/8" if group == "/8" else group)
+        table = telescope.top(group, limit=10_000).table
+        found = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        assert found == [(show(key), value) for key, value in wanted], group
+
+
+@pytest.mark.parametrize("metric", sorted(oracle.METRICS))
+def test_series_has_every_watched_bin_and_zeros_where_nothing_came(
+    telescope: Telescope, rows: Rows, metric: str
+) -> None:
+    few = [row for row in rows if row["destination_port"] == 1434]
+    wanted = dict(oracle.series(few, 600_000_000, metric))
+    answer = telescope.series("dst port 1434", bin="10m", metric=metric)
+    found = {row["time"]: row["value"] for row in answer.rows()}
+    assert {key: value for key, value in found.items() if value} == {
+        moment(key): value for key, value in wanted.items() if value
+    }
+    first, last = min(row["us"] for row in rows), max(row["us"] for row in rows)
+    watched = range(first // 600_000_000 * 600_000_000, last + 1, 600_000_000)
+    assert list(found) == [moment(begin) for begin in watched]
+
+
+def test_zeros_stay_within_the_range_and_a_limit_leaves_them_out(telescope: Telescope) -> None:
+    answer = telescope.series("dst port 1434", bin="10m", since="2026-03-04T05:05", until="2026-03-04T05:45")
+    assert [row["time"].minute for row in answer.rows()] == [0, 10, 20, 30, 40]
+    assert len(telescope.series("dst port 1434", bin="10m", limit=3)) <= 3
+
+
+def test_divided_by_what_was_watched(telescope: Telescope, rows: Rows) -> None:
+    watched = {"007": 1.0, "a": 0.5, "b": 2.0}  # /24, /25 and /23
+    packets = dict(oracle.top(rows, "sensor"))
+    found = telescope.top("sensor", per_24=True).rows()
+    assert {row["sensor"]: row["value"] for row in found} == {name: packets[name] / watched[name] for name in watched}
+    assert [row["value"] for row in found] == sorted((row["value"] for row in found), reverse=True)
+    per_bin = telescope.series("sensor a", bin="1d", group="sensor", per_24=True).rows()
+    assert [row["value"] for row in per_bin] == [packets["a"] / 0.5]
+    whole = telescope.series(bin="1d", per_24=True)
+    assert [row["value"] for row in whole.rows()] == [len(rows) / 3.5]
+    assert whole.record.darknet_24s == 3.5
+
+
+def test_sources(telescope: Telescope, rows: Rows) -> None:
+    wanted = oracle.sources(rows)[:50]
+    found = telescope.sources(limit=50).rows()
+    assert [row.pop("verified") for row in found] == [None] * 50
+    for row in wanted:
+        row |= {"source": dotted(row["source"]), "first": moment(row["first"]), "last": moment(row["last"])}
+    assert found == wanted
+
+
+def test_payloads_with_their_bytes(telescope: Telescope, rows: Rows) -> None:
+    wanted = oracle.payloads(rows)[:40]
+    found = telescope.payloads(limit=40)
+    for row, want in zip(found.rows(), wanted, strict=True):
+        assert row["signature"] == want["signature"].hex()
+        for name in ("length", "packets", "sources", "ports"):
+            assert row[name] == want[name], name
+        assert (row["first_seen"], row["last_seen"]) == (moment(want["first_seen"]), moment(want["last_seen"]))
+        assert row["ever_first_seen"] == row["first_seen"]
+        assert len(row["payload"]) == row["length"]
+        assert row["text"] == "".join(chr(o) if 32 <= o < 127 else "." for o in row["payload"])
+        assert row["hexdump"].startswith(f"00000000  {row['payload'][:1].hex()}")
+        assert telescope.payload(row["signature"][:12]) == row["payload"]
+
+
+def test_cache(telescope: Telescope, rows: Rows) -> None:
+    found = telescope.cache(bin="2h").rows()
+    for row, want in zip(found, oracle.cache(rows, 2 * HOUR), strict=True):
+        begin, said, hits, plain, plain_hits = want
+        assert row == {
+            "time": moment(begin),
+            "payloads": said,
+            "hits": hits,
+            "hit_rate": hits / said,
+            "payloads_without_icmp_errors": plain,
+            "hits_without_icmp_errors": plain_hits,
+            "hit_rate_without_icmp_errors": plain_hits / plain if plain else None,
+        }
+
+
+def test_coverage_says_what_was_watched_and_when(telescope: Telescope, rows: Rows) -> None:
+    found = telescope.coverage().rows()
+    assert {(row["sensor"], row["block"], row["prefix"]) for row in found} == {
+        ("007", "C/24", "198.51.100.0/24"),
+        ("a", "H/25", "198.51.100.0/25"),
+        ("b", "E/23", "198.51.100.0/23"),
+    }
+    for row in found:
+        mine = [moment(r["us"]) for r in rows if r["sensor"] == row["sensor"]]
+        assert row["since"] <= min(mine) and max(mine) <= row["until"]
+
+
+def test_packets_have_nanoseconds_and_every_column(telescope: Telescope, rows: Rows) -> None:
+    answer = telescope.packets("udp", limit=200)
+    wanted = sorted((row for row in rows if row["protocol"] == 17), key=lambda row: row["ns"])[:200]
+    assert answer.table.column("time").cast(pa.int64()).to_pylist() == [row["ns"] for row in wanted]
+    assert {"sensor", "block", "source", "checksum", "signature", "category"} <= set(answer.table.column_names)
+
+
+def test_an_answer_hands_itself_to_pandas_polars_and_duckdb(telescope: Telescope) -> None:
+    answer = telescope.top("protocol")
+    frame, other = answer.to_pandas(), answer.to_polars()
+    assert isinstance(frame, pandas.DataFrame) and isinstance(other, polars.DataFrame)
+    assert frame.to_dict("records") == other.to_dicts() == answer.rows()
+    with duckdb.connect() as duck:
+        assert duck.sql("SELECT sum(value) FROM answer").fetchall() == [(sum(row["value"] for row in answer.rows()),)]
+
+
+def test_a_notebook_shows_nothing_that_it_would_obey(tmp_path: Path) -> None:
+    payload = b"<script>alert(1)</script>\x1b[2J\x9b31m[/bold]" * 2
+    capture = write_pcap(tmp_path / "c.pcap", [(MIDNIGHT, udp(1, DARK, 80, payload))])
+    answer = ims.open(ingest(tmp_path / "S", capture)).payloads()
+    page = answer._repr_html_()
+    assert "<script" not in page and "\x1b" not in page and "\x9b" not in page
+    assert "&lt;script&gt;" in page and "1 /24 watched by a" in page
+    assert telescope_payload(tmp_path / "S", answer) == payload
+
+
+def telescope_payload(store: Path, answer: Any) -> bytes:
+    return ims.open(store).payload(answer.rows()[0]["signature"])
+
+
+def test_payloads_with_one_md5_are_both_shown_and_both_to_be_had(tmp_path: Path) -> None:
+    packets = [(MIDNIGHT + 1000 * n, udp(n + 1, DARK, 80, octets)) for n, octets in enumerate([FIRST, SECOND, SECOND])]
+    store = ims.open(ingest(tmp_path / "S", write_pcap(tmp_path / "c.pcap", packets)))
+    found = store.payloads().rows()
+    assert [(row["signature"], row["number"], row["payload"], row["packets"]) for row in found] == [
+        (MD5.hex(), 1, FIRST, 3),
+        (MD5.hex(), 2, SECOND, 3),
+    ]
+    assert store.payload(f"{MD5.hex()}/1") == FIRST
+    assert store.payload(f"{MD5.hex()[:8]}/2") == SECOND
+    with pytest.raises(ValueError, match=f"2 payloads share the MD5 {MD5.hex()}: wanted .*/1 or .*/2"):
+        store.payload(MD5.hex())
+    with pytest.raises(ValueError, match="no payload 3 has the signature"):
+        store.payload(f"{MD5.hex()}/3")
+
+
+@pytest.mark.parametrize("text", ["abcde", "xyzxyz", "a" * 33, "abcdef/0", "abcdef/x", "", "abcdef/"])
+def test_a_signature_that_is_none_is_refused(telescope: Telescope, text: str) -> None:
+    with pytest.raises(ValueError, match=r"wanted 6 to 32 hex digits|no payload is stored"):
+        telescope.payload(text)
+
+
+def test_digits_that_several_payloads_begin_with_name_them(tmp_path: Path) -> None:
+    seen: dict[str, bytes] = {}
+    for number in range(200_000):  # two numbers whose MD5s begin with the same 24 bits
+        octets = str(number).encode()
+        digits = hashlib.md5(octets).hexdigest()
+        first = seen.setdefault(digits[:6], octets)
+        if first != octets:
+            break
+    packets = [(MIDNIGHT + n, udp(9, DARK, 80, payload)) for n, payload in enumerate((first, octets))]
+    store = ims.open(ingest(tmp_path / "S", write_pcap(tmp_path / "c.pcap", packets)))
+    with pytest.raises(ValueError, match=f"several signatures begin with {digits[:6]}: {digits[:6]}.*, {digits[:6]}"):
+        store.payload(digits[:6])
+    assert store.payload(digits) == octets
+
+
+def test_what_is_no_store_is_refused(tmp_path: Path, one_store: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        ims.open(tmp_path / "none")
+    with pytest.raises(ValueError, match="no store"):
+        ims.open(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NotADirectoryError):
+        ims.open(tmp_path / "file")
+    with pytest.raises(ValueError, match="given twice"):
+        ims.open(one_store, one_store / ".." / one_store.name)
+    with pytest.raises(ValueError, match="no store given"):
+        ims.open()
+
+
+def test_questions_that_make_no_sense_are_refused_in_one_line(telescope: Telescope) -> None:
+    for ask, message in (
+        (lambda: telescope.top("destination_prot"), "no column 'destination_prot'; meant destination_port"),
+        (lambda: telescope.series(metric="packet"), "no metric 'packet'; meant packets"),
+        (lambda: telescope.series(bin="5x"), "bin '5x'"),
+        (lambda: telescope.count("tpc"), "tpc"),
+        (lambda: telescope.count(since="yesterday"), "time 'yesterday'"),
+        (lambda: telescope.count(since="2026-03-05", until="2026-03-04"), "--since must be before --until"),
+        (lambda: telescope.sources(limit=1_000_000), "at most 10,000"),
+        (lambda: telescope.top("/33"), "wanted /1 to /32"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ask()
