@@ -20,7 +20,7 @@ def open_source(path: str | Path, chunk: int = CHUNK) -> Source:
     try:
         while stream.end - stream.begin < 4 and not stream.at_end:
             stream.fill(4)
-        head = stream.octets[stream.begin : stream.begin + 4].tobytes()
+        head = stream.octets[stream.begin : min(stream.begin + 4, stream.end)].tobytes()
         if len(head) == 4:
             if magic_of(head) is not None:
                 return PcapSource(stream, head)

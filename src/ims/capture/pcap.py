@@ -46,7 +46,7 @@ class PcapSource:
         self._order, self._header, self._fraction_ns = found
         while stream.end - stream.begin < FILE_HEADER and not stream.at_end:
             stream.fill(FILE_HEADER)
-        header = stream.octets[stream.begin : stream.begin + FILE_HEADER].tobytes()
+        header = stream.octets[stream.begin : min(stream.begin + FILE_HEADER, stream.end)].tobytes()
         if len(header) < FILE_HEADER:
             raise ValueError(f"{self.name} is cut off within its 24-byte pcap header, at byte {len(header)}")
         major, minor, _, _, _, network = struct.unpack(self._order + "HHiIII", header[4:])

@@ -77,8 +77,7 @@ def _one_line(error: BaseException) -> str:
 
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return printable(f"{error.filename}: {error.strerror}")
-    lines = str(error).splitlines() or [type(error).__name__]
-    return "\n".join(printable(line) for line in lines[:3])  # a filter's line, and the caret under it
+    return printable(str(error).strip() or type(error).__name__)
 
 
 def _refuse(line: str) -> None:

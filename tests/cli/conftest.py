@@ -1,0 +1,57 @@
+"""A newcomer's desk: a folder with a capture, and a shell in which `ims` is found."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from ims.simulate.sample import write_sample
+
+from ..stores import IMS, ingest
+
+Shell = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, samples: dict[int, Path]) -> Path:
+    """dark.pcap, 1.pcap.gz, 2.pcap.zst, and .venv."""
+    folder = tmp_path_factory.mktemp("a desk")
+    (folder / ".venv").symlink_to(IMS.parent.parent)
+    shutil.copy(samples[1], folder / "dark.pcap")
+    for seed, name, compress in ((3, "1.pcap.gz", gzip.compress), (4, "2.pcap.zst", zstandard.compress)):
+        write_sample(folder / "plain", packets=1000, seed=seed)
+        (folder / name).write_bytes(compress((folder / "plain").read_bytes()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stocked(desk: Path, samples: dict[int, Path]) -> Path:
+    """The desk with a store on it, STORE."""
+    ingest(desk / "STORE", samples[2], sensor="z")
+    return desk
+
+
+@pytest.fixture(scope="module")
+def shell(desk: Path) -> Shell:
+    """Runs lines as a person types them."""
+
+    def run(lines: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"PATH": f"{IMS.parent}:{os.environ['PATH']}", "COLUMNS": "200"}
+        return subprocess.run(
+            ["bash", "-euc", lines],
+            cwd=desk,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
