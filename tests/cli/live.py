@@ -1,0 +1,80 @@
+"""Runs a command line that reads a live interface or a watched folder, in a network namespace of its own.
+
+    python -m tests.cli.live pipe|watch LINE
+
+Run under `unshare`: the namespace has one interface, eth0, whose other end this program sends packets into, and a
+/var that nobody else sees. It ends the line with Ctrl-C when all packets are in the store STORE.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PACKETS = 40
+DEADLINE = 120
+
+
+def frames(capture: Path) -> list[bytes]:
+    """The first frames of a pcap."""
+    octets, at, found = capture.read_bytes(), 24, []
+    while len(found) < PACKETS:
+        captured = int.from_bytes(octets[at + 8 : at + 12], "little")
+        found.append(octets[at + 16 : at + 16 + captured])
+        at += 16 + captured
+    return found
+
+
+def stored() -> int:
+    done = subprocess.run(
+        ["ims", "query", "count", "--store", "STORE", "--format", "json"], capture_output=True, text=True, check=False
+    )
+    return int(json.loads(done.stdout)["packets"]) if done.returncode == 0 else 0
+
+
+def main(kind: str, line: str) -> int:
+    for command in (
+        "ip link add eth0 type veth peer name peer",
+        "ip link set eth0 up",
+        "ip link set peer up",
+        "mount -t tmpfs none /var",
+    ):
+        subprocess.run(command.split(), check=True)
+    folder = Path("/var/captures")
+    folder.mkdir()
+    with subprocess.Popen(["bash", "-c", line], stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        if kind == "pipe":
+            said = ""
+            while "listening on eth0" not in said:
+                said = process.stderr.readline()
+                assert said, "it ended before it listened"
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+                wire.bind(("peer", 0))
+                for frame in frames(Path("dark.pcap")):
+                    wire.send(frame)
+            wanted = PACKETS
+        else:
+            shutil.copy("dark.pcap", folder / ".aside")
+            (folder / ".aside").rename(folder / "0001.pcap")
+            wanted = 3000
+        begun = time.monotonic()
+        while stored() < wanted:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < begun + DEADLINE, f"{stored()} of {wanted} packets"
+        os.killpg(process.pid, signal.SIGINT)
+        error = process.stderr.read()
+    assert "Traceback" not in error, error
+    print(stored())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
