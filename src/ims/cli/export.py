@@ -33,7 +33,9 @@ def export(
     json one record a line.
     """
     import ims
+    from ims.cli.present import announce_compiling
 
+    announce_compiling()
     with ims.open(*store) as telescope:
         report = telescope.export(out, format, filter, since=since, until=until)
     for warning in report.warnings:

@@ -70,9 +70,11 @@ def ingest(
     if watch is not None and not watch.is_dir():
         raise ValueError(f"--watch {watch}: no such folder")
 
+    from ims.cli.present import announce_compiling
     from ims.decode.tunnel import parse_unwrap
     from ims.sensor.ingest import Ingest, IngestSettings
 
+    announce_compiling()
     settings = IngestSettings(
         unwrap=parse_unwrap(unwrap),
         again=again,

@@ -120,3 +120,21 @@ def _cell(value: Any) -> str:
         return text
     text = "\n".join(printable(line) for line in text.split("\n"))
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def announce_compiling() -> None:
+    """Have a line on standard error say so when a kernel must be compiled: it looks like hanging otherwise."""
+    from numba.core import event
+
+    class Announce(event.Listener):  # type: ignore[misc]
+        said = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.said:
+                self.said = True
+                print("ims: compiling for this processor, which takes up to half a minute, once", file=sys.stderr)
+
+        def on_end(self, event: Any) -> None:
+            """Nothing to say."""
+
+    event.register("numba:compile", Announce())
