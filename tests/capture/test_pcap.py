@@ -1,0 +1,167 @@
+"""pcap files of every magic and byte order, whole, cut off anywhere, and with records that lie."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .writers import (
+    MICRO,
+    MODIFIED,
+    NANO,
+    RAW,
+    Packet,
+    captures,
+    is_pcapng,
+    needs_captures,
+    packet_lists,
+    packets_of,
+    pcap,
+    pcap_header,
+    pcap_record,
+    read,
+)
+
+LARGEST = 262_144
+"""libpcap's MAXIMUM_SNAPLEN"""
+FORMS = [(order, magic) for order in "<>" for magic in (MICRO, NANO, MODIFIED)]
+every_form = pytest.mark.parametrize(("order", "magic"), FORMS, ids=[f"{order}{magic:x}" for order, magic in FORMS])
+FEW = [Packet(1_000 * number, RAW, bytes([number]) * number, 3 * number) for number in range(1, 40)]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return tmp_path_factory.mktemp("pcap") / "made.pcap"
+
+
+def record_ends(octets):
+    """Where the whole records of a pcap file end, each."""
+    order = "<" if octets[:4] in (struct.pack("<I", magic) for magic in (MICRO, NANO, MODIFIED)) else ">"
+    header = 24 if struct.unpack(order + "I", octets[:4])[0] == MODIFIED else 16
+    at, ends = 24, []
+    while at + header <= len(octets):
+        at += header + struct.unpack(order + "I", octets[at + 8 : at + 12])[0]
+        if at > len(octets):
+            break
+        ends.append(at)
+    return ends
+
+
+def assert_every_cut(file, octets, ends, most, least_header, chunk=4096):
+    """Cut a file off at each of its first `most` octets, from the last to the first: exactly the whole records."""
+    file.write_bytes(octets[:most])
+    whole = read(file, chunk).packets
+    ends = [end for end in ends if end <= most]
+    assert len(whole) == len(ends)
+    with file.open("r+b") as opened:
+        for cut in range(min(most, len(octets)), -1, -1):
+            opened.truncate(cut)
+            if cut < least_header:
+                with pytest.raises(ValueError, match=r"^[^\n]+(is empty|is no capture|is cut off|header)[^\n]*$"):
+                    read(file, chunk)
+                continue
+            count = sum(end <= cut for end in ends)
+            packets, warnings, _ = read(file, chunk)
+            assert packets == whole[:count]
+            begin = max([least_header, *ends[:count]])
+            if cut == begin:
+                assert warnings == []
+            else:
+                assert len(warnings) == 1
+                assert warnings[0].startswith(f"cut off at byte {cut:,}, within a ")
+                assert f"begins at byte {begin:,};" in warnings[0]
+
+
+@every_form
+@given(data=st.data(), link=st.integers(0, 0xFFFE), chunk=st.integers(1, 400))
+def test_what_is_written_is_read_whatever_the_chunks(file, order, magic, data, link, chunk):
+    packets = data.draw(packet_lists(link=link, unit=1 if magic == NANO else 1000))
+    file.write_bytes(pcap(packets, order, magic, link))
+    assert packets_of(file, chunk) == packets
+    assert packets_of(file) == packets
+
+
+def test_more_packets_than_fit_into_one_batch_all_come(file):
+    packets = [Packet(number * 1000, RAW, number.to_bytes(4, "big"), 4) for number in range(70_000)]
+    file.write_bytes(pcap(packets))
+    assert packets_of(file, 4 << 20) == packets
+
+
+@every_form
+def test_the_largest_record_comes_and_a_larger_one_is_damage(file, order, magic):
+    largest = Packet(0, RAW, b"x" * LARGEST, LARGEST)
+    file.write_bytes(pcap([*FEW, largest, *FEW], order, magic))
+    assert packets_of(file, 100) == [*FEW, largest, *FEW]
+    before = len(pcap([*FEW], order, magic))
+    file.write_bytes(pcap([*FEW, largest._replace(octets=b"x" * (LARGEST + 1)), *FEW], order, magic))
+    packets, warnings, _ = read(file, 100)
+    assert packets == FEW
+    assert warnings == [
+        f"damaged at byte {before:,}: a record claims 262,145 captured bytes, more than 262,144; "
+        "everything before it was read"
+    ]
+
+
+@every_form
+@given(captured=st.one_of(st.integers(LARGEST + 1, 2**32 - 1), st.sampled_from([2**31 - 1, 2**31, 2**32 - 1])))
+def test_a_record_that_claims_more_than_any_program_captures_is_damage(file, order, magic, captured):
+    lie = pcap_record(FEW[0], order, magic, captured=captured)
+    file.write_bytes(pcap(FEW, order, magic) + lie + bytes(3000))
+    packets, warnings, _ = read(file)
+    assert packets == FEW
+    assert len(warnings) == 1
+    assert f"claims {captured:,} captured bytes" in warnings[0]
+
+
+@every_form
+@given(captured=st.integers(100, LARGEST))
+def test_a_record_that_claims_more_than_the_file_holds_is_cut_off(file, order, magic, captured):
+    whole = pcap(FEW, order, magic)
+    octets = whole + pcap_record(Packet(0, RAW, b"y" * 99, 99), order, magic, captured=captured)
+    file.write_bytes(octets)
+    packets, warnings, _ = read(file, 256)
+    assert packets == FEW
+    assert warnings == [
+        f"cut off at byte {len(octets):,}, within a record that begins at byte {len(whole):,}; "
+        "everything before it was read"
+    ]
+
+
+@every_form
+@pytest.mark.parametrize("length", [0, 3, 2**32 - 1])
+def test_a_packet_is_never_shorter_on_the_wire_than_captured(file, order, magic, length):
+    packet = Packet(0, RAW, b"four", 4)
+    file.write_bytes(pcap_header(order, magic) + pcap_record(packet, order, magic, length=length))
+    assert packets_of(file) == [packet._replace(length=max(4, length))]
+
+
+def test_a_fraction_of_more_than_a_second_carries_over(file):
+    header = pcap_header(">", NANO)
+    file.write_bytes(header + struct.pack(">IIII", 1, 0xFFFF_FFFF, 0, 0))
+    assert packets_of(file) == [Packet(1_000_000_000 + 0xFFFF_FFFF, RAW, b"", 0)]
+
+
+def test_the_link_type_is_told_apart_from_what_says_how_long_the_fcs_is(file):
+    file.write_bytes(pcap_header(link=0xF400_0001) + pcap_record(FEW[0]))
+    assert packets_of(file) == [FEW[0]._replace(link=1)]
+
+
+@pytest.mark.parametrize("version", [(0, 0), (1, 0), (3, 4), (512, 1024)])
+def test_another_version_is_refused_in_one_line(file, version):
+    file.write_bytes(pcap_header(version=version) + pcap_record(FEW[0]))
+    with pytest.raises(ValueError, match=rf"^[^\n]+ is pcap version {version[0]}\.{version[1]}; wanted 2\.x$"):
+        read(file)
+
+
+@every_form
+def test_a_file_cut_off_anywhere_gives_its_whole_records_and_says_where_it_ends(file, order, magic):
+    octets = pcap(FEW, order, magic)
+    assert_every_cut(file, octets, record_ends(octets), 2048, 24, chunk=64)
+
+
+@needs_captures
+@pytest.mark.parametrize("capture", [path for path in captures() if not is_pcapng(path)], ids=lambda path: path.name)
+def test_a_real_capture_cut_off_anywhere_gives_its_whole_records(file, capture):
+    octets = capture.read_bytes()[:2048]
+    assert_every_cut(file, octets, record_ends(octets), 2048, 24)
