@@ -53,6 +53,7 @@ class PcapngSource:
         )
         self._dropped: dict[int, int] = {}
         self._told: set[str] = set()
+        self._passed_from: int | None = None
         problem = self._section()
         if problem is not None:
             raise ValueError(f"{self.name} is no pcapng file: {problem}")
@@ -168,15 +169,18 @@ class PcapngSource:
 
     def _pass_over(self, total: int) -> str | None:
         stream = self._stream
-        if self._number(0) not in (INTERFACE, STATISTICS):
-            self._tell(f"a block of {total:,} bytes at byte {stream.position:,} was passed over")
-        left = total
+        if self._number(0) == INTERFACE and self._count < INTERFACES:
+            self._interfaces.link[self._count] = NO_LINK  # so that those after it keep their numbers
+            self._count += 1
+        at, left = stream.position, total
         while left:
             if stream.begin == stream.end and not stream.fill() and stream.at_end:
+                self._passed_from = at
                 return ""
             step = min(left, stream.end - stream.begin)
             stream.advance(step)
             left -= step
+        self._tell(f"a block of {total:,} bytes at byte {at:,} was passed over")
         return None
 
     def _section(self) -> str | None:
@@ -196,6 +200,8 @@ class PcapngSource:
             return f"a section header claims a length of {total:,}"
         if not self._wait_for(total):
             return "it ends within a section header" if stream.position == 0 else ""
+        if self._number(total - 4) != total:
+            return f"a section header of {total:,} bytes does not say so at its end"
         stream.advance(total)
         self._count = 0
         self._add_up_dropped()
@@ -233,7 +239,7 @@ class PcapngSource:
                 self._dropped[which] = max(self._dropped.get(which, 0), min(dropped, 1 << 62))  # it counts up
 
     def _add_up_dropped(self) -> None:
-        self.frames_lost += sum(self._dropped.values())
+        self.frames_lost = min(self.frames_lost + sum(self._dropped.values()), 1 << 62)
         self._dropped.clear()
 
     def _tell_of_unknown(self, frames: Frames, count: int) -> None:
@@ -255,10 +261,11 @@ class PcapngSource:
         if stream.warning:
             self.warnings.append(stream.warning)
         left = stream.end - stream.begin
-        if left:
+        begin = stream.position if self._passed_from is None else self._passed_from
+        if stream.position + left > begin:
             self.warnings.append(
                 f"cut off at byte {stream.position + left:,}, within a block that begins at byte "
-                f"{stream.position:,}; everything before it was read"
+                f"{begin:,}; everything before it was read"
             )
 
 

@@ -38,15 +38,18 @@ def nanoseconds(high, low, resolution, offset):
     exponent = np.int64(resolution) & 0x7F
     fraction = np.int64(0)
     if resolution & 0x80:
-        if exponent >= 64:
-            seconds = np.uint64(0)
-        else:
+        seconds = np.uint64(0)
+        rest = units
+        if exponent < 64:
             seconds = units >> np.uint64(exponent)
             rest = units - (seconds << np.uint64(exponent))
-            if exponent > 34:  # a nanosecond needs no more than 30 bits of fraction
-                rest = rest >> np.uint64(exponent - 34)
-                exponent = 34
-            fraction = np.int64((np.int64(rest) * np.int64(1_000_000_000)) >> exponent)
+        # rest * 10**9 / 2**exponent, by halves: neither product reaches 2**63
+        high_part = np.int64(rest >> np.uint64(32)) * np.int64(1_000_000_000)
+        low_part = np.int64(rest & np.uint64(0xFFFF_FFFF)) * np.int64(1_000_000_000)
+        if exponent <= 32:
+            fraction = low_part >> exponent
+        else:
+            fraction = (high_part + (low_part >> 32)) >> min(exponent - 32, 63)
     elif exponent <= 9:
         per_second = np.uint64(1)
         for _ in range(exponent):
@@ -61,8 +64,8 @@ def nanoseconds(high, low, resolution, offset):
         seconds = units // np.uint64(1_000_000_000)
         fraction = np.int64(units - seconds * np.uint64(1_000_000_000))
     limit = np.int64(LATEST_NS // 1_000_000_000)
-    whole = np.int64(min(seconds, np.uint64(limit)))
-    whole = max(-limit, min(limit, np.int64(offset))) + whole
+    far = np.int64(1) << 62
+    whole = np.int64(min(seconds, np.uint64(far))) + max(-far, min(far, np.int64(offset)))
     if whole < 0:
         return np.int64(0)
     if whole >= limit:
