@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from ims.capture.open import open_source
 from tests.capture.writers import RAW, Packet, enhanced, interface, pcap, section
@@ -32,10 +33,11 @@ def read_through(path: str | Path) -> dict[str, object]:
     return {"packets": count, "warnings": warnings, "error": error}
 
 
-def measured(path: str | Path) -> dict[str, object]:
+def measured(path: str | Path, stdin: BinaryIO | None = None) -> dict[str, object]:
     """What `read_through` says of a file, and `grown`: by how many octets the process grew meanwhile."""
     command = [sys.executable, "-W", "error", "-m", "tests.capture.measured", str(path)]
-    run = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    folder = Path(__file__).parents[2]
+    run = subprocess.run(command, cwd=folder, stdin=stdin, capture_output=True, text=True, check=True)
     return dict(json.loads(run.stdout))
 
 

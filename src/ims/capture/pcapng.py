@@ -6,7 +6,7 @@ Packet blocks are walked by a kernel; the rare ones (section, interface, statist
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class PcapngSource:
         self._dropped: dict[int, int] = {}
         self._told: set[str] = set()
         self._passed_from: int | None = None
-        problem = self._section()
+        problem = _outcome(self._section())
         if problem is not None:
             raise ValueError(f"{self.name} is no pcapng file: {problem}")
 
@@ -116,7 +116,7 @@ class PcapngSource:
                 self._damaged(f"a block claims a length of {found:,}")
                 return
             if why == READ:
-                problem = self._read(found)
+                problem = yield from self._read(found)
                 if problem is not None:
                     if problem:
                         self._damaged(problem)
@@ -141,20 +141,22 @@ class PcapngSource:
         begin = self._stream.begin + at
         return int.from_bytes(self._stream.octets[begin : begin + 4].tobytes(), "big" if self._swapped else "little")
 
-    def _wait_for(self, octets: int) -> bool:
+    def _wait_for(self, octets: int) -> Generator[Frames, None, bool]:
+        """Whether so many octets come before the file ends; frames of none in a pipe's silence."""
         stream = self._stream
         while stream.end - stream.begin < octets and not stream.at_end:
-            stream.fill(octets)
+            if not stream.fill(octets) and not stream.at_end:
+                yield empty_frames(stream.octets, 0)
         return stream.end - stream.begin >= octets
 
-    def _read(self, total: int) -> str | None:
+    def _read(self, total: int) -> Generator[Frames, None, str | None]:
         """Read a block that isn't a packet's. None: go on; a text: it lies; an empty one: the file ends in it."""
         kind = self._number(0)
         if kind == SECTION:
-            return self._section()
+            return (yield from self._section())
         if total > LARGEST_READ:
-            return self._pass_over(total)
-        if not self._wait_for(total):
+            return (yield from self._pass_over(total))
+        if not (yield from self._wait_for(total)):
             return ""
         begin = self._stream.begin
         block = self._stream.octets[begin : begin + total].tobytes()
@@ -167,14 +169,14 @@ class PcapngSource:
             self._statistics(block)
         return None
 
-    def _pass_over(self, total: int) -> str | None:
+    def _pass_over(self, total: int) -> Generator[Frames, None, str | None]:
         stream = self._stream
         if self._number(0) == INTERFACE and self._count < INTERFACES:
             self._interfaces.link[self._count] = NO_LINK  # so that those after it keep their numbers
             self._count += 1
         at, left = stream.position, total
         while left:
-            if stream.begin == stream.end and not stream.fill() and stream.at_end:
+            if not (yield from self._wait_for(1)):
                 self._passed_from = at
                 return ""
             step = min(left, stream.end - stream.begin)
@@ -183,9 +185,9 @@ class PcapngSource:
         self._tell(f"a block of {total:,} bytes at byte {at:,} was passed over")
         return None
 
-    def _section(self) -> str | None:
+    def _section(self) -> Generator[Frames, None, str | None]:
         stream = self._stream
-        if not self._wait_for(28):
+        if not (yield from self._wait_for(28)):
             return "it ends within a section header" if stream.position == 0 else ""
         begin = stream.begin
         order = BYTE_ORDERS.get(stream.octets[begin + 8 : begin + 12].tobytes())
@@ -198,7 +200,7 @@ class PcapngSource:
             return f"its version is {major}; wanted 1"
         if total < 28 or total % 4 or total > LARGEST_READ:
             return f"a section header claims a length of {total:,}"
-        if not self._wait_for(total):
+        if not (yield from self._wait_for(total)):
             return "it ends within a section header" if stream.position == 0 else ""
         if self._number(total - 4) != total:
             return f"a section header of {total:,} bytes does not say so at its end"
@@ -267,6 +269,16 @@ class PcapngSource:
                 f"cut off at byte {stream.position + left:,}, within a block that begins at byte "
                 f"{begin:,}; everything before it was read"
             )
+
+
+def _outcome(reading: Generator[Frames, None, str | None]) -> str | None:
+    """What a reader returns in the end, whatever it waits for."""
+    while True:
+        try:
+            next(reading)
+        except StopIteration as done:
+            outcome: str | None = done.value
+            return outcome
 
 
 def _options(octets: bytes, order: str) -> Iterator[tuple[int, bytes]]:

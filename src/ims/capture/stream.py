@@ -36,8 +36,8 @@ class Reader(Protocol):
     octets_read: int
     warning: str | None
 
-    def readinto(self, target: memoryview) -> int:
-        """Fill up to len(target) octets; 0 at the end."""
+    def readinto(self, target: memoryview) -> int | None:
+        """Fill up to len(target) octets; 0 at the end, None where nothing came for SILENCE_SECONDS."""
         ...
 
 
@@ -49,12 +49,14 @@ class PlainReader:
         self.octets_read = 0
         self.warning: str | None = None
 
-    def readinto(self, target: memoryview) -> int:
-        """Fill up to len(target) octets; 0 at the end."""
+    def readinto(self, target: memoryview) -> int | None:
+        """Fill up to len(target) octets; 0 at the end, None where nothing came for SILENCE_SECONDS."""
         if self._head:
             count = min(len(self._head), len(target))
             target[:count] = self._head[:count]
             self._head = self._head[count:]
+        elif not _something_came(self._file):
+            return None
         else:
             count = self._file.readinto(target)  # type: ignore[attr-defined]
         self.octets_read += count
@@ -68,14 +70,17 @@ class CompressedReader:
         self._file, self._kind = file, kind
         self._waiting = head
         self._ready = b""
+        self._more_within = False  # the coder holds octets that it had no room to give
         self._coder: Any = None
         self._ended = False
         self.octets_read = len(head)
         self.warning: str | None = None
 
-    def readinto(self, target: memoryview) -> int:
-        """Fill up to len(target) octets; 0 at the end."""
+    def readinto(self, target: memoryview) -> int | None:
+        """Fill up to len(target) octets; 0 at the end, None where nothing came for SILENCE_SECONDS."""
         while not self._ready and not self._ended:
+            if not self._waiting and not self._more_within and not _something_came(self._file):
+                return None
             try:
                 self._more(len(target))
             except (zlib.error, zstandard.ZstdError) as error:
@@ -86,7 +91,7 @@ class CompressedReader:
         return count
 
     def _more(self, wanted: int) -> None:
-        if not self._waiting:
+        if not self._waiting and not self._more_within:
             self._waiting = self._file.read(1 << 18) or b""
             self.octets_read += len(self._waiting)
             if not self._waiting:
@@ -101,6 +106,7 @@ class CompressedReader:
         if self._kind == "gzip":
             self._ready = self._coder.decompress(self._waiting, wanted)
             self._waiting = self._coder.unconsumed_tail
+            self._more_within = len(self._ready) == wanted and not self._coder.eof
         else:
             self._ready = self._coder.decompress(self._waiting[:ZSTD_INPUT])
             self._waiting = self._waiting[ZSTD_INPUT:]
@@ -178,21 +184,15 @@ class OctetStream:
             self.octets[:before] = self.octets[self.begin : self.end].copy()
             self.begin, self.end = 0, before
         while not self.at_end and self.end < len(self.octets):
-            if self.is_pipe and not self._readable():
-                break
             count = self._reader.readinto(self.octets.data[self.end :])
+            if count is None:
+                break
             if count == 0:
                 self.at_end = True
             self.end += count
             if self.is_pipe or self.end >= wanted + CHUNK:
                 break
         return self.end - self.begin > before
-
-    def _readable(self) -> bool:
-        if isinstance(self._reader, CompressedReader):
-            return True  # what is decompressed already can't be polled for
-        ready, _, _ = select.select([self._file.fileno()], [], [], SILENCE_SECONDS)
-        return bool(ready) or bool(getattr(self._reader, "_head", b""))
 
     def advance(self, count: int) -> None:
         """Consume `count` of the waiting octets."""
@@ -246,6 +246,13 @@ def _open(path: str | Path) -> tuple[BinaryIO, int | None]:
             raise FileNotFoundError(f"{path}: no such file") from None
     status = os.fstat(file.fileno())
     return file, status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _something_came(file: BinaryIO) -> bool:
+    """Wait for a pipe's octets or end, at most SILENCE_SECONDS; files have theirs always."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(SILENCE_SECONDS * 1000))
 
 
 def _first_octets(file: BinaryIO) -> bytes:

@@ -1,0 +1,190 @@
+"""Captures in gzip and zstd give what they give plain: in parts, cut off, damaged, or blown up to exhaust memory."""
+
+import contextlib
+import gzip
+import itertools
+import random
+import re
+import struct
+import zlib
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ims.capture.open import open_source
+from ims.capture.stream import stream_digest
+
+from .measured import measured
+from .writers import RAW, Packet, packet_lists, packets_of, pcap, pcap_header, read
+
+both_kinds = pytest.mark.parametrize("kind", ["gzip", "zstd"])
+EVEN = [Packet(number * 1000, RAW, bytes(400), 400) for number in range(100)]
+UNEVEN = [Packet(number * 1000, RAW, random.Random(number).randbytes(60), 60) for number in range(40)]
+MIB = 1 << 20
+
+
+def pressed(kind, octets):
+    if kind == "gzip":
+        return gzip.compress(octets, mtime=0)
+    return zstandard.ZstdCompressor(write_checksum=True).compress(octets)
+
+
+def filler(kind):
+    """What may stand between and after the parts: a part of nothing, and what both formats pass over."""
+    skipped = bytes(7) if kind == "gzip" else struct.pack("<II", 0x184D2A53, 5) + b"hello"
+    return [b"", pressed(kind, b""), skipped]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return tmp_path_factory.mktemp("streams") / "made"
+
+
+@both_kinds
+@settings(max_examples=50)
+@given(data=st.data(), packets=packet_lists(unit=1000), chunk=st.integers(1, 300))
+def test_parts_one_after_another_give_what_the_plain_file_gives(file, kind, data, packets, chunk):
+    plain = pcap(packets)
+    cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(plain)), max_size=4))), len(plain)]
+    parts = [pressed(kind, plain[begin:end]) for begin, end in itertools.pairwise(cuts)]
+    between = st.sampled_from(filler(kind))
+    file.write_bytes(b"".join(part + data.draw(between) for part in parts))
+    assert packets_of(file, chunk) == packets
+    assert packets_of(file) == packets
+
+
+def test_a_zstd_file_may_begin_with_what_is_to_be_skipped(file):
+    file.write_bytes(filler("zstd")[2] * 2 + pressed("zstd", pcap(UNEVEN)))
+    assert packets_of(file) == UNEVEN
+
+
+@both_kinds
+def test_position_and_digest_are_those_of_the_plain_file(file, kind):
+    plain = pcap(UNEVEN)
+    found = []
+    for octets in (plain, pressed(kind, plain)):
+        file.write_bytes(octets)
+        with contextlib.closing(open_source(file, 100)) as source:
+            source.mark(333)
+            assert sum(frames.count for frames in source) == len(UNEVEN)
+            assert source.octets_read == source.file_octets == len(octets)
+            found.append((source.position, source.digest(), source.mark_digest, source.first_digest))
+            assert stream_digest(file, [333, len(plain), len(plain) + 1]) == [found[0][2], found[0][1], None]
+    assert found[0] == found[1]
+
+
+def given_before(kind, octets):
+    """What can be decompressed of data that is cut off."""
+    if kind == "gzip":
+        return zlib.decompressobj(wbits=31).decompress(octets)
+    return zstandard.ZstdDecompressor().decompressobj().decompress(octets)
+
+
+@both_kinds
+@pytest.mark.parametrize("packets", [EVEN, UNEVEN], ids=["even", "uneven"])
+@pytest.mark.parametrize("chunk", [100, 1 << 16])
+def test_data_cut_off_anywhere_gives_all_packets_before_and_says_so(file, kind, packets, chunk):
+    octets = pressed(kind, pcap(packets))
+    record = 16 + len(packets[0].octets)
+    for cut in range(1, len(octets)):
+        file.write_bytes(octets[:cut])
+        plain = given_before(kind, octets[:cut])
+        if len(plain) < 24:
+            with pytest.raises(ValueError, match=r"^[^\n]+$"):
+                read(file, chunk)
+            continue
+        found, warnings, _ = read(file, chunk)
+        assert found == packets[: (len(plain) - 24) // record]
+        assert warnings[0] == f"{kind} data is cut off at its byte {cut:,}"
+
+
+@both_kinds
+@given(bit=st.integers(0, 10_000), chunk=st.sampled_from([100, 1 << 16]))
+def test_damaged_data_is_never_taken_for_whole(file, kind, bit, chunk):
+    octets = bytearray(pressed(kind, pcap(UNEVEN)))
+    first = 10 if kind == "gzip" else 6  # what comes before can't be told from another file
+    at = first + bit // 8 % (len(octets) - first)
+    octets[at] ^= 1 << bit % 8
+    file.write_bytes(octets)
+    try:
+        found, warnings, _ = read(file, chunk)
+    except ValueError as error:
+        assert re.fullmatch(r"[^\n]+", str(error))
+    else:
+        assert warnings or found == UNEVEN
+        assert "\n" not in "".join(warnings)
+
+
+@both_kinds
+def test_packets_long_before_the_damage_come(file, kind):
+    packets = [Packet(number * 1000, RAW, random.Random(number).randbytes(1000), 1000) for number in range(3000)]
+    octets = bytearray(pressed(kind, pcap(packets)))
+    at = len(octets) * 3 // 4
+    octets[at : at + 40] = bytes(40)
+    file.write_bytes(octets)
+    found, warnings, _ = read(file)
+    assert len(found) >= 1500
+    assert found[:1500] == packets[:1500]
+    assert warnings
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda kind: pressed(kind, b""), "is no capture: it begins with nothing"),
+        (lambda kind: pressed(kind, b"ab"), "is no capture: it begins with 61 62;"),
+        (lambda kind: pressed(kind, pressed(kind, pcap(EVEN))), "is no capture: it begins with"),
+        (lambda kind: pressed(kind, pcap_header()[:20]), "is cut off within its 24-byte pcap header, at byte 20"),
+        (lambda kind: pressed(kind, b"")[:4], "data is cut off at its byte 4"),
+        (lambda kind: pressed(kind, b"")[:4] + b"\xff" * 40, "data is damaged near its byte"),
+    ],
+)
+def test_what_holds_no_capture_is_refused_in_one_line(file, kind, make, problem):
+    file.write_bytes(make(kind))
+    with pytest.raises(ValueError, match=rf"^[^\n]+{problem}[^\n]*$"):
+        read(file)
+
+
+@both_kinds
+def test_a_gibibyte_of_zeros_are_read_in_bounded_memory(file, kind):
+    file.write_bytes(pressed(kind, pcap_header()) + pressed(kind, bytes(64 * MIB)) * 16)
+    assert file.stat().st_size < 4 * MIB
+    told = measured(file)
+    assert told["packets"] == 1024 * MIB // 16
+    assert told["warnings"] == []
+    assert told["grown"] < 96 * MIB
+
+
+def zstd_frame(descriptor, *blocks):
+    """A frame by hand (RFC 8878, section 3.1.1): `descriptor` with the window, then (kind, size, octets) of blocks."""
+    octets = b"\x28\xb5\x2f\xfd" + descriptor
+    for number, (kind, size, content) in enumerate(blocks):
+        last = number == len(blocks) - 1
+        octets += (last | kind << 1 | size << 3).to_bytes(3, "little") + content
+    return octets
+
+
+@pytest.mark.parametrize(
+    "descriptor",
+    [b"\x00" + bytes([21 << 3]), b"\xe0" + (1 << 40).to_bytes(8, "little"), b"\x00\xff"],
+    ids=["window of 2 GiB", "one segment of 1 TiB", "the largest window"],
+)
+def test_a_huge_zstd_window_is_refused_in_one_line(file, descriptor):
+    header = pcap_header()
+    file.write_bytes(zstd_frame(descriptor, (0, len(header), header)))
+    told = measured(file)
+    assert told["packets"] == 0
+    assert re.fullmatch(r"[^\n]+: zstd data is damaged near its byte [^\n]+ memory [^\n]+", told["error"])
+    assert told["grown"] < 32 * MIB
+
+
+def test_the_largest_zstd_window_that_is_read_takes_no_more_than_it_says(file):
+    header = pcap_header()
+    zeros = [(1, 1 << 17, b"\0")] * 4096
+    file.write_bytes(zstd_frame(b"\x00" + bytes([17 << 3]), (0, len(header), header), *zeros))
+    told = measured(file)
+    assert told["packets"] == 512 * MIB // 16
+    assert told["grown"] < (128 + 64 + 16) * MIB
