@@ -64,7 +64,7 @@ def nanoseconds(high, low, resolution, offset):
         seconds = units // np.uint64(1_000_000_000)
         fraction = np.int64(units - seconds * np.uint64(1_000_000_000))
     limit = np.int64(LATEST_NS // 1_000_000_000)
-    far = np.int64(1) << 62
+    far = np.int64(1) << 61  # two of them still fit
     whole = np.int64(min(seconds, np.uint64(far))) + max(-far, min(far, np.int64(offset)))
     if whole < 0:
         return np.int64(0)
