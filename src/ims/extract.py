@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from ims import arrow
 from ims.query.engine import Engine
 from ims.query.plan import ARRIVAL, PLANS, Plan, Tables, selected
 from ims.query.request import Request
@@ -240,7 +241,7 @@ def _matched(keys: np.ndarray[Any, Any], frame_keys: np.ndarray[Any, Any], frame
     chosen, which = rows[has], by_key[low[has] + rank[has]]
     order = np.argsort(chosen)
     chosen, which = chosen[order], which[order]
-    taken = frames.take(pa.array(which))
+    taken = frames.take(arrow.column(which, pa.int64()))
     values = distinct_values(taken.column("frame").combine_chunks().cast(pa.binary()))
     lengths = taken.column("length").to_numpy().astype(np.int64)
     return RawPackets(chosen.astype(np.int64), values.octets, values.offsets.astype(np.int64), lengths)
@@ -253,7 +254,7 @@ def _exported_schema() -> pa.Schema:
 
 
 def _shown_names() -> list[str]:
-    return list(shown_packets(_exported_schema().empty_table()).column_names)
+    return list(shown_packets(pa.Table.from_batches([], _exported_schema())).column_names)
 
 
 def _iso(time: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 
+from ims import arrow
 from ims.query import shown
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.darkspace import DarkSpace
@@ -147,30 +148,30 @@ class Telescope:
                 for row in asked.run(payload_bytes(chosen)).to_pylist():
                     alike.setdefault(row["signature"], []).append(row)
             kept = [(rank, *pair) for rank, s in enumerate(chosen) for pair in enumerate(alike.get(s, [{}]), 1)]
-            table = table.take(pa.array([rank for rank, _, _ in kept], pa.int64()))
+            table = table.take(arrow.column([rank for rank, _, _ in kept], pa.int64()))
             chosen = [chosen[rank] for rank, _, _ in kept]
             lengths = table.column("length").to_pylist()
             for at, (_, _, row) in enumerate(kept):
                 if len(alike.get(chosen[at], ())) > 1:
                     lengths[at] = len(row["payload"])
             octets = [row.get("payload") for _, _, row in kept]
-            ever = pa.array([row.get("ever_first_seen") for _, _, row in kept], pa.int64())
+            ever = arrow.column([row.get("ever_first_seen") for _, _, row in kept], pa.int64())
             texts = [None if o is None else shown.printable_octets(o) for o in octets]
             dumps = [None if o is None else shown.hexdump(o) for o in octets]
             columns = {
                 "signature": shown.hex_column(table.column("signature")),
-                "number": pa.array([number for _, number, _ in kept], pa.int64()),
-                "length": pa.array(lengths, pa.int64()),
+                "number": arrow.column([number for _, number, _ in kept], pa.int64()),
+                "length": arrow.column(lengths, pa.int64()),
                 "packets": table.column("packets"),
-                "sources": pa.array([sources.get(signature, 0) for signature in chosen], pa.int64()),
+                "sources": arrow.column([sources.get(signature, 0) for signature in chosen], pa.int64()),
                 "first_seen": shown.time_column(table.column("first")),
                 "last_seen": shown.time_column(table.column("last")),
                 "ever_first_seen": ever.cast(pa.timestamp("us", "UTC")),
-                "ports": pa.array([ports.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
-                "truncated": pa.array([bool(row.get("truncated")) for _, _, row in kept], pa.bool_()),
-                "payload": pa.array(octets, pa.binary()),
-                "text": pa.array(texts, pa.string()),
-                "hexdump": pa.array(dumps, pa.string()),
+                "ports": arrow.column([ports.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
+                "truncated": arrow.column([bool(row.get("truncated")) for _, _, row in kept], pa.bool_()),
+                "payload": arrow.column(octets, pa.binary()),
+                "text": arrow.column(texts, pa.string()),
+                "hexdump": arrow.column(dumps, pa.string()),
             }
             return asked.answer(pa.table(columns))
 
@@ -227,12 +228,12 @@ class Telescope:
                         "source": shown.dotted_column(table.column("source")),
                         "packets": table.column("packets"),
                         "bytes": table.column("bytes"),
-                        "destinations": pa.array([destinations.get(source, 0) for source in chosen], pa.int64()),
-                        "ports": pa.array([ports.get(source, []) for source in chosen], pa.list_(pa.uint16())),
+                        "destinations": arrow.column([destinations.get(source, 0) for source in chosen], pa.int64()),
+                        "ports": arrow.column([ports.get(source, []) for source in chosen], pa.list_(pa.uint16())),
                         "payloads": table.column("payloads"),
                         "first": shown.time_column(table.column("first")),
                         "last": shown.time_column(table.column("last")),
-                        "verified": pa.array(verified, pa.bool_()),
+                        "verified": arrow.column(verified, pa.bool_()),
                     }
                 )
             )
@@ -254,7 +255,7 @@ class Telescope:
                 payloads, hits = table.column(f"payloads{suffix}"), table.column(f"hits{suffix}")
                 rate = [h / p if p else None for p, h in zip(payloads.to_pylist(), hits.to_pylist(), strict=True)]
                 columns |= {f"payloads{suffix}": payloads, f"hits{suffix}": hits}
-                columns[f"hit_rate{suffix}"] = pa.array(rate, pa.float64())
+                columns[f"hit_rate{suffix}"] = arrow.column(rate, pa.float64())
             return asked.answer(pa.table(columns))
 
     def coverage(self, *, since: Moment = None, until: Moment = None) -> Answer:
@@ -322,7 +323,7 @@ class _Asked:
             raise
         for name in ("since", "until"):
             coverage = coverage.append_column(f"{name}_us", coverage.column(name).cast(pa.int64()))
-        self._coverage = coverage.to_pylist()
+        self._coverage = arrow.rows(coverage)
         self.space = DarkSpace(self._coverage)
 
     def run(self, plan: Plan, request: Request | None = None) -> pa.Table:
@@ -378,7 +379,7 @@ def _predicate(text: str) -> Callable[[Any, Any], Any] | None:
 def _group_column(keys: pa.ChunkedArray, request: Request) -> pa.Array:
     if request.prefix is not None:
         bits = request.prefix.bits
-        return pa.array([f"{shown.dotted(key)}/{bits}" for key in keys.to_pylist()], pa.string())
+        return arrow.column([f"{shown.dotted(key)}/{bits}" for key in keys.to_pylist()], pa.string())
     if request.group in ("source", "destination"):
         return shown.dotted_column(keys)
     if request.group == "signature":
@@ -396,7 +397,7 @@ def _with_empty_bins(table: pa.Table, request: Request, space: DarkSpace) -> pa.
             return table
         bins.update(range(first, until, request.bin))
     rows = [{"bin": begin, "value": known.get(begin, 0)} for begin in sorted(bins)]
-    return pa.Table.from_pylist(rows, schema=pa.schema([("bin", pa.int64()), ("value", pa.int64())]))
+    return arrow.table(rows, pa.schema([("bin", pa.int64()), ("value", pa.int64())]))
 
 
 def _per_24(table: pa.Table, request: Request, space: DarkSpace) -> pa.Table:
@@ -412,7 +413,7 @@ def _per_24(table: pa.Table, request: Request, space: DarkSpace) -> pa.Table:
             only = {request.group: key} if named else {}
             sizes[which] = space.size_24(request.since if begin is None else begin, until, **only)  # type: ignore[arg-type]
         divided.append(value / sizes[which] if sizes[which] else None)
-    return _replace(table, "value", pa.array(divided, pa.float64()))
+    return _replace(table, "value", arrow.column(divided, pa.float64()))
 
 
 def _replace(table: pa.Table, name: str, values: Any) -> pa.Table:

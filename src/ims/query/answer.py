@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from ims import arrow
+
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
@@ -65,9 +67,8 @@ class Answer:
         return self.table.__arrow_c_stream__(requested_schema)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows as dicts."""
-        found: list[dict[str, Any]] = self.table.to_pylist()
-        return found
+        """The rows as dicts; moments are datetimes, where they have nanoseconds pandas' Timestamps."""
+        return arrow.rows(self.table)
 
     def to_pandas(self) -> pd.DataFrame:
         """As a pandas DataFrame."""
@@ -80,7 +81,7 @@ class Answer:
         return polars.DataFrame(polars.from_arrow(self.table))
 
     def _repr_html_(self) -> str:
-        shown = self.table.slice(0, 50).to_pylist()
+        shown = arrow.rows(self.table.slice(0, 50))
         names = self.table.column_names
         head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
         body = "".join(

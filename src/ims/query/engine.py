@@ -161,7 +161,7 @@ def _described(name: str, schema: pa.Schema) -> Any:
 def _empty(table: str) -> pa.Table:
     schema = arrow_schema(table)
     fields = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema]
-    return pa.schema([*fields, pa.field("sensor", pa.string())]).empty_table()
+    return pa.Table.from_batches([], pa.schema([*fields, pa.field("sensor", pa.string())]))
 
 
 @contextlib.contextmanager

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ims import arrow
 from ims.records import PACKETS
 
 
@@ -62,19 +62,19 @@ def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 def time_column(micros: pa.ChunkedArray) -> pa.Array:
     """Microseconds since the epoch as timestamps."""
-    return pa.array(micros.cast(pa.int64()).combine_chunks(), pa.int64()).cast(pa.timestamp("us", "UTC"))
+    return _whole(micros.cast(pa.int64()).cast(pa.timestamp("us", "UTC")))
 
 
 def nanosecond_column(time: pa.ChunkedArray, time_ns: pa.ChunkedArray) -> pa.Array:
     """Microsecond timestamps and the nanoseconds below them, together."""
-    micros = time.cast(pa.int64()).to_numpy()
-    return pa.array(micros * 1000 + time_ns.to_numpy().astype(np.int64), pa.timestamp("ns", "UTC"))
+    micros = arrow.numbers(time)
+    return arrow.column(micros * 1000 + arrow.numbers(time_ns), pa.timestamp("ns", "UTC"))
 
 
 def hex_column(column: pa.ChunkedArray) -> pa.Array:
     """Octets in hex. Each distinct value is written once."""
     encoded = _whole(column.dictionary_encode())
-    texts = pa.array([value.hex() for value in encoded.dictionary.to_pylist()], pa.string())
+    texts = arrow.column([value.hex() for value in encoded.dictionary.to_pylist()], pa.string())
     return texts.take(encoded.indices)
 
 
@@ -105,7 +105,7 @@ def json_lines(table: pa.Table) -> Iterator[bytes]:
             values = pc.binary_join_element_wise('"', pc.strftime(values, "%Y-%m-%dT%H:%M:%S"), 'Z"', "")
         elif pa.types.is_string(kind):
             texts = values.dictionary_encode().combine_chunks()
-            quoted = pa.array([json.dumps(text) for text in texts.dictionary.to_pylist()], pa.string())
+            quoted = arrow.column([json.dumps(text) for text in texts.dictionary.to_pylist()], pa.string())
             values = quoted.take(texts.indices)
         else:
             values = values.cast(pa.string())

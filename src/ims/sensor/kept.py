@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ims.arrow import bitmap, column
 from ims.records import PORTS, arrow_schema
 from ims.sign.gather import gather_frames, gather_payloads
 from ims.sign.signer import Found
-from ims.store.columns import Distinct, binary_column, bitmap
+from ims.store.columns import Distinct, binary_column
 from ims.store.rowkey import row_keys_of_batch
 from ims.store.schema import HOUR_US
 from ims.store.seen import Seen
@@ -33,6 +34,11 @@ class Kept:
         self._frames: list[tuple[Array, Distinct]] = []
         self.octets = 0
         self.payloads = self.new_payloads = self.undeduplicated = self.lost = 0
+
+    def load_kernels(self, octets: Array, batch: Any) -> None:
+        """Gather nothing, so that the first packets needn't wait for the kernels."""
+        gather_payloads(octets, batch, np.zeros(0, np.int64))
+        gather_frames(octets, batch, 0, 0)
 
     def take(
         self,
@@ -103,17 +109,17 @@ def _payload_rows(batch: Any, rows: Array, values: Distinct, signatures: Array, 
     moment = pa.timestamp("us", "UTC")
     columns = {
         "signature": pa.Array.from_buffers(pa.binary(16), len(rows), [None, pa.py_buffer(own)]),
-        "day": pa.array((time // (24 * HOUR_US)).astype(np.int32), pa.int32()).cast(pa.date32()),
-        "first_seen": pa.array(time, moment),
-        "length": pa.array(batch.payload_length[rows]),
+        "day": column(time // (24 * HOUR_US), pa.date32()),
+        "first_seen": column(time, moment),
+        "length": column(batch.payload_length[rows], pa.uint16()),
         "payload": binary_column(values),
-        "protocol": pa.array(batch.protocol[rows]),
+        "protocol": column(batch.protocol[rows], pa.uint8()),
         "destination_port": pa.Array.from_buffers(
             pa.uint16(), len(rows), [ports, pa.py_buffer(batch.destination_port[rows])]
         ),
-        "source": pa.array(batch.source[rows]),
-        "ever_first_seen": pa.array(seen.first_seen(own, time), moment),
-        "truncated": pa.array(batch.truncated[rows].astype(np.bool_)),
+        "source": column(batch.source[rows], pa.uint32()),
+        "ever_first_seen": column(seen.first_seen(own, time), moment),
+        "truncated": column(batch.truncated[rows], pa.bool_()),
     }
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
@@ -121,10 +127,10 @@ def _payload_rows(batch: Any, rows: Array, values: Distinct, signatures: Array, 
 def _frame_rows(batch: Any, rows: Array, values: Distinct, signatures: Array) -> pa.RecordBatch:
     schema = arrow_schema("frames_raw")
     columns = {
-        "time": pa.array(batch.time[rows], pa.timestamp("us", "UTC")),
-        "time_ns": pa.array(batch.time_ns[rows]),
-        "row_key": pa.array(row_keys_of_batch(batch, rows, signatures)),
-        "length": pa.array(batch.ip_length[rows].astype(np.uint32)),
+        "time": column(batch.time[rows], pa.timestamp("us", "UTC")),
+        "time_ns": column(batch.time_ns[rows], pa.uint16()),
+        "row_key": column(row_keys_of_batch(batch, rows, signatures), pa.uint64()),
+        "length": column(batch.ip_length[rows], pa.uint32()),
         "frame": binary_column(values),
     }
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
+from ims import arrow
 from ims.capture.source import Frames
 from ims.darknet import Darknet
 from ims.decode.frames import decode_frames
@@ -74,6 +75,18 @@ class Pipeline:
         self._spare: list[_Batch] = []
         self._newest_us = 0
         self._begun: set[int] = set()
+        self._load_kernels()
+
+    def _load_kernels(self) -> None:
+        """Have kernels loaded before the first packet comes (0.3 s), or compiled (up to half a minute, once), in which
+        a pipe would overflow: give each stage no rows."""
+        nothing, none = np.zeros(1, np.uint8), np.zeros(1, np.int64)
+        frames = Frames(nothing, none, none, none, none, np.zeros(1, np.uint16), 0)
+        packets = self._batch.packets
+        decode_frames(frames, 0, self._ranges, self._unwrap, packets, 0, self._counters)
+        collect_options(nothing, packets, 0, 0, self._batch.options)
+        self._signer.load_kernels(nothing, packets)
+        self._kept.load_kernels(nothing, packets)
 
     @property
     def packets(self) -> int:
@@ -154,7 +167,7 @@ class Pipeline:
             }
             for block in self._darknet.blocks
         ]
-        return pa.Table.from_pylist(rows, schema=arrow_schema("coverage"))
+        return arrow.table(rows, arrow_schema("coverage"))
 
     def report(self, report: Report) -> None:
         """Write the counts of the run."""

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from ims import arrow
+from ims.arrow import bitmap
 from ims.records import CATEGORIES, PACKETS, PAYLOAD, TCP, arrow_schema, arrow_type
 from ims.store.schema import HOUR_US
 
@@ -22,11 +24,6 @@ class Distinct(NamedTuple):
 
     octets: np.ndarray[Any, np.dtype[np.uint8]]
     offsets: np.ndarray[Any, np.dtype[np.int32]]
-
-
-def bitmap(flags: np.ndarray[Any, Any]) -> pa.Buffer:
-    """Arrow's bits, least significant first, of an array of booleans or 0 and 1."""
-    return pa.py_buffer(np.packbits(flags, bitorder="little"))
 
 
 def binary_column(values: Distinct, kind: pa.DataType | None = None) -> pa.Array:
@@ -84,8 +81,8 @@ def packets_table(
         elif column.name == "verified":
             columns.append(pa.nulls(rows, pa.bool_()))
         elif column.name in dictionaries:
-            indices = pa.array(taken(column.name).astype(np.int32))
-            names = pa.array(dictionaries[column.name], pa.string())
+            indices = arrow.column(taken(column.name), pa.int32())
+            names = arrow.column(dictionaries[column.name], pa.string())
             columns.append(pa.DictionaryArray.from_arrays(indices, names))
         elif column.arrow == "bool":
             columns.append(pa.Array.from_buffers(kind, rows, [None, bitmap(taken(column.name))]))
@@ -123,7 +120,7 @@ def by_hour(table: pa.Table, time: str) -> Iterator[tuple[int, pa.Table]]:
     """Split a table by the hour of its column `time` (microseconds): (hours since the epoch, rows in order)."""
     if table.num_rows == 0:
         return
-    hours = table.column(time).cast(pa.int64()).to_numpy() // HOUR_US
+    hours = arrow.numbers(table.column(time)) // HOUR_US
     if hours[0] == hours[-1] and (hours == hours[0]).all():
         yield int(hours[0]), table
         return
