@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from watchdog.events import FileSystemEventHandler
-from watchdog.observers import Observer
+from watchdog.observers.inotify import InotifyObserver
 
 SILENCE_SECONDS = 0.2
 
@@ -41,7 +41,7 @@ def finished_files(folder: Path, stop: threading.Event, settle_seconds: float = 
     None at least every 200 ms of silence. Ends when `stop` is set. Dot files and folders are passed over, and so are
     files that are gone again."""
     found: queue.Queue[Path] = queue.Queue()
-    observer = Observer()
+    observer = InotifyObserver(generate_full_events=True)  # else what is moved in from outside is merely "created"
     observer.schedule(_Finished(found), str(folder), recursive=False)
     observer.start()
     given: dict[Path, tuple[int, int]] = {}
@@ -114,15 +114,22 @@ def _open_for_writing(device: int, inode: int) -> bool | None:
         if not process.name.isdigit():
             continue
         try:
-            for fd in (process / "fd").iterdir():
-                status = fd.stat()
-                if (status.st_dev, status.st_ino) != (device, inode):
-                    continue
-                flags = (process / "fdinfo" / fd.name).read_text().split("flags:", 1)[1].split()[0]
-                if int(flags, 8) & (os.O_WRONLY | os.O_RDWR):
-                    return True
+            descriptors = list((process / "fd").iterdir())
         except PermissionError:
             unknown = True
-        except (FileNotFoundError, ProcessLookupError, IndexError, ValueError, OSError):
             continue
+        except OSError:  # the process is gone
+            continue
+        for descriptor in descriptors:
+            try:
+                status = descriptor.stat()
+                if (status.st_dev, status.st_ino) != (device, inode):
+                    continue
+                flags = (process / "fdinfo" / descriptor.name).read_text().split("flags:", 1)[1].split()[0]
+                if int(flags, 8) & (os.O_WRONLY | os.O_RDWR):
+                    return True
+            except PermissionError:
+                unknown = True
+            except (OSError, IndexError, ValueError):  # closed meanwhile: the next may still be it
+                continue
     return None if unknown else False

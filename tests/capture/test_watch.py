@@ -1,0 +1,226 @@
+"""A folder into which captures are rotated: each file is given once, when it is finished."""
+
+import os
+import random
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from ims.capture import watch
+from ims.capture.watch import finished_files
+
+from .writers import RAW, Packet, packets_of, pcap
+
+PATIENCE = 150
+"""silences (200 ms each) after which an event is taken not to come"""
+LAST = "last"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "rotated"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def stop():
+    return threading.Event()
+
+
+@pytest.fixture
+def files(folder, stop):
+    """Finished files of a folder that is being watched already."""
+    found = finished_files(folder, stop)
+    assert next(found) is None
+    yield found
+    found.close()
+
+
+def names_until_last(files, folder):
+    """Names of the files given until a last one, which is written now."""
+    (folder / LAST).write_bytes(b"x")
+    return names_until(files, LAST)
+
+
+def names_until(files, name):
+    names, silences = [], 0
+    for path in files:
+        if path is None:
+            silences += 1
+            assert silences < PATIENCE, f"{name} did not come, only {names}"
+        else:
+            names.append(path.name)
+            if path.name == name:
+                return names
+    raise AssertionError(f"ended before {name}, after {names}")
+
+
+def put(path, octets=b"x", age_seconds=None):
+    path.write_bytes(octets)
+    if age_seconds is not None:
+        when = path.stat().st_mtime - age_seconds
+        os.utime(path, (when, when))
+
+
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="no tcpdump here")
+def test_what_tcpdump_rotates_is_given_once_and_whole(folder, files, tmp_path):
+    packets = [Packet(number * 10**6, RAW, random.Random(number).randbytes(1000), 1000) for number in range(3500)]
+    source = tmp_path / "source.pcap"
+    source.write_bytes(pcap(packets))
+    user = ["-Z", "root"] if os.geteuid() == 0 else []
+    command = ["tcpdump", *user, "-r", source, "-w", folder / "dark", "-C", "1"]
+    subprocess.run(command, check=True, capture_output=True)
+    names = names_until_last(files, folder)
+    assert names == ["dark", "dark1", "dark2", "dark3", LAST]
+    assert [packet for name in names[:-1] for packet in packets_of(folder / name)] == packets
+
+
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="no tcpdump here")
+def test_a_file_is_given_while_tcpdump_writes_the_next(folder, files, tmp_path):
+    packets = [Packet(number * 10**6, RAW, bytes(1000), 1000) for number in range(1500)]
+    user = ["-Z", "root"] if os.geteuid() == 0 else []
+    command = ["tcpdump", *user, "-r", "-", "-w", folder / "dark", "-C", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as tcpdump:
+        tcpdump.stdin.write(pcap(packets))
+        tcpdump.stdin.flush()
+        assert names_until(files, "dark") == ["dark"]
+        assert tcpdump.poll() is None
+        tcpdump.stdin.close()
+        assert names_until(files, "dark1") == ["dark1"]
+
+
+def test_files_already_there_come_first_the_oldest_first(folder, stop):
+    for age, name in enumerate(["newest", "a", "z", "oldest"]):
+        put(folder / name, age_seconds=100 + age)
+    files = finished_files(folder, stop, settle_seconds=0)
+    assert names_until_last(files, folder) == ["oldest", "z", "a", "newest", LAST]
+    files.close()
+
+
+def test_a_file_already_there_waits_for_its_writer(folder, stop):
+    put(folder / "done", age_seconds=100)
+    with (folder / "written").open("wb") as written:
+        written.write(b"x")
+        written.flush()
+        files = finished_files(folder, stop, settle_seconds=0)
+        assert names_until_last(files, folder) == ["done", LAST]
+        assert next(files) is None
+    assert names_until(files, "written") == ["written"]
+    assert names_until_last(files, folder) == [LAST]
+    files.close()
+
+
+def test_a_writer_is_found_whatever_else_its_process_closes(folder):
+    passing = (folder / "passing").open("wb")
+    with (folder / "written").open("wb") as written:
+        passing.close()  # its number is lower, and is taken for a moment by whoever lists the open files
+        status = os.fstat(written.fileno())
+        assert watch._open_for_writing(status.st_dev, status.st_ino) is True
+    assert watch._open_for_writing(status.st_dev, status.st_ino) is not True
+
+
+def test_where_no_process_tells_a_newer_file_or_settling_does(folder, stop, monkeypatch):
+    monkeypatch.setattr(watch, "_open_for_writing", lambda device, inode: None)
+    put(folder / "older", age_seconds=1)
+    put(folder / "newest")
+    files = finished_files(folder, stop, settle_seconds=3600)
+    assert names_until(files, "older") == ["older"]
+    assert names_until_last(files, folder) == [LAST]
+    assert next(files) is None
+    put(folder / "newest", age_seconds=3600)
+    assert names_until(files, "newest") == ["newest"]
+    files.close()
+
+
+def test_a_file_moved_into_the_folder_is_given(folder, files, tmp_path):
+    put(tmp_path / "made")
+    (tmp_path / "made").rename(folder / "moved")
+    assert names_until(files, "moved") == ["moved"]
+
+
+def test_temporary_names_are_passed_over_until_they_are_renamed(folder, files):
+    put(folder / ".made.Xy12")
+    put(folder / "other")
+    (folder / ".made.Xy12").rename(folder / "made")
+    assert names_until_last(files, folder) == ["other", "made", LAST]
+
+
+def test_a_file_moved_out_or_removed_is_not_given(folder, files, tmp_path):
+    put(folder / "out")
+    put(folder / "removed")
+    (folder / "out").rename(tmp_path / "out")
+    (folder / "removed").unlink()
+    assert names_until_last(files, folder) == [LAST]
+
+
+def test_folders_and_what_lies_in_them_and_empty_files_are_passed_over(folder, files, tmp_path):
+    (folder / "sub").mkdir()
+    put(folder / "sub" / "deep")
+    put(folder / "empty", b"")
+    (tmp_path / "another").mkdir()
+    (tmp_path / "another").rename(folder / "another")
+    assert names_until_last(files, folder) == [LAST]
+
+
+def test_who_reads_a_file_does_not_finish_it_again(folder, files):
+    put(folder / "made")
+    assert names_until(files, "made") == ["made"]
+    assert (folder / "made").read_bytes() == b"x"
+    (folder / "made").chmod(0o600)
+    assert names_until_last(files, folder) == [LAST]
+
+
+def test_a_name_that_comes_again_with_other_content_is_given_again(folder, files, tmp_path):
+    put(folder / "made")
+    assert names_until(files, "made") == ["made"]
+    with (folder / "made").open("ab") as more:
+        more.write(b"more")
+    assert names_until(files, "made") == ["made"]
+    put(tmp_path / "other", b"other")
+    (tmp_path / "other").replace(folder / "made")
+    assert names_until(files, "made") == ["made"]
+    assert names_until_last(files, folder) == [LAST]
+
+
+def test_any_name_is_given(folder, files):
+    names = [os.fsdecode(b"caf\xe9.pcap"), "-", "two\nlines", "a b"]
+    for name in names:
+        put(folder / name)
+    assert names_until_last(files, folder) == [*names, LAST]
+
+
+def test_a_folder_named_from_where_one_stands_gives_its_files(folder, stop, monkeypatch):
+    monkeypatch.chdir(folder)
+    files = finished_files(type(folder)(), stop)
+    assert next(files) is None
+    put(folder / "made")
+    assert names_until(files, "made") == ["made"]
+    files.close()
+
+
+def test_it_ends_when_it_is_told_and_leaves_no_thread(folder, stop):
+    before = set(threading.enumerate())
+    files = finished_files(folder, stop, settle_seconds=0)
+    put(folder / "made", age_seconds=100)
+    assert next(files).name == "made"
+    teller = threading.Thread(target=stop.set)
+    teller.start()
+    assert all(path is None for path in files)
+    teller.join()
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_reader_that_goes_away_leaves_no_thread(folder, stop):
+    before = set(threading.enumerate())
+    files = finished_files(folder, stop)
+    assert next(files) is None
+    files.close()
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_folder_that_is_absent_is_said(folder, stop):
+    with pytest.raises(FileNotFoundError):
+        next(finished_files(folder / "absent", stop))
