@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ims.capture.pcap import empty_frames
@@ -88,6 +88,7 @@ def test_any_blocks_behind_a_section_header(file, order, data, chunk):
 def test_a_real_capture_with_octets_changed(file, capture):
     whole = capture.read_bytes()
 
+    @settings(max_examples=25)
     @given(data=st.data(), chunk=st.sampled_from([100, 1 << 16]))
     def change(data, chunk):
         begin = data.draw(st.integers(0, max(0, len(whole) - 4096)))

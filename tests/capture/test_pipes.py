@@ -110,16 +110,15 @@ def test_silence_is_told_within_a_record_too(tmp_path, written_as, coder):
         end.write(coder.now(header))
         with contextlib.closing(open_source(path)) as source:
             frames_of = iter(source)
+            end.write(coder.now(octets[:30]))
             assert next(frames_of).count == 0
-            for begin in range(0, len(octets), 20):
-                assert next(frames_of).count == 0
-                end.write(coder.now(octets[begin : begin + 20]))
+            end.write(coder.now(octets[30:]))
             assert next_packets(frames_of) == [PACKETS[-1].octets]
             assert next(frames_of).count == 0
 
 
 EVERY_BLOCK = [w.block(kind, bytes(40)) for kind in (w.INTERFACE, w.STATISTICS, w.NAMES, w.PACKET)]
-LONG_BLOCKS = [w.block(kind, bytes(2 << 20)) for kind in (w.INTERFACE, w.STATISTICS, w.NAMES, w.PACKET)]
+LONG_BLOCKS = [w.block(kind, bytes(2 << 20)) for kind in (w.INTERFACE, w.PACKET)]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,6 @@ def test_silence_is_told_within_every_pcapng_block(tmp_path, octets):
             frames_of = iter(source)
             assert next_packets(frames_of) == [PACKETS[0].octets]
             end.write(octets[:30])
-            assert next(frames_of).count == 0
             assert next(frames_of).count == 0
 
 

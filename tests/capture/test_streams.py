@@ -21,7 +21,7 @@ from .writers import RAW, Packet, packet_lists, packets_of, pcap, pcap_header, r
 
 both_kinds = pytest.mark.parametrize("kind", ["gzip", "zstd"])
 EVEN = [Packet(number * 1000, RAW, bytes(400), 400) for number in range(100)]
-UNEVEN = [Packet(number * 1000, RAW, random.Random(number).randbytes(60), 60) for number in range(40)]
+UNEVEN = [Packet(number * 1000, RAW, random.Random(number).randbytes(60), 60) for number in range(16)]
 MIB = 1 << 20
 
 
@@ -149,11 +149,11 @@ def test_what_holds_no_capture_is_refused_in_one_line(file, kind, make, problem)
 
 
 @both_kinds
-def test_a_gibibyte_of_zeros_are_read_in_bounded_memory(file, kind):
-    file.write_bytes(pressed(kind, pcap_header()) + pressed(kind, bytes(64 * MIB)) * 16)
+def test_half_a_gibibyte_of_zeros_are_read_in_bounded_memory(file, kind):
+    file.write_bytes(pressed(kind, pcap_header()) + pressed(kind, bytes(64 * MIB)) * 8)
     assert file.stat().st_size < 4 * MIB
     told = measured(file)
-    assert told["packets"] == 1024 * MIB // 16
+    assert told["packets"] == 512 * MIB // 16
     assert told["warnings"] == []
     assert told["grown"] < 96 * MIB
 
@@ -169,8 +169,8 @@ def zstd_frame(descriptor, *blocks):
 
 @pytest.mark.parametrize(
     "descriptor",
-    [b"\x00" + bytes([21 << 3]), b"\xe0" + (1 << 40).to_bytes(8, "little"), b"\x00\xff"],
-    ids=["window of 2 GiB", "one segment of 1 TiB", "the largest window"],
+    [b"\x00" + bytes([21 << 3]), b"\xe0" + (1 << 40).to_bytes(8, "little")],
+    ids=["window of 2 GiB", "one segment of 1 TiB"],
 )
 def test_a_huge_zstd_window_is_refused_in_one_line(file, descriptor):
     header = pcap_header()
@@ -183,8 +183,8 @@ def test_a_huge_zstd_window_is_refused_in_one_line(file, descriptor):
 
 def test_the_largest_zstd_window_that_is_read_takes_no_more_than_it_says(file):
     header = pcap_header()
-    zeros = [(1, 1 << 17, b"\0")] * 4096
+    zeros = [(1, 1 << 17, b"\0")] * 2048
     file.write_bytes(zstd_frame(b"\x00" + bytes([17 << 3]), (0, len(header), header), *zeros))
     told = measured(file)
-    assert told["packets"] == 512 * MIB // 16
+    assert told["packets"] == 256 * MIB // 16
     assert told["grown"] < (128 + 64 + 16) * MIB

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from .writers import NANO, captures, needs_captures, packets_of, pcap, read
+from .writers import NANO, captures, is_pcapng, needs_captures, packets_of, pcap, read
 
 WRITTEN = {"pcap": 1000, "nsecpcap": 1, "modpcap": 1000, "pcapng": 1}
 """what editcap calls a format: its unit of time in nanoseconds"""
@@ -56,7 +56,7 @@ def seen_by_tshark(capture):
 
 @needs_captures
 @needs("tshark")
-@pytest.mark.parametrize("capture", captures(), ids=lambda path: path.name)
+@pytest.mark.parametrize("capture", [*filter(is_pcapng, captures()), *captures()[::5]], ids=lambda path: path.name)
 def test_tshark_sees_the_same_packets(capture):
     packets = [(packet.time, packet.length, len(packet.octets)) for packet in read(capture).packets]
     assert packets == seen_by_tshark(capture)
@@ -75,7 +75,7 @@ def test_tcpdump_writes_the_same_octets(capture):
 @needs("gzip")
 @needs("zstd")
 @pytest.mark.parametrize("program", [["gzip", "-c"], ["zstd", "-c", "-q"], ["zstd", "-19", "--long=27", "-c", "-q"]])
-@pytest.mark.parametrize("capture", captures()[:8], ids=lambda path: path.name)
+@pytest.mark.parametrize("capture", captures()[:3], ids=lambda path: path.name)
 def test_what_gzip_and_zstd_compress_has_the_same_packets(folder, program, capture):
     out = folder / "compressed"
     with out.open("wb") as opened:
