@@ -71,7 +71,7 @@ def main() -> None:
     except (ValueError, OSError, MemoryError) as error:
         if os.environ.get("IMS_DEBUG"):
             raise
-        _refuse(_one_line(error))
+        _refuse(_one_line(error) + _caret(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -81,6 +81,15 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return printable(f"{error.filename}: {error.strerror}")
     return printable(str(error).strip() or type(error).__name__)
+
+
+def _caret(error: BaseException) -> str:
+    """On a terminal, the filter and a caret under where it can't be read."""
+    if not (hasattr(error, "column") and hasattr(error, "text") and sys.stderr.isatty()):
+        return ""
+    from ims.query.complaint import point
+
+    return "\n" + point(error.text, error.column)
 
 
 def _refuse(line: str) -> None:
