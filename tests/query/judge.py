@@ -8,6 +8,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+import duckdb
 import ibis
 import numpy as np
 import pyarrow as pa
@@ -152,11 +153,12 @@ class Judge:
     def __init__(self, path, packets):
         write(path, packets)
         self.path, self.packets = path, packets
-        self.connection = ibis.duckdb.connect()
+        self.connection = duckdb.connect()
         rows = rows_of(path)
         assert len(rows) == len(packets)
         pq.write_table(rows, path.with_suffix(".parquet"))
-        self.table = self.connection.read_parquet(path.with_suffix(".parquet"))
+        self.connection.execute(f"CREATE VIEW packets AS FROM read_parquet('{path.with_suffix('.parquet')}')")
+        self.table = ibis.table(ibis.Schema.from_pyarrow(rows.schema), name="packets")
 
     def tcpdump(self, text):
         """Numbers of the packets that tcpdump prints."""
@@ -174,7 +176,8 @@ class Judge:
     def ours(self, text):
         """Numbers of the packets that the filter matches."""
         table = self.table
-        found = table.filter(predicate(parse(text), table)).select(table.time).to_pyarrow()
+        sql = ibis.to_sql(table.filter(predicate(parse(text), table)).select(table.time), dialect="duckdb")
+        found = self.connection.sql(str(sql)).to_arrow_table()
         return set(found.column("time").cast(pa.int64()).to_pylist())
 
     def differ(self, text):
