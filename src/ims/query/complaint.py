@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from typing import Any
 
 import lark
@@ -51,7 +52,14 @@ def point(text: str, column: int) -> str:
     """Two lines: the filter (of a long one, what is near) and under it a caret at `column` (from 1)."""
     begin = max(0, column - 61)
     line = "".join(c if c.isprintable() else " " for c in text[begin : begin + 100])
-    return f"{line}\n{' ' * (column - 1 - begin)}^"
+    return f"{line}\n{' ' * sum(map(_cells, line[: column - 1 - begin]))}^"
+
+
+def _cells(character: str) -> int:
+    """Columns of a terminal that a character takes."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def shown(word: object) -> str:
@@ -104,6 +112,7 @@ def _misspelt(error: Any) -> Any:
         return None
     # A head (`tcp dst port`) stays on the stack until its ids are complete.
     in_ids = any(isinstance(item, lark.Tree) and item.data == "head" for item in stack)
+    in_ids = in_ids or (len(stack) > 1 and getattr(stack[-2], "type", "") == "CATEGORY")
     return None if in_ids or str(stack[-1]) in CONSTANTS | SERVICES | PROTOCOLS else stack[-1]
 
 

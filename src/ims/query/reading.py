@@ -6,6 +6,7 @@ doesn't reach behind them: in `port 80 or (host 10.0.0.1 and tcp) or 443`, 443 i
 
 from __future__ import annotations
 
+import re
 from string import hexdigits
 from typing import Any
 
@@ -222,6 +223,9 @@ class _Reader:
     def _octets_of(self, token: Any) -> bytes:
         r"""What stands in quotes, in UTF-8. \xHH, \n, \r, \t and \0 are octets, any other escaped character itself."""
         inside, octets, at = str(token)[1:-1], bytearray(), 0
+        alone = re.search("[\ud800-\udc7f\udd00-\udfff]", inside)
+        if alone:
+            raise FilterError(f"{shown(alone[0])} is half a character", self._text, token.start_pos + alone.start() + 2)
         while at < len(inside):
             if inside[at] != "\\":
                 octets += inside[at].encode("utf-8", "surrogateescape")
@@ -264,7 +268,7 @@ class _Reader:
             return Number(CONSTANTS[name])
         if name in NOT_STORED:
             raise self._error(unknown(name), token)
-        dashed = "; put spaces around '-'" if name.replace("-", "").isalnum() and name[0].isdigit() else ""
+        dashed = "; put spaces around '-'" if "-" in name and name[0].isdigit() else ""
         hint = dashed or nearest(name, CONSTANTS) or "; wanted one such as 80, 0x1f or tcp-syn"
         raise self._error(f"no number {shown(name)} is known{hint}", token)
 

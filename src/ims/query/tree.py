@@ -192,8 +192,10 @@ class Named:
         _check(self.column in ("category", "block", "sensor"), "category, block or sensor", self.column)
         right = isinstance(self.name, str) and 0 < len(self.name) <= 64 and self.name.isprintable()
         _check(right, "a name of 1 to 64 printable characters", self.name)
-        # Keywords are letters, so no category can need quotes.
-        _check(self.column != "category" or (self.name.isascii() and self.name.isalpha()), "a category", self.name)
+        if self.column == "category":
+            from ims.records import CATEGORIES  # brings NumPy
+
+            _check(self.name in CATEGORIES, f"one of {', '.join(CATEGORIES)}", self.name)
 
     def __str__(self) -> str:
         return f"{self.column} {self.name}" if self.column == "category" else f"{self.column} {quoted(self.name)}"
