@@ -67,6 +67,10 @@ def ethernet(packet: bytes, kind: int = 0x0800) -> bytes:
     return MACS + struct.pack(">H", kind) + packet
 
 
+def dotted(address: int) -> str:
+    return ".".join(str(octet) for octet in address.to_bytes(4, "big"))
+
+
 def frames_of(frames: Sequence[bytes], links: Sequence[int], cut: int | None = None) -> Frames:
     """As a source yields them; `cut`: the capture's snapshot length."""
     captured = [frame[:cut] for frame in frames]
