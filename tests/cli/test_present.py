@@ -35,7 +35,7 @@ def test_each_format_of_the_same_rows(capsys: pytest.CaptureFixture[str]) -> Non
         {"time": time, "destination_port": 50_000, "packets": 1_234_567, "rate": 0.123456, "ports": [1, 2], "no": None}
     ]
     table = printed(capsys, rows, "table")
-    assert "2026-03-04T05:06:07.000089Z" in table
+    assert "2026-03-04T05:06:07Z" in table
     assert "50000" in table and "1,234,567" in table and "0.1235" in table and "1 2" in table
     assert "None" not in table
     [record] = json.loads(printed(capsys, rows, "json"))

@@ -48,7 +48,9 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name, value in rows[0].items():
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=not sys.stdout.isatty())
+        # Where a terminal is too narrow, lines are folded: nothing is left out.
+        whole = not sys.stdout.isatty() or name in WHOLE
+        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         table.add_row(*[Text(_shown(value, name)) for name, value in row.items()])
     console.print(table)
@@ -59,6 +61,9 @@ def warn(lines: Sequence[str]) -> None:
     for line in lines:
         print(f"ims: {printable(line)}", file=sys.stderr)
 
+
+WHOLE = frozenset(["source", "destination"])
+"""Columns that are folded last."""
 
 COUNTS = frozenset(
     [
@@ -90,6 +95,8 @@ def _shown(value: Any, name: str) -> str:
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     if isinstance(value, list | tuple):
         return " ".join(printable(str(item)) for item in value)
+    if isinstance(value, datetime) and not hasattr(value, "nanosecond"):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")  # the fraction is in JSON and CSV; packets keep theirs
     # A hexdump is ours and has its lines; what is in them was made printable.
     return "\n".join(printable(line) for line in str(_json(value)).split("\n"))
 

@@ -139,8 +139,38 @@ def packets(
     limit: Limit = None,
     format: Format = "table",
 ) -> None:
-    """The packets themselves, oldest first, with every column."""
-    _print(_open(store, format).packets(filter, since=since, until=until, limit=limit), format)
+    """The packets themselves, oldest first: a line each, or with every column as JSON or CSV."""
+    answer = _open(store, format).packets(filter, since=since, until=until, limit=limit)
+    _print(answer, format, rows=[_in_short(row) for row in answer.rows()] if format == "table" else None)
+
+
+FLAGS = "FSRPAUECN"
+"""TCP's flags, lowest bit first, by their first letters (N: NS)."""
+
+
+def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What fits a line: who, to whom, what."""
+    from ims.cli.present import iso
+
+    ends = {end: "" if row[f"{end}_port"] is None else f":{row[f'{end}_port']}" for end in ("source", "destination")}
+    what = {1: "ICMP", 6: "TCP", 17: "UDP"}.get(row["protocol"], f"protocol {row['protocol']}")
+    if row["tcp_flags"] is not None:
+        what += " " + ("".join(flag for bit, flag in enumerate(FLAGS) if row["tcp_flags"] >> bit & 1) or "no flags")
+    if row["icmp_type"] is not None:
+        what += f" {row['icmp_type']}/{row['icmp_code']}"
+    if row["ip_fragment"] & 0x3FFF:
+        what += " fragment"
+    return {
+        "time": iso(row["time"].floor("us").to_pydatetime()),
+        "sensor": row["sensor"],
+        "source": row["source"] + ends["source"],
+        "destination": row["destination"] + ends["destination"],
+        "what": what,
+        "ttl": row["ttl"],
+        "bytes": row["total_length"],
+        "payload": "" if row["signature"] is None else f"{row['signature'][:8]}, {row['payload_length']} bytes",
+        "category": row["category"],
+    }
 
 
 @app.command(
@@ -176,7 +206,9 @@ def payloads(
     answer = telescope.payloads(filter, since=since, until=until, limit=limit)
     if format == "table":
         alike = any(row["number"] > 1 for row in answer.rows())
-        left_out = ("payload", "text", "hexdump", "truncated", *(() if alike else ("number",)))
+        left_out = ["payload", "text", "hexdump", "truncated", *([] if alike else ["number"])]
+        if all(row["ever_first_seen"] in (None, row["first_seen"]) for row in answer.rows()):
+            left_out.append("ever_first_seen")
         _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
         _dump(answer)
     else:
@@ -224,7 +256,10 @@ def sources(
     format: Format = "table",
 ) -> None:
     """The sources with the most packets, and what they tried."""
-    _print(_open(store, format).sources(filter, since=since, until=until, limit=limit), format)
+    answer = _open(store, format).sources(filter, since=since, until=until, limit=limit)
+    unanswered = all(row["verified"] is None for row in answer.rows())
+    left_out = ["verified"] if unanswered and format == "table" else []
+    _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
 
 
 @app.command(
