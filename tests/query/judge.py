@@ -147,6 +147,10 @@ def plain(column):
     return pa.concat_arrays([chunk.take(pa.array(range(len(chunk)))) for chunk in column.chunks])
 
 
+class RefusedError(Exception):
+    """What tcpdump says of a filter that it doesn't take."""
+
+
 class Judge:
     """One capture, for both."""
 
@@ -165,7 +169,8 @@ class Judge:
         done = subprocess.run(["tcpdump", "-r", self.path, "-w", "-", "--", text], capture_output=True, check=False)
         if b"expression rejects all packets" in done.stderr:
             return set()
-        assert done.returncode == 0, (text, done.stderr)
+        if done.returncode != 0:
+            raise RefusedError(done.stderr.decode().strip().rpartition("tcpdump: ")[2])
         found, octets, at = set(), done.stdout, 24
         while at < len(octets):
             seconds, microseconds, captured = struct.unpack_from("<III", octets, at)
@@ -180,9 +185,9 @@ class Judge:
         found = self.connection.sql(str(sql)).to_arrow_table()
         return set(found.column("time").cast(pa.int64()).to_pylist())
 
-    def differ(self, text):
-        """A sentence about the packets on which they disagree; None where they agree."""
-        tcpdump, ours = self.tcpdump(text), self.ours(text)
+    def differ(self, text, theirs=None):
+        """A sentence about the packets on which they disagree; None where they agree. `theirs` says the same to tcpdump."""
+        tcpdump, ours = self.tcpdump(theirs or text), self.ours(text)
         if uses(parse(text)) & {"checksum"}:  # ip[0] and udp[4:2] are worked out from lengths
             # The UDP header of a first fragment has its datagram's length, which no column has.
             cut = {n for n, packet in enumerate(self.packets) if packet[9] == 17 and packet[6] & 0x20}

@@ -118,6 +118,7 @@ WRONG = [
     ("^tcp host 1.2.3.4", "'tcp' doesn't go with host"),
     ("^udp net 10", "'udp' doesn't go with net"),
     ("^src proto 6", "a direction goes with host, net or port, not proto"),
+    ("^src or dst proto 6", "a direction goes with host, net or port, not proto"),
     ("proto ^256", "no IP protocol '256' is known; wanted 0 to 255, or one of icmp, igmp"),
     ("proto ^icmpp", "no IP protocol 'icmpp' is known; meant icmp?"),
     ("host ^example.com", "'example.com' is no address, and names aren't looked up; wanted one such as 198.51.100.7"),

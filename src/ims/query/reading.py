@@ -112,7 +112,7 @@ class _Reader:
                 protocol = str(part)
             else:
                 kind = str(part)
-        if kind == "proto" and direction != "either":
+        if kind == "proto" and any(hasattr(part, "data") for part in head.children):
             raise self._error("a direction goes with host, net or port, not proto", head)
         fits = {
             "host": (None, "ip", "arp", "rarp"),
