@@ -1,5 +1,5 @@
 # Two to begin with: `make demo` and `make test`. Each sets up .venv first if it has to.
-.PHONY: demo test check bench docs setup format clean
+.PHONY: demo test fuzz check bench docs setup format clean
 PY := .venv/bin/python
 
 demo: setup
@@ -7,6 +7,9 @@ demo: setup
 
 test: setup
 	@$(PY) -m pytest
+
+fuzz: setup
+	@$(PY) -m pytest --hypothesis-profile=fuzz
 
 check: setup
 	@$(PY) -m ruff check src tests benchmarks scripts

@@ -1,4 +1,8 @@
-"""Settings of every test: Hypothesis without a deadline, for a kernel's first call compiles it. And stores to ask."""
+"""Settings of every test, and stores to ask.
+
+Hypothesis has no deadline, for a kernel's first call compiles it, and tries the same examples every time, so that a
+commit's tests say the same everywhere; `make fuzz` tries others each time.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ from ims.simulate.sample import write_sample
 
 from .stores import SENSORS, ingest
 
-settings.register_profile("ims", deadline=None)
+settings.register_profile("ims", deadline=None, derandomize=True)
+settings.register_profile("fuzz", deadline=None)
 settings.load_profile("ims")
 
 
