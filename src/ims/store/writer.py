@@ -155,6 +155,8 @@ class SensorWriter:
             dropped += [path for path in known.files if path.rpartition("/")[2] in old]
         try:
             for lane in self._lanes:
+                lane.begin_seal()
+            for lane in self._lanes:
                 added |= lane.seal()
             for name, rows in coverage.items():
                 self._lanes[0].write("coverage", TIME_COLUMN["coverage"], rows)
