@@ -18,6 +18,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
+from ims.query.compiler import to_sql
 from ims.query.plan import Plan, Tables, epoch_us
 from ims.query.request import Request
 from ims.records import arrow_schema
@@ -90,7 +91,7 @@ class Engine:
     def arrow(self, expression: Any) -> pa.Table:
         """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
         with _plainly():
-            return _narrow(self._con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table())
+            return _narrow(self._con.sql(to_sql(expression)).to_arrow_table())
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
         """One store's tables, from the files that may hold rows of a range."""
