@@ -35,11 +35,11 @@ def _enter_unrun(name: str) -> None:
     def run(attribute: str) -> Any:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        del package.__getattr__  # type: ignore[method-assign]
+        del package.__dict__["__getattr__"]
         loader.exec_module(package)
         return getattr(package, attribute)
 
-    package.__getattr__ = run  # type: ignore[method-assign, assignment]
+    package.__dict__["__getattr__"] = run
     sys.modules[name] = package
     parent, _, child = name.rpartition(".")
     setattr(importlib.import_module(parent), child, package)
