@@ -18,7 +18,6 @@ check: setup
 	@.venv/bin/lint-imports
 
 bench: setup
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(PY) -m benchmarks
 
 docs: setup
