@@ -75,6 +75,8 @@ def test_live_lines_run_as_printed(tmp_path: Path, samples: dict[int, Path], nam
     if enter is None:
         pytest.skip("network namespaces may not be made here; CI makes them")
     kind, line = LIVE[name]
+    if kind == "pipe" and "-r" in enter:
+        pytest.skip("Debian's tcpdump wants to become another user, which only real root may; CI is root")
     (tmp_path / "dark.pcap").symlink_to(samples[1])
     block = re.search(r"--block (\S+)=(\S+)", line)
     assert block is not None
