@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ims.darknet import Block, Darknet, check_sensor_name
-from ims.decode.ipv4 import block_of
+from ims.membership import block_of
 
 
 def darknet(*texts: str) -> Darknet:

@@ -79,15 +79,30 @@ if not numba.config.DISABLE_JIT:
     numba.config.CACHE_DIR = str(cache_folder())
 
 
+_kernels: list[Any] = []
+
+
 def kernel(function: F) -> F:
     """Compile with bounds checks, cached, without the GIL."""
     compiled: F = numba.njit(cache=True, nogil=True, boundscheck=True, error_model="numpy")(function)
+    _kernels.append(compiled)
     return compiled
+
+
+def forget_cache() -> None:
+    """Neither read nor write cached kernels any more: the folder belongs to the user we no longer are. What isn't
+    loaded is compiled when it is called."""
+    from numba.core.caching import NullCache
+
+    for compiled in _kernels:
+        if hasattr(compiled, "_cache"):
+            compiled._cache = NullCache()
 
 
 def proven(function: F) -> F:
     """Compile without bounds checks; the function's comment says why no index can leave its array."""
     compiled: F = numba.njit(cache=True, nogil=True, boundscheck=BOUNDSCHECK_EVERYWHERE, error_model="numpy")(function)
+    _kernels.append(compiled)
     return compiled
 
 

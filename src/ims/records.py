@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What a packet has, as bits of the working column `layers`. A column is null where its layer is absent.
-PORTS, TCP, ICMP, PAYLOAD = 1, 2, 4, 8
+PORTS, TCP, ICMP, PAYLOAD, RESPONDER = 1, 2, 4, 8, 16
 
 # Bits of the column `checksum`.
 IP_WRONG, TRANSPORT_WRONG, TRANSPORT_UNVERIFIED, UDP_ABSENT = 1, 2, 4, 8
@@ -77,14 +77,16 @@ PACKETS = (
     Column("signature", "fixed_size_binary[16]", None, "MD5 of the payload; null without payload", PAYLOAD),
     Column("new_payload", "bool", "u1", "the payload was new this UTC day at this sensor"),
     Column("category", "dictionary[string]", "u1", "scan, backscatter, session, udp or other"),
-    Column("verified", "bool", None, "the acknowledgment number is our cookie's; null where no responder ran", -1),
+    Column(
+        "verified", "bool", "u1", "the acknowledgment number is our cookie's; null where no responder ran", RESPONDER
+    ),
     Column("block", "dictionary[string]", "u2", "name of the monitored block"),
     Column("truncated", "bool", "u1", "the capture cut the packet"),
 )
 
 WORKING = (
     # Where a row's bytes lie in the buffer it was decoded from, valid until the next buffer comes.
-    Column("layers", "", "u1", "which of PORTS, TCP, ICMP, PAYLOAD the packet has"),
+    Column("layers", "", "u1", "which of PORTS, TCP, ICMP, PAYLOAD the packet has, and RESPONDER where one ran"),
     Column("raw", "", "u1", "1: the columns can't express this packet, keep its bytes in frames_raw"),
     Column("ip_offset", "", "i8", "offset of the IP header"),
     Column("ip_captured", "", "i8", "captured bytes from the IP header to the end of the IP packet"),
@@ -92,6 +94,7 @@ WORKING = (
     Column("options_offset", "", "i8", "offset of the TCP options"),
     Column("options_length", "", "u1", "length of the TCP options, 0 to 40"),
     Column("payload_offset", "", "i8", "offset of the payload; its length is payload_length"),
+    Column("frame", "", "i4", "number of the frame that the packet came in"),
     Column("signature_entry", "", "i4", "index into the batch's distinct signatures; -1 without payload"),
     Column("options_entry", "", "i4", "index into the batch's distinct TCP options; -1 unless TCP"),
 )

@@ -78,7 +78,15 @@ def frames_of(frames: Sequence[bytes], links: Sequence[int], cut: int | None = N
     octets = np.frombuffer(b"".join(captured) or b"\0", np.uint8).copy()
     times = np.arange(len(frames), dtype=np.int64) * 1_000_001
     sizes = [np.array([len(one) for one in some], np.int64) for some in (captured, frames)]
-    return Frames(octets, begins.astype(np.int64), *sizes, times, np.array(links, np.uint16), len(frames))
+    return Frames(
+        octets,
+        begins.astype(np.int64),
+        *sizes,
+        times,
+        np.array(links, np.uint16),
+        np.zeros(len(frames), np.uint8),
+        len(frames),
+    )
 
 
 def decoded(

@@ -69,7 +69,7 @@ def hostile(draw: st.DrawFn) -> Frames:
             which[row] = draw(st.sampled_from([-1, -(2**40), 2**40, octets.size, octets.size + 1, 0]))
     time = np.array([draw(st.integers(0, 2**62)) for _ in some], np.int64)
     links = np.array([link for _, link in some], np.uint16)
-    return Frames(octets, offset, captured, length, time, links, len(some))
+    return Frames(octets, offset, captured, length, time, links, np.zeros(len(some), np.uint8), len(some))
 
 
 def check_books(frames: Frames, unwrap: int) -> None:
@@ -161,7 +161,16 @@ def test_a_full_batch_stops_before_the_frame_that_does_not_fit() -> None:
     count = 5
     octets = np.frombuffer(SEEDS[0] * count, np.uint8).copy()
     sizes = np.full(count, len(SEEDS[0]), np.int64)
-    frames = Frames(octets, np.arange(count) * len(SEEDS[0]), sizes, sizes, sizes, np.ones(count, np.uint16), count)
+    frames = Frames(
+        octets,
+        np.arange(count) * len(SEEDS[0]),
+        sizes,
+        sizes,
+        sizes,
+        np.ones(count, np.uint16),
+        np.zeros(count, np.uint8),
+        count,
+    )
     batch, counters = packet_batch(3), np.zeros(len(COUNTERS), np.int64)
     assert decode_frames(frames, 0, RANGES, 0, batch, 0, counters) == 3
     assert counters[0] == 3

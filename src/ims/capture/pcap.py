@@ -8,19 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ims.capture.pcap_walk import DAMAGED, FULL, LARGEST_CAPTURED, walk_pcap
-from ims.capture.source import FRAMES, Frames
+from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
-from ims.octets import Octets
 
 # Magic number as read in the file's byte order -> (octets of a record's header, nanoseconds of its fraction)
 MAGICS = {0xA1B2C3D4: (16, 1000), 0xA1B23C4D: (16, 1), 0xA1B2CD34: (24, 1000)}
 FILE_HEADER = 24
-
-
-def empty_frames(octets: Octets, capacity: int = FRAMES) -> Frames:
-    """Frames with columns to fill."""
-    wide = [np.empty(capacity, np.int64) for _ in range(4)]
-    return Frames(octets, wide[0], wide[1], wide[2], wide[3], np.empty(capacity, np.uint16), 0)
 
 
 def magic_of(head: bytes) -> tuple[str, int, int] | None:

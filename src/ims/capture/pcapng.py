@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from ims.capture.pcap import empty_frames
 from ims.capture.pcapng_walk import (
     DAMAGED,
     FULL,
@@ -23,7 +22,7 @@ from ims.capture.pcapng_walk import (
     Interfaces,
     walk_pcapng,
 )
-from ims.capture.source import Frames
+from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
 
 SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"

@@ -1,4 +1,4 @@
-"""The contract of every source of frames: capture files now, a ring on a live interface later.
+"""The contract of every source of frames: capture files, and a ring on a live interface.
 
 A source yields `Frames`: one buffer of octets and, for each frame in it, where it lies, how much of it was
 captured, how long it was on the wire, when it came, and what link it came from. What is yielded is valid until
@@ -33,7 +33,16 @@ class Frames(NamedTuple):
     """nanoseconds since the epoch"""
     link: np.ndarray[Any, np.dtype[np.uint16]]
     """LINKTYPE_ number (tcpdump.org/linktypes.html), per frame: pcapng mixes interfaces"""
+    offloaded: np.ndarray[Any, np.dtype[np.uint8]]
+    """1: the sender's kernel left the transport checksum to hardware that never saw the frame, so it says nothing"""
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody asks
+
+
+def empty_frames(octets: np.ndarray[Any, np.dtype[np.uint8]], capacity: int = FRAMES) -> Frames:
+    """Frames with columns to fill."""
+    wide = [np.empty(capacity, np.int64) for _ in range(4)]
+    links, offloaded = np.empty(capacity, np.uint16), np.zeros(capacity, np.uint8)
+    return Frames(octets, wide[0], wide[1], wide[2], wide[3], links, offloaded, 0)
 
 
 class Source(Protocol):

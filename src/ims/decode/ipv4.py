@@ -1,4 +1,4 @@
-"""IPv4 headers (RFC 791, section 3.1): are they whole, how far does the packet go, which block is it for."""
+"""IPv4 headers (RFC 791, section 3.1): are they whole, how far does the packet go."""
 
 from __future__ import annotations
 
@@ -32,18 +32,3 @@ def packet_end(octets, at, end):
     if total == 0:
         return end
     return min(end, at + total)
-
-
-@kernel
-def block_of(address, ranges):
-    """Index of the block that `address` is in; -1 where it is in none."""
-    low, high = 0, ranges.first.size
-    while low < high:
-        middle = (low + high) >> 1
-        if ranges.first[middle] <= address:
-            low = middle + 1
-        else:
-            high = middle
-    if low == 0 or ranges.last[low - 1] < address:
-        return np.int64(-1)
-    return np.int64(ranges.block[low - 1])

@@ -6,7 +6,7 @@ the full cache couldn't enter is kept only within the hour's budget; beyond it, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,8 @@ class Kept:
         self._payloads: list[tuple[Array, Distinct]] = []
         self._frames: list[tuple[Array, Distinct]] = []
         self.octets = 0
+        self.storing = True
+        """False: new payloads are counted as lost, whatever the budget"""
         self.payloads = self.new_payloads = self.undeduplicated = self.lost = 0
 
     def load_kernels(self, octets: Array, batch: Any) -> None:
@@ -72,7 +74,7 @@ class Kept:
         hours = batch.time[rows] // HOUR_US
         lengths = batch.payload_length[rows].astype(np.int64)
         kept = np.zeros(len(rows), np.bool_)
-        for hour in np.unique(hours):
+        for hour in np.unique(hours) if self.storing else ():
             mine = hours == hour
             spent = self._spent.pop(int(hour), 0) + np.cumsum(lengths[mine])
             kept[mine] = spent <= self._budget
@@ -87,17 +89,29 @@ class Kept:
             lost[blocks[block]] = lost.get(blocks[block], 0) + int(count)
         return np.sort(np.concatenate([found.rows[~found.uncached], rows[kept]]))
 
+    def hand_over(self) -> Copied:
+        """What was copied for the batch; begins anew."""
+        copied = Copied(self._payloads, self._frames)
+        self._payloads, self._frames, self.octets = [], [], 0
+        return copied
+
+
+class Copied(NamedTuple):
+    """Payloads and raw frames of one batch: (rows, their octets)."""
+
+    payloads: list[tuple[Array, Distinct]]
+    frames: list[tuple[Array, Distinct]]
+
     def tables(self, batch: Any, signatures: Array, seen: Seen) -> tuple[pa.Table, pa.Table]:
-        """(rows for `payloads`, rows for `frames_raw`); begins anew."""
+        """(rows for `payloads`, rows for `frames_raw`)."""
         payloads = pa.Table.from_batches(
-            [_payload_rows(batch, rows, values, signatures, seen) for rows, values in self._payloads],
+            [_payload_rows(batch, rows, values, signatures, seen) for rows, values in self.payloads],
             schema=arrow_schema("payloads"),
         )
         frames = pa.Table.from_batches(
-            [_frame_rows(batch, rows, values, signatures) for rows, values in self._frames],
+            [_frame_rows(batch, rows, values, signatures) for rows, values in self.frames],
             schema=arrow_schema("frames_raw"),
         )
-        self._payloads, self._frames, self.octets = [], [], 0
         return payloads, frames
 
 

@@ -7,8 +7,11 @@ the writer's lanes encode it while the next one is filled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -43,9 +46,9 @@ PASSIVE = "passive"
 class _Batch:
     """A batch being filled, and the distinct values its rows point to."""
 
-    def __init__(self) -> None:
-        self.packets = packet_batch(ROWS)
-        self.options = options_table(ROWS)
+    def __init__(self, rows: int) -> None:
+        self.packets = packet_batch(rows)
+        self.options = options_table(rows)
         self.filled = 0
 
     def restart(self) -> None:
@@ -53,25 +56,58 @@ class _Batch:
         reset_options(self.options)
 
 
+Responder = Callable[[Frames, Any, int, int], None]
+"""Answers rows [first, last) of a batch that were decoded from some frames."""
+
+Work = Callable[[SensorWriter], None]
+"""Writes one batch."""
+
+Deliver = Callable[[Work, int], bool]
+"""Has a batch of so many rows written; False where that can't be."""
+
+
+@dataclass
+class Shared:
+    """What the pipelines of one sensor share: the cache, and what the store has of a day for it to learn."""
+
+    cache: Cache
+    payloads_of: Callable[[date], Iterator[tuple[Any, Distinct]]]
+    lock: Any = field(default_factory=nullcontext)
+
+
 class Pipeline:
     """The stages of one run. `unwrap`: tunnels to take off (decode/tunnel.py); `save`: makes a checkpoint of all
-    that was added before."""
+    that was added before; `respond`: answers packets as soon as they are decoded; `rows`: of a batch. Batches go to
+    `writer` at once; or, where that is None, to `deliver`, with a cache that is `shared`."""
 
     def __init__(
         self,
-        writer: SensorWriter,
+        writer: SensorWriter | None,
         darknet: Darknet,
         unwrap: int,
         cache_signatures: int,
         payload_budget: int,
         save: Callable[[], None],
+        deliver: Deliver | None = None,
+        respond: Responder | None = None,
+        rows: int = ROWS,
+        shared: Shared | None = None,
     ) -> None:
-        self._writer, self._darknet, self._unwrap, self._save = writer, darknet, unwrap, save
-        self._ranges = darknet.ranges()
+        self._unwrap, self._save = unwrap, save
+        if writer is None:
+            assert deliver is not None and shared is not None
+            self._deliver, self._shared = deliver, shared
+        else:
+            self._deliver = lambda work, _rows: _at_once(work, writer)
+            self._shared = Shared(Cache(cache_signatures, writer.key), writer.payloads_of)
+        self._respond = respond
+        self._rows = rows
+        self.not_stored = 0
+        self.watch(darknet)
         self._counters = np.zeros(len(COUNTERS), np.int64)
-        self._signer = Signer(Cache(cache_signatures, writer.key), ROWS)
+        self._signer = Signer(self._shared.cache, rows)
         self._kept = Kept(payload_budget)
-        self._batch = _Batch()
+        self._batch = _Batch(rows)
         self._spare: list[_Batch] = []
         self._newest_us = 0
         self._begun: set[int] = set()
@@ -81,12 +117,16 @@ class Pipeline:
         """Have kernels loaded before the first packet comes (0.3 s), or compiled (up to half a minute, once), in which
         a pipe would overflow: give each stage no rows."""
         nothing, none = np.zeros(1, np.uint8), np.zeros(1, np.int64)
-        frames = Frames(nothing, none, none, none, none, np.zeros(1, np.uint16), 0)
+        frames = Frames(nothing, none, none, none, none, np.zeros(1, np.uint16), nothing, 0)
         packets = self._batch.packets
         decode_frames(frames, 0, self._ranges, self._unwrap, packets, 0, self._counters)
         collect_options(nothing, packets, 0, 0, self._batch.options)
         self._signer.load_kernels(nothing, packets)
         self._kept.load_kernels(nothing, packets)
+
+    def watch(self, darknet: Darknet) -> None:
+        """Take packets to these blocks from now on. Not while a batch is being filled: `flush` first."""
+        self._darknet, self._ranges = darknet, darknet.ranges()
 
     @property
     def packets(self) -> int:
@@ -96,18 +136,22 @@ class Pipeline:
     def add(self, frames: Frames, start: int, lost: dict[str, int]) -> None:
         """Take frames[start:]; `lost` counts payloads not kept, by block."""
         if any(day in self._begun for day in self._days(frames, start) - self._signer.cache.days):
+            self.flush()
             self._save()  # a day that the cache forgot comes back: what it learnt has to be in the store
-        if ROWS - self._batch.filled < frames.count - start or self._kept.octets > KEPT_OCTETS:
+        if self._rows - self._batch.filled < frames.count - start or self._kept.octets > KEPT_OCTETS:
             self.flush()
         batch = self._batch
         packets, first = batch.packets, batch.filled
         filled = decode_frames(frames, start, self._ranges, self._unwrap, packets, first, self._counters)
         if filled == first:
             return
+        if self._respond is not None:
+            self._respond(frames, packets, first, filled)
         collect_options(frames.octets, packets, first, filled, batch.options)
-        for day in self._signer.missing_days(packets, first, filled):
-            self._learn(day)
-        found = self._signer.sign(frames.octets, packets, first, filled)
+        with self._shared.lock:
+            for day in self._signer.missing_days(packets, first, filled):
+                self._learn(day)
+            found = self._signer.sign(frames.octets, packets, first, filled, self._kept.storing)
         self._kept.take(frames.octets, packets, first, filled, found, self._darknet.names, lost)
         batch.filled = filled
         self._newest_us = max(self._newest_us, int(packets.time[first:filled].max()))
@@ -121,28 +165,58 @@ class Pipeline:
     def _learn(self, day: int) -> None:
         """Enter what the store has of a UTC day into the cache, so that it is not new once more."""
         self._begun.add(day)
-        for signatures, payloads in self._writer.payloads_of(EPOCH + timedelta(days=day)):
+        for signatures, payloads in self._shared.payloads_of(EPOCH + timedelta(days=day)):
             self._signer.cache.load(day, signatures, payloads.octets, payloads.offsets)
 
+    def keep_payloads(self, wanted: bool) -> None:
+        """Whether new payloads are kept from now on; those that aren't are counted as lost, and are new once more
+        when they come again."""
+        self._kept.storing = wanted
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The books so far: COUNTERS of decode/verdict.py."""
+        return dict(zip(COUNTERS, self._counters.tolist(), strict=True))
+
+    @property
+    def newest_us(self) -> int:
+        """Time of the newest packet, in microseconds since the epoch; 0 before the first."""
+        return self._newest_us
+
+    @property
+    def waiting(self) -> int:
+        """Rows of the batch that is being filled."""
+        return self._batch.filled
+
     def flush(self) -> None:
-        """Hand the batch to the store."""
+        """Hand the batch to the store; where it can't take it, the rows are counted as not stored, and the cache
+        learns anew what is."""
         batch = self._batch
         if batch.filled == 0:
             return
         rows, blocks = batch.filled, self._darknet.names
         signatures = self._signer.signatures.copy()
-        payloads, frames = self._kept.tables(batch.packets, signatures, self._writer.seen)
-        for name, table in (("payloads", payloads), ("frames_raw", frames)):
-            if table.num_rows:
-                self._writer.write(name, _constant(table))
+        copied = self._kept.hand_over()
         distinct = int(batch.options.count[0])
         options = Distinct(batch.options.octets, batch.options.offsets[: distinct + 1])
 
         def encode() -> pa.Table:
             return packets_table(batch.packets, rows, blocks, signatures, options)
 
-        self._writer.write("packets", encode, done=lambda: self._reuse(batch))
-        self._batch = self._spare.pop() if self._spare else _Batch()
+        def write(writer: SensorWriter) -> None:
+            payloads, frames = copied.tables(batch.packets, signatures, writer.seen)
+            for name, table in (("payloads", payloads), ("frames_raw", frames)):
+                if table.num_rows:
+                    writer.write(name, _constant(table))
+            writer.write("packets", encode, done=lambda: self._reuse(batch))
+
+        if self._deliver(write, rows):
+            self._batch = self._spare.pop() if self._spare else _Batch(self._rows)
+        else:
+            self.not_stored += rows
+            with self._shared.lock:
+                self._shared.cache.make_room(())
+            batch.restart()
         self._signer.begin_batch()
 
     def _reuse(self, batch: _Batch) -> None:
@@ -176,6 +250,11 @@ class Pipeline:
         report.new_payloads = self._kept.new_payloads
         report.payloads_undeduplicated = self._kept.undeduplicated
         report.payloads_lost = self._kept.lost
+
+
+def _at_once(work: Work, writer: SensorWriter) -> bool:
+    work(writer)
+    return True
 
 
 def _constant(table: pa.Table) -> Callable[[], pa.Table]:

@@ -77,8 +77,9 @@ class Signer:
         known = self.cache.days
         return [day for day in days_of(batch, first, last) if day not in known]
 
-    def sign(self, octets: Array, batch: Any, first: int, last: int) -> Found:
-        """Sign rows first to last - 1, whose payloads lie in `octets`.
+    def sign(self, octets: Array, batch: Any, first: int, last: int, enter_new: bool = True) -> Found:
+        """Sign rows first to last - 1, whose payloads lie in `octets`. `enter_new` False: new payloads aren't
+        entered, for they won't be kept.
 
         A full cache forgets days that these rows don't have; if that gives no room, new payloads are signed
         without being entered. Raises ValueError, leaving the rows from there on unsigned, where a payload
@@ -95,7 +96,6 @@ class Signer:
         days = days_of(batch, first, last)
         self.cache.admit(days)
         found.counts[:] = 0
-        enter_new = True
         row = first
         while row < last:
             self._check_numbers()

@@ -78,14 +78,12 @@ def packets_table(
             entries = np.where(layers & TCP, taken("options_entry"), 0).astype(np.int32)
             indices = pa.Array.from_buffers(pa.int32(), rows, [valid, pa.py_buffer(entries)])
             columns.append(pa.DictionaryArray.from_arrays(indices, binary_column(options)))
-        elif column.name == "verified":
-            columns.append(pa.nulls(rows, pa.bool_()))
         elif column.name in dictionaries:
             indices = arrow.column(taken(column.name), pa.int32())
             names = arrow.column(dictionaries[column.name], pa.string())
             columns.append(pa.DictionaryArray.from_arrays(indices, names))
         elif column.arrow == "bool":
-            columns.append(pa.Array.from_buffers(kind, rows, [None, bitmap(taken(column.name))]))
+            columns.append(pa.Array.from_buffers(kind, rows, [valid, bitmap(taken(column.name))]))
         else:
             columns.append(pa.Array.from_buffers(kind, rows, [valid, pa.py_buffer(taken(column.name))]))
     return pa.Table.from_arrays(columns, schema=batch_schema())

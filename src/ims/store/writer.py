@@ -207,6 +207,10 @@ class SensorWriter:
         publish(self.path, self.manifest, self.sensor)
         self.manifest.roll()
         self.manifest.collect()
+        return self.retain(now_us, keep_age_us, keep_bytes)
+
+    def retain(self, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None) -> dict[str, int]:
+        """Apply the limits; returns what was dropped."""
         return retain(self.manifest, now_us, keep_age_us, keep_bytes)
 
     def close(self) -> None:

@@ -1,0 +1,199 @@
+"""Frames from a live interface: an AF_PACKET socket whose ring (TPACKET_V3) is mapped into memory.
+
+The kernel writes frames into blocks and hands over a block when it is full or `BLOCK_MS` old; `Ring.next` gives it
+as Frames that lie in the ring itself, nothing is copied, and `Ring.release` gives it back. What finds no room is
+counted by the kernel, and `Ring.lost` tells. (packet(7); Documentation/networking/packet_mmap.rst)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import mmap
+import os
+import select
+import socket
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ims.capture.ring_walk import BLOCK_STATUS, Aside, walk_block
+from ims.capture.source import Frames, empty_frames
+from ims.kernels import kernel
+from ims.octets import le32
+
+SOL_PACKET = 263
+PACKET_ADD_MEMBERSHIP, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 1, 5, 6, 10
+PACKET_FANOUT, PACKET_IGNORE_OUTGOING, PACKET_MR_PROMISC = 18, 23, 1
+TPACKET_V3 = 2
+FANOUT_HASH = 0
+SO_ATTACH_FILTER = 26
+ETH_P_ALL = 0x0003
+SIOCGIFHWADDR, SIOCGIFMTU = 0x8927, 0x8921
+
+BLOCK = 1 << 20
+BLOCK_MS = 1
+"""A SYN that comes alone waits at most so long for its answer."""
+FRAME = 2048  # of no consequence in V3, but it must divide a block
+FRAMES_A_BLOCK = 1 << 14  # a frame takes 128 octets of a block at least
+
+# ARPHRD_ types (linux/if_arp.h) whose frames begin with an Ethernet header, and the LINKTYPE_s that decode knows.
+ETHERNET_TYPES = {1, 772}
+LINKTYPE_ETHERNET, LINKTYPE_RAW = 1, 101
+
+
+class Interface(NamedTuple):
+    """A network interface as it was when asked about."""
+
+    name: str
+    number: int
+    """the kernel's: ifindex"""
+    type: int
+    """ARPHRD_ number"""
+    mac: bytes
+    mtu: int
+
+    @property
+    def has_link_header(self) -> bool:
+        """Ethernet, or a tunnel whose frames begin at the IP header."""
+        return self.type in ETHERNET_TYPES
+
+
+def interface(name: str) -> Interface:
+    """What the kernel says of an interface. Raises ValueError where there is none of this name."""
+    request = struct.pack("16s24x", name.encode()[:15])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:  # not /sys: that may be another namespace's
+        try:
+            index = socket.if_nametoindex(name)
+            address = fcntl.ioctl(asked, SIOCGIFHWADDR, request)
+            mtu = fcntl.ioctl(asked, SIOCGIFMTU, request)
+        except OSError as error:
+            there = ", ".join(sorted(name for _, name in socket.if_nameindex()))
+            raise ValueError(f"there is no interface {name!r}; there are {there}") from error
+    kind = struct.unpack_from("H", address, 16)[0]
+    return Interface(name, index, kind, address[18:24], struct.unpack_from("i", mtu, 16)[0])
+
+
+@kernel
+def _next_ready(octets, at):
+    """Whether the block at `at` is ours to read."""
+    return le32(octets, at + BLOCK_STATUS) & 1 == 1
+
+
+class Ring:
+    """One ring on one interface. Not for several threads: a worker has its own."""
+
+    def __init__(
+        self,
+        device: Interface,
+        blocks: int = 64,
+        program: Sequence[tuple[int, int, int, int]] = (),
+        fanout: int | None = None,
+        promiscuous: bool = False,
+    ) -> None:
+        """`blocks`: megabytes of ring. `program`: a kernel filter (bpf.py). `fanout`: number of a group of rings
+        among which the kernel spreads flows.
+
+        Raises PermissionError without CAP_NET_RAW, OSError where the kernel refuses.
+        """
+        self.device = device
+        self._blocks = blocks
+        self._at = 0
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        try:
+            self._set_up(program, fanout, promiscuous)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self.failed: OSError | None = None
+        """what the socket said last, such as ENETDOWN; None once frames come again"""
+
+    def _set_up(self, program: Sequence[tuple[int, int, int, int]], fanout: int | None, promiscuous: bool) -> None:
+        opened = self._socket
+        opened.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
+        frames = BLOCK // FRAME * self._blocks
+        request = struct.pack("7I", BLOCK, self._blocks, FRAME, frames, BLOCK_MS, 0, 0)
+        opened.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+        with contextlib.suppress(OSError):  # before Linux 4.20: walk_block leaves our own frames out
+            opened.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        self.filter(program)
+        self._memory = mmap.mmap(opened.fileno(), BLOCK * self._blocks)
+        self._octets = np.frombuffer(self._memory, np.uint8)
+        self._frames = empty_frames(self._octets, FRAMES_A_BLOCK)
+        self.aside = Aside(np.zeros(FRAMES_A_BLOCK, np.uint32), np.zeros(FRAMES_A_BLOCK, np.uint8))
+        _next_ready(self._octets, 0)
+        link = LINKTYPE_ETHERNET if self.device.has_link_header else LINKTYPE_RAW
+        self._link, self._without_link = link, not self.device.has_link_header
+        nothing = np.zeros(64, np.uint8)
+        walk_block(nothing, 0, 64, link, self._without_link, self._frames, self.aside)
+        opened.bind((self.device.name, ETH_P_ALL))
+        if promiscuous:
+            request = struct.pack("IHH8s", self.device.number, PACKET_MR_PROMISC, 0, b"")
+            opened.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, request)
+        if fanout is not None:
+            opened.setsockopt(SOL_PACKET, PACKET_FANOUT, fanout & 0xFFFF | FANOUT_HASH << 16)
+
+    def filter(self, program: Sequence[tuple[int, int, int, int]]) -> None:
+        """Have the kernel keep only frames that the program accepts; the one before it is replaced at once."""
+        if not program:
+            return
+        code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+        held = ctypes.create_string_buffer(code, len(code))
+        self._socket.setsockopt(
+            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(held))
+        )
+
+    def fileno(self) -> int:
+        """The socket, for a poll of several rings."""
+        return self._socket.fileno()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until a block is ready, at most `seconds`."""
+        return self.ready or (bool(self._poll.poll(seconds * 1000)) and self._look())
+
+    @property
+    def ready(self) -> bool:
+        """Whether a block is waiting."""
+        return bool(_next_ready(self._octets, self._at * BLOCK))
+
+    def _look(self) -> bool:
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        self.failed = OSError(code, os.strerror(code), self.device.name) if code else None
+        return self.ready
+
+    def next(self) -> Frames | None:
+        """The frames of the next block, valid until `release`; None where no block is ready."""
+        if not self.ready:
+            return None
+        begin = self._at * BLOCK
+        count = walk_block(self._octets, begin, BLOCK, self._link, self._without_link, self._frames, self.aside)
+        return self._frames._replace(count=count)
+
+    def release(self) -> None:
+        """Give the block that `next` gave back to the kernel."""
+        begin = self._at * BLOCK + BLOCK_STATUS
+        self._octets[begin : begin + 4] = 0
+        self._at = (self._at + 1) % self._blocks
+
+    def waiting(self) -> int:
+        """Blocks of the ring that wait to be read."""
+        return sum(bool(_next_ready(self._octets, block * BLOCK)) for block in range(self._blocks))
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the ring."""
+        return self._blocks
+
+    def statistics(self) -> tuple[int, int]:
+        """(frames that passed the filter, those of them that found no room) since the last call."""
+        seen, lost, _ = struct.unpack("III", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12))
+        return seen, lost
+
+    def close(self) -> None:
+        """Close the socket. What `next` gave is no longer valid."""
+        self._socket.close()

@@ -1,0 +1,100 @@
+"""`ims sensor`: live capture and responder."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXAMPLES = """\b
+Examples:
+  ims sensor --config sensor.toml
+  ims sensor --interface eth0 --store STORE --sensor a --block C/24=198.51.100.0/24
+  ims sensor --interface eth0 --store STORE --sensor a --block C/24=198.51.100.0/24 --policy synack --reply-limit 50
+  ims sensor --replay dark.pcap --speed 0 --store STORE --sensor b --block C/24=198.51.100.0/24
+"""
+
+
+def sensor(
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML: docs/sensor.md.")] = None,
+    interface: Annotated[list[str] | None, typer.Option(metavar="IF", help="An interface; give one or more.")] = None,
+    store: Annotated[Path | None, typer.Option(metavar="DIR", help="The store; made if there is none.")] = None,
+    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor's name.")] = None,
+    block: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=CIDR", help="A monitored block; give one or more.")
+    ] = None,
+    policy: Annotated[
+        str, typer.Option(metavar="silent|synack|ack|reset", help="What is answered, on every port.")
+    ] = "ack",
+    arp: Annotated[bool, typer.Option("--arp", help="Answer ARP for the blocks: they are on-link.")] = False,
+    reply_limit: Annotated[str, typer.Option(metavar="PPS|none", help="Replies a second to one address.")] = "500",
+    replay: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Take packets from a capture; replies go nowhere.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0, metavar="N", help="How many times as fast to replay; 0: at once.")
+    ] = 1.0,
+) -> None:
+    """Watch interfaces, answer what comes to the monitored blocks, and store every packet, until stopped."""
+    from ims.config import SensorConfig, checked, read_config
+
+    def read() -> SensorConfig:
+        if config is not None:
+            return read_config(config)
+        return checked(_data(interface, store, sensor, block, policy, arp, reply_limit, replay))
+
+    if config is not None and (interface or store or sensor or block):
+        raise ValueError("wanted --config, or --interface, --store, --sensor and --block, not both")
+    settings = read()
+
+    from ims.cli.present import announce_compiling
+    from ims.sensor.daemon import Sensor
+    from ims.sensor.logs import log_to_stderr
+
+    log_to_stderr()
+    announce_compiling()
+    running = Sensor(settings, replay, speed)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: running.stop())
+    signal.signal(signal.SIGHUP, lambda *_: running.reload())
+    running.open()
+    try:
+        running.run(read if config is not None else None)
+    except RuntimeError as error:
+        print(f"ims: {error}; what was taken before is stored", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print("ims: stopped; everything taken is stored", file=sys.stderr)
+
+
+def _data(
+    interface: list[str] | None, store: Path | None, sensor: str | None, block: list[str] | None, policy: str,
+    arp: bool, reply_limit: str, replay: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    wanted = {"--interface": interface or replay, "--store": store, "--sensor": sensor, "--block": block}
+    missing = ", ".join(name for name, value in wanted.items() if not value)
+    if missing:
+        raise ValueError(f"{missing} missing; wanted --config FILE, or --interface, --store, --sensor and --block")
+    blocks = []
+    for text in block or ():
+        name, equals, prefix = text.partition("=")
+        if not equals:
+            raise ValueError(f"block {text!r}: wanted NAME=CIDR, such as C/24=198.51.100.0/24")
+        blocks.append({"name": name, "prefix": prefix, "policy": policy})
+    try:
+        limit: float | str = reply_limit if reply_limit == "none" else float(reply_limit)
+    except ValueError:
+        raise ValueError(f"--reply-limit {reply_limit!r}: wanted a number, or none") from None
+    found: dict[str, Any] = {
+        "name": sensor,
+        "store": store,
+        "interfaces": interface or ["replay"],
+        "block": blocks,
+        "arp": arp,
+        "reply_limit": limit,
+    }
+    if limit == "none":
+        found["global_limit"] = "none"
+    return found

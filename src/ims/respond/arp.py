@@ -1,0 +1,84 @@
+"""Who has a dark address: on a link without a router before us, the sensor answers for its blocks (RFC 826)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ims.kernels import kernel
+from ims.membership import block_of
+from ims.octets import be16, be32, put16, put32
+from ims.respond.reply import ARPS, RING_FULL, free_slot, hand_over
+from ims.respond.way_back import ETHERNET, is_tag
+
+ARP_TYPE = 0x0806
+BODY = 28
+SHORTEST = 60
+
+
+@kernel
+def request_at(octets, at, end):
+    """Offset of the ARP body of an Ethernet frame octets[at:end] that asks for an IPv4 address; -1: it is none."""
+    kind = at + 12
+    while kind + 2 <= end and is_tag(be16(octets, kind)):
+        kind += 4
+    body = kind + 2
+    if body + BODY > end or be16(octets, kind) != ARP_TYPE:
+        return np.int64(-1)
+    # Ethernet (1), IPv4, their address lengths, request (1)
+    if be32(octets, body) != 0x00010800 or be32(octets, body + 4) != 0x06040001:
+        return np.int64(-1)
+    return np.int64(body)
+
+
+@kernel
+def answer_arp(frames, aside, darknet, mac, counters, slots):
+    """Fill slots with replies to ARP requests for addresses of `darknet` (Ranges); returns how many.
+
+    `mac`: uint8 (6,), the interface's. Not answered: probes and announcements (RFC 5227: sender 0, or the sender asks
+    for itself), for a dark address that some machine takes is in use; and senders that claim a dark or a group
+    address.
+    """
+    octets = frames.octets
+    filled = 0
+    for index in range(frames.count):
+        at = frames.offset[index]
+        end = at + frames.captured[index]
+        if frames.link[index] != ETHERNET or at + 14 > end:
+            continue
+        body = request_at(octets, at, end)
+        if body < 0:
+            continue
+        sender, target = be32(octets, body + 14), be32(octets, body + 24)
+        if sender == 0 or sender == target or block_of(target, darknet) < 0 or block_of(sender, darknet) >= 0:
+            continue
+        if octets[at + 6] & 1 or octets[body + 8] & 1:
+            continue
+        slot = free_slot(slots)
+        if slot < 0:
+            counters[RING_FULL] += 1
+            continue
+        out, to = slots.octets, slot + slots.layout[1]
+        for i in range(6):
+            out[to + i] = octets[at + 6 + i]
+            out[to + 6 + i] = mac[i]
+        end_of_link = to + 12
+        if aside.vlan[index]:
+            put32(out, end_of_link, np.int64(aside.vlan[index]))
+            end_of_link += 4
+        for i in range(at + 12, body, 2):
+            put16(out, end_of_link, be16(octets, i))
+            end_of_link += 2
+        put32(out, end_of_link, 0x00010800)
+        put32(out, end_of_link + 4, 0x06040002)
+        for i in range(6):
+            out[end_of_link + 8 + i] = mac[i]
+            out[end_of_link + 18 + i] = octets[body + 8 + i]
+        put32(out, end_of_link + 14, target)
+        put32(out, end_of_link + 24, sender)
+        length = end_of_link + BODY - to
+        for i in range(to + length, to + SHORTEST):
+            out[i] = 0
+        hand_over(slots, slot, max(length, SHORTEST))
+        counters[ARPS] += 1
+        filled += 1
+    return filled

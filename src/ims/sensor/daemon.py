@@ -1,0 +1,275 @@
+"""A live sensor: opens sockets, gives up its privileges, starts workers and the keeper, and ends in order.
+
+    rings ──► workers (answer, decode, sign) ──► keeper (store)
+
+Everything that needs root is done in `open`, everything that could be wrong is found there; from `run` on the process
+has no privileges.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+
+from ims.capture.afpacket import BLOCK, Ring, interface
+from ims.capture.bpf import program
+from ims.capture.transmit import Outgoing
+from ims.config import SensorConfig
+from ims.darknet import Block, Darknet
+from ims.decode.tunnel import NAMES
+from ims.kernels import forget_cache
+from ims.records import packet_batch
+from ims.respond.cookie import Clock
+from ims.respond.limit import limits
+from ims.respond.policy import never_answered, policies
+from ims.respond.reply import COUNTERS as REPLY_COUNTERS
+from ims.respond.reply import Rules
+from ims.sensor.host import refuse_own, this_host
+from ims.sensor.ingest import Ingest
+from ims.sensor.keeper import Keeper
+from ims.sensor.live import Setup, Worker, load_reply_kernels
+from ims.sensor.pipeline import Pipeline, Shared
+from ims.sensor.privileges import become, prepare_store, user_to_become
+from ims.sensor.replay import NoWire, ReplayRing
+from ims.sensor.watched import Watched, policies_of
+from ims.sign.cache import Cache
+from ims.simulate.sample import write_sample
+from ims.store.rowkey import row_keys_of_batch
+
+log = structlog.get_logger()
+
+ROWS = 1 << 16
+"""Rows of a live batch: an eighth of a second at half a million packets a second."""
+MSS = 1460
+LOOK_SECONDS = 0.25
+
+
+class Sensor:
+    """`open` it, `run` it, in one thread. `stop` and `reload` may be called from signal handlers."""
+
+    def __init__(self, config: SensorConfig, replay: str | None = None, speed: float = 1.0) -> None:
+        self.config, self._replay, self._speed = config, replay, speed
+        self._stop, self._reload = threading.Event(), threading.Event()
+        self.workers: list[Worker] = []
+        self._rings: list[Ring | ReplayRing] = []
+        self._wires: list[Outgoing | NoWire] = []
+        self.keeper: Keeper | None = None
+        self.kernel_lost = 0
+        self.began = time.monotonic()
+
+    def open(self) -> None:
+        """Open everything, and become an unprivileged user. Raises ValueError for what is configured wrong and
+        without the right to open packet sockets, and OSError."""
+        config = self.config
+        darknet = config.darknet()
+        policies(darknet, {block.name: block.policy for block in config.block})
+        user = None
+        try:
+            if self._replay is not None:
+                self._rings = [ReplayRing(self._replay, self._speed)]
+                self._wires = [NoWire()]
+            else:
+                self._open_interfaces(darknet)
+                user = user_to_become(config.user)
+                prepare_store(config.store, user)
+            secret, self._limits = secrets.token_bytes(32), self._new_limits()
+            clocks = [Clock(secret, config.data_limit) for _ in self._rings]
+            setups = [self._setup(darknet, clock, np.zeros(len(REPLY_COUNTERS), np.int64)) for clock in clocks]
+            load_stage_kernels()
+            if self._wires:
+                load_reply_kernels(setups[0], self._rings[0].aside, self._wires[0].slots)
+            if self._replay is None:
+                become(user)
+                forget_cache()
+            self._open_store(darknet, clocks, setups)
+        except BaseException:
+            self._close()
+            raise
+
+    def _open_interfaces(self, darknet: Darknet) -> None:
+        config = self.config
+        devices = [interface(name) for name in config.interfaces]
+        refuse_own(darknet, this_host())
+        try:
+            for device in devices:
+                for _ in range(config.workers):
+                    fanout = None if config.workers == 1 else (os.getpid() + device.number) & 0xFFFF
+                    code = self._program(darknet, device.has_link_header)
+                    ring = Ring(device, max(4, config.ring // BLOCK), code, fanout, config.promiscuous)
+                    self._rings.append(ring)
+                    if config.respond:
+                        self._wires.append(Outgoing(device))
+        except PermissionError as error:
+            raise ValueError(
+                f"packet sockets need root or CAP_NET_RAW ({error.strerror}); as an ordinary user, try --replay FILE"
+            ) from None
+
+    def _program(self, darknet: Darknet, link_header: bool) -> list[tuple[int, int, int, int]]:
+        ranges = [(int(b.prefix.network_address), int(b.prefix.broadcast_address)) for b in darknet.blocks]
+        return program(ranges, link_header, self.config.arp and self.config.respond, self.config.unwrap)
+
+    def _open_store(self, darknet: Darknet, clocks: list[Clock], setups: list[Setup]) -> None:
+        config = self.config
+        self._watched = Watched(darknet, policies_of(config), self._now_us)
+        self.keeper = keeper = Keeper(config, self._watched, self._lost, self._newest_us)
+        shared = Shared(Cache(config.cache_signatures, keeper.key), keeper.payloads_of, threading.Lock())
+        unwrap = sum(NAMES[name] for name in config.unwrap)
+        for number, ring in enumerate(self._rings):
+            device = ring.device if isinstance(ring, Ring) else None
+
+            def pipeline(respond: Any, budget: int = config.payload_budget // len(self._rings)) -> Pipeline:
+                return Pipeline(
+                    None, darknet, unwrap, 0, budget, keeper.checkpoint_now, keeper.deliver,
+                    respond if config.respond else None, ROWS, shared,
+                )  # fmt: skip
+
+            name = f"{device.name if device else 'replay'}-{number}"
+            wire = self._wires[number] if config.respond else None
+            mac = device.mac if device else bytes(6)
+            worker = Worker(
+                name, ring, wire, pipeline, setups[number], clocks[number], mac, keeper.lose_payloads,
+                lambda: keeper.payloads_wanted,
+            )  # fmt: skip
+            self.workers.append(worker)
+
+    def _new_limits(self) -> Any:
+        config = self.config
+        return limits(config.reply_limit, config.global_limit, secrets.token_bytes(16))
+
+    def _setup(self, darknet: Darknet, clock: Clock, counters: Any) -> Setup:
+        config = self.config
+        if not config.respond:
+            return Setup(darknet, None, False)
+        tables = policies(
+            darknet,
+            {block.name: block.policy for block in config.block},
+            [block.name for block in config.block if block.echo],
+        )
+        mtu = min((ring.device.mtu for ring in self._rings if isinstance(ring, Ring)), default=1500)
+        settings = np.array([config.data_limit, min(MSS, mtu - 40)], np.int64)
+        never = never_answered(darknet, config.private_sources, config.excluded())
+        return Setup(darknet, Rules(clock.cookies, self._limits, tables, never, settings, counters), config.arp)
+
+    def _now_us(self) -> int:
+        if self._replay is not None:
+            ring = self._rings[0]
+            assert isinstance(ring, ReplayRing)
+            return max(self._newest_us() + 1, ring.first_us)
+        return time.time_ns() // 1000
+
+    def _newest_us(self) -> int:
+        return max((worker.pipeline.newest_us for worker in self.workers), default=0)
+
+    def _lost(self) -> int:
+        """Packets that the kernel lost since the last call."""
+        lost = sum(ring.statistics()[1] for ring in self._rings)
+        self.kernel_lost += lost
+        return lost
+
+    def stop(self) -> None:
+        """End soon."""
+        self._stop.set()
+
+    def reload(self) -> None:
+        """Take blocks and policies from the configuration anew."""
+        self._reload.set()
+
+    def run(
+        self, read_config: Callable[[], SensorConfig] | None = None, look: Callable[[], None] | None = None
+    ) -> None:
+        """Take packets until `stop`, or to the end of what is replayed; `look` is called a few times a second.
+
+        Raises RuntimeError where a worker ended by itself; what was taken before is stored.
+        """
+        assert self.keeper is not None
+        self.keeper.start()
+        for worker in self.workers:
+            worker.start()
+        config = self.config
+        log.info("watching", sensor=config.name, blocks=len(config.block), interfaces=list(config.interfaces))
+        try:
+            while not self._stop.wait(LOOK_SECONDS):
+                if self._reload.is_set() and read_config is not None:
+                    self._reload.clear()
+                    self._read_again(read_config)
+                if look is not None:
+                    look()
+                if any(worker.failure is not None for worker in self.workers):
+                    break
+                if self._replay is not None and all(getattr(ring, "finished", False) for ring in self._rings):
+                    break
+        finally:
+            self._end()
+        for worker in self.workers:
+            if worker.failure is not None:
+                raise RuntimeError(f"worker {worker.name} ended: {worker.failure!r}") from worker.failure
+
+    def _read_again(self, read_config: Callable[[], SensorConfig]) -> None:
+        try:
+            config = read_config()
+            darknet = config.darknet()
+            if self._replay is None:
+                refuse_own(darknet, this_host())
+            fixed = [
+                name for name in SensorConfig.model_fields
+                if name not in CHANGEABLE and getattr(config, name) != getattr(self.config, name)
+            ]  # fmt: skip
+            if fixed:
+                log.warning("needs a restart", settings=fixed)
+            self.config = config = self.config.model_copy(update={name: getattr(config, name) for name in CHANGEABLE})
+            setups = []
+            for worker in self.workers:
+                rules = worker.setup.rules
+                counters = rules.counters if rules is not None else np.zeros(len(REPLY_COUNTERS), np.int64)
+                setups.append(self._setup(darknet, worker.clock, counters))
+        except (ValueError, OSError) as error:
+            log.error("the configuration stays as it was", reason=str(error))
+            return
+        for ring in self._rings:
+            if isinstance(ring, Ring):
+                ring.filter(self._program(darknet, ring.device.has_link_header))
+        for worker, setup in zip(self.workers, setups, strict=True):
+            worker.change(setup)
+        assert self.keeper is not None
+        self.keeper.change(darknet, policies_of(config))
+        log.info("the configuration was read again", blocks=len(config.block))
+
+    def _end(self) -> None:
+        for worker in self.workers:
+            worker.stopping.set()
+        for worker in self.workers:
+            worker.join()
+        if self.keeper is not None:
+            self.keeper.stop()
+        self._close()
+
+    def _close(self) -> None:
+        for thing in (*self._rings, *self._wires):
+            thing.close()
+
+
+CHANGEABLE = ("block", "exclude", "private_sources")
+"""Settings that SIGHUP changes."""
+
+
+def load_stage_kernels() -> None:
+    """Have the kernels of all other stages compiled and loaded, while their cache can be read: a small capture goes
+    through all of them into a store that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="ims-") as folder:
+        sample = Path(folder) / "sample.pcap"
+        write_sample(sample, packets=1000, seed=1)
+        cache = Cache(16, bytes(16))
+        cache.admit([0])
+        cache.load(0, np.zeros((1, 16), np.uint8), np.zeros(1, np.uint8), np.array([0, 1], np.int32))
+        cache.make_room(())
+        row_keys_of_batch(packet_batch(1), np.zeros(0, np.int64), np.zeros((0, 16), np.uint8))
+        Ingest(Path(folder) / "store", "warm", Darknet([Block.parse("all=0.0.0.0/0")])).run([str(sample)])

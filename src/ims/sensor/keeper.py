@@ -1,0 +1,223 @@
+"""The thread that writes what a live sensor takes: batches as they come, and a checkpoint every `journal_interval`.
+
+A disk that is full or fails never stops the others. Below `keep_free` nothing is written, below twice that no
+payloads; what can't be written is counted, by time, as lost, and once there is room again the store is opened anew.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import structlog
+
+from ims.config import SensorConfig
+from ims.darknet import Darknet
+from ims.sensor.pipeline import Work
+from ims.sensor.watched import Watched
+from ims.store.columns import Distinct
+from ims.store.retention import parse_age
+from ims.store.schema import HOUR_US
+from ims.store.writer import SensorWriter
+
+log = structlog.get_logger()
+
+BATCHES = 8
+"""Batches that may wait; beyond it they are not stored."""
+RETRY_SECONDS = 2.0
+LOOK_SECONDS = 0.5
+"""How often free space is looked at."""
+
+
+class Keeper:
+    """Owns the writer. Workers call `deliver`; `start` and `stop` are the daemon's.
+
+    Raises what SensorWriter raises, when it is made.
+    """
+
+    def __init__(
+        self, config: SensorConfig, watched: Watched, lost: Callable[[], int], newest_us: Callable[[], int]
+    ) -> None:
+        """`lost`: packets that the kernel lost since the last call. `newest_us`: the newest packet's time."""
+        self._config, self._watched, self._lost, self._newest = config, watched, lost, newest_us
+        self._writer: SensorWriter | None = SensorWriter(config.store, config.name, lanes=1)
+        self.key = self._writer.key
+        self._queue: queue.Queue[tuple[Work | None, int]] = queue.Queue(BATCHES)
+        self._thread = threading.Thread(target=self._run, name="keeper")
+        self._stopping = threading.Event()
+        self._again_at = 0.0
+        self._unsafe = 0
+        self._payloads_lost: dict[str, int] = {}
+        self._guard = threading.Lock()
+        self.not_stored = 0
+        self._lost_since = 0
+        self.stored = 0
+        self.checkpoints = 0
+        self.lag_seconds = 0.0
+        self.payloads_wanted = True
+        """False while there is too little room for payloads"""
+        self.failing: str | None = None
+        """why nothing is stored now"""
+        self._saved_at = time.monotonic()
+        self._change: tuple[Darknet, dict[str, str]] | None = None
+        self._waits: list[threading.Event] = []
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def deliver(self, work: Work, rows: int) -> bool:
+        """Have a batch written; False, at once, where it can't be."""
+        if self.failing is not None:
+            self._count_lost(rows)
+            return False
+        try:
+            self._queue.put_nowait((work, rows))
+        except queue.Full:
+            self._count_lost(rows)
+            return False
+        return True
+
+    def lose_payloads(self, lost: dict[str, int]) -> None:
+        """Count payloads, by block, that were not kept."""
+        with self._guard:
+            for block, count in lost.items():
+                self._payloads_lost[block] = self._payloads_lost.get(block, 0) + count
+
+    def _count_lost(self, rows: int) -> None:
+        with self._guard:
+            self.not_stored += rows
+            self._lost_since += rows
+
+    def payloads_of(self, day: date) -> Iterator[tuple[Any, Distinct]]:
+        """What the store has of a day; nothing while it is closed."""
+        writer = self._writer
+        return iter(()) if writer is None else writer.payloads_of(day)
+
+    def change(self, darknet: Darknet, policies: dict[str, str]) -> None:
+        """Other blocks and policies from the next checkpoint on."""
+        with self._guard:
+            self._change = (darknet, policies)
+
+    def checkpoint_now(self, timeout: float = 5.0) -> None:
+        """Have everything delivered so far made safe, and wait for it."""
+        done = threading.Event()
+        with self._guard:
+            self._waits.append(done)
+        done.wait(timeout)
+
+    def stop(self) -> None:
+        """Write what was delivered, make it safe, and close the store."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        looked_at = 0.0
+        while True:
+            now = time.monotonic()
+            if now - looked_at >= LOOK_SECONDS:
+                self._look_at_disk()
+                looked_at = now
+            ending = self._stopping.is_set()
+            self._take(0.0 if ending else min(0.1, self._config.journal_interval))
+            due = time.monotonic() - self._saved_at >= self._config.journal_interval or bool(self._waits)
+            if (due or ending) and self._queue.empty():
+                self._checkpoint()
+            elif due and time.monotonic() - self._saved_at >= 2 * self._config.journal_interval:
+                self._checkpoint()  # batches come faster than they are written
+            if ending and self._queue.empty():
+                break
+        if self._writer is not None:
+            self._writer.close()
+
+    def _take(self, seconds: float) -> None:
+        try:
+            work, rows = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
+        except queue.Empty:
+            return
+        if self._writer is None or work is None:
+            self._count_lost(rows)
+            return
+        try:
+            work(self._writer)
+            self._unsafe += rows
+        except Exception as error:
+            self._count_lost(rows)
+            self._fail(error)
+
+    def _look_at_disk(self) -> None:
+        try:
+            free = shutil.disk_usage(self._config.store).free
+        except OSError as error:
+            self._fail(error)
+            return
+        wanted = free >= 2 * self._config.keep_free
+        if wanted != self.payloads_wanted:
+            self.payloads_wanted = wanted
+            log.warning("payloads are stored again" if wanted else "too little disk for payloads", free=free)
+        if free < self._config.keep_free and self.failing is None:
+            self._fail(OSError(f"{free:,} bytes free, less than keep_free"))
+        elif self.failing is not None and free >= self._config.keep_free and time.monotonic() >= self._again_at:
+            self._open_again()
+
+    def _fail(self, error: BaseException) -> None:
+        """Nothing is stored from now on, until it can be."""
+        self.failing = str(error) or type(error).__name__
+        log.error("the store can't be written; packets are counted as lost", reason=self.failing)
+        self._again_at = time.monotonic() + RETRY_SECONDS
+        self._count_lost(self._unsafe)
+        self._unsafe = 0
+        if self._writer is not None:
+            try:
+                self._writer.close()
+            except Exception as closing:
+                log.error("closing the store", reason=str(closing))
+            self._writer = None
+
+    def _open_again(self) -> None:
+        try:
+            self._writer = SensorWriter(self._config.store, self._config.name, lanes=1)
+        except Exception as error:
+            self._fail(error)
+            return
+        self.failing = None
+        log.warning("the store is written again")
+
+    def _checkpoint(self) -> None:
+        begun = time.monotonic()
+        with self._guard:
+            waits, self._waits = self._waits, []
+        if self._writer is not None:
+            try:
+                self._save(self._writer)
+            except Exception as error:
+                self._fail(error)
+        self._saved_at = time.monotonic()
+        self.lag_seconds = self._saved_at - begun
+        for waiting in waits:
+            waiting.set()
+
+    def _save(self, writer: SensorWriter) -> None:
+        with self._guard:
+            lost, self._lost_since = self._lost_since, 0
+            payloads, self._payloads_lost = self._payloads_lost, {}
+        self._watched.look(self._lost() + lost, payloads)
+        identity, record, rows = self._watched.rows()
+        finished = (self._newest() - 60_000_000) // HOUR_US * HOUR_US
+        writer.checkpoint({identity: record.as_json()}, {identity: rows}, publish_before_us=max(0, finished))
+        self._watched.saved()
+        with self._guard:
+            change, self._change = self._change, None
+        if change is not None:
+            self._watched.change(*change)
+        self.stored += self._unsafe
+        self._unsafe = 0
+        self.checkpoints += 1
+        age = self._config.keep_age
+        if age is not None or self._config.keep_size is not None:
+            writer.retain(time.time_ns() // 1000, None if age is None else parse_age(age), self._config.keep_size)

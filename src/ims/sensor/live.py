@@ -1,0 +1,215 @@
+"""A worker: takes blocks of frames from a ring, answers, signs, and hands batches to the keeper. One thread each.
+
+The order within a block is that of who waits: ARP, then decoding and replies, which leave in one system call, then
+signatures and copying; then the block goes back to the kernel.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import structlog
+
+from ims.capture.ring_walk import Aside
+from ims.capture.source import Frames
+from ims.capture.transmit import Slots
+from ims.darknet import Darknet, Ranges
+from ims.records import packet_batch
+from ims.respond.arp import answer_arp
+from ims.respond.cookie import Clock
+from ims.respond.reply import COUNTERS as REPLY_COUNTERS
+from ims.respond.reply import REPLIES, Rules, reply_to
+from ims.sensor.pipeline import Pipeline
+
+log = structlog.get_logger()
+
+FLUSH_SECONDS = 0.2
+"""A batch that isn't full waits so long; with the journal's interval it makes up how late a packet is seen."""
+WAIT_SECONDS = 0.1
+SEND_AGAIN_SECONDS = 1.0
+
+
+class FrameRing(Protocol):
+    """Where a worker's frames come from: afpacket.Ring, or a capture that is replayed."""
+
+    aside: Aside
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for frames."""
+        ...
+
+    def next(self) -> Frames | None:
+        """The next frames, valid until `release`."""
+        ...
+
+    def release(self) -> None:
+        """Give them back."""
+        ...
+
+
+class ReplyRing(Protocol):
+    """Where a worker's replies go: transmit.Outgoing, or nowhere."""
+
+    slots: Slots
+
+    def send(self) -> None:
+        """Send what was filled."""
+        ...
+
+
+class Setup(NamedTuple):
+    """What may change while a sensor runs."""
+
+    darknet: Darknet
+    rules: Rules | None
+    """None: nothing is answered"""
+    arp: bool
+
+
+def load_reply_kernels(setup: Setup, aside: Aside, slots: Slots) -> None:
+    """Have the kernels that answer compiled and loaded: answer nothing."""
+    if setup.rules is None:
+        return
+    nothing, none = np.zeros(1, np.uint8), np.zeros(1, np.int64)
+    frames = Frames(nothing, none, none, none, none, np.zeros(1, np.uint16), nothing, 0)
+    mac = np.frombuffer(bytes(6), np.uint8)
+    answer_arp(frames, aside, setup.darknet.ranges(), mac, setup.rules.counters, slots)
+    reply_to(frames, aside, packet_batch(1), 0, 0, setup.rules, slots, 0, False)
+
+
+class Worker:
+    """One thread over one ring. `counters` and what it counts may be read by others at any time."""
+
+    def __init__(
+        self, name: str, ring: FrameRing, replies: ReplyRing | None, pipeline: Callable[[Any], Pipeline], setup: Setup,
+        clock: Clock, mac: bytes, lose_payloads: Callable[[dict[str, int]], None], payloads_wanted: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self.name, self.ring, self._replies, self.clock = name, ring, replies, clock
+        self._mac = np.frombuffer(mac, np.uint8)
+        self._setup, self._next_setup = setup, setup
+        self._ranges: Ranges = setup.darknet.ranges()
+        self._lose_payloads, self._payloads_wanted = lose_payloads, payloads_wanted
+        self.pipeline = pipeline(self._respond)
+        self.frames = self.batches = 0
+        self.stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name)
+        self._first_at = 0.0
+        self._silent_until = 0.0
+        self.send_failure: str | None = None
+        """why replies don't leave; capture goes on"""
+        self.failure: BaseException | None = None
+        self.ended = False
+
+    def start(self) -> None:
+        """Begin to take frames."""
+        self._thread.start()
+
+    @property
+    def setup(self) -> Setup:
+        """What holds now."""
+        return self._setup
+
+    def change(self, setup: Setup) -> None:
+        """Have other blocks and rules from the next block of frames on."""
+        self._next_setup = setup
+
+    @property
+    def changed(self) -> bool:
+        """Whether the last `change` has been made."""
+        return self._setup is self._next_setup
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until the worker has ended: after `stopping` was set, or at the end of what is replayed."""
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            while not self.stopping.is_set() and not self.ended:
+                if self._setup is not self._next_setup:
+                    self._change()
+                if self.ring.wait(WAIT_SECONDS):
+                    self._take()
+                self._flush_if_due()
+            self._take()
+            self.pipeline.flush()
+        except BaseException as error:
+            self.failure = error
+            log.error("a worker ended", worker=self.name, reason=repr(error))
+
+    def _take(self) -> None:
+        """All blocks that are ready."""
+        lost: dict[str, int] = {}
+        while (frames := self.ring.next()) is not None:
+            if frames.count:
+                self.clock.tick(time.monotonic())
+                self._arp(frames)
+                if not self.pipeline.waiting:
+                    self._first_at = time.monotonic()
+                self.pipeline.keep_payloads(self._payloads_wanted())
+                self.pipeline.add(frames, 0, lost)
+                self.frames += frames.count
+            self.ring.release()
+            self._flush_if_due()
+            if self._setup is not self._next_setup:
+                break
+        if lost:
+            self._lose_payloads(lost)
+
+    def _flush_if_due(self) -> None:
+        if self.pipeline.waiting and time.monotonic() - self._first_at >= FLUSH_SECONDS:
+            self.pipeline.flush()
+            self.batches += 1
+
+    def _change(self) -> None:
+        self.pipeline.flush()
+        self._setup = self._next_setup
+        self._ranges = self._setup.darknet.ranges()
+        self.pipeline.watch(self._setup.darknet)
+
+    def _arp(self, frames: Frames) -> None:
+        rules = self._setup.rules
+        if self._setup.arp and rules is not None and self._replies is not None and self._may_send():
+            slots = self._replies.slots
+            if answer_arp(frames, self.ring.aside, self._ranges, self._mac, rules.counters, slots):
+                self._send()
+
+    def _respond(self, frames: Frames, packets: Any, first: int, last: int) -> None:
+        rules = self._setup.rules
+        if rules is None or self._replies is None:
+            return
+        slots, answering = self._replies.slots, self._may_send()
+        if reply_to(frames, self.ring.aside, packets, first, last, rules, slots, time.monotonic_ns(), answering):
+            self._send()
+
+    def _may_send(self) -> bool:
+        return self.send_failure is None or time.monotonic() >= self._silent_until
+
+    def _send(self) -> None:
+        assert self._replies is not None
+        try:
+            self._replies.send()
+        except OSError as error:
+            if self.send_failure is None:
+                log.error("replies can't leave; capture goes on", worker=self.name, reason=str(error))
+            self.send_failure = str(error)
+            self._silent_until = time.monotonic() + SEND_AGAIN_SECONDS
+            return
+        if self.send_failure is not None:
+            log.warning("replies leave again", worker=self.name)
+            self.send_failure = None
+
+    def replied(self) -> dict[str, int]:
+        """The rules' counters, by name."""
+        rules = self._setup.rules
+        values = [0] * len(REPLY_COUNTERS) if rules is None else rules.counters.tolist()
+        return dict(zip(REPLY_COUNTERS, values, strict=True))
+
+    @property
+    def replies(self) -> int:
+        """Replies made so far."""
+        counted = self.replied()
+        return sum(counted[name] for name in REPLIES)

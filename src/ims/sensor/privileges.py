@@ -1,0 +1,61 @@
+"""From root, which sockets need, to a user who may do nothing: before the first hostile octet is looked at."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+from pathlib import Path
+
+PR_SET_NO_NEW_PRIVS = 38
+CAPABILITY_LINES = ("CapInh", "CapPrm", "CapEff", "CapAmb")
+
+
+def user_to_become(name: str | None) -> pwd.struct_passwd | None:
+    """The user to become: `name`, else `ims` or `nobody`; None where we aren't root or `root` is asked for.
+
+    Raises ValueError where there is no such user.
+    """
+    if os.geteuid() != 0 or name == "root":
+        return None
+    for candidate in (name,) if name else ("ims", "nobody"):
+        try:
+            return pwd.getpwnam(candidate)
+        except KeyError:
+            continue
+    found = name or "ims or nobody"
+    raise ValueError(f"there is no user {found!r}; make one (useradd --system ims), or say user = 'root'")
+
+
+def prepare_store(store: Path, user: pwd.struct_passwd | None) -> None:
+    """Make the store's folder, if it is absent, that user's. Raises ValueError where an existing one isn't."""
+    if user is None:
+        return
+    try:
+        store.mkdir(parents=True)
+    except FileExistsError:
+        if store.is_dir() and not any(store.iterdir()):
+            os.chown(store, user.pw_uid, user.pw_gid)
+        elif store.stat().st_uid != user.pw_uid:
+            raise ValueError(
+                f"{store} belongs to user {store.stat().st_uid}, the sensor becomes {user.pw_name} ({user.pw_uid}): "
+                f"chown -R {user.pw_name} {store}, or set `user`"
+            ) from None
+    else:
+        os.chown(store, user.pw_uid, user.pw_gid)
+
+
+def become(user: pwd.struct_passwd | None) -> None:
+    """Be that user for good, without groups and capabilities, and never gain any again (prctl(2), no_new_privs)."""
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "no_new_privs can't be set")
+
+
+def capabilities() -> dict[str, int]:
+    """The process's capability sets, as bits."""
+    lines = (line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return {name: int(value, 16) for name, value, *_ in lines if name in CAPABILITY_LINES}

@@ -1,0 +1,106 @@
+"""A capture in place of an interface: the same worker, at the capture's pace or faster, and replies that go nowhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ims.capture.open import open_source
+from ims.capture.ring_walk import Aside
+from ims.capture.source import FRAMES, Frames
+from ims.capture.transmit import DATA, SLOT, SLOTS_A_BLOCK, Slots
+
+COLUMNS = [name for name in Frames._fields if name not in ("octets", "count")]
+AT_ONCE = 8192
+"""Frames given at once: about as many as a block of a ring has."""
+
+
+class ReplayRing:
+    """Frames of a capture, each when its time has come; `speed` times as fast as it was captured, 0: at once.
+
+    Raises what open_source raises, and ValueError where the capture has no frame.
+    """
+
+    def __init__(self, path: str, speed: float = 1.0) -> None:
+        self._source = open_source(path)
+        self._speed = speed
+        self._all: Iterator[Frames] = iter(self._source)
+        self.aside = Aside(np.zeros(FRAMES, np.uint32), np.zeros(FRAMES, np.uint8))
+        self.finished = False
+        self._frames = self._more()
+        if self._frames is None:
+            raise ValueError(f"{path} has no frame to replay")
+        self._at = self._due = 0
+        self.first_us = int(self._frames.time[0]) // 1000
+        self._began: float | None = None
+        self.warnings = self._source.warnings
+
+    def _more(self) -> Frames | None:
+        for frames in self._all:
+            if frames.count:
+                return frames
+        return None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until a frame is due, at most so long."""
+        if self._frames is None:
+            self.finished = True
+            return False
+        if self._began is None:
+            self._began = time.monotonic()
+        limit = min(self._frames.count, self._at + AT_ONCE)
+        if not self._speed:
+            self._due = limit
+            return True
+        moment = self.first_us * 1000 + (time.monotonic() - self._began) * self._speed * 1e9
+        times = self._frames.time[self._at : limit]
+        later = np.flatnonzero(times > moment)  # not sorted: captures of several interfaces aren't
+        self._due = self._at + (int(later[0]) if len(later) else len(times))
+        if self._due == self._at:
+            time.sleep(min(seconds, (int(times[0]) - moment) / 1e9 / self._speed))
+            return False
+        return True
+
+    def next(self) -> Frames | None:
+        """The frames that are due."""
+        frames = self._frames
+        if frames is None or self._due == self._at:
+            return None
+        part = slice(self._at, self._due)
+        columns: dict[str, Any] = {name: getattr(frames, name)[part] for name in COLUMNS}
+        return frames._replace(**columns, count=self._due - self._at)
+
+    def release(self) -> None:
+        """Go on to the next ones."""
+        self._at = self._due
+        if self._frames is not None and self._at == self._frames.count:
+            self._frames, self._at, self._due = self._more(), 0, 0
+
+    def statistics(self) -> tuple[int, int]:
+        """Nothing is lost."""
+        return 0, 0
+
+    def close(self) -> None:
+        """Close the capture."""
+        self._source.close()
+
+
+class NoWire:
+    """Slots that are emptied unsent: replies are made and counted, and go nowhere."""
+
+    def __init__(self) -> None:
+        self.slots = Slots(
+            np.zeros(SLOT * SLOTS_A_BLOCK, np.uint8),
+            np.zeros(1, np.int64),
+            np.array([SLOT, DATA, SLOTS_A_BLOCK], np.int64),
+        )
+
+    def send(self) -> None:
+        """Empty them."""
+        self.slots.octets.reshape(-1, SLOT)[:, :4] = 0
+
+    def close(self) -> None:
+        """Nothing to close."""
