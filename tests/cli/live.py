@@ -1,6 +1,6 @@
 """Runs a command line that reads a live interface or a watched folder, in a network namespace of its own.
 
-    python -m tests.cli.live pipe|watch LINE
+    python -m tests.cli.live pipe|watch|sensor LINE
 
 Run under `unshare`: the namespace has one interface, eth0, whose other end this program sends packets into, and a
 /var that nobody else sees. It ends the line with Ctrl-C when all packets are in the store STORE.
@@ -19,6 +19,15 @@ import time
 from pathlib import Path
 
 PACKETS = 40
+CONFIG = """
+name = "a"
+store = "STORE"
+interfaces = ["eth0"]
+
+[[block]]
+name = "C/24"
+prefix = "198.51.100.0/24"
+"""
 DEADLINE = 120
 
 
@@ -49,11 +58,16 @@ def main(kind: str, line: str) -> int:
         subprocess.run(command.split(), check=True)
     folder = Path("/var/captures")
     folder.mkdir()
+    Path("/var").chmod(0o755)
+    if kind == "sensor":  # which becomes a user to whom this folder is closed
+        shutil.copy("dark.pcap", "/var/dark.pcap")
+        os.chdir("/var")
+        Path("sensor.toml").write_text(CONFIG)
     with subprocess.Popen(["bash", "-c", line], stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr is not None
-        if kind == "pipe":
+        if kind != "watch":
             said = ""
-            while "listening on eth0" not in said:
+            while "listening on eth0" not in said and '"watching"' not in said:
                 said = process.stderr.readline()
                 assert said, "it ended before it listened"
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
