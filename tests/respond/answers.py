@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.capture.ring_walk import Aside
+from ims.capture.transmit import Slots
 from ims.darknet import Block, Darknet
 from ims.decode.frames import decode_frames
 from ims.decode.verdict import COUNTERS
@@ -25,12 +26,6 @@ from ..decode.makers import frames_of
 
 SLOT, DATA, SENDING = 256, 32, 2
 DARK = Darknet([Block.parse("C/24=198.51.100.0/24")])
-
-
-class Slots(NamedTuple):
-    octets: Any
-    state: Any
-    layout: Any
 
 
 class Desk:

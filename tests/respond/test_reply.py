@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ..decode.makers import MACS, ethernet, icmp, ip, summed, tcp, udp
+from ..decode.makers import MACS, ethernet, icmp, ip, summed, udp
 from .answers import SENDING, Desk, read
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
