@@ -1,0 +1,164 @@
+"""Real programs meet the responder: what they believe, and what the store has of them afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .lab import PEER, Lab, Sensor, may_make_namespaces
+
+pytestmark = pytest.mark.skipif(
+    not may_make_namespaces(), reason="network namespaces want root and iproute2; CI has both"
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab(tmp_path_factory.mktemp("lab")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def sensor(lab: Lab) -> Iterator[Sensor]:
+    started = lab.sensor()
+    yield started
+    assert started.stop() == 0, "".join(started.said)
+
+
+def needs(program: str) -> None:
+    assert shutil.which(program), f"{program} is missing; .ci/run installs it"
+
+
+def test_curl_s_request_is_stored_and_it_is_verified(lab: Lab, sensor: Sensor) -> None:
+    needs("curl")
+    done = lab.run("curl", "-s", "-m", "1", "-A", "tests", "http://198.51.100.7/index.html")
+    assert done.returncode == 28  # nobody answers the request: a timeout
+    request = b"GET /index.html HTTP/1.1\r\nHost: 198.51.100.7\r\nUser-Agent: tests\r\nAccept: */*\r\n\r\n"
+    chosen = f"dst host 198.51.100.7 and signature {hashlib.md5(request).hexdigest()}"
+    assert sensor.wait_for_packets(1, chosen) == 1  # acknowledged, so sent once
+    assert sensor.count(f"{chosen} and verified and category session") == 1
+    # The handshake's ACK, the request, and the FIN when curl gave up; not the SYN.
+    assert sensor.wait_for_packets(3, "dst host 198.51.100.7 and verified") >= 3
+    assert sensor.count("dst host 198.51.100.7 and verified and tcp[tcpflags] & tcp-syn != 0") == 0
+
+
+def test_an_upload_arrives_up_to_the_limit_and_ends_cleanly(lab: Lab, sensor: Sensor) -> None:
+    needs("curl")
+    data = lab.folder / "upload"
+    data.write_bytes(bytes(range(256)) * 400)
+    done = lab.run("curl", "-s", "-m", "20", "-T", data, "http://198.51.100.20/up")
+    assert done.returncode == 52, done.stderr  # an empty reply: the connection was closed in order
+    sensor.wait_for_packets(1, "dst host 198.51.100.20 and tcp[tcpflags] & tcp-fin != 0")
+    rows = sensor.answer("packets", "dst host 198.51.100.20 and payload")
+    got = sum(row["payload_length"] for row in rows)
+    assert got >= 65_536
+    assert all(row["verified"] for row in rows)
+
+
+def test_nc_says_something_and_ends(lab: Lab, sensor: Sensor) -> None:
+    needs("nc")
+    done = lab.run("nc", "-N", "-w", "5", "198.51.100.8", "7", input="hello\n")
+    assert done.returncode == 0
+    chosen = f"dst host 198.51.100.8 and signature {hashlib.md5(b'hello' + bytes([10])).hexdigest()}"
+    assert sensor.wait_for_packets(1, chosen) == 1
+
+
+def test_ssh_sends_its_version(lab: Lab, sensor: Sensor) -> None:
+    needs("ssh")
+    with pytest.raises(subprocess.TimeoutExpired):
+        lab.run("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "root@198.51.100.9", timeout=2)
+    sensor.wait_for_packets(1, 'dst host 198.51.100.9 and payload contains "SSH-2.0-"')
+
+
+def test_ping(lab: Lab, sensor: Sensor) -> None:
+    done = lab.run("ping", "-c", "2", "-W", "2", "-i", "0.2", "198.51.100.10")
+    assert "2 received" in done.stdout, done.stdout
+
+
+def test_nmap_finds_every_port_open(lab: Lab, sensor: Sensor) -> None:
+    needs("nmap")
+    done = lab.run(
+        "nmap", "-sS", "-n", "-Pn", "-p-", "-T4", "--min-rate", "20000", "-oG", "-", "198.51.100.11", timeout=120
+    )
+    found = re.search(r"Ports: (.*?)(\t|$)", done.stdout, re.MULTILINE)
+    assert found is not None, done.stdout[-500:]
+    assert found[1].count("/open/tcp/") == 65_535
+    syn = "dst host 198.51.100.11 and tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"
+    assert sensor.wait_for_packets(65_535, syn) >= 65_535
+
+
+def test_nmap_connects_and_fingerprints(lab: Lab, sensor: Sensor) -> None:
+    needs("nmap")
+    done = lab.run("nmap", "-sT", "-n", "-Pn", "-p", "1-200", "198.51.100.12", "-oG", "-")
+    assert done.stdout.count("/open/tcp/") == 200
+    done = lab.run("nmap", "-sV", "--version-intensity", "0", "-n", "-Pn", "-p", "80", "198.51.100.13", timeout=180)
+    assert "80/tcp open" in done.stdout, done.stdout
+    sensor.wait_for_packets(1, 'dst host 198.51.100.13 and payload contains "GET / HTTP/1.0"')
+    done = lab.run("nmap", "-O", "-n", "-Pn", "-p", "80,81", "--max-os-tries", "1", "198.51.100.14")
+    assert "80/tcp open" in done.stdout, done.stdout
+    assert done.returncode == 0
+
+
+def test_masscan_counts_an_answer_for_each_probe_and_takes_the_payload(lab: Lab, sensor: Sensor) -> None:
+    needs("masscan")
+    words = ["masscan", "198.51.100.64/26", "-p", "80", "--rate", "300", "--wait", "3", "--banners", "-oL", "-"]
+    words += ["--retries", "2"]  # its receiver starts after its sender
+    words += ["--adapter", "eth0", "--adapter-ip", "198.18.0.9", "--adapter-port", "61000"]
+    words += ["--router-mac", lab.mac().replace(":", "-")]
+    done = lab.run(*words)
+    opened = {line.split()[3] for line in done.stdout.splitlines() if line.startswith("open tcp 80")}
+    assert len(opened) == 64, done.stdout + done.stderr
+    verified = "src host 198.18.0.9 and dst net 198.51.100.64/26 and verified and payload"
+    sensor.wait_for_packets(1, verified)
+
+
+def test_zmap_counts_an_answer_for_each_probe(lab: Lab, sensor: Sensor) -> None:
+    needs("zmap")
+    empty = lab.folder / "empty"
+    empty.write_text("")
+    words = ["zmap", "-p", "443", "-i", "eth0", "-G", lab.mac(), "-S", PEER, "-r", "2000", "-c", "3", "-q", "-b", empty]
+    done = lab.run(*words, "198.51.100.128/25", "-o", "-")
+    assert len(set(done.stdout.split())) == 128, done.stderr
+    sensor.wait_for_packets(128, "dst net 198.51.100.128/25 and tcp dst port 443 and tcp[tcpflags] & tcp-syn != 0")
+
+
+@pytest.mark.parametrize("flags", ["-F", "-A", "-R", "-X", "-Y", "-SA", "-SF", "-SR", "-FPU", "-RA", ""])
+def test_hping3_s_odd_flags_are_stored_and_not_answered(lab: Lab, sensor: Sensor, flags: str) -> None:
+    needs("hping3")
+    address = f"198.51.100.{30 + sum(map(ord, flags)) % 30}"
+    before = sensor.count(f"dst host {address}")
+    done = lab.run("hping3", "-c", "3", "-i", "u1000", "-p", "80", *([flags] if flags else []), address)
+    assert "0 packets received" in done.stderr, done.stdout + done.stderr
+    assert sensor.wait_for_packets(before + 3, f"dst host {address}") == before + 3
+    assert sensor.count(f"dst host {address} and verified") == 0
+
+
+def test_an_acknowledgment_that_is_not_our_cookie_is_not_verified(lab: Lab, sensor: Sensor) -> None:
+    needs("hping3")
+    lab.run("hping3", "-c", "5", "-i", "u1000", "-A", "-p", "80", "-L", "12345", "-d", "20", "198.51.100.61")
+    chosen = "dst host 198.51.100.61 and tcp[8:4] = 12345"
+    assert sensor.wait_for_packets(5, chosen) == 5
+    assert sensor.count(f"{chosen} and verified") == 0
+
+
+def test_the_process_has_no_privileges_left(sensor: Sensor) -> None:
+    status = dict(
+        line.split(":", 1) for line in Path(f"/proc/{sensor.pid}/status").read_text().splitlines() if ":" in line
+    )
+    assert status["Uid"].split() == [status["Uid"].split()[0]] * 4
+    assert status["Uid"].split()[0] != "0"
+    assert status["NoNewPrivs"].strip() == "1"
+    assert all(int(status[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"))
+    assert status["Groups"].strip() == ""
+
+
+def test_coverage_says_what_was_watched_and_that_nothing_was_lost(sensor: Sensor) -> None:
+    rows = sensor.answer("coverage")
+    assert {(row["block"], row["prefix"], row["policy"]) for row in rows} == {("C/24", "198.51.100.0/24", "ack")}
+    assert sum(row["frames_lost"] for row in rows) == 0
