@@ -6,6 +6,8 @@ A kernel is a pure function over arrays: it returns a verdict, and never raises,
   IndexError instead of a read past the buffer. (Measured on decode + key + cache: 14 -> 8.7 Mpps.)
 * `proven` compiles without them, for inner loops whose comment proves that every index was checked before.
   `IMS_BOUNDSCHECK=all` turns the checks on there too; the tests run that way once.
+* Neither counts references: kernels allocate nothing, and counting them cost two atomic operations for each array
+  handed to a function that is not inlined. (Measured: decoding 119 -> 62 ns a packet, a reply 320 -> 166 ns.)
 * `NUMBA_DISABLE_JIT=1` leaves plain Python behind, for tests and debuggers.
 
 Compiled kernels are cached in a folder whose name holds a hash of all kernel sources and of the flags: numba
@@ -84,7 +86,7 @@ _kernels: list[Any] = []
 
 def kernel(function: F) -> F:
     """Compile with bounds checks, cached, without the GIL."""
-    compiled: F = numba.njit(cache=True, nogil=True, boundscheck=True, error_model="numpy")(function)
+    compiled: F = numba.njit(cache=True, nogil=True, boundscheck=True, error_model="numpy", _nrt=False)(function)
     _kernels.append(compiled)
     return compiled
 
@@ -101,7 +103,9 @@ def forget_cache() -> None:
 
 def proven(function: F) -> F:
     """Compile without bounds checks; the function's comment says why no index can leave its array."""
-    compiled: F = numba.njit(cache=True, nogil=True, boundscheck=BOUNDSCHECK_EVERYWHERE, error_model="numpy")(function)
+    compiled: F = numba.njit(
+        cache=True, nogil=True, boundscheck=BOUNDSCHECK_EVERYWHERE, error_model="numpy", _nrt=False
+    )(function)
     _kernels.append(compiled)
     return compiled
 

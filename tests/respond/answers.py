@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.capture.ring_walk import Aside
-from ims.capture.transmit import Slots
+from ims.capture.transmit import DATA, SLOT, VNET, Slots
 from ims.darknet import Block, Darknet
 from ims.decode.frames import decode_frames
 from ims.decode.verdict import COUNTERS
@@ -24,7 +24,7 @@ from ims.respond.reply import Rules, reply_to
 
 from ..decode.makers import frames_of
 
-SLOT, DATA, SENDING = 256, 32, 2
+SENDING = 2
 DARK = Darknet([Block.parse("C/24=198.51.100.0/24")])
 
 
@@ -82,7 +82,8 @@ class Desk:
             slot = self.slots.octets[at : at + SLOT]
             if slot[0] not in (0, SENDING):
                 assert slot[:4].tobytes() == b"\1\0\0\0"
-                length = struct.unpack("<I", slot[4:8].tobytes())[0]
+                length = struct.unpack("<I", slot[4:8].tobytes())[0] - VNET
+                assert struct.unpack("<BBHHHH", slot[DATA - VNET : DATA].tobytes()) == (0, 0, length, 0, 0, 0)
                 found.append(slot[DATA : DATA + length].tobytes())
                 slot[:8] = 0
         self.slots.state[0] = 0

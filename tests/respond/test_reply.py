@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ims.respond.cookie import SHIFT
+
 from ..decode.makers import MACS, ethernet, icmp, ip, summed, udp
 from .answers import SENDING, Desk, read
 
@@ -170,7 +172,7 @@ def test_a_fin_is_acknowledged_and_returned_and_after_that_only_acknowledged():
 def test_a_connection_is_closed_after_its_limit_and_refused_after_two_windows(start, limit):
     desk = Desk(data_limit=limit)
     ours = opened(desk, start)
-    coarse = 1 << int(desk.clock.cookies.now[1])
+    coarse = 1 << int(desk.clock.cookies[SHIFT])
     told = []
     for at in range(1, limit + 4 * 65_536, 500):
         replies = desk.answer(segment(ACK, bytes(500), sequence=start + at, acknowledgment=ours))

@@ -1,14 +1,9 @@
-"""Two network namespaces with a wire between them: a sensor's, and one in which real programs run.
-
-198.18.0.1 is the peer, 198.18.0.2 the sensor's machine; 198.51.100.0/24 is dark and on-link (the sensor answers ARP).
-"""
+"""A sensor in one network namespace, and real programs in another (ims.simulate.namespaces)."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -16,9 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ims.simulate.namespaces import Namespaces
+
 from ..stores import IMS
 
-PEER, MACHINE, DARK = "198.18.0.1", "198.18.0.2", "198.51.100.0/24"
 CONFIG = """
 name = "a"
 store = "{store}"
@@ -36,59 +32,31 @@ echo = true
 DEADLINE = 60
 
 
-def may_make_namespaces() -> bool:
-    """Whether this is root, and `ip netns` works."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        return False
-    name = f"ims-try-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode == 0
-    if made:
-        subprocess.run(["ip", "netns", "del", name], check=False)
-    return made
-
-
-def ip(words: str) -> None:
-    subprocess.run(["ip", *words.split()], check=True)
-
-
-class Lab:
+class Lab(Namespaces):
     """The namespaces. `folder` is open to every user, so that the sensor can become one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, via: str | None = None) -> None:
+        super().__init__(via)
         self.folder = folder
         for parent in [folder, *folder.parents][:-2]:
             with contextlib.suppress(PermissionError):
                 parent.chmod(parent.stat().st_mode | 0o055)
-        self.peer, self.machine = (f"ims-{os.getpid()}-{end}" for end in ("peer", "machine"))
         self.sensors: list[Sensor] = []
 
     def __enter__(self) -> Lab:
-        for name in (self.peer, self.machine):
-            ip(f"netns add {name}")
-            ip(f"-n {name} link set lo up")
-        ip(f"link add eth0 netns {self.peer} type veth peer name eth0 netns {self.machine}")
-        for name, address in ((self.peer, PEER), (self.machine, MACHINE)):
-            ip(f"-n {name} addr add {address}/15 dev eth0")
-            ip(f"-n {name} link set eth0 up")
-        ip(f"-n {self.peer} route add {DARK} dev eth0")
+        super().__enter__()
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, *error: object) -> None:
         for sensor in self.sensors:
             sensor.kill()
-        for name in (self.peer, self.machine):
-            subprocess.run(["ip", "netns", "del", name], check=False)
+        super().__exit__(*error)
 
     def run(self, *words: str | Path, timeout: float = DEADLINE, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program at the peer's end, to its end."""
-        command = ["ip", "netns", "exec", self.peer, *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
-
-    def mac(self) -> str:
-        """Of the sensor's machine."""
-        words = ["ip", "-j", "-n", self.machine, "link", "show", "eth0"]
-        found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-        return str(found[0]["address"])
+        return subprocess.run(
+            self.at_peer(*words), capture_output=True, text=True, timeout=timeout, check=False, **options
+        )
 
     def sensor(self, policy: str = '"ack"', settings: str = "", store: str = "STORE", wait: bool = True) -> Sensor:
         """Start a sensor and wait until it watches."""
@@ -107,7 +75,7 @@ class Sensor:
 
     def __init__(self, lab: Lab, config: Path, store: Path) -> None:
         self.lab, self.config, self.store = lab, config, store
-        command = ["ip", "netns", "exec", lab.machine, IMS, "sensor", "--config", config]
+        command = lab.at_machine(IMS, "sensor", "--config", config)
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self.said: list[str] = []
         self._news = threading.Condition()

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from .lab import PEER, Lab, Sensor, may_make_namespaces
+from ims.simulate.namespaces import PEER, may_make_namespaces
+
+from .lab import Lab, Sensor
 
 pytestmark = pytest.mark.skipif(
     not may_make_namespaces(), reason="network namespaces want root and iproute2; CI has both"

@@ -34,8 +34,9 @@ class Aside(NamedTuple):
 
 
 @kernel
-def walk_block(octets, begin, size, link, without_link, frames, aside):
-    """Fill the columns of `frames` and `aside` with the frames of octets[begin:begin + size]; returns how many.
+def walk_block(octets, begin, size, link, without_link, frames, aside, count):
+    """Fill the columns of `frames` and `aside`, from `count` on, with the frames of octets[begin:begin + size]; returns
+    how many are filled then.
 
     `without_link`: frames begin at their IP header (tunnels, tun), not at a link header. Our own frames on
     their way out, which kernels before 4.20 show, are left out. What doesn't lie inside the block ends the walk.
@@ -45,7 +46,6 @@ def walk_block(octets, begin, size, link, without_link, frames, aside):
     end = begin + size
     waiting = le32(octets, begin + BLOCK_PACKETS)
     at = begin + le32(octets, begin + BLOCK_FIRST)
-    count = 0
     for _ in range(waiting):
         if at + HEADER > end or count == offsets.size:
             break

@@ -38,12 +38,13 @@ def answer_arp(frames, aside, darknet, mac, counters, slots):
     for itself), for a dark address that some machine takes is in use; and senders that claim a dark or a group
     address.
     """
-    octets = frames.octets
+    octets, offsets, captured, links = frames.octets, frames.offset, frames.captured, frames.link
+    vlans, out, state, layout = aside.vlan, slots.octets, slots.state, slots.layout
     filled = 0
     for index in range(frames.count):
-        at = frames.offset[index]
-        end = at + frames.captured[index]
-        if frames.link[index] != ETHERNET or at + 14 > end:
+        at = offsets[index]
+        end = at + captured[index]
+        if links[index] != ETHERNET or at + 14 > end:
             continue
         body = request_at(octets, at, end)
         if body < 0:
@@ -53,17 +54,17 @@ def answer_arp(frames, aside, darknet, mac, counters, slots):
             continue
         if octets[at + 6] & 1 or octets[body + 8] & 1:
             continue
-        slot = free_slot(slots)
+        slot = free_slot(out, state, layout)
         if slot < 0:
             counters[RING_FULL] += 1
             continue
-        out, to = slots.octets, slot + slots.layout[1]
+        to = slot + layout[1]
         for i in range(6):
             out[to + i] = octets[at + 6 + i]
             out[to + 6 + i] = mac[i]
         end_of_link = to + 12
-        if aside.vlan[index]:
-            put32(out, end_of_link, np.int64(aside.vlan[index]))
+        if vlans[index]:
+            put32(out, end_of_link, np.int64(vlans[index]))
             end_of_link += 4
         for i in range(at + 12, body, 2):
             put16(out, end_of_link, be16(octets, i))
@@ -78,7 +79,7 @@ def answer_arp(frames, aside, darknet, mac, counters, slots):
         length = end_of_link + BODY - to
         for i in range(to + length, to + SHORTEST):
             out[i] = 0
-        hand_over(slots, slot, max(length, SHORTEST))
+        hand_over(out, state, layout, slot, max(length, SHORTEST))
         counters[ARPS] += 1
         filled += 1
     return filled

@@ -17,7 +17,7 @@ tried for each packet (our FIN takes one), each against the one step that its pa
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -36,15 +36,10 @@ CONTINUES, CLOSED = 1, 2
 WINDOW = 65_535
 
 
-class Cookies(NamedTuple):
-    """What kernels need: the two steps that hold, each at the index of its parity."""
-
-    keys: Array
-    """uint64 (2, 2): the key under which cookies of that step are made"""
-    steps: Array
-    """int64 (2,): the step; -1: none"""
-    now: Array
-    """int64 (2,): [parity of this step, bits by which initial sequence numbers are made coarse]"""
+# Cookies, as kernels take them: int64 (8,). The two steps that hold are each at the index of their parity.
+KEYS, STEPS, PARITY, SHIFT, COOKIES = 0, 4, 6, 7, 8
+"""Two keys of two words each; the steps (-1: none); the parity of this step; bits by which initial sequence numbers are
+made coarse."""
 
 
 class Clock:
@@ -53,23 +48,24 @@ class Clock:
     def __init__(self, secret: bytes, limit: int) -> None:
         """`secret`: 16 octets or more, the sensor's own. `limit`: octets a connection may send (shift_for)."""
         self._secret = secret
-        self.cookies = Cookies(np.zeros((2, 2), np.uint64), np.full(2, -1, np.int64), np.zeros(2, np.int64))
-        self.cookies.now[1] = shift_for(limit)
+        self.cookies = np.zeros(COOKIES, np.int64)
+        self.cookies[STEPS : STEPS + 2] = -1
+        self.cookies[SHIFT] = shift_for(limit)
 
     def tick(self, seconds: float) -> None:
         """Set the clock to `seconds` (monotonic)."""
         step = int(seconds // CLOCK_SECONDS)
-        if self.cookies.steps[step & 1] == step:
+        if self.cookies[STEPS + (step & 1)] == step:
             return
         for each in (step, step - 1):
             parity = each & 1
-            self.cookies.keys[parity] = self._key(each // STEPS_A_KEY)
-            self.cookies.steps[parity] = each
-        self.cookies.now[0] = step & 1
+            self.cookies[KEYS + 2 * parity : KEYS + 2 * parity + 2] = self._key(each // STEPS_A_KEY)
+            self.cookies[STEPS + parity] = each
+        self.cookies[PARITY] = step & 1
 
     def _key(self, epoch: int) -> Array:
         name = epoch.to_bytes(8, "little", signed=True)
-        return np.frombuffer(hashlib.blake2b(name, key=self._secret[:64], digest_size=16).digest(), np.uint64)
+        return np.frombuffer(hashlib.blake2b(name, key=self._secret[:64], digest_size=16).digest(), np.int64)
 
 
 def shift_for(limit: int) -> int:
@@ -86,7 +82,8 @@ def _hash(source, destination, ports, coarse, step, cookies):
     parity = step & 1
     first = np.uint64(source) << np.uint64(32) | np.uint64(destination)
     second = np.uint64(ports) << np.uint64(32) | np.uint64((step & 0xFFFFFF) << 8 | coarse)
-    low, _ = siphash128_2_4_pair(first, second, cookies.keys[parity, 0], cookies.keys[parity, 1])
+    key0, key1 = np.uint64(cookies[KEYS + 2 * parity]), np.uint64(cookies[KEYS + 2 * parity + 1])
+    low, _ = siphash128_2_4_pair(first, second, key0, key1)
     return np.int64(low & np.uint64(0x7FFFFF))
 
 
@@ -96,9 +93,9 @@ def cookie(source, destination, ports, sequence, cookies):
 
     `source`, `destination`: of the SYN. `ports`: source port << 16 | destination port. `sequence`: the SYN's.
     """
-    parity, shift = cookies.now[0], cookies.now[1]
+    parity, shift = cookies[PARITY], cookies[SHIFT]
     coarse = sequence >> shift & 0xFF
-    return _hash(source, destination, ports, coarse, cookies.steps[parity], cookies) << 9 | parity << 8 | coarse
+    return _hash(source, destination, ports, coarse, cookies[STEPS + parity], cookies) << 9 | parity << 8 | coarse
 
 
 @kernel
@@ -106,7 +103,7 @@ def acknowledged(source, destination, ports, acknowledgment, cookies):
     """CONTINUES or CLOSED where an acknowledgment number is our cookie's and one or two more; 0 where it is none's."""
     for above in (CONTINUES, CLOSED):
         found = (acknowledgment - above) & 0xFFFFFFFF
-        step = cookies.steps[found >> 8 & 1]
+        step = cookies[STEPS + (found >> 8 & 1)]
         if step >= 0 and found >> 9 == _hash(source, destination, ports, found & 0xFF, step, cookies):
             return np.int64(above)
     return np.int64(0)
@@ -115,6 +112,6 @@ def acknowledged(source, destination, ports, acknowledgment, cookies):
 @kernel
 def sent(sequence, acknowledgment, above, cookies):
     """How far beyond its SYN a packet's sequence number is, less than 2**shift too many; modulo 2**(shift + 8)."""
-    shift = cookies.now[1]
+    shift = cookies[SHIFT]
     coarse = (acknowledgment - above) & 0xFF
     return (sequence - (coarse << shift)) & ((1 << (shift + COARSE_BITS)) - 1)

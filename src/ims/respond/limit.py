@@ -24,19 +24,18 @@ NETWORK_FACTOR = 10
 ALLOWED, ADDRESS_LIMITED, NETWORK_LIMITED, LIMITED = 0, 1, 2, 3
 
 
+TO_ALL = ADDRESSES + NETWORKS
+INTERVALS, BURSTS, KEY = 0, 3, 6
+
+
 class Limits(NamedTuple):
     """Buckets and rates. Workers may share one: a race costs a count, never a bound."""
 
-    address: Array
-    """int64: nanoseconds of the clock"""
-    network: Array
-    whole: Array
-    intervals: Array
-    """int64 (3,): nanoseconds between replies to an address, to a /24, in all; 0: no limit"""
-    burst: Array
-    """int64 (3,): how far ahead each may be"""
-    key: Array
-    """uint64 (2,)"""
+    buckets: Array
+    """int64, nanoseconds of the clock: those of addresses, of /24s, and at TO_ALL the one for all"""
+    rates: Array
+    """int64 (8,): three INTERVALS, nanoseconds between replies to an address, to a /24, in all (0: no limit); three
+    BURSTS, how far ahead each may be; the two words of the hash's KEY"""
 
 
 def limits(reply_limit: float | None, global_limit: float | None, key: bytes) -> Limits:
@@ -47,45 +46,40 @@ def limits(reply_limit: float | None, global_limit: float | None, key: bytes) ->
 
     rates = (reply_limit, reply_limit and reply_limit * NETWORK_FACTOR, global_limit)
     burst = [BURST_SECONDS * 1_000_000_000, BURST_SECONDS * 1_000_000_000, 1_000_000_000]
-    return Limits(
-        np.zeros(ADDRESSES, np.int64),
-        np.zeros(NETWORKS, np.int64),
-        np.zeros(1, np.int64),
-        np.array([interval(rate) for rate in rates], np.int64),
-        np.array(burst, np.int64),
-        np.frombuffer(key[:16], np.uint64).copy(),
-    )
+    numbers = [*(interval(rate) for rate in rates), *burst, *np.frombuffer(key[:16], np.int64).tolist()]
+    return Limits(np.zeros(TO_ALL + 1, np.int64), np.array(numbers, np.int64))
 
 
 @kernel
-def _bucket(value, key, buckets):
-    low, _ = siphash128_1_3_pair(np.uint64(value), np.uint64(buckets), key[0], key[1])
+def _bucket(value, rates, buckets):
+    low, _ = siphash128_1_3_pair(np.uint64(value), np.uint64(buckets), np.uint64(rates[KEY]), np.uint64(rates[KEY + 1]))
     return np.int64(low & np.uint64(buckets - 1))
 
 
 @kernel
-def allowed(address, now, limits):
-    """ALLOWED, and the reply is counted; or which limit refuses a reply to `address` at `now` (ns), and nothing is."""
-    to_address, to_network, to_all = limits.intervals[0], limits.intervals[1], limits.intervals[2]
+def allowed(address, now, buckets, rates):
+    """ALLOWED, and the reply is counted; or which limit refuses a reply to `address` at `now` (ns), and nothing is.
+    `buckets`, `rates`: of Limits."""
+    to_address, to_network, to_all = rates[INTERVALS], rates[INTERVALS + 1], rates[INTERVALS + 2]
     one, many = np.int64(0), np.int64(0)
-    next_one, next_many, next_all = np.int64(0), np.int64(0), np.int64(0)
+    next_one, next_many = np.int64(0), np.int64(0)
     if to_address > 0:
-        one = _bucket(address, limits.key, limits.address.size)
-        next_one = max(limits.address[one], now) + to_address
-        if next_one - now > limits.burst[0]:
+        one = _bucket(address, rates, ADDRESSES)
+        next_one = max(buckets[one], now) + to_address
+        if next_one - now > rates[BURSTS]:
             return np.int64(ADDRESS_LIMITED)
     if to_network > 0:
-        many = _bucket(address >> 8, limits.key, limits.network.size)
-        next_many = max(limits.network[many], now) + to_network
-        if next_many - now > limits.burst[1]:
+        many = ADDRESSES + _bucket(address >> 8, rates, NETWORKS)
+        next_many = max(buckets[many], now) + to_network
+        if next_many - now > rates[BURSTS + 1]:
             return np.int64(NETWORK_LIMITED)
     if to_all > 0:
-        next_all = max(limits.whole[0], now) + to_all
-        if next_all - now > limits.burst[2]:
+        next_all = max(buckets[TO_ALL], now) + to_all
+        if next_all - now > rates[BURSTS + 2]:
             return np.int64(LIMITED)
-        limits.whole[0] = next_all
+        buckets[TO_ALL] = next_all
     if to_address > 0:
-        limits.address[one] = next_one
+        buckets[one] = next_one
     if to_network > 0:
-        limits.network[many] = next_many
+        buckets[many] = next_many
     return np.int64(ALLOWED)

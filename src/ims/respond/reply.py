@@ -15,8 +15,9 @@ import numpy as np
 from ims.darknet import Ranges
 from ims.kernels import kernel
 from ims.membership import block_of
+from ims.octets import be32
 from ims.records import ICMP, IP_WRONG, RESPONDER, TCP, TRANSPORT_WRONG
-from ims.respond.cookie import CLOSED, CONTINUES, WINDOW, Cookies, acknowledged, cookie, sent
+from ims.respond.cookie import CLOSED, CONTINUES, SHIFT, WINDOW, acknowledged, cookie, sent
 from ims.respond.limit import ADDRESS_LIMITED, ALLOWED, NETWORK_LIMITED, Limits, allowed
 from ims.respond.policy import ACK as POLICY_ACK
 from ims.respond.policy import RESET, SILENT, Policies
@@ -48,6 +49,7 @@ COUNTERS = (
  BY_ADDRESS, BY_NETWORK, BY_ALL, FORBIDDEN, NO_WAY, RING_FULL) = range(len(COUNTERS))  # fmt: skip
 REPLIES = ("synacks", "acks", "fins", "resets", "echoes", "arps")
 
+VNET = 10  # transmit.VNET: octets before a frame, in its slot
 TO_US = 0  # ring_walk.TO_US: a frame to this machine alone
 FRAGMENT = 0x3FFF
 ECHO_REQUEST = 8
@@ -56,7 +58,8 @@ ECHO_REQUEST = 8
 class Rules(NamedTuple):
     """Whom to answer, and how."""
 
-    cookies: Cookies
+    cookies: Array
+    """cookie.Clock.cookies"""
     limits: Limits
     policies: Policies
     never: Ranges
@@ -68,27 +71,26 @@ class Rules(NamedTuple):
 
 
 @kernel
-def free_slot(slots):
-    """Where the next slot begins; -1 while it isn't free."""
-    size, count = slots.layout[0], slots.layout[2]
-    at = slots.state[0] * size
-    if at < 0 or slots.state[0] >= count or at + size > slots.octets.size:
+def free_slot(octets, state, layout):
+    """Where the next slot (transmit.Slots) begins; -1 while it isn't free."""
+    size, count = layout[0], layout[2]
+    at = state[0] * size
+    if at < 0 or state[0] >= count or at + size > octets.size or be32(octets, at) != 0:
         return np.int64(-1)
-    for i in range(4):
-        if slots.octets[at + i] != 0:
-            return np.int64(-1)
     return np.int64(at)
 
 
 @kernel
-def hand_over(slots, at, length):
+def hand_over(octets, state, layout, at, length):
     """Mark the slot at `at`, whose frame has `length` octets, as to be sent."""
-    slots.octets[at + 4] = length & 0xFF
-    slots.octets[at + 5] = length >> 8 & 0xFF
-    slots.octets[at + 6] = 0
-    slots.octets[at + 7] = 0
-    slots.octets[at] = 1
-    slots.state[0] = (slots.state[0] + 1) % slots.layout[2]
+    whole = length + VNET
+    header = at + layout[1] - VNET
+    octets[at + 4] = whole & 0xFF
+    octets[at + 5] = whole >> 8
+    octets[header + 2] = length & 0xFF
+    octets[header + 3] = length >> 8
+    octets[at] = 1
+    state[0] = (state[0] + 1) % layout[2]
 
 
 @kernel
@@ -130,32 +132,37 @@ def limited_by(verdict):
 
 
 @kernel
-def put_tcp_reply(out, at, octets, packets, row, wanted, above, data, rules, now_ms):
-    """Write the TCP reply that is `wanted` to a row's packet; returns its length."""
-    source, destination = np.int64(packets.source[row]), np.int64(packets.destination[row])
-    port, own_port = np.int64(packets.source_port[row]), np.int64(packets.destination_port[row])
-    sequence, acknowledgment = np.int64(packets.tcp_sequence[row]), np.int64(packets.tcp_acknowledgment[row])
-    flags = np.int64(packets.tcp_flags[row])
-    offers, value = offered(octets, packets.options_offset[row], np.int64(packets.options_length[row]))
-    ports = own_port << 16 | port
-    after = (sequence + data + (1 if flags & FIN else 0)) & 0xFFFFFFFF
-    if flags & SYN:
-        if wanted == RESETS:
-            return put_tcp(out, at, destination, source, ports, 0, (after + 1) & 0xFFFFFFFF, RST | ACK, 0, 0)
-        own = cookie(source, destination, port << 16 | own_port, sequence, rules.cookies)
-        options = put_synack_options(out, at + 2 * IP, offers, rules.settings[1], now_ms, value)
-        reply = SYN | ACK | (ECE if flags & (ECE | CWR) == ECE | CWR else 0)
-        return put_tcp(out, at, destination, source, ports, own, (sequence + 1) & 0xFFFFFFFF, reply, WINDOW, options)
-    if wanted == RESETS:
-        return put_tcp(out, at, destination, source, ports, acknowledgment, 0, RST, 0, 0)
+def put_synack(out, at, source, destination, ports, sequence, flags, offer, now_ms, cookies, mss):
+    """Write the SYN-ACK to a SYN; returns its length. `source` to `flags`: the SYN's; `offer`: of `offered`."""
+    own = cookie(source, destination, ports, sequence, cookies)
+    options = put_synack_options(out, at + 2 * IP, offer[0], mss, now_ms, offer[1])
+    reply = SYN | ACK | (ECE if flags & (ECE | CWR) == ECE | CWR else 0)
+    back = (ports & 0xFFFF) << 16 | ports >> 16
+    return put_tcp(out, at, destination, source, back, own, (sequence + 1) & 0xFFFFFFFF, reply, WINDOW, options)
+
+
+@kernel
+def put_ack(out, at, source, destination, ports, acknowledgment, after, offer, now_ms, closing):
+    """Write the acknowledgment of everything before `after`, with our FIN if `closing`; returns its length."""
     options = np.int64(0)
-    if offers & OFFERS_TIMESTAMP:
+    if offer[0] & OFFERS_TIMESTAMP:
         out[at + 2 * IP] = 1
         out[at + 2 * IP + 1] = 1
-        put_timestamp(out, at + 2 * IP + 2, now_ms, value)
+        put_timestamp(out, at + 2 * IP + 2, now_ms, offer[1])
         options = np.int64(12)
-    reply = ACK | FIN if wanted == FINS else ACK
-    return put_tcp(out, at, destination, source, ports, acknowledgment, after, reply, WINDOW, options)
+    back = (ports & 0xFFFF) << 16 | ports >> 16
+    flags = ACK | FIN if closing else ACK
+    return put_tcp(out, at, destination, source, back, acknowledgment, after, flags, WINDOW, options)
+
+
+@kernel
+def put_reset(out, at, source, destination, ports, sequence, acknowledgment, flags):
+    """Write the RST to a packet: to a SYN as a closed port does, else with the number that was acknowledged (RFC
+    9293, 3.5.2); returns its length."""
+    back = (ports & 0xFFFF) << 16 | ports >> 16
+    if flags & SYN:
+        return put_tcp(out, at, destination, source, back, 0, (sequence + 1) & 0xFFFFFFFF, RST | ACK, 0, 0)
+    return put_tcp(out, at, destination, source, back, acknowledgment, 0, RST, 0, 0)
 
 
 @kernel
@@ -166,68 +173,90 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
     `slots`: where replies go (transmit.Slots). `now`: nanoseconds of the clock of `rules.limits`. `answering` False:
     only set the column.
     """
-    octets, counters, settings = frames.octets, rules.counters, rules.settings
+    # Arrays are fetched from their tuples once (160 ns a reply, checksums, two hashes and bounds checks included).
+    octets, frame_offsets, links = frames.octets, frames.offset, frames.link
+    vlans, kinds = aside.vlan, aside.kind
+    out, state, layout = slots.octets, slots.state, slots.layout
+    cookies, never, settings, counters = rules.cookies, rules.never, rules.settings, rules.counters
+    buckets, rates = rules.limits.buckets, rules.limits.rates
+    policy_rows, policy_table, echoes = rules.policies.row, rules.policies.table, rules.policies.echo
+    sources, destinations, verified_rows = packets.source, packets.destination, packets.verified
+    source_ports, destination_ports = packets.source_port, packets.destination_port
+    sequences, acknowledgments, tcp_flags = packets.tcp_sequence, packets.tcp_acknowledgment, packets.tcp_flags
+    options_offsets, options_lengths = packets.options_offset, packets.options_length
+    all_layers, checksums, fragments, blocks = packets.layers, packets.checksum, packets.ip_fragment, packets.block
+    ip_lengths, ip_offsets, ip_captured = packets.ip_length, packets.ip_offset, packets.ip_captured
+    payload_offsets, truncated, frame_rows = packets.payload_offset, packets.truncated, packets.frame
+    icmp_types, icmp_codes = packets.icmp_type, packets.icmp_code
+    coarse = np.int64(1) << cookies[SHIFT]
     filled = 0
     now_ms = now // 1_000_000 & 0xFFFFFFFF
     for row in range(first, last):
-        packets.layers[row] |= RESPONDER
-        layers = packets.layers[row]
-        if packets.checksum[row] & (IP_WRONG | TRANSPORT_WRONG) or packets.ip_fragment[row] & FRAGMENT:
+        layers = all_layers[row] | RESPONDER
+        all_layers[row] = layers
+        if checksums[row] & (IP_WRONG | TRANSPORT_WRONG) or fragments[row] & FRAGMENT:
             continue
         wanted, above, data = np.int64(-1), np.int64(0), np.int64(0)
-        block = packets.block[row]
-        source = np.int64(packets.source[row])
+        block = blocks[row]
+        source, destination = np.int64(sources[row]), np.int64(destinations[row])
+        flags, ports, sequence, acknowledgment = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
         if layers & TCP:
-            flags = np.int64(packets.tcp_flags[row])
-            port = np.int64(packets.destination_port[row])
+            flags, port = np.int64(tcp_flags[row]), np.int64(destination_ports[row])
+            ports = np.int64(source_ports[row]) << 16 | port
+            sequence, acknowledgment = np.int64(sequences[row]), np.int64(acknowledgments[row])
             if flags & (ACK | SYN) == ACK:
-                acknowledgment = np.int64(packets.tcp_acknowledgment[row])
-                ports = np.int64(packets.source_port[row]) << 16 | port
-                above = acknowledged(source, np.int64(packets.destination[row]), ports, acknowledgment, rules.cookies)
+                above = acknowledged(source, destination, ports, acknowledgment, cookies)
                 if above:
-                    packets.verified[row] = 1
+                    verified_rows[row] = 1
                     counters[VERIFIED] += 1
-            data = packets.ip_length[row] - (packets.payload_offset[row] - packets.ip_offset[row])
-            policy = rules.policies.table[rules.policies.row[block], port]
-            wanted = wanted_of_tcp(flags, above, policy, data)
+            data = ip_lengths[row] - (payload_offsets[row] - ip_offsets[row])
+            wanted = wanted_of_tcp(flags, above, policy_table[policy_rows[block], port], data)
             if wanted == ACKS and not flags & FIN:
-                reach = sent(np.int64(packets.tcp_sequence[row]), acknowledgment, above, rules.cookies)
-                wanted = by_progress(reach, data, above, settings[0], np.int64(1) << rules.cookies.now[1])
-        elif layers & ICMP and packets.icmp_type[row] == ECHO_REQUEST and rules.policies.echo[block]:
-            wanted = np.int64(ECHOES if packets.icmp_code[row] == 0 else -1)
-        if wanted < 0 or not answering or packets.truncated[row]:
+                reach = sent(sequence, acknowledgment, above, cookies)
+                wanted = by_progress(reach, data, above, settings[0], coarse)
+        elif layers & ICMP and icmp_types[row] == ECHO_REQUEST and echoes[block]:
+            wanted = np.int64(ECHOES if icmp_codes[row] == 0 else -1)
+        if wanted < 0 or not answering or truncated[row]:
             continue
-        frame = packets.frame[row]
-        if aside.kind[frame] != TO_US:
+        frame = frame_rows[row]
+        if kinds[frame] != TO_US:
             continue
-        if block_of(source, rules.never) >= 0:
+        if block_of(source, never) >= 0:
             counters[FORBIDDEN] += 1
             continue
-        slot = free_slot(slots)
+        slot = free_slot(out, state, layout)
         if slot < 0:
             counters[RING_FULL] += 1
             continue
-        to = slot + slots.layout[1]
+        to = slot + layout[1]
         link = put_link(
-            octets, frames.offset[frame], packets.ip_offset[row], np.int64(frames.link[frame]),
-            np.int64(aside.vlan[frame]), slots.octets, to,
-        )  # fmt: skip
+            octets, frame_offsets[frame], ip_offsets[row], np.int64(links[frame]), np.int64(vlans[frame]), out, to
+        )
         if link < 0:
             counters[NO_WAY] += 1
             continue
-        verdict = allowed(source, now, rules.limits)
+        verdict = allowed(source, now, buckets, rates)
         if verdict != ALLOWED:
             counters[limited_by(verdict)] += 1
             continue
+        ip = to + link
         if wanted == ECHOES:
-            icmp = packets.payload_offset[row] - 8
-            length = put_echo_reply(
-                slots.octets, to + link, np.int64(packets.destination[row]), source, octets, icmp,
-                packets.ip_offset[row] + packets.ip_captured[row] - icmp,
-            )  # fmt: skip
+            icmp = payload_offsets[row] - 8
+            length = ip_offsets[row] + ip_captured[row] - icmp
+            length = put_echo_reply(out, ip, destination, source, octets, icmp, length)
+        elif wanted == RESETS:
+            length = put_reset(out, ip, source, destination, ports, sequence + data, acknowledgment, flags)
         else:
-            length = put_tcp_reply(slots.octets, to + link, octets, packets, row, wanted, above, data, rules, now_ms)
-        hand_over(slots, slot, link + length)
+            offer = offered(octets, options_offsets[row], np.int64(options_lengths[row]))
+            if wanted == SYNACKS:
+                length = put_synack(
+                    out, ip, source, destination, ports, sequence, flags, offer, now_ms, cookies, settings[1]
+                )
+            else:
+                after = (sequence + data + (1 if flags & FIN else 0)) & 0xFFFFFFFF
+                closing = wanted == FINS
+                length = put_ack(out, ip, source, destination, ports, acknowledgment, after, offer, now_ms, closing)
+        hand_over(out, state, layout, slot, link + length)
         counters[wanted] += 1
         filled += 1
     return filled

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import structlog
 
+from ims import kernels
 from ims.capture.afpacket import BLOCK, Ring, interface
 from ims.capture.bpf import program
 from ims.capture.transmit import Outgoing
 from ims.config import SensorConfig
 from ims.darknet import Block, Darknet
 from ims.decode.tunnel import NAMES
-from ims.kernels import forget_cache
 from ims.records import packet_batch
 from ims.respond.cookie import Clock
 from ims.respond.limit import limits
@@ -89,7 +89,7 @@ class Sensor:
                 load_reply_kernels(setups[0], self._rings[0].aside, self._wires[0].slots)
             if self._replay is None:
                 become(user)
-                forget_cache()
+                kernels.forget_cache()
             self._open_store(darknet, clocks, setups)
         except BaseException:
             self._close()
@@ -104,7 +104,7 @@ class Sensor:
                 for _ in range(config.workers):
                     fanout = None if config.workers == 1 else (os.getpid() + device.number) & 0xFFFF
                     code = self._program(darknet, device.has_link_header)
-                    ring = Ring(device, max(4, config.ring // BLOCK), code, fanout, config.promiscuous)
+                    ring = Ring(device, config.ring // BLOCK, code, fanout, config.promiscuous)
                     self._rings.append(ring)
                     if config.respond:
                         self._wires.append(Outgoing(device))

@@ -197,6 +197,8 @@ class Keeper:
                 self._save(self._writer)
             except Exception as error:
                 self._fail(error)
+            else:
+                self._settle(self._writer)
         self._saved_at = time.monotonic()
         self.lag_seconds = self._saved_at - begun
         for waiting in waits:
@@ -208,8 +210,7 @@ class Keeper:
             payloads, self._payloads_lost = self._payloads_lost, {}
         self._watched.look(self._lost() + lost, payloads)
         identity, record, rows = self._watched.rows()
-        finished = (self._newest() - 60_000_000) // HOUR_US * HOUR_US
-        writer.checkpoint({identity: record.as_json()}, {identity: rows}, publish_before_us=max(0, finished))
+        writer.commit({identity: record.as_json()}, {identity: rows})
         self._watched.saved()
         with self._guard:
             change, self._change = self._change, None
@@ -218,6 +219,17 @@ class Keeper:
         self.stored += self._unsafe
         self._unsafe = 0
         self.checkpoints += 1
+
+    def _settle(self, writer: SensorWriter) -> None:
+        """Merge, publish, and drop what is too old: what failed is tried again the next time."""
+        finished = (self._newest() - 60_000_000) // HOUR_US * HOUR_US
+        try:
+            writer.settle(max(0, finished))
+            self._retain(writer)
+        except OSError as error:
+            log.warning("hours wait to be merged and published", reason=str(error))
+
+    def _retain(self, writer: SensorWriter) -> None:
         age = self._config.keep_age
         if age is not None or self._config.keep_size is not None:
             writer.retain(time.time_ns() // 1000, None if age is None else parse_age(age), self._config.keep_size)

@@ -26,6 +26,7 @@ from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish, withdraw
 from ims.store.lock import WriterLock
 from ims.store.manifest import Manifest, State, remove_empty
+from ims.store.merger import Merger
 from ims.store.parts import Lane
 from ims.store.retention import retain
 from ims.store.schema import ROW_GROUP, create_store, part_of, write_aside
@@ -53,6 +54,7 @@ class SensorWriter:
         create_store(path)
         self.path, self.sensor = path, sensor
         self._failed: BaseException | None = None
+        self._merger: Merger | None = None
         self._state = path / "_state" / f"sensor={sensor}"
         self._lock = WriterLock(self._state, sensor)
         try:
@@ -123,11 +125,24 @@ class SensorWriter:
         coverage: Mapping[str, pa.Table] | None = None,
         publish_before_us: int | None = None,
     ) -> None:
-        """Make everything written so far durable and visible, and remember how far each capture was read.
-
-        `coverage` holds each capture's coverage rows; they replace those of its last checkpoint.
+        """`commit`, then merge what is in too many parts and publish hours that begin before `publish_before_us`.
 
         Raises OSError. Where merging or publishing raised it, the checkpoint itself is made.
+        """
+        self.commit(captures, coverage)
+        compact_hot(self.path, self.manifest)
+        if publish_before_us is not None:
+            publish(self.path, self.manifest, self.sensor, publish_before_us)
+        self._tidy()
+
+    def commit(
+        self,
+        captures: Mapping[str, Mapping[str, Any]] | None = None,
+        coverage: Mapping[str, pa.Table] | None = None,
+    ) -> None:
+        """Make everything written so far durable and visible, and remember how far each capture was read.
+
+        `coverage` holds each capture's coverage rows; they replace those of its last checkpoint. Raises OSError.
         """
         self._go_on()
         try:
@@ -135,9 +150,20 @@ class SensorWriter:
         except BaseException as error:
             self._failed = error
             raise
-        compact_hot(self.path, self.manifest)
-        if publish_before_us is not None:
-            publish(self.path, self.manifest, self.sensor, publish_before_us)
+
+    def settle(self, publish_before_us: int) -> None:
+        """What `checkpoint` does after its commit, without waiting for parts to be merged: a thread merges them, and an
+        hour is published at a later call, when that is done.
+
+        Raises OSError; what was committed stays so.
+        """
+        if self._merger is None:
+            self._merger = Merger(self.path, self.manifest)
+        self._merger.go_on(publish_before_us)
+        publish(self.path, self.manifest, self.sensor, publish_before_us, merging=False)
+        self._tidy()
+
+    def _tidy(self) -> None:
         self.manifest.roll_if_long()
         self.manifest.collect()
 
@@ -217,5 +243,7 @@ class SensorWriter:
         """Release the sensor. What no checkpoint covered is not in the store."""
         for lane in self._lanes:
             lane.stop()
+        if self._merger is not None:
+            self._merger.stop()
         self.manifest.close()
         self._lock.release()
