@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -20,8 +21,7 @@ name = "a"
 store = "{store}"
 interfaces = ["eth0"]
 arp = true
-reply_limit = "none"
-global_limit = "none"
+{limits}
 {settings}
 [[block]]
 name = "C/24"
@@ -29,7 +29,9 @@ prefix = "198.51.100.0/24"
 policy = {policy}
 echo = true
 """
+NO_LIMITS = 'reply_limit = "none"\nglobal_limit = "none"'
 DEADLINE = 60
+ROOT = Path(__file__).parents[2]
 
 
 class Lab(Namespaces):
@@ -58,11 +60,36 @@ class Lab(Namespaces):
             self.at_peer(*words), capture_output=True, text=True, timeout=timeout, check=False, **options
         )
 
-    def sensor(self, policy: str = '"ack"', settings: str = "", store: str = "STORE", wait: bool = True) -> Sensor:
+    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+        """Start a program at the peer's end."""
+        return subprocess.Popen(
+            self.at_peer(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+
+    def flood_words(self, kind: str, packets: int, rate: float | None = None, seed: int = 1) -> list[str]:
+        """A command line that sends so many synthetic packets to the dark addresses (benchmarks/flood.py)."""
+        words = [sys.executable, "-m", "benchmarks.flood", kind, "eth0", self.mac()]
+        words += ["--packets", str(packets), "--seed", str(seed)]
+        return words if rate is None else [*words, "--rate", str(rate)]
+
+    def flood(self, kind: str, packets: int, rate: float | None = None, seed: int = 1) -> None:
+        """Send so many synthetic packets to the dark addresses, and wait until they have left."""
+        done = self.run(*self.flood_words(kind, packets, rate, seed), cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["sent"] == packets
+
+    def sensor(
+        self,
+        policy: str = '"ack"',
+        settings: str = "",
+        store: str = "STORE",
+        wait: bool = True,
+        limits: str = NO_LIMITS,
+    ) -> Sensor:
         """Start a sensor and wait until it watches."""
         path = self.folder / store
-        config = self.folder / f"{store}.toml"
-        config.write_text(CONFIG.format(store=path, policy=policy, settings=settings))
+        config = self.folder / f"{path.name}.toml"
+        config.write_text(CONFIG.format(store=path, policy=policy, settings=settings, limits=limits))
         started = Sensor(self, config, path)
         self.sensors.append(started)
         if wait:
@@ -88,6 +115,7 @@ class Sensor:
             with self._news:
                 self.said.append(line)
                 self._news.notify_all()
+        self.process.stderr.close()
         with self._news:
             self.said.append("")
             self._news.notify_all()
@@ -103,6 +131,20 @@ class Sensor:
         line = found()
         assert done and line is not None, "".join(self.said)
         return line
+
+    @property
+    def lost(self) -> int:
+        """Packets lost, as the store's coverage says."""
+        return sum(row["frames_lost"] for row in self.answer("coverage"))
+
+    def wait_for_books(self, sent: int, expression: str = "", seconds: float = DEADLINE) -> tuple[int, int]:
+        """Wait until what was sent is stored or counted as lost, all of it; returns (stored, lost)."""
+        end = time.monotonic() + seconds
+        while (found := (self.count(expression), self.lost)) and sum(found) < sent:
+            assert time.monotonic() < end, f"{found} of {sent}: {''.join(self.said)}"
+            assert self.process.poll() is None, "".join(self.said)
+        assert sum(found) == sent, found
+        return found
 
     def count(self, expression: str = "") -> int:
         """Packets stored that a filter chooses."""
@@ -153,3 +195,4 @@ class Sensor:
         """End it at once."""
         self.process.kill()
         self.process.wait(DEADLINE)
+        self._reader.join(DEADLINE)

@@ -11,7 +11,6 @@ import contextlib
 import ctypes
 import fcntl
 import mmap
-import os
 import select
 import socket
 import struct
@@ -31,8 +30,10 @@ PACKET_FANOUT, PACKET_IGNORE_OUTGOING, PACKET_MR_PROMISC = 18, 23, 1
 TPACKET_V3 = 2
 FANOUT_HASH = 0
 SO_ATTACH_FILTER = 26
+RETURN = 0x06
 ETH_P_ALL = 0x0003
-SIOCGIFHWADDR, SIOCGIFMTU = 0x8927, 0x8921
+SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCGIFMTU = 0x8913, 0x8927, 0x8921
+IFF_UP, IFF_RUNNING = 0x1, 0x40
 
 BLOCK = 1 << 17
 BLOCK_MS = 1
@@ -80,6 +81,17 @@ def interface(name: str) -> Interface:
     return Interface(name, index, kind, address[18:24], struct.unpack_from("i", mtu, 16)[0])
 
 
+def is_up(name: str) -> bool | None:
+    """Whether an interface is up and has a carrier; None where there is no such interface any more."""
+    request = struct.pack("16s24x", name.encode()[:15])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            flags = struct.unpack_from("H", fcntl.ioctl(asked, SIOCGIFFLAGS, request), 16)[0]
+        except OSError:
+            return None
+    return bool(flags & IFF_UP and flags & IFF_RUNNING)
+
+
 @kernel
 def _next_ready(octets, at):
     """Whether the block at `at` is ours to read."""
@@ -121,8 +133,6 @@ class Ring:
             raise
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
-        self.failed: OSError | None = None
-        """what the socket said last, such as ENETDOWN; None once frames come again"""
 
     def _set_up(self, program: Sequence[tuple[int, int, int, int]], fanout: int | None, promiscuous: bool) -> None:
         opened = self._socket
@@ -160,23 +170,24 @@ class Ring:
             socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(held))
         )
 
+    def refuse_more(self) -> None:
+        """Have the kernel take nothing any more; what is in the ring can be read."""
+        self.filter([(RETURN, 0, 0, 0)])
+
     def fileno(self) -> int:
         """The socket, for a poll of several rings."""
         return self._socket.fileno()
 
     def wait(self, seconds: float) -> bool:
         """Wait until a block is ready, at most `seconds`."""
-        return self.ready or (bool(self._poll.poll(seconds * 1000)) and self._look())
+        if not self.ready and self._poll.poll(seconds * 1000):
+            self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # ENETDOWN, said once: is_up tells more
+        return self.ready
 
     @property
     def ready(self) -> bool:
         """Whether a block is waiting."""
         return bool(_next_ready(self._octets, self._at * BLOCK))
-
-    def _look(self) -> bool:
-        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        self.failed = OSError(code, os.strerror(code), self.device.name) if code else None
-        return self.ready
 
     def next(self) -> Frames | None:
         """The frames of the next blocks that are ready, valid until `release`; None where none is."""

@@ -21,7 +21,7 @@ import numpy as np
 import structlog
 
 from ims import kernels
-from ims.capture.afpacket import BLOCK, Ring, interface
+from ims.capture.afpacket import BLOCK, Ring, interface, is_up
 from ims.capture.bpf import program
 from ims.capture.transmit import Outgoing
 from ims.config import SensorConfig
@@ -64,6 +64,7 @@ class Sensor:
         self._wires: list[Outgoing | NoWire] = []
         self.keeper: Keeper | None = None
         self.kernel_lost = 0
+        self._up: dict[str, bool] = {}
         self.began = time.monotonic()
 
     def open(self) -> None:
@@ -203,6 +204,7 @@ class Sensor:
                     self._read_again(read_config)
                 if look is not None:
                     look()
+                self._look_at_interfaces()
                 if any(worker.failure is not None for worker in self.workers):
                     break
                 if self._replay is not None and all(getattr(ring, "finished", False) for ring in self._rings):
@@ -212,6 +214,18 @@ class Sensor:
         for worker in self.workers:
             if worker.failure is not None:
                 raise RuntimeError(f"worker {worker.name} ended: {worker.failure!r}") from worker.failure
+
+    def _look_at_interfaces(self) -> None:
+        """Say so where one goes down or up. Raises RuntimeError where one is gone: its sockets won't come back."""
+        if self._replay is not None:
+            return
+        for name in self.config.interfaces:
+            up = is_up(name)
+            if up is None:
+                raise RuntimeError(f"interface {name} is gone")
+            if up != self._up.get(name, True):
+                log.warning(f"{name} is up again" if up else f"{name} is down", interface=name)
+            self._up[name] = up
 
     def _read_again(self, read_config: Callable[[], SensorConfig]) -> None:
         try:

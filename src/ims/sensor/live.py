@@ -33,6 +33,7 @@ WAIT_SECONDS = 0.1
 BUSY_FRAMES, BUSY_SECONDS = 256, 0.003
 """After so many frames at once the ring is left alone for a moment, so that more come together the next time, as
 network cards moderate interrupts: what Python costs is spread over them. (Measured: 2.3 -> 2.1 us a packet.)"""
+LAST_SECONDS = 0.01
 SEND_AGAIN_SECONDS = 1.0
 
 
@@ -51,6 +52,10 @@ class FrameRing(Protocol):
 
     def release(self) -> None:
         """Give them back."""
+        ...
+
+    def refuse_more(self) -> None:
+        """Take nothing any more but what came already."""
         ...
 
 
@@ -137,7 +142,9 @@ class Worker:
                 if self.ring.wait(WAIT_SECONDS) and self._take() >= BUSY_FRAMES:
                     time.sleep(BUSY_SECONDS)
                 self._flush_if_due()
-            self._take()
+            self.ring.refuse_more()
+            while self.ring.wait(LAST_SECONDS):  # the kernel still has a block that isn't full
+                self._take()
             self.pipeline.flush()
         except BaseException as error:
             self.failure = error

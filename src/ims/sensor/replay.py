@@ -79,6 +79,11 @@ class ReplayRing:
         if self._frames is not None and self._at == self._frames.count:
             self._frames, self._at, self._due = self._more(), 0, 0
 
+    def refuse_more(self) -> None:
+        """Give none of the frames that are still to come."""
+        self._frames = None
+        self._at = self._due = 0
+
     def statistics(self) -> tuple[int, int]:
         """Nothing is lost."""
         return 0, 0
