@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,7 @@ def _octets(value: Any) -> Any:
     unit = text[-1:] if text[-1:] in SIZES and text[-1:] else ""
     number = text.removesuffix(unit).strip()
     if not number.isdecimal():
-        raise ValueError(f"{value!r}: wanted a number of bytes, or one with K, M, G or T, such as 256M")
+        raise ValueError("wanted a number of bytes, or one with K, M, G or T, such as 256M")
     return int(number) * SIZES[unit]
 
 
@@ -98,6 +99,20 @@ class SensorConfig(_Model):
             ipaddress.IPv4Network(prefix)
         return prefixes
 
+    @field_validator("keep_age")
+    @classmethod
+    def _is_an_age(cls, age: str | None) -> str | None:
+        if age is not None and not re.fullmatch(r"\d+(\.\d+)?\s*[hdwy]", age.strip()):
+            raise ValueError("wanted a number with h, d, w or y, such as 90d")
+        return age
+
+    @field_validator("metrics")
+    @classmethod
+    def _is_an_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None:
+            endpoint_of(endpoint)
+        return endpoint
+
     def darknet(self) -> Darknet:
         """The blocks. Raises ValueError where they overlap or one is no prefix."""
         return Darknet(Block.parse(f"{block.name}={block.prefix}") for block in self.block)
@@ -105,6 +120,19 @@ class SensorConfig(_Model):
     def excluded(self) -> list[ipaddress.IPv4Network]:
         """`exclude` as networks."""
         return [ipaddress.IPv4Network(prefix) for prefix in self.exclude]
+
+
+def endpoint_of(text: str) -> tuple[str, int]:
+    """(address, port) of `127.0.0.1:9477` or `[::1]:9477`. Raises ValueError."""
+    host, _, port = text.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        number = int(port)
+    except ValueError:
+        number = -1
+    if not 0 < number < 1 << 16:
+        raise ValueError("wanted an address and a port, such as 127.0.0.1:9477")
+    return str(address), number
 
 
 def read_config(path: Path) -> SensorConfig:
@@ -149,10 +177,20 @@ def _sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
         return f"unknown key {path[-1]!r}{inside}; {wanted}"
     if first["type"] == "missing":
         return f"{where} is missing: {_description(path)}"
-    found = first["input"]
+    found = _at(data, first["loc"])
     if first["type"] == "literal_error":
         return f"{where} = {found!r}: wanted {first['ctx']['expected']}"
     return f"{where} = {found!r}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _at(data: Any, path: tuple[int | str, ...]) -> Any:
+    """What was written there, not what became of it on the way."""
+    for part in path:
+        if (isinstance(data, Mapping) and part in data) or (
+            isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
+        ):
+            data = data[part]
+    return data
 
 
 def _description(path: list[str]) -> str:

@@ -19,9 +19,8 @@ from ..stores import IMS
 CONFIG = """
 name = "a"
 store = "{store}"
-interfaces = ["eth0"]
-arp = true
-{limits}
+interfaces = ["{interface}"]
+{arp}{limits}
 {settings}
 [[block]]
 name = "C/24"
@@ -79,17 +78,16 @@ class Lab(Namespaces):
         assert json.loads(done.stdout)["sent"] == packets
 
     def sensor(
-        self,
-        policy: str = '"ack"',
-        settings: str = "",
-        store: str = "STORE",
-        wait: bool = True,
-        limits: str = NO_LIMITS,
-    ) -> Sensor:
+        self, policy: str = '"ack"', settings: str = "", store: str = "STORE", wait: bool = True,
+        limits: str = NO_LIMITS, interface: str = "eth0",
+    ) -> Sensor:  # fmt: skip
         """Start a sensor and wait until it watches."""
         path = self.folder / store
         config = self.folder / f"{path.name}.toml"
-        config.write_text(CONFIG.format(store=path, policy=policy, settings=settings, limits=limits))
+        arp = "" if "arp =" in settings else "arp = true\n"
+        config.write_text(
+            CONFIG.format(store=path, policy=policy, settings=settings, limits=limits, interface=interface, arp=arp)
+        )
         started = Sensor(self, config, path)
         self.sensors.append(started)
         if wait:
