@@ -186,9 +186,8 @@ def _sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
 def _at(data: Any, path: tuple[int | str, ...]) -> Any:
     """What was written there, not what became of it on the way."""
     for part in path:
-        if (isinstance(data, Mapping) and part in data) or (
-            isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
-        ):
+        inside = isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
+        if inside or (isinstance(data, Mapping) and part in data):
             data = data[part]
     return data
 

@@ -50,7 +50,7 @@ class Desk:
             policies(DARK, {"C/24": policy}, ["C/24"] if echo else []),
             never_answered(DARK, private, [ipaddress.IPv4Network(prefix) for prefix in exclude]),
             np.array([data_limit, 1460], np.int64),
-            np.zeros(len(REPLIES), np.int64),
+            np.zeros((1, len(REPLIES)), np.int64),
         )
         self.slots = Slots(
             np.zeros(SLOT * slots, np.uint8), np.zeros(1, np.int64), np.array([SLOT, DATA, slots], np.int64)
@@ -91,7 +91,7 @@ class Desk:
 
     @property
     def counted(self) -> dict[str, int]:
-        return {name: int(n) for name, n in zip(REPLIES, self.rules.counters, strict=True) if n}
+        return {name: int(n) for name, n in zip(REPLIES, self.rules.counters.sum(axis=0), strict=True) if n}
 
 
 class Reply(NamedTuple):

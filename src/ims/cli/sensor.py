@@ -51,6 +51,7 @@ def sensor(
     settings = read()
 
     from ims.cli.present import announce_compiling
+    from ims.respond.reply import REPLIES
     from ims.sensor.daemon import Sensor
     from ims.sensor.logs import log_to_stderr
 
@@ -61,12 +62,25 @@ def sensor(
         signal.signal(number, lambda *_: running.stop())
     signal.signal(signal.SIGHUP, lambda *_: running.reload())
     running.open()
+    line = None
+    if sys.stderr.isatty():
+        from ims.cli.live_line import LiveLine
+
+        line = LiveLine(running.state)
     try:
-        running.run(read if config is not None else None)
+        running.run(read if config is not None else None, line)
     except RuntimeError as error:
         print(f"ims: {error}; what was taken before is stored", file=sys.stderr)
         raise typer.Exit(1) from None
-    print("ims: stopped; everything taken is stored", file=sys.stderr)
+    finally:
+        if line is not None:
+            line.end()
+    state = running.state()
+    lost = state.lost_in_ring + state.not_stored
+    print(
+        f"ims: stopped; {state.stored:,} packets stored, {lost:,} lost, {state.sum_of(*REPLIES):,} replies",
+        file=sys.stderr,
+    )
 
 
 def _data(

@@ -50,13 +50,14 @@ def answer_arp(frames, aside, darknet, mac, counters, slots):
         if body < 0:
             continue
         sender, target = be32(octets, body + 14), be32(octets, body + 24)
-        if sender == 0 or sender == target or block_of(target, darknet) < 0 or block_of(sender, darknet) >= 0:
+        block = block_of(target, darknet)
+        if sender == 0 or sender == target or block < 0 or block_of(sender, darknet) >= 0:
             continue
         if octets[at + 6] & 1 or octets[body + 8] & 1:
             continue
         slot = free_slot(out, state, layout)
         if slot < 0:
-            counters[RING_FULL] += 1
+            counters[block, RING_FULL] += 1
             continue
         to = slot + layout[1]
         for i in range(6):
@@ -80,6 +81,6 @@ def answer_arp(frames, aside, darknet, mac, counters, slots):
         for i in range(to + length, to + SHORTEST):
             out[i] = 0
         hand_over(out, state, layout, slot, max(length, SHORTEST))
-        counters[ARPS] += 1
+        counters[block, ARPS] += 1
         filled += 1
     return filled

@@ -67,7 +67,7 @@ class Rules(NamedTuple):
     settings: Array
     """int64 (2,): octets of a connection that are acknowledged before it is closed; MSS to announce"""
     counters: Array
-    """int64, in the order of COUNTERS"""
+    """int64 (blocks, len(COUNTERS))"""
 
 
 @kernel
@@ -208,7 +208,7 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
                 above = acknowledged(source, destination, ports, acknowledgment, cookies)
                 if above:
                     verified_rows[row] = 1
-                    counters[VERIFIED] += 1
+                    counters[block, VERIFIED] += 1
             data = ip_lengths[row] - (payload_offsets[row] - ip_offsets[row])
             wanted = wanted_of_tcp(flags, above, policy_table[policy_rows[block], port], data)
             if wanted == ACKS and not flags & FIN:
@@ -222,22 +222,22 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
         if kinds[frame] != TO_US:
             continue
         if block_of(source, never) >= 0:
-            counters[FORBIDDEN] += 1
+            counters[block, FORBIDDEN] += 1
             continue
         slot = free_slot(out, state, layout)
         if slot < 0:
-            counters[RING_FULL] += 1
+            counters[block, RING_FULL] += 1
             continue
         to = slot + layout[1]
         link = put_link(
             octets, frame_offsets[frame], ip_offsets[row], np.int64(links[frame]), np.int64(vlans[frame]), out, to
         )
         if link < 0:
-            counters[NO_WAY] += 1
+            counters[block, NO_WAY] += 1
             continue
         verdict = allowed(source, now, buckets, rates)
         if verdict != ALLOWED:
-            counters[limited_by(verdict)] += 1
+            counters[block, limited_by(verdict)] += 1
             continue
         ip = to + link
         if wanted == ECHOES:
@@ -257,6 +257,6 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
                 closing = wanted == FINS
                 length = put_ack(out, ip, source, destination, ports, acknowledgment, after, offer, now_ms, closing)
         hand_over(out, state, layout, slot, link + length)
-        counters[wanted] += 1
+        counters[block, wanted] += 1
         filled += 1
     return filled

@@ -13,7 +13,8 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,11 @@ from ims.sensor.host import refuse_own, this_host
 from ims.sensor.ingest import Ingest
 from ims.sensor.keeper import Keeper
 from ims.sensor.live import Setup, Worker, load_reply_kernels
+from ims.sensor.metrics import serve_metrics
 from ims.sensor.pipeline import Pipeline, Shared
 from ims.sensor.privileges import become, prepare_store, user_to_become
 from ims.sensor.replay import NoWire, ReplayRing
+from ims.sensor.state import State
 from ims.sensor.watched import Watched, policies_of
 from ims.sign.cache import Cache
 from ims.simulate.sample import write_sample
@@ -51,6 +54,8 @@ ROWS = 1 << 16
 """Rows of a live batch: an eighth of a second at half a million packets a second."""
 MSS = 1460
 LOOK_SECONDS = 0.25
+RECENT = 4096
+"""Packets of a worker among which the commonest ports are found."""
 
 
 class Sensor:
@@ -65,6 +70,7 @@ class Sensor:
         self.keeper: Keeper | None = None
         self.kernel_lost = 0
         self._up: dict[str, bool] = {}
+        self._end_metrics: Callable[[], None] | None = None
         self.began = time.monotonic()
 
     def open(self) -> None:
@@ -84,7 +90,7 @@ class Sensor:
                 prepare_store(config.store, user)
             secret, self._limits = secrets.token_bytes(32), self._new_limits()
             clocks = [Clock(secret, config.data_limit) for _ in self._rings]
-            setups = [self._setup(darknet, clock, np.zeros(len(REPLY_COUNTERS), np.int64)) for clock in clocks]
+            setups = [self._setup(darknet, clock) for clock in clocks]
             load_stage_kernels()
             if self._wires:
                 load_reply_kernels(setups[0], self._rings[0].aside, self._wires[0].slots)
@@ -92,6 +98,8 @@ class Sensor:
                 become(user)
                 kernels.forget_cache()
             self._open_store(darknet, clocks, setups)
+            if config.metrics is not None:
+                self._end_metrics = serve_metrics(config.metrics, self.state)
         except BaseException:
             self._close()
             raise
@@ -146,7 +154,7 @@ class Sensor:
         config = self.config
         return limits(config.reply_limit, config.global_limit, secrets.token_bytes(16))
 
-    def _setup(self, darknet: Darknet, clock: Clock, counters: Any) -> Setup:
+    def _setup(self, darknet: Darknet, clock: Clock, counted: Mapping[str, Mapping[str, int]] | None = None) -> Setup:
         config = self.config
         if not config.respond:
             return Setup(darknet, None, False)
@@ -157,6 +165,9 @@ class Sensor:
         )
         mtu = min((ring.device.mtu for ring in self._rings if isinstance(ring, Ring)), default=1500)
         settings = np.array([config.data_limit, min(MSS, mtu - 40)], np.int64)
+        counters = np.zeros((len(darknet.names), len(REPLY_COUNTERS)), np.int64)
+        for number, name in enumerate(darknet.names):
+            counters[number] = list((counted or {}).get(name, {}).values()) or 0
         never = never_answered(darknet, config.private_sources, config.excluded())
         return Setup(darknet, Rules(clock.cookies, self._limits, tables, never, settings, counters), config.arp)
 
@@ -175,6 +186,35 @@ class Sensor:
         lost = sum(ring.statistics()[1] for ring in self._rings)
         self.kernel_lost += lost
         return lost
+
+    def state(self) -> State:
+        """How things are now; may be called from any thread."""
+        keeper, workers = self.keeper, self.workers
+        assert keeper is not None
+        state = State(
+            lost_in_ring=self.kernel_lost, not_stored=keeper.not_stored, stored=keeper.stored,
+            lag_seconds=keeper.lag_seconds, checkpoints=keeper.checkpoints, store_failing=keeper.failing,
+            newest_us=self._newest_us(),
+        )  # fmt: skip
+        ports = Counter[int]()
+        for worker in workers:
+            pipeline = worker.pipeline
+            state.frames += worker.frames
+            _add(state.books, pipeline.counters)
+            _add(state.packets, pipeline.by_block)
+            for block, counted in worker.replied().items():
+                _add(state.replied.setdefault(block, {}), counted)
+            state.payloads += pipeline.kept.payloads
+            state.new_payloads += pipeline.kept.new_payloads
+            state.payloads_lost += pipeline.kept.lost
+            state.newest_payload = pipeline.kept.newest or state.newest_payload
+            ring = worker.ring
+            state.ring_fill[worker.name] = ring.waiting() / ring.blocks if isinstance(ring, Ring) else 0.0
+            if worker.send_failure is not None:
+                state.send_failing[worker.name] = worker.send_failure
+            ports.update(pipeline.recent("destination_port")[-RECENT:].tolist())
+        state.ports = ports.most_common(5)
+        return state
 
     def stop(self) -> None:
         """End soon."""
@@ -240,11 +280,7 @@ class Sensor:
             if fixed:
                 log.warning("needs a restart", settings=fixed)
             self.config = config = self.config.model_copy(update={name: getattr(config, name) for name in CHANGEABLE})
-            setups = []
-            for worker in self.workers:
-                rules = worker.setup.rules
-                counters = rules.counters if rules is not None else np.zeros(len(REPLY_COUNTERS), np.int64)
-                setups.append(self._setup(darknet, worker.clock, counters))
+            setups = [self._setup(darknet, worker.clock, worker.replied()) for worker in self.workers]
         except (ValueError, OSError) as error:
             log.error("the configuration stays as it was", reason=str(error))
             return
@@ -267,8 +303,16 @@ class Sensor:
         self._close()
 
     def _close(self) -> None:
+        if self._end_metrics is not None:
+            self._end_metrics()
+            self._end_metrics = None
         for thing in (*self._rings, *self._wires):
             thing.close()
+
+
+def _add(sums: dict[str, int], counts: Mapping[str, int]) -> None:
+    for name, count in counts.items():
+        sums[name] = sums.get(name, 0) + count
 
 
 CHANGEABLE = ("block", "exclude", "private_sources")

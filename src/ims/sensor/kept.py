@@ -22,6 +22,7 @@ from ims.store.seen import Seen
 
 Array = np.ndarray[Any, Any]
 HOURS_REMEMBERED = 1024
+GLANCE = 64
 
 
 class Kept:
@@ -35,6 +36,8 @@ class Kept:
         self.octets = 0
         self.storing = True
         """False: new payloads are counted as lost, whatever the budget"""
+        self.newest = b""
+        """the first octets of the newest payload"""
         self.payloads = self.new_payloads = self.undeduplicated = self.lost = 0
 
     def load_kernels(self, octets: Array, batch: Any) -> None:
@@ -59,7 +62,9 @@ class Kept:
         if found.uncached.any():
             rows = self._within_budget(batch, found, blocks, lost)
         if len(rows):
-            self._payloads.append((rows, self._distinct(gather_payloads(octets, batch, rows))))
+            payloads = self._distinct(gather_payloads(octets, batch, rows))
+            self._payloads.append((rows, payloads))
+            self.newest = payloads.octets[payloads.offsets[-2] : payloads.offsets[-1]][:GLANCE].tobytes()
         raw, data, offsets = gather_frames(octets, batch, first, last)
         if len(raw):
             self._frames.append((raw, self._distinct((data, offsets))))

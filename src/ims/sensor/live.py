@@ -22,7 +22,7 @@ from ims.records import packet_batch
 from ims.respond.arp import answer_arp
 from ims.respond.cookie import Clock
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
-from ims.respond.reply import REPLIES, Rules, reply_to
+from ims.respond.reply import Rules, reply_to
 from ims.sensor.pipeline import Pipeline
 
 log = structlog.get_logger()
@@ -215,14 +215,10 @@ class Worker:
             log.warning("replies leave again", worker=self.name)
             self.send_failure = None
 
-    def replied(self) -> dict[str, int]:
-        """The rules' counters, by name."""
-        rules = self._setup.rules
-        values = [0] * len(REPLY_COUNTERS) if rules is None else rules.counters.tolist()
-        return dict(zip(REPLY_COUNTERS, values, strict=True))
-
-    @property
-    def replies(self) -> int:
-        """Replies made so far."""
-        counted = self.replied()
-        return sum(counted[name] for name in REPLIES)
+    def replied(self) -> dict[str, dict[str, int]]:
+        """The rules' counters, by block and name."""
+        setup = self._setup
+        if setup.rules is None:
+            return {}
+        rows = zip(setup.darknet.names, setup.rules.counters.tolist(), strict=True)
+        return {block: dict(zip(REPLY_COUNTERS, values, strict=True)) for block, values in rows}

@@ -103,6 +103,8 @@ class Pipeline:
         self._respond = respond
         self._rows = rows
         self.not_stored = 0
+        self._darknet, self._counted = darknet, dict[str, int]()
+        self._by_block = np.zeros(len(darknet.names), np.int64)
         self.watch(darknet)
         self._counters = np.zeros(len(COUNTERS), np.int64)
         self._signer = Signer(self._shared.cache, rows)
@@ -126,7 +128,17 @@ class Pipeline:
 
     def watch(self, darknet: Darknet) -> None:
         """Take packets to these blocks from now on. Not while a batch is being filled: `flush` first."""
+        self._counted = self.by_block
         self._darknet, self._ranges = darknet, darknet.ranges()
+        self._by_block = np.zeros(len(darknet.names), np.int64)
+
+    @property
+    def by_block(self) -> dict[str, int]:
+        """Packets stored so far, by block; those still waiting included."""
+        found = dict(self._counted)
+        for name, count in zip(self._darknet.names, self._by_block.tolist(), strict=True):
+            found[name] = found.get(name, 0) + count
+        return found
 
     @property
     def packets(self) -> int:
@@ -154,6 +166,7 @@ class Pipeline:
             found = self._signer.sign(frames.octets, packets, first, filled, self._kept.storing)
         self._kept.take(frames.octets, packets, first, filled, found, self._darknet.names, lost)
         batch.filled = filled
+        self._by_block += np.bincount(packets.block[first:filled], minlength=len(self._by_block))
         self._newest_us = max(self._newest_us, int(packets.time[first:filled].max()))
 
     @staticmethod
@@ -182,6 +195,15 @@ class Pipeline:
     def newest_us(self) -> int:
         """Time of the newest packet, in microseconds since the epoch; 0 before the first."""
         return self._newest_us
+
+    @property
+    def kept(self) -> Kept:
+        """What became of payloads."""
+        return self._kept
+
+    def recent(self, column: str) -> Any:
+        """A column of the batch that is being filled; for a glance from another thread."""
+        return getattr(self._batch.packets, column)[: self._batch.filled]
 
     @property
     def waiting(self) -> int:

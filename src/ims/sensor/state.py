@@ -1,0 +1,45 @@
+"""A live sensor at one moment: what metrics, the live line and the last words are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class State:
+    """Counts since the start, unless said otherwise."""
+
+    frames: int = 0
+    """taken from the rings"""
+    lost_in_ring: int = 0
+    """packets for which the kernel found no room"""
+    not_stored: int = 0
+    """packets that came when the store couldn't be written"""
+    stored: int = 0
+    """packets that are safe on disk"""
+    books: dict[str, int] = field(default_factory=dict)
+    """frames by verdict (decode/verdict.py)"""
+    packets: dict[str, int] = field(default_factory=dict)
+    """by block"""
+    replied: dict[str, dict[str, int]] = field(default_factory=dict)
+    """by block and name (respond/reply.py, COUNTERS)"""
+    payloads: int = 0
+    new_payloads: int = 0
+    payloads_lost: int = 0
+    ring_fill: dict[str, float] = field(default_factory=dict)
+    """by worker, now: 0 to 1"""
+    lag_seconds: float = 0.0
+    """how long the last checkpoint took"""
+    checkpoints: int = 0
+    store_failing: str | None = None
+    send_failing: dict[str, str] = field(default_factory=dict)
+    """by worker: why replies don't leave now"""
+    newest_us: int = 0
+    """time of the newest packet"""
+    ports: list[tuple[int, int]] = field(default_factory=list)
+    """the commonest destination ports of the last moment, and their packets"""
+    newest_payload: bytes = b""
+
+    def sum_of(self, *names: str) -> int:
+        """Of counters of `replied`, over all blocks."""
+        return sum(counted[name] for counted in self.replied.values() for name in names)
