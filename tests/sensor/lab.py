@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Lab(Namespaces):
 
     def sensor(
         self, policy: str = '"ack"', settings: str = "", store: str = "STORE", wait: bool = True,
-        limits: str = NO_LIMITS, interface: str = "eth0",
+        limits: str = NO_LIMITS, interface: str = "eth0", before: Sequence[str] = (),
     ) -> Sensor:  # fmt: skip
         """Start a sensor and wait until it watches."""
         path = self.folder / store
@@ -88,7 +89,7 @@ class Lab(Namespaces):
         config.write_text(
             CONFIG.format(store=path, policy=policy, settings=settings, limits=limits, interface=interface, arp=arp)
         )
-        started = Sensor(self, config, path)
+        started = Sensor(self, config, path, before)
         self.sensors.append(started)
         if wait:
             started.wait_for("watching")
@@ -98,9 +99,9 @@ class Lab(Namespaces):
 class Sensor:
     """A running `ims sensor`."""
 
-    def __init__(self, lab: Lab, config: Path, store: Path) -> None:
+    def __init__(self, lab: Lab, config: Path, store: Path, before: Sequence[str] = ()) -> None:
         self.lab, self.config, self.store = lab, config, store
-        command = lab.at_machine(IMS, "sensor", "--config", config)
+        command = lab.at_machine(*before, IMS, "sensor", "--config", config)
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self.said: list[str] = []
         self._news = threading.Condition()

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ims.cli import demo, export, ingest, query, sensor
+from ims.cli import demo, doctor, export, ingest, query, sensor
 
 app = typer.Typer(
     name="ims",
@@ -45,6 +45,7 @@ def options(
 
 app.command("ingest", epilog=ingest.EXAMPLES)(ingest.ingest)
 app.command("sensor", epilog=sensor.EXAMPLES)(sensor.sensor)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(query.app, name="query")

@@ -39,6 +39,13 @@ def sensor(
     ] = 1.0,
 ) -> None:
     """Watch interfaces, answer what comes to the monitored blocks, and store every packet, until stopped."""
+    import os
+
+    # Arrow's jemalloc, unused, would begin a thread before privileges are dropped, which are a thread's own.
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
+    from ims.sensor.privileges import no_new_privileges
+
+    no_new_privileges()
     from ims.config import SensorConfig, checked, read_config
 
     def read() -> SensorConfig:

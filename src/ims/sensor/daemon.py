@@ -40,7 +40,7 @@ from ims.sensor.keeper import Keeper
 from ims.sensor.live import Setup, Worker, load_reply_kernels
 from ims.sensor.metrics import serve_metrics
 from ims.sensor.pipeline import Pipeline, Shared
-from ims.sensor.privileges import become, prepare_store, user_to_become
+from ims.sensor.privileges import become, prepare_store, tell_systemd, user_to_become
 from ims.sensor.replay import NoWire, ReplayRing
 from ims.sensor.state import State
 from ims.sensor.watched import Watched, policies_of
@@ -88,14 +88,16 @@ class Sensor:
                 self._open_interfaces(darknet)
                 user = user_to_become(config.user)
                 prepare_store(config.store, user)
+                if user is None:
+                    become(None, stay_root=os.geteuid() == 0)
             secret, self._limits = secrets.token_bytes(32), self._new_limits()
             clocks = [Clock(secret, config.data_limit) for _ in self._rings]
             setups = [self._setup(darknet, clock) for clock in clocks]
             load_stage_kernels()
             if self._wires:
                 load_reply_kernels(setups[0], self._rings[0].aside, self._wires[0].slots)
-            if self._replay is None:
-                become(user)
+            if user is not None:
+                become(user)  # not before: the compiled kernels are in root's cache
                 kernels.forget_cache()
             self._open_store(darknet, clocks, setups)
             if config.metrics is not None:
@@ -236,6 +238,7 @@ class Sensor:
         for worker in self.workers:
             worker.start()
         config = self.config
+        tell_systemd("READY=1")
         log.info("watching", sensor=config.name, blocks=len(config.block), interfaces=list(config.interfaces))
         try:
             while not self._stop.wait(LOOK_SECONDS):
@@ -250,6 +253,7 @@ class Sensor:
                 if self._replay is not None and all(getattr(ring, "finished", False) for ring in self._rings):
                     break
         finally:
+            tell_systemd("STOPPING=1")
             self._end()
         for worker in self.workers:
             if worker.failure is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import socket
 from pathlib import Path
 
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
+CAPABILITY_VERSION_3 = 0x20080522
 CAPABILITY_LINES = ("CapInh", "CapPrm", "CapEff", "CapAmb")
 
 
@@ -45,14 +47,44 @@ def prepare_store(store: Path, user: pwd.struct_passwd | None) -> None:
         os.chown(store, user.pw_uid, user.pw_gid)
 
 
-def become(user: pwd.struct_passwd | None) -> None:
-    """Be that user for good, without groups and capabilities, and never gain any again (prctl(2), no_new_privs)."""
+def become(user: pwd.struct_passwd | None, stay_root: bool = False) -> None:
+    """Be that user for good (None: the one we are), without groups and capabilities (capabilities(7)), and never
+    gain any again. `stay_root`: keep root's, as was asked for.
+
+    To be called before other threads begin: capabilities are a thread's own. Raises OSError.
+    """
+    no_new_privileges()
+    libc = ctypes.CDLL(None, use_errno=True)
     if user is not None:
         os.setgroups([])
         os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "no_new_privs can't be set")
+    elif not stay_root:
+        _must(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities can't be dropped")
+        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+        _must(libc.capset(header, (ctypes.c_uint32 * 6)()), "capabilities can't be dropped")
+
+
+def no_new_privileges() -> None:
+    """Never gain any again, nor any program that we start (prctl(2)); threads that begin later inherit it.
+
+    Raises OSError.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    _must(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs can't be set")
+
+
+def _must(result: int, complaint: str) -> None:
+    if result:
+        raise OSError(ctypes.get_errno(), complaint)
+
+
+def tell_systemd(state: str) -> None:
+    """Tell the service manager, if one started us (sd_notify(3)): `READY=1`, `STOPPING=1`."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
 def capabilities() -> dict[str, int]:

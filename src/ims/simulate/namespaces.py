@@ -55,7 +55,18 @@ class Namespaces:
         for name, address in ((self.peer, PEER), (self.machine, MACHINE)):
             ip(f"-n {name} addr add {address}/15 dev eth0")
             ip(f"-n {name} link set eth0 up")
+        for name in (self.peer, self.machine):
+            self._wait_for_carrier(name)
         ip(f"-n {self.peer} route add {DARK} " + (f"via {self._via}" if self._via else "dev eth0"))
+
+    @staticmethod
+    def _wait_for_carrier(name: str) -> None:
+        """The kernel tells both ends of a wire that the other is there, in its own time."""
+        while True:
+            words = ["ip", "-j", "-n", name, "link", "show", "eth0"]
+            found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+            if found[0]["operstate"] == "UP":
+                return
 
     def __exit__(self, *_error: object) -> None:
         for name in (self.peer, self.machine):

@@ -1,0 +1,37 @@
+"""What we ship for systemd holds what the documentation says of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ims.config import read_config
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "packaging" / "ims-sensor.service"
+
+
+def test_the_example_is_a_configuration() -> None:
+    assert read_config(ROOT / "packaging" / "sensor.toml").reply_limit == 500
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; CI has it")
+def test_the_unit_is_as_closed_as_the_documentation_says() -> None:
+    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    score = re.search(r"exposure level for ims-sensor.service: ([0-9.]+)", done.stdout)
+    assert score is not None, done.stdout
+    assert f"**{score[1]}**" in (ROOT / "docs" / "sensor.md").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; CI has it")
+def test_the_unit_has_no_errors(tmp_path: Path) -> None:
+    unit = tmp_path / "ims-sensor.service"
+    unit.write_text(UNIT.read_text().replace("/opt/ims/bin/ims", "/bin/true").replace("User=ims", "User=nobody")
+                    .replace("Group=ims", "Group=nogroup"))  # fmt: skip
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert "ims-sensor" not in done.stderr
