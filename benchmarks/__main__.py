@@ -1,4 +1,4 @@
-"""All benchmarks: `make bench`, or `.venv/bin/python -m benchmarks [--quick] [ingest] [ask]`."""
+"""All benchmarks: `make bench`, or `.venv/bin/python -m benchmarks [--quick] [ingest] [ask] [sensor]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import ask, ingest, machine
+from benchmarks import ask, ingest, machine, sensor
+
+PARTS = ("ingest", "ask", "sensor")
 
 
 def main() -> None:
@@ -16,7 +18,7 @@ def main() -> None:
         prog="benchmarks", description="Measure ims beside other programs.",
         epilog="Examples: python -m benchmarks --quick   (a minute)   python -m benchmarks ingest",
     )  # fmt: skip
-    parser.add_argument("parts", nargs="*", metavar="ingest|ask", help="which parts; both without any")
+    parser.add_argument("parts", nargs="*", metavar="ingest|ask|sensor", help="which parts; all without any")
     parser.add_argument("--packets", type=int, default=5_000_000, help="of the capture to ingest")
     parser.add_argument("--store-packets", type=int, default=50_000_000, help="of the store to ask")
     parser.add_argument("--quick", action="store_true", help="one run each, 200,000 and 1,000,000 packets")
@@ -24,9 +26,9 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, help="where to work; a temporary folder otherwise (needs 4 GB)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the store that was asked")
     given = parser.parse_args()
-    parts = given.parts or ["ingest", "ask"]
-    if wrong := set(parts) - {"ingest", "ask"}:
-        parser.error(f"no such part: {', '.join(sorted(wrong))}; there are ingest and ask")
+    parts = given.parts or list(PARTS)
+    if wrong := set(parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(wrong))}; there are {', '.join(PARTS)}")
     packets, store_packets = (200_000, 1_000_000) if given.quick else (given.packets, given.store_packets)
 
     folder = Path(tempfile.mkdtemp(prefix="ims-bench-", dir=given.dir))
@@ -39,6 +41,8 @@ def main() -> None:
             print(said, end="\n\n", flush=True)
         if "ask" in parts and not given.others:
             print(ask.measure(folder, store_packets, quick=given.quick), flush=True)
+        if "sensor" in parts and not given.others:
+            print(sensor.measure(folder, 500_000 if given.quick else 4_000_000, quick=given.quick), flush=True)
     except RuntimeError as error:
         sys.exit(f"benchmarks: {error}")
     finally:

@@ -1,6 +1,6 @@
 """Synthetic packets as fast as one core sends them, from a namespace into the wire of a sensor under test.
 
-    python -m benchmarks.flood KIND INTERFACE MAC [--packets N] [--rate PPS] [--seed N]
+    python -m benchmarks.flood KIND INTERFACE MAC [--packets N] [--rate PPS] [--seed N] [--port N]
 
 KIND: `syn` (from random sources to every dark address and port), `payload` (UDP, every payload another one), `fragment`
 (of datagrams that never become whole). Sources are of 198.18.0.0/15, destinations of 198.51.100.0/24: nothing that is
@@ -32,8 +32,8 @@ NOBODY = bytes.fromhex("020000000099")
 
 
 @kernel
-def fill(slots, wanted, kind, dice, link):
-    """Fill up to `wanted` free slots; returns how many. `dice`: a state (xorshift64), and a counter."""
+def fill(slots, wanted, kind, dice, link, to_port):
+    """Fill up to `wanted` free slots; returns how many. `to_port`: of all packets; -1: any. `dice`: a state (xorshift64), and a counter."""
     out, state, layout = slots.octets, slots.state, slots.layout
     for filled in range(wanted):
         slot = free_slot(out, state, layout)
@@ -50,7 +50,7 @@ def fill(slots, wanted, kind, dice, link):
             out[at + i] = link[i]
         source = SOURCES | np.int64(x & np.uint64(0x1FFFF))
         destination = DARK | np.int64(x >> np.uint64(17) & np.uint64(0xFF))
-        port = np.int64(x >> np.uint64(25) & np.uint64(0xFFFF))
+        port = np.int64(x >> np.uint64(25) & np.uint64(0xFFFF)) if to_port < 0 else to_port
         other = np.int64(x >> np.uint64(41) & np.uint64(0xFFFF))
         ip, rest = at + 14, at + 34
         protocol, length = 17, 8 + TEXT
@@ -88,21 +88,23 @@ def fill(slots, wanted, kind, dice, link):
     return wanted
 
 
-def flood(kind: str, device: str, mac: str, packets: int, rate: float | None, seed: int) -> dict[str, float]:
+def flood(
+    kind: str, device: str, mac: str, packets: int, rate: float | None, seed: int, port: int = -1
+) -> dict[str, float]:
     """Send `packets`; returns how many left, and the seconds they took."""
     found = interface(device)
     link = np.frombuffer(bytes.fromhex(mac.replace(":", "")) + NOBODY + b"\x08\x00", np.uint8)
     dice = np.array([seed * 0x9E3779B97F4A7C15 % (1 << 64) | 1, 0], np.uint64)
     wire = Outgoing(found, blocks=1)
     number = KINDS.index(kind)
-    fill(wire.slots, 0, number, dice, link)
+    fill(wire.slots, 0, number, dice, link, port)
     begin, sent = time.perf_counter(), 0
     while sent < packets:
         due = packets if rate is None else min(packets, int((time.perf_counter() - begin) * rate) + 1)
         if due == sent:
             time.sleep(0.001)
             continue
-        sent += fill(wire.slots, min(due - sent, 1024), number, dice, link)
+        sent += fill(wire.slots, min(due - sent, 1024), number, dice, link, port)
         wire.send()
     while wire.slots.octets.reshape(-1, 256)[:, 0].any():
         wire.send()
@@ -119,5 +121,6 @@ if __name__ == "__main__":
     parser.add_argument("--packets", type=int, default=1_000_000)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--port", type=int, default=-1)
     given = parser.parse_args()
-    print(json.dumps(flood(given.kind, given.interface, given.mac, given.packets, given.rate, given.seed)))
+    print(json.dumps(flood(given.kind, given.interface, given.mac, given.packets, given.rate, given.seed, given.port)))
