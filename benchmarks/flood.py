@@ -33,7 +33,8 @@ NOBODY = bytes.fromhex("020000000099")
 
 @kernel
 def fill(slots, wanted, kind, dice, link, to_port):
-    """Fill up to `wanted` free slots; returns how many. `to_port`: of all packets; -1: any. `dice`: a state (xorshift64), and a counter."""
+    """Fill up to `wanted` free slots; returns how many. `dice`: a state (xorshift64), and a counter. `to_port`: of all
+    packets; -1: any."""
     out, state, layout = slots.octets, slots.state, slots.layout
     for filled in range(wanted):
         slot = free_slot(out, state, layout)
