@@ -290,6 +290,6 @@ def measure(folder: Path, packets: int, quick: bool) -> str:
         f"A packet costs the sensor {own / statistics.median(sides[2].process_ns):.1f} times what it costs tcpdump -w, "
         f"and the machine {machine / (statistics.median(kernel.machine_ns) - alone):.1f} times what SYN cookies cost.",
         f"Soak: {soaked.sent:,} packets (an hour at 1,000 a second), 60 % SYNs, 30 % payloads that are all different, "
-        f"10 % fragments, in {soaked.seconds:.0f} s: {soaked.stored:,} stored, {soaked.lost:,} lost and counted; memory at "
-        f"the end {grown:.2f} times that of the second quarter.",
+        f"10 % fragments, in {soaked.seconds:.0f} s: {soaked.stored:,} stored, {soaked.lost:,} lost and counted; "
+        f"memory at the end {grown:.2f} times that of the second quarter.",
     ])  # fmt: skip

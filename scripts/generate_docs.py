@@ -1,4 +1,4 @@
-"""Writes docs/records.md and docs/cli.md from the code, so that they can't say anything else."""
+"""Writes docs/records.md, docs/settings.md and docs/cli.md from the code, so that they can't say anything else."""
 
 from __future__ import annotations
 
@@ -54,6 +54,38 @@ def _type(column: Column) -> str:
     return kind if column.layer == 0 else f"{kind}, null"
 
 
+SETTINGS = """# Settings of a sensor
+
+What `ims sensor --config FILE` reads, in TOML; [A live sensor](sensor.md) has examples. This page is written from
+`src/ims/config.py` by `make docs`. Sizes are bytes, or strings such as `"256M"`; `SIGHUP` changes only `block`,
+`exclude` and `private_sources`.
+"""
+
+
+def settings() -> str:
+    """docs/settings.md."""
+    from ims.config import BlockConfig, SensorConfig
+
+    parts = [SETTINGS]
+    for title, model in (("The sensor", SensorConfig), ("Each `[[block]]`", BlockConfig)):
+        rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in model.model_fields.items()]
+        parts.append("\n".join([f"## {title}", "", "| key | default | meaning |", "|---|---|---|", *rows, ""]))
+    return "\n".join(parts)
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "wanted"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    if field.default is None or field.default == ():
+        return "none"
+    size = field.default if isinstance(field.default, int) else 0
+    if size and size % (1 << 20) == 0:
+        return f'`"{size >> 20}M"`'
+    return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
+
+
 def cli() -> str:
     """docs/cli.md: the help of every command, as `--help` prints it."""
     from ims.cli import app
@@ -77,7 +109,7 @@ def _walk(command: Any, path: list[str]) -> list[tuple[list[str], Any]]:
 
 def main() -> int:
     """Write the pages."""
-    for name, text in (("records.md", records()), ("cli.md", cli())):
+    for name, text in (("records.md", records()), ("settings.md", settings()), ("cli.md", cli())):
         (DOCS / name).write_text(text)
     return 0
 

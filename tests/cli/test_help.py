@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from scripts.generate_docs import _walk, cli, records
+from scripts.generate_docs import _walk, cli, records, settings
 
 from ims.cli import app
 
@@ -31,7 +31,7 @@ def test_every_command_has_help_and_examples() -> None:
     names = {" ".join(path) for path, _ in COMMANDS}
     verbs = {"count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"}
     assert names == {
-        *("ims", "ims ingest", "ims sensor", "ims export", "ims demo", "ims query"),
+        *("ims", "ims ingest", "ims sensor", "ims doctor", "ims export", "ims demo", "ims query"),
         *(f"ims query {v}" for v in verbs),
     }
     for path, command in COMMANDS:
@@ -44,7 +44,7 @@ def test_every_command_has_help_and_examples() -> None:
 
 def runs_alone(line: str) -> bool:
     """Whether an example needs no live interface and ends by itself; the others run in test_readme.py."""
-    live = ("tcpdump", "--watch", "/tmp/", "ims sensor --config", "ims sensor --interface")
+    live = ("tcpdump", "--watch", "/tmp/", "ims sensor --config", "ims sensor --interface", "ims doctor")
     return not any(words in line for words in live)
 
 
@@ -61,7 +61,7 @@ def test_each_example_runs_as_printed(stocked: Path, shell: Shell, line: str) ->
 
 def test_those_that_do_not_run_alone_are_known() -> None:
     alone = [" ".join(line.split()[:2]) for line in examples() if not runs_alone(line)]
-    assert alone == ["tcpdump -i", "ims ingest", "ims sensor", "ims sensor", "ims sensor", "ims demo"]
+    assert alone == ["tcpdump -i", "ims ingest", *["ims sensor"] * 3, *["ims doctor"] * 2, "ims demo"]
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -80,6 +80,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_the_pages_are_what_the_code_says() -> None:
     assert (DOCS / "cli.md").read_text() == cli()
     assert (DOCS / "records.md").read_text() == records()
+    assert (DOCS / "settings.md").read_text() == settings()
 
 
 @pytest.mark.parametrize("words", [[], ["query"]])

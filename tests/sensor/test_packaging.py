@@ -31,7 +31,7 @@ def test_the_unit_is_as_closed_as_the_documentation_says() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; CI has it")
 def test_the_unit_has_no_errors(tmp_path: Path) -> None:
     unit = tmp_path / "ims-sensor.service"
-    unit.write_text(UNIT.read_text().replace("/opt/ims/bin/ims", "/bin/true").replace("User=ims", "User=nobody")
-                    .replace("Group=ims", "Group=nogroup"))  # fmt: skip
+    unit.write_text(UNIT.read_text().replace("/opt/ims/bin/ims", "/bin/true").replace("User=ims", "User=daemon")
+                    .replace("Group=ims", "Group=daemon"))  # fmt: skip
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert "ims-sensor" not in done.stderr

@@ -33,16 +33,21 @@ QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
 def demo(
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the capture and the store go.")] = Path("demo"),
 ) -> None:
-    """Make a day of dark traffic, store it, and ask the store several questions. Needs no network and no root."""
+    """Make a day of dark traffic, store it, and ask the store several questions; then a live sensor.
+
+    Needs no network. As root, real programs probe the sensor in a network namespace; as anybody else, it replays.
+    """
     from ims.cli import app
+    from ims.cli.demo_live import live_demo, may_be_live, replay_demo
     from ims.simulate.sample import write_sample
 
     capture, store = folder / "dark.pcap", folder / "store"
     left = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    if left - {"dark.pcap", "store"}:
+    if left - {"dark.pcap", "store", "live"}:
         raise ValueError(f"{folder} holds other files than a demo's; give another --folder")
-    if store.exists():
-        shutil.rmtree(store)
+    for old in (store, folder / "live"):
+        if old.exists():
+            shutil.rmtree(old)
     folder.mkdir(parents=True, exist_ok=True)
 
     _say(f"A day of synthetic dark traffic to 198.51.100.0/24 goes to {capture}.")
@@ -66,6 +71,11 @@ def demo(
         ["export", "pcap", "udp", "--store", str(store), "--out", str(folder / "udp.pcap")],
     )
     (folder / "udp.pcap").unlink()
+    if may_be_live():
+        _say("And live: a sensor in a network namespace of its own answers for 198.51.100.0/24.")
+        live_demo(_say)
+    else:
+        replay_demo(_say, capture, folder / "live")
     _say(
         f"Next, with .venv/bin before ims (or after: . .venv/bin/activate):\n"
         f"  ims query payloads 'udp dst port 1434' --store {shlex.quote(str(store))}\n"

@@ -1,0 +1,114 @@
+"""The live part of `ims demo`: as root, a sensor in a network namespace that real programs probe; else, a replay."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ims.simulate.namespaces import Namespaces, may_make_namespaces
+
+IMS = (sys.executable, "-c", "from ims.cli import main; main()")
+CONFIG = """
+name = "live"
+store = "{store}"
+interfaces = ["eth0"]
+arp = true
+reply_limit = "none"
+global_limit = "none"
+
+[[block]]
+name = "C/24"
+prefix = "198.51.100.0/24"
+policy = "ack"
+"""
+
+OWN_CLIENT = (
+    "import socket; s = socket.create_connection(('198.51.100.10', 23), 2); s.send(b'enable\\nsystem\\nshell\\n')"
+)
+PROBES: Sequence[tuple[str, Sequence[str]]] = (
+    ("curl", ["curl", "-s", "-m", "1", "http://198.51.100.7/index.html"]),
+    ("ssh", ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=1", "-o", "StrictHostKeyChecking=no", "198.51.100.8"]),
+    ("nmap", ["nmap", "-sS", "-n", "-Pn", "-p-", "-T4", "--min-rate", "20000", "--open", "-oG", "-", "198.51.100.9"]),
+    ("python3", [sys.executable, "-c", OWN_CLIENT]),
+)
+
+
+def live_demo(say: Callable[[str], None]) -> None:
+    """As root: start a sensor, probe it with what programs there are, and show what they revealed."""
+    folder = Path(tempfile.mkdtemp(prefix="ims-demo-"))
+    folder.chmod(0o755)  # the sensor becomes an ordinary user
+    store = folder / "store"
+    try:
+        with Namespaces() as net, _sensor(net, folder, store):
+            say("Real programs in another namespace now ask dark addresses, where nothing is:")
+            for program, words in PROBES:
+                if shutil.which(words[0]) is not None:
+                    shown = shlex.join([program, *words[1:]]) if program != "python3" else "python3: a telnet login"
+                    print(f"  $ {shown}", flush=True)
+                    _probe(net, words)
+        for question, words in (
+            ("Each got its SYN-ACK and said what it wanted. What they sent first:",
+             ["payloads", "verified", "--limit", "5"]),
+            ("What the sensor watched, and that nothing was lost:", ["coverage"]),
+            ("SYNs, each of them answered, and nothing kept of it but the packet:",
+             ["count", "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"]),
+        ):  # fmt: skip
+            say(f"{question}\n  $ ims query {shlex.join(words)}")
+            subprocess.run([*IMS, "query", *words, "--store", str(store)], check=True)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _probe(net: Namespaces, words: Sequence[str]) -> None:
+    try:
+        done = subprocess.run(
+            net.at_peer(*words), capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired:
+        return
+    if words[0] == "nmap":
+        print(f"    {done.stdout.count('/open/tcp/'):,} ports open", flush=True)
+
+
+@contextmanager
+def _sensor(net: Namespaces, folder: Path, store: Path) -> Iterator[None]:
+    config = folder / "sensor.toml"
+    config.write_text(CONFIG.format(store=store))
+    with subprocess.Popen(
+        net.at_machine(*IMS, "sensor", "--config", config), stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        while "watching" not in said:
+            said = process.stderr.readline()
+            if not said:
+                raise OSError("the sensor didn't start")
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.stderr.read()
+
+
+def replay_demo(say: Callable[[str], None], capture: Path, store: Path) -> None:
+    """As anybody: the capture goes through the live code as fast as it can; replies are made and go nowhere."""
+    words = ["sensor", "--replay", str(capture), "--speed", "0", "--store", str(store), "--sensor", "live"]
+    words += ["--block", "C/24=198.51.100.0/24", "--reply-limit", "none"]
+    say(f"The live sensor on the same capture; its replies go nowhere:\n  $ ims {shlex.join(words)}")
+    done = subprocess.run([*IMS, *words], stderr=subprocess.PIPE, text=True, check=False)
+    print(done.stderr.splitlines()[-1] if done.stderr else "", flush=True)
+    if done.returncode:
+        raise OSError("the replay failed")
+
+
+def may_be_live() -> bool:
+    """Whether this is root on a machine with namespaces."""
+    return os.geteuid() == 0 and may_make_namespaces()
