@@ -106,7 +106,8 @@ def sensor(net: Namespaces, folder: Path, policy: str) -> Iterator[tuple[int, Pa
         try:
             yield process.pid, store
         finally:
-            process.send_signal(signal.SIGTERM)
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
             process.stderr.read()
 
 
@@ -230,6 +231,36 @@ def latency(folder: Path, count: int) -> list[float]:
     return sorted(said["milliseconds"])
 
 
+def visibility(folder: Path, count: int) -> list[float]:
+    """Seconds from a packet's arrival until an open telescope counts it."""
+    from ims.telescope import Telescope
+
+    taken = []
+    with Namespaces() as net, sensor(net, folder, "ack") as (_, store):
+        for number in range(1, count + 1):
+            begin = time.monotonic()
+            subprocess.run(flood(net, "syn", 1), stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
+            with Telescope(store) as telescope:
+                while telescope.count().rows()[0]["packets"] < number:
+                    pass
+            taken.append(time.monotonic() - begin)
+    return sorted(taken)
+
+
+def killed(folder: Path, packets: int) -> float:
+    """Seconds of packets that are missing after `kill -9` under load."""
+    from ims.telescope import Telescope
+
+    with Namespaces() as net, sensor(net, folder, "ack") as (pid, store):
+        command = flood(net, "syn", packets, "--rate", str(packets / 5))
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT):
+            time.sleep(4.0)
+            os.kill(pid, signal.SIGKILL)
+            moment = time.time()
+    with Telescope(store) as telescope:
+        return moment - telescope.count().rows()[0]["last"].timestamp()
+
+
 @dataclass
 class Soak:
     sent: int
@@ -270,6 +301,8 @@ def measure(folder: Path, packets: int, quick: bool) -> str:
     sides, alone = rates(folder, packets, 1 if quick else 3)
     kernel, silent, whole = sides[1], sides[3], sides[4]
     times = latency(folder, 200 if quick else 1000)
+    visible = visibility(folder, 5 if quick else 20)
+    missing = [killed(folder, 500_000) for _ in range(1 if quick else 3)]
     soaked = soak(folder, 600_000 if quick else 3_600_000)
     half = len(soaked.memory) // 2
     grown = statistics.median(soaked.memory[half:]) / statistics.median(soaked.memory[half // 2 : half] or [1])
@@ -284,6 +317,8 @@ def measure(folder: Path, packets: int, quick: bool) -> str:
             verdict("lost in the kernel or before the store", 100 * max(whole.lost), "<=", 0, " %"),
             verdict("SYN to SYN-ACK at idle, median", statistics.median(times), "<", 2, " ms"),
             verdict("SYN to SYN-ACK at idle, 99th percentile", times[int(0.99 * len(times))], "<", 20, " ms"),
+            verdict("visible to a query, its sender's start included, worst", visible[-1], "<", 2, " s"),
+            verdict("missing after kill -9 under load, worst", max(missing), "<=", 1, " s"),
             verdict("peak resident memory under load", max(whole.peak, silent.peak) / MIB, "<", 700, " MiB"),
             verdict("peak resident memory in the soak", max(soaked.memory) / MIB, "<", 700, " MiB"),
         ]),

@@ -82,12 +82,12 @@ class Watched:
                 "prefix": str(block.prefix),
                 "policy": self._policies[block.name],
                 "since": period.since,
-                "until": period.until,
+                "until": max(period.until, period.since + 1),
                 "frames_lost": period.lost,
                 "payloads_lost": period.payloads_lost.get(block.name, 0),
             }
             for period in self._periods
-            if period.until > period.since
+            if period.until > period.since or period.lost or period.payloads_lost  # a clock set back leaves no time
             for block in self._darknet.blocks
         ]
         return self._id, record, arrow.table(rows, arrow_schema("coverage"))

@@ -1,0 +1,78 @@
+"""A capture through the live code: the same rows as an ingest of it makes, whatever its clock did."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from ims.simulate.sample import write_sample
+from ims.telescope import Telescope
+
+from ..stores import IMS, ingest, udp, write_pcap
+
+BLOCK = "C/24=198.51.100.0/24"
+MIDNIGHT = 1_772_582_400_000_000
+HERE = 0xC6336407
+
+
+def replay(capture: Path, store: Path, *more: str) -> str:
+    words = [IMS, "sensor", "--replay", capture, "--store", store, "--sensor", "a", "--block", BLOCK, *more]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return done.stderr
+
+
+def rows(store: Path, table: str) -> list[dict[str, Any]]:
+    with Telescope(store) as telescope:
+        if table == "packets":
+            found: pa.Table = telescope.packets(limit=100_000).table.drop_columns(["verified"])
+        else:
+            found = telescope.payloads(limit=10_000).table
+    return sorted(found.to_pylist(), key=repr)
+
+
+def jumping(folder: Path) -> Path:
+    """Packets whose clock goes back and forth over midnight, with payloads that come again on either side."""
+    times = [MIDNIGHT + step * 1_000_000 for step in (-3, -2, 1, 2, -1, 3, -4000, 4000, -1, 0, 86_400, -2, 5)]
+    packets = [
+        (moment * 1000, udp(0xC0000200 + number, HERE, 53, b"same" if number % 3 else b"other%d" % number))
+        for number, moment in enumerate(times * 20)
+    ]
+    return write_pcap(folder / "jumping.pcap", packets)
+
+
+@pytest.mark.parametrize("kind", ["sample", "jumping"])
+def test_a_replay_stores_what_an_ingest_does(tmp_path: Path, kind: str) -> None:
+    capture = tmp_path / "dark.pcap"
+    if kind == "sample":
+        write_sample(capture, packets=20_000, seed=3)
+    else:
+        capture = jumping(tmp_path)
+    ingest(tmp_path / "ingested", capture, blocks=[BLOCK])
+    said = replay(capture, tmp_path / "replayed", "--speed", "0")
+    for table in ("packets", "payloads"):
+        assert rows(tmp_path / "replayed", table) == rows(tmp_path / "ingested", table)
+    count = len(rows(tmp_path / "replayed", "packets"))
+    assert f"{count:,} packets stored, 0 lost" in said
+
+
+def test_a_replay_keeps_the_capture_s_pace(tmp_path: Path) -> None:
+    capture = write_pcap(
+        tmp_path / "slow.pcap", [(MIDNIGHT * 1000 + n * 500_000_000, udp(0xC0000201, HERE, 53, b"x")) for n in range(9)]
+    )
+    begun = time.monotonic()
+    said = replay(capture, tmp_path / "STORE", "--speed", "8")
+    assert time.monotonic() - begun >= 0.5  # four seconds of traffic, eight times as fast
+    assert "9 packets stored, 0 lost" in said
+
+
+def test_a_capture_without_a_frame(tmp_path: Path) -> None:
+    capture = write_pcap(tmp_path / "empty.pcap", [])
+    words = [IMS, "sensor", "--replay", capture, "--store", tmp_path / "S", "--sensor", "a", "--block", BLOCK]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "has no frame to replay" in done.stderr
