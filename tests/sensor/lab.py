@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -35,14 +36,13 @@ ROOT = Path(__file__).parents[2]
 
 
 class Lab(Namespaces):
-    """The namespaces. `folder` is open to every user, so that the sensor can become one."""
+    """The namespaces, and a folder that is open to every user, since the sensor becomes one. (Not below pytest's own,
+    which every pytest that begins closes to others.)"""
 
-    def __init__(self, folder: Path, via: str | None = None) -> None:
+    def __init__(self, via: str | None = None) -> None:
         super().__init__(via)
-        self.folder = folder
-        for parent in [folder, *folder.parents][:-2]:
-            with contextlib.suppress(PermissionError):
-                parent.chmod(parent.stat().st_mode | 0o055)
+        self.folder = Path(tempfile.mkdtemp(prefix="ims-lab-"))
+        self.folder.chmod(0o755)
         self.sensors: list[Sensor] = []
 
     def __enter__(self) -> Lab:
@@ -53,6 +53,7 @@ class Lab(Namespaces):
         for sensor in self.sensors:
             sensor.kill()
         super().__exit__(*error)
+        shutil.rmtree(self.folder)
 
     def run(self, *words: str | Path, timeout: float = DEADLINE, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program at the peer's end, to its end."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -31,8 +30,8 @@ prefix = "{prefix}"
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(tmp_path) as made:
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
         subprocess.run(made.at_machine("ethtool", "-K", "eth0", "gro", "off"), check=True, capture_output=True)
         yield made
 

@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -28,8 +27,8 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: 198.51.100.7\r\nUser-Agent: tests\r\nAccept:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(tmp_path) as made:
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
         yield made
 
 
@@ -72,8 +71,8 @@ def test_on_a_link_where_the_sensor_answers_arp(lab: Lab) -> None:
     assert sensor.stop() == 0
 
 
-def test_routed_to_the_machine(tmp_path: Path) -> None:
-    with Lab(tmp_path, via=MACHINE) as lab:
+def test_routed_to_the_machine() -> None:
+    with Lab(via=MACHINE) as lab:
         ip(f"-n {lab.machine} route add blackhole {DARK}")
         sensor = lab.sensor(settings="arp = false")
         assert_elicited(lab, sensor)

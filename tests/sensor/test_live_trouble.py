@@ -24,8 +24,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(tmp_path) as made:
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
         yield made
 
 
@@ -135,8 +135,8 @@ def test_the_interface_goes_down_and_comes_back(lab: Lab) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
+def small_disk(lab: Lab) -> Iterator[Path]:
+    folder = lab.folder / "small"
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48M,mode=755", "none", folder], check=True)
     yield folder

@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,8 +25,8 @@ live = pytest.mark.skipif(not may_make_namespaces(), reason="network namespaces 
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(tmp_path) as made:
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
         yield made
 
 

@@ -123,8 +123,8 @@ def test_policies_by_port(tmp_path: Path, policy: str, wanted: str) -> None:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(tmp_path) as made:
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
         yield made
 
 

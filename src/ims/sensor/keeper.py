@@ -167,8 +167,10 @@ class Keeper:
 
     def _fail(self, error: BaseException) -> None:
         """Nothing is stored from now on, until it can be."""
-        self.failing = str(error) or type(error).__name__
-        log.error("the store can't be written; packets are counted as lost", reason=self.failing)
+        reason = str(error) or type(error).__name__
+        if reason != self.failing:
+            log.error("the store can't be written; packets are counted as lost", reason=reason)
+        self.failing = reason
         self._again_at = time.monotonic() + RETRY_SECONDS
         self._count_lost(self._unsafe)
         self._unsafe = 0
