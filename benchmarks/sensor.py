@@ -29,6 +29,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 MIB = 1 << 20
 SENDER, MEASURED = "0", "1"
 """Cores."""
+STOPS: list[float] = []
+"""Seconds from SIGTERM to the end, of all sensors."""
 NOBODY = "02:00:00:00:00:99"
 CONFIG = """
 name = "bench"
@@ -106,9 +108,12 @@ def sensor(net: Namespaces, folder: Path, policy: str) -> Iterator[tuple[int, Pa
         try:
             yield process.pid, store
         finally:
+            begin = time.monotonic()
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             process.stderr.read()
+            process.wait()
+            STOPS.append(time.monotonic() - begin)
 
 
 @contextmanager
@@ -319,6 +324,7 @@ def measure(folder: Path, packets: int, quick: bool) -> str:
             verdict("SYN to SYN-ACK at idle, 99th percentile", times[int(0.99 * len(times))], "<", 20, " ms"),
             verdict("visible to a query, its sender's start included, worst", visible[-1], "<", 2, " s"),
             verdict("missing after kill -9 under load, worst", max(missing), "<=", 1, " s"),
+            verdict("from SIGTERM to the end, everything stored, worst", max(STOPS), "<", 2, " s"),
             verdict("peak resident memory under load", max(whole.peak, silent.peak) / MIB, "<", 700, " MiB"),
             verdict("peak resident memory in the soak", max(soaked.memory) / MIB, "<", 700, " MiB"),
         ]),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from ims.config import read_config
+from ims.config import checked, read_config
+from ims.darknet import Darknet
+from ims.respond.policy import policies
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "packaging" / "ims-sensor.service"
@@ -17,6 +20,22 @@ UNIT = ROOT / "packaging" / "ims-sensor.service"
 
 def test_the_example_is_a_configuration() -> None:
     assert read_config(ROOT / "packaging" / "sensor.toml").reply_limit == 500
+
+
+TOML = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs" / "sensor.md").read_text(), re.MULTILINE | re.DOTALL)
+BASE = {"name": "a", "store": "S", "interfaces": ["eth0"], "block": [{"name": "C/24", "prefix": "198.51.100.0/24"}]}
+
+
+@pytest.mark.parametrize("text", TOML)
+def test_the_documentation_s_examples_are_configurations(text: str) -> None:
+    config = checked({**BASE, **tomllib.loads(text)})
+    darknet: Darknet = config.darknet()
+    policies(darknet, {block.name: block.policy for block in config.block})
+
+
+def test_there_are_examples() -> None:
+    assert len(TOML) >= 3
+    assert any("default" in text for text in TOML)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; CI has it")
