@@ -10,6 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from ims.config import checked
+from ims.sensor.daemon import Sensor
+from ims.sensor.keeper import Keeper
 from ims.simulate.sample import write_sample
 from ims.telescope import Telescope
 
@@ -76,3 +79,31 @@ def test_a_capture_without_a_frame(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "has no frame to replay" in done.stderr
+
+
+def test_a_replay_waits_for_the_disk_instead_of_losing_packets(tmp_path: Path) -> None:
+    capture = tmp_path / "dark.pcap"
+    write_sample(capture, packets=600_000, seed=3)
+    assert "600,000 packets stored, 0 lost" in replay(capture, tmp_path / "STORE", "--speed", "0")
+
+
+def test_an_error_of_ours_in_the_keeper_ends_the_sensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    capture = tmp_path / "dark.pcap"
+    write_sample(capture, packets=2000, seed=3)
+    config = checked(
+        {
+            "name": "a",
+            "store": tmp_path / "STORE",
+            "interfaces": ["replay"],
+            "block": [{"name": "C/24", "prefix": "198.51.100.0/24"}],
+        }
+    )
+    sensor = Sensor(config, str(capture), 1.0)
+    sensor.open()
+
+    def broken(_keeper: Keeper) -> None:
+        raise ZeroDivisionError("not thought of")
+
+    monkeypatch.setattr(Keeper, "_look_at_disk", broken)
+    with pytest.raises(RuntimeError, match="the keeper ended: ZeroDivisionError"):
+        sensor.run()

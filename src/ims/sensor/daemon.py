@@ -8,6 +8,9 @@ has no privileges.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import os
 import secrets
 import tempfile
@@ -19,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import structlog
 
 from ims import kernels
@@ -39,7 +43,7 @@ from ims.sensor.ingest import Ingest
 from ims.sensor.keeper import Keeper
 from ims.sensor.live import Setup, Worker, load_reply_kernels
 from ims.sensor.metrics import serve_metrics
-from ims.sensor.pipeline import Pipeline, Shared
+from ims.sensor.pipeline import Pipeline, Room, Shared
 from ims.sensor.privileges import become, prepare_store, tell_systemd, user_to_become
 from ims.sensor.replay import NoWire, ReplayRing
 from ims.sensor.state import State
@@ -50,8 +54,10 @@ from ims.store.rowkey import row_keys_of_batch
 
 log = structlog.get_logger()
 
-ROWS = 1 << 16
-"""Rows of a live batch: an eighth of a second at half a million packets a second."""
+ROWS = 1 << 15
+"""Rows of a live batch: a sixteenth of a second at half a million packets a second."""
+KEPT_OCTETS = 16 << 20
+"""Payloads and raw frames of a live batch."""
 MSS = 1460
 LOOK_SECONDS = 0.25
 RECENT = 4096
@@ -99,6 +105,7 @@ class Sensor:
             if user is not None:
                 become(user)  # not before: the compiled kernels are in root's cache
                 kernels.forget_cache()
+            give_memory_back()
             self._open_store(darknet, clocks, setups)
             if config.metrics is not None:
                 self._end_metrics = serve_metrics(config.metrics, self.state)
@@ -140,7 +147,8 @@ class Sensor:
             def pipeline(respond: Any, budget: int = config.payload_budget // len(self._rings)) -> Pipeline:
                 return Pipeline(
                     None, darknet, unwrap, 0, budget, keeper.checkpoint_now, keeper.deliver,
-                    respond if config.respond else None, ROWS, shared,
+                    respond if config.respond else None, ROWS, shared, KEPT_OCTETS,
+                    Room(lambda: keeper.reserve(wait=self._replay is not None), keeper.refuse),
                 )  # fmt: skip
 
             name = f"{device.name if device else 'replay'}-{number}"
@@ -248,16 +256,22 @@ class Sensor:
                 if look is not None:
                     look()
                 self._look_at_interfaces()
-                if any(worker.failure is not None for worker in self.workers):
+                if self._failure() is not None:
                     break
                 if self._replay is not None and all(getattr(ring, "finished", False) for ring in self._rings):
                     break
         finally:
             tell_systemd("STOPPING=1")
             self._end()
-        for worker in self.workers:
-            if worker.failure is not None:
-                raise RuntimeError(f"worker {worker.name} ended: {worker.failure!r}") from worker.failure
+        failure = self._failure()
+        if failure is not None:
+            raise RuntimeError(f"{failure[0]} ended: {failure[1]!r}") from failure[1]
+
+    def _failure(self) -> tuple[str, BaseException] | None:
+        """Which thread ended by itself, and why."""
+        threads = [(f"worker {worker.name}", worker.failure) for worker in self.workers]
+        threads += [("the keeper", self.keeper.failure if self.keeper is not None else None)]
+        return next(((name, failure) for name, failure in threads if failure is not None), None)
 
     def _look_at_interfaces(self) -> None:
         """Say so where one goes down or up. Raises RuntimeError where one is gone: its sockets won't come back."""
@@ -321,6 +335,14 @@ def _add(sums: dict[str, int], counts: Mapping[str, int]) -> None:
 
 CHANGEABLE = ("block", "exclude", "private_sources")
 """Settings that SIGHUP changes."""
+
+
+def give_memory_back() -> None:
+    """Have the allocators return what loading, or compiling, kernels took and left (up to 180 MB)."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    with contextlib.suppress(AttributeError):  # another libc than GNU's
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def load_stage_kernels() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
 import structlog
 
 from ims.config import SensorConfig
@@ -27,15 +28,16 @@ from ims.store.writer import SensorWriter
 
 log = structlog.get_logger()
 
-BATCHES = 8
-"""Batches that may wait; beyond it they are not stored."""
+BATCHES, OCTETS = 8, 48 << 20
+"""Batches that may wait, besides those being filled, and octets of payloads and raw frames in them; what comes beyond
+is not stored."""
 RETRY_SECONDS = 2.0
 LOOK_SECONDS = 0.5
 """How often free space is looked at."""
 
 
 class Keeper:
-    """Owns the writer. Workers call `deliver`; `start` and `stop` are the daemon's.
+    """Owns the writer. Workers call `reserve` and `deliver`; `start` and `stop` are the daemon's.
 
     Raises what SensorWriter raises, when it is made.
     """
@@ -47,7 +49,9 @@ class Keeper:
         self._config, self._watched, self._lost, self._newest = config, watched, lost, newest_us
         self._writer: SensorWriter | None = SensorWriter(config.store, config.name, lanes=1)
         self.key = self._writer.key
-        self._queue: queue.Queue[tuple[Work | None, int]] = queue.Queue(BATCHES)
+        self._queue: queue.Queue[tuple[Work, int, int]] = queue.Queue()
+        self._slots = threading.Semaphore(BATCHES + len(config.interfaces) * config.workers)
+        self._queued_octets = 0
         self._thread = threading.Thread(target=self._run, name="keeper")
         self._stopping = threading.Event()
         self._again_at = 0.0
@@ -61,6 +65,8 @@ class Keeper:
         self.lag_seconds = 0.0
         self.payloads_wanted = True
         """False while there is too little room for payloads"""
+        self.failure: BaseException | None = None
+        """what ended the thread, which only an error of ours does"""
         self.failing: str | None = None
         """why nothing is stored now"""
         self._saved_at = time.monotonic()
@@ -71,17 +77,27 @@ class Keeper:
         """Begin to write."""
         self._thread.start()
 
-    def deliver(self, work: Work, rows: int) -> bool:
-        """Have a batch written; False, at once, where it can't be."""
+    def reserve(self, wait: bool = False) -> bool:
+        """Promise to take a batch, before it is filled; False where there is no room, and its packets are to be
+        `refuse`d: then nobody need sign them, and no payload is believed stored that isn't. `wait`: until there is."""
+        if self.failing is not None or (self._queued_octets > OCTETS and not wait):
+            return False
+        return self._slots.acquire(blocking=wait)
+
+    def deliver(self, work: Work, rows: int, octets: int) -> bool:
+        """Have a batch written for which room was reserved; False where the store failed meanwhile."""
         if self.failing is not None:
             self._count_lost(rows)
+            self._slots.release()
             return False
-        try:
-            self._queue.put_nowait((work, rows))
-        except queue.Full:
-            self._count_lost(rows)
-            return False
+        with self._guard:
+            self._queued_octets += octets
+        self._queue.put((work, rows, octets))
         return True
+
+    def refuse(self, rows: int) -> None:
+        """Count packets of a batch for which there was no room."""
+        self._count_lost(rows)
 
     def lose_payloads(self, lost: dict[str, int]) -> None:
         """Count payloads, by block, that were not kept."""
@@ -117,6 +133,16 @@ class Keeper:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._keep()
+        except BaseException as error:
+            self.failure = error
+            log.error("the keeper ended", reason=repr(error))
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+
+    def _keep(self) -> None:
         looked_at = 0.0
         while True:
             now = time.monotonic()
@@ -132,15 +158,21 @@ class Keeper:
                 self._checkpoint()  # batches come faster than they are written
             if ending and self._queue.empty():
                 break
-        if self._writer is not None:
-            self._writer.close()
 
     def _take(self, seconds: float) -> None:
         try:
-            work, rows = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
+            work, rows, octets = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
         except queue.Empty:
             return
-        if self._writer is None or work is None:
+        try:
+            self._write(work, rows)
+        finally:
+            with self._guard:
+                self._queued_octets -= octets
+            self._slots.release()
+
+    def _write(self, work: Work, rows: int) -> None:
+        if self._writer is None:
             self._count_lost(rows)
             return
         try:
@@ -203,6 +235,7 @@ class Keeper:
                 self._settle(self._writer)
         self._saved_at = time.monotonic()
         self.lag_seconds = self._saved_at - begun
+        pa.default_memory_pool().release_unused()
         for waiting in waits:
             waiting.set()
 

@@ -62,8 +62,17 @@ Responder = Callable[[Frames, Any, int, int], None]
 Work = Callable[[SensorWriter], None]
 """Writes one batch."""
 
-Deliver = Callable[[Work, int], bool]
-"""Has a batch of so many rows written; False where that can't be."""
+Deliver = Callable[[Work, int, int], bool]
+"""Has a batch of so many rows, and so many octets beside them, written; False where that can't be."""
+
+
+@dataclass
+class Room:
+    """Whether there is room for a batch that is about to be filled."""
+
+    reserve: Callable[[], bool]
+    refuse: Callable[[int], None]
+    """told how many rows came where there was none"""
 
 
 @dataclass
@@ -92,16 +101,19 @@ class Pipeline:
         respond: Responder | None = None,
         rows: int = ROWS,
         shared: Shared | None = None,
+        kept_octets: int = KEPT_OCTETS,
+        room: Room | None = None,
     ) -> None:
         self._unwrap, self._save = unwrap, save
         if writer is None:
             assert deliver is not None and shared is not None
             self._deliver, self._shared = deliver, shared
         else:
-            self._deliver = lambda work, _rows: _at_once(work, writer)
+            self._deliver = lambda work, _rows, _octets: _at_once(work, writer)
             self._shared = Shared(Cache(cache_signatures, writer.key), writer.payloads_of)
         self._respond = respond
-        self._rows = rows
+        self._rows, self._kept_octets, self._room = rows, kept_octets, room
+        self._reserved = True
         self.not_stored = 0
         self._darknet, self._counted = darknet, dict[str, int]()
         self._by_block = np.zeros(len(darknet.names), np.int64)
@@ -150,7 +162,7 @@ class Pipeline:
         if any(day in self._begun for day in self._days(frames, start) - self._signer.cache.days):
             self.flush()
             self._save()  # a day that the cache forgot comes back: what it learnt has to be in the store
-        if self._rows - self._batch.filled < frames.count - start or self._kept.octets > KEPT_OCTETS:
+        if self._rows - self._batch.filled < frames.count - start or self._kept.octets > self._kept_octets:
             self.flush()
         batch = self._batch
         packets, first = batch.packets, batch.filled
@@ -159,15 +171,23 @@ class Pipeline:
             return
         if self._respond is not None:
             self._respond(frames, packets, first, filled)
+        if self._room is not None and first == 0:
+            self._reserved = self._room.reserve()
+        if self._reserved:
+            self._sign(frames, first, filled, lost)
+        batch.filled = filled
+        self._by_block += np.bincount(packets.block[first:filled], minlength=len(self._by_block))
+        self._newest_us = max(self._newest_us, int(packets.time[first:filled].max()))
+
+    def _sign(self, frames: Frames, first: int, filled: int, lost: dict[str, int]) -> None:
+        """Everything about rows [first, filled) that only matters if they are stored."""
+        batch, packets = self._batch, self._batch.packets
         collect_options(frames.octets, packets, first, filled, batch.options)
         with self._shared.lock:
             for day in self._signer.missing_days(packets, first, filled):
                 self._learn(day)
             found = self._signer.sign(frames.octets, packets, first, filled, self._kept.storing)
         self._kept.take(frames.octets, packets, first, filled, found, self._darknet.names, lost)
-        batch.filled = filled
-        self._by_block += np.bincount(packets.block[first:filled], minlength=len(self._by_block))
-        self._newest_us = max(self._newest_us, int(packets.time[first:filled].max()))
 
     @staticmethod
     def _days(frames: Frames, start: int) -> set[int]:
@@ -216,7 +236,13 @@ class Pipeline:
         batch = self._batch
         if batch.filled == 0:
             return
-        rows, blocks = batch.filled, self._darknet.names
+        rows, octets, blocks = batch.filled, self._kept.octets, self._darknet.names
+        if not self._reserved:
+            assert self._room is not None
+            self._room.refuse(rows)
+            self.not_stored += rows
+            batch.restart()
+            return
         signatures = self._signer.signatures.copy()
         copied = self._kept.hand_over()
         distinct = int(batch.options.count[0])
@@ -232,7 +258,7 @@ class Pipeline:
                     writer.write(name, _constant(table))
             writer.write("packets", encode, done=lambda: self._reuse(batch))
 
-        if self._deliver(write, rows):
+        if self._deliver(write, rows, octets):
             self._batch = self._spare.pop() if self._spare else _Batch(self._rows)
         else:
             self.not_stored += rows

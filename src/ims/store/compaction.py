@@ -29,6 +29,9 @@ MERGED_OCTETS = 64 << 20
 """So many octets of rows, or ROW_GROUP rows, wait in memory to become a row group of the merged part: payloads
 of 64 kB are a row group long before there are 262,144 of them."""
 
+READ_ROWS = 1 << 14
+"""Rows read at once where memory is scarce."""
+
 HOT_PARTS = 16
 """So many small parts of one hour, and they are merged before the hour is finished: a query opens each."""
 
@@ -44,9 +47,10 @@ def hot_hours(files: Iterable[str]) -> dict[tuple[str, int], list[str]]:
 
 
 def merge_parts(
-    store: Path, paths: Sequence[str], go_on: Callable[[], bool] = lambda: True
+    store: Path, paths: Sequence[str], go_on: Callable[[], bool] = lambda: True, most_octets: int | None = None
 ) -> tuple[str, dict[str, int]]:
-    """Write the rows of several parts of one hour as one new hot part; returns its path and size.
+    """Write the rows of several parts of one hour as one new hot part; returns its path and size. `most_octets`: as
+    MERGED_OCTETS.
 
     Raises InterruptedError, and leaves nothing behind, where `go_on` says no between two row groups.
     """
@@ -55,15 +59,19 @@ def merge_parts(
     schema = stored_schema(kind.table)
     merged = Part(store, f"_hot/{kind.folder}/{uuid.uuid4().hex}.parquet", kind.table, schema)
     waiting: list[pa.RecordBatch] = []
+    read_rows = ROW_GROUP if most_octets is None else READ_ROWS
     try:
         for path in paths:
             with pq.ParquetFile(store / path) as file:
-                for batch in file.iter_batches(ROW_GROUP, columns=schema.names, use_threads=False):
+                for batch in file.iter_batches(read_rows, columns=schema.names, use_threads=False):
                     if not go_on():
                         raise InterruptedError
                     waiting.append(batch)
                     octets = sum(waits.nbytes for waits in waiting)
-                    if octets >= MERGED_OCTETS or sum(waits.num_rows for waits in waiting) >= ROW_GROUP:
+                    if (
+                        octets >= (most_octets or MERGED_OCTETS)
+                        or sum(waits.num_rows for waits in waiting) >= ROW_GROUP
+                    ):
                         merged.write(pa.Table.from_batches(waiting).cast(schema))
                         waiting = []
         if waiting:

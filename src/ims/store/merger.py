@@ -17,6 +17,8 @@ from ims.store.manifest import Manifest
 
 AT_ONCE = 64
 """Parts merged at once."""
+OCTETS = 8 << 20
+"""Rows in memory while merging."""
 NICE = 10
 
 
@@ -50,7 +52,7 @@ class Merger:
             small = small_parts(self._manifest, paths)
             if len(small) > (1 if since_us < before_us else HOT_PARTS):
                 self._parts = small[:AT_ONCE]
-                self._made = self._thread.submit(merge_parts, self._store, self._parts, self._may_go_on)
+                self._made = self._thread.submit(merge_parts, self._store, self._parts, self._may_go_on, OCTETS)
                 return
 
     def _may_go_on(self) -> bool:
