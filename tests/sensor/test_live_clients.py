@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ims.simulate.namespaces import PEER, may_make_namespaces
+from ims.simulate.namespaces import MACHINE, PEER, may_make_namespaces
 
-from .lab import Lab, Sensor
+from .lab import DEADLINE, Lab, Sensor
 
 pytestmark = pytest.mark.skipif(
     not may_make_namespaces(), reason="network namespaces want root and iproute2; CI has both"
@@ -43,8 +43,9 @@ def test_curl_s_request_is_stored_and_it_is_verified(lab: Lab, sensor: Sensor) -
     assert done.returncode == 28  # nobody answers the request: a timeout
     request = b"GET /index.html HTTP/1.1\r\nHost: 198.51.100.7\r\nUser-Agent: tests\r\nAccept: */*\r\n\r\n"
     chosen = f"dst host 198.51.100.7 and signature {hashlib.md5(request).hexdigest()}"
-    assert sensor.wait_for_packets(1, chosen) == 1  # acknowledged, so sent once
-    assert sensor.count(f"{chosen} and verified and category session") == 1
+    # Acknowledged, so sent once; unacknowledged, Linux sends it four times in this second. One more: a busy machine.
+    assert sensor.wait_for_packets(1, chosen) <= 2
+    assert sensor.count(f"{chosen} and verified and category session") == sensor.count(chosen)
     # The handshake's ACK, the request, and the FIN when curl gave up; not the SYN.
     assert sensor.wait_for_packets(3, "dst host 198.51.100.7 and verified") >= 3
     assert sensor.count("dst host 198.51.100.7 and verified and tcp[tcpflags] & tcp-syn != 0") == 0
@@ -68,7 +69,7 @@ def test_nc_says_something_and_ends(lab: Lab, sensor: Sensor) -> None:
     done = lab.run("nc", "-N", "-w", "5", "198.51.100.8", "7", input="hello\n")
     assert done.returncode == 0
     chosen = f"dst host 198.51.100.8 and signature {hashlib.md5(b'hello' + bytes([10])).hexdigest()}"
-    assert sensor.wait_for_packets(1, chosen) == 1
+    assert sensor.wait_for_packets(1, chosen) <= 2
 
 
 def test_ssh_sends_its_version(lab: Lab, sensor: Sensor) -> None:
@@ -110,10 +111,13 @@ def test_nmap_connects_and_fingerprints(lab: Lab, sensor: Sensor) -> None:
 def test_masscan_counts_an_answer_for_each_probe_and_takes_the_payload(lab: Lab, sensor: Sensor) -> None:
     needs("masscan")
     words = ["masscan", "198.51.100.64/26", "-p", "80", "--rate", "300", "--wait", "3", "--banners", "-oL", "-"]
-    words += ["--retries", "2"]  # its receiver starts after its sender
+    words += ["--retries", "1"]  # its receiver starts after its sender
     words += ["--adapter", "eth0", "--adapter-ip", "198.18.0.9", "--adapter-port", "61000"]
     words += ["--router-mac", lab.mac().replace(":", "-")]
+    wake = lab.start("ping", "-q", "-i", "0.2", MACHINE)  # its receiver ends only after one more packet
     done = lab.run(*words)
+    wake.terminate()
+    wake.communicate(timeout=DEADLINE)
     opened = {line.split()[3] for line in done.stdout.splitlines() if line.startswith("open tcp 80")}
     assert len(opened) == 64, done.stdout + done.stderr
     verified = "src host 198.18.0.9 and dst net 198.51.100.64/26 and verified and payload"
