@@ -5,10 +5,8 @@ Every setting is a line here: its name, what it may be, its default, its sentenc
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from ims.darknet import Block, Darknet, check_sensor_name
+from ims.settings_file import read_toml, sentence
 
 Policy = Literal["silent", "synack", "ack", "reset"]
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -137,19 +136,7 @@ def endpoint_of(text: str) -> tuple[str, int]:
 
 def read_config(path: Path) -> SensorConfig:
     """The configuration in a TOML file. Raises ValueError with what is wrong, where, and what would be right."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except IsADirectoryError:
-        raise ValueError(f"{path} is a folder; wanted a TOML file") from None
-    except FileNotFoundError:
-        raise ValueError(f"{path} isn't there; docs/sensor.md has an example") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} isn't text in UTF-8 ({error})") from None
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} isn't TOML: {error}") from None
-    return checked(data, f"{path}: ")
+    return checked(read_toml(path, "docs/sensor.md has an example"), f"{path}: ")
 
 
 def checked(data: Mapping[str, Any], where: str = "") -> SensorConfig:
@@ -157,42 +144,9 @@ def checked(data: Mapping[str, Any], where: str = "") -> SensorConfig:
     try:
         config = SensorConfig.model_validate(data)
     except ValidationError as error:
-        raise ValueError(where + _sentence(error, data)) from None
+        raise ValueError(where + sentence(error, data, SensorConfig)) from None
     try:
         config.darknet()
     except ValueError as error:
         raise ValueError(f"{where}{error}") from None
     return config
-
-
-def _sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    where = ".".join(path[:-1] if first["type"] == "extra_forbidden" else path)
-    if first["type"] == "extra_forbidden":
-        model = BlockConfig if path[0] == "block" else SensorConfig
-        near = difflib.get_close_matches(path[-1], model.model_fields, 1)
-        inside = f" in {where}" if where else ""
-        wanted = f"meant {near[0]}?" if near else f"wanted one of {', '.join(model.model_fields)}"
-        return f"unknown key {path[-1]!r}{inside}; {wanted}"
-    if first["type"] == "missing":
-        return f"{where} is missing: {_description(path)}"
-    found = _at(data, first["loc"])
-    if first["type"] == "literal_error":
-        return f"{where} = {found!r}: wanted {first['ctx']['expected']}"
-    return f"{where} = {found!r}: {first['msg'].removeprefix('Value error, ')}"
-
-
-def _at(data: Any, path: tuple[int | str, ...]) -> Any:
-    """What was written there, not what became of it on the way."""
-    for part in path:
-        inside = isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
-        if inside or (isinstance(data, Mapping) and part in data):
-            data = data[part]
-    return data
-
-
-def _description(path: list[str]) -> str:
-    model: type[BaseModel] = BlockConfig if path[0] == "block" and len(path) > 1 else SensorConfig
-    field = model.model_fields.get(path[-1])
-    return field.description or "" if field is not None else ""

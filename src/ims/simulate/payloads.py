@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 
 def _http(*lines: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
@@ -55,3 +57,56 @@ WORM = (b"\x04" + b"a worm of one UDP packet, made of text alone; " * 9)[:376]
 
 ECHO = (bytes(range(8, 64)), b"abcdefghijklmnopqrstuvwabcdefghi", bytes(32))
 """Payloads of ICMP echo requests."""
+
+SEGMENT = 1460
+"""Octets of payload in a packet, at most."""
+
+NAMED: dict[str, bytes] = {
+    "bagle-2745": BAGLE_2745,
+    "slammer": WORM,
+    "dns-any": BY_UDP_PORT[53][0],
+    "dns-status": BY_UDP_PORT[53][1],
+    "ntp-monlist": BY_UDP_PORT[123][0],
+    "ntp-client": BY_UDP_PORT[123][1],
+    "snmp-public": BY_UDP_PORT[161][0],
+    "ssdp-search": BY_UDP_PORT[1900][0],
+    "sip-options": BY_UDP_PORT[5060][0],
+    "memcached-stats": BY_UDP_PORT[11211][0],
+    "http-get": BY_TCP_PORT[80][0],
+    "tls-hello": BY_TCP_PORT[443][0],
+    "smb-negotiate": BY_TCP_PORT[445][0],
+    "telnet-login": BY_TCP_PORT[23][0],
+    "echo": ECHO[0],
+    "echo-windows": ECHO[1],
+    "empty-octets": ECHO[2],
+}
+"""What scenarios call by its name."""
+
+
+def made(name: str, length: int) -> bytes:
+    """`length` octets of text that say what they stand for, and do nothing."""
+    text = f"[{name}: synthetic, {length} octets] ".encode()
+    return (text * (length // len(text) + 1))[:length]
+
+
+def spoken(text: str) -> bytes:
+    """A message as a scenario writes it: a name, `text:…` (with \\r, \\n), `hex:…` or `made:NAME:LENGTH`. Raises ValueError."""
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        if text not in NAMED:
+            near = difflib.get_close_matches(text, NAMED, 1)
+            raise ValueError(f"there is no payload {text!r}; " + (f"meant {near[0]}?" if near else ", ".join(NAMED)))
+        return NAMED[text]
+    if kind == "text" and rest:
+        return rest.encode().replace(b"\\r", b"\r").replace(b"\\n", b"\n")
+    if kind == "hex" and rest:
+        return bytes.fromhex(rest)
+    name, _, length = rest.rpartition(":")
+    if kind == "made" and name and length.isdecimal() and 0 < int(length) <= 65_536:
+        return made(name, int(length))
+    raise ValueError(f"message {text!r}: wanted a payload's name, text:…, hex:… or made:NAME:LENGTH (1 to 65,536)")
+
+
+def segments(message: bytes) -> list[bytes]:
+    """A message as the packets of a connection carry it."""
+    return [message[at : at + SEGMENT] for at in range(0, len(message), SEGMENT)]

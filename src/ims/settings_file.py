@@ -1,0 +1,76 @@
+"""Files of TOML that people write: read, and what is wrong with them said in one line."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+def read_toml(path: Path, example: str) -> dict[str, Any]:
+    """What a TOML file holds. Raises ValueError; `example` tells where one is."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except IsADirectoryError:
+        raise ValueError(f"{path} is a folder; wanted a TOML file") from None
+    except FileNotFoundError:
+        raise ValueError(f"{path} isn't there; {example}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} isn't text in UTF-8 ({error})") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} isn't TOML: {error}") from None
+
+
+def sentence(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """The first thing that is wrong with `data`: where, what was found, what would be right."""
+    first = error.errors()[0]
+    location = first["loc"]
+    path = [str(part) for part in location]
+    where = ".".join(path[:-1] if first["type"] == "extra_forbidden" else path)
+    if first["type"] == "extra_forbidden":
+        fields = _model_at(model, location[:-1]).model_fields
+        near = difflib.get_close_matches(path[-1], fields, 1)
+        inside = f" in {where}" if where else ""
+        return f"unknown key {path[-1]!r}{inside}; " + (f"meant {near[0]}?" if near else f"wanted one of {', '.join(fields)}")
+    if first["type"] == "missing":
+        field = _model_at(model, location[:-1]).model_fields.get(path[-1])
+        return f"{where} is missing: {(field.description if field else None) or ''}"
+    found = _found(data, location)
+    message = first["msg"].removeprefix("Value error, ")
+    if isinstance(found, Mapping | list | tuple):
+        return f"{where}: {message}" if where else message
+    if first["type"] == "literal_error":
+        return f"{where} = {found!r}: wanted {first['ctx']['expected']}"
+    return f"{where} = {found!r}: {message}"
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model of what stands at this place."""
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            model = next(_models(model.model_fields[part].annotation), model)
+    return model
+
+
+def _models(annotation: Any) -> typing.Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inside in typing.get_args(annotation):
+        yield from _models(inside)
+
+
+def _found(data: Any, path: tuple[int | str, ...]) -> Any:
+    """What was written there, not what became of it on the way."""
+    for part in path:
+        inside = isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
+        if inside or (isinstance(data, Mapping) and part in data):
+            data = data[part]
+    return data

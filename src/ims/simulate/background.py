@@ -1,0 +1,101 @@
+"""The background of a darknet: well-known ports, a long tail of others, and payloads of which most come again and again.
+
+How many of the packets with a payload bring a new one is set (paper, Figure 8: 4 %): a day's payloads from the shelf are
+each new once, and so many are made up as are missing to that share. Payloads are short: the paper calls their
+distribution "heavily skewed to packets with little or no payload" (section 2.3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ims.simulate import payloads as said
+from ims.simulate.cast import PROTOCOLS, Service
+from ims.simulate.dice import Dice
+from ims.simulate.draft import ICMP, TCP, UDP
+from ims.simulate.scenario import BackgroundModel
+
+LENGTHS = ((1, 16, 50), (17, 64, 30), (65, 256, 15), (257, 1000, 5))
+"""From, to, weight."""
+UDP_OF_TAIL = 5
+"""One in so many ports of the tail is UDP's."""
+
+
+def background_services(model: BackgroundModel, dice: Dice, conversations: float, answered: float) -> list[Service]:
+    """The services of a background of so many `conversations` a day, of which so many meet blocks that answer.
+
+    Raises ValueError for a port that is none.
+    """
+    ports = [(*_port(text), weight) for text, weight in model.ports.items()]
+    rank = np.arange(1, model.tail_ports + 1)
+    tail = 1 / rank / (1 / rank).sum() * model.tail
+    for index, number in enumerate((rank * 7919 % 64_511 + 1025).tolist()):
+        ports.append((UDP if index % UDP_OF_TAIL == UDP_OF_TAIL - 1 else TCP, number, float(tail[index])))
+    weights = sum(weight for _, _, weight in ports)
+
+    spoken = [
+        weight / weights * (answered * model.speaks if protocol == TCP else conversations)
+        for protocol, _, weight in ports
+    ]
+    total = sum(spoken)
+    wanted = (1 - model.hit_rate) * total
+    shelf = _shelf(dice, int(min(max(wanted / 4, 4), 200)))
+    services, known = [], 0.0
+    for (protocol, port, weight), count in zip(ports, spoken, strict=True):
+        says = _says(protocol, port, shelf)
+        known += sum(1 - math.exp(-count * share) for share in _shares(says)) if (protocol, port) in _OWN else 0.0
+        services.append(
+            Service(
+                protocol, port, says, weight=max(weight, 1e-12), speaks=model.speaks if protocol == TCP else 1.0,
+                fresh_lengths=(16, 200),
+            )
+        )  # fmt: skip
+    known += len(shelf)
+    fresh = min(1.0, max(0.0, (wanted - known) / max(total - known, 1e-9)))
+    return [_with_fresh(service, fresh) for service in services]
+
+
+def _with_fresh(service: Service, fresh: float) -> Service:
+    return Service(
+        service.protocol, service.port, service.says, service.weight, speaks=service.speaks, fresh=fresh,
+        fresh_lengths=service.fresh_lengths,
+    )  # fmt: skip
+
+
+def _port(text: str) -> tuple[int, int]:
+    name, _, number = text.partition("/")
+    if name == "icmp" and not number:
+        return ICMP, 0
+    if name not in PROTOCOLS or not number.isdecimal() or int(number) > 65_535:
+        raise ValueError(f"port {text!r}: wanted tcp/N, udp/N or icmp")
+    return PROTOCOLS[name], int(number)
+
+
+_OWN = {(TCP, port) for port in said.BY_TCP_PORT} | {(UDP, port) for port in said.BY_UDP_PORT} | {(ICMP, 0)}
+"""Ports for which we know what is said to them."""
+
+
+def _says(protocol: int, port: int, shelf: Sequence[bytes]) -> list[tuple[float, Sequence[bytes]]]:
+    """What is said to a port: its own, or one or two of the shelf."""
+    own = said.ECHO if protocol == ICMP else (said.BY_TCP_PORT if protocol == TCP else said.BY_UDP_PORT).get(port, ())
+    contents = own or (shelf[port % len(shelf)], shelf[(port // 7) % len(shelf)])
+    return [(1 / rank, (content,)) for rank, content in enumerate(contents, 1)]
+
+
+def _shares(says: Sequence[tuple[float, Sequence[bytes]]]) -> list[float]:
+    total = sum(weight for weight, _ in says)
+    return [weight / total for weight, _ in says]
+
+
+def _shelf(dice: Dice, count: int) -> list[bytes]:
+    """So many payloads, each always the same."""
+    band = dice.pick(range(len(LENGTHS)), count, [weight for _, _, weight in LENGTHS])
+    contents = []
+    for number, index in enumerate(band.tolist()):
+        low, high, _ = LENGTHS[index]
+        length = low + int(dice.below(high - low + 1, 1)[0])
+        contents.append(said.made(f"payload {number}", length) if length > 40 else dice.bytes(length))
+    return contents

@@ -1,0 +1,96 @@
+"""Backscatter: what victims of floods with spoofed sources answer to addresses that never asked them.
+
+Sources spoofed uniformly over all of IPv4 make a victim's answers reach n dark addresses with probability n / 2**32 each
+(Moore, Voelker and Savage, USENIX Security 2001, section 3.1): a Poisson process at that share of the attack's rate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ims.kernels import kernel
+from ims.simulate.conversation import ACK, MILLISECOND, SYN
+from ims.simulate.draft import ICMP, NO_PAYLOAD, QUOTE, TCP, put_packet
+from ims.simulate.hosts import hops_to
+from ims.simulate.stream import below, chosen, next64, poisson, unit
+
+NS = 1_000_000_000
+RST = 4
+
+ATTACK = np.dtype(
+    [
+        ("since", "i8"),  # ns
+        ("until", "i8"),
+        ("victim", "i8"),
+        ("port", "i8"),
+        ("rate", "f8"),  # packets a second that reach the victim and are answered
+        ("syn_ack", "f8"),  # share of the answers that are SYN-ACKs,
+        ("reset", "f8"),  # that are RSTs; the others are ICMP errors
+        ("icmp_code", "i8"),  # of type 3
+        ("repeats", "i8"),  # SYN-ACKs after the first: nobody acknowledges it
+        ("persona", "i8"),
+        ("event", "i8"),
+    ]
+)
+
+
+@kernel
+def scatter(draft, packet, tables, attacks, reach, first, state, since, until):
+    """Write what begins in [since, until) ns; False where the draft has no room.
+
+    `reach`: float64, cumulative number of addresses of the blocks; `first`: their first addresses.
+    """
+    addresses = reach[reach.size - 1]
+    for index in range(attacks.size):
+        attack = attacks[index]
+        begin, end = max(since, attack["since"]), min(until, attack["until"])
+        if begin >= end:
+            continue
+        for _ in range(poisson(state, attack["rate"] * addresses / 4294967296.0 * ((end - begin) / NS))):
+            time = begin + below(state, end - begin)
+            block = chosen(state, reach, 0, reach.size)
+            size = reach[block] - (reach[block - 1] if block > 0 else 0.0)
+            packet["destination"] = first[block] + below(state, size)
+            packet["time"], packet["block"], packet["event"] = time, block, attack["event"]
+            if not _answer(draft, packet, tables, attack, state):
+                return False
+    return True
+
+
+@kernel
+def _answer(draft, packet, tables, attack, state):
+    """One answer, of whatever kind, to a SYN whose source port and sequence number were random."""
+    persona = tables.personas[attack["persona"]]
+    kind = unit(state)
+    word = next64(state)
+    error = kind >= attack["syn_ack"] + attack["reset"]
+    packet["source"] = attack["victim"]
+    packet["hops"] = hops_to(packet["source"], packet["block"])
+    packet["ttl"] = (255 if error else persona["ttl"]) - packet["hops"]
+    packet["ip_id"] = np.int64(word >> np.uint64(48))
+    packet["persona"] = -1
+    packet["fragment"] = 0 if error else 0x4000
+    packet["payload"], packet["payload_length"], packet["fresh"] = NO_PAYLOAD, 0, np.uint64(0)
+    packet["source_port"] = attack["port"]
+    packet["destination_port"] = 1024 + below(state, 64_512)
+    packet["acknowledgment"] = np.int64(word & np.uint64(0xFFFFFFFF))
+    if error:
+        packet["protocol"], packet["icmp_type"], packet["icmp_code"] = ICMP, 3, attack["icmp_code"]
+        packet["icmp_rest"], packet["payload"] = 0, QUOTE
+        packet["sequence"] = packet["acknowledgment"]
+        return put_packet(draft, packet, tables.personas, tables.shelf)
+    packet["protocol"] = TCP
+    if kind >= attack["syn_ack"]:
+        packet["flags"], packet["window"], packet["sequence"] = RST | ACK, 0, 0
+        return put_packet(draft, packet, tables.personas, tables.shelf)
+    packet["flags"], packet["window"] = SYN | ACK, persona["window"]
+    packet["persona"] = attack["persona"]
+    packet["sequence"] = np.int64(next64(state) >> np.uint64(32))
+    packet["timestamp"] = max(1, packet["time"] // MILLISECOND & 0xFFFFFFFF)
+    wait = 3000 * MILLISECOND
+    for _ in range(attack["repeats"] + 1):
+        if not put_packet(draft, packet, tables.personas, tables.shelf):
+            return False
+        packet["time"] += wait + below(state, MILLISECOND)
+        wait *= 2
+    return True

@@ -1,0 +1,91 @@
+"""A scenario played: whiles of time, each with its packets in order, as many at once as memory was set aside for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ims.simulate.cast import Cast
+from ims.simulate.draft import PACKET, Draft, empty_draft
+from ims.simulate.order import carry_over, due, sort_by_time
+from ims.simulate.populations import populations_of, world_of
+from ims.simulate.scenario import Scenario
+
+NS = 1_000_000_000
+DAY = 86_400 * NS
+FRAMES, OCTETS = 1 << 20, 1 << 28
+"""What a draft has room for; only what is used takes memory."""
+AT_ONCE, OCTETS_AT_ONCE = 32_768, 1 << 24
+"""What a while is cut to, on average. (Measured: 16,384 to 65,536 are alike, more leave the cache.)"""
+LONGEST = 3600 * NS
+
+
+class While(NamedTuple):
+    """Some time of a scenario, ns since its start, and what is sent in it."""
+
+    since: int
+    until: int
+    draft: Draft
+    order: np.ndarray[Any, np.dtype[np.int64]]
+    """rows of the draft in the order of time"""
+    count: int
+    """how many of them are due in this while"""
+
+
+class Play:
+    """A scenario with its seed, ready to be played once."""
+
+    def __init__(self, scenario: Scenario, seed: int, *, live: bool = False) -> None:
+        """`live`: a sensor answers, so nothing is made that waits for answers. Raises ValueError."""
+        self.scenario, self.seed = scenario, seed
+        self.world = world_of(scenario)
+        self.cast = Cast(seed)
+        if live:
+            self.world = self.world._replace(answers=tuple(False for _ in self.world.names))
+        self.populations = populations_of(scenario, self.cast, self.world)
+        self.tables = self.cast.tables(self.world.answers)
+        if live:
+            self.tables.personas["repeats"] = 0
+            self.tables.services["repeats"] = 0
+        self.length = round(scenario.duration * NS)
+        self.epoch = round(scenario.start.timestamp() * NS)
+
+    def whiles(self) -> Iterator[While]:
+        """All whiles, one after the other; what one holds is valid until the next. Raises ValueError where more is sent
+        at once than a draft has room for."""
+        draft, other = empty_draft(FRAMES, OCTETS), empty_draft(FRAMES, OCTETS)
+        keys, spare_keys, order, spare = (np.zeros(FRAMES, np.int64) for _ in range(4))
+        counts = np.zeros(1 << 11, np.int64)
+        packet = np.zeros(1, PACKET)[0]
+        since, step = 0, LONGEST
+        while since < self.length:
+            step = self._fitting(since, step, int(draft.used[0]))
+            until = min(since + step, self.length)
+            for population in self.populations:
+                if not population.write(draft, packet, self.tables, since, until):
+                    raise ValueError(
+                        f"{self.scenario.title}: more than {FRAMES} packets wait at once at "
+                        f"{self.scenario.shown(since / NS)}; a lower scale would do"
+                    )
+            rows = sort_by_time(draft, since, keys, spare_keys, order, spare, counts)
+            count = due(draft, order, rows, until)
+            yield While(since, until, draft, order, count)
+            other.used[:] = 0
+            carry_over(draft, order, count, rows, other)
+            draft.used[:] = 0
+            draft, other = other, draft
+            since = until
+
+    def _fitting(self, since: int, step: int, waiting: int) -> int:
+        """How long the next while is: at most twice the last, up to the next midnight, and so that it fits."""
+        midnight = DAY - (self.epoch + since) % DAY
+        step = min(2 * step, LONGEST, midnight)
+        at_once = max(AT_ONCE, min(waiting, FRAMES // 4))
+        while step > 1000:
+            expected = np.sum([population.expected(since, since + step) for population in self.populations], axis=0)
+            if expected[0] <= at_once and expected[1] <= OCTETS_AT_ONCE:
+                break
+            step //= 2
+        return step
