@@ -30,7 +30,7 @@ def background_services(model: BackgroundModel, dice: Dice, conversations: float
     Raises ValueError for a port that is none.
     """
     ports = [(*_port(text), weight) for text, weight in model.ports.items()]
-    rank = np.arange(1, model.tail_ports + 1)
+    rank = np.arange(1, (model.tail_ports if model.tail > 0 else 0) + 1)
     tail = 1 / rank / (1 / rank).sum() * model.tail
     for index, number in enumerate((rank * 7919 % 64_511 + 1025).tolist()):
         ports.append((UDP if index % UDP_OF_TAIL == UDP_OF_TAIL - 1 else TCP, number, float(tail[index])))
@@ -46,7 +46,7 @@ def background_services(model: BackgroundModel, dice: Dice, conversations: float
     services, known = [], 0.0
     for (protocol, port, weight), count in zip(ports, spoken, strict=True):
         says = _says(protocol, port, shelf)
-        known += sum(1 - math.exp(-count * share) for share in _shares(says)) if (protocol, port) in _OWN else 0.0
+        known += sum(1 - math.exp(-count * share) for share in _shares(says)) if (_NAMES[protocol], port) in said.BY_PORT else 0.0
         services.append(
             Service(
                 protocol, port, says, weight=max(weight, 1e-12), speaks=model.speaks if protocol == TCP else 1.0,
@@ -74,13 +74,12 @@ def _port(text: str) -> tuple[int, int]:
     return PROTOCOLS[name], int(number)
 
 
-_OWN = {(TCP, port) for port in said.BY_TCP_PORT} | {(UDP, port) for port in said.BY_UDP_PORT} | {(ICMP, 0)}
-"""Ports for which we know what is said to them."""
+_NAMES = {number: name for name, number in PROTOCOLS.items()}
 
 
 def _says(protocol: int, port: int, shelf: Sequence[bytes]) -> list[tuple[float, Sequence[bytes]]]:
     """What is said to a port: its own, or one or two of the shelf."""
-    own = said.ECHO if protocol == ICMP else (said.BY_TCP_PORT if protocol == TCP else said.BY_UDP_PORT).get(port, ())
+    own = said.BY_PORT.get((_NAMES[protocol], port))
     contents = own or (shelf[port % len(shelf)], shelf[(port // 7) % len(shelf)])
     return [(1 / rank, (content,)) for rank, content in enumerate(contents, 1)]
 

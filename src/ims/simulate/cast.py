@@ -14,9 +14,8 @@ from ims.simulate.draft import ICMP, TCP, UDP, shelf_of
 from ims.simulate.persona import NAMES, persona_table
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP}
-SERVICES = 1024
-ALTERNATIVES = 4094
-"""What a sequence number has room for."""
+SERVICES, ALTERNATIVES = 4096, 254
+"""What a sequence number has room for: services in all, and alternatives of each."""
 
 
 @dataclass
@@ -148,11 +147,10 @@ class Cast:
 
     def tables(self, answers: Sequence[bool]) -> Tables:
         """As kernels see it. Raises ValueError where there is more than sequence numbers have room for."""
-        if len(self._services) > SERVICES or len(self._alternatives) > ALTERNATIVES:
-            raise ValueError(
-                f"{len(self._services)} services with {len(self._alternatives)} payloads; "
-                f"at most {SERVICES} and {ALTERNATIVES} fit"
-            )
+        if len(self._services) > SERVICES:
+            raise ValueError(f"{len(self._services)} services, tail ports included; at most {SERVICES} fit")
+        if any(service["alternative_count"] > ALTERNATIVES for service in self._services):
+            raise ValueError(f"a service with more than {ALTERNATIVES} payloads to choose from")
         services = np.zeros(len(self._services), SERVICE)
         for row, values in zip(services, self._services, strict=True):
             for name, value in values.items():

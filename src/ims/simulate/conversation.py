@@ -25,9 +25,9 @@ Array = np.ndarray[Any, Any]
 SYN, PSH, ACK = 2, 8, 16
 MILLISECOND = 1_000_000
 ANY = -1
-FRESH, NOTHING = 4094, 4095
+FRESH, NOTHING = 254, 255
 """As alternatives: octets like no others; none."""
-CHECK = 0x155
+CHECK = 0x5A5
 
 SERVICE = np.dtype(
     [
@@ -84,18 +84,19 @@ def _mask(secret, source, destination, source_port, destination_port):
 
 @kernel
 def code_of(secret, source, destination, source_port, destination_port, service, alternative):
-    """Sequence number of a SYN whose source will say this (10 and 12 bits)."""
-    code = CHECK << 22 | (service & 0x3FF) << 12 | alternative & 0xFFF
+    """Sequence number of a SYN whose source will say this (12 and 8 bits, after 12 that are always the
+    same)."""
+    code = CHECK << 20 | (service & 0xFFF) << 8 | alternative & 0xFF
     return code ^ _mask(secret, source, destination, source_port, destination_port)
 
 
 @kernel
 def decoded(secret, source, destination, source_port, destination_port, sequence):
-    """(service, alternative) of a sequence number that `code_of` made; (-1, -1) of any other but one in 1,024."""
+    """(service, alternative) of a sequence number that `code_of` made; (-1, -1) of any other but one in 4,096."""
     code = sequence ^ _mask(secret, source, destination, source_port, destination_port)
-    if code >> 22 != CHECK:
+    if code >> 20 != CHECK:
         return np.int64(-1), np.int64(-1)
-    return np.int64(code >> 12 & 0x3FF), np.int64(code & 0xFFF)
+    return np.int64(code >> 8 & 0xFFF), np.int64(code & 0xFF)
 
 
 @kernel

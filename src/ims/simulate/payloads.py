@@ -58,6 +58,26 @@ WORM = (b"\x04" + b"a worm of one UDP packet, made of text alone; " * 9)[:376]
 ECHO = (bytes(range(8, 64)), b"abcdefghijklmnopqrstuvwabcdefghi", bytes(32))
 """Payloads of ICMP echo requests."""
 
+NBSTAT = bytes.fromhex("1234 0000 0001 0000 0000 0000 20") + b"CK" + b"A" * 30 + bytes.fromhex("00 0021 0001")
+"""A NetBIOS node status request (RFC 1002, 4.2.17): Windows sends it to whoever it hears of."""
+
+BY_PORT: dict[tuple[str, int], tuple[bytes, ...]] = {
+    **{("tcp", port): contents for port, contents in BY_TCP_PORT.items()},
+    **{("udp", port): contents for port, contents in BY_UDP_PORT.items()},
+    ("udp", 137): (NBSTAT,),
+    ("udp", 1434): (WORM,),
+    ("udp", 1026): (b"[messenger advertisement: synthetic]" * 9,),
+    ("udp", 19): (b"\x01",),
+    ("udp", 389): (b"[cldap question: synthetic]",),
+    ("tcp", 1433): (bytes.fromhex("1201003400000000") + bytes(44),),
+    ("tcp", 3306): (b"[mysql login: synthetic]",),
+    ("tcp", 25): (b"EHLO example.org\r\n",),
+    ("tcp", 21): (b"USER anonymous\r\n",),
+    ("tcp", 139): (bytes.fromhex("81000044 20") + b"CK" + b"A" * 30 + b"\0 " + b"EB" * 16 + b"\0",),
+    ("icmp", 0): ECHO,
+}
+"""What the background says to a protocol's port."""
+
 SEGMENT = 1460
 """Octets of payload in a packet, at most."""
 
@@ -76,6 +96,7 @@ NAMED: dict[str, bytes] = {
     "tls-hello": BY_TCP_PORT[443][0],
     "smb-negotiate": BY_TCP_PORT[445][0],
     "telnet-login": BY_TCP_PORT[23][0],
+    "nbstat": NBSTAT,
     "echo": ECHO[0],
     "echo-windows": ECHO[1],
     "empty-octets": ECHO[2],

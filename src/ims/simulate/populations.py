@@ -41,6 +41,8 @@ NS = 1_000_000_000
 HEADERS = 80
 """Octets of a frame without payload, at most, nearly always."""
 ORDERS = {"random": RANDOM, "sequential": SEQUENTIAL, "permutation": PERMUTATION, "shared-permutation": SHARED}
+FRAGMENTS = {None: ANY, "first": 0x2000, "later": 0x0010}
+"""More fragments; 16 times 8 octets on."""
 HOURS = {"never": NEVER, "rest": REST, "all": ALL}
 NOBODY_LIVES_IN = (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/16",
@@ -137,7 +139,7 @@ def service_of(model: ServiceModel) -> Service:
         PROTOCOLS[name], port, alternatives, model.weight, ANY if model.source_port is None else model.source_port,
         model.speaks if alternatives or model.fresh else 0.0, model.fresh, (low, high),
         said.spoken(model.fresh_after) if model.fresh_after else b"", model.salted,
-        ANY if model.repeats is None else model.repeats, follow=service_of(model.follow) if model.follow else None,
+        ANY if model.repeats is None else model.repeats, FRAGMENTS[model.fragment], follow=service_of(model.follow) if model.follow else None,
         follow_ns=(after, 2 * after),
     )  # fmt: skip
 

@@ -46,7 +46,7 @@ def _personas(value: Any) -> Any:
 Shares = Annotated[dict[str, float], BeforeValidator(_shares)]
 Personas = Annotated[dict[str, float], BeforeValidator(_personas)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/ -]{0,63}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/,() -]{0,63}$")]
 Rate = Annotated[float, Field(gt=0, le=1e9)]
 Count = Annotated[int, Field(ge=1, le=3_000_000_000)]
 
@@ -98,6 +98,7 @@ class ServiceModel(_Model):
     source_port: int | None = Field(None, ge=0, le=65_535, description="a fixed one")
     salted: int = Field(0, ge=0, le=16, description="first octets that are random, such as a DNS query's number")
     repeats: int | None = Field(None, ge=0, le=5, description="SYNs after the first that goes unanswered")
+    fragment: Literal["first", "later"] | None = Field(None, description="packets are fragments of which no other comes")
     follow: ServiceModel | None = Field(None, description="the connection that comes next")
     after: Duration = Field(1.0, description="how long after the one before, at most twice that")
 
@@ -236,7 +237,9 @@ class Scenario(_Model):
     start: Annotated[dt.datetime, BeforeValidator(moment)] = Field(description="when the capture begins")
     duration: Duration = Field(description="how long it is")
     scale: float = Field(1.0, gt=0, le=1000, description="factor of all numbers of hosts and of all rates")
-    preset: Literal["table-1"] | None = Field(None, description="blocks that are there too: those of the paper's Table 1")
+    preset: Literal["table-1"] | None = Field(
+        None, description="blocks that are there too: those of the paper's Table 1, of which all but the /8 answer"
+    )
     block: tuple[BlockModel, ...] = Field((), description="monitored blocks")
     worm: tuple[WormModel, ...] = Field((), description="worms, and other scanning hosts without number")
     scanner: tuple[ScannerModel, ...] = Field((), description="scanners")
@@ -291,7 +294,7 @@ class Scenario(_Model):
     def blocks(self) -> tuple[BlockModel, ...]:
         """All blocks, those of the preset too, by address."""
         there = [
-            BlockModel(name=name, prefix=prefix, network=network, activity=activity, answers=True)
+            BlockModel(name=name, prefix=prefix, network=network, activity=activity, answers=prefix != "10.0.0.0/8")
             for name, prefix, network, activity in (table_1() if self.preset else ())
         ]
         return tuple(sorted([*self.block, *there], key=lambda block: int(ipaddress.IPv4Network(block.prefix)[0])))

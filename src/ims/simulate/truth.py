@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 import numpy as np
-from pyroaring import BitMap
 
 from ims.simulate.persona import NAMES, PERSONAS
 from ims.simulate.play import DAY, FRAMES, NS, Play, While
@@ -16,9 +15,11 @@ from ims.simulate.tally import count, empty_tally
 
 ADDRESSES = 10_000
 """Sources of an event that are listed, at most."""
-SOURCES_COUNTED = 30_000_000
-"""Pairs of block and source that are told apart; beyond, sources are no longer counted, and the truth says null. They
-take up to 16 octets each."""
+SOURCES_COUNTED = 24_000_000
+"""Sources of an event at a block that are told apart, in all; beyond, they are no longer counted, and the truth says null.
+They take up to 24 octets each."""
+AT_ONCE = 1 << 21
+"""New ones are put among the others when there are so many."""
 
 
 class Truth:
@@ -29,8 +30,9 @@ class Truth:
         events, blocks = len(play.cast.events), len(play.world.names)
         self.tally = empty_tally(events, blocks, len(NAMES), len(play.cast.contents) + 1)
         self._whence = np.zeros(FRAMES, np.uint64)
-        self._sources = [[BitMap() for _ in range(blocks)] for _ in range(events)]
-        self._told_apart = 0
+        self._known = np.zeros(0, np.uint64)
+        self._new: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
+        self._complete = True
         self._days: list[dict[str, Any]] = []
         self._day = -1
 
@@ -41,20 +43,24 @@ class Truth:
             self._end_day()
             self._day = day
         count(part.draft, part.order, part.count, self.tally, self._whence)
-        if self._told_apart > SOURCES_COUNTED:
-            return
-        pairs = np.unique(self._whence[: part.count])
-        kinds = (pairs >> np.uint64(32)).astype(np.int64)
-        cuts = np.flatnonzero(np.diff(kinds)) + 1
-        for some in np.split(pairs, cuts):
-            if not some.size:
-                continue
-            event, block = divmod(int(some[0] >> np.uint64(32)), len(self._play.world.names))
-            if not self._play.cast.events[event].spoofed:
-                known = self._sources[event][block]
-                before = len(known)
-                known.update((some & np.uint64(0xFFFFFFFF)).astype(np.uint32))
-                self._told_apart += len(known) - before
+        if self._complete:
+            self._new.append(_distinct(self._whence[: part.count].copy()))
+            if sum(map(len, self._new)) > max(AT_ONCE, self._known.size // 2):
+                self._put_among()
+
+    def _put_among(self) -> None:
+        """Sources by event, block and address, each once."""
+        self._known = _distinct(np.concatenate([self._known, *self._new]))
+        self._new = []
+        self._complete = self._known.size <= SOURCES_COUNTED
+
+    def _sources(self, event: int, block: int | None = None) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """Addresses of an event's sources, ascending; at one block, or at any."""
+        blocks = len(self._play.world.names)
+        first, last = (event * blocks, (event + 1) * blocks) if block is None else (event * blocks + block,) * 2
+        low, high = np.searchsorted(self._known, np.array([first << 32, (last + (block is not None)) << 32], np.uint64))
+        addresses = self._known[low:high] & np.uint64(0xFFFFFFFF)
+        return _distinct(addresses) if block is None else addresses
 
     def _end_day(self) -> None:
         payloads, new = map(int, self.tally.day)
@@ -72,15 +78,16 @@ class Truth:
         """The truth, as it is written: docs/simulate.md names its keys."""
         self._end_day()
         self._day = -1
+        if self._complete:
+            self._put_among()
         play, world, tally = self._play, self._play.world, self.tally
         scenario = play.scenario
         addresses = world.last - world.first + 1
-        complete = self._told_apart <= SOURCES_COUNTED
         blocks = [
             {
                 "name": name, "prefix": block.prefix, "size_24": int(addresses[index]) / 256, "answers": block.answers,
                 "packets": int(tally.packets[:, index].sum()),
-                "sources": self._number([row[index] for row in self._sources], complete),
+                "sources": self._anybody_at(index),
             }
             for index, (name, block) in enumerate(zip(world.names, scenario.blocks(), strict=True))
         ]  # fmt: skip
@@ -93,30 +100,32 @@ class Truth:
                 "blocks": blocks,
             },
             "one_cache_for_all_blocks": self._days,
-            "events": [self._event(number, complete) for number in range(len(play.cast.events))],
+            "events": [self._event(number) for number in range(len(play.cast.events))],
         }  # fmt: skip
 
-    @staticmethod
-    def _number(sources: list[BitMap], complete: bool) -> int | None:
-        return len(BitMap.union(*sources)) if complete and sources else None
+    def _anybody_at(self, block: int) -> int | None:
+        events = [number for number, event in enumerate(self._play.cast.events) if not event.spoofed]
+        there = [self._sources(event, block) for event in events]
+        return int(_distinct(np.concatenate(there)).size) if self._complete and there else None
 
-    def _event(self, number: int, complete: bool) -> dict[str, Any]:
+    def _event(self, number: int) -> dict[str, Any]:
         play, tally = self._play, self.tally
         event, names = play.cast.events[number], play.world.names
-        sources = BitMap.union(*self._sources[number])
-        listed = complete and not event.spoofed and len(sources) <= ADDRESSES
+        counted = self._complete and not event.spoofed
+        sources = self._sources(number)
+        listed = counted and sources.size <= ADDRESSES
         hops = np.flatnonzero(tally.hops[number])
         personas = {name: int(n) for name, n in zip(NAMES, tally.personas[number], strict=True) if n}
         return {
             "name": event.name, "kind": event.kind, "parameters": _finite(event.parameters),
             "first": self._shown(tally.first[number]), "last": self._shown(tally.last[number]),
             "packets": int(tally.packets[number].sum()), "bytes": int(tally.octets[number]),
-            "sources": len(sources) if complete and not event.spoofed else None, "spoofed": event.spoofed,
-            "addresses": [str(ipaddress.IPv4Address(source)) for source in sources] if listed else None,
+            "sources": int(sources.size) if counted else None, "spoofed": event.spoofed,
+            "addresses": [str(ipaddress.IPv4Address(int(source))) for source in sources] if listed else None,
             "blocks": {
                 name: {
                     "packets": int(tally.packets[number, block]),
-                    "sources": len(self._sources[number][block]) if complete and not event.spoofed else None,
+                    "sources": int(self._sources(number, block).size) if counted else None,
                 }
                 for block, name in enumerate(names) if tally.packets[number, block]
             },
@@ -141,6 +150,12 @@ class Truth:
         if offset < 0:
             return None
         return str(np.datetime64((self._play.epoch + int(offset)) // 1000, "us")) + "Z"
+
+
+def _distinct(numbers: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Each once, ascending; `numbers` are sorted in place. (np.unique hashes, which takes four times as long.)"""
+    numbers.sort()
+    return numbers[np.concatenate([[True], numbers[1:] != numbers[:-1]])] if numbers.size else numbers
 
 
 def _finite(value: Any) -> Any:
