@@ -143,12 +143,17 @@ def is_active(law, number, address, at):
 
 @kernel
 def numbers_in(law, limit, lowest, highest, first, last, found):
-    """Write the numbers below `limit` of the hosts that live from address `lowest` to `highest` into `found`, ascending
-    addresses; returns how many there are, of which no more than `found` has room for are written."""
+    """Write the numbers below `limit` of the hosts that live from address `lowest` to `highest` into `found`; returns how
+    many there are, of which no more than `found` has room for are written. Looks at addresses or at numbers, whichever
+    are fewer."""
+    by_number = limit < highest - lowest
     count = 0
-    for address in range(lowest, highest + 1):
-        number = number_of(law.keys, address)
-        if number < limit and is_inhabited(address, law.inhabited, first, last):
+    for index in range(limit if by_number else highest - lowest + 1):
+        if by_number:
+            number, address = index, address_of(law.keys, index)
+        else:
+            number, address = number_of(law.keys, lowest + index), lowest + index
+        if lowest <= address <= highest and number < limit and is_inhabited(address, law.inhabited, first, last):
             if count < found.size:
                 found[count] = number
             count += 1
