@@ -113,12 +113,12 @@ def zone_of(law, address):
 
 @kernel
 def is_switched_on(law, number, address, at):
-    """Whether a host that keeps hours is on: from about nine in the morning, each its own time."""
+    """Whether a host that keeps hours is on: from about ten in the morning, each its own time."""
     key = law.keys[4]
     if share(trait(key, number, ALWAYS)) < law.rest[1]:
         return True
     rise = trait(key, number, RISE)
-    begin = 9.0 + 4.0 * (share(rise) + share(rise << np.uint64(32)) - 1.0)
+    begin = 10.0 + 4.0 * (share(rise) + share(rise << np.uint64(32)) - 1.0)
     span = law.rest[2] * (0.5 + share(trait(key, number, SPAN)))
     local = (law.times[2] + at) / HOUR + zone_of(law, address)
     since = local - begin
