@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +39,9 @@ def sentence(error: ValidationError, data: Mapping[str, Any], model: type[BaseMo
         fields = _model_at(model, location[:-1]).model_fields
         near = difflib.get_close_matches(path[-1], fields, 1)
         inside = f" in {where}" if where else ""
-        return f"unknown key {path[-1]!r}{inside}; " + (f"meant {near[0]}?" if near else f"wanted one of {', '.join(fields)}")
+        return f"unknown key {path[-1]!r}{inside}; " + (
+            f"meant {near[0]}?" if near else f"wanted one of {', '.join(fields)}"
+        )
     if first["type"] == "missing":
         field = _model_at(model, location[:-1]).model_fields.get(path[-1])
         return f"{where} is missing: {(field.description if field else None) or ''}"
@@ -61,7 +63,7 @@ def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[B
 
 
 def _models(annotation: Any) -> typing.Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+    if inspect.isclass(annotation) and not typing.get_args(annotation) and issubclass(annotation, BaseModel):
         yield annotation
     for inside in typing.get_args(annotation):
         yield from _models(inside)

@@ -48,10 +48,11 @@ class Slots(NamedTuple):
 class Outgoing:
     """A ring on one interface. Not for several threads: a worker has its own."""
 
-    def __init__(self, device: Interface, blocks: int = 4) -> None:
-        """`blocks`: of 4,096 replies. Raises PermissionError without CAP_NET_RAW, OSError where refused."""
+    def __init__(self, device: Interface, blocks: int = 4, slot: int = SLOT) -> None:
+        """`blocks`: of 1 MiB; `slot`: octets for each frame and DATA more, a divisor of that. Raises PermissionError
+        without CAP_NET_RAW, OSError where refused."""
         self.device = device
-        count = blocks * SLOTS_A_BLOCK
+        count = blocks * (BLOCK // slot)
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:
             self._socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
@@ -61,14 +62,14 @@ class Outgoing:
                 self._socket.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER)
-            self._socket.setsockopt(SOL_PACKET, PACKET_TX_RING, struct.pack("4I", BLOCK, blocks, SLOT, count))
+            self._socket.setsockopt(SOL_PACKET, PACKET_TX_RING, struct.pack("4I", BLOCK, blocks, slot, count))
             self._memory = mmap.mmap(self._socket.fileno(), BLOCK * blocks)
             self._socket.bind((device.name, 0))
         except BaseException:
             self._socket.close()
             raise
         self.slots = Slots(
-            np.frombuffer(self._memory, np.uint8), np.zeros(1, np.int64), np.array([SLOT, DATA, count], np.int64)
+            np.frombuffer(self._memory, np.uint8), np.zeros(1, np.int64), np.array([slot, DATA, count], np.int64)
         )
         self._to = (device.name, ETH_P_IP)
 

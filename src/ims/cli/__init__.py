@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ims.cli import demo, doctor, export, ingest, query, sensor
+from ims.cli import demo, doctor, export, ingest, query, sensor, simulate
 
 app = typer.Typer(
     name="ims",
@@ -47,6 +47,7 @@ app.command("ingest", epilog=ingest.EXAMPLES)(ingest.ingest)
 app.command("sensor", epilog=sensor.EXAMPLES)(sensor.sensor)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("export", epilog=export.EXAMPLES)(export.export)
+app.command("simulate", epilog=simulate.EXAMPLES)(simulate.simulate)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(query.app, name="query")
 

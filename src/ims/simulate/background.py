@@ -1,7 +1,8 @@
-"""The background of a darknet: well-known ports, a long tail of others, and payloads of which most come again and again.
+"""The background of a darknet: well-known ports, a long tail of others, and payloads of which most come again and
+again.
 
-How many of the packets with a payload bring a new one is set (paper, Figure 8: 4 %): a day's payloads from the shelf are
-each new once, and so many are made up as are missing to that share. Payloads are short: the paper calls their
+How many of the packets with a payload bring a new one is set (paper, Figure 8: 4 %): a day's payloads from the shelf
+are each new once, and so many are made up as are missing to that share. Payloads are short: the paper calls their
 distribution "heavily skewed to packets with little or no payload" (section 2.3).
 """
 
@@ -9,15 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ims.simulate import payloads as said
-from ims.simulate.cast import PROTOCOLS, Service
+from ims.simulate.cast import PROTOCOLS, Cast, Service
 from ims.simulate.dice import Dice
 from ims.simulate.draft import ICMP, TCP, UDP
-from ims.simulate.scenario import BackgroundModel
+from ims.simulate.epidemic import Scanning, law_of
+from ims.simulate.models import BackgroundModel
+from ims.simulate.scanning import Groups
+from ims.simulate.scenario import Scenario
+from ims.simulate.services import size_of
+from ims.simulate.world import World, reached_by
 
+Array = np.ndarray[Any, Any]
 LENGTHS = ((1, 16, 50), (17, 64, 30), (65, 256, 15), (257, 1000, 5))
 """From, to, weight."""
 UDP_OF_TAIL = 5
@@ -46,7 +54,11 @@ def background_services(model: BackgroundModel, dice: Dice, conversations: float
     services, known = [], 0.0
     for (protocol, port, weight), count in zip(ports, spoken, strict=True):
         says = _says(protocol, port, shelf)
-        known += sum(1 - math.exp(-count * share) for share in _shares(says)) if (_NAMES[protocol], port) in said.BY_PORT else 0.0
+        known += (
+            sum(1 - math.exp(-count * share) for share in _shares(says))
+            if (_NAMES[protocol], port) in said.BY_PORT
+            else 0.0
+        )
         services.append(
             Service(
                 protocol, port, says, weight=max(weight, 1e-12), speaks=model.speaks if protocol == TCP else 1.0,
@@ -98,3 +110,31 @@ def _shelf(dice: Dice, count: int) -> list[bytes]:
         length = low + int(dice.below(high - low + 1, 1)[0])
         contents.append(said.made(f"payload {number}", length) if length > 40 else dice.bytes(length))
     return contents
+
+
+def background_of(scenario: Scenario, model: BackgroundModel, cast: Cast, world: World, state: Array) -> Scanning:
+    """The hosts of a background, of which a few send most. Raises ValueError."""
+    reached = reached_by(model, world)
+    keys = cast.keys(f"hosts {model.name}")
+    hosts = max(1.0, model.sources * scenario.scale)
+    law = law_of(keys, world, (hosts, hosts, hosts), skew=3.0, midnight=scenario.second_of_day())
+    conversations = model.packets_per_24 * scenario.scale * world.activity * (world.last - world.first + 1) / 256
+    total = float(conversations[reached].sum())
+    answered = float(conversations[[index for index in reached if world.answers[index]]].sum())
+    services = background_services(model, Dice(cast.seed), total, answered)
+    event = cast.event(
+        model.name, "background",
+        {"sources": hosts, "conversations_a_day": total, "hit_rate": model.hit_rate, "ports": list(model.ports)},
+    )  # fmt: skip
+    population = cast.population(keys, model.personas)
+    first, count = cast.services(services, population, event)
+    # Numbers whose address nobody has are drawn too, and dropped: so many more are drawn.
+    everybody = math.ceil(hosts / law.share[0])
+    rates = [conversations[block] / 86_400 / everybody / law.share[0] for block in reached]
+    groups = Groups(
+        np.zeros(1, np.int64), np.zeros(len(reached), np.int64), np.full(len(reached), -1, np.int64),
+        np.array(reached, np.int64), world.first[reached], world.last[reached], np.array(rates),
+        world.first, world.last, np.array([first, count], np.int64), np.array([1, 0, 0], np.int64),
+        np.zeros(1, np.int64),
+    )  # fmt: skip
+    return Scanning(law, groups, state, size_of(services, model.personas, world), scenario.window(model))

@@ -1,19 +1,31 @@
 """Backscatter: what victims of floods with spoofed sources answer to addresses that never asked them.
 
-Sources spoofed uniformly over all of IPv4 make a victim's answers reach n dark addresses with probability n / 2**32 each
-(Moore, Voelker and Savage, USENIX Security 2001, section 3.1): a Poisson process at that share of the attack's rate.
+Sources spoofed uniformly over all of IPv4 make a victim's answers reach n dark addresses with probability n / 2**32
+each (Moore, Voelker and Savage, USENIX Security 2001, section 3.1): a Poisson process at that share of the attack's
+rate.
 """
 
 from __future__ import annotations
 
+import ipaddress
+from typing import Any
+
 import numpy as np
 
 from ims.kernels import kernel
-from ims.simulate.conversation import ACK, MILLISECOND, SYN
-from ims.simulate.draft import ICMP, NO_PAYLOAD, QUOTE, TCP, put_packet
+from ims.simulate.cast import Cast
+from ims.simulate.conversation import ACK, MILLISECOND, SYN, Tables
+from ims.simulate.dice import Dice
+from ims.simulate.draft import ICMP, NO_PAYLOAD, QUOTE, TCP, Draft, put_packet
 from ims.simulate.hosts import hops_to
+from ims.simulate.models import AttackModel
+from ims.simulate.persona import NAMES
+from ims.simulate.scenario import Scenario
+from ims.simulate.services import HEADERS
 from ims.simulate.stream import below, chosen, next64, poisson, unit
+from ims.simulate.world import World, first_hosts, reached_by
 
+Array = np.ndarray[Any, Any]
 NS = 1_000_000_000
 RST = 4
 
@@ -94,3 +106,57 @@ def _answer(draft, packet, tables, attack, state):
         packet["time"] += wait + below(state, MILLISECOND)
         wait *= 2
     return True
+
+
+class Scattering:
+    """Victims: backscatter.scatter."""
+
+    def __init__(self, attacks: Array, world: World, reached: list[int], state: Array):
+        self.attacks, self._first, self._reach, self._state = attacks, world.first, world.reach(reached), state
+
+    def write(self, draft: Draft, packet: Any, tables: Tables, since: int, until: int) -> bool:
+        """As Population."""
+        return bool(scatter(draft, packet, tables, self.attacks, self._reach, self._first, self._state, since, until))
+
+    def expected(self, since: int, until: int) -> tuple[float, float]:
+        """As Population."""
+        rows = self.attacks
+        active = np.maximum(np.minimum(until, rows["until"]) - np.maximum(since, rows["since"]), 0) / NS
+        packets = float((active * rows["rate"] * (1 + rows["repeats"])).sum() * self._reach[-1] / (1 << 32))
+        return packets, packets * HEADERS
+
+
+def attack_of(scenario: Scenario, model: AttackModel, cast: Cast, world: World, state: Array) -> Scattering:
+    """The victims of a scenario's attacks, at the times that they are attacked. Raises ValueError."""
+    reached = reached_by(model, world)
+    since, until = scenario.window(model)
+    dice = Dice(int(cast.keys(f"attacks {model.name}")[0] >> np.uint64(1)))
+    lasts = min(model.duration or until - since, until - since)
+    rows = np.zeros(model.count, ATTACK)
+    begins = (
+        [since]
+        if model.count == 1
+        else (since + dice.below(1 << 53, model.count) / (1 << 53) * (until - since - lasts))
+    )
+    rows["since"] = np.round(np.asarray(begins) * NS).astype(np.int64)
+    rows["until"] = rows["since"] + round(lasts * NS)
+    if model.victim is not None:
+        rows["victim"] = int(ipaddress.IPv4Address(model.victim))
+    else:
+        rows["victim"] = first_hosts(cast.keys(f"victims {model.name}"), world, model.count)[1]
+    weights = sum(model.answers.values())
+    rows["syn_ack"] = model.answers.get("syn-ack", 0.0) / weights
+    rows["reset"] = model.answers.get("reset", 0.0) / weights
+    rows["port"], rows["rate"], rows["repeats"] = model.port, model.rate * scenario.scale, model.repeats
+    rows["icmp_code"], rows["persona"] = 13, NAMES.index(model.persona)
+    rows["event"] = cast.event(
+        model.name, "attack",
+        {
+            "victims": [str(ipaddress.IPv4Address(int(victim))) for victim in rows["victim"][:1000]],
+            "port": model.port,
+            "begins": [scenario.shown(at / NS) for at in rows["since"][:1000]], "duration_seconds": lasts,
+            "rate": model.rate * scenario.scale, "answers": model.answers,
+            "share_of_ipv4": float(world.reach(reached)[-1]) / (1 << 32),
+        },
+    )  # fmt: skip
+    return Scattering(rows, world, reached, state)

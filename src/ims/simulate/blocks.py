@@ -32,8 +32,9 @@ magnitude between sensors; which is which can't be read from the text, so these 
 
 
 def table_1() -> list[tuple[str, str, str, float]]:
-    """(name, prefix, network, activity) of each block. Addresses are of ranges that nobody is reached at (RFC 6890), each
-    organisation in a /16 of its own; names are the organisation's letter and the size, as in the paper's figures."""
+    """(name, prefix, network, activity) of each block. Addresses are of ranges that nobody is reached at (RFC 6890),
+    each organisation in a /16 of its own; names are the organisation's letter and the size, as in the paper's
+    figures."""
     answer: list[tuple[str, str, str, float]] = []
     for index, ((_, lengths), activity) in enumerate(zip(TABLE_1, ACTIVITY, strict=True)):
         if lengths == (8,):
@@ -41,12 +42,16 @@ def table_1() -> list[tuple[str, str, str, float]]:
         elif index < 2:
             network = ipaddress.IPv4Network(f"198.{18 + index}.0.0/16")
         else:
-            network = ipaddress.IPv4Network(f"172.{16 + index % 16}.0.0/16" if index % 2 else f"100.{64 + index}.0.0/16")
+            network = ipaddress.IPv4Network(
+                f"172.{16 + index % 16}.0.0/16" if index % 2 else f"100.{64 + index}.0.0/16"
+            )
         at = int(network[0]) + (1 << 14 if min(lengths) > 17 else 0)
         for number, length in enumerate(sorted(lengths), 1):
             size = 1 << (32 - length)
             at = -(-at // size) * size
             letter = "ABCDEFGHIJKLMNOPQR"[index] + (str(number) if len(lengths) > 1 else "")
-            answer.append((f"{letter}/{length}", f"{ipaddress.IPv4Address(at)}/{length}", str(network), float(activity)))
+            answer.append(
+                (f"{letter}/{length}", f"{ipaddress.IPv4Address(at)}/{length}", str(network), float(activity))
+            )
             at += size
     return answer

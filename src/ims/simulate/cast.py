@@ -1,4 +1,4 @@
-"""The cast of a scenario: payloads, services, populations and events, gathered row by row, then given to the kernels."""
+"""The cast of a scenario: payloads, services, populations and events, gathered row by row for the kernels."""
 
 from __future__ import annotations
 
@@ -159,7 +159,8 @@ class Cast:
         table = np.zeros(len(alternatives), ALTERNATIVE)
         table["entry"], table["messages"] = alternatives[:, 0], alternatives[:, 1]
         return Tables(
-            persona_table(), shelf_of(self.contents, self.salted), services, np.array(self._service_weights, np.float64),
-            table, np.array(self._alternative_weights or [1.0], np.float64), np.array(self._keys, np.uint64),
+            persona_table(), shelf_of(self.contents, self.salted), services,
+            np.array(self._service_weights, np.float64), table,
+            np.array(self._alternative_weights or [1.0], np.float64), np.array(self._keys, np.uint64),
             np.array(self._personas, np.float64), np.array(answers, np.uint8), self.keys("sequence numbers")[:1],
         )  # fmt: skip

@@ -21,8 +21,8 @@ ICMP, TCP, UDP = 1, 6, 17
 ETHERNET = 14
 LARGEST = 1514
 QUOTE = -1
-"""As `payload`: what an ICMP error quotes (RFC 792), the IP header and 8 octets of a SYN from the packet's destination and
-`destination_port` to its source and `source_port`, with `sequence`."""
+"""As `payload`: what an ICMP error quotes (RFC 792), the IP header and 8 octets of a SYN from the packet's destination
+and `destination_port` to its source and `source_port`, with `sequence`."""
 QUOTED = 28
 NO_PAYLOAD = 0
 
@@ -93,7 +93,7 @@ def empty_draft(frames: int, octets: int) -> Draft:
     """A draft with room for so many."""
     return Draft(
         np.zeros(octets, np.uint8), np.zeros(frames, np.int64), np.zeros(frames, np.int64),
-        *(np.zeros(frames, np.int32) for _ in range(7)), np.zeros(3, np.int64),
+        *(np.zeros(frames, np.int32) for _ in range(7)), np.zeros(3, np.int64),  # type: ignore[call-arg]
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Hosts without a table: number and address of a host are a keyed permutation of each other, and what a host is (its
-system, its distance, its hours) are hashes of its number. So a worm may have millions of them, each the same every time.
+system, its distance, its hours) are hashes of its number. So a worm may have millions of them, each the same every
+time.
 
 * The permutation is a Feistel network of four rounds over 2 x 16 bits (Luby and Rackoff, 1988).
 * Hosts are infected in the order of their numbers, by a logistic law: N(t) = K / (1 + (K / N0 - 1) exp(-r t))
@@ -77,8 +78,12 @@ def number_of(keys, address):
 def is_inhabited(address, inhabited, first, last):
     """Whether a host may have this address: its /16 is inhabited, and it isn't dark. `first`, `last`: of the blocks,
     sorted."""
-    if inhabited[address >> 16] == 0:
-        return False
+    return inhabited[address >> 16] != 0 and block_at(address, first, last) < 0
+
+
+@kernel
+def block_at(address, first, last):
+    """Which block this address is in; -1 for none. `first`, `last`: of the blocks, sorted."""
     low, high = 0, first.size
     while low < high:
         middle = (low + high) >> 1
@@ -86,7 +91,7 @@ def is_inhabited(address, inhabited, first, last):
             low = middle + 1
         else:
             high = middle
-    return low == 0 or last[low - 1] < address
+    return low - 1 if low > 0 and last[low - 1] >= address else -1
 
 
 @kernel
@@ -143,9 +148,9 @@ def is_active(law, number, address, at):
 
 @kernel
 def numbers_in(law, limit, lowest, highest, first, last, found):
-    """Write the numbers below `limit` of the hosts that live from address `lowest` to `highest` into `found`; returns how
-    many there are, of which no more than `found` has room for are written. Looks at addresses or at numbers, whichever
-    are fewer."""
+    """Write the numbers below `limit` of the hosts that live from address `lowest` to `highest` into `found`; returns
+    how many there are, of which no more than `found` has room for are written. Looks at addresses or at numbers,
+    whichever are fewer."""
     by_number = limit < highest - lowest
     count = 0
     for index in range(limit if by_number else highest - lowest + 1):

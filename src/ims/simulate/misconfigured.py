@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
+from typing import Any
+
 import numpy as np
 
 from ims.kernels import kernel
-from ims.simulate.conversation import converse
+from ims.simulate.cast import Cast
+from ims.simulate.conversation import Tables, converse
+from ims.simulate.dice import Dice
+from ims.simulate.draft import Draft
+from ims.simulate.models import MisconfigurationModel
+from ims.simulate.scenario import Scenario
+from ims.simulate.services import service_of, size_of
 from ims.simulate.stream import below
+from ims.simulate.world import World, first_hosts
+
+Array = np.ndarray[Any, Any]
+NS = 1_000_000_000
 
 DRIP = np.dtype(
     [
@@ -40,3 +53,55 @@ def drip(draft, packet, tables, drips, state, since, until):
                 return False
             time += row["interval"]
     return True
+
+
+class Dripping:
+    """Misconfigured hosts: misconfigured.drip."""
+
+    def __init__(self, drips: Array, state: Array, size: tuple[float, float]):
+        self.drips, self._state, self._size = drips, state, size
+
+    def write(self, draft: Draft, packet: Any, tables: Tables, since: int, until: int) -> bool:
+        """As Population."""
+        return bool(drip(draft, packet, tables, self.drips, self._state, since, until))
+
+    def expected(self, since: int, until: int) -> tuple[float, float]:
+        """As Population."""
+        turns = float(((until - since) / self.drips["interval"] + 1).sum())
+        return turns * self._size[0], turns * self._size[1]
+
+
+def misconfiguration_of(
+    scenario: Scenario, model: MisconfigurationModel, cast: Cast, world: World, state: Array
+) -> Dripping:
+    """Misconfigured hosts, each with its clock. Raises ValueError."""
+    since, until = scenario.window(model)
+    if model.block not in world.names:
+        raise ValueError(f"misconfiguration {model.name}: there is no block {model.block!r}")
+    block = world.names.index(model.block)
+    destination = int(world.first[block]) + model.destination
+    if destination > world.last[block]:
+        raise ValueError(
+            f"misconfiguration {model.name}: block {model.block} has {world.last[block] - world.first[block] + 1} "
+            f"addresses, none of number {model.destination}"
+        )
+    service = service_of(model.service)
+    keys = cast.keys(f"hosts {model.name}")
+    event = cast.event(
+        model.name, "misconfiguration",
+        {
+            "sources": model.sources, "destination": str(ipaddress.IPv4Address(destination)),
+            "port": model.service.port,
+            "interval_seconds": model.interval,
+        },
+    )  # fmt: skip
+    population = cast.population(keys, model.personas)
+    rows = np.zeros(model.sources, DRIP)
+    rows["number"], rows["source"] = first_hosts(keys, world, model.sources)
+    rows["destination"], rows["block"] = destination, block
+    interval = round(model.interval * NS)
+    rows["interval"], rows["jitter"] = interval, int(interval * model.jitter)
+    rows["since"] = round(since * NS) + Dice(int(keys[4] >> np.uint64(1))).below(interval, model.sources)
+    rows["until"] = round(until * NS)
+    rows["service"] = cast.services([service], population, event)[0]
+    return Dripping(rows, state, size_of([service], model.personas, world))

@@ -11,8 +11,8 @@ NS = 1_000_000_000
 
 @kernel
 def sort_by_time(draft, since, keys, spare_keys, order, spare, counts):
-    """The draft's rows in the order of time, in `order` (int64, as long as the draft): a stable radix sort, 11 bits at a
-    time. Times lie at `since` or later. `counts`: int64 (2048,). Returns the number of rows."""
+    """The draft's rows in the order of time, in `order` (int64, as long as the draft): a stable radix sort, 11 bits at
+    a time. Times lie at `since` or later. `counts`: int64 (2048,). Returns the number of rows."""
     rows = draft.used[0]
     most = 0
     for i in range(rows):

@@ -111,7 +111,8 @@ def made(name: str, length: int) -> bytes:
 
 
 def spoken(text: str) -> bytes:
-    """A message as a scenario writes it: a name, `text:…` (with \\r, \\n), `hex:…` or `made:NAME:LENGTH`. Raises ValueError."""
+    """A message as a scenario writes it: a name, `text:…` (with \\r, \\n), `hex:…` or `made:NAME:LENGTH`. Raises
+    ValueError."""
     kind, colon, rest = text.partition(":")
     if not colon:
         if text not in NAMED:

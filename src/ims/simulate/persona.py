@@ -8,7 +8,7 @@ address (Antonakakis et al., USENIX Security 2017), nmap's window of 1024 and MS
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,7 +79,7 @@ PERSONAS: dict[str, Persona] = {
 NAMES = tuple(PERSONAS)
 
 
-def persona_table() -> np.ndarray:  # type: ignore[type-arg]
+def persona_table() -> np.ndarray[Any, Any]:
     """PERSONAS in the order of NAMES, as PERSONA."""
     table = np.zeros(len(PERSONAS), PERSONA)
     for row, persona in zip(table, PERSONAS.values(), strict=True):

@@ -10,8 +10,9 @@ import numpy as np
 from ims.simulate.cast import Cast
 from ims.simulate.draft import PACKET, Draft, empty_draft
 from ims.simulate.order import carry_over, due, sort_by_time
-from ims.simulate.populations import populations_of, world_of
+from ims.simulate.populations import populations_of
 from ims.simulate.scenario import Scenario
+from ims.simulate.world import world_of
 
 NS = 1_000_000_000
 DAY = 86_400 * NS
@@ -30,7 +31,7 @@ class While(NamedTuple):
     draft: Draft
     order: np.ndarray[Any, np.dtype[np.int64]]
     """rows of the draft in the order of time"""
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     """how many of them are due in this while"""
 
 

@@ -1,4 +1,5 @@
-"""Hosts that scan: every one is a Poisson process of runs of consecutive addresses, of which the darknet sees its share.
+"""Hosts that scan: every one is a Poisson process of runs of consecutive addresses, of which the darknet sees its
+share.
 
 A group is all hosts that reach one block in one way: all of them by choosing anywhere in IPv4, or those of the block's
 own /8 or /16 by preferring it. A run of n addresses that begins at a uniform address of a range touches a block if it
@@ -32,7 +33,7 @@ class Groups(NamedTuple):
     numbers: Array
     """int64: the listed hosts of all groups, one group after the other"""
     first: Array
-    count: Array
+    count: Array  # type: ignore[assignment]  # hides tuple.count
     """how many are listed; -1: all hosts"""
     block: Array
     low: Array

@@ -20,7 +20,7 @@ ONE = 1.0 / (1 << 53)
 
 def stream(seed: int, number: int) -> Stream:
     """The state of the stream of this number: uint64 (4,), from the seed through NumPy's SeedSequence."""
-    return np.random.SeedSequence([seed, number]).generate_state(4, np.uint64)
+    return np.random.SeedSequence([seed, number]).generate_state(4, np.uint64).astype(np.uint64)
 
 
 @kernel

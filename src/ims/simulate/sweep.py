@@ -75,7 +75,9 @@ def sweep(draft, packet, tables, sweeps, population, reach, first, positions, pe
         elif order == PERMUTATION:
             room = _permuted(draft, packet, tables, row, population, reach, first, state, begin, end)
         else:
-            room = _in_one_permutation(draft, packet, tables, row, reach, first, positions, permutation, state, begin, end)
+            room = _in_one_permutation(
+                draft, packet, tables, row, reach, first, positions, permutation, state, begin, end
+            )
         if not room:
             return False
     return True
@@ -150,7 +152,9 @@ def _permuted(draft, packet, tables, row, population, reach, first, state, begin
             for _ in range(binomial(state, dark - row["visited"], chance)):
                 place = shuffled(key, row["visited"], dark)
                 row["visited"] += 1
-                if not _at_place(draft, packet, tables, row, reach, first, place, state, begin + below(state, stop - begin)):
+                if not _at_place(
+                    draft, packet, tables, row, reach, first, place, state, begin + below(state, stop - begin)
+                ):
                     return False
         begin = stop
         if stop >= over:
@@ -170,7 +174,9 @@ def _in_one_permutation(draft, packet, tables, row, reach, first, positions, per
             place = np.int64(positions[at]) + lap * size
             target = address_of(permutation, np.int64(positions[at]))
             block = 0
-            while target < first[block] or target - first[block] >= reach[block] - (reach[block - 1] if block > 0 else 0.0):
+            while target < first[block] or target - first[block] >= reach[block] - (
+                reach[block - 1] if block > 0 else 0.0
+            ):
                 block += 1
             time = row["since"] + np.int64((place - start) / rate * NS)
             if not _probe(draft, packet, tables, row, block, target, state, time):

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from ims.simulate.persona import NAMES, PERSONAS
-from ims.simulate.play import DAY, FRAMES, NS, Play, While
+from ims.simulate.play import DAY, FRAMES, Play, While
 from ims.simulate.tally import count, empty_tally
 
 ADDRESSES = 10_000
 """Sources of an event that are listed, at most."""
 SOURCES_COUNTED = 24_000_000
-"""Sources of an event at a block that are told apart, in all; beyond, they are no longer counted, and the truth says null.
-They take up to 24 octets each."""
+"""Sources of an event at a block that are told apart, in all; beyond, they are no longer counted, and the truth says
+null. They take up to 24 octets each."""
 AT_ONCE = 1 << 21
 """New ones are put among the others when there are so many."""
 
@@ -163,5 +163,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _finite(inside) for name, inside in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-

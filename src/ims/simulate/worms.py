@@ -1,13 +1,15 @@
-"""Worms of the literature: how they choose targets, and what they send where. Their payloads are text of the same length.
+"""Worms of the literature: how they choose targets, and what they send where. Their payloads are text of the same
+length.
 
-| worm | targets | source |
-|---|---|---|
-| blaster | 60 % begin anywhere, 40 % in the own /16, then in sequence; 135/TCP, then a command on 4444/TCP | paper, 3.2; CERT CA-2003-20 |
-| code-red-ii | 1/8 anywhere, 4/8 in the own /8, 3/8 in the own /16; 80/TCP | eEye AL20010804; Staniford et al. 2002, 2.2 |
-| nimda | 1/4 anywhere, 1/4 in the own /8, 1/2 in the own /16; 80/TCP | CERT CA-2001-26 |
-| slammer | anywhere, one packet of 376 octets to 1434/UDP | Moore et al., IEEE Security & Privacy 1(4), 2003 |
-| witty | anywhere, one packet from 4000/UDP to any port, 768 to 1,279 octets of which 637 are always the same | Shannon and Moore 2004 |
-| sasser | 1/2 anywhere, 1/4 in the own /8, 1/4 in the own /16; 445/TCP, then a command on 9996/TCP | Symantec, W32.Sasser.Worm, 2004 |
+* blaster: 60 % begin anywhere, 40 % in the own /16, then in sequence; 135/TCP, then a command on 4444/TCP (paper,
+  section 3.2; CERT CA-2003-20)
+* code-red-ii: 1/8 anywhere, 4/8 in the own /8, 3/8 in the own /16; 80/TCP (eEye AL20010804; Staniford et al. 2002, 2.2)
+* nimda: 1/4 anywhere, 1/4 in the own /8, 1/2 in the own /16; 80/TCP (CERT CA-2001-26)
+* slammer: anywhere, one packet of 376 octets to 1434/UDP (Moore et al., IEEE Security & Privacy 1(4), 2003)
+* witty: anywhere, one packet from 4000/UDP to any port, 768 to 1,279 octets, of which 637 are always the same (Shannon
+  and Moore, 2004)
+* sasser: 1/2 anywhere, 1/4 in the own /8, 1/4 in the own /16; 445/TCP, then a command on 9996/TCP (Symantec,
+  W32.Sasser.Worm, 2004)
 """
 
 from __future__ import annotations
@@ -90,7 +92,8 @@ def with_likenesses(data: Mapping[str, Any]) -> dict[str, Any]:
         if like is not None and (not isinstance(like, str) or like not in WORMS):
             near = difflib.get_close_matches(str(like), WORMS, 1)
             raise ValueError(
-                f"there is no worm {like!r} to be like; " + (f"meant {near[0]}?" if near else f"there are {', '.join(WORMS)}")
+                f"there is no worm {like!r} to be like; "
+                + (f"meant {near[0]}?" if near else f"there are {', '.join(WORMS)}")
             )
         whole.append({**WORMS[like], **worm} if isinstance(like, str) else worm)
     return {**data, "worm": whole}

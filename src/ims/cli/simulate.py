@@ -1,0 +1,143 @@
+"""`ims simulate`: a scenario to a capture and its truth, or onto a link."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXAMPLES = """\b
+Examples:
+  ims simulate --list
+  ims simulate blaster-2003 --out b.pcap --truth b.json
+  ims simulate modern --scale 0.1 --seed 7 --out m.pcap --truth m.json
+  ims simulate --show flood > mine.toml
+  ims simulate mine.toml --out - | ims ingest - --store STORE --sensor a --block C/24=198.51.100.0/24
+  ip netns exec peer ims simulate modern --interface eth0 --speed 60 --truth m.json
+"""
+
+
+def simulate(
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="[SCENARIO]", help="One of ours (--list), or a file of TOML.")
+    ] = None,
+    *,
+    out: Annotated[str | None, typer.Option(metavar="FILE", help="The capture (pcap); - for standard output.")] = None,
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="What was planted, and counted (JSON).")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=(1 << 63) - 1, metavar="N", help="The same gives the same bytes.")
+    ] = 1,
+    scale: Annotated[
+        float | None, typer.Option(metavar="X", help="Factor of all hosts and rates, instead of the scenario's.")
+    ] = None,
+    interface: Annotated[
+        str | None, typer.Option(metavar="IF", help="Play it onto a private link, and answer SYN-ACKs.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0, metavar="N", help="Scenario's seconds a second; 0: as fast as it goes.")
+    ] = 1.0,
+    to: Annotated[str | None, typer.Option(metavar="MAC", help="The sensor's machine; asked for if not given.")] = None,
+    allow: Annotated[
+        list[str], typer.Option(metavar="IF", help="An interface that is known to lead nowhere else.")
+    ] = [],  # noqa: B006  # typer wants a list
+    list_: Annotated[bool, typer.Option("--list", help="Show the scenarios that come with us.")] = False,
+    show: Annotated[str | None, typer.Option(metavar="NAME", help="Print a scenario, to begin one's own with.")] = None,
+) -> None:
+    """Make traffic with a known truth: worms, scans, backscatter, misconfiguration, background.
+
+    Payloads are text of the documented lengths: nothing here can harm anybody.
+    """
+    if list_ or show is not None:
+        return _show(show)
+    if scenario is None:
+        raise ValueError("wanted a scenario; `ims simulate --list` shows ours")
+    if (out is None) == (interface is None):
+        raise ValueError("wanted --out FILE, or --interface IF" + (", not both" if out is not None else ""))
+    if scale is not None and not 0 < scale <= 1000:
+        raise ValueError(f"--scale {scale:g}: wanted more than 0, at most 1000")
+
+    from ims.cli.present import announce_compiling
+    from ims.simulate.scenario import read_scenario
+    from ims.simulate.written import write_truth
+
+    read = read_scenario(scenario, scale)
+    if truth is not None and not truth.parent.is_dir():
+        raise ValueError(f"--truth {truth}: there is no folder {truth.parent}")
+    announce_compiling()
+    whole = _play(read, seed, interface, speed, to, allow) if interface is not None else _write(read, seed, str(out))
+    if truth is not None:
+        write_truth(truth, whole)
+    _report(whole, out)
+
+
+def _show(name: str | None) -> None:
+    from ims.simulate.scenario import SCENARIOS, read_scenario, scenario_names
+
+    if name is not None:
+        read_scenario(name)
+        path = SCENARIOS / f"{name}.toml"
+        sys.stdout.write((path if path.exists() else Path(name)).read_text(encoding="utf-8"))
+        return
+    for known in scenario_names():
+        print(f"{known:20} {read_scenario(known).title}")
+
+
+def _write(scenario: Any, seed: int, out: str) -> dict[str, Any]:
+    from ims.simulate.written import write_scenario
+
+    if out == "-":
+        if sys.stdout.isatty():
+            raise ValueError("--out -: a capture on a terminal would be of no use; redirect it")
+        with _progress("simulating") as progress:
+            whole = write_scenario(scenario, sys.stdout.buffer, seed=seed, progress=progress)
+        sys.stdout.buffer.flush()
+        return whole
+    with Path(out).open("wb") as file, _progress("simulating") as progress:
+        return write_scenario(scenario, file, seed=seed, progress=progress)
+
+
+def _play(scenario: Any, seed: int, name: str, speed: float, to: str | None, allow: list[str]) -> dict[str, Any]:
+    from ims.player.guard import allowed, mac_of, next_hop
+    from ims.player.live import Player
+    from ims.simulate.play import Play
+
+    device = allowed(name, explicitly=name in allow)
+    play = Play(scenario, seed, live=True)
+    mac = mac_of(to) if to is not None else next_hop(device, str(scenario.darknet().blocks[0].prefix[0]))
+    with _progress("playing") as progress:
+        return Player(play, device, mac, speed).run(progress)
+
+
+def _report(truth: dict[str, Any], out: str | None) -> None:
+    stream = sys.stderr if out == "-" else sys.stdout
+    size = truth["darknet"]["size_24"]
+    print(f"{truth['packets']:,} packets to {size:,g} /24s from {truth['start']}, seed {truth['seed']}:", file=stream)
+    for event in truth["events"]:
+        sources = "" if event["sources"] is None else f" from {event['sources']:,} sources"
+        print(f"  {event['packets']:>12,}  {event['name']} ({event['kind']}){sources}", file=stream)
+    if "live" in truth:
+        live = truth["live"]
+        print(
+            f"{live['sent']:,} sent; {live['syn_acks']:,} SYN-ACKs received, {live['connections']:,} answered, "
+            f"{live['spoken']:,} with a payload",
+            file=stream,
+        )
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[float, int], None] | None]:
+    """A bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[packets]:,} packets"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0, packets=0)
+        yield lambda done, packets: bar.update(task, completed=done, packets=packets)
