@@ -1,0 +1,1 @@
+"""Certificates of a deployment: its own authority, what it issues, and what it takes back."""

@@ -1,0 +1,1 @@
+"""A portal asked from afar: the verbs of `ims.open`, answered over HTTPS."""
