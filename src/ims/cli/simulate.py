@@ -59,6 +59,12 @@ def simulate(
         raise ValueError("wanted --out FILE, or --interface IF" + (", not both" if out is not None else ""))
     if scale is not None and not 0 < scale <= 1000:
         raise ValueError(f"--scale {scale:g}: wanted more than 0, at most 1000")
+    if not 0 <= speed <= 1e9:
+        raise ValueError(f"--speed {speed:g}: wanted 0 to 1e9")
+    if truth is not None and truth.is_dir():
+        raise ValueError(f"--truth {truth} is a folder; wanted a file")
+    if truth is not None and out is not None and truth.resolve() == Path(out).resolve():
+        raise ValueError(f"--out and --truth are both {out}; wanted two files")
 
     from ims.cli.present import announce_compiling
     from ims.simulate.scenario import read_scenario
@@ -87,17 +93,19 @@ def _show(name: str | None) -> None:
 
 
 def _write(scenario: Any, seed: int, out: str) -> dict[str, Any]:
-    from ims.simulate.written import write_scenario
+    from ims.simulate.play import Play
+    from ims.simulate.written import write_play
 
+    play = Play(scenario, seed)  # refused, if it is, before the file is touched
     if out == "-":
         if sys.stdout.isatty():
             raise ValueError("--out -: a capture on a terminal would be of no use; redirect it")
         with _progress("simulating") as progress:
-            whole = write_scenario(scenario, sys.stdout.buffer, seed=seed, progress=progress)
+            whole = write_play(play, sys.stdout.buffer, progress)
         sys.stdout.buffer.flush()
         return whole
     with Path(out).open("wb") as file, _progress("simulating") as progress:
-        return write_scenario(scenario, file, seed=seed, progress=progress)
+        return write_play(play, file, progress)
 
 
 def _play(scenario: Any, seed: int, name: str, speed: float, to: str | None, allow: list[str]) -> dict[str, Any]:

@@ -43,6 +43,8 @@ def background_services(model: BackgroundModel, dice: Dice, conversations: float
     for index, number in enumerate((rank * 7919 % 64_511 + 1025).tolist()):
         ports.append((UDP if index % UDP_OF_TAIL == UDP_OF_TAIL - 1 else TCP, number, float(tail[index])))
     weights = sum(weight for _, _, weight in ports)
+    if weights <= 0:
+        raise ValueError(f"background {model.name}: neither ports nor a tail; wanted at least one of them")
 
     spoken = [
         weight / weights * (answered * model.speaks if protocol == TCP else conversations)
@@ -120,7 +122,8 @@ def background_of(scenario: Scenario, model: BackgroundModel, cast: Cast, world:
     law = law_of(keys, world, (hosts, hosts, hosts), skew=3.0, midnight=scenario.second_of_day())
     conversations = model.packets_per_24 * scenario.scale * world.activity * (world.last - world.first + 1) / 256
     total = float(conversations[reached].sum())
-    answered = float(conversations[[index for index in reached if world.answers[index]]].sum())
+    blocks = scenario.blocks()  # played live, `world` doesn't answer, but a sensor does
+    answered = float(conversations[[index for index in reached if blocks[index].answers]].sum())
     services = background_services(model, Dice(cast.seed), total, answered)
     event = cast.event(
         model.name, "background",

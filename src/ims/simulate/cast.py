@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ims.simulate.conversation import ALTERNATIVE, ANY, SERVICE, Tables
+from ims.simulate.conversation import ALTERNATIVE, ANY, MESSAGES, SERVICE, Tables
 from ims.simulate.draft import ICMP, TCP, UDP, shelf_of
 from ims.simulate.persona import NAMES, persona_table
 
@@ -74,7 +74,7 @@ class Cast:
     events: list[Event] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     salted: list[int] = field(default_factory=list)
-    _entries: dict[tuple[bytes, ...], int] = field(default_factory=dict)
+    _entries: dict[tuple[tuple[bytes, ...], int], int] = field(default_factory=dict)
     _alternatives: list[tuple[int, int]] = field(default_factory=list)
     _alternative_weights: list[float] = field(default_factory=list)
     _services: list[dict[str, Any]] = field(default_factory=list)
@@ -136,14 +136,16 @@ class Cast:
 
     def _shelve(self, messages: tuple[bytes, ...], salted: int) -> int:
         """Entry of the first of these messages, which stand one after the other."""
-        if messages not in self._entries:
+        if (messages, salted) not in self._entries:
+            if len(messages) > MESSAGES:
+                raise ValueError(f"{len(messages)} packets of payload in one connection; at most {MESSAGES} fit")
             for message in messages:
                 if not 0 < len(message) <= 1460:
                     raise ValueError(f"a message of {len(message)} octets: wanted 1 to 1,460, or several messages")
-            self._entries[messages] = len(self.contents) + 1
+            self._entries[messages, salted] = len(self.contents) + 1
             self.contents += messages
             self.salted += [salted] * len(messages)
-        return self._entries[messages]
+        return self._entries[messages, salted]
 
     def tables(self, answers: Sequence[bool]) -> Tables:
         """As kernels see it. Raises ValueError where there is more than sequence numbers have room for."""

@@ -9,16 +9,29 @@ from __future__ import annotations
 
 from ims.kernels import kernel
 from ims.octets import be16, be32
-from ims.simulate.conversation import ACK, ANY, NOTHING, SYN, choice_of, code_of, decoded, dress, say, stamp
+from ims.simulate.conversation import (
+    ACK,
+    ANY,
+    MESSAGES,
+    NOTHING,
+    SYN,
+    ask_once,
+    choice_of,
+    code_of,
+    decoded,
+    dress,
+    say,
+    stamp,
+)
 from ims.simulate.draft import NO_PAYLOAD, TCP, put_packet
 from ims.simulate.hosts import block_at, number_of
 from ims.simulate.persona import SEQUENCE_MIRAI
-from ims.simulate.stream import below, next64
+from ims.simulate.stream import below
 
 COUNTERS = ("syn_acks", "not_ours", "connections", "spoken", "followed")
 SYN_ACKS, NOT_OURS, CONNECTIONS, SPOKEN, FOLLOWED = range(len(COUNTERS))
-ROOM = 8
-"""Packets that a SYN-ACK may cause, at most, and that the draft is asked to have room for."""
+ROOM = MESSAGES + 2
+"""Packets that a SYN-ACK may cause, at most: the ACK, what is said, and what comes next."""
 
 
 @kernel
@@ -102,15 +115,21 @@ def _mirai(tables, port):
 
 @kernel
 def _follow(draft, packet, tables, state, index, persona, number):
-    """The SYN of the connection that comes next."""
+    """The SYN of the connection that comes next, or the datagram."""
     service = tables.services[index]
-    packet["source_port"] = persona["port_first"] + below(state, persona["ports"])
+    packet["protocol"], packet["event"] = service["protocol"], service["event"]
+    packet["source_port"] = service["source_port"]
+    if service["source_port"] == ANY:
+        packet["source_port"] = persona["port_first"] + below(state, persona["ports"])
     packet["destination_port"] = service["port"] if service["port"] != ANY else 1 + below(state, 65_535)
+    choice = choice_of(tables, service, state)
+    if service["protocol"] != TCP:
+        ask_once(draft, packet, tables, state, service, choice, persona, number)
+        return
     packet["sequence"] = code_of(
         tables.secret[0], packet["source"], packet["destination"], packet["source_port"], packet["destination_port"],
-        index, choice_of(tables, service, state),
+        index, choice,
     )  # fmt: skip
     packet["acknowledgment"], packet["flags"], packet["window"] = 0, SYN, persona["window"]
     stamp(packet, persona, tables.keys[service["population"], 4], number, state)
-    next64(state)
     put_packet(draft, packet, tables.personas, tables.shelf)

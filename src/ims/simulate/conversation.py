@@ -28,6 +28,8 @@ ANY = -1
 FRESH, NOTHING = 254, 255
 """As alternatives: octets like no others; none."""
 CHECK = 0x5A5
+MESSAGES = 64
+"""Packets of payload in a connection, at most."""
 
 SERVICE = np.dtype(
     [
@@ -197,7 +199,7 @@ def converse(draft, packet, tables, state, index, number, source, block, destina
         choice = choice_of(tables, service, state)
         packet["payload"], packet["payload_length"], packet["fresh"] = NO_PAYLOAD, 0, np.uint64(0)
         if service["protocol"] != TCP:
-            return _ask_once(draft, packet, tables, state, service, choice, persona, number)
+            return ask_once(draft, packet, tables, state, service, choice, persona, number)
 
         packet["sequence"] = code_of(
             tables.secret[0], source, destination, packet["source_port"], packet["destination_port"], index, choice
@@ -229,7 +231,7 @@ def converse(draft, packet, tables, state, index, number, source, block, destina
 
 
 @kernel
-def _ask_once(draft, packet, tables, state, service, choice, persona, number):
+def ask_once(draft, packet, tables, state, service, choice, persona, number):
     """One UDP packet, or one ICMP echo request, with what is said in it."""
     if service["protocol"] == ICMP:
         packet["icmp_type"], packet["icmp_code"] = 8, 0

@@ -24,7 +24,9 @@ QUOTE = -1
 """As `payload`: what an ICMP error quotes (RFC 792), the IP header and 8 octets of a SYN from the packet's destination
 and `destination_port` to its source and `source_port`, with `sequence`."""
 QUOTED = 28
-NO_PAYLOAD = 0
+NO_PAYLOAD, UNLIKE_OTHERS, PERHAPS = 0, -1, -2
+FEW = 7
+"""Random octets with which a payload may well be like another one: a DNS query's number is two."""
 
 PACKET = np.dtype(
     [
@@ -82,9 +84,9 @@ class Draft(NamedTuple):
     persona: Array
     hops: Array
     payload: Array
-    """int32: index into the shelf; -1 for one that is like no other; 0 for none"""
+    """int32: index into the shelf; UNLIKE_OTHERS; PERHAPS, where few of its octets are random; NO_PAYLOAD"""
     speaks: Array
-    """int32: octets of payload"""
+    """int32: octets of payload: the frame's last; of a later fragment, all after the IP header"""
     used: Array
     """int64 (3,): frames, octets, frames that found no room"""
 
@@ -201,14 +203,26 @@ def put_packet(draft, packet, personas, shelf):
     draft.length[row] = ETHERNET + 20 + header + size
     draft.event[row], draft.block[row] = packet["event"], packet["block"]
     draft.persona[row], draft.hops[row] = persona, packet["hops"]
-    unique = packet["fresh"] != 0 and size > 0
-    draft.payload[row] = NO_PAYLOAD
-    if size > 0:
-        draft.payload[row] = -1 if unique or packet["payload"] == QUOTE else shelf.same[packet["payload"]]
-    draft.speaks[row] = size
+    draft.payload[row], draft.speaks[row] = _kind_of(packet, size, shelf), size
+    if packet["fragment"] & 0x1FFF:
+        draft.payload[row], draft.speaks[row] = PERHAPS, header + size
     used[0] = row + 1
     used[1] = at + ETHERNET + 20 + header + size
     return True
+
+
+@kernel
+def _kind_of(packet, size, shelf):
+    """Which payload it is, as Draft.payload says."""
+    if size == 0:
+        return NO_PAYLOAD
+    entry = packet["payload"]
+    if entry == QUOTE:
+        return UNLIKE_OTHERS
+    if packet["fresh"] == 0:
+        return shelf.same[entry]
+    random = max(0, size - shelf.length[entry]) + min(size, shelf.salted[entry])
+    return PERHAPS if random < FEW else UNLIKE_OTHERS
 
 
 @kernel

@@ -61,6 +61,8 @@ def law_of(
         sizes = np.minimum(last, whole * 65_536 + 65_535) - np.maximum(first, whole * 65_536) + 1
         live -= int(sizes[world.inhabited[whole] == 1].sum())
     live += int(world.inhabited.sum()) * 65_536
+    if counts[2] > live:
+        raise ValueError(f"{counts[2]:,.0f} hosts; there are addresses for {live:,}")
     return Law(
         keys, np.array(counts, np.float64),
         np.array([math.log(2) / doubling if doubling else 0.0, math.log(2) / half_life if half_life else 0.0]),

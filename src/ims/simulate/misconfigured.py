@@ -67,7 +67,9 @@ class Dripping:
 
     def expected(self, since: int, until: int) -> tuple[float, float]:
         """As Population."""
-        turns = float(((until - since) / self.drips["interval"] + 1).sum())
+        rows = self.drips
+        active = np.maximum(np.minimum(until, rows["until"]) - np.maximum(since, rows["since"]), 0)
+        turns = float((active / rows["interval"]).sum())
         return turns * self._size[0], turns * self._size[1]
 
 

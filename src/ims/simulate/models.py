@@ -17,9 +17,9 @@ from ims.simulate.units import Duration, Moment
 def _shares(value: Any) -> Any:
     if isinstance(value, Mapping):
         for name, share in value.items():
-            if isinstance(share, bool) or not isinstance(share, int | float) or not share >= 0:
-                raise ValueError(f"{name} has the weight {share!r}; wanted a number, 0 or more")
-        if not sum(value.values()) > 0:
+            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1e9:
+                raise ValueError(f"{name!r} has the weight {share!r}; wanted a number from 0 to 1e9")
+        if not sum(value.values()) > 1e-9:
             raise ValueError("the weights are all 0")
     return value
 
@@ -36,7 +36,8 @@ Shares = Annotated[dict[str, float], BeforeValidator(_shares)]
 Personas = Annotated[dict[str, float], BeforeValidator(_personas)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/,() -]{0,63}$")]
-Rate = Annotated[float, Field(gt=0, le=1e9)]
+Rate = Annotated[float, Field(ge=1e-9, le=1e9)]
+Weight = Annotated[float, Field(ge=1e-9, le=1e9)]
 Count = Annotated[int, Field(ge=1, le=3_000_000_000)]
 
 
@@ -58,7 +59,7 @@ class BlockModel(Model):
     answers: bool = Field(True, description="whether its sensor answers, and so hears payloads of TCP")
     activity: float = Field(
         1.0,
-        gt=0,
+        ge=1e-6,
         le=1e6,
         description="how much of the background it gets, per address, compared with others (Figure 2)",
     )
@@ -81,7 +82,7 @@ class ServiceModel(Model):
     """A port, and what is said to it: `[[worm.service]]` and so on."""
 
     port: str = Field(description="`tcp/445`, `udp/1434`, `icmp`; `tcp/*` and `udp/*`: each time another port")
-    weight: float = Field(1.0, gt=0, description="how often, compared with the other services")
+    weight: Weight = Field(1.0, description="how often, compared with the other services")
     says: tuple[str, ...] = Field((), description="messages: a payload's name, `text:…`, `hex:…` or `made:NAME:LENGTH`")
     or_says: tuple[str, ...] = Field((), description="single messages that may come instead, each less often")
     speaks: Share = Field(1.0, description="share of connections in which anything is said")
@@ -112,22 +113,22 @@ class WormModel(PopulationModel):
 
     like: str | None = Field(None, description="a worm of the literature, whose other keys these are then by default")
     hosts: Count | None = Field(None, description="how many there are from the beginning")
-    initial: float | None = Field(None, gt=0, description="hosts at the outbreak (N0)")
-    limit: float | None = Field(None, gt=0, description="hosts that could be infected (K)")
+    initial: float | None = Field(None, ge=1e-3, le=3e9, description="hosts at the outbreak (N0)")
+    limit: float | None = Field(None, ge=1e-3, le=3e9, description="hosts that could be infected (K)")
     doubling: Duration | None = Field(None, description="time in which their number doubles at first")
     decline: Moment | None = Field(None, description="when growth ends and cleaning begins")
     half_life: Duration | None = Field(None, description="time in which cleaning halves their number")
     rest: Share = Field(0.0, description="share that is never cleaned")
     hours: Literal["never", "rest", "all"] = Field("never", description="who is switched off at night")
     always_on: Share = Field(0.2, description="share of those that isn't")
-    hours_a_day: float = Field(10, gt=0, le=24, description="for which the others are on, on average")
+    hours_a_day: float = Field(10, ge=0.01, le=24, description="for which the others are on, on average")
     zones: Shares = Field(
         {"+9": 0.40, "+8": 0.22, "+1": 0.14, "-5": 0.12, "-3": 0.07, "-8": 0.05},
         description="time zones of the sources' networks, hours ahead of UTC, by weight",
     )
     runs_per_hour: Rate = Field(description="how often a host begins to scan somewhere, anywhere in IPv4")
     run_length: int = Field(1, ge=1, le=65_536, description="addresses that it goes through from there")
-    run_gap: Duration = Field(0.05, description="time between two of them, on average")
+    run_gap: Annotated[Duration, Field(le=3600)] = Field(0.05, description="time between two of them, on average")
     targets: Shares = Field(
         {"any": 1.0}, description="where runs begin: `any`, `/8` and `/16` of the host's own, by weight"
     )
@@ -170,9 +171,20 @@ class ScannerModel(PopulationModel):
         {"linux": 1}, description="personas, by weight: operating systems, or zmap, masscan, mirai, nmap"
     )
     rate: Rate = Field(description="probes a second that each sends, wherever they go")
-    range: str | None = Field(None, description="prefix that it goes through; all of IPv4 if not given")
+    range: str | None = Field(None, description="prefix that a sequential one goes through; all of IPv4 if not given")
     start: Literal["anywhere", "first"] = Field("anywhere", description="where in the range a sequential one begins")
     service: tuple[ServiceModel, ...] = Field(min_length=1, description="what is asked for")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> ScannerModel:
+        if self.range is not None:
+            try:
+                ipaddress.IPv4Network(self.range)
+            except ValueError as error:
+                raise ValueError(f"range {self.range!r}: wanted a prefix such as 172.16.0.0/12 ({error})") from None
+            if self.order != "sequential":
+                raise ValueError("only a sequential scanner has a range")
+        return self
 
 
 class AttackModel(PopulationModel):
@@ -196,7 +208,10 @@ class AttackModel(PopulationModel):
         if unknown := set(self.answers) - {"syn-ack", "reset", "unreachable"}:
             raise ValueError(f"answers are syn-ack, reset and unreachable, not {sorted(unknown)[0]!r}")
         if self.victim is not None:
-            ipaddress.IPv4Address(self.victim)
+            try:
+                ipaddress.IPv4Address(self.victim)
+            except ValueError:
+                raise ValueError(f"victim {self.victim!r}: wanted an address such as 192.0.2.80") from None
             if self.count > 1:
                 raise ValueError("one victim and several attacks: give each an [[attack]] of its own")
         return self

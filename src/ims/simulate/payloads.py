@@ -121,8 +121,11 @@ def spoken(text: str) -> bytes:
         return NAMED[text]
     if kind == "text" and rest:
         return rest.encode().replace(b"\\r", b"\r").replace(b"\\n", b"\n")
-    if kind == "hex" and rest:
-        return bytes.fromhex(rest)
+    if kind == "hex" and rest.strip():
+        try:
+            return bytes.fromhex(rest)
+        except ValueError:
+            raise ValueError(f"message {text!r}: wanted hexadecimal digits, two an octet") from None
     name, _, length = rest.rpartition(":")
     if kind == "made" and name and length.isdecimal() and 0 < int(length) <= 65_536:
         return made(name, int(length))

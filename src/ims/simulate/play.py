@@ -20,7 +20,7 @@ FRAMES, OCTETS = 1 << 20, 1 << 28
 """What a draft has room for; only what is used takes memory."""
 AT_ONCE, OCTETS_AT_ONCE = 32_768, 1 << 24
 """What a while is cut to, on average. (Measured: 16,384 to 65,536 are alike, more leave the cache.)"""
-LONGEST = 3600 * NS
+LONGEST, SHORTEST = 3600 * NS, 1000
 
 
 class While(NamedTuple):
@@ -84,9 +84,13 @@ class Play:
         midnight = DAY - (self.epoch + since) % DAY
         step = min(2 * step, LONGEST, midnight)
         at_once = max(AT_ONCE, min(waiting, FRAMES // 4))
-        while step > 1000:
+        while True:
             expected = np.sum([population.expected(since, since + step) for population in self.populations], axis=0)
             if expected[0] <= at_once and expected[1] <= OCTETS_AT_ONCE:
-                break
+                return step
+            if step <= SHORTEST:
+                raise ValueError(
+                    f"{self.scenario.title}: some {expected[0] / step * NS:.1e} packets a second at "
+                    f"{self.scenario.shown(since / NS)}; a lower scale would do"
+                )
             step //= 2
-        return step

@@ -77,8 +77,6 @@ def scanner_of(scenario: Scenario, model: ScannerModel, cast: Cast, world: World
     rows["number"], rows["source"] = first_hosts(keys, world, model.sources)
     rows["size"] = through.num_addresses if model.order == "sequential" else 1 << 32
     rows["first"] = int(through[0]) if model.order == "sequential" else 0
-    if model.range is not None and model.order != "sequential":
-        raise ValueError(f"scanner {model.name}: only a sequential one has a range")
     if model.start == "anywhere" and model.order in ("sequential", "shared-permutation"):
         rows["start"] = dice.below(int(rows["size"][0]), model.sources)
     return Sweeping(

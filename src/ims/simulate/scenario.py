@@ -7,9 +7,9 @@ import difflib
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ims.darknet import Block, Darknet
 from ims.settings_file import read_toml, sentence
@@ -24,19 +24,18 @@ from ims.simulate.models import (
     ScannerModel,
     WormModel,
 )
-from ims.simulate.units import Duration, moment
+from ims.simulate.units import LATEST, Date, Duration
 from ims.simulate.worms import with_likenesses
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-EARLIEST, LATEST = dt.datetime(1980, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 
 
 class Scenario(Model):
     """A scenario."""
 
-    title: str = Field(description="one line")
+    title: str = Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$", description="one line")
     about: str = Field("", description="what it re-creates, from which sources, and what was chosen")
-    start: Annotated[dt.datetime, BeforeValidator(moment)] = Field(description="when the capture begins")
+    start: Date = Field(description="when the capture begins")
     duration: Duration = Field(description="how long it is")
     scale: float = Field(1.0, gt=0, le=1000, description="factor of all numbers of hosts and of all rates")
     preset: Literal["table-1"] | None = Field(
@@ -56,8 +55,8 @@ class Scenario(Model):
                 raise ValueError(f"block {block.name}: Table 1 has one of that name")
         if not self.block and not self.preset:
             raise ValueError('no block; wanted at least one [[block]], or preset = "table-1"')
-        if self.start < EARLIEST or self.start + dt.timedelta(seconds=min(self.duration, 1e10)) > LATEST:
-            raise ValueError(f"from {self.start} for {self.duration:g} s: wanted a time between 1980 and 2100")
+        if self.start + dt.timedelta(seconds=self.duration) > LATEST:
+            raise ValueError(f"from {self.shown(0)} until {self.shown(self.duration)}: it has to end before 2100")
         darknet = self.darknet()
         for kind in ("worm", "scanner", "attack", "misconfiguration", "background"):
             for population in getattr(self, kind):
@@ -128,7 +127,10 @@ def read_scenario(name: str, scale: float | None = None) -> Scenario:
             + (f"meant {near[0]}?" if near else f"there are {', '.join(scenario_names())}, or FILE.toml")
         )
     path = Path(name) if own else SCENARIOS / f"{name}.toml"
-    data = read_toml(path, "docs/simulate.md has an example")
+    try:
+        data = read_toml(path, "docs/simulate.md has an example")
+    except RecursionError:
+        raise ValueError(f"{path}: tables inside tables inside tables, too deep to be read") from None
     return scenario_of(data | ({} if scale is None else {"scale": scale}), f"{path}: " if own else f"{name}: ")
 
 
@@ -140,3 +142,5 @@ def scenario_of(data: Mapping[str, Any], where: str = "") -> Scenario:
         raise ValueError(where + sentence(error, data, Scenario)) from None
     except ValueError as error:
         raise ValueError(f"{where}{error}") from None
+    except RecursionError:
+        raise ValueError(f"{where}tables inside tables inside tables, too deep to be read") from None

@@ -14,12 +14,16 @@ from ims.simulate.world import World
 NS = 1_000_000_000
 HEADERS = 80
 """Octets of a frame without payload, at most, nearly always."""
+FOLLOWING = 8
+"""Connections that come after the first, at most."""
 FRAGMENTS = {None: ANY, "first": 0x2000, "later": 0x0010}
 """More fragments; 16 times 8 octets on."""
 
 
-def service_of(model: ServiceModel) -> Service:
+def service_of(model: ServiceModel, depth: int = 0) -> Service:
     """A service from its model. Raises ValueError."""
+    if depth > FOLLOWING:
+        raise ValueError(f"port {model.port!r}: more than {FOLLOWING} connections, one after the other")
     name, slash, number = model.port.partition("/")
     if name not in PROTOCOLS or (slash == "") != (name == "icmp"):
         raise ValueError(f"port {model.port!r}: wanted tcp/N, udp/N, tcp/*, udp/* or icmp")
@@ -31,6 +35,9 @@ def service_of(model: ServiceModel) -> Service:
     low, high = map(int, model.fresh_octets.split("-"))
     if not 1 <= low <= high <= said.SEGMENT:
         raise ValueError(f"fresh_octets {model.fresh_octets!r}: wanted LOW-HIGH, 1 to {said.SEGMENT}")
+    head = said.spoken(model.fresh_after) if model.fresh_after else b""
+    if model.fresh > 0 and len(head) >= low:
+        raise ValueError(f"fresh_octets {model.fresh_octets!r}: {len(head)} of them come from fresh_after; wanted more")
     whole = [said.spoken(text) for text in model.says]
     alternatives = [(1.0, [part for message in whole for part in said.segments(message)])] if whole else []
     for rank, text in enumerate(model.or_says, 2):
@@ -39,9 +46,9 @@ def service_of(model: ServiceModel) -> Service:
     return Service(
         PROTOCOLS[name], port, alternatives, model.weight, ANY if model.source_port is None else model.source_port,
         model.speaks if alternatives or model.fresh else 0.0, model.fresh, (low, high),
-        said.spoken(model.fresh_after) if model.fresh_after else b"", model.salted,
+        head, model.salted,
         ANY if model.repeats is None else model.repeats, FRAGMENTS[model.fragment],
-        follow=service_of(model.follow) if model.follow else None,
+        follow=service_of(model.follow, depth + 1) if model.follow else None,
         follow_ns=(after, 2 * after),
     )  # fmt: skip
 

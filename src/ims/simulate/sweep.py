@@ -17,6 +17,8 @@ from ims.simulate.stream import below, binomial, chosen, poisson, trait
 
 NS = 1_000_000_000
 RANDOM, SEQUENTIAL, PERMUTATION, SHARED = range(4)
+LATER = float(1 << 62)
+"""ns that no scenario lasts; what a slow scanner's pass would take doesn't fit 63 bits."""
 
 SWEEP = np.dtype(
     [
@@ -144,7 +146,7 @@ def _permuted(draft, packet, tables, row, population, reach, first, state, begin
     length = 4294967296.0 / row["rate"] * NS
     dark = np.int64(reach[reach.size - 1])
     while begin < end:
-        over = row["since"] + np.int64((row["passes"] + 1) * length)
+        over = row["since"] + np.int64(min((row["passes"] + 1) * length, LATER))
         stop = min(end, over)
         if stop > begin:
             chance = min(1.0, (stop - begin) / (over - begin))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ims.simulate.persona import NAMES, PERSONAS
 from ims.simulate.play import DAY, FRAMES, Play, While
-from ims.simulate.tally import count, empty_tally
+from ims.simulate.tally import count, digest, empty_tally
 
 ADDRESSES = 10_000
 """Sources of an event that are listed, at most."""
@@ -28,11 +28,12 @@ class Truth:
     def __init__(self, play: Play) -> None:
         self._play = play
         events, blocks = len(play.cast.events), len(play.world.names)
-        self.tally = empty_tally(events, blocks, len(NAMES), len(play.cast.contents) + 1)
+        self.tally = empty_tally(events, blocks, len(NAMES), len(play.cast.contents) + 1, FRAMES)
         self._whence = np.zeros(FRAMES, np.uint64)
         self._known = np.zeros(0, np.uint64)
         self._new: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
         self._complete = True
+        self._perhaps: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
         self._days: list[dict[str, Any]] = []
         self._day = -1
 
@@ -43,6 +44,11 @@ class Truth:
             self._end_day()
             self._day = day
         count(part.draft, part.order, part.count, self.tally, self._whence)
+        if self.tally.day[2]:
+            self._perhaps.append(_distinct(self.tally.perhaps[: self.tally.day[2]].copy()))
+            self.tally.day[2] = 0
+            if sum(map(len, self._perhaps)) > max(AT_ONCE, 2 * self._perhaps[0].size):
+                self._perhaps = [_distinct(np.concatenate(self._perhaps))]
         if self._complete:
             self._new.append(_distinct(self._whence[: part.count].copy()))
             if sum(map(len, self._new)) > max(AT_ONCE, self._known.size // 2):
@@ -63,7 +69,8 @@ class Truth:
         return _distinct(addresses) if block is None else addresses
 
     def _end_day(self) -> None:
-        payloads, new = map(int, self.tally.day)
+        payloads, new, _ = map(int, self.tally.day)
+        new += self._new_perhaps()
         if self._day >= 0:
             self._days.append(
                 {
@@ -73,6 +80,16 @@ class Truth:
             )  # fmt: skip
         self.tally.day[:] = 0
         self.tally.seen[:] = 0
+
+    def _new_perhaps(self) -> int:
+        """How many payloads this day brought among those that may have come before, or stand on the shelf."""
+        if not self._perhaps:
+            return 0
+        there = _distinct(np.concatenate(self._perhaps))
+        self._perhaps = []
+        seen = [self._play.cast.contents[entry - 1] for entry in np.flatnonzero(self.tally.seen).tolist()]
+        shelf = [digest(np.frombuffer(content, np.uint8), 0, len(content)) for content in seen]
+        return int(there.size - np.isin(there, np.array(shelf, np.uint64)).sum())
 
     def whole(self) -> dict[str, Any]:
         """The truth, as it is written: docs/simulate.md names its keys."""

@@ -6,9 +6,13 @@ import datetime as dt
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+SHORTEST, LONGEST = 1e-6, 1e9
+"""Seconds; 1e9 are 31 years, and nanoseconds of several such still fit 63 bits."""
+EARLIEST, LATEST = dt.datetime(1980, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
+A_TIME = "wanted a time such as 2003-08-11T16:00:00Z"
 
 
 def seconds(value: Any) -> float:
@@ -16,28 +20,49 @@ def seconds(value: Any) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError("wanted a number with ms, s, m, h, d or w, such as 2.3h")
-    return float(found[1]) * SECONDS[found[2]]
+    number = float(found[1]) * SECONDS[found[2]]
+    if number > LONGEST:
+        raise ValueError("wanted at most 11000d")
+    return number
 
 
-def moment(value: Any) -> Any:
-    """A time in UTC, or seconds from the start on. Raises ValueError."""
-    if isinstance(value, str) and value.strip().startswith("+"):
-        return seconds(value.strip()[1:])
+def length(value: Any) -> float:
+    """A duration in seconds, neither 0 nor next to nothing. Raises ValueError."""
+    number = seconds(value)
+    if number < SHORTEST:
+        raise ValueError("wanted at least 0.001ms")
+    return number
+
+
+def date(value: Any) -> dt.datetime:
+    """A time in UTC. Raises ValueError."""
     if isinstance(value, str):
         try:
             value = dt.datetime.fromisoformat(value)
         except ValueError:
-            raise ValueError(
-                "wanted a time such as 2003-08-11T16:00:00Z, or one from the start on, such as +30h"
-            ) from None
+            raise ValueError(A_TIME) from None
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
-    if isinstance(value, dt.datetime):
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
-    raise ValueError("wanted a time such as 2003-08-11T16:00:00Z, or one from the start on, such as +30h")
+    if not isinstance(value, dt.datetime):
+        raise ValueError(A_TIME)
+    if not EARLIEST.year <= value.year < LATEST.year:  # first: at the ends of the calendar, zones overflow
+        raise ValueError(f"wanted a time between {EARLIEST.year} and {LATEST.year}")
+    return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
-Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+def moment(value: Any) -> dt.datetime | float:
+    """A time in UTC, or seconds from the start on. Raises ValueError."""
+    if isinstance(value, str) and value.strip().startswith("+"):
+        return seconds(value.strip()[1:])
+    try:
+        return date(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace(A_TIME, f"{A_TIME}, or one from the start on, such as +30h")) from None
+
+
+Duration = Annotated[float, BeforeValidator(length)]
 """Seconds."""
+Date = Annotated[dt.datetime, BeforeValidator(date)]
+"""A time."""
 Moment = Annotated[dt.datetime | float, BeforeValidator(moment)]
 """A time, or seconds from the scenario's start on."""

@@ -24,7 +24,11 @@ def write_scenario(
     The same scenario and seed give the same bytes. `progress` is told the share of time that is done, and packets so
     far. Raises ValueError where the scenario can't be played, OSError where the file can't be written.
     """
-    play = Play(scenario, seed)
+    return write_play(Play(scenario, seed), file, progress)
+
+
+def write_play(play: Play, file: BinaryIO, progress: Callable[[float, int], None] | None = None) -> dict[str, Any]:
+    """The same, of a scenario that is known to be playable."""
     truth = Truth(play)
     write_pcap_header(file, nanosecond=False)
     out = np.zeros(1 << 22, np.uint8)
