@@ -1,0 +1,199 @@
+"""The form of certificates (RFC 5280): the authority's own, and one for each sensor, portal and operator.
+
+A sensor's certificate is for serving only and the others' are for calling only (section 4.2.1.12), so that a stolen
+one can't play another part. The first subject alternative name says who it is (ims.link.identity), the second is the
+host name that a caller asks for. Serial numbers are random, so that one tells certificates of all authorities apart.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ims.link.identity import Identity, check_identity, parse_identity
+
+PURPOSES = {
+    "sensor": ExtendedKeyUsageOID.SERVER_AUTH,
+    "portal": ExtendedKeyUsageOID.CLIENT_AUTH,
+    "operator": ExtendedKeyUsageOID.CLIENT_AUTH,
+}
+BACKDATED = timedelta(days=1)
+"""Certificates are valid since a day before they are made: a machine whose clock is behind can use them at once."""
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """A private key on P-256."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def new_serial() -> int:
+    """127 random bits, the first three not all zero: always 32 hexadecimal digits, and positive in DER."""
+    while True:
+        serial = secrets.randbits(127)
+        if serial >> 124:
+            return serial
+
+
+def serial_text(serial: int) -> str:
+    """A serial number as identities write it."""
+    return f"{serial:032x}"
+
+
+def make_authority(key: ec.EllipticCurvePrivateKey, name: str, now: datetime, days: int) -> x509.Certificate:
+    """An authority's own certificate; it may sign certificates, and none of them may. Raises ValueError for a name
+    that isn't 1 to 64 printable characters (X.520), or for an end past the year 9999."""
+    if not 1 <= len(name) <= 64 or not name.isprintable() or not name.strip():
+        raise ValueError(f"name {name!r}: wanted 1 to 64 printable characters")
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = now.replace(microsecond=0)
+    usage = _usage(key_cert_sign=True, crl_sign=True)
+    try:
+        until = now + timedelta(days=days)
+    except OverflowError:
+        raise ValueError(f"{days} days from now is past the year 9999; wanted fewer") from None
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(new_serial())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(until)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def make_certificate(
+    public_key: ec.EllipticCurvePublicKey,
+    role: str,
+    name: str,
+    authority: x509.Certificate,
+    authority_key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    days: int,
+) -> x509.Certificate:
+    """A certificate for one daemon or person. Raises ValueError for a role or name that can't be, and where it would
+    begin before or end after the authority's own."""
+    serial = new_serial()
+    identity = check_identity(role, name, serial_text(serial))
+    now = now.replace(microsecond=0)
+    check_dates(authority, f"the authority {common_name(authority)!r}", now)
+    most = (authority.not_valid_after_utc - now).days
+    if days > most:
+        raise ValueError(
+            f"{days} days from now the authority {common_name(authority)!r} is no longer valid; wanted {most} at most"
+        )
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(authority.subject)
+        .public_key(public_key)
+        .serial_number(serial)
+        .not_valid_before(max(now - BACKDATED, authority.not_valid_before_utc))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [x509.UniformResourceIdentifier(identity.uri), x509.DNSName(identity.hostname)]
+            ),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([PURPOSES[identity.role]]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(authority_identifier(authority), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+
+
+def authority_identifier(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """What points from a certificate or a list to the key that signed it. Raises ValueError."""
+    try:
+        found = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        raise ValueError(f"the authority {common_name(authority)!r} has no key identifier") from None
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
+
+
+def _usage(digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def identity_of(certificate: x509.Certificate) -> Identity:
+    """Who a certificate belongs to. Raises ValueError where its names, serial number and purpose don't agree."""
+    try:
+        names = list(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        purposes = list(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except (x509.ExtensionNotFound, x509.UnsupportedGeneralNameType, ValueError):
+        raise ValueError("it names no role: no certificate of `ims pki issue`") from None
+    if not names or not isinstance(names[0], x509.UniformResourceIdentifier):
+        raise ValueError("its first alternative name is no URI ims:ROLE:NAME:SERIAL")
+    identity = parse_identity(names[0].value)
+    if identity.serial != serial_text(certificate.serial_number):
+        raise ValueError(f"it names serial {identity.serial}, but has {serial_text(certificate.serial_number)}")
+    if names[1:] != [x509.DNSName(identity.hostname)]:
+        raise ValueError(f"its second alternative name isn't {identity.hostname}")
+    if purposes != [PURPOSES[identity.role]]:
+        raise ValueError(f"its purpose isn't that of a {identity.role}")
+    return identity
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it may sign certificates."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+
+
+def issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether the authority signed it."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return is_authority(authority)
+
+
+def check_dates(certificate: x509.Certificate, named: object, now: datetime) -> None:
+    """Raises ValueError where it is not yet valid or has expired; `named` is what the error calls it."""
+    clock = f"this machine's clock says {moment(now)}"
+    if now < certificate.not_valid_before_utc:
+        raise ValueError(f"{named} is not valid before {moment(certificate.not_valid_before_utc)}; {clock}")
+    if now > certificate.not_valid_after_utc:
+        raise ValueError(f"{named} expired on {moment(certificate.not_valid_after_utc)}; {clock}")
+
+
+def moment(time: datetime) -> str:
+    """A moment as 2026-01-31T16:00:00Z."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 over its DER, in lower-case hexadecimal."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """Whose it is, as its subject says."""
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else certificate.subject.rfc4514_string()

@@ -1,0 +1,116 @@
+"""PEM files: read whole or refused, with one line that says which file, what was found and what would be right."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+MOST_OCTETS = 16 << 20
+"""Of a file; a list of 300,000 revoked certificates is that long."""
+
+
+def read_file(path: Path, wanted: str) -> bytes:
+    """What a regular file holds; `wanted` says what it should be.
+
+    Raises FileNotFoundError, PermissionError, ValueError for what is no file or too long, and OSError.
+    """
+    return _read(path, wanted)[0]
+
+
+def read_secret(path: Path) -> bytes:
+    """A private key's PEM.
+
+    The file may be read by its owner alone, who is this user or root; root may let a group read it, too, as a daemon
+    needs that has dropped privileges (PostgreSQL's rule for its keys).
+    Raises as `read_file` does, and PermissionError for a file that others may read.
+    """
+    octets, found = _read(path, "a private key")
+    if found.st_uid not in (0, os.geteuid()):
+        raise PermissionError(
+            f"{path} belongs to user {found.st_uid}; a private key belongs to who reads it, or to root"
+        )
+    open_to = stat.S_IMODE(found.st_mode) & (0o037 if found.st_uid == 0 else 0o077)
+    if open_to:
+        raise PermissionError(
+            f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}); wanted `chmod 600 {path}`"
+        )
+    return octets
+
+
+def _read(path: Path, wanted: str) -> tuple[bytes, os.stat_result]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe without a writer mustn't hang
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{path} isn't there; wanted {wanted}") from None
+    except PermissionError:
+        raise PermissionError(f"{path} may not be read by this user; wanted {wanted}") from None
+    with open(fd, "rb") as file:  # noqa: PTH123  (an fd)
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}; wanted {wanted}")
+        octets = file.read(MOST_OCTETS + 1)
+    if len(octets) > MOST_OCTETS:
+        raise ValueError(f"{path} is longer than {MOST_OCTETS >> 20} MiB; wanted {wanted}")
+    return octets, found
+
+
+def parse_certificate(pem: bytes, named: object) -> x509.Certificate:
+    """The one certificate of a PEM text; `named` is what errors call it. Raises ValueError."""
+    found = parse_certificates(pem, named)
+    if len(found) != 1:
+        raise ValueError(f"{named} holds {len(found)} certificates; wanted one")
+    return found[0]
+
+
+def parse_certificates(pem: bytes, named: object) -> list[x509.Certificate]:
+    """The certificates of a PEM text, one at least; `named` is what errors call it. Raises ValueError."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+        for certificate in found:
+            _ = certificate.public_key(), certificate.extensions, certificate.subject  # parsed when asked for
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        raise ValueError(f"{named} holds no certificate in PEM{_found(pem)}") from None
+    return found
+
+
+def parse_key(pem: bytes, named: object) -> ec.EllipticCurvePrivateKey:
+    """The private key of a PEM text; `named` is what errors call it. Raises ValueError."""
+    try:
+        found = serialization.load_pem_private_key(pem, password=None)
+    except TypeError:
+        raise ValueError(f"{named} is locked with a passphrase; wanted a private key without one") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError(f"{named} holds no private key in PEM{_found(pem)}") from None
+    if not isinstance(found, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{named} holds a key of another kind; wanted one on an elliptic curve")
+    return found
+
+
+def _found(pem: bytes) -> str:
+    """What a text is instead, where that can be told."""
+    for marker, kind in (
+        (b"PRIVATE KEY-----", "a private key"),
+        (b"BEGIN CERTIFICATE-----", "a certificate"),
+        (b"X509 CRL-----", "a list of revoked certificates"),
+    ):
+        if marker in pem:
+            return f"; found {kind}, or a damaged one"
+    return "; it is empty" if not pem.strip() else ""
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A private key as PKCS #8 (RFC 5958) in PEM, without a passphrase: daemons start unattended."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def pem(thing: x509.Certificate | x509.CertificateRevocationList) -> bytes:
+    """A certificate or a list in PEM."""
+    return thing.public_bytes(serialization.Encoding.PEM)

@@ -1,0 +1,100 @@
+"""Lists of revoked certificates (X.509 CRLs, RFC 5280 section 5): signed, and read again with the signature checked.
+
+A list is good until the authority's own certificate ends: an authority that is kept offline can't sign one each week.
+Its number is the time of signing or, within the same second, the last number and one: it grows even where an authority
+was restored from a backup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ims.pki.certificate import authority_identifier, common_name, serial_text
+
+_BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
+
+
+def sign_list(
+    revoked: Iterable[x509.RevokedCertificate],
+    authority: x509.Certificate,
+    key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    last_number: int = 0,
+) -> x509.CertificateRevocationList:
+    """A list of these, signed now. Raises ValueError where the authority has ended."""
+    now = now.replace(microsecond=0)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.subject)
+        .last_update(now)
+        .next_update(authority.not_valid_after_utc)
+        .add_extension(x509.CRLNumber(max(last_number + 1, int(now.timestamp()))), critical=False)
+        .add_extension(authority_identifier(authority), critical=False)
+    )
+    for entry in revoked:
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(key, hashes.SHA256())
+
+
+def entry_of(serial: str, now: datetime) -> x509.RevokedCertificate:
+    """A list's entry for this certificate."""
+    number = int(serial, 16)
+    return x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now.replace(microsecond=0)).build()
+
+
+def read_lists(
+    pem: bytes, authorities: Sequence[x509.Certificate], named: object
+) -> list[x509.CertificateRevocationList]:
+    """The newest list of each of the authorities, in their order; `named` is what errors call the text.
+
+    Raises ValueError where an authority has none, where one is of nobody else's signing, or damaged.
+    """
+    blocks = _BLOCK.findall(pem)
+    if not blocks or len(blocks) != pem.count(b"-----BEGIN"):
+        raise ValueError(f"{named} is no list of revoked certificates in PEM, or a damaged one")
+    newest: dict[int, x509.CertificateRevocationList] = {}
+    for block in blocks:
+        try:
+            found = x509.load_pem_x509_crl(block)
+            number = number_of(found)
+            bound = any(extension.critical for extension in found.extensions)
+        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.ExtensionNotFound):
+            raise ValueError(f"{named} is a damaged list of revoked certificates") from None
+        if bound:
+            raise ValueError(f"{named} is not a whole list of revoked certificates: it holds for a part only")
+        signer = next((at for at, authority in enumerate(authorities) if _signed_by(found, authority)), None)
+        if signer is None:
+            names = ", ".join(repr(common_name(authority)) for authority in authorities)
+            raise ValueError(f"{named} is not signed by the authority {names}: foreign, or altered")
+        if signer not in newest or number > number_of(newest[signer]):
+            newest[signer] = found
+    for at, authority in enumerate(authorities):
+        if at not in newest:
+            raise ValueError(f"{named} has no list of the authority {common_name(authority)!r}; wanted one of each")
+    return [newest[at] for at in range(len(authorities))]
+
+
+def _signed_by(found: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+    key = authority.public_key()
+    return (
+        found.issuer == authority.subject
+        and isinstance(key, ec.EllipticCurvePublicKey)
+        and found.is_signature_valid(key)
+    )
+
+
+def number_of(found: x509.CertificateRevocationList) -> int:
+    """A list's number. Raises x509.ExtensionNotFound."""
+    return found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+def serials_of(found: x509.CertificateRevocationList) -> dict[str, datetime]:
+    """The serial numbers that a list holds, and since when."""
+    return {serial_text(entry.serial_number): entry.revocation_date_utc for entry in found}
