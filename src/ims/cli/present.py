@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ims.query.shown import printable
+from ims.query.written import csv_lines, json_row, json_value
 
 FORMATS = ("table", "json", "csv")
 WIDE = 10_000
@@ -25,12 +24,9 @@ def check_format(text: str) -> str:
 def print_rows(rows: Sequence[Mapping[str, Any]], format: str, one: bool = False, names: Sequence[str] = ()) -> None:
     """Print rows; `one`: in JSON as one object, in a table as names and values. `names`: CSV's header without rows."""
     if format == "json":
-        shown = [{name: _json(value) for name, value in row.items()} for row in rows]
-        print(json.dumps(shown[0] if one else shown, ensure_ascii=True))
+        print(json_row(rows[0]) if one else f"[{', '.join(map(json_row, rows))}]")
     elif format == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(rows[0].keys() if rows else names)
-        writer.writerows([[_cell(value) for value in row.values()] for row in rows])
+        sys.stdout.write(csv_lines(rows, list(rows[0]) if rows else names))
     else:
         _print_table([{"": name, "value": _shown(value, name)} for name, value in rows[0].items()] if one else rows)
 
@@ -98,35 +94,7 @@ def _shown(value: Any, name: str) -> str:
     if isinstance(value, datetime) and not hasattr(value, "nanosecond"):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")  # the fraction is in JSON and CSV; packets keep theirs
     # A hexdump is ours and has its lines; what is in them was made printable.
-    return "\n".join(printable(line) for line in str(_json(value)).split("\n"))
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, datetime) or hasattr(value, "isoformat"):
-        return iso(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return value
-
-
-def iso(value: Any) -> str:
-    """A moment as 2003-08-11T16:00:00.000000Z; nanoseconds where it has them."""
-    nanos = getattr(value, "nanosecond", 0)
-    text = value.strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return f"{text}{nanos:03d}Z" if hasattr(value, "nanosecond") else f"{text}Z"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple):
-        text = " ".join(str(item) for item in value)
-    else:
-        text = str(_json(value))
-    if isinstance(value, int | float):
-        return text
-    text = "\n".join(printable(line) for line in text.split("\n"))
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return "\n".join(printable(line) for line in str(json_value(value)).split("\n"))
 
 
 def announce_compiling() -> None:

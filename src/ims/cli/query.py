@@ -150,7 +150,7 @@ FLAGS = "FSRPAUECN"
 
 def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
     """What fits a line: who, to whom, what."""
-    from ims.cli.present import iso
+    from ims.query.written import iso
 
     ends = {end: "" if row[f"{end}_port"] is None else f":{row[f'{end}_port']}" for end in ("source", "destination")}
     what = {1: "ICMP", 6: "TCP", 17: "UDP"}.get(row["protocol"], f"protocol {row['protocol']}")
