@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,20 +21,17 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ims import arrow
-from ims.query.engine import Engine
-from ims.query.plan import ARRIVAL, PLANS, Plan, Tables, selected
+from ims.asked import Asked
+from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shown import json_lines, shown_packets
-from ims.records import PACKETS
 from ims.store.columns import distinct_values
-from ims.store.reader import Store
 from ims.store.rebuild import RawPackets, pcap_header, pcap_records
 from ims.store.rowkey import row_keys_of_arrow
 
 FORMATS = ("pcap", "parquet", "csv", "json")
 SLICE_PACKETS, SLICE_BYTES = 1 << 18, 64 << 20
-HOUR_US, SECOND_US, DAY_US = 3_600_000_000, 1_000_000, 86_400_000_000
-Predicate = Callable[[Any, Any], Any] | None
+HOUR_US, SECOND_US = 3_600_000_000, 1_000_000
 
 
 @dataclass
@@ -55,14 +52,7 @@ class ExportReport:
             )
 
 
-def export(
-    engine: Engine,
-    stores: Sequence[Store],
-    request: Request,
-    predicate: Predicate,
-    out: str | Path | BinaryIO,
-    format: str,
-) -> ExportReport:
+def export(asked: Asked, out: str | Path | BinaryIO, format: str) -> ExportReport:
     """Write the selected packets, oldest first. A file appears whole or not at all.
 
     Raises ValueError for an unknown format or a folder, OSError where the file can't be written.
@@ -72,32 +62,31 @@ def export(
     report = ExportReport()
     with _opened(out) as file:
         writer = {"pcap": _Pcap, "parquet": _Parquet, "csv": _Csv, "json": _Json}[format](file, report)
-        for since, until in slices(engine, stores, request, predicate):
-            piece = request.model_copy(update={"since": since, "until": until, "limit": 0})
-            writer.write(engine, stores, piece, predicate)
+        for since, until in slices(asked):
+            writer.write(asked, asked.request.model_copy(update={"since": since, "until": until, "limit": 0}))
         writer.close()
     report.close()
     return report
 
 
-def slices(
-    engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate
-) -> Iterator[tuple[int, int]]:
+def slices(asked: Asked) -> Iterator[tuple[int, int]]:
     """Ranges of time, in order, none much larger than SLICE_PACKETS packets or SLICE_BYTES bytes."""
-    begins = sorted({since for store in stores for since in store.hours("packets")})
-    for begin in begins:
+    request = asked.request
+    for begin, most in asked.hours():
         since = max(begin, request.since if request.since is not None else begin)
         until = min(begin + HOUR_US, request.until if request.until is not None else begin + HOUR_US)
         if since >= until:
             continue
-        if sum(store.rows("packets", begin) for store in stores) * 1500 <= SLICE_BYTES:
+        if most * 1500 <= SLICE_BYTES:
             yield since, until
             continue
         second = Request(verb="series", since=since, until=until, bin=SECOND_US)
-        packets = engine.run(PLANS["series"], second, predicate).to_pylist()
-        octets = engine.run(PLANS["series"], second.model_copy(update={"metric": "bytes"}), predicate).to_pylist()
+        packets, octets = asked.run(
+            Question(plan="series", request=second),
+            Question(plan="series", request=second.model_copy(update={"metric": "bytes"})),
+        )
         at, count, size = since, 0, 0
-        for row, weight in zip(packets, octets, strict=True):
+        for row, weight in zip(packets.to_pylist(), octets.to_pylist(), strict=True):
             if count and (count + row["value"] > SLICE_PACKETS or size + weight["value"] > SLICE_BYTES):
                 cut = max(at, row["bin"])
                 yield at, cut
@@ -111,8 +100,8 @@ class _Format:
     def __init__(self, file: BinaryIO, report: ExportReport) -> None:
         self.file, self.report = file, report
 
-    def write(self, engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate) -> None:
-        rows = engine.run(ROWS, request, predicate)
+    def write(self, asked: Asked, piece: Request) -> None:
+        [rows] = asked.run(Question(plan="rows", request=piece))
         self.report.packets += rows.num_rows
         if rows.num_rows:
             self.rows(rows)
@@ -166,10 +155,12 @@ class _Pcap(_Format):
         super().__init__(file, report)
         file.write(pcap_header())
 
-    def write(self, engine: Engine, stores: Sequence[Store], request: Request, predicate: Predicate) -> None:
-        parts = [_with_payloads(engine, store, request, predicate) for store in stores]
+    def write(self, asked: Asked, piece: Request) -> None:
+        parts = asked.each(Question(plan="whole_rows", request=piece))
+        frames = asked.each(Question(plan="frames", request=piece))
+        if not parts:
+            return
         keys = np.concatenate([_keys(rows, number) for number, rows in enumerate(parts)])
-        frames = [engine.arrow(_frames(engine, store, request)) for store in stores]
         rows = pa.concat_tables(parts)
         frame_keys = np.concatenate([_sensor_keys(f, f.column("row_key").to_numpy(), n) for n, f in enumerate(frames)])
         raw = pa.concat_tables(frames)
@@ -181,38 +172,6 @@ class _Pcap(_Format):
         self.report.packets += rows.num_rows
         self.report.payloads_lost += records.payloads_lost
         self.report.checksums_unknown += records.checksums_unknown
-
-
-def _rows_partial(tables: Tables, request: Request, predicate: Any) -> dict[str, Any]:
-    return {"rows": selected(tables, request, predicate)}
-
-
-ROWS = Plan(_rows_partial, lambda parts, request, whole: parts["rows"].order_by(ARRIVAL))
-"""All selected packets, oldest first."""
-
-
-def _with_payloads(engine: Engine, store: Store, request: Request, predicate: Predicate) -> pa.Table:
-    """One store's selected packets, oldest first, with `payload_bytes`. Of two payloads with one MD5 it is the
-    first; packets of the other were kept raw."""
-    tables = engine.tables_of(store, request.since, request.until)
-    packets = selected(tables, request, predicate)
-    packets = packets.mutate(day=tables.micros(packets.time) // DAY_US)
-    wanted = packets.filter(packets.signature.notnull()).select("sensor", "day", "signature").distinct()
-    payloads = tables.payloads.drop("day")
-    payloads = payloads.mutate(day=tables.micros(payloads.first_seen) // DAY_US)
-    payloads = payloads.semi_join(wanted, ["sensor", "day", "signature"])
-    known = payloads.group_by(["sensor", "day", "signature"]).agg(
-        payload_bytes=payloads.payload.argmin(tables.micros(payloads.first_seen))
-    )
-    joined = packets.left_join(known, ["sensor", "day", "signature"])
-    names = [*(column.name for column in PACKETS), "sensor", "payload_bytes"]
-    return engine.arrow(joined.select(*names).order_by(ARRIVAL))
-
-
-def _frames(engine: Engine, store: Store, request: Request) -> Any:
-    frames = engine.frames_of(store, request.since, request.until)
-    micros = engine.micros(frames.time)
-    return frames.filter((micros >= request.since) & (micros < request.until))
 
 
 def _keys(rows: pa.Table, store: int) -> np.ndarray[Any, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,20 +12,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 
 from ims import arrow
+from ims.asked import Asked, StoresAsked, pairs, ports
 from ims.query import shown
-from ims.query.answer import Answer, AnswerRecord
+from ims.query.answer import Answer
 from ims.query.darkspace import DarkSpace
-from ims.query.engine import Engine
-from ims.query.plan import PLANS, Plan
-from ims.query.plan_details import counted, payload_bytes, ranked, signatures_like, spread
 from ims.query.request import Request, make_request
-from ims.store.reader import Store, open_store
+from ims.store.reader import open_store
 
 if TYPE_CHECKING:
     from ims.extract import ExportReport
 
 Moment = str | datetime | None
-PORTS_SHOWN = 8
 
 
 class Telescope:
@@ -43,15 +39,22 @@ class Telescope:
         self._paths = [Path(store) for store in stores]
         if len({path.resolve() for path in self._paths}) < len(self._paths):
             raise ValueError("a store is given twice; its rows would count twice")
-        self._memory, self._threads = memory_bytes, threads
         for path in self._paths:
             open_store(path).close()
+        self._ask: Callable[[Request], Asked] = lambda request: StoresAsked(self._paths, request, memory_bytes, threads)
+
+    @classmethod
+    def through(cls, ask: Callable[[Request], Asked]) -> Telescope:
+        """A telescope whose questions are answered some other way: `ask` begins one."""
+        telescope = cls.__new__(cls)
+        telescope._ask = ask
+        return telescope
 
     def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
         """One row: packets, bytes (IP total length), distinct sources and destinations, payloads (packets that have
         one), distinct signatures, first and last arrival."""
         with self._asked("count", filter, since=since, until=until) as asked:
-            table = asked.run(PLANS["count"])
+            table = asked.ask("count")
             for name in ("first", "last"):
                 table = _replace(table, name, shown.time_column(table.column(name)))
             return asked.answer(table)
@@ -78,7 +81,7 @@ class Telescope:
         words = {"bin": bin, "group": group, "metric": metric, "per_24": per_24, "limit": limit}
         with self._asked("series", filter, since=since, until=until, **words) as asked:
             request = asked.request
-            table = asked.run(PLANS["series"])
+            table = asked.ask("series")
             if request.group is None:
                 table = _with_empty_bins(table, request, asked.space)
             if request.per_24:
@@ -102,7 +105,7 @@ class Telescope:
         """The values of a column (or group, as in `series`) with the most of a metric: the column and `value`."""
         words = {"group": column, "metric": metric, "per_24": per_24, "limit": limit}
         with self._asked("top", filter, since=since, until=until, **words) as asked:
-            table = asked.run(PLANS["top"])
+            table = asked.ask("top")
             if asked.request.per_24:
                 table = _per_24(table, asked.request, asked.space)
                 table = table.sort_by([("value", "descending"), ("key", "ascending")]).slice(0, asked.request.rows)
@@ -121,7 +124,7 @@ class Telescope:
     ) -> Answer:
         """The first packets, oldest first, with every column of docs/records.md; `time` has nanoseconds."""
         with self._asked("packets", filter, since=since, until=until, limit=limit) as asked:
-            return asked.answer(shown.shown_packets(asked.run(PLANS["packets"])))
+            return asked.answer(shown.shown_packets(asked.ask("packets")))
 
     def payloads(
         self,
@@ -139,14 +142,17 @@ class Telescope:
         sources, times and ports are then of all of them together.
         """
         with self._asked("payloads", filter, since=since, until=until, limit=limit) as asked:
-            table = asked.run(ranked("signature"))
+            table = asked.ask("ranked", key="signature")
             chosen = table.column("signature").to_pylist()
-            sources = asked.pairs(counted("signature", chosen, "source"))
-            ports = asked.ports(spread("signature", chosen, "destination_port"))
+            details = asked.run(
+                asked.about("counted", "signature", chosen, "source"),
+                asked.about("spread", "signature", chosen, "destination_port"),
+                *([asked.about("payload_bytes", "signature", chosen)] if chosen else []),
+            )
+            sources, used = pairs(details[0]), ports(details[1])
             alike: dict[bytes, list[dict[str, Any]]] = {}
-            if chosen:
-                for row in asked.run(payload_bytes(chosen)).to_pylist():
-                    alike.setdefault(row["signature"], []).append(row)
+            for row in details[2].to_pylist() if chosen else ():
+                alike.setdefault(row["signature"], []).append(row)
             kept = [(rank, *pair) for rank, s in enumerate(chosen) for pair in enumerate(alike.get(s, [{}]), 1)]
             table = table.take(arrow.column([rank for rank, _, _ in kept], pa.int64()))
             chosen = [chosen[rank] for rank, _, _ in kept]
@@ -167,7 +173,7 @@ class Telescope:
                 "first_seen": shown.time_column(table.column("first")),
                 "last_seen": shown.time_column(table.column("last")),
                 "ever_first_seen": ever.cast(pa.timestamp("us", "UTC")),
-                "ports": arrow.column([ports.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
+                "ports": arrow.column([used.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
                 "truncated": arrow.column([bool(row.get("truncated")) for _, _, row in kept], pa.bool_()),
                 "payload": arrow.column(octets, pa.binary()),
                 "text": arrow.column(texts, pa.string()),
@@ -186,13 +192,13 @@ class Telescope:
         if not hexadecimal or (number and re.fullmatch(r"[1-9][0-9]{0,3}", number) is None):
             raise ValueError(f"signature {signature!r}: wanted 6 to 32 hex digits")
         with self._asked("payloads", None) as asked:
-            like = [row.hex() for row in asked.run(signatures_like(digits, 11)).column("signature").to_pylist()]
+            like = [row.hex() for row in asked.ask("signatures_like", prefix=digits).column("signature").to_pylist()]
             if not like:
                 raise ValueError(f"no payload is stored whose signature begins with {digits}")
             if len(like) > 1:
                 several = ", ".join(like[:10]) + (", ..." if len(like) > 10 else "")
                 raise ValueError(f"several signatures begin with {digits}: {several}")
-            rows = asked.run(payload_bytes([bytes.fromhex(like[0])])).to_pylist()
+            rows = asked.run(asked.about("payload_bytes", "signature", [bytes.fromhex(like[0])]))[0].to_pylist()
         if not number and len(rows) > 1:
             each = " or ".join(f"{like[0]}/{n}" for n in range(1, len(rows) + 1))
             raise ValueError(f"{len(rows)} payloads share the MD5 {like[0]}: wanted {each}")
@@ -212,10 +218,13 @@ class Telescope:
         """The sources with the most packets: source, packets, bytes, destinations, ports (the most used), payloads,
         first, last, verified (any of its packets was; null where no responder ran)."""
         with self._asked("sources", filter, since=since, until=until, limit=limit) as asked:
-            table = asked.run(ranked("source"))
+            table = asked.ask("ranked", key="source")
             chosen = table.column("source").to_pylist()
-            destinations = asked.pairs(counted("source", chosen, "destination"))
-            ports = asked.ports(spread("source", chosen, "destination_port"))
+            details = asked.run(
+                asked.about("counted", "source", chosen, "destination"),
+                asked.about("spread", "source", chosen, "destination_port"),
+            )
+            destinations, used = pairs(details[0]), ports(details[1])
             verified = [
                 bool(verified) if answered else None
                 for verified, answered in zip(
@@ -229,7 +238,7 @@ class Telescope:
                         "packets": table.column("packets"),
                         "bytes": table.column("bytes"),
                         "destinations": arrow.column([destinations.get(source, 0) for source in chosen], pa.int64()),
-                        "ports": arrow.column([ports.get(source, []) for source in chosen], pa.list_(pa.uint16())),
+                        "ports": arrow.column([used.get(source, []) for source in chosen], pa.list_(pa.uint16())),
                         "payloads": table.column("payloads"),
                         "first": shown.time_column(table.column("first")),
                         "last": shown.time_column(table.column("last")),
@@ -249,7 +258,7 @@ class Telescope:
         """How often a payload was known already (Figure 8 of the paper): time, payloads, hits, hit_rate, and the
         same without ICMP errors, whose quotes are nearly all different."""
         with self._asked("cache", filter, since=since, until=until, bin=bin) as asked:
-            table = asked.run(PLANS["cache"])
+            table = asked.ask("cache")
             columns = {"time": shown.time_column(table.column("bin"))}
             for suffix in ("", "_without_icmp_errors"):
                 payloads, hits = table.column(f"payloads{suffix}"), table.column(f"hits{suffix}")
@@ -261,7 +270,7 @@ class Telescope:
     def coverage(self, *, since: Moment = None, until: Moment = None) -> Answer:
         """What was watched, and when: sensor, block, prefix, policy, since, until, frames_lost, payloads_lost."""
         with self._asked("coverage", None, since=since, until=until) as asked:
-            table = asked.run(PLANS["coverage"])
+            table = asked.ask("coverage")
             names = ["sensor", "block", "prefix", "policy", "since", "until", "frames_lost", "payloads_lost"]
             for name in ("since", "until"):
                 table = _replace(table, name, table.column(name).cast(pa.timestamp("us", "UTC")))
@@ -283,10 +292,10 @@ class Telescope:
         from ims.extract import export
 
         with self._asked("packets", filter, since=since, until=until) as asked:
-            return export(asked.engine, asked.stores, asked.request, asked.predicate, out, format)
+            return export(asked, out, format)
 
-    def _asked(self, verb: Any, filter: str | None, **words: Any) -> _Asked:
-        return _Asked(self._paths, make_request(verb, filter, **words), self._memory, self._threads)
+    def _asked(self, verb: Any, filter: str | None, **words: Any) -> Asked:
+        return self._ask(make_request(verb, filter, **words))
 
     def close(self) -> None:
         """Nothing is held between questions: each sees the stores as they are when it is asked."""
@@ -298,82 +307,6 @@ class Telescope:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Asked:
-    """One question being answered: the stores held as they are now, the engine, the filter."""
-
-    def __init__(self, paths: Sequence[Path], request: Request, memory: int | None, threads: int | None) -> None:
-        self.request = request
-        self.predicate = _predicate(request.filter)
-        self._began = time.perf_counter()
-        self.stores: list[Store] = []
-        try:
-            for path in paths:
-                self.stores.append(open_store(path))
-            self.engine = Engine(self.stores, memory, threads)
-        except BaseException:
-            self._release()
-            raise
-        try:
-            coverage = self.run(PLANS["coverage"], Request(verb="coverage", since=request.since, until=request.until))
-        except BaseException:
-            self.engine.close()
-            self._release()
-            raise
-        for name in ("since", "until"):
-            coverage = coverage.append_column(f"{name}_us", coverage.column(name).cast(pa.int64()))
-        self._coverage = arrow.rows(coverage)
-        self.space = DarkSpace(self._coverage)
-
-    def run(self, plan: Plan, request: Request | None = None) -> pa.Table:
-        asked = request or self.request
-        return self.engine.run(plan, asked, self.predicate if request is None else None)
-
-    def pairs(self, plan: Plan) -> dict[Any, int]:
-        return {row["key"]: row["value"] for row in self.run(plan).to_pylist()}
-
-    def ports(self, plan: Plan) -> dict[Any, list[int]]:
-        """The most used ports of each key, most packets first."""
-        found: dict[Any, list[tuple[int, int]]] = {}
-        for row in self.run(plan).to_pylist():
-            found.setdefault(row["key"], []).append((-row["packets"], row["other"]))
-        return {key: [port for _, port in sorted(ports)[:PORTS_SHOWN]] for key, ports in found.items()}
-
-    def answer(self, table: pa.Table) -> Answer:
-        sensors = dict.fromkeys(sensor for store in self.stores for sensor in store.sensors)
-        # What a capture lost is written on each of its blocks' rows, and belongs to none of them alone.
-        frames = {(row["sensor"], row["since"], row["until"]): row["frames_lost"] for row in self._coverage}
-        record = AnswerRecord(
-            stores=tuple(str(store.path) for store in self.stores),
-            sensors=tuple(sensors),
-            seconds=time.perf_counter() - self._began,
-            darknet_24s=self.space.size_24(),
-            frames_lost=sum(frames.values()),
-            payloads_lost=sum(row["payloads_lost"] for row in self._coverage),
-        )
-        return Answer(table, record)
-
-    def __enter__(self) -> _Asked:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.engine.close()
-        self._release()
-
-    def _release(self) -> None:
-        for store in self.stores:
-            store.close()
-
-
-def _predicate(text: str) -> Callable[[Any, Any], Any] | None:
-    if not text.strip():
-        return None
-    from ims.query.filter import parse
-    from ims.query.predicate import predicate
-
-    tree = parse(text)
-    return lambda packets, payloads: predicate(tree, packets, payloads)
 
 
 def _group_column(keys: pa.ChunkedArray, request: Request) -> pa.Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -71,22 +71,54 @@ class Engine:
         """The answer to a request. Raises ValueError where several stores' partial answers are too large."""
         try:
             if len(self._stores) == 1:
-                tables = self._tables(self._stores[0], request)
+                tables = self.tables_of(self._stores[0], request.since, request.until)
                 return self.arrow(plan.merge(plan.partial(tables, request, predicate), request, True))
             gathered: dict[str, list[pa.Table]] = {}
             for store in self._stores:
-                for name, part in plan.partial(self._tables(store, request), request, predicate).items():
-                    rows = self.arrow(part.limit(self._partial_rows + 1))
-                    if rows.num_rows > self._partial_rows:
-                        raise ValueError(
-                            f"{store.path} would answer with more than {self._partial_rows:,} partial rows; "
-                            "ask for a shorter time, a narrower filter or a coarser group"
-                        )
+                for name, rows in self._partial(store, plan, request, predicate):
                     gathered.setdefault(name, []).append(rows)
-            parts = {name: self._register(pa.concat_tables(tables)) for name, tables in gathered.items()}
-            return self.arrow(plan.merge(parts, request, False))
+            return self._merged(plan, request, gathered)
         finally:
             self._forget()
+
+    def partial(
+        self, store: Files, plan: Plan, request: Request, predicate: Any = None
+    ) -> Iterator[tuple[str, pa.Table]]:
+        """One store's half of the answer, part by part. Raises ValueError where a part is too large."""
+        try:
+            yield from self._partial(store, plan, request, predicate)
+        finally:
+            self._forget()
+
+    def merge(self, plan: Plan, request: Request, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
+        """The answer from several stores' halves: the tables of each part, at least one of each."""
+        try:
+            return self._merged(plan, request, gathered)
+        finally:
+            self._forget()
+
+    def schemas(self, plan: Plan, request: Request, predicate: Any = None) -> dict[str, pa.Schema]:
+        """What the parts of a plan's first half look like."""
+        try:
+            parts = plan.partial(Tables(lambda name: self._register(_empty(name)), epoch_us), request, predicate)
+            return {name: self.arrow(part).schema for name, part in parts.items()}
+        finally:
+            self._forget()
+
+    def _partial(self, store: Files, plan: Plan, request: Request, predicate: Any) -> Iterator[tuple[str, pa.Table]]:
+        tables = self.tables_of(store, request.since, request.until)
+        for name, part in plan.partial(tables, request, predicate).items():
+            rows = self.arrow(part.limit(self._partial_rows + 1))
+            if rows.num_rows > self._partial_rows:
+                raise ValueError(
+                    f"{store.path} would answer with more than {self._partial_rows:,} partial rows; "
+                    "ask for a shorter time, a narrower filter or a coarser group"
+                )
+            yield name, rows
+
+    def _merged(self, plan: Plan, request: Request, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
+        parts = {name: self._register(pa.concat_tables(tables)) for name, tables in gathered.items()}
+        return self.arrow(plan.merge(parts, request, False))
 
     def arrow(self, expression: Any) -> pa.Table:
         """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
@@ -94,25 +126,11 @@ class Engine:
             return _narrow(self._con.sql(to_sql(expression)).to_arrow_table())
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
-        """One store's tables, from the files that may hold rows of a range."""
+        """One store's tables, each from the files that may hold rows of a range."""
+        ranges = {"payloads": _whole_days(since_us, until_us), "coverage": (None, None)}
         return Tables(
-            self._table("packets", store.files("packets", since_us, until_us)),
-            self._table("payloads", store.files("payloads", *_whole_days(since_us, until_us))),
-            self._table("coverage", store.files("coverage")),
-            epoch_us,
+            lambda table: self._table(table, store.files(table, *ranges.get(table, (since_us, until_us)))), epoch_us
         )
-
-    def frames_of(self, store: Files, since_us: int | None, until_us: int | None) -> Any:
-        """One store's raw frames."""
-        return self._table("frames_raw", store.files("frames_raw", since_us, until_us))
-
-    @staticmethod
-    def micros(moment: Any) -> Any:
-        """A timestamp column as microseconds since the epoch."""
-        return epoch_us(moment)
-
-    def _tables(self, store: Files, request: Request) -> Tables:
-        return self.tables_of(store, request.since, request.until)
 
     def _table(self, table: str, files: list[Path]) -> Any:
         if not files:

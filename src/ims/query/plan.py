@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import ibis
 
@@ -22,14 +23,36 @@ Table = Any  # ibis.Table: Ibis is untyped to us
 Parts = dict[str, Table]
 
 
-class Tables(NamedTuple):
-    """One store's tables, filtered by nothing yet; each has a column `sensor`."""
+class Tables:
+    """One store's tables, filtered by nothing yet; each has a column `sensor`. A table is opened when a plan wants it.
 
-    packets: Table
-    payloads: Table
-    coverage: Table
-    micros: Callable[[Any], Any]
-    """a timestamp column as microseconds since the epoch, in the engine's own words"""
+    `open`: gives a table by its name; `micros`: a timestamp column as microseconds since the epoch, in the engine's own
+    words.
+    """
+
+    def __init__(self, open: Callable[[str], Table], micros: Callable[[Any], Any]) -> None:
+        self._open = open
+        self.micros = micros
+
+    @cached_property
+    def packets(self) -> Table:
+        """One row for every packet."""
+        return self._open("packets")
+
+    @cached_property
+    def payloads(self) -> Table:
+        """One row for every new payload of a day."""
+        return self._open("payloads")
+
+    @cached_property
+    def coverage(self) -> Table:
+        """What was watched, and when."""
+        return self._open("coverage")
+
+    @cached_property
+    def frames_raw(self) -> Table:
+        """What columns can't express."""
+        return self._open("frames_raw")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""A question as it travels: which plan, of what request, with which parameters. Typed: nothing else can be asked.
+
+The verbs that ask twice (plan_details.py) name what they ask about: signatures as hex, sources as numbers. Here each
+becomes its plan again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ims.query.plan import PLANS, Plan
+from ims.query.plan_details import counted, payload_bytes, ranked, signatures_like, spread
+from ims.query.plan_rows import FRAMES, ROWS, WHOLE_ROWS
+from ims.query.request import MOST_DETAILED, Request
+
+Name = Literal[
+    "count", "series", "top", "packets", "cache", "coverage", "ranked", "counted", "spread", "payload_bytes",
+    "signatures_like", "rows", "whole_rows", "frames",
+]  # fmt: skip
+Key = Literal["signature", "source"]
+Other = Literal["source", "destination", "destination_port"]
+Digits = Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$", min_length=32, max_length=32)]
+Number = Annotated[int, Field(ge=0, le=0xFFFF_FFFF)]
+_WANTS = {
+    "ranked": ("key",), "counted": ("key", "other"), "spread": ("key", "other"), "signatures_like": ("prefix",),
+}  # fmt: skip
+
+
+class Question(BaseModel):
+    """One plan's question. `chosen`: signatures, or sources, according to `key`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: Name
+    request: Request
+    key: Key | None = None
+    other: Other | None = None
+    signatures: tuple[Digits, ...] = Field(default=(), max_length=MOST_DETAILED)
+    sources: tuple[Number, ...] = Field(default=(), max_length=MOST_DETAILED)
+    prefix: str | None = Field(default=None, pattern=r"^[0-9a-f]{6,32}$")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Question:
+        for name in _WANTS.get(self.plan, ()):
+            if getattr(self, name) is None:
+                raise ValueError(f"{self.plan} wants {name}")
+        if self.request.verb not in _VERBS.get(self.plan, (self.plan,)):
+            raise ValueError(f"{self.plan} doesn't belong to {self.request.verb}")
+        return self
+
+    @property
+    def chosen(self) -> list[Any]:
+        """What is asked about, as the plans take it."""
+        if self.key == "source":
+            return list(self.sources)
+        return [bytes.fromhex(digits) for digits in self.signatures]
+
+    def as_plan(self) -> Plan:
+        """The plan that answers it."""
+        match self.plan:
+            case "ranked":
+                return ranked(str(self.key))
+            case "counted":
+                return counted(str(self.key), self.chosen, str(self.other))
+            case "spread":
+                return spread(str(self.key), self.chosen, str(self.other))
+            case "payload_bytes":
+                return payload_bytes(self.chosen)
+            case "signatures_like":
+                return signatures_like(str(self.prefix), SIGNATURES_LIKE)
+            case "rows":
+                return ROWS
+            case "whole_rows":
+                return WHOLE_ROWS
+            case "frames":
+                return FRAMES
+        return PLANS[self.plan]
+
+
+SIGNATURES_LIKE = 11
+_DETAILS = ("payloads", "sources")
+_VERBS: dict[str, tuple[str, ...]] = {
+    "ranked": _DETAILS, "counted": _DETAILS, "spread": _DETAILS, "payload_bytes": ("payloads", "packets", "top"),
+    "signatures_like": ("payloads",), "rows": ("packets",), "whole_rows": ("packets",), "frames": ("packets",),
+}  # fmt: skip
+
+
+def about(plan: Name, request: Request, key: Key, chosen: list[Any], other: Other | None = None) -> Question:
+    """A question about some signatures (bytes) or sources (numbers)."""
+    if key == "source":
+        return Question(plan=plan, request=request, key=key, sources=tuple(chosen), other=other)
+    return Question(plan=plan, request=request, key=key, signatures=tuple(s.hex() for s in chosen), other=other)
