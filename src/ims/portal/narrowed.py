@@ -1,0 +1,38 @@
+"""A request as the gate lets it through: narrower in what it takes, and with more rows than will be shown.
+
+Which rows come first at a limit, and in which order rows that tie come, may depend on what isn't shown. So more are
+asked for than were wanted, put into an order of what is shown, and cut then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from ims.query.request import Request
+
+
+class Narrowed(Request):
+    """A request that passed the gate. It is for the sensors only: its filter may name monitored prefixes, so it is
+    never said back, logged for others than operators, or part of an error.
+    """
+
+    _wanted: int = PrivateAttr(default=0)
+
+    @property
+    def wanted(self) -> int:
+        """How many rows the caller wanted."""
+        return self._wanted
+
+
+def narrowed(request: Request, **changes: Any) -> Narrowed:
+    """A request with some changes, that remembers how many rows were wanted."""
+    found = Narrowed.model_validate({**request.model_dump(), **changes})
+    found._wanted = wanted_of(request)
+    return found
+
+
+def wanted_of(request: Request) -> int:
+    """How many rows to show."""
+    return request.wanted if isinstance(request, Narrowed) else request.rows

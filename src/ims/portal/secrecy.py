@@ -1,0 +1,127 @@
+"""What each role may see: the gate that questions pass on their way in, and answers on their way out.
+
+Operators see everything; analysts everything but monitored addresses; viewers a few figures, rounded, late, and none
+that is small. docs/secrecy.md says what of it is held back, why, and what an attacker can do all the same.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ims.portal import may_ask, seen_by_analysts, seen_by_viewers, viewers
+from ims.portal.darkwords import DarkWords
+from ims.portal.forbidden import Forbidden
+from ims.portal.may_ask import PayloadLookup
+from ims.portal.narrowed import narrowed
+from ims.portal.rounded import Rounding
+from ims.portal.secrecy_settings import SecrecySettings
+from ims.query.answer import Answer, AnswerRecord
+from ims.query.request import Request
+
+if TYPE_CHECKING:
+    from ims.portal.accounts import Role
+
+__all__ = ["Forbidden", "Secrecy", "SecrecySettings"]
+
+_NUMBERS = re.compile(r"[0-9A-Fa-f]*(?:[.:][0-9A-Fa-f]+){2,}(?::[0-9]+)?")
+
+
+class Secrecy:
+    """The gate. `prefixes` gives the monitored blocks, whenever it is asked; `secret`: 32 octets that stay the same,
+    such as `Accounts.secret("rounding")`: with another one, viewers see every value rounded anew. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        settings: SecrecySettings,
+        prefixes: Callable[[], Sequence[ipaddress.IPv4Network]],
+        clock: Callable[[], float] = time.time,
+        secret: bytes | None = None,
+    ) -> None:
+        self._settings, self._prefixes, self._clock = settings, prefixes, clock
+        self._secret = secret or secrets.token_bytes(32)
+        self._lock = threading.Lock()
+        self._known: tuple[tuple[ipaddress.IPv4Network, ...], DarkWords] = ((), DarkWords(()))
+
+    def check(self, role: Role, request: Request, payloads: PayloadLookup | None = None) -> Request:
+        """The request that may be asked for this role: as it is for operators, narrower for others. It goes to the
+        sensors, and then with their answer to `shown`; never back to the caller (see Narrowed).
+
+        `payloads` gives the octets of signatures; without it, no filter may ask for a signature but an operator's.
+        Raises Forbidden; FilterError (a ValueError) where the filter can't be read.
+        """
+        tree = may_ask.tree_of(request)
+        if role == "operator":
+            return request
+        if role == "viewer" and tree is not None:
+            viewers.check_filter(tree)
+        if tree is not None:
+            may_ask.check_filter(tree)
+        may_ask.check_group(request)
+        prefixes, words = self._darkness()
+        if role == "viewer":
+            request = viewers.check(request, self._settings, int(self._clock() * 1e6))
+        else:
+            if tree is not None:
+                may_ask.check_signatures(tree, words, payloads)
+            request = narrowed(request, limit=seen_by_analysts.rows_for(request))
+        by_source = request.prefix is not None and request.prefix.address == "source"
+        grouped = by_source or request.verb == "sources" or request.group == "source"
+        changed = may_ask.without_dark_sources(tree, prefixes, grouped)
+        return request if changed == tree else narrowed(request, filter=str(changed))
+
+    def shown(self, role: Role, request: Request, answer: Answer, payloads: PayloadLookup | None = None) -> Answer:
+        """What this role sees of the answer to a request that `check` let through.
+
+        `payloads` gives the octets of signatures; those it doesn't know are withheld. Raises Forbidden where nothing
+        can be shown, and ValueError for a viewer's request that wasn't checked.
+        """
+        if role == "operator":
+            return answer
+        _, words = self._darkness()
+        if role == "viewer":
+            table = seen_by_viewers.shown(request, may_ask.tree_of(request), answer.table, self._rounding(request))
+        else:
+            table = seen_by_analysts.shown(request, answer.table, words, payloads)
+        return Answer(table, _record(answer.record, role == "viewer"))
+
+    def may_see_payload(self, role: Role, octets: bytes) -> bool:
+        """Whether this role may have a payload: operators any, analysts those without a monitored address."""
+        if role == "operator":
+            return True
+        return role == "analyst" and not self._darkness()[1].holds(octets)
+
+    def _darkness(self) -> tuple[tuple[ipaddress.IPv4Network, ...], DarkWords]:
+        prefixes = tuple(self._prefixes())
+        with self._lock:
+            if self._known[0] != prefixes:
+                self._known = (prefixes, DarkWords(prefixes, self._settings.large_blocks))
+            return self._known
+
+    def _rounding(self, request: Request) -> Rounding:
+        """A figure by /24 is rounded as if all of it came from the smallest block; by more, if that is larger."""
+        smallest = min((network.num_addresses / 256 for network in self._darkness()[0]), default=1.0)
+        return Rounding(
+            step=self._settings.viewer_rounding,
+            threshold=self._settings.viewer_threshold,
+            unit_us=round(self._settings.viewer_bin * 1e6),
+            secret=self._secret,
+            scale=1 / min(1.0, smallest) if request.per_24 else 1.0,
+        )
+
+
+def _record(record: AnswerRecord, viewer: bool) -> AnswerRecord:
+    """The record without folders and addresses; for viewers without exact numbers of what was lost."""
+    silent = {sensor: _NUMBERS.sub("(address)", why) for sensor, why in record.silent.items()}
+    shown = replace(record, stores=(), silent=silent)
+    if not viewer:
+        return shown
+    why = dict.fromkeys(silent, "no answer")
+    return replace(shown, silent=why, seconds=round(record.seconds, 1), frames_lost=0, payloads_lost=0)

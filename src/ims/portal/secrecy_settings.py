@@ -1,0 +1,50 @@
+"""What the portal is told about secrecy: every setting a line, with a default on the safe side (docs/secrecy.md)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def _seconds(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("wanted a number of seconds, or one with s, m, h, d or w, such as 1h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(allow_inf_nan=False)]
+
+
+class SecrecySettings(BaseModel):
+    """What viewers see of the darknet, and how what everybody sees is kept clear of its addresses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    viewer_delay: Annotated[Seconds, Field(ge=0, le=366 * 86_400)] = Field(
+        3600.0, description="age that traffic must have before viewers see it; seconds, or such as `1h`"
+    )
+    viewer_bin: Annotated[Seconds, Field(ge=1, le=7 * 86_400)] = Field(
+        3600.0, description="narrowest bin and finest step of a time range for viewers; seconds, or such as `1h`"
+    )
+    viewer_threshold: int = Field(
+        1000, ge=0, le=10**12, description="viewers are shown no value below this (packets, sources, payloads)"
+    )
+    viewer_rounding: int = Field(
+        500, ge=0, le=10**12, description="viewers' values are multiples of this for each `viewer_bin` of time in them"
+    )
+    viewer_span: Annotated[Seconds, Field(ge=1, le=100 * 366 * 86_400)] = Field(
+        7 * 86_400.0, description="how far back a viewer's question without a beginning goes"
+    )
+    large_blocks: Literal["withhold", "quotes"] = Field(
+        "withhold",
+        description="payloads in which four octets are, maybe by chance, an address of a block larger than a /16: "
+        "`withhold`, or only where the octets stand in an IPv4 header (`quotes`)",
+    )

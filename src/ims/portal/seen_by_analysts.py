@@ -1,0 +1,157 @@
+"""Answers as analysts see them: nothing that is or holds a monitored address, in an order of what is shown.
+
+Rows that tie come in an order of columns that aren't shown (packets that arrived together, by destination; payloads
+that came equally often, by their MD5), and so would those that a limit cuts off. They are put into an order of what is
+shown; where the rows were cut, those that tie with the last one aren't all there, and of them only such are shown as
+would be in any case.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ims import arrow
+from ims.portal.darkwords import DarkWords
+from ims.portal.forbidden import Forbidden
+from ims.portal.may_ask import TELLING, PayloadLookup
+from ims.portal.narrowed import wanted_of
+from ims.query.request import MOST_DETAILED, Request
+
+EXTRA = {"packets": 1000, "top": 1000, "payloads": 100}
+"""Rows asked for beyond those that are wanted."""
+WITHHELD = "withheld"
+"""Stands in a group by signature for payloads that hold an address; null: packets without a payload."""
+
+
+def rows_for(request: Request) -> int:
+    """The limit to ask sensors for; 0: as it is."""
+    if request.verb not in EXTRA or (request.verb == "top" and request.group != "signature"):
+        return request.limit
+    most = MOST_DETAILED if request.verb == "payloads" else 10_000_000
+    return min(most, request.rows + EXTRA[request.verb])
+
+
+def shown(request: Request, table: pa.Table, words: DarkWords, payloads: PayloadLookup | None) -> pa.Table:
+    """The table of an analyst's answer."""
+    wanted, full = wanted_of(request), len(table) >= request.rows
+    if request.verb == "packets":
+        return _packets(table, words, payloads, wanted, full)
+    if request.verb == "payloads":
+        return _payloads(table, words, wanted, full)
+    if request.verb == "coverage":
+        kept = table.drop_columns([name for name in ("prefix",) if name in table.column_names])
+        return _sorted(kept, kept.column_names)
+    name = request.group_name
+    if request.verb == "sources" or request.group == "source":
+        return _without_dark(table, "source", words)
+    if request.group == "signature" and name is not None:
+        table = _replaced(table, name, _known(table.column(name), words, payloads, WITHHELD))
+        return _series(table, wanted, full) if request.verb == "series" else _top(table, wanted, full)
+    return table
+
+
+def _packets(table: pa.Table, words: DarkWords, payloads: PayloadLookup | None, wanted: int, full: bool) -> pa.Table:
+    table = table.drop_columns([name for name in TELLING if name in table.column_names])
+    sources = table.column("source").to_pylist()
+    table = _replaced(table, "source", [None if _is_dark(source, words) else source for source in sources])
+    options = table.column("tcp_options").to_pylist()
+    dark = words.which([bytes.fromhex(each or "") for each in options])
+    shown = [None if hidden else each for each, hidden in zip(options, dark, strict=True)]
+    table = _replaced(table, "tcp_options", shown)
+    table = _replaced(table, "signature", _known(table.column("signature"), words, payloads, None))
+    last = table.column("time").cast(pa.int64()).to_pylist()[-1:]
+    table = _sorted(table, ["time", *(name for name in table.column_names if name != "time")])
+    if full and last and len(table) > wanted:
+        # Of the last moment's packets some may be missing, which of them destinations decided.
+        times = np.array(table.column("time").cast(pa.int64()).to_pylist())
+        whole = int(np.searchsorted(times, last[0], "left"))
+        if whole == 0 and wanted:
+            raise Forbidden(f"more than {len(table):,} packets came in one moment; ask for fewer, by port or source")
+        table = table.slice(0, whole)
+    return table.slice(0, wanted)
+
+
+def _payloads(table: pa.Table, words: DarkWords, wanted: int, full: bool) -> pa.Table:
+    """Rows of payloads that hold an address, or aren't there to be looked at, keep their counts alone."""
+    octets = table.column("payload").to_pylist()
+    dark = words.which([each or b"" for each in octets]) | np.array([each is None for each in octets], np.bool_)
+    for name in ("signature", "payload", "text", "hexdump"):
+        values = table.column(name).to_pylist()
+        table = _replaced(table, name, [None if hidden else v for v, hidden in zip(values, dark, strict=True)])
+    numbers = table.column("number").to_pylist()
+    table = _replaced(table, "number", [1 if hidden else n for n, hidden in zip(numbers, dark, strict=True)])
+    return _ranked(table, "packets", "signature", dark, wanted, full)
+
+
+def _top(table: pa.Table, wanted: int, full: bool) -> pa.Table:
+    name = table.column_names[0]
+    dark = np.array([key == WITHHELD for key in table.column(name).to_pylist()], np.bool_)
+    return _ranked(table, "value", name, dark, wanted, full)
+
+
+def _ranked(table: pa.Table, value: str, key: str, dark: Any, wanted: int, full: bool) -> pa.Table:
+    """Most first; of equals those with a key by it, then those without one by all that is shown of them."""
+    values, keys = table.column(value).to_pylist(), table.column(key).to_pylist()
+    rows = table.to_pylist()
+    last = values[-1] if full and values and len(values) > wanted else None
+    order = [at for at in range(len(rows)) if not (dark[at] and values[at] == last)]
+
+    def place(at: int) -> tuple[Any, ...]:
+        if not dark[at]:
+            return (-values[at], 0, keys[at] or "", str(rows[at].get("number", "")).zfill(5))
+        return (-values[at], 1, "", repr([(n, v) for n, v in rows[at].items()]))
+
+    order.sort(key=place)
+    return table.take(arrow.column(order[:wanted], pa.int64()))
+
+
+def _series(table: pa.Table, wanted: int, full: bool) -> pa.Table:
+    """Series by signature: what is withheld is added up in each bin, or left out where it can't be (floats)."""
+    name = table.column_names[1]
+    kind = table.schema.field("value").type
+    begins = table.column("time").cast(pa.int64()).to_pylist()
+    rows: dict[tuple[int, bool, str], Any] = {}
+    for begin, key, value in zip(begins, *(table.column(n).to_pylist() for n in (name, "value")), strict=True):
+        if full and begin == begins[-1]:
+            continue  # not all of this bin is here
+        place = (begin, key is None, key or "")
+        rows[place] = rows.get(place, 0) + value
+    order = sorted(rows)[:wanted]
+    columns = {
+        "time": arrow.column([begin for begin, _, _ in order], pa.int64()).cast(pa.timestamp("us", "UTC")),
+        name: arrow.column([None if none else key for _, none, key in order], pa.string()),
+        "value": arrow.column([rows[place] for place in order], kind),
+    }
+    return pa.table(columns)
+
+
+def _known(column: Any, words: DarkWords, payloads: PayloadLookup | None, withheld: str | None) -> list[str | None]:
+    """Signatures (hex) of payloads that are known and hold no address; `withheld` for others; null stays."""
+    hexed = column.to_pylist()
+    asked = [bytes.fromhex(each) for each in sorted({each for each in hexed if each is not None})]
+    found = payloads(asked) if payloads is not None and asked else {}
+    present = [signature for signature in asked if found.get(signature) is not None]
+    dark = words.which([found[signature] for signature in present])
+    clear = {signature.hex() for signature, hidden in zip(present, dark, strict=True) if not hidden}
+    return [None if each is None else each if each in clear else withheld for each in hexed]
+
+
+def _without_dark(table: pa.Table, name: str, words: DarkWords) -> pa.Table:
+    light = [not _is_dark(source, words) for source in table.column(name).to_pylist()]
+    return table.filter(arrow.column(np.array(light, np.bool_), pa.bool_()))
+
+
+def _is_dark(source: str | None, words: DarkWords) -> bool:
+    return source is not None and int.from_bytes(bytes(map(int, source.split(".")))) in words
+
+
+def _replaced(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    field = table.schema.field(name)
+    return table.set_column(table.column_names.index(name), name, arrow.column(values, field.type))
+
+
+def _sorted(table: pa.Table, names: list[str]) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in names])
