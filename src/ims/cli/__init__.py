@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ims.cli import demo, doctor, export, ingest, pki, query, sensor, simulate
+from ims.cli import accounts, demo, doctor, export, ingest, pki, query, sensor, simulate
 
 app = typer.Typer(
     name="ims",
@@ -50,6 +50,7 @@ app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("simulate", epilog=simulate.EXAMPLES)(simulate.simulate)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(query.app, name="query")
+app.add_typer(accounts.app, name="account")
 app.add_typer(pki.app, name="pki")
 
 

@@ -1,0 +1,146 @@
+"""`ims account`: who may ask a portal. Passwords come from a terminal or a pipe, never as an argument."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ims.portal.accounts import Accounts
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The accounts of a portal, and their tokens.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the account.")]
+File = Annotated[Path, typer.Option("--accounts", metavar="FILE", help="The portal's file of accounts.")]
+RoleGiven = Annotated[str, typer.Option(metavar="viewer|analyst|operator", help="What the account may see.")]
+Format = Annotated[str, typer.Option(metavar="table|json|csv", help="How to print.")]
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _accounts(file: Path, new: bool = False) -> Accounts:
+    from ims.portal.accounts import Accounts
+
+    if not new and not file.exists():
+        raise ValueError(f"{file} isn't there; `ims account add NAME --role ROLE --accounts {file}` makes it")
+    return Accounts(file)
+
+
+def _password() -> str:
+    """From a terminal asked twice, else one line of standard input."""
+    if not sys.stdin.isatty():
+        line = sys.stdin.readline()
+        if not line:
+            raise ValueError("no password on standard input; wanted one line")
+        return line.rstrip("\r\n")
+    from getpass import getpass
+
+    password = getpass("Password: ")
+    if getpass("Again: ") != password:
+        raise ValueError("the passwords differ; nothing was changed")
+    return password
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+@app.command(
+    epilog=_examples(
+        "ims account add alice --role operator --accounts accounts.db",
+        "pass show ims/bob | ims account add bob --role viewer --accounts accounts.db",
+    )
+)
+def add(name: Name, *, role: RoleGiven, accounts: File) -> None:
+    """Make an account; the file too, if it isn't there. The password has 12 characters or more."""
+    from ims.portal.accounts import role_of
+
+    checked = role_of(role)
+    _accounts(accounts, new=True).add(name, checked, _password())
+    _note(f"{accounts}: {name}, {role}")
+
+
+@app.command("list", epilog=_examples("ims account list --accounts accounts.db --format json"))
+def list_accounts(*, accounts: File, format: Format = "table") -> None:
+    """All accounts, and how many tokens of each hold."""
+    from ims.cli.present import check_format, print_rows
+
+    check_format(format)
+    print_rows(_accounts(accounts).list(), format, names=("name", "role", "created", "tokens"))
+
+
+@app.command(epilog=_examples("ims account remove bob --accounts accounts.db"))
+def remove(name: Name, *, accounts: File) -> None:
+    """Remove an account; its tokens are void at once."""
+    _accounts(accounts).remove(name)
+
+
+@app.command(epilog=_examples("ims account password alice --accounts accounts.db"))
+def password(name: Name, *, accounts: File) -> None:
+    """Give an account another password. Its tokens stay: `ims account tokens`, `revoke-token`."""
+    opened = _accounts(accounts)
+    opened.tokens(name)  # whether there is such an account, before anybody types
+    opened.set_password(name, _password())
+
+
+@app.command(epilog=_examples("ims account role bob analyst --accounts accounts.db"))
+def role(
+    name: Name,
+    role: Annotated[str, typer.Argument(metavar="viewer|analyst|operator", help="What the account may see.")],
+    *,
+    accounts: File,
+) -> None:
+    """Give an account another role, which its tokens have at once."""
+    from ims.portal.accounts import role_of
+
+    _accounts(accounts).set_role(name, role_of(role))
+
+
+@app.command(
+    epilog=_examples(
+        "ims account token alice --label laptop --accounts accounts.db",
+        "ims account token alice --label dashboard --role viewer --days 365 --accounts accounts.db",
+    )
+)
+def token(
+    name: Name,
+    *,
+    label: Annotated[str, typer.Option(metavar="LABEL", help="What it is for.")],
+    days: Annotated[float, typer.Option(metavar="N", help="How long it holds.")] = 90,
+    role: Annotated[
+        str | None,
+        typer.Option(metavar="viewer|analyst|operator", help="At most the account's, which it has if not given."),
+    ] = None,
+    accounts: File,
+) -> None:
+    """Print a new token. It is shown once: only its hash is kept."""
+    from ims.portal.accounts import role_of
+
+    checked = None if role is None else role_of(role)
+    print(_accounts(accounts).new_token(name, label=label, days=days, role=checked))
+
+
+@app.command(epilog=_examples("ims account tokens alice --accounts accounts.db"))
+def tokens(name: Name, *, accounts: File, format: Format = "table") -> None:
+    """An account's tokens."""
+    from ims.cli.present import check_format, print_rows
+
+    check_format(format)
+    names = ("id", "label", "role", "created", "expires", "expired")
+    print_rows(_accounts(accounts).tokens(name), format, names=names)
+
+
+@app.command("revoke-token", epilog=_examples("ims account revoke-token alice 1f0c2a9be4d7 --accounts accounts.db"))
+def revoke_token(
+    name: Name,
+    id: Annotated[str, typer.Argument(metavar="ID", help="As `ims account tokens` shows it.")],
+    *,
+    accounts: File,
+) -> None:
+    """Make a token void at once."""
+    _accounts(accounts).revoke_token(name, id)
