@@ -1,1 +1,247 @@
-"""A portal asked from afar: the verbs of `ims.open`, answered over HTTPS."""
+"""A portal asked from afar: the verbs of `ims.open`, answered over HTTPS (docs/api.md)."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
+
+import httpx
+import pyarrow as pa
+
+from ims.query.answer import Answer, AnswerRecord
+from ims.query.complaint import FilterError
+from ims.query.shown import printable
+
+if TYPE_CHECKING:
+    from ims.extract import ExportReport
+
+Moment = str | datetime | None
+ARROW = "application/vnd.apache.arrow.stream"
+METADATA = b"ims.answer"
+CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 3600.0
+_IN_FILTER = re.compile(r"filter, column (\d+): (.*)", re.DOTALL)
+
+
+class RemoteTelescope:
+    """A portal, opened for questions: the same verbs as ims.telescope.Telescope, with the same words and answers.
+
+    `url`: `https://HOST[:PORT][/PATH]`; plain http is taken to this machine only. `token`: see `POST /tokens` in
+    docs/api.md. `ca`: certificates in PEM to trust in place of the system's. What the portal refuses raises ValueError
+    with its one line; OSError where it can't be reached or has a fault.
+    """
+
+    def __init__(self, url: str, token: str, *, ca: str | Path | None = None, seconds: float = ANSWER_SECONDS) -> None:
+        plain = _check(url)
+        if re.fullmatch(r"[\x21-\x7e]{1,512}", token) is None:
+            raise ValueError("the token is none: wanted one line of letters, digits and signs")
+        self._url = url.rstrip("/")
+        self._client = httpx.Client(
+            base_url=f"{self._url}/api/v1/",
+            headers={"Authorization": f"Bearer {token}", "User-Agent": "ims"},
+            verify=True if ca is None else _trusting(ca),
+            timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+            trust_env=not plain,  # a proxy would be plain http's way off this machine
+        )
+
+    def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
+        """As Telescope.count."""
+        return self._answer("count", filter=filter, since=since, until=until)
+
+    def series(
+        self,
+        filter: str | None = None,
+        *,
+        bin: str | int = "1h",
+        group: str | None = None,
+        metric: str = "packets",
+        per_24: bool = False,
+        since: Moment = None,
+        until: Moment = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """As Telescope.series."""
+        words = {"bin": str(bin), "group": group, "metric": metric, "per_24": per_24, "limit": limit}
+        return self._answer("series", filter=filter, since=since, until=until, **words)
+
+    def top(
+        self,
+        column: str,
+        filter: str | None = None,
+        *,
+        metric: str = "packets",
+        per_24: bool = False,
+        since: Moment = None,
+        until: Moment = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """As Telescope.top."""
+        words = {"column": column, "metric": metric, "per_24": per_24, "limit": limit}
+        return self._answer("top", filter=filter, since=since, until=until, **words)
+
+    def packets(
+        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
+    ) -> Answer:
+        """As Telescope.packets."""
+        return self._answer("packets", filter=filter, since=since, until=until, limit=limit)
+
+    def payloads(
+        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
+    ) -> Answer:
+        """As Telescope.payloads."""
+        return self._answer("payloads", filter=filter, since=since, until=until, limit=limit)
+
+    def sources(
+        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
+    ) -> Answer:
+        """As Telescope.sources."""
+        return self._answer("sources", filter=filter, since=since, until=until, limit=limit)
+
+    def cache(
+        self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None
+    ) -> Answer:
+        """As Telescope.cache."""
+        return self._answer("cache", filter=filter, since=since, until=until, bin=str(bin))
+
+    def coverage(self, *, since: Moment = None, until: Moment = None) -> Answer:
+        """As Telescope.coverage."""
+        return self._answer("coverage", since=since, until=until)
+
+    def payload(self, signature: str) -> bytes:
+        """As Telescope.payload."""
+        digits, _, number = signature.lower().partition("/")
+        if re.fullmatch(r"[0-9a-f]{6,32}", digits) is None or re.fullmatch(r"([1-9][0-9]{0,3})?", number) is None:
+            raise ValueError(f"signature {signature!r}: wanted 6 to 32 hex digits")
+        with self._asked("GET", f"payloads/{digits}", params={"number": number} if number else {}) as response:
+            return response.read()
+
+    def export(
+        self,
+        out: str | Path | BinaryIO,
+        format: str = "pcap",
+        filter: str | None = None,
+        *,
+        since: Moment = None,
+        until: Moment = None,
+    ) -> ExportReport:
+        """As Telescope.export: the file appears whole or not at all."""
+        from ims.extract import FORMATS, ExportReport, _opened
+
+        if format not in FORMATS:
+            raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
+        words = _words(filter=filter, since=since, until=until)
+        with _opened(out) as file, self._asked("POST", f"export/{format}", json=words) as response:
+            for piece in response.iter_bytes():
+                file.write(piece)
+            report = json.loads(response.headers["X-IMS-Report"])
+        known = {field.name for field in dataclasses.fields(ExportReport)}
+        return ExportReport(**{name: value for name, value in report.items() if name in known})
+
+    def _answer(self, verb: str, **words: Any) -> Answer:
+        with self._asked("POST", f"query/{verb}", json=_words(**words), headers={"Accept": ARROW}) as response:
+            octets = response.read()
+        try:
+            table = pa.ipc.open_stream(octets).read_all()
+            table.validate(full=True)
+            record = _record(json.loads(table.schema.metadata[METADATA]))
+        except (pa.ArrowInvalid, ValueError, TypeError, KeyError) as error:
+            raise OSError(f"{self._url} answered what is no answer of a portal: {_line(error)}") from None
+        return Answer(table.replace_schema_metadata(None), record)
+
+    @contextmanager
+    def _asked(self, method: str, path: str, **words: Any) -> Iterator[httpx.Response]:
+        """The portal's response, if it is one."""
+        try:
+            with self._client.stream(method, path, **words) as response:
+                if not response.is_success:
+                    raise self._refusal(response, (words.get("json") or {}).get("filter"))
+                yield response
+        except httpx.TimeoutException:
+            raise TimeoutError(f"{self._url} didn't answer in time") from None
+        except httpx.HTTPError as error:
+            raise OSError(f"{self._url} can't be reached: {_line(error) or type(error).__name__}") from None
+
+    def _refusal(self, response: httpx.Response, filter: str | None) -> Exception:
+        try:
+            said = _line(json.loads(response.read()[: 1 << 16])["error"])
+        except (ValueError, TypeError, KeyError):
+            said = f"{self._url} answered {response.status_code} {printable(response.reason_phrase)}; is it a portal?"
+            return OSError(said)
+        if not response.is_client_error:
+            return OSError(f"{self._url}: {said}")
+        found = _IN_FILTER.fullmatch(said)
+        if found is not None and filter is not None:
+            return FilterError(found[2], filter, int(found[1]))
+        after = response.headers.get("Retry-After", "")
+        return ValueError(
+            said + (f"; try again in {after} s" if response.status_code == 429 and after.isdigit() else "")
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def __enter__(self) -> RemoteTelescope:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _check(url: str) -> bool:
+    """Whether the URL is plain http, which is taken to loopback only. Raises ValueError."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (reading it checks it)
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise ValueError(f"portal {printable(url)[:200]!r}: {_line(error)}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"portal {printable(url)[:200]!r}: wanted https://HOST")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("portal: wanted https://HOST, and neither a name nor a password nor a query in it")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(f"portal {printable(url)[:200]!r}: plain http shows the token to everyone; wanted https://")
+    return parts.scheme == "http"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _trusting(ca: str | Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca))
+    except ssl.SSLError:
+        raise ValueError(f"{ca} holds no certificate in PEM") from None
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{ca}: no such file; wanted certificates in PEM") from None
+
+
+def _words(**words: Any) -> dict[str, Any]:
+    given = {name: value for name, value in words.items() if value is not None}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
+
+
+def _record(told: Mapping[str, Any]) -> AnswerRecord:
+    fields = [field for field in dataclasses.fields(AnswerRecord) if field.name in told]
+    values = {field.name: told[field.name] for field in fields}
+    return AnswerRecord(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
+def _line(text: object) -> str:
+    return printable(" ".join(str(text).split()))[:1000]

@@ -1,0 +1,79 @@
+"""An answer on its way out: as JSON `{rows, answer}`, as CSV, or as an Arrow stream; a slice of rows at a time."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+from starlette.responses import Response, StreamingResponse
+
+from ims import arrow
+from ims.portal.api.negotiate import FORMS, Form
+from ims.portal.api.refusals import without_places
+from ims.query.answer import Answer, AnswerRecord
+from ims.query.written import csv_lines, json_row, written_columns
+
+SLICE = 10_000
+METADATA = b"ims.answer"
+
+
+def record_of(record: AnswerRecord, addresses: bool) -> dict[str, Any]:
+    """How the answer came about, for the caller: where the stores are isn't told, nor sensors' `addresses`."""
+    told = asdict(record)
+    told.pop("stores")
+    told["silent"] = {sensor: without_places(why, addresses) for sensor, why in record.silent.items()}
+    asked = list(dict.fromkeys([*record.sensors, *record.silent]))
+    answered = [sensor for sensor in asked if sensor not in record.silent]
+    losses = [without_places(line, addresses) for line in record.losses]
+    return {"asked": asked, "answered": answered, **told, "losses": losses}
+
+
+def response(verb: str, answer: Answer, form: Form, addresses: bool) -> Response:
+    """The answer in a form. Small ones are whole; call this in a thread."""
+    pieces = _PIECES[form](verb, answer.table, record_of(answer.record, addresses))
+    [kind] = [name for name, known in FORMS.items() if known == form]
+    headers = {"Vary": "Accept"}
+    if form == "csv":
+        headers["Content-Disposition"] = f'attachment; filename="{verb}.csv"'
+        kind += "; charset=utf-8"
+    headers["Content-Type"] = kind
+    if len(answer) <= SLICE:
+        return Response(b"".join(pieces), headers=headers)
+    return StreamingResponse(pieces, headers=headers)
+
+
+def _json(verb: str, table: pa.Table, record: dict[str, Any]) -> Iterator[bytes]:
+    """`rows` as the command line prints them: an object for count, else an array of objects."""
+    table = written_columns(verb, table)
+    one = verb == "count"
+    yield b'{"rows": ' + (b"" if one else b"[")
+    for at in range(0, table.num_rows, SLICE):
+        rows = ", ".join(map(json_row, arrow.rows(table.slice(at, SLICE))))
+        yield f"{', ' if at else ''}{rows}".encode("ascii")
+    yield (b"" if one else b"]") + f', "answer": {json.dumps(record)}}}'.encode("ascii")
+
+
+def _csv(verb: str, table: pa.Table, _record: dict[str, Any]) -> Iterator[bytes]:
+    table = written_columns(verb, table)
+    yield csv_lines([], table.column_names).encode()
+    for at in range(0, table.num_rows, SLICE):
+        yield csv_lines(arrow.rows(table.slice(at, SLICE))).encode()
+
+
+def _arrow(_verb: str, table: pa.Table, record: dict[str, Any]) -> Iterator[bytes]:
+    schema = table.schema.with_metadata({METADATA: json.dumps(record).encode("ascii")})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        for batch in table.to_batches(max_chunksize=SLICE):
+            writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+            yield sink.getvalue()
+            sink.seek(0)
+            sink.truncate()
+    yield sink.getvalue()
+
+
+_PIECES = {"json": _json, "csv": _csv, "arrow": _arrow}

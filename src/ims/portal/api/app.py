@@ -1,0 +1,50 @@
+"""The application: every endpoint, around it the envelope."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+from ims.portal.api import events, exports, payloads, sessions, status, verbs
+from ims.portal.api.envelope import API, Envelope
+from ims.portal.api.refusals import refuse_in_one_line
+from ims.portal.api.turns import Turns
+from ims.portal.gate import Gate
+
+DESCRIPTION = (
+    "Questions to every sensor of this Internet Motion Sensor, in the words of `ims query`. Answers are JSON, CSV or "
+    "an Arrow stream, as `Accept` says, and say which sensors are missing."
+)
+
+
+def create_app(gate: Gate) -> FastAPI:
+    """The portal's API in front of `gate`. Serve it with `serve_settings`."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        app.state.turns.close()
+        app.state.exporting.close()
+
+    app = FastAPI(
+        title="Internet Motion Sensor",
+        description=DESCRIPTION,
+        version=gate.version,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # they load their JavaScript from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would be made of the Host that the caller says
+        lifespan=lifespan,
+    )
+    limits = gate.limits
+    app.state.gate = gate
+    app.state.turns = Turns(limits.questions, limits.questions_each, limits.questions_waiting)
+    app.state.exporting = Turns(limits.exports, limits.exports_each)
+    app.state.listeners = events.Listeners(limits.listeners, limits.listeners_each)
+    for router in (sessions.router, verbs.make_router(), payloads.router, exports.router, events.router, status.router):
+        app.include_router(router, prefix=API)
+    refuse_in_one_line(app)
+    app.add_middleware(Envelope, gate=gate)
+    return app

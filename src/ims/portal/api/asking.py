@@ -1,0 +1,57 @@
+"""A question on its way: what may be asked is checked, its turn awaited, and what goes wrong said in one line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from fastapi import HTTPException, Request
+
+from ims.portal.accounts import Caller
+from ims.portal.api.callers import gate_of, note
+from ims.portal.api.refusals import one_line, without_places
+from ims.portal.api.turns import Turns
+from ims.portal.api.words import Range, question, range_of
+from ims.portal.forbidden import Forbidden
+from ims.query import request as typed
+
+T = TypeVar("T")
+
+
+async def made(verb: typed.Verb, words: Range, request: Request, caller: Caller) -> typed.Request:
+    """The question, typed. Refuses with 400."""
+    most = gate_of(request).limits.rows[caller.role]
+    note(request, verb=verb, words=words.model_dump(exclude_defaults=True))
+    try:
+        return await asyncio.to_thread(question, verb, words, caller.role, most)
+    except ValueError as error:  # made of the caller's own words
+        raise HTTPException(400, one_line(error)) from None
+
+
+def allowed(asked: typed.Request, request: Request, caller: Caller) -> typed.Request:
+    """The question as this caller may ask it: for the telescope only, and never said back. Raises Forbidden.
+
+    Call this in its turn: sensors may have to be asked for payloads that the filter names.
+    """
+    gate = gate_of(request)
+    asked = gate.secrecy.check(caller.role, asked, gate.octets)
+    note(request, **range_of(asked))
+    return asked
+
+
+async def answered(request: Request, caller: Caller, seconds: float, work: Callable[[], T], turns: str = "turns") -> T:
+    """What `work` returns once it is the caller's turn, with its errors in one line that names nothing of ours."""
+    waiting = cast("Turns", getattr(request.app.state, turns))
+    operator = caller.role == "operator"
+    try:
+        return await waiting.run(caller.name, seconds, work)
+    except Forbidden as error:
+        raise HTTPException(403, one_line(error)) from None
+    except MemoryError:
+        line = "the question needs more memory than it may have: ask for a shorter time, a narrower filter or less"
+        raise HTTPException(400, line) from None
+    except OSError as error:
+        raise HTTPException(503, without_places(error.strerror or error, operator)) from error
+    except ValueError as error:
+        raise HTTPException(400, without_places(error, operator)) from error

@@ -1,0 +1,79 @@
+"""Who asks: a bearer token, its account and role, and whether he has asked too often."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from ims.portal.accounts import Caller, Role
+from ims.portal.api.refusals import later, unknown_caller
+from ims.portal.gate import Gate
+from ims.portal.throttle import Throttle
+
+_bearer = HTTPBearer(auto_error=False, description="A token: of `POST /login`, or a longer one of `POST /tokens`.")
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+LONGEST_TOKEN = 512
+
+
+def gate_of(request: Request) -> Gate:
+    """What stands behind this application."""
+    return cast("Gate", request.app.state.gate)
+
+
+def note(request: Request, **fields: Any) -> None:
+    """Add to the audit's line of this request."""
+    request.scope["asked"].update(fields)
+
+
+def address_of(request: Request) -> str:
+    """Where the request came from; of IPv6 the /64, for that is what one customer has."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host[:64]
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def take(throttle: Throttle, key: str, cost: float = 1.0) -> None:
+    """Refuse who asks too often."""
+    wait = throttle.take(key, cost)
+    if wait > 0:
+        raise later(wait, "too many requests")
+
+
+async def caller_of(request: Request, found: Bearer) -> Caller:
+    """Who asks. Refuses whoever has no valid token."""
+    gate = gate_of(request)
+    known = None
+    if found is not None and 0 < len(found.credentials) <= LONGEST_TOKEN:
+        known = await asyncio.to_thread(gate.accounts.check_token, found.credentials)
+    if known is None:
+        take(gate.logins, f"address {address_of(request)}")
+        raise unknown_caller()
+    note(request, caller=known.name, role=known.role)
+    take(gate.throttle, f"caller {known.name}")
+    return known
+
+
+Anyone = Annotated[Caller, Depends(caller_of)]
+
+
+def only(*roles: Role) -> Callable[..., Awaitable[Caller]]:
+    """Whoever has one of these roles."""
+
+    async def allowed(caller: Anyone) -> Caller:
+        if caller.role not in roles:
+            raise HTTPException(403, f"this is for {' and '.join(f'{role}s' for role in roles)}; you are {caller.role}")
+        return caller
+
+    return allowed
+
+
+Analyst = Annotated[Caller, Depends(only("analyst", "operator"))]
+Operator = Annotated[Caller, Depends(only("operator"))]

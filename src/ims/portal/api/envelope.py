@@ -1,0 +1,142 @@
+"""Around every request: limits on its size, an id, security headers, a line of audit, and no traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ims.portal.api.refusals import FAULT, refusal
+from ims.portal.gate import Gate
+
+API = "/api/v1"
+QUIET = (f"{API}/health", f"{API}/version", f"{API}/openapi.json")
+"""Asked often, and telling nothing: no line of audit."""
+PAGES = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+)
+DATA = "default-src 'none'; frame-ancestors 'none'; sandbox"
+HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+HSTS = "max-age=31536000"
+
+
+class Envelope:
+    """The outermost part of the application. What an endpoint notes in `scope["asked"]` becomes the audit's line."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app, self._gate = app, gate
+        self._log = structlog.get_logger()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["asked"] = {}
+        id, began, started = secrets.token_hex(8), time.perf_counter(), False
+
+        async def sent(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(message, scope, id)
+                await self._note(scope, id, message["status"], time.perf_counter() - began)
+            async with asyncio.timeout(self._gate.limits.stalled_seconds):
+                await send(message)
+
+        try:
+            refused, body = await self._body(scope, receive)
+            if refused is not None:
+                status, line = refused
+                await refusal(status, line, {"Connection": "close"})(scope, receive, sent)
+            elif body is not None:
+                await self._app(scope, _again(body, receive), sent)
+        except Exception as error:
+            # A caller who takes nothing for so long is a fault of his.
+            log = self._log.info if isinstance(error, TimeoutError) and started else self._log.error
+            log("request failed", request=id, path=scope["path"][:200], exc_info=error)
+            if not started:
+                await refusal(500, FAULT)(scope, receive, sent)
+
+    async def _body(self, scope: Scope, receive: Receive) -> tuple[tuple[int, str] | None, bytes | None]:
+        """Why the request isn't taken, if so; else its whole body, None where the caller has gone."""
+        limits, headers = self._gate.limits, dict(scope["headers"])
+        target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+        if target + sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > limits.head_bytes:
+            return (431, f"the request's head is too large; at most {limits.head_bytes:,} bytes are taken"), None
+        too_large = (413, f"the body is too large; at most {limits.body_bytes:,} bytes are taken")
+        length = headers.get(b"content-length", b"0")
+        if len(length) > 15 or not length.isdigit() or int(length) > limits.body_bytes:
+            return too_large, None
+        body = bytearray()
+        try:
+            async with asyncio.timeout(limits.body_seconds):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None, None
+                    body += message.get("body", b"")
+                    if len(body) > limits.body_bytes:
+                        return too_large, None
+                    if not message.get("more_body", False):
+                        break
+        except TimeoutError:
+            return (408, f"the body didn't come within {limits.body_seconds:g} s"), None
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if body and scope["method"] == "POST" and kind != b"application/json":
+            return (415, "the body's Content-Type isn't taken; wanted application/json"), None
+        return None, bytes(body)
+
+    async def _note(self, scope: Scope, id: str, status: int, seconds: float) -> None:
+        path = scope["path"]
+        if path in QUIET or not path.startswith(API):
+            return
+        client = scope.get("client") or ("", 0)
+        line: dict[str, Any] = {
+            "request": id,
+            "client": client[0],
+            "method": scope["method"],
+            "path": path,
+            **scope["asked"],
+            "status": status,
+            "seconds": round(seconds, 6),
+        }
+        await asyncio.to_thread(self._gate.audit.write, **line)
+
+
+def _add_headers(message: Message, scope: Scope, id: str) -> None:
+    headers = list(message.get("headers", ()))
+    there = {name.lower() for name, _ in headers}
+    policy = DATA if scope["path"].startswith("/api/") else PAGES
+    added = {**HEADERS, "content-security-policy": policy, "x-request-id": id}
+    if scope.get("scheme") == "https":
+        added["strict-transport-security"] = HSTS
+    headers += [(name.encode(), value.encode()) for name, value in added.items() if name.encode() not in there]
+    message["headers"] = headers
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body, once; then whatever comes: that the caller has gone."""
+    given = False
+
+    async def received() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return received

@@ -1,0 +1,123 @@
+"""`/events`: the live view as server-sent events (HTML Living Standard, 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from ims.portal.accounts import Caller
+from ims.portal.api.callers import Anyone, Bearer, gate_of, note
+from ims.portal.api.refusals import later, refusals
+from ims.portal.api.streams import Held
+from ims.portal.gate import Event, Gate
+
+router = APIRouter(tags=["live"])
+HEARTBEAT = b": still here\n\n"
+_KIND = re.compile(r"[a-z_]{1,40}")
+_EXAMPLE = 'event: packets\ndata: {"time": "2026-03-04T05:00:01Z", "block": "C/24", "packets": 37}\n\n'
+
+
+class Listeners:
+    """How many listen, of each caller and in all."""
+
+    def __init__(self, most: int, each: int) -> None:
+        self._most, self._each = most, each
+        self._of: Counter[str] = Counter()
+
+    def come(self, who: str) -> None:
+        """Refuses one more than there may be."""
+        if self._of[who] >= self._each:
+            raise later(10, f"you listen {self._each} times already; stop one of those")
+        if self._of.total() >= self._most:
+            raise later(60, "too many listen", 503)
+        self._of[who] += 1
+
+    def go(self, who: str) -> None:
+        """One less."""
+        self._of[who] -= 1
+        if self._of[who] <= 0:
+            del self._of[who]
+
+    def __len__(self) -> int:
+        return self._of.total()
+
+
+@router.get(
+    "/events",
+    summary="What is happening, as server-sent events; later for viewers",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Events until either side has enough; a comment when there is none for a while",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        },
+        **refusals(401, 413, 415, 429, 503),
+    },
+)
+async def events(request: Request, caller: Anyone, token: Bearer) -> Response:
+    """Ends when the token does."""
+    gate, listeners = gate_of(request), request.app.state.listeners
+    note(request, verb="events")
+    assert token is not None
+    listeners.come(caller.name)
+
+    async def let_go() -> None:
+        listeners.go(caller.name)
+
+    headers = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
+    return Held(_stream(gate, caller, token.credentials), headers, let_go)
+
+
+async def _stream(gate: Gate, caller: Caller, secret: str) -> AsyncGenerator[bytes]:
+    news = gate.events(caller.role)
+    coming: asyncio.Task[Event] | None = None
+    checked = asyncio.get_running_loop().time()
+    try:
+        yield HEARTBEAT
+        while True:
+            coming = coming or asyncio.create_task(_next(news))
+            done, _ = await asyncio.wait([coming], timeout=gate.limits.heartbeat_seconds)
+            now = asyncio.get_running_loop().time()
+            if now - checked >= gate.limits.heartbeat_seconds:
+                checked = now
+                if await asyncio.to_thread(gate.accounts.check_token, secret) != caller:
+                    return
+            if not done:
+                yield HEARTBEAT
+                continue
+            try:
+                event = coming.result()
+            except StopAsyncIteration:
+                return
+            finally:
+                coming = None
+            yield written(event)
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait([coming])
+            if not coming.cancelled():
+                coming.exception()
+        close = getattr(news, "aclose", None)
+        if close is not None:
+            with contextlib.suppress(Exception):
+                await close()
+
+
+async def _next(news: object) -> Event:
+    event: Event = await anext(news)  # type: ignore[call-overload]
+    return event
+
+
+def written(event: Event) -> bytes:
+    """An event on the wire: JSON has no line breaks, so none can be forged."""
+    if _KIND.fullmatch(event.kind) is None:
+        raise ValueError(f"event kind {event.kind!r}: wanted small letters and _")
+    return f"event: {event.kind}\ndata: {json.dumps(event.data, ensure_ascii=True, default=str)}\n\n".encode("ascii")

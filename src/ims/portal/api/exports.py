@@ -1,0 +1,78 @@
+"""`/export/FORMAT`: packets as files, for operators."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Literal, get_args
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from ims.extract import ExportReport
+from ims.portal.api.asking import allowed, answered, made
+from ims.portal.api.callers import Operator, gate_of, note
+from ims.portal.api.refusals import refusals
+from ims.portal.api.spool import Spool, pieces
+from ims.portal.api.streams import Held
+from ims.portal.api.words import Selected, range_of
+
+router = APIRouter(tags=["exports"])
+Kind = Literal["pcap", "parquet", "csv", "json"]
+TYPES = {
+    "pcap": "application/vnd.tcpdump.pcap",
+    "parquet": "application/vnd.apache.parquet",
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/x-ndjson",
+}
+
+
+@router.post(
+    "/export/{format}",
+    summary="Packets as a file, oldest first; X-IMS-Report says how many, and what couldn't be given back",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The file",
+            "content": {
+                kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in TYPES.values()
+            },
+        },
+        **refusals(400, 401, 403, 413, 415, 429, 503),
+    },
+)
+async def export(
+    request: Request,
+    caller: Operator,
+    format: Annotated[Kind, Path(description="What to write.", examples=list(get_args(Kind)))],
+    words: Selected,
+) -> Response:
+    """pcap gives back every stored packet byte for byte from the IP header on."""
+    gate = gate_of(request)
+    question = await made("packets", words, request, caller)
+    note(request, verb="export", format=format)
+    spool = Spool(gate.limits.export_bytes, gate.limits.export_folder)
+
+    def work() -> ExportReport:
+        asked = allowed(question, request, caller)
+        report = gate.telescope.export(spool, format, asked.filter or None, **range_of(asked))
+        spool.flush()
+        return report
+
+    try:
+        report = await answered(request, caller, gate.limits.export_seconds, work, "exporting")
+    except BaseException:
+        spool.close()
+        raise
+    note(request, rows=report.packets, bytes=spool.size)
+    headers = {
+        "Content-Type": TYPES[format],
+        "Content-Length": str(spool.size),
+        "Content-Disposition": f'attachment; filename="export.{format}"',
+        "X-IMS-Report": json.dumps(asdict(report), ensure_ascii=True),
+    }
+
+    async def let_go() -> None:
+        spool.close()
+
+    return Held(pieces(spool), headers, let_go)

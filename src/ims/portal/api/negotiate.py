@@ -1,0 +1,49 @@
+"""Which form of an answer the caller wants: RFC 9110, section 12.5.1."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Literal
+
+from fastapi import HTTPException
+
+Form = Literal["json", "csv", "arrow"]
+FORMS: dict[str, Form] = {
+    "application/json": "json",
+    "text/csv": "csv",
+    "application/vnd.apache.arrow.stream": "arrow",
+}
+
+
+def negotiated(accepts: Sequence[str]) -> Form:
+    """The form that `Accept` prefers, JSON where all are the same to it. Refuses with 406."""
+    ranges = [_range(part) for part in ",".join(accepts).split(",") if part.strip()]
+    if not ranges:
+        return "json"
+    weights = {form: _weight(name, ranges) for name, form in FORMS.items()}
+    best = max(weights, key=lambda form: weights[form])
+    if weights[best] <= 0:
+        raise HTTPException(406, f"no form of an answer that you accept; wanted one of {', '.join(FORMS)}")
+    return best
+
+
+def _range(text: str) -> tuple[str, float]:
+    name, *parameters = text.split(";")
+    weight = 1.0
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() == "q":
+            weight = 0.0
+            with contextlib.suppress(ValueError):
+                weight = min(1.0, max(0.0, float(value)))
+    return name.strip().lower(), weight
+
+
+def _weight(name: str, ranges: Sequence[tuple[str, float]]) -> float:
+    """The weight that the most specific range gives this form."""
+    for like in (name, f"{name.partition('/')[0]}/*", "*/*"):
+        found = [weight for range, weight in ranges if range == like]
+        if found:
+            return max(found)
+    return 0.0

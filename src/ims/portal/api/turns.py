@@ -1,0 +1,92 @@
+"""Whose turn it is: so many questions at a time, callers in rotation, nobody with more than his share waiting.
+
+A question that took too long goes on in its thread and keeps its place until it ends: threads can't be stopped, and
+their number must not grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ims.portal.api.refusals import later
+
+T = TypeVar("T")
+
+
+class Turns:
+    """Runs blocking work in `places` threads. `each`: what one caller may have running and waiting."""
+
+    def __init__(self, places: int, each: int, waiting: int = 512) -> None:
+        self._threads = ThreadPoolExecutor(places, "ims-api")
+        self._free, self._each, self._most = places, each, places + waiting
+        self._queue: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._of: Counter[str] = Counter()
+
+    async def run(self, who: str, seconds: float, work: Callable[[], T]) -> T:
+        """What `work` returns. Refuses with 429 or 503 where there is no room, or no answer in time."""
+        if self._of[who] >= self._each:
+            raise later(1, f"{self._each} questions of yours are being answered or wait; ask again when one is done")
+        if self._of.total() >= self._most:
+            raise later(5, "too many questions wait for an answer", 503)
+        self._of[who] += 1
+        late = later(seconds, f"no answer within {seconds:g} s: ask for a shorter time or a narrower filter", 503)
+        try:
+            async with asyncio.timeout(seconds) as within:
+                await self._turn(who)
+        except BaseException as error:
+            self._forget(who)
+            if isinstance(error, TimeoutError) and within.expired():
+                raise late from None
+            raise
+        loop = asyncio.get_running_loop()
+        left = (within.when() or 0) - loop.time()
+        done = loop.run_in_executor(self._threads, work)
+        done.add_done_callback(lambda done: self._ended(who, done))
+        finished, _ = await asyncio.wait([done], timeout=max(0.0, left))
+        if not finished:
+            raise late
+        return done.result()
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _turn(self, who: str) -> None:
+        if self._free and not self._queue:
+            self._free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.setdefault(who, deque()).append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self._next()
+            raise
+
+    def _next(self) -> None:
+        """Give the place to the caller who has waited longest since his last turn."""
+        while self._queue:
+            who, waiting = self._queue.popitem(last=False)
+            turn = waiting.popleft()
+            if waiting:
+                self._queue[who] = waiting
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _ended(self, who: str, done: asyncio.Future[T]) -> None:
+        if not done.cancelled():
+            done.exception()  # looked at: whoever waited for it may have gone
+        self._forget(who)
+        self._next()
+
+    def _forget(self, who: str) -> None:
+        self._of[who] -= 1
+        if self._of[who] <= 0:
+            del self._of[who]

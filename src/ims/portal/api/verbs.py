@@ -1,0 +1,113 @@
+"""`/query/VERB`: the verbs of `ims query`, with GET and POST."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, HTTPException, Query, Request
+from starlette.responses import Response
+
+from ims.portal.api.answers import response
+from ims.portal.api.asking import allowed, answered, made
+from ims.portal.api.callers import Anyone, gate_of, note
+from ims.portal.api.negotiate import negotiated
+from ims.portal.api.refusals import refusals
+from ims.portal.api.words import VERBS, Known, Range, put
+from ims.query.answer import Answer
+from ims.query.request import Verb
+
+Endpoint = Callable[..., Awaitable[Response]]
+
+
+async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Response:
+    """Answer one question in the form that is accepted."""
+    gate, role = gate_of(request), caller.role
+    form = negotiated(request.headers.getlist("accept"))
+    question = await made(verb, words, request, caller)
+    most = gate.limits.rows[role]
+
+    def work() -> tuple[Answer, Response]:
+        asked = allowed(question, request, caller)
+        answer = put(gate.telescope, asked)
+        if answer.record.silent and set(answer.record.silent) >= set(answer.record.sensors):
+            raise OSError("; ".join(["no sensor answered", *answer.record.losses]))
+        answer = gate.secrecy.shown(role, asked, answer, gate.octets)
+        if len(answer) > most:
+            narrower = "ask for a shorter time, wider bins or a coarser group"
+            raise ValueError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
+        return answer, response(verb, answer, form, role == "operator")
+
+    answer, formed = await answered(request, caller, gate.limits.seconds[role], work)
+    note(request, rows=len(answer), silent=sorted(answer.record.silent))
+    return formed
+
+
+def _asked_by_get(verb: Verb, words: type[Range]) -> Endpoint:
+    async def get(request: Request, caller: Anyone, words: Range) -> Response:
+        return await ask(verb, words, request, caller)
+
+    get.__annotations__["words"] = Annotated[words, Query()]
+    return get
+
+
+def _asked_by_post(verb: Verb, words: type[Range]) -> Endpoint:
+    async def post(request: Request, caller: Anyone, words: Range) -> Response:
+        return await ask(verb, words, request, caller)
+
+    post.__annotations__["words"] = Annotated[words, Body()]
+    return post
+
+
+_RECORD = {
+    "asked": ["a", "b"], "answered": ["a"], "silent": {"b": "no answer within 2 s"}, "sensors": ["a", "b"],
+    "seconds": 0.08, "darknet_24s": 1.5, "frames_lost": 0, "payloads_lost": 0,
+    "losses": ["b did not answer: no answer within 2 s"],
+}  # fmt: skip
+
+
+def _documented(verb: Verb, known: Known) -> dict[int | str, dict[str, Any]]:
+    example = {"rows": known.example if verb == "count" else [known.example], "answer": _RECORD}
+    rows: dict[str, Any] = {"type": "object"}
+    schema = {
+        "type": "object",
+        "required": ["rows", "answer"],
+        "properties": {
+            "rows": rows if verb == "count" else {"type": "array", "items": rows},
+            "answer": {"type": "object", "description": "How the answer came about: who was asked, who is silent."},
+        },
+    }
+    cells = ",".join(known.example) + "\n"
+    content = {
+        "application/json": {"schema": schema, "example": example},
+        "text/csv": {"schema": {"type": "string"}, "example": cells},
+        "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+    }
+    described = "The rows; in an Arrow stream the schema's metadata has the record under `ims.answer`"
+    return {200: {"description": described, "content": content}, **refusals(400, 401, 403, 406, 413, 415, 429, 503)}
+
+
+def make_router() -> APIRouter:
+    """A pair of endpoints a verb."""
+    router = APIRouter(prefix="/query", tags=["questions"])
+    for verb, known in VERBS.items():
+        for method, endpoint in (
+            ("GET", _asked_by_get(verb, known.words)),
+            ("POST", _asked_by_post(verb, known.words)),
+        ):
+            router.add_api_route(
+                f"/{verb}",
+                endpoint,
+                methods=[method],
+                summary=known.answers,
+                operation_id=f"{method.lower()}_{verb}",
+                response_class=Response,
+                responses=_documented(verb, known),
+            )
+
+    @router.get("/{verb}", include_in_schema=False)
+    @router.post("/{verb}", include_in_schema=False)
+    async def unknown(verb: str, caller: Anyone) -> Response:
+        raise HTTPException(404, f"no verb {verb[:40]!r}; wanted one of {', '.join(VERBS)}")
+
+    return router

@@ -1,0 +1,94 @@
+"""What stands behind the portal's API: whom it asks, who may ask, and how much."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from ims.extract import ExportReport
+    from ims.portal.accounts import Accounts, Role
+    from ims.portal.audit import Audit
+    from ims.portal.may_ask import PayloadLookup
+    from ims.portal.secrecy import Secrecy
+    from ims.portal.throttle import Throttle
+    from ims.query.answer import Answer
+
+
+class Asking(Protocol):
+    """The verbs of ims.telescope.Telescope, which block. What they raise: ValueError where the question can't be
+    answered, OSError where nobody could be asked, MemoryError where it is too large."""
+
+    def count(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
+    def series(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
+    def top(self, column: str, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
+    def packets(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
+    def payloads(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
+    def sources(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
+    def cache(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
+    def coverage(self, **words: Any) -> Answer: ...  # noqa: D102
+    def payload(self, signature: str) -> bytes: ...  # noqa: D102
+    def export(  # noqa: D102
+        self, out: str | Path | BinaryIO, format: str = "pcap", filter: str | None = None, **words: Any
+    ) -> ExportReport: ...
+
+
+class Event(NamedTuple):
+    """One piece of news: its kind (`[a-z_]+`) and what JSON can hold."""
+
+    kind: str
+    data: Mapping[str, Any]
+
+
+def _by_role(viewer: float, analyst: float, operator: float) -> Any:
+    return field(default_factory=lambda: MappingProxyType({"viewer": viewer, "analyst": analyst, "operator": operator}))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken and given. `rows` and `seconds` of an answer are by role, waiting for a turn included;
+    `each` is one caller's share of what runs and waits."""
+
+    rows: Mapping[str, int] = _by_role(10_000, 100_000, 1_000_000)
+    seconds: Mapping[str, float] = _by_role(20.0, 60.0, 300.0)
+    questions: int = 4
+    questions_each: int = 32
+    questions_waiting: int = 512
+    exports: int = 2
+    exports_each: int = 2
+    export_bytes: int = 16 << 30
+    export_seconds: float = 3600.0
+    export_folder: Path | None = None
+    listeners: int = 200
+    listeners_each: int = 4
+    heartbeat_seconds: float = 15.0
+    login_hours: float = 12.0
+    body_bytes: int = 64 << 10
+    head_bytes: int = 32 << 10
+    body_seconds: float = 10.0
+    stalled_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Gate:
+    """All that `create_app` needs. `logins`: a stricter throttle, of password attempts and unknown tokens.
+
+    `sensors` tells the health of each sensor: name, organisation, time_zone, blocks (their public names), state, since,
+    why, version, clock_offset, certificate_days. `events` gives news for a role, delayed as that role gets them, until
+    it is closed. `octets` looks up payloads by signature, for secrecy; without it analysts see no signatures.
+    """
+
+    telescope: Asking
+    accounts: Accounts
+    audit: Audit
+    throttle: Throttle
+    logins: Throttle
+    secrecy: Secrecy
+    sensors: Callable[[], list[dict[str, Any]]]
+    events: Callable[[Role], AsyncIterator[Event]]
+    version: str
+    octets: PayloadLookup | None = None
+    limits: Limits = field(default_factory=Limits)
