@@ -99,7 +99,8 @@ class Authority:
         parse_authorities(self.pem, folder / "ca.pem")
 
     @cached_property
-    def _key(self) -> ec.EllipticCurvePrivateKey:
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        """Its private key, read when it is first wanted. Raises ValueError or OSError."""
         path = self.folder / "ca.key"
         key = parse_key(read_secret(path), path)
         if key.public_key() != self.certificate.public_key():
@@ -139,7 +140,7 @@ class Authority:
         another authority's files; OSError.
         """
         check_identity(role, name, "0" * 32)
-        if _SERIAL.fullmatch(name):
+        if serial_of(name) is not None:
             raise ValueError(f"name {name!r} looks like a serial number; wanted another")
         folder = self.folder / "out" / name if out is None else out
         with self._changing():
@@ -147,7 +148,7 @@ class Authority:
             self._prepare(folder, name)
             key = new_key()
             certificate = make_certificate(
-                key.public_key(), role, name, self.certificate, self._key, now or datetime.now(UTC), days
+                key.public_key(), role, name, self.certificate, self.key, now or datetime.now(UTC), days
             )
             identity = identity_of(certificate)
             # What can be written again comes first: a folder that can't be written to is no reason for a certificate.
@@ -167,26 +168,31 @@ class Authority:
             raise ValueError(f"{folder / 'ca.pem'} is another authority's; give another --out")
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sweep(folder, f".{name}.key.")
+        _sweep(folder, "ca.pem", "revoked.pem", f"{name}.pem", f"{name}.key")
 
     def find(self, what: str) -> list[Issued]:
         """The certificates of this name, or the one with this serial number (colons and capitals are fine)."""
-        serial = what.replace(":", "").lower()
+        serial = serial_of(what)
         return [one for one in self.log().issued if what == one.identity.name or serial == one.identity.serial]
+
+    def unknown(self, what: str) -> ValueError:
+        """The error to raise where `find` finds nothing."""
+        names = sorted({one.identity.name for one in self.log().issued})
+        return ValueError(f"{self.folder} issued nothing to {what!r}; it knows {', '.join(names) or 'nobody yet'}")
 
     def revoke(self, serial: str, now: datetime | None = None) -> bool:
         """Take back the certificate with this serial number, one that the log doesn't know included; whether it was
         still good. Raises ValueError for what is no serial number, and where the list is damaged; OSError."""
-        serial = serial.replace(":", "").lower()
-        if _SERIAL.fullmatch(serial) is None:
+        wanted = serial_of(serial)
+        if wanted is None:
             raise ValueError(f"serial {serial!r}: wanted 32 hexadecimal digits")
         now = now or datetime.now(UTC)
         with self._changing():
             before = self.revoked()
-            if serial in serials_of(before):
+            if wanted in serials_of(before):
                 return False
-            entries = [*before, entry_of(serial, now)]
-            after = sign_list(entries, self.certificate, self._key, now, number_of(before))
+            entries = [*before, entry_of(wanted, now)]
+            after = sign_list(entries, self.certificate, self.key, now, number_of(before))
             write_aside(self.folder / "revoked.pem", pem(after))
         return True
 
@@ -197,15 +203,22 @@ class Authority:
         fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            _sweep(self.folder, ".revoked.pem.")
-            _sweep(self.folder / "issued", ".")
+            _sweep(self.folder, "revoked.pem")
+            _sweep(self.folder / "issued")
             yield
         finally:
             os.close(fd)
 
 
-def _sweep(folder: Path, prefix: str) -> None:
-    """Remove what `write_aside` had not finished."""
+def serial_of(text: str) -> str | None:
+    """A serial number as identities write it, of one with colons or capitals; None for what is none."""
+    serial = text.replace(":", "").lower()
+    return serial if _SERIAL.fullmatch(serial) else None
+
+
+def _sweep(folder: Path, *names: str) -> None:
+    """Remove what `write_aside` had not finished of these files, or of any."""
+    of = "|".join(map(re.escape, names)) or ".*"
     for path in folder.iterdir():
-        if path.name.startswith(prefix) and re.fullmatch(r"[0-9a-f]{8}", path.suffix[1:]):
+        if re.fullmatch(rf"\.({of})\.[0-9a-f]{{8}}", path.name):
             path.unlink(missing_ok=True)

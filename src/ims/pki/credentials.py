@@ -63,19 +63,19 @@ class Credentials:
         return made
 
     @cached_property
-    def x509(self) -> x509.Certificate:
-        """The certificate, parsed."""
+    def parsed(self) -> x509.Certificate:
+        """The certificate."""
         return parse_certificate(self.certificate, "the certificate")
 
     @cached_property
     def identity(self) -> Identity:
         """Role, name and serial number."""
-        return identity_of(self.x509)
+        return identity_of(self.parsed)
 
     @property
     def expires(self) -> datetime:
         """The certificate's last second."""
-        return self.x509.not_valid_after_utc
+        return self.parsed.not_valid_after_utc
 
     @property
     def days_left(self) -> int:
@@ -96,7 +96,7 @@ def expiry_warnings(credentials: Credentials, now: datetime) -> list[str]:
     """A line for the certificate, and one for each authority, that ends within 30 days or has ended."""
     who = credentials.identity
     renew = f"renew it with `ims pki issue {who.name} --role {who.role}`"
-    lines = [expiry_warning(credentials.x509, f"the certificate of {who.role} {who.name} ({who.serial})", now, renew)]
+    lines = [expiry_warning(credentials.parsed, f"the certificate of {who.role} {who.name} ({who.serial})", now, renew)]
     for authority in parse_authorities(credentials.ca, "ca.pem"):
         named = f"the authority {common_name(authority)!r}"
         lines.append(expiry_warning(authority, named, now, "what it issued ends with it"))

@@ -50,11 +50,14 @@ def _read(path: Path, wanted: str) -> tuple[bytes, os.stat_result]:
         raise FileNotFoundError(f"{path} isn't there; wanted {wanted}") from None
     except PermissionError:
         raise PermissionError(f"{path} may not be read by this user; wanted {wanted}") from None
-    with open(fd, "rb") as file:  # noqa: PTH123  (an fd)
+    try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             raise ValueError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}; wanted {wanted}")
-        octets = file.read(MOST_OCTETS + 1)
+        with open(fd, "rb", closefd=False) as file:
+            octets = file.read(MOST_OCTETS + 1)
+    finally:
+        os.close(fd)
     if len(octets) > MOST_OCTETS:
         raise ValueError(f"{path} is longer than {MOST_OCTETS >> 20} MiB; wanted {wanted}")
     return octets, found

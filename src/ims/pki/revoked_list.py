@@ -16,7 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ims.pki.certificate import authority_identifier, common_name, serial_text
+from ims.pki.certificate import authority_identifier, check_dates, common_name, serial_text
 
 _BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 
@@ -28,7 +28,8 @@ def sign_list(
     now: datetime,
     last_number: int = 0,
 ) -> x509.CertificateRevocationList:
-    """A list of these, signed now. Raises ValueError where the authority has ended."""
+    """A list of these, signed now. Raises ValueError where the authority has not begun or has ended."""
+    check_dates(authority, f"the authority {common_name(authority)!r}", now)
     now = now.replace(microsecond=0)
     builder = (
         x509.CertificateRevocationListBuilder()

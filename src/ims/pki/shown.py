@@ -32,10 +32,9 @@ def show_log(folder: Path, what: str | None, now: datetime | None = None) -> Sho
     authority = Authority(folder)
     issued, problems = authority.log()
     if what is not None:
-        names = sorted({one.identity.name for one in issued})
         issued = authority.find(what)
         if not issued:
-            raise ValueError(f"{folder} issued nothing to {what!r}; it knows {', '.join(names) or 'nobody yet'}")
+            raise authority.unknown(what)
     rows, warnings = [], problems
     for one in issued:
         rows.append(_row(one.certificate, one.identity.name, one.identity.role, now, one.revoked))

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from ims.pki.authority import Authority
+from ims.pki.revocations import Revocations
+
+from .conftest import credentials
+
+
+@pytest.fixture
+def copy(pki: Authority, tmp_path: Path) -> Path:
+    """The list as a daemon has it."""
+    return Path(shutil.copy(pki.folder / "revoked.pem", tmp_path / "revoked.pem"))
+
+
+def serial(pki: Authority, name: str = "portal") -> str:
+    return credentials(pki, name).identity.serial
+
+
+def test_a_revoked_certificate_is_known_once_the_list_is_there(pki: Authority, copy: Path) -> None:
+    revocations = Revocations(copy, pki.pem)
+    assert not revocations.is_revoked(serial(pki))
+    pki.revoke(serial(pki))
+    assert not revocations.is_revoked(serial(pki))
+    shutil.copy(pki.folder / "revoked.pem", copy)
+    assert revocations.is_revoked(serial(pki))
+    assert not revocations.is_revoked(serial(pki, "operator"))
+    assert revocations.problem is None
+
+
+def test_a_list_that_is_renamed_into_place_is_seen(pki: Authority) -> None:
+    revocations = Revocations(pki.folder / "revoked.pem", pki.pem)
+    for name in ("portal", "operator", "sensor"):
+        assert not revocations.is_revoked(serial(pki, name))
+        pki.revoke(serial(pki, name))
+        assert revocations.is_revoked(serial(pki, name))
+
+
+def test_an_old_file_s_change_is_seen_though_its_times_are_put_back(pki: Authority, copy: Path) -> None:
+    os.utime(copy, (1, 1))
+    revocations = Revocations(copy, pki.pem)
+    assert not revocations.is_revoked(serial(pki))
+    pki.revoke(serial(pki))
+    copy.write_bytes((pki.folder / "revoked.pem").read_bytes())
+    os.utime(copy, (1, 1))
+    assert revocations.is_revoked(serial(pki))
+
+
+def bad_lists(pki: Authority, foreign: Authority) -> dict[str, bytes]:
+    good = (pki.folder / "revoked.pem").read_bytes()
+    middle = len(good) // 2
+    return {
+        "revoked.pem is no list of revoked certificates in PEM": b"",
+        "revoked.pem is no list of revoked certificates in PEM, or a damaged one": good[:-30],
+        "revoked.pem is not signed by the authority 'Test'": (foreign.folder / "revoked.pem").read_bytes(),
+        "": good[:middle] + (b"A" if good[middle : middle + 1] != b"A" else b"B") + good[middle + 1 :],
+        "or a damaged one": pki.pem,
+    }
+
+
+def test_a_bad_list_leaves_the_last_good_one_in_use(pki: Authority, foreign: Authority, copy: Path) -> None:
+    pki.revoke(serial(pki))
+    good = (pki.folder / "revoked.pem").read_bytes()
+    copy.write_bytes(good)
+    revocations = Revocations(copy, pki.pem)
+    assert revocations.problem is None
+    for says, octets in bad_lists(pki, foreign).items():
+        copy.write_bytes(octets)
+        assert revocations.is_revoked(serial(pki))
+        assert not revocations.is_revoked(serial(pki, "operator"))
+        assert revocations.problem is not None
+        assert says in revocations.problem
+        assert revocations.problem.endswith("; the last good list stays in use")
+        copy.write_bytes(good)
+        assert revocations.problem is None
+    copy.unlink()
+    assert revocations.is_revoked(serial(pki))
+    assert not revocations.is_revoked(serial(pki, "operator"))
+    assert "isn't there" in (revocations.problem or "")
+    copy.write_bytes(good)
+    assert revocations.problem is None
+
+
+def test_without_any_good_list_all_are_refused(pki: Authority, foreign: Authority, copy: Path) -> None:
+    good = copy.read_bytes()
+    for says, octets in bad_lists(pki, foreign).items():
+        copy.write_bytes(octets)
+        revocations = Revocations(copy, pki.pem)
+        assert revocations.is_revoked(serial(pki))
+        assert says in (revocations.problem or "")
+        assert (revocations.problem or "").endswith("; all are refused")
+        copy.write_bytes(good)
+        assert not revocations.is_revoked(serial(pki))
+    assert Revocations(copy.with_name("none"), pki.pem).is_revoked(serial(pki))
+
+
+def test_an_older_list_is_not_taken(pki: Authority, copy: Path) -> None:
+    before = copy.read_bytes()
+    pki.revoke(serial(pki))
+    copy.write_bytes((pki.folder / "revoked.pem").read_bytes())
+    revocations = Revocations(copy, pki.pem)
+    assert revocations.is_revoked(serial(pki))
+    copy.write_bytes(before)
+    assert revocations.is_revoked(serial(pki))
+    assert "is older than the list in use" in (revocations.problem or "")
+
+
+@pytest.mark.parametrize("text", ["", "1", "g" * 32, "A" * 32, "0x" + "1" * 30, " " + "1" * 32, "1" * 32 + "\n"])
+def test_what_is_no_serial_number_is_refused(pki: Authority, copy: Path, text: str) -> None:
+    assert Revocations(copy, pki.pem).is_revoked(text)
+
+
+def test_each_of_several_authorities_needs_its_list(pki: Authority, foreign: Authority, copy: Path) -> None:
+    pki.revoke(serial(pki))
+    mine, other = ((authority.folder / "revoked.pem").read_bytes() for authority in (pki, foreign))
+    copy.write_bytes(mine)
+    revocations = Revocations(copy, pki.pem + foreign.pem)
+    assert revocations.is_revoked(serial(foreign))
+    assert "has no list of the authority 'Test'; wanted one of each" in (revocations.problem or "")
+    copy.write_bytes(other + mine)
+    assert revocations.is_revoked(serial(pki))
+    assert not revocations.is_revoked(serial(foreign))
+
+
+def test_an_authority_is_wanted(copy: Path, pki: Authority) -> None:
+    with pytest.raises(ValueError, match=r"ca.pem holds no certificate"):
+        Revocations(copy, b"")
+    with pytest.raises(ValueError, match="which is no authority"):
+        Revocations(copy, credentials(pki, "sensor").certificate)
+
+
+def test_threads_that_ask_while_it_changes_see_the_old_or_the_new(pki: Authority) -> None:
+    revocations = Revocations(pki.folder / "revoked.pem", pki.pem)
+    innocent, faults, done = serial(pki, "operator"), [], threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            if revocations.is_revoked(innocent) or revocations.problem is not None:
+                faults.append(revocations.problem)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(20):
+        pki.revoke(f"{number + (1 << 124):032x}")
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert revocations.is_revoked(f"{19 + (1 << 124):032x}")
