@@ -4,6 +4,7 @@ A kernel is a pure function over arrays: it returns a verdict, and never raises,
 
 * `kernel` compiles with bounds checks on. They stay on in production: a bug in a length check then ends in an
   IndexError instead of a read past the buffer. (Measured on decode + key + cache: 14 -> 8.7 Mpps.)
+* `inlined` is a `kernel` that is written out wherever it is called.
 * `proven` compiles without them, for inner loops whose comment proves that every index was checked before.
   `IMS_BOUNDSCHECK=all` turns the checks on there too; the tests run that way once.
 * Neither counts references: kernels allocate nothing, and counting them cost two atomic operations for each array
@@ -87,6 +88,16 @@ _kernels: list[Any] = []
 def kernel(function: F) -> F:
     """Compile with bounds checks, cached, without the GIL."""
     compiled: F = numba.njit(cache=True, nogil=True, boundscheck=True, error_model="numpy", _nrt=False)(function)
+    _kernels.append(compiled)
+    return compiled
+
+
+def inlined(function: F) -> F:
+    """As `kernel`, written out wherever it is called: for small ones that are handed many arrays. (A call hands over
+    seven numbers for each array, in memory. Measured on simulated SYNs: 270 -> 110 ns.)"""
+    compiled: F = numba.njit(
+        cache=True, nogil=True, boundscheck=True, error_model="numpy", _nrt=False, forceinline=True
+    )(function)
     _kernels.append(compiled)
     return compiled
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.kernels import kernel
+from ims.kernels import inlined, kernel
 from ims.simulate.draft import ICMP, NO_PAYLOAD, TCP, UDP, Shelf, put_packet
 from ims.simulate.hosts import CLOCK, DISTANCE, KIND, hops_to
 from ims.simulate.persona import ID_COUNTER, ID_MASSCAN, ID_RANDOM, ID_ZERO, SEQUENCE_MIRAI
@@ -101,7 +101,7 @@ def decoded(secret, source, destination, source_port, destination_port, sequence
     return np.int64(code >> 8 & 0xFFF), np.int64(code & 0xFF)
 
 
-@kernel
+@inlined
 def dress(packet, tables, population, number, block):
     """Set what follows from who the source is: packet["source"] must be set. Returns its persona."""
     key = tables.keys[population, 4]
@@ -120,7 +120,7 @@ def dress(packet, tables, population, number, block):
     return persona
 
 
-@kernel
+@inlined
 def stamp(packet, persona, key, number, state):
     """Set what a system counts: IP ID and timestamp, at packet["time"]."""
     clock = trait(key, number, CLOCK)
@@ -167,7 +167,7 @@ def say(draft, packet, tables, state, service, alternative, persona, number):
     return True
 
 
-@kernel
+@inlined
 def choice_of(tables, service, state):
     """What a source will say: an alternative of the service, FRESH or NOTHING."""
     if unit(state) >= service["speaks"]:
@@ -180,7 +180,7 @@ def choice_of(tables, service, state):
     return chosen(state, tables.alternative_weight, first, service["alternative_count"]) - first
 
 
-@kernel
+@inlined
 def converse(draft, packet, tables, state, index, number, source, block, destination, time):
     """All that host `number` at `source` does at `destination`, from `time` (ns) on, beginning with the service of this
     index; False without room."""
@@ -212,7 +212,7 @@ def converse(draft, packet, tables, state, index, number, source, block, destina
             return False
         if tables.answers[block] == 0:
             repeats = persona["repeats"] if service["repeats"] == ANY else service["repeats"]
-            return _repeat(draft, packet, tables, state, persona, key, number, repeats)
+            return repeats <= 0 or _repeat(draft, packet, tables, state, persona, key, number, repeats)
 
         rtt = 20 * MILLISECOND + np.int64(share(trait(key, number, DISTANCE)) * 300 * MILLISECOND)
         packet["time"] += rtt

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.kernels import add64, kernel, mul64
+from ims.kernels import add64, inlined, kernel, mul64
 from ims.simulate.stream import share, trait
 
 Array = np.ndarray[Any, Any]
@@ -131,7 +131,7 @@ def is_switched_on(law, number, address, at):
     return since < span
 
 
-@kernel
+@inlined
 def is_active(law, number, address, at):
     """Whether an infected host scans at this time: not cleaned, and switched on."""
     rest = law.rest[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ims.kernels import kernel, proven
 from ims.octets import copy_proven
 
@@ -55,8 +57,11 @@ def due(draft, order, rows, until):
 @proven
 def _le32(out, at, value):
     """The caller has checked that out[at:at+4] exists."""
-    for i in range(4):
-        out[at + i] = value >> 8 * i & 0xFF
+    first = np.uint64(at)
+    out[first] = value & 0xFF
+    out[first + np.uint64(1)] = value >> 8 & 0xFF
+    out[first + np.uint64(2)] = value >> 16 & 0xFF
+    out[first + np.uint64(3)] = value >> 24 & 0xFF
 
 
 @kernel
@@ -81,10 +86,10 @@ def write_records(draft, order, count, epoch, out):
 
 @kernel
 def carry_over(draft, order, count, rows, other):
-    """Move the rows after the first `count` in order to the empty draft `other`; False where it has no room."""
-    at = 0
+    """Add the rows after the first `count` in order to the draft `other`; False where it has no room."""
+    to, at = other.used[0], other.used[1]
     for i in range(count, rows):
-        row, to = order[i], i - count
+        row = order[i]
         length, begin = draft.length[row], draft.offset[row]
         if to >= other.time.size or at + length > other.octets.size:
             return False
@@ -95,6 +100,6 @@ def carry_over(draft, order, count, rows, other):
         other.event[to], other.block[to] = draft.event[row], draft.block[row]
         other.persona[to], other.hops[to] = draft.persona[row], draft.hops[row]
         other.payload[to], other.speaks[to] = draft.payload[row], draft.speaks[row]
-        at += length
-    other.used[0], other.used[1] = rows - count, at
+        to, at = to + 1, at + length
+    other.used[0], other.used[1] = to, at
     return True

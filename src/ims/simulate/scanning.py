@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.kernels import kernel
+from ims.kernels import inlined, kernel
 from ims.simulate.conversation import converse
 from ims.simulate.hosts import address_of, infected, is_active, is_inhabited
 from ims.simulate.stream import below, chosen, poisson, trait, unit
@@ -90,7 +90,7 @@ def scan(draft, packet, tables, law, groups, state, since, until):
     return True
 
 
-@kernel
+@inlined
 def _service(tables, groups, law, state, number, time):
     """With which service a conversation begins: any, by weight, or the one that this is the host's hour for."""
     first, count = groups.services[0], groups.services[1]
