@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from ims.kernels import add64, kernel, mul64
+from ims.kernels import kernel
 from ims.simulate.conversation import converse
 from ims.simulate.hosts import address_of, number_of
-from ims.simulate.stream import below, binomial, chosen, poisson, trait
+from ims.simulate.stream import below, binomial, chosen, mix, poisson, trait
 
 NS = 1_000_000_000
 RANDOM, SEQUENTIAL, PERMUTATION, SHARED = range(4)
@@ -50,8 +50,7 @@ def shuffled(key, index, size):
     while True:
         left, right = np.uint64(index) >> np.uint64(half), np.uint64(index) & mask
         for k in range(6):
-            word = mul64(add64(right ^ np.uint64(k << 32), key), np.uint64(0x9E3779B97F4A7C15))
-            left, right = right, left ^ ((word ^ word >> np.uint64(29)) >> np.uint64(13) & mask)
+            left, right = right, left ^ (mix(key ^ (right | np.uint64(k << 32))) & mask)
         index = np.int64(left << np.uint64(half) | right)
         if index < size:
             return index
