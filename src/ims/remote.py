@@ -238,9 +238,12 @@ def _words(**words: Any) -> dict[str, Any]:
 
 
 def _record(told: Mapping[str, Any]) -> AnswerRecord:
-    fields = [field for field in dataclasses.fields(AnswerRecord) if field.name in told]
-    values = {field.name: told[field.name] for field in fields}
-    return AnswerRecord(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    known: dict[str, Any] = {}
+    for field in dataclasses.fields(AnswerRecord):
+        if field.name in told:
+            value = told[field.name]
+            known[field.name] = tuple(value) if isinstance(value, list) else value
+    return AnswerRecord(**known)
 
 
 def _line(text: object) -> str:

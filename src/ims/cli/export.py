@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ims.cli.asked import Ca, Portal, Stores, TokenFile, open_asked
 
 EXAMPLES = """\b
 Examples:
@@ -22,7 +23,10 @@ def export(
     format: Annotated[str, typer.Argument(metavar="pcap|parquet|csv|json", help="What to write.")],
     filter: Annotated[str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")] = None,
     *,
-    store: Annotated[list[Path], typer.Option(metavar="DIR", help="A store; give one or more.")],
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],
     since: Annotated[str | None, typer.Option(metavar="T", help="First moment, ISO 8601; UTC unless it says.")] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")] = None,
@@ -32,11 +36,11 @@ def export(
     pcap holds raw IPv4 packets with nanosecond times; parquet, csv and json hold the columns of docs/records.md,
     json one record a line.
     """
-    import ims
     from ims.cli.present import announce_compiling
 
-    announce_compiling()
-    with ims.open(*store) as telescope:
+    if portal is None:
+        announce_compiling()
+    with open_asked(store, portal, token_file, ca) as telescope:
         report = telescope.export(out, format, filter, since=since, until=until)
     for warning in report.warnings:
         print(f"ims: {warning}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`ims query`: ask stores."""
+"""`ims query`: ask stores, or a portal."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ims.cli.asked import Ca, Portal, Stores, TokenFile, open_asked
+
 if TYPE_CHECKING:
     from ims.query.answer import Answer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Ask one or more stores.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Ask one or more stores, or a portal.")
 
 Filter = Annotated[
     str | None,
     typer.Argument(metavar="[FILTER]", help="tcpdump's language, see docs/filter.md; all without one."),
 ]
-Stores = Annotated[list[Path], typer.Option("--store", metavar="DIR", help="A store; give one or more.")]
 Since = Annotated[str | None, typer.Option(metavar="T", help="First moment, ISO 8601; UTC unless it says.")]
 Until = Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")]
 Format = Annotated[str, typer.Option(metavar="table|json|csv", help="How to print.")]
@@ -42,12 +43,11 @@ def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mappin
     warn(answer.record.losses)
 
 
-def _open(stores: list[Path], format: str) -> Any:
-    from ims import open as open_telescope
+def _open(store: list[Path] | None, portal: str | None, token_file: Path | None, ca: Path | None, format: str) -> Any:
     from ims.cli.present import check_format
 
     check_format(format)
-    return open_telescope(*stores)
+    return open_asked(store, portal, token_file, ca)
 
 
 @app.command(
@@ -59,13 +59,16 @@ def _open(stores: list[Path], format: str) -> Any:
 def count(
     filter: Filter = None,
     *,
-    store: Stores,
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     since: Since = None,
     until: Until = None,
     format: Format = "table",
 ) -> None:
     """How many packets, bytes, sources, destinations, payloads and signatures; the first and the last arrival."""
-    _print(_open(store, format).count(filter, since=since, until=until), format, one=True)
+    _print(_open(store, portal, token_file, ca, format).count(filter, since=since, until=until), format, one=True)
 
 
 @app.command(
@@ -78,7 +81,10 @@ def count(
 def series(
     filter: Filter = None,
     *,
-    store: Stores,
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 30s, 5m, 1h, 1d.")] = "1h",
     group: Annotated[
         str | None,
@@ -92,7 +98,7 @@ def series(
     format: Format = "table",
 ) -> None:
     """A value for each bin of time."""
-    telescope = _open(store, format)
+    telescope = _open(store, portal, token_file, ca, format)
     answer = telescope.series(
         filter, bin=bin, group=group, metric=metric, per_24=per_24, since=since, until=until, limit=limit
     )
@@ -109,7 +115,10 @@ def top(
     column: Annotated[str, typer.Argument(metavar="COLUMN", help="A column, block, sensor, /8, source/N, ...")],
     filter: Filter = None,
     *,
-    store: Stores,
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     metric: Metric = "packets",
     per_24: Per24 = False,
     since: Since = None,
@@ -118,7 +127,7 @@ def top(
     format: Format = "table",
 ) -> None:
     """The values of a column with the most packets, or the most of another metric."""
-    telescope = _open(store, format)
+    telescope = _open(store, portal, token_file, ca, format)
     _print(
         telescope.top(column, filter, metric=metric, per_24=per_24, since=since, until=until, limit=limit),
         format,
@@ -133,14 +142,17 @@ def top(
 def packets(
     filter: Filter = None,
     *,
-    store: Stores,
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
     format: Format = "table",
 ) -> None:
     """The packets themselves, oldest first: a line each, or with every column as JSON or CSV."""
-    answer = _open(store, format).packets(filter, since=since, until=until, limit=limit)
+    answer = _open(store, portal, token_file, ca, format).packets(filter, since=since, until=until, limit=limit)
     _print(answer, format, rows=[_in_short(row) for row in answer.rows()] if format == "table" else None)
 
 
@@ -182,7 +194,10 @@ def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
 def payloads(
     filter: Filter = None,
     *,
-    store: Stores,
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     payload: Annotated[
         str | None,
         typer.Option(
@@ -197,7 +212,7 @@ def payloads(
     format: Format = "table",
 ) -> None:
     """The payloads that came most often, with a hexdump. What they hold is hostile: it is shown, never run."""
-    telescope = _open(store, format)
+    telescope = _open(store, portal, token_file, ca, format)
     if (payload is None) != (out is None):
         raise ValueError("--payload SIGNATURE and --out FILE go together")
     if payload is not None and out is not None:
@@ -212,7 +227,10 @@ def payloads(
         _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
         _dump(answer)
     else:
-        _print(answer, format, rows=[_without(row, "payload") for row in answer.rows()])
+        from ims.query.answer import Answer
+        from ims.query.written import written_columns
+
+        _print(Answer(written_columns("payloads", answer.table), answer.record), format)
 
 
 SHOWN_OCTETS = 256
@@ -249,14 +267,17 @@ def _write(octets: bytes, out: str) -> None:
 def sources(
     filter: Filter = None,
     *,
-    store: Stores,
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
     format: Format = "table",
 ) -> None:
     """The sources with the most packets, and what they tried."""
-    answer = _open(store, format).sources(filter, since=since, until=until, limit=limit)
+    answer = _open(store, portal, token_file, ca, format).sources(filter, since=since, until=until, limit=limit)
     unanswered = all(row["verified"] is None for row in answer.rows())
     left_out = ["verified"] if unanswered and format == "table" else []
     _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
@@ -268,23 +289,29 @@ def sources(
 def cache(
     filter: Filter = None,
     *,
-    store: Stores,
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 1h, 1d.")] = "1h",
     since: Since = None,
     until: Until = None,
     format: Format = "table",
 ) -> None:
     """How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors."""
-    _print(_open(store, format).cache(filter, bin=bin, since=since, until=until), format)
+    _print(_open(store, portal, token_file, ca, format).cache(filter, bin=bin, since=since, until=until), format)
 
 
 @app.command(epilog=_examples("ims query coverage --store STORE"))
 def coverage(
     *,
-    store: Stores,
+    store: Stores = None,
+    portal: Portal = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
     since: Since = None,
     until: Until = None,
     format: Format = "table",
 ) -> None:
     """What was watched, and when, and what is known to be missing."""
-    _print(_open(store, format).coverage(since=since, until=until), format)
+    _print(_open(store, portal, token_file, ca, format).coverage(since=since, until=until), format)
