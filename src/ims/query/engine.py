@@ -25,6 +25,8 @@ from ims.records import arrow_schema
 
 PARTIAL_ROWS = 50_000_000
 MEMORY_SHARE = 0.5
+VIEWS_KEPT = 32
+BATCH_ROWS = 1 << 18
 
 
 class Files(Protocol):
@@ -39,7 +41,8 @@ class Files(Protocol):
 
 class Engine:
     """Runs plans over some stores. `memory_bytes`: what DuckDB may use; half of the machine's by default.
-    `partial_rows`: the most rows that one store's partial answer may have when several are merged."""
+    `partial_rows`: the most rows that one store's partial answer may have when several are merged. `keep_views`:
+    remember which files a table was of, which saves reading their schemas again."""
 
     def __init__(
         self,
@@ -47,8 +50,11 @@ class Engine:
         memory_bytes: int | None = None,
         threads: int | None = None,
         partial_rows: int = PARTIAL_ROWS,
+        keep_views: bool = False,
     ) -> None:
         self._stores = list(stores)
+        self._keep = keep_views
+        self._views: dict[tuple[str, ...], str] = {}
         self._partial_rows = partial_rows
         self._names = 0
         self._con = duckdb.connect()
@@ -89,6 +95,28 @@ class Engine:
             yield from self._partial(store, plan, request, predicate)
         finally:
             self._forget()
+
+    def streamed(
+        self, store: Files, plan: Plan, request: Request, predicate: Any = None
+    ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
+        """One store's half of the answer, each part as its batches come: nothing is held but one. Finish a part before
+        the next."""
+        try:
+            tables = self.tables_of(store, request.since, request.until)
+            for name, part in plan.partial(tables, request, predicate).items():
+                with _plainly():
+                    reader = self._con.sql(to_sql(part)).to_arrow_reader(BATCH_ROWS)
+                try:
+                    narrow = _narrow(pa.Table.from_batches([], reader.schema)).schema
+                    yield name, narrow, _narrowed(reader, narrow)
+                finally:
+                    reader.close()
+        finally:
+            self._forget()
+
+    def interrupt(self) -> None:
+        """Stop what runs, from any thread: it raises InterruptedError."""
+        self._con.interrupt()
 
     def merge(self, plan: Plan, request: Request, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
         """The answer from several stores' halves: the tables of each part, at least one of each."""
@@ -135,6 +163,9 @@ class Engine:
     def _table(self, table: str, files: list[Path]) -> Any:
         if not files:
             return self._register(_empty(table))
+        key = (table, *map(str, files))
+        if key in self._views:
+            return _described(self._views[key], _empty(table).schema)
         name = self._new_name(table)
         columns = ", ".join(f'"{column}"' for column in _empty(table).column_names)
         listed = ", ".join(_sql(str(file)) for file in files)
@@ -144,6 +175,8 @@ class Engine:
                 f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "  # noqa: S608  (names and paths are ours, quoted)
                 "hive_partitioning = true, hive_types = {'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR})"
             )
+        if self._keep:
+            self._views[key] = name
         return _described(name, _empty(table).schema)
 
     def _register(self, rows: pa.Table) -> Any:
@@ -156,9 +189,14 @@ class Engine:
         return f"ims_{what}_{self._names}"
 
     def _forget(self) -> None:
+        if len(self._views) > VIEWS_KEPT:
+            self._views.clear()
+        kept = set(self._views.values())
         for (name,) in self._con.execute(
             "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'ims!_%' ESCAPE '!'"
         ).fetchall():
+            if name in kept:
+                continue
             self._con.execute(f'DROP VIEW IF EXISTS "{name}"')
 
     @cached_property
@@ -177,6 +215,11 @@ def _described(name: str, schema: pa.Schema) -> Any:
     return ibis.table(ibis.Schema.from_pyarrow(pa.schema(fields)), name=name)
 
 
+def described(table: str) -> Any:
+    """One of a store's tables as Ibis sees it, with no data behind it."""
+    return _described(table, _empty(table).schema)
+
+
 def _empty(table: str) -> pa.Table:
     schema = arrow_schema(table)
     fields = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema]
@@ -188,6 +231,8 @@ def _plainly() -> Iterator[None]:
     """DuckDB's errors as built-in ones, in one line: a damaged or missing file, or too little memory."""
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise InterruptedError("the question was given up") from error
     except duckdb.OutOfMemoryException as error:
         raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
@@ -204,6 +249,15 @@ def _narrow(table: pa.Table) -> pa.Table:
         if pa.types.is_decimal(field.type):
             table = table.set_column(index, field.name, table.column(index).cast(pa.int64()))
     return table
+
+
+def _narrowed(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    with _plainly():
+        for batch in reader:
+            if batch.schema.equals(schema):
+                yield batch
+            else:
+                yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
 
 
 def _whole_days(since_us: int | None, until_us: int | None) -> tuple[int | None, int | None]:

@@ -1,0 +1,39 @@
+"""`ims queryd`: the query daemon beside a sensor."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """\b
+Examples:
+  ims queryd --config queryd.toml
+  ims queryd --store STORE
+"""
+
+
+def queryd(
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML: docs/deploy.md.")] = None,
+    store: Annotated[Path | None, typer.Option(metavar="DIR", help="The store, instead of settings.")] = None,
+    listen: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="Where, with --store: loopback.")] = (
+        "127.0.0.1:9443"
+    ),
+) -> None:
+    """Answer a portal's questions about one sensor's store, over mutual TLS, until stopped. It only reads."""
+    if (config is None) == (store is None):
+        raise ValueError("wanted --config FILE, or --store DIR")
+    from ims.queryd.config import QuerydConfig, checked_queryd, read_queryd_config
+    from ims.queryd.daemon import Queryd
+    from ims.sensor.logs import log_to_stderr
+
+    settings: QuerydConfig = (
+        read_queryd_config(config) if config is not None else checked_queryd({"store": store, "listen": listen})
+    )
+    log_to_stderr()
+    running = Queryd(settings)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: running.stop())
+    running.run()

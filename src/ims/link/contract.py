@@ -1,0 +1,157 @@
+"""The versioned contract between a portal and a sensor's query daemon: messages in JSON, checked before they are used.
+
+A portal says hello (action `hello`), and asks (Flight ticket, an `Ask` or a `Tail`). Both sides speak versions OLDEST
+to NEWEST; the portal takes the newest that the daemon knows too. Within a version keys may be added, which older
+readers skip; a change that an older reader would misunderstand makes a new version. tests/link keep the bytes of old
+messages.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ims.query.filter import Expression, from_json, to_json
+from ims.query.question import Question
+
+OLDEST, NEWEST = 1, 1
+LONGEST_MESSAGE = 2 << 20
+"""Octets of a ticket or an action's body; longer ones aren't parsed."""
+MOST_QUESTIONS = 16
+HELLO = "hello"
+
+_COUNTS = [pa.field(name, pa.int64()) for name in ("packets", "bytes", "payloads", "new_payloads", "verified")]
+_WHERE = [pa.field("second", pa.int64()), pa.field("sensor", pa.string()), pa.field("block", pa.string())]
+_PORT = [pa.field("protocol", pa.uint8()), pa.field("destination_port", pa.uint16())]
+BLOCKS = pa.schema([*_WHERE, *_COUNTS])
+PORTS = pa.schema([*_WHERE, pa.field("category", pa.string()), *_PORT, *_COUNTS])
+NEW = pa.schema(
+    [
+        *_WHERE,
+        *_PORT,
+        pa.field("signature", pa.binary()),
+        pa.field("length", pa.int64()),
+        pa.field("payload", pa.binary()),
+    ]
+)
+TAIL = {"blocks": BLOCKS, "ports": PORTS, "new": NEW}
+"""Parts of a tail's batches: packets by second and block, by port too, and new payloads with their first octets."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Ask(_Message):
+    """Questions of one caller, which share a filter (a tree, as query/wire.py writes it) and limits."""
+
+    kind: Literal["ask"] = "ask"
+    version: int = Field(ge=OLDEST, le=NEWEST)
+    questions: tuple[Question, ...] = Field(min_length=1, max_length=MOST_QUESTIONS)
+    filter: dict[str, Any] | None = None
+    seconds: float = Field(default=30.0, gt=0, le=3600)
+    """the caller's deadline, from when the daemon begins"""
+    rows: int = Field(default=50_000_000, ge=1, le=1 << 40)
+    octets: int = Field(default=1 << 30, ge=1, le=1 << 40)
+    behalf: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
+    """whose questions these are, for fairness: a pseudonym of a portal's user"""
+
+    @property
+    def tree(self) -> Expression | None:
+        """The filter. Raises ValueError where it is none."""
+        return None if self.filter is None else from_json(self.filter)
+
+
+class Tail(_Message):
+    """What comes in, from now on: a batch of counts each `every` seconds."""
+
+    kind: Literal["tail"] = "tail"
+    version: int = Field(ge=OLDEST, le=NEWEST)
+    every: float = Field(default=0.5, ge=0.1, le=60)
+    rows: int = Field(default=2_000, ge=1, le=100_000)
+    behalf: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
+
+
+class Hello(_Message):
+    """What a daemon says of itself. Times are seconds since the epoch by its own clock."""
+
+    oldest: int
+    newest: int
+    program: str
+    sensors: tuple[str, ...] = ()
+    now: float
+    last_packet: float | None = None
+    closed: str = ""
+    """stands for the hours that are over, as they are stored: answers about them hold while it stays the same"""
+    expires: float | None = None
+    """when the daemon's certificate does"""
+    running: int = 0
+    waiting: int = 0
+    problem: str = ""
+
+
+class End(_Message):
+    """What closes every answer: without it the answer was cut off."""
+
+    seconds: float
+    closed: str = ""
+    sensors: tuple[str, ...] = ()
+    parts: dict[str, int] = Field(default_factory=dict)
+    """rows of each part"""
+
+
+Wanted = Annotated[Ask | Tail, Field(discriminator="kind")]
+
+
+class _Ticket(BaseModel):
+    wanted: Wanted
+
+
+def written(message: BaseModel) -> bytes:
+    """A message as octets."""
+    return message.model_dump_json(exclude_none=True).encode()
+
+
+def asked_tree(tree: Expression | None) -> dict[str, Any] | None:
+    """A filter as `Ask` carries it."""
+    return None if tree is None else to_json(tree)
+
+
+def read_ticket(octets: bytes) -> Ask | Tail:
+    """What is wanted. Raises ValueError, in one line, for what is none of ours, too long, or of another version."""
+    return _Ticket.model_validate({"wanted": _read(octets, "ticket", _Ticket)}).wanted
+
+
+def read_hello(octets: bytes) -> Hello:
+    """As `read_ticket`. Whether its versions fit is for the caller to see."""
+    return Hello.model_validate(_read(octets, "hello", Hello))
+
+
+def read_end(octets: bytes) -> End:
+    """As `read_ticket`."""
+    return End.model_validate(_read(octets, "end", End))
+
+
+def common_version(oldest: int, newest: int) -> int:
+    """The newest version that both sides speak. Raises ValueError where there is none."""
+    if oldest > NEWEST or newest < OLDEST:
+        raise ValueError(f"it speaks versions {oldest} to {newest} of the contract; this is {OLDEST} to {NEWEST}")
+    return min(newest, NEWEST)
+
+
+def _read(octets: bytes, what: str, model: type[BaseModel]) -> Any:
+    if len(octets) > LONGEST_MESSAGE:
+        raise ValueError(f"{what}: {len(octets):,} octets; at most {LONGEST_MESSAGE:,} are read")
+    try:
+        found = json.loads(octets)
+        model.model_validate({"wanted": found} if model is _Ticket else found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "wanted")
+        raise ValueError(f"{what}: {where}: {first['msg']}"[:300]) from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{what}: {error}"[:300]) from None
+    return found

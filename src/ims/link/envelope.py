@@ -1,0 +1,105 @@
+"""Parts of an answer on their way: several tables in one Flight stream, piece by piece.
+
+Each record batch has one row: the part's name, and a piece of that part as an Arrow IPC stream. The last row's name is
+empty; it holds the `End`. What is read is held to the schemas and limits that the reader expects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import pyarrow as pa
+
+from ims.link.contract import End, read_end, written
+
+ENVELOPE = pa.schema([pa.field("part", pa.string(), False), pa.field("body", pa.large_binary(), False)])
+PIECE_ROWS = 1 << 18
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+def put(part: str, body: bytes | pa.Buffer) -> pa.RecordBatch:
+    """One row. (The octets aren't copied: Arrow's own memory, or the object that is kept with it.)"""
+    octets = pa.py_buffer(body)
+    offsets = pa.py_buffer(len_as_offsets(octets.size))
+    value = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, octets])
+    return pa.RecordBatch.from_arrays([pa.array([part], pa.string()), value], schema=ENVELOPE)
+
+
+def len_as_offsets(size: int) -> bytes:
+    """Offsets of one value."""
+    return (0).to_bytes(8, "little") + size.to_bytes(8, "little")
+
+
+def pieces(part: str, table: pa.Table) -> Iterator[pa.RecordBatch]:
+    """A table as rows of the envelope; an empty one is a row too."""
+    batches = table.combine_chunks().to_batches(max_chunksize=PIECE_ROWS) or [
+        pa.RecordBatch.from_pylist([], schema=table.schema)
+    ]
+    for batch in batches:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
+            writer.write_batch(batch)
+        yield put(part, sink.getvalue())
+
+
+def ending(end: End) -> pa.RecordBatch:
+    """The last row."""
+    return put("", written(end))
+
+
+class UnreadableError(ValueError):
+    """What came isn't an answer."""
+
+
+def gathered(
+    rows: Iterable[pa.RecordBatch], wanted: Mapping[str, pa.Schema], most_rows: int, most_octets: int
+) -> tuple[dict[str, pa.Table], End]:
+    """The parts, and how the answer ended. Raises UnreadableError for what isn't as expected: other parts, other
+    columns, more than was asked for, or no end."""
+    found: dict[str, list[pa.RecordBatch]] = {name: [] for name in wanted}
+    count = octets = 0
+    end: End | None = None
+    for row in rows:
+        if end is not None:
+            raise UnreadableError("something came after the end of its answer")
+        if row.schema != ENVELOPE:
+            raise UnreadableError("its answer isn't one of ours")
+        for name, body in zip(row.column(0).to_pylist(), row.column(1), strict=True):
+            octets += body.as_buffer().size if body.is_valid else 0
+            if octets > most_octets:
+                raise UnreadableError(f"its answer has more than the {most_octets:,} octets that were asked for")
+            if name == "":
+                end = _end(body.as_py())
+                continue
+            if name not in found:
+                raise UnreadableError(f"its answer has a part {name[:40]!r} that nobody asked for")
+            for batch in _batches(body.as_buffer(), wanted[name]):
+                count += batch.num_rows
+                if count > most_rows:
+                    raise UnreadableError(f"its answer has more than the {most_rows:,} rows that were asked for")
+                found[name].append(batch)
+    if end is None:
+        raise UnreadableError("its answer was cut off")
+    for name, batches in found.items():
+        if end.parts.get(name) != sum(batch.num_rows for batch in batches):
+            raise UnreadableError(f"its answer lacks rows of {name}")
+    return {name: pa.Table.from_batches(batches, wanted[name]) for name, batches in found.items()}, end
+
+
+def _end(octets: bytes) -> End:
+    try:
+        return read_end(octets)
+    except ValueError as error:
+        raise UnreadableError(f"its answer's end can't be read: {error}") from None
+
+
+def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    try:
+        with pa.ipc.open_stream(octets) as reader:
+            if not reader.schema.equals(schema):
+                raise UnreadableError("its answer has other columns than were asked for")
+            for batch in reader:
+                batch.validate(full=True)
+                yield batch
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
+        raise UnreadableError(f"its answer can't be read: {str(error).splitlines()[0][:120]}") from None

@@ -1,0 +1,103 @@
+"""One sensor's half of answers: from a store and an `Ask` to rows of the envelope."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from ims.asked import predicate_of
+from ims.link.contract import Ask, End
+from ims.link.envelope import ending, pieces
+from ims.query.engine import Engine
+from ims.store.reader import Store, open_store
+from ims.store.schema import part_of
+
+HOUR_US = 3_600_000_000
+TOO_LARGE = "ask for a shorter time, a narrower filter or a coarser group"
+
+
+@dataclass
+class _Place:
+    """Stands for a store that isn't open: where it is."""
+
+    path: Path
+
+    def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
+        """None: only its path is wanted."""
+        return []
+
+
+class Answerer:
+    """Answers from one store, with as many engines as questions run at once. For several threads."""
+
+    def __init__(self, store: Path, engines: int, memory_bytes: int, threads: int) -> None:
+        """`memory_bytes`: of all engines together. Raises FileNotFoundError, NotADirectoryError or ValueError where
+        there is no store."""
+        self.path = store
+        open_store(store).close()
+        self._engines: queue.SimpleQueue[Engine] = queue.SimpleQueue()
+        for _ in range(engines):
+            self._engines.put(Engine([_Place(store.absolute())], memory_bytes // engines, threads, keep_views=True))
+
+    def answer(self, ask: Ask, watched: Callable[[Engine], None]) -> Iterator[pa.RecordBatch]:
+        """Rows of the envelope: the parts of question I are named `I/PART`. `watched` is told the engine that will run.
+
+        Raises ValueError for a filter that is none and for an answer over the limits, InterruptedError where it was
+        interrupted, MemoryError, OSError.
+        """
+        began = time.monotonic()
+        predicate = predicate_of(ask.tree)
+        with open_store(self.path) as store, self._engine() as engine:
+            watched(engine)
+            rows = octets = 0
+            parts: dict[str, int] = {}
+            for index, question in enumerate(ask.questions):
+                condition = predicate if question.plan != "coverage" else None
+                streamed = engine.streamed(store, question.as_plan(), question.request, condition)
+                for name, schema, batches in streamed:
+                    part = f"{index}/{name}"
+                    parts[part] = 0
+                    for batch in batches:
+                        parts[part] += batch.num_rows
+                        rows += batch.num_rows
+                        if rows > ask.rows:
+                            raise ValueError(f"the answer has more than {ask.rows:,} partial rows; {TOO_LARGE}")
+                        for row in pieces(part, pa.Table.from_batches([batch], schema)):
+                            octets += row.nbytes
+                            if octets > ask.octets:
+                                raise ValueError(f"the answer has more than {ask.octets:,} octets; {TOO_LARGE}")
+                            yield row
+            yield ending(
+                End(
+                    seconds=time.monotonic() - began, closed=closed_hours(store, time.time()), sensors=store.sensors,
+                    parts=parts,
+                )
+            )  # fmt: skip
+
+    @contextmanager
+    def _engine(self) -> Iterator[Engine]:
+        engine = self._engines.get()
+        try:
+            yield engine
+        finally:
+            self._engines.put(engine)
+
+
+def closed_hours(store: Store, now: float) -> str:
+    """Stands for what is stored of the hours before this one: it changes with any of their files. (Not coverage: a
+    period's row is written anew until it ends.)"""
+    hour = int(now * 1_000_000) // HOUR_US * HOUR_US
+    digest = hashlib.blake2b(digest_size=16)
+    for table in ("packets", "payloads", "frames_raw"):
+        for path in store.files(table, None, hour):
+            part = part_of(str(path.relative_to(store.path)))
+            if part is not None and part.since_us < hour:
+                digest.update(f"{path}\n".encode())
+    return digest.hexdigest()

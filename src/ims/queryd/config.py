@@ -1,0 +1,69 @@
+"""What a query daemon is told: one frozen model, read once from TOML."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ims.config import Octets, endpoint_of
+from ims.settings_file import read_toml, sentence
+
+
+class TlsConfig(BaseModel):
+    """Certificates of the deployment, as `ims pki issue` writes them: `[tls]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certificate: Path = Field(description="this daemon's certificate")
+    key: Path = Field(description="its private key; nobody else may read it")
+    ca: Path = Field(description="the deployment's authority")
+    revoked: Path = Field(description="list of revoked certificates; read again when it changes")
+
+
+class QuerydConfig(BaseModel):
+    """One query daemon."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: Path = Field(description="folder of the sensor's store")
+    listen: str = Field("127.0.0.1:9443", description="address and port to listen on")
+    tls: TlsConfig | None = Field(None, description="certificates; without them it listens on loopback only")
+    user: str | None = Field(
+        None, description="unprivileged user to become; `ims` if there is one, else `nobody`; `root` stays root"
+    )
+    running: int = Field(2, ge=1, le=64, description="questions that are answered at once")
+    waiting: int = Field(64, ge=0, le=10_000, description="questions that may wait for their turn")
+    waiting_each: int = Field(16, ge=1, le=10_000, description="of them, of one caller")
+    memory: Octets = Field(1 << 30, ge=64 << 20, description="memory of all questions together")
+    threads: int = Field(1, ge=1, le=256, description="threads for each question")
+    listeners: int = Field(16, ge=1, le=1000, description="portals that may follow live")
+
+    @field_validator("listen")
+    @classmethod
+    def _is_an_endpoint(cls, endpoint: str) -> str:
+        endpoint_of(endpoint)
+        return endpoint
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> QuerydConfig:
+        address = endpoint_of(self.listen)[0]
+        if self.tls is None and not ipaddress.ip_address(address).is_loopback:
+            raise ValueError(f"listen = {self.listen!r} without [tls]: only loopback may be listened on in plain text")
+        return self
+
+
+def read_queryd_config(path: Path) -> QuerydConfig:
+    """The configuration in a TOML file. Raises ValueError with what is wrong, where, and what would be right."""
+    return checked_queryd(read_toml(path, "docs/deploy.md has an example"), f"{path}: ")
+
+
+def checked_queryd(data: Mapping[str, Any], where: str = "") -> QuerydConfig:
+    """A configuration from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
+    try:
+        return QuerydConfig.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(where + sentence(error, data, QuerydConfig)) from None

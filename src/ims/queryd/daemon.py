@@ -1,0 +1,126 @@
+"""The query daemon as a process: from its settings to a service that answers until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import structlog
+
+from ims import __version__
+from ims.asked import predicate_of
+from ims.config import endpoint_of
+from ims.link.contract import NEWEST, OLDEST, Hello
+from ims.pki.credentials import Credentials, expiry_warnings
+from ims.pki.revocations import Revocations
+from ims.query.compiler import to_sql
+from ims.query.engine import described
+from ims.query.filter import parse
+from ims.query.plan import PLANS, Tables, epoch_us
+from ims.query.request import make_request
+from ims.queryd.answering import Answerer, closed_hours
+from ims.queryd.config import QuerydConfig
+from ims.queryd.service import Service, quiet
+from ims.queryd.tail import Tailing
+from ims.queryd.turns import Turns
+from ims.sensor.privileges import become, tell_systemd, user_to_become
+from ims.store.reader import open_store
+
+LAST_PACKET_SECONDS = 2.0
+
+
+def warm_up() -> None:
+    """Import all that answers need, while the files it is in may still be read: once privileges are dropped, an
+    interpreter in root's home no longer may. No thread begins here."""
+    import importlib
+
+    for name in ("pyarrow.compute", "pyarrow.dataset", "pandas", "ims.query.predicate"):
+        importlib.import_module(name)
+    tree = parse("tcp dst port 80 and not src net 192.0.2.0/24 and payload contains 0x00 and ip[8] < 9")
+    for request in (make_request("count", None), make_request("series", None), make_request("top", None, group="/8")):
+        tables = Tables(described, epoch_us)
+        for part in PLANS[request.verb].partial(tables, request, predicate_of(tree)).values():
+            to_sql(part)
+
+
+class Queryd:
+    """One daemon. `run` blocks until `stop` is called, from a signal handler or another thread."""
+
+    def __init__(self, config: QuerydConfig) -> None:
+        """Raises ValueError or OSError, in one line, for certificates or a store that won't do."""
+        quiet()
+        self.config = config
+        self._ended, self._end = os.pipe()  # written by a signal's handler, which may not wait for a lock
+        self._log: Any = structlog.get_logger()
+        self.credentials: Credentials | None = None
+        self._revocations: Revocations | None = None
+        if config.tls is not None:
+            tls = config.tls
+            self.credentials = Credentials.read(tls.certificate, tls.key, tls.ca, roles=("sensor",))
+            self._revocations = Revocations(tls.revoked, self.credentials.ca)
+        warm_up()
+        become(user_to_become(config.user), stay_root=config.user == "root")
+        pa.set_io_thread_count(1)
+        self._answerer = Answerer(config.store, config.running, config.memory, config.threads)
+        self._turns = Turns(config.running, config.waiting_each, config.waiting)
+        self._tailing = Tailing(config.store, config.listeners)
+        self._state: tuple[float, str, tuple[str, ...], float | None] = (0.0, "", (), None)
+        self._state_lock = threading.Lock()
+        address, port = endpoint_of(config.listen)
+        shown = f"[{address}]" if ":" in address else address
+        tls_pair = [] if self.credentials is None else [(self.credentials.certificate, self.credentials.key)]
+        self.service = Service(
+            f"grpc{'+tls' if tls_pair else ''}://{shown}:{port}", self._answerer, self._turns, hello=self.hello,
+            is_revoked=self._is_revoked, tailing=self._tailing, tls=tls_pair,
+            ca=None if self.credentials is None else self.credentials.ca,
+        )  # fmt: skip
+
+    def hello(self) -> Hello:
+        """What the daemon says of itself."""
+        problem = (self._revocations.problem if self._revocations is not None else None) or ""
+        try:
+            closed, sensors, last = self._store_state()
+        except (OSError, ValueError):
+            closed, sensors, last, problem = "", (), None, problem or "its store can't be read"
+        return Hello(
+            oldest=OLDEST, newest=NEWEST, program=__version__, sensors=sensors, now=time.time(), last_packet=last,
+            closed=closed, expires=self.credentials.expires.timestamp() if self.credentials else None,
+            running=self._turns.running, waiting=self._turns.waiting, problem=problem,
+        )  # fmt: skip
+
+    def run(self) -> None:
+        """Answer until stopped."""
+        if self.credentials is not None:
+            for line in expiry_warnings(self.credentials, datetime.now(UTC)):
+                self._log.warning("certificate", warning=line)
+            self._log.info("identity", **self.credentials.identity._asdict())
+        self._log.info("listening", address=self.config.listen, port=self.service.port, store=str(self.config.store))
+        tell_systemd("READY=1")
+        os.read(self._ended, 1)
+        tell_systemd("STOPPING=1")
+        self.service.shutdown()
+        self.service.close()
+        self._log.info("stopped")
+
+    def stop(self) -> None:
+        """End `run`."""
+        os.write(self._end, b"x")
+
+    def _is_revoked(self, serial: str) -> bool:
+        return self._revocations is not None and self._revocations.is_revoked(serial)
+
+    def _store_state(self) -> tuple[str, tuple[str, ...], float | None]:
+        """What `hello` says of the store; looked up at most every two seconds."""
+        with self._state_lock:
+            when, closed, sensors, last = self._state
+            if time.monotonic() - when > LAST_PACKET_SECONDS or not when:
+                with open_store(self.config.store) as store:
+                    hours = store.hours("packets")
+                    closed, sensors = closed_hours(store, time.time()), store.sensors
+                    last = hours[-1] / 1e6 if hours else None
+                self._state = (time.monotonic(), closed, sensors, last)
+            return closed, sensors, last

@@ -1,0 +1,175 @@
+"""The daemon's door: Arrow Flight over mutual TLS. Who comes, what is wanted, whether it is its turn, and the answer.
+
+Errors begin with `ims:KIND:`, so that a portal can tell them apart: `refused` (role or certificate), `request` (not
+understood, or too large an answer), `busy`, `late`, `store`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.flight as fl
+import structlog
+
+from ims.link.contract import HELLO, LONGEST_MESSAGE, Ask, Hello, Tail, read_ticket, written
+from ims.link.envelope import ENVELOPE
+from ims.link.identity import Identity, parse_identity
+from ims.query.engine import Engine
+from ims.queryd.answering import Answerer
+from ims.queryd.tail import Tailing
+from ims.queryd.turns import BusyError, GivenUpError, Turns
+from ims.queryd.watch import Watch, Watched
+
+CALLERS = ("portal", "operator")
+LONGEST_SECONDS = 600.0
+
+Log = Any
+
+
+class Service(fl.FlightServerBase):  # type: ignore[misc]
+    """Answers portals and operators. Not started until `serve` is called by whoever made it."""
+
+    def __init__(
+        self,
+        location: str,
+        answerer: Answerer,
+        turns: Turns,
+        *,
+        hello: Callable[[], Hello],
+        is_revoked: Callable[[str], bool],
+        tailing: Tailing,
+        tls: Sequence[tuple[bytes, bytes]] = (),
+        ca: bytes | None = None,
+    ) -> None:
+        """`tls` and `ca`: certificate and key, and who issues callers' certificates; without them, on loopback alone,
+        everybody who reaches it is a caller. Raises OSError where the address can't be used."""
+        self._answerer, self._turns, self._hello, self._is_revoked = answerer, turns, hello, is_revoked
+        self._tailing, self._tls, self._watch = tailing, bool(tls), Watch()
+        self._log: Log = structlog.get_logger()
+        try:
+            super().__init__(
+                location, tls_certificates=list(tls) or None, verify_client=bool(tls), root_certificates=ca
+            )
+        except (pa.ArrowException, OSError) as error:
+            self._watch.close()
+            raise OSError(f"can't listen on {location}: {str(error).splitlines()[0]}") from None
+
+    def do_action(self, context: Any, action: Any) -> Iterator[bytes]:
+        """`hello`."""
+        self._caller(context)
+        if action.type != HELLO or (action.body is not None and action.body.size > LONGEST_MESSAGE):
+            raise _error(fl.FlightServerError, "request", "the only action is hello")
+        yield written(self._hello())
+
+    def list_actions(self, context: Any) -> list[tuple[str, str]]:
+        """What `do_action` knows."""
+        self._caller(context)
+        return [(HELLO, "what this daemon is, and how it does")]
+
+    def do_get(self, context: Any, ticket: Any) -> Any:
+        """The answer to a ticket, as rows of the envelope."""
+        caller = self._caller(context)
+        if len(ticket.ticket) > LONGEST_MESSAGE:
+            text = f"a request of {len(ticket.ticket):,} octets; at most {LONGEST_MESSAGE:,} are read"
+            raise _error(fl.FlightServerError, "request", text)
+        try:
+            wanted = read_ticket(ticket.ticket)
+            if isinstance(wanted, Ask):
+                _ = wanted.tree
+        except ValueError as error:
+            self._log.info("refused", caller=caller.name, why=str(error))
+            raise _error(fl.FlightServerError, "request", str(error)) from None
+        rows = self._told(context, wanted, caller) if isinstance(wanted, Tail) else self._asked(context, wanted, caller)
+        return fl.GeneratorStream(ENVELOPE, rows)
+
+    def shutdown(self) -> None:
+        """Take no more questions; those that run are interrupted."""
+        super().shutdown()
+        self._tailing.stop()
+
+    def close(self) -> None:
+        """End, once `shutdown` was called."""
+        self._watch.close()
+
+    def _caller(self, context: Any) -> Identity:
+        if not self._tls:
+            return Identity("operator", "loopback", "0" * 32)
+        try:
+            caller = parse_identity(context.peer_identity().decode("utf-8", "replace"))
+        except ValueError as error:
+            raise _error(fl.FlightUnauthenticatedError, "refused", str(error)) from None
+        if caller.role not in CALLERS:
+            raise _error(fl.FlightUnauthorizedError, "refused", f"a {caller.role}'s certificate asks nothing here")
+        if self._is_revoked(caller.serial):
+            raise _error(fl.FlightUnauthenticatedError, "refused", f"the certificate {caller.serial} is revoked")
+        return caller
+
+    def _asked(self, context: Any, ask: Ask, caller: Identity) -> Iterator[pa.RecordBatch]:
+        until = time.monotonic() + min(ask.seconds, LONGEST_SECONDS)
+        began, outcome = time.monotonic(), "left"
+        stack = contextlib.ExitStack()
+        watched: list[Watched] = []
+
+        def watch(engine: Engine) -> None:
+            watched.append(stack.enter_context(self._watch.over(until, context.is_cancelled, engine.interrupt)))
+
+        try:
+            with self._turns.turn(f"{caller.name}/{ask.behalf}", until, context.is_cancelled), stack:
+                yield from self._answerer.answer(ask, watch)
+            outcome = "answered"
+        except GeneratorExit:
+            raise
+        except Exception as error:
+            outcome, kind, refusal, text = _said(error, watched)
+            raise _error(kind, refusal, text) from None
+        finally:
+            self._log.info(
+                "question", caller=caller.name, plans=[q.plan for q in ask.questions], outcome=outcome,
+                seconds=round(time.monotonic() - began, 3),
+            )  # fmt: skip
+
+    def _told(self, context: Any, tail: Tail, caller: Identity) -> Iterator[pa.RecordBatch]:
+        try:
+            with self._tailing.listener(caller.name):
+                yield from self._tailing.follow(tail, context.is_cancelled)
+        except BusyError:
+            raise _error(fl.FlightUnavailableError, "busy", "too many follow this sensor already") from None
+
+
+def _said(error: Exception, watched: list[Watched]) -> tuple[str, type[Exception], str, str]:
+    """(outcome, Flight's error, kind, text) of what went wrong."""
+    why = watched[0].why if watched else ""
+    match error:
+        case BusyError():
+            return "busy", fl.FlightUnavailableError, "busy", "too many questions are waiting"
+        case GivenUpError():
+            return "late", fl.FlightTimedOutError, "late", "its turn didn't come in time"
+        case InterruptedError() if why == "gone":
+            return "gone", fl.FlightCancelledError, "late", "the caller went"
+        case InterruptedError():
+            return "late", fl.FlightTimedOutError, "late", "the deadline passed"
+        case MemoryError():
+            return "memory", fl.FlightServerError, "request", "it needs more memory than it may have"
+        case ValueError():
+            return "refused", fl.FlightServerError, "request", str(error)
+        case OSError():
+            return "store", fl.FlightInternalError, "store", "its store can't be read"
+    structlog.get_logger().exception("failed", error=repr(error))
+    return "failed", fl.FlightInternalError, "store", "it failed; its log says why"
+
+
+def _error(kind: Any, refusal: str, text: str) -> Exception:
+    return kind(f"ims:{refusal}: {text}")  # type: ignore[no-any-return]
+
+
+@functools.cache
+def quiet() -> None:
+    """Have gRPC say nothing on standard error but what is broken: peers that can't shake hands are no news."""
+    import os
+
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -1,0 +1,166 @@
+"""What comes in, as it comes: each second's packets by block and by port, and the payloads never seen before.
+
+A batch tells what the store shows beyond the last one. The store shows packets within two seconds; those that come
+into it later than others of their second are still told, in a later batch.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from ims import arrow
+from ims.link.contract import BLOCKS, NEW, PORTS, End, Tail
+from ims.link.envelope import ending, pieces
+from ims.queryd.turns import BusyError
+from ims.store.reader import Store, open_store
+
+NEW_OCTETS, NEW_AT_ONCE = 512, 100
+LOOK_BACK_SECONDS = 15
+SECOND_US = 1_000_000
+MEASURES = ("packets", "bytes", "payloads", "new_payloads", "verified")
+_SUMS = (
+    "count(*) AS packets, sum(total_length)::BIGINT AS bytes, count(*) FILTER (payload_length > 0) AS payloads, "
+    "count(*) FILTER (new_payload) AS new_payloads, count(*) FILTER (verified) AS verified"
+)
+_KEYS = {
+    "blocks": "epoch_us(time) // 1000000 AS second, sensor, block",
+    "ports": "epoch_us(time) // 1000000 AS second, sensor, block, category, protocol, destination_port",
+}
+
+NEWEST = (  # noqa: S608  # all ours
+    "SELECT epoch_us(time) // 1000000 AS second, sensor, block, signature, payload_length AS length, protocol, "
+    f"destination_port FROM {{packets}} WHERE new_payload ORDER BY time DESC LIMIT {NEW_AT_ONCE}"
+)
+
+Told = dict[tuple[Any, ...], tuple[int, ...]]
+
+
+class Tailing:
+    """Follows one store for whoever listens. `listeners`, `each`: how many at once, in all and of one caller."""
+
+    def __init__(self, store: Path, listeners: int = 16, each: int = 8) -> None:
+        self._path, self._most, self._each = store, listeners, each
+        self._lock = threading.Lock()
+        self._listening: Counter[str] = Counter()
+        self._stopped = threading.Event()
+
+    @contextmanager
+    def listener(self, caller: str) -> Iterator[None]:
+        """A place among the listeners. Raises BusyError where there is none."""
+        with self._lock:
+            if self._listening.total() >= self._most or self._listening[caller] >= self._each:
+                raise BusyError(caller)
+            self._listening[caller] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._listening[caller] -= 1
+
+    def stop(self) -> None:
+        """Have all of them end."""
+        self._stopped.set()
+
+    def follow(self, tail: Tail, gone: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
+        """Rows of the envelope: the parts `blocks`, `ports` and `new`, and an end, each time, until the caller is gone.
+        What was there before isn't told."""
+        news = News(self._path, tail.rows)
+        while not gone() and not self._stopped.is_set():
+            parts = news.since_last()
+            for name, table in parts.items():
+                yield from pieces(name, table)
+            yield ending(End(seconds=0.0, parts={name: table.num_rows for name, table in parts.items()}))
+            self._stopped.wait(tail.every)
+
+
+class News:
+    """What one listener was told, and what is new to him. At most `rows` ports are told at once."""
+
+    def __init__(self, path: Path, rows: int) -> None:
+        self._path, self._rows = path, rows
+        self._told: dict[str, Told] = {"blocks": {}, "ports": {}}
+        self._signatures: dict[tuple[str, bytes], int] = {}
+        self._files: list[Path] = []
+        self._began: int | None = None
+        self._con = duckdb.connect(config={"threads": 1, "memory_limit": "256MiB"})
+        self._con.execute("SET TimeZone = 'UTC'")
+
+    def since_last(self) -> dict[str, pa.Table]:
+        """The parts of one batch."""
+        first, now = self._began is None, int(time.time())
+        self._began = now if self._began is None else self._began
+        since = max(self._began - LOOK_BACK_SECONDS if first else self._began - 2, now - LOOK_BACK_SECONDS)
+        empty = {"blocks": _table([], BLOCKS), "ports": _table([], PORTS), "new": _table([], NEW)}
+        with open_store(self._path) as store:
+            files = store.files("packets", since * SECOND_US)
+            if files == self._files:
+                return empty
+            self._files = files
+            found = {name: self._difference(name, files, since) for name in _KEYS}
+            new = self._new_payloads(store, files, since)
+        for told in self._told.values():
+            for key in [key for key in told if key[0] < since]:
+                del told[key]
+        if first:
+            return empty
+        return {"blocks": _table(found["blocks"], BLOCKS), "ports": _table(found["ports"], PORTS), "new": new}
+
+    def _difference(self, name: str, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
+        told = self._told[name]
+        rows = []
+        limit = f"ORDER BY packets DESC LIMIT {self._rows}" if name == "ports" else ""
+        sql = f"SELECT {_KEYS[name]}, {_SUMS} FROM {{packets}} GROUP BY ALL {limit}"  # noqa: S608  # all ours
+        for row in self._ask(sql, files, since):
+            key = tuple(value for column, value in row.items() if column not in MEASURES)
+            now = tuple(int(row[measure] or 0) for measure in MEASURES)
+            before = told.get(key, (0,) * len(MEASURES))
+            if now != before:
+                told[key] = now
+                rows.append(row | {m: max(0, a - b) for m, a, b in zip(MEASURES, now, before, strict=True)})
+        return rows
+
+    def _new_payloads(self, store: Store, files: Sequence[Path], since: int) -> pa.Table:
+        found = self._ask(NEWEST, files, since)
+        fresh = [row for row in found if (row["sensor"], row["signature"]) not in self._signatures]
+        self._signatures = {key: second for key, second in self._signatures.items() if second >= since}
+        self._signatures |= {(row["sensor"], row["signature"]): row["second"] for row in fresh}
+        octets = self._octets(store, [row["signature"] for row in fresh], since)
+        return _table([row | {"payload": octets.get(row["signature"])} for row in fresh], NEW)
+
+    def _octets(self, store: Store, signatures: list[bytes], since: int) -> dict[bytes, bytes]:
+        files = store.files("payloads", since // 86_400 * 86_400 * SECOND_US)
+        if not signatures or not files:
+            return {}
+        rows = self._con.execute(
+            f"SELECT signature, payload[1:{NEW_OCTETS}] FROM {_files(files)} WHERE list_contains(?, signature)",  # noqa: S608
+            [signatures],
+        ).fetchall()
+        return dict(rows)
+
+    def _ask(self, sql: str, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
+        if not files:
+            return []
+        source = f"(SELECT * FROM {_files(files)} WHERE epoch_us(time) >= {since * SECOND_US})"  # noqa: S608
+        try:
+            return arrow.rows(self._con.sql(sql.format(packets=source)).to_arrow_table())
+        except duckdb.Error as error:
+            raise OSError(f"the store can't be read: {str(error).splitlines()[0]}") from None
+
+
+def _files(files: Sequence[Path]) -> str:
+    """Files as DuckDB reads them; their paths are ours."""
+    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'sensor': VARCHAR}})"
+
+
+def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    return arrow.table([{name: row.get(name) for name in schema.names} for row in rows], schema)

@@ -1,0 +1,100 @@
+"""Whose turn it is: a few questions run at once, callers get turns in turn, and nobody waits without end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+LOOK_SECONDS = 0.2
+"""How often who waits looks whether its caller is still there."""
+
+
+class BusyError(Exception):
+    """There are too many questions waiting."""
+
+
+class GivenUpError(Exception):
+    """The caller went, or its deadline passed, while it waited."""
+
+
+@dataclass(eq=False)
+class _Waiting:
+    caller: str
+    ready: threading.Event = field(default_factory=threading.Event)
+
+
+class Turns:
+    """`running` at once in all; `each` and `waiting`: how many of one caller, and of all, may wait.
+
+    A free place goes to the caller with the fewest running; among those, to the one served longest ago.
+    """
+
+    def __init__(self, running: int, each: int, waiting: int) -> None:
+        self._free, self._each, self._most = running, each, waiting
+        self._lock = threading.Lock()
+        self._queues: OrderedDict[str, deque[_Waiting]] = OrderedDict()
+        self._running: Counter[str] = Counter()
+
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return self._running.total()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        with self._lock:
+            return sum(map(len, self._queues.values()))
+
+    @contextmanager
+    def turn(self, caller: str, until: float, gone: Callable[[], bool]) -> Iterator[None]:
+        """Wait for a turn, have it, and pass it on. `until`: by time.monotonic(). Raises BusyError, GivenUpError."""
+        place = self._stand(caller)
+        try:
+            while not place.ready.wait(min(LOOK_SECONDS, max(0.0, until - time.monotonic()))):
+                if gone() or time.monotonic() >= until:
+                    raise GivenUpError(caller)
+            yield
+        finally:
+            self._leave(place)
+
+    def _stand(self, caller: str) -> _Waiting:
+        place = _Waiting(caller)
+        with self._lock:
+            queue = self._queues.get(caller, ())
+            if len(queue) >= self._each or sum(map(len, self._queues.values())) >= self._most:
+                raise BusyError(caller)
+            self._queues.setdefault(caller, deque()).append(place)
+            self._call()
+        return place
+
+    def _leave(self, place: _Waiting) -> None:
+        with self._lock:
+            if place.ready.is_set():
+                self._free += 1
+                self._running[place.caller] -= 1
+                self._running += Counter()  # without those of whom none runs
+            else:
+                self._drop(place)
+            self._call()
+
+    def _call(self) -> None:
+        while self._free > 0 and self._queues:
+            caller = min(self._queues, key=lambda name: self._running[name])  # the first of equals: served longest ago
+            place = self._queues[caller][0]
+            self._drop(place)
+            if caller in self._queues:
+                self._queues.move_to_end(caller)
+            self._free -= 1
+            self._running[caller] += 1
+            place.ready.set()
+
+    def _drop(self, place: _Waiting) -> None:
+        queue = self._queues[place.caller]
+        queue.remove(place)
+        if not queue:
+            del self._queues[place.caller]

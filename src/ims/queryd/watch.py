@@ -1,0 +1,67 @@
+"""An eye on what runs: a question whose caller went, or whose deadline passed, is interrupted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+EVERY_SECONDS = 0.05
+
+
+@dataclass(eq=False)
+class Watched:
+    """One question that runs."""
+
+    until: float
+    gone: Callable[[], bool]
+    interrupt: Callable[[], None]
+    why: str = ""
+    """`late` or `gone`, once it was interrupted"""
+
+
+class Watch:
+    """One thread for all questions. Close it when none is left."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watched: set[Watched] = set()
+        self._some = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def over(self, until: float, gone: Callable[[], bool], interrupt: Callable[[], None]) -> Iterator[Watched]:
+        """Watch what runs inside. `until`: by time.monotonic(); `interrupt` may be called more than once."""
+        watched = Watched(until, gone, interrupt)
+        with self._lock:
+            self._watched.add(watched)
+            self._some.set()
+        try:
+            yield watched
+        finally:
+            with self._lock:
+                self._watched.discard(watched)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed = True
+        self._some.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._closed:
+            self._some.wait()
+            with self._lock:
+                watched = list(self._watched)
+                if not watched and not self._closed:
+                    self._some.clear()
+            for one in watched:
+                why = "late" if time.monotonic() >= one.until else "gone" if one.gone() else ""
+                if why:
+                    one.why = one.why or why
+                    one.interrupt()
+            time.sleep(EVERY_SECONDS)
