@@ -229,6 +229,7 @@ def test_what_can_not_be_issued_leaves_nothing(pki: Authority, foreign: Authorit
         with pytest.raises((ValueError, OSError)) as caught:
             pki.issue(name, role, out, days)
         assert says in str(caught.value)
+    assert not (tmp_path / "out").exists()
     lock = {"lock": 0o600}
     assert modes(pki.folder) == before | lock
 

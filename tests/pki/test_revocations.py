@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,34 @@ def test_an_old_file_s_change_is_seen_though_its_times_are_put_back(pki: Authori
     pki.revoke(serial(pki))
     copy.write_bytes((pki.folder / "revoked.pem").read_bytes())
     os.utime(copy, (1, 1))
+    assert revocations.is_revoked(serial(pki))
+
+
+def test_a_file_that_rests_is_read_once(pki: Authority, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+    monkeypatch.setattr("ims.pki.revocations._SETTLED_NS", -(1 << 62))
+    monkeypatch.setattr("ims.pki.revocations.read_file", lambda path, _: reads.append(path) or path.read_bytes())
+    revocations = Revocations(copy, pki.pem)
+    for _ in range(5):
+        assert not revocations.is_revoked(serial(pki))
+    assert len(reads) == 1
+    pki.revoke(serial(pki))
+    shutil.copy(pki.folder / "revoked.pem", copy)
+    assert revocations.is_revoked(serial(pki))
+    assert len(reads) == 2
+
+
+def test_a_file_that_has_just_changed_is_read_again(
+    pki: Authority, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second change in the same tick shows in no time stamp."""
+    pki.revoke(serial(pki))
+    revocations = Revocations(copy, pki.pem)
+    changed = time.time_ns()
+    monkeypatch.setattr("ims.pki.revocations._SETTLED_NS", 1 << 62)
+    monkeypatch.setattr(Revocations, "_stamp_now", lambda _: (changed, 0, 1, 1, 1))
+    assert not revocations.is_revoked(serial(pki))
+    shutil.copy(pki.folder / "revoked.pem", copy)
     assert revocations.is_revoked(serial(pki))
 
 

@@ -56,6 +56,7 @@ class Log(NamedTuple):
 def create_authority(folder: Path, name: str, days: int, now: datetime | None = None) -> Authority:
     """Make an authority in a new folder (or an empty one), whole or not at all.
 
+    A killed process leaves `.PKI.XXXXXXXX` beside it, an authority that nobody uses and that may be deleted.
     Raises ValueError for a folder that holds anything, or a name or duration that can't be, and OSError.
     """
     now = now or datetime.now(UTC)
@@ -145,12 +146,12 @@ class Authority:
         folder = self.folder / "out" / name if out is None else out
         with self._changing():
             revoked = self.revoked()
-            self._prepare(folder, name)
             key = new_key()
             certificate = make_certificate(
                 key.public_key(), role, name, self.certificate, self.key, now or datetime.now(UTC), days
             )
             identity = identity_of(certificate)
+            self._prepare(folder, name)
             # What can be written again comes first: a folder that can't be written to is no reason for a certificate.
             write_aside(folder / "ca.pem", self.pem)
             write_aside(folder / "revoked.pem", pem(revoked))
