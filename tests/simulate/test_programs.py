@@ -30,7 +30,7 @@ def needs(program: str) -> str:
 def everything(tmp_path_factory):
     """Each persona knocks on a port of its own; worms, backscatter, misconfiguration and background besides."""
     scanners = [
-        {"name": name, "order": "random", "tool": {name: 1}, "sources": 3, "rate": 20_000, "blocks": ["A/22"],
+        {"name": name, "order": "random", "tool": {name: 1}, "sources": 6, "rate": 20_000, "blocks": ["A/22"],
          "service": [{"port": f"tcp/{7000 + index}"}]}
         for index, name in enumerate(NAMES)
     ]  # fmt: skip
@@ -103,7 +103,7 @@ def test_p0f_names_the_personas_that_it_knows(everything, tmp_path):
     for line in log.read_text().splitlines():
         if "mod=syn|" in line:
             port = int(re.search(r"srv=[0-9.]+/(\d+)", line)[1])  # type: ignore[index]
-            named[port][re.search(r"os=([^|]*)", line)[1]] += 1  # type: ignore[index]
+            named[port][re.search(r"(?:os|app)=([^|]*)", line)[1]] += 1  # type: ignore[index]
     for index, name in enumerate(NAMES):
         wanted = PERSONAS[name].p0f
         if wanted:
@@ -122,7 +122,11 @@ def test_p0f_finds_the_distance_that_is_true(everything, tmp_path):
     lines = [line for line in log.read_text().splitlines() if "mod=syn|" in line and f"/{7000 + index}|" in line]
     found = Counter(int(re.search(r"dist=(\d+)", line)[1]) for line in lines)  # type: ignore[index]
     event = next(event for event in truth["events"] if event["name"] == "windows-7")
-    assert found == {int(hop): count for hop, count in event["hops"].items()}
+    # Each SYN goes out three times; p0f tells of the first.
+    repeats = 1 + PERSONAS["windows-7"].repeats
+    assert 3 <= len(found) == len(event["hops"])
+    for hop, count in event["hops"].items():
+        assert count - repeats < found[int(hop)] * repeats - repeats < count + repeats
 
 
 def test_tools_are_told_by_their_marks(everything):

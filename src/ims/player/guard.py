@@ -17,7 +17,7 @@ from pyroute2 import IPRoute
 
 from ims.capture.afpacket import Interface, interface
 
-KINDS = ("veth", "dummy", "tun")
+KINDS = ("veth", "dummy")
 ARP_SECONDS, ARP_TRIES = 1.0, 3
 ETH_P_ARP = 0x0806
 
