@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnswerRecord:
-    """How an answer came about. `darknet_24s`: size in /24s of all blocks watched in the range; `frames_lost` and
-    `payloads_lost`: what the captures of the range are known to lack."""
+    """How an answer came about. `sensors`: whose rows these are; of a portal also whom it `asked`, who is `silent` and
+    why, and for how many seconds each was waited for (`took`). `darknet_24s`: size in /24s of all blocks watched in the
+    range; `frames_lost` and `payloads_lost`: what the captures of the range are known to lack."""
 
     stores: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
@@ -31,6 +32,8 @@ class AnswerRecord:
     darknet_24s: float = 0.0
     frames_lost: int = 0
     payloads_lost: int = 0
+    asked: tuple[str, ...] = ()
+    took: dict[str, float] = field(default_factory=dict)
 
     @property
     def darkness(self) -> str:

@@ -23,7 +23,7 @@ from ims.link.envelope import ending, pieces
 from ims.queryd.turns import BusyError
 from ims.store.reader import Store, open_store
 
-NEW_OCTETS, NEW_AT_ONCE = 512, 100
+NEW_OCTETS = 512
 LOOK_BACK_SECONDS = 15
 SECOND_US = 1_000_000
 MEASURES = ("packets", "bytes", "payloads", "new_payloads", "verified")
@@ -36,9 +36,9 @@ _KEYS = {
     "ports": "epoch_us(time) // 1000000 AS second, sensor, block, category, protocol, destination_port",
 }
 
-NEWEST = (  # noqa: S608  # all ours
+NEWEST = (
     "SELECT epoch_us(time) // 1000000 AS second, sensor, block, signature, payload_length AS length, protocol, "
-    f"destination_port FROM {{packets}} WHERE new_payload ORDER BY time DESC LIMIT {NEW_AT_ONCE}"
+    "destination_port FROM {packets} WHERE new_payload ORDER BY time DESC LIMIT 100"
 )
 
 Told = dict[tuple[Any, ...], tuple[int, ...]]

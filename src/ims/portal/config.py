@@ -1,0 +1,86 @@
+"""What a portal is told: one frozen model, read once from TOML."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ims.config import Octets, endpoint_of
+from ims.portal.secrecy_settings import SecrecySettings
+from ims.queryd.config import TlsConfig
+from ims.settings_file import read_toml, sentence
+
+
+class HttpsConfig(BaseModel):
+    """What people's programs are shown: `[https]`. From any authority that they trust."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certificate: Path = Field(description="certificate, with those in between")
+    key: Path = Field(description="its private key; nobody else may read it")
+
+
+class PortalConfig(BaseModel):
+    """One portal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    registry: Path = Field(description="file of sensors; read again when it changes")
+    accounts: Path = Field(description="file of accounts, made by `ims account add`")
+    audit: Path = Field(description="log of who asked what; JSON, a line each")
+    listen: str = Field("127.0.0.1:8443", description="address and port to listen on")
+    tls: TlsConfig | None = Field(
+        None, description="certificates towards sensors; without them, those on loopback only"
+    )
+    https: HttpsConfig | None = Field(None, description="certificate towards people; wanted but on loopback")
+    user: str | None = Field(
+        None, description="unprivileged user to become; `ims` if there is one, else `nobody`; `root` stays root"
+    )
+    deadline: float = Field(30.0, ge=0.5, le=600, description="seconds that sensors are given to answer")
+    rows: int = Field(50_000_000, ge=1000, le=1 << 40, description="partial rows that one sensor may answer with")
+    answer: Octets = Field(2 << 30, ge=1 << 20, description="bytes of all sensors' partial answers to one question")
+    memory: Octets = Field(2 << 30, ge=64 << 20, description="memory for merging answers")
+    merging: int = Field(2, ge=1, le=64, description="answers that are merged at once")
+    cache: Octets = Field(256 << 20, description="bytes of answers about hours that are over, kept")
+    questions_per_second: float = Field(5.0, gt=0, le=1e6, description="of one caller, on average")
+    questions_at_once: float = Field(60.0, ge=1, le=1e6, description="of one caller, before that average holds")
+    logins_per_minute: float = Field(6.0, gt=0, le=1e6, description="from one address, on average")
+    secrecy: SecrecySettings = Field(
+        default_factory=lambda: SecrecySettings.model_validate({}), description="what who may see: docs/secrecy.md"
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _is_an_endpoint(cls, endpoint: str) -> str:
+        endpoint_of(endpoint)
+        return endpoint
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> PortalConfig:
+        if self.https is None and not self.is_local:
+            raise ValueError(
+                f"listen = {self.listen!r} without [https]: only loopback may be listened on in plain text"
+            )
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it listens on loopback alone."""
+        return ipaddress.ip_address(endpoint_of(self.listen)[0]).is_loopback
+
+
+def read_portal_config(path: Path) -> PortalConfig:
+    """The configuration in a TOML file. Raises ValueError with what is wrong, where, and what would be right."""
+    return checked_portal(read_toml(path, "docs/deploy.md has an example"), f"{path}: ")
+
+
+def checked_portal(data: Mapping[str, Any], where: str = "") -> PortalConfig:
+    """A configuration from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
+    try:
+        return PortalConfig.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(where + sentence(error, data, PortalConfig)) from None

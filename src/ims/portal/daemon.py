@@ -1,0 +1,217 @@
+"""The portal as a process: from its settings to an API that answers until it is stopped."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+import uvicorn
+
+from ims import __version__
+from ims.config import endpoint_of
+from ims.pki.credentials import Credentials, expiry_warnings
+from ims.pki.revocations import Revocations
+from ims.portal.accounts import Accounts
+from ims.portal.api.app import create_app
+from ims.portal.api.serve import serve_settings
+from ims.portal.audit import Audit
+from ims.portal.config import PortalConfig
+from ims.portal.gate import Event, Gate
+from ims.portal.live import Live
+from ims.portal.merging import Merging
+from ims.portal.registry import Registry
+from ims.portal.remembered import Remembered
+from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
+from ims.portal.secrecy import Secrecy
+from ims.portal.sensors import CLOCKS_APART_SECONDS, Health, Sensors
+from ims.portal.throttle import Throttle
+from ims.query.request import Request, make_request
+from ims.queryd.daemon import warm_up
+from ims.queryd.service import quiet
+from ims.sensor.privileges import become, tell_systemd, user_to_become
+
+PREFIXES_SECONDS = 60.0
+
+
+class Portal:
+    """One portal. `run` blocks until `stop` is called, from a signal handler or another thread."""
+
+    def __init__(self, config: PortalConfig) -> None:
+        """Raises ValueError or OSError, in one line, for files that won't do."""
+        quiet()
+        self.config = config
+        self._log: Any = structlog.get_logger()
+        self.credentials: Credentials | None = None
+        self._revocations: Revocations | None = None
+        if config.tls is not None:
+            tls = config.tls
+            self.credentials = Credentials.read(tls.certificate, tls.key, tls.ca, roles=("portal",))
+            self._revocations = Revocations(tls.revoked, self.credentials.ca)
+        self._server, self._socket = self._uvicorn()
+        warm_up()
+        become(user_to_become(config.user), stay_root=config.user == "root")
+        self.accounts = Accounts(config.accounts)
+        if self.accounts.is_empty() and not config.is_local:
+            raise ValueError(
+                f"{config.accounts} holds no account: make one with `ims account add NAME --role operator`"
+            )
+        self.audit = Audit(config.audit)
+        self.registry = Registry(config.registry)
+        self.sensors = Sensors(self.registry, self.credentials, self._is_revoked)
+        self.asking = Scatter(
+            self.sensors, Merging(config.merging, config.memory),
+            Budget(config.deadline, config.rows, config.answer), Remembered(config.cache),
+        )  # fmt: skip
+        self.telescope: Any = ScatteredTelescope(self.asking)
+        self._prefixes: tuple[float, tuple[ipaddress.IPv4Network, ...]] = (0.0, ())
+        self._prefix_lock = threading.Lock()
+        self.secrecy = Secrecy(config.secrecy, self.prefixes, secret=self.accounts.secret("rounding"))
+        self.live = Live(self.sensors, self.secrecy.may_see_payload, self._rounded, config.secrecy.viewer_bin)
+
+    def gate(self) -> Gate:
+        """All that the API stands on."""
+        config = self.config
+        return Gate(
+            telescope=self.telescope, accounts=self.accounts, audit=self.audit,
+            throttle=Throttle(config.questions_per_second, config.questions_at_once),
+            logins=Throttle(config.logins_per_minute / 60, max(1.0, config.logins_per_minute)),
+            secrecy=self.secrecy, sensors=self.shown_sensors, events=self.live.events, version=__version__,
+            octets=self.octets,
+        )  # fmt: skip
+
+    def run(self) -> None:
+        """Answer until stopped. Raises OSError where the address can't be listened on."""
+        if self.credentials is not None:
+            for line in expiry_warnings(self.credentials, datetime.now(UTC)):
+                self._log.warning("certificate", warning=line)
+        self._app = create_app(self.gate())
+        self.sensors.start()
+        scheme = "https" if self.config.https else "http"
+        self._log.info("listening", url=f"{scheme}://{self.config.listen}", sensors=len(self.registry.sensors()))
+        tell_systemd("READY=1")
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            tell_systemd("STOPPING=1")
+            self.live.close()
+            self.sensors.close()
+            self.audit.close()
+            self.accounts.close()
+            self._log.info("stopped")
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._server.should_exit = True
+        self.live.end()
+
+    def octets(self, signatures: list[bytes]) -> dict[bytes, bytes]:
+        """Payloads by signature; where several share one, all of them."""
+        if not signatures:
+            return {}
+        found: dict[bytes, bytes] = {}
+        asked = SensorsAsked(make_request("payloads", None), self.asking, {})
+        for row in asked.run(asked.about("payload_bytes", "signature", signatures))[0].to_pylist():
+            found[row["signature"]] = found.get(row["signature"], b"") + (row["payload"] or b"")
+        return found
+
+    def prefixes(self) -> Sequence[ipaddress.IPv4Network]:
+        """All monitored blocks: those that are registered, and those that the sensors say they have watched.
+
+        Raises OSError while no sensor has ever said so and none is registered: then nothing may be shown.
+        """
+        with self._prefix_lock:
+            when, known = self._prefixes
+            registered = {ipaddress.IPv4Network(b.prefix) for s in self.registry.sensors() for b in s.block}
+            if time.monotonic() - when > PREFIXES_SECONDS or not when:
+                try:
+                    rows = SensorsAsked(make_request("coverage", None), self.asking, {}).coverage
+                except (OSError, ValueError):
+                    if not when and not registered:
+                        raise OSError("no sensor has told what it watches; nothing can be shown yet") from None
+                else:
+                    known = tuple({*known, *(ipaddress.IPv4Network(row["prefix"]) for row in rows)})
+                    self._prefixes = (time.monotonic(), known)
+            return sorted({*known, *registered})
+
+    def shown_sensors(self) -> list[dict[str, Any]]:
+        """The health of each sensor, for operators; the API leaves out what others don't see."""
+        return [_shown(health) for health in self.sensors.health()]
+
+    def _is_revoked(self, serial: str) -> bool:
+        return self._revocations is not None and self._revocations.is_revoked(serial)
+
+    def _rounded(self, told: float) -> tuple[list[Event], float]:
+        """A viewer's finished bins since `told` (seconds since the epoch, of when they were told)."""
+        settings = self.config.secrecy
+        step, delay = settings.viewer_bin, settings.viewer_delay
+        begin, end = (told - delay) // step * step, (time.time() - delay) // step * step
+        if end <= begin:
+            return [], told
+        request = Request(
+            verb="series", since=int(begin * 1e6), until=int(end * 1e6), bin=int(step * 1e6), group="block"
+        )
+        try:
+            checked = self.secrecy.check("viewer", request)
+            answer = self.telescope.series(
+                checked.filter, bin=f"{checked.bin // 1000}ms", group="block", since=_moment(checked.since),
+                until=_moment(checked.until),
+            )  # fmt: skip
+            rows = self.secrecy.shown("viewer", checked, answer).rows()
+        except (OSError, ValueError):
+            return [], told
+        shown = [{name: value for name, value in row.items() if value is not None} for row in rows]
+        return [Event("packets", row) for row in shown if "value" in row], end + delay
+
+    def _uvicorn(self) -> tuple[uvicorn.Server, socket.socket]:
+        """The server, with the files and the port that need privileges."""
+        address, port = endpoint_of(self.config.listen)
+        settings = serve_settings()
+        if self.config.https is not None:
+            settings |= {"ssl_certfile": self.config.https.certificate, "ssl_keyfile": self.config.https.key}
+            for path in (self.config.https.certificate, self.config.https.key):
+                if not os.access(path, os.R_OK):
+                    raise ValueError(f"{path} can't be read; wanted a certificate and its key in PEM")
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await self._app(scope, receive, send)
+
+        config = uvicorn.Config(app, host=address, port=port, **settings)
+        try:
+            config.load()
+        except OSError as error:
+            raise ValueError(f"[https]: {error}") from None
+        try:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            listening = socket.create_server((address, port), family=family, backlog=1024)
+        except OSError as error:
+            raise OSError(f"can't listen on {self.config.listen}: {error.strerror}") from None
+        return uvicorn.Server(config), listening
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
+
+
+def _shown(health: Health) -> dict[str, Any]:
+    sensor, hello = health.sensor, health.hello
+    offset = health.clock_offset
+    why = health.fault.text if health.fault is not None else None
+    if why is None and offset is not None and abs(offset) > CLOCKS_APART_SECONDS:
+        why = f"its clock is {abs(offset):,.0f} s {'ahead of' if offset > 0 else 'behind'} the portal's"
+    expires = hello.expires if hello is not None else None
+    return {
+        "name": sensor.name, "organisation": sensor.organisation, "time_zone": sensor.time_zone,
+        "blocks": sorted({block.name for block in sensor.block}), "state": health.state,
+        "since": datetime.fromtimestamp(health.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "why": why,
+        "detail": health.fault.detail if health.fault is not None else None, "address": sensor.address,
+        "version": hello.program if hello is not None else None, "clock_offset": offset,
+        "certificate_days": None if expires is None else int((expires - time.time()) // 86_400),
+        "problem": hello.problem if hello is not None else None,
+    }  # fmt: skip

@@ -1,0 +1,50 @@
+"""Why a sensor's answer is missing, in words that name no address: they go beside answers that anybody may see."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pyarrow.flight as fl
+
+_OURS = re.compile(r"ims:([a-z]+): (.*?)(?:\. Detail: |\. gRPC client debug context|$)", re.DOTALL)
+SAID = {
+    "busy": "it is busy", "late": "it didn't answer in time", "store": "its store can't be read",
+    "request": "it refused the question", "refused": "it refused the portal",
+}  # fmt: skip
+
+
+class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program did wrong
+    """One sensor's failure. `kind`: unreachable, certificate, refused, version, busy, late, request, store, garbage;
+    `text`: one line, without addresses; `detail`: what operators may read besides."""
+
+    def __init__(self, kind: str, text: str, detail: str = "") -> None:
+        super().__init__(text)
+        self.kind, self.text, self.detail = kind, text, detail
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The fault that Flight's errors stand for."""
+    if isinstance(error, Fault):
+        return error
+    detail = str(error)
+    ours = _OURS.search(detail)
+    if ours is not None and ours[1] in SAID:
+        said = one_line(ours[2])
+        text = said if ours[1] == "request" else SAID[ours[1]]
+        return Fault(ours[1], text, said)
+    if isinstance(error, fl.FlightTimedOutError | fl.FlightCancelledError):
+        return Fault("late", SAID["late"], one_line(detail))
+    if "eer certificate" in detail or "certificate verify failed" in detail.lower() or "CERTIFICATE" in detail:
+        return Fault("certificate", "its certificate isn't the one that is registered", one_line(detail))
+    if isinstance(error, fl.FlightUnavailableError):
+        return Fault("unreachable", "it can't be reached", one_line(detail))
+    return Fault("garbage", "it answered what isn't an answer", one_line(detail))
+
+
+def one_line(text: Any) -> str:
+    """The first line, and no more than a few words of it."""
+    from ims.query.shown import printable
+
+    lines = str(text).strip().splitlines()
+    return printable(lines[0])[:300] if lines else ""

@@ -1,0 +1,199 @@
+"""The live view: every sensor followed while anybody listens, and the news told to each listener as his role gets them.
+
+Operators and analysts are told each second's packets by block, the ports, and new payloads (analysts those without a
+monitored address). Viewers are told what they may ask for as well: a `viewer_bin` at a time, rounded, `viewer_delay`
+later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from ims.link.contract import Tail
+from ims.portal.accounts import Role
+from ims.portal.fault import Fault
+from ims.portal.gate import Event
+from ims.portal.sensors import Sensors
+from ims.query.shown import printable, printable_octets
+
+QUEUE = 2_000
+"""News that may wait for a listener; what comes when it is full is counted as missed."""
+RETRY_SECONDS = 1.0
+PORTS_TOLD = 10
+LOOK_SECONDS = 0.5
+
+
+class _Listener:
+    def __init__(self, role: Role) -> None:
+        self.role, self.missed = role, 0
+        self.loop = asyncio.get_running_loop()
+        self.queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE)
+
+    def tell(self, events: list[Event]) -> None:
+        """From any thread."""
+        try:
+            self.loop.call_soon_threadsafe(self._put, events)
+        except RuntimeError:  # its loop has ended
+            return
+
+    def _put(self, events: list[Event]) -> None:
+        for event in events:
+            try:
+                self.queue.put_nowait(event)
+            except asyncio.QueueFull:
+                self.missed += 1
+
+
+class Live:
+    """For the portal's one event loop, and the threads that follow sensors. `may_see`: whether a role may have a
+    payload's octets. `rounded`: a viewer's finished bins since a time, as events, with the time up to which they go."""
+
+    def __init__(
+        self,
+        sensors: Sensors,
+        may_see: Callable[[Role, bytes], bool],
+        rounded: Callable[[float], tuple[list[Event], float]],
+        viewer_every: float,
+    ) -> None:
+        self._sensors, self._may_see, self._rounded, self._every = sensors, may_see, rounded, viewer_every
+        self._lock = threading.Lock()
+        self._listeners: set[_Listener] = set()
+        self._followed: dict[str, threading.Thread] = {}
+        self._ended = threading.Event()
+        self._log: Any = structlog.get_logger()
+
+    async def events(self, role: Role) -> AsyncIterator[Event]:
+        """News for a role, until closed."""
+        if role == "viewer":
+            async for event in self._for_viewers():
+                yield event
+            return
+        listener = _Listener(role)
+        with self._lock:
+            self._listeners.add(listener)
+        try:
+            states: dict[str, str] = {}
+            while not self._ended.is_set():
+                self._follow_all()
+                for event in self._health_news(states):
+                    yield event
+                if listener.missed:
+                    yield Event("missed", {"events": listener.missed})
+                    listener.missed = 0
+                try:
+                    yield await asyncio.wait_for(listener.queue.get(), LOOK_SECONDS)
+                except TimeoutError:
+                    continue
+        finally:
+            with self._lock:
+                self._listeners.discard(listener)
+
+    def end(self) -> None:
+        """Listeners are told no more. From anywhere."""
+        self._ended.set()
+
+    def close(self) -> None:
+        """End all following."""
+        self.end()
+        for thread in list(self._followed.values()):
+            thread.join(timeout=5)
+
+    async def _for_viewers(self) -> AsyncIterator[Event]:
+        told = time.time()
+        while not self._ended.is_set():
+            events, told = await asyncio.to_thread(self._rounded, told)
+            for event in events:
+                yield event
+            await asyncio.sleep(min(self._every, 60.0))
+
+    def _health_news(self, known: dict[str, str]) -> list[Event]:
+        news = []
+        for health in self._sensors.health():
+            name, state = health.sensor.name, health.state
+            if known.get(name) != state:
+                known[name] = state
+                why = health.fault.text if health.fault is not None else None
+                news.append(Event("sensor", {"sensor": name, "state": state, "why": why, "since": _iso(health.since)}))
+        return news
+
+    def _wanted(self) -> bool:
+        with self._lock:
+            return bool(self._listeners) and not self._ended.is_set()
+
+    def _follow_all(self) -> None:
+        with self._lock:
+            self._followed = {name: thread for name, thread in self._followed.items() if thread.is_alive()}
+            for name in self._sensors.peers():
+                if name not in self._followed:
+                    thread = threading.Thread(target=self._follow, args=(name,), name=f"live {name}", daemon=True)
+                    self._followed[name] = thread
+                    thread.start()
+
+    def _follow(self, name: str) -> None:
+        """One sensor's news to all listeners, while there are any and it is registered."""
+        while self._wanted():
+            peer = self._sensors.peers().get(name)
+            if peer is None:
+                return
+            try:
+                for parts in peer.follow(Tail(version=peer.version)):
+                    if not self._wanted():
+                        return
+                    self._tell({part: table.to_pylist() for part, table in parts.items()})
+            except Fault as fault:
+                self._log.info("live", sensor=name, why=fault.text, detail=fault.detail)
+            self._ended.wait(RETRY_SECONDS)
+
+    def _tell(self, rows: Mapping[str, list[dict[str, Any]]]) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for role in {listener.role for listener in listeners}:
+            events = self._told(role, rows)
+            for listener in listeners:
+                if listener.role == role and events:
+                    listener.tell(events)
+
+    def _told(self, role: Role, rows: Mapping[str, list[dict[str, Any]]]) -> list[Event]:
+        events = [Event("packets", _counts(row)) for row in rows["blocks"]]
+        ports = sorted(rows["ports"], key=lambda row: -row["packets"])[:PORTS_TOLD]
+        if ports:
+            told = [_counts(row) | {n: row[n] for n in ("category", "protocol", "destination_port")} for row in ports]
+            events.append(Event("ports", {"ports": told}))
+        for row in rows["new"]:
+            event = self._payload(role, row)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def _payload(self, role: Role, row: dict[str, Any]) -> Event | None:
+        """A new payload; for analysts only where all of it was seen to hold no address."""
+        octets = row["payload"]
+        if role != "operator" and (octets is None or len(octets) < row["length"] or not self._may_see(role, octets)):
+            return None
+        shown = {name: row[name] for name in ("sensor", "block", "protocol", "destination_port", "length")}
+        text = None if octets is None else printable_octets(octets)
+        named = {name: printable(value) if isinstance(value, str) else value for name, value in shown.items()}
+        return Event(
+            "payload", {"time": _iso(row["second"]), **named, "signature": row["signature"].hex(), "text": text}
+        )
+
+
+def _counts(row: dict[str, Any]) -> dict[str, Any]:
+    measures = {name: row[name] for name in ("packets", "bytes", "payloads", "new_payloads", "verified")}
+    return {
+        "time": _iso(row["second"]),
+        "sensor": printable(row["sensor"]),
+        "block": printable(row["block"]),
+        **measures,
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,58 @@
+"""Where halves become an answer: engines of the portal's own, over nothing but what sensors sent."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from ims.asked import predicate_of
+from ims.query.engine import Engine
+from ims.query.question import Question
+
+
+class Merging:
+    """A few engines, lent one question at a time. For several threads."""
+
+    def __init__(self, engines: int, memory_bytes: int, threads: int | None = None) -> None:
+        """`memory_bytes`: of all together."""
+        self._engines: queue.SimpleQueue[Engine] = queue.SimpleQueue()
+        for _ in range(engines):
+            self._engines.put(Engine([], memory_bytes // engines, threads))
+        self._known = lru_cache(maxsize=1024)(self._schemas)
+
+    def schemas(self, question: Question) -> Mapping[str, pa.Schema]:
+        """What a sensor's half of this question looks like."""
+        request = question.request
+        return self._known(
+            question.plan, question.key, question.other, request.verb, request.group, request.metric, request.per_24
+        )
+
+    def merge(self, question: Question, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
+        """The answer, of each part's tables; there may be none. Raises MemoryError where it is too large."""
+        schemas = self.schemas(question)
+        whole = {name: list(gathered.get(name, ())) or [schema.empty_table()] for name, schema in schemas.items()}
+        with self._lent() as engine:
+            return engine.merge(question.as_plan(), question.request, whole)
+
+    def _schemas(self, *shape: Any) -> Mapping[str, pa.Schema]:
+        plan, key, other, verb, group, metric, per_24 = shape
+        some = {"signatures": ("00" * 16,)} if key == "signature" or plan == "payload_bytes" else {"sources": (0,)}
+        asked = {"verb": verb, "group": group, "metric": metric, "per_24": per_24}
+        question = Question.model_validate(
+            {"plan": plan, "request": asked, "key": key, "other": other, "prefix": "000000", **some}
+        )
+        with self._lent() as engine:
+            return engine.schemas(question.as_plan(), question.request, predicate_of(None))
+
+    @contextmanager
+    def _lent(self) -> Iterator[Engine]:
+        engine = self._engines.get()
+        try:
+            yield engine
+        finally:
+            self._engines.put(engine)

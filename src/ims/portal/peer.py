@@ -1,0 +1,130 @@
+"""One sensor's query daemon as the portal sees it: connected when it is needed, given up when it is gone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.flight as fl
+
+from ims.link.contract import HELLO, TAIL, Ask, Hello, Tail, common_version, read_hello, written
+from ims.link.envelope import UnreadableError, gathered
+from ims.link.identity import Identity
+from ims.pki.credentials import Credentials
+from ims.portal.fault import Fault, fault_of
+from ims.portal.registry import RegisteredSensor
+
+# A sensor that comes back is found again within a second; silence on the wire is noticed in ten.
+OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000), ("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.use_local_subchannel_pool", 1),
+]  # fmt: skip
+HELLO_OCTETS = 1 << 16
+
+
+class Peer:
+    """Not blocked by anything but its own calls, each of which ends by its deadline. For several threads."""
+
+    def __init__(self, sensor: RegisteredSensor, credentials: Credentials | None) -> None:
+        self.sensor, self._credentials = sensor, credentials
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self.version = 1
+
+    def hello(self, seconds: float) -> Hello:
+        """What the daemon says of itself. Raises Fault."""
+        try:
+            body = b""
+            for result in self._connected().do_action(fl.Action(HELLO, b""), _within(seconds)):
+                body += result.body.to_pybytes() if result.body.size <= HELLO_OCTETS else b"!" * (HELLO_OCTETS + 1)
+                if len(body) > HELLO_OCTETS:
+                    raise Fault("garbage", "it answered what isn't an answer")
+            found = read_hello(body)
+        except ValueError as error:
+            raise Fault("garbage", "it answered what isn't an answer", str(error)) from None
+        except pa.ArrowException as error:
+            raise self._failed(error) from None
+        try:
+            self.version = common_version(found.oldest, found.newest)
+        except ValueError as error:
+            raise Fault("version", str(error)) from None
+        return found
+
+    def ask(self, ask: Ask, wanted: Mapping[str, pa.Schema]) -> tuple[dict[str, pa.Table], Any]:
+        """The parts of its answer, and how it ended. Raises Fault."""
+        reader = None
+        try:
+            until = time.monotonic() + ask.seconds
+            reader = self._connected().do_get(fl.Ticket(written(ask)), _within(ask.seconds))
+            return gathered(_rows(reader, until), wanted, ask.rows, ask.octets)
+        except UnreadableError as error:
+            raise Fault("garbage", str(error)) from None
+        except pa.ArrowException as error:
+            raise self._failed(error) from None
+        finally:
+            if reader is not None:
+                reader.cancel()
+
+    def follow(self, tail: Tail) -> Iterator[dict[str, pa.Table]]:
+        """What comes in there, batch by batch, until closed. Raises Fault."""
+        reader = None
+        try:
+            reader = self._connected().do_get(fl.Ticket(written(tail)))
+            batch: list[pa.RecordBatch] = []
+            for row in _rows(reader, float("inf")):
+                batch.append(row)
+                if len(batch) > 1000:
+                    raise Fault("garbage", "it answered what isn't an answer")
+                if row.num_rows and row.column(0)[0].as_py() == "":
+                    yield gathered(batch, TAIL, 3 * tail.rows + 10_000, 64 << 20)[0]
+                    batch = []
+        except UnreadableError as error:
+            raise Fault("garbage", str(error)) from None
+        except pa.ArrowException as error:
+            raise self._failed(error) from None
+        finally:
+            if reader is not None:
+                reader.cancel()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect(self.sensor.identity)
+            return self._client
+
+    def _connect(self, identity: Identity | None) -> Any:
+        own = self._credentials
+        if identity is None or own is None:
+            if not self.sensor.is_local:
+                raise Fault("certificate", "it isn't on loopback, and the portal has no certificate")
+            return fl.connect(f"grpc://{self.sensor.address}", generic_options=OPTIONS)
+        return fl.connect(
+            f"grpc+tls://{self.sensor.address}", tls_root_certs=own.ca, cert_chain=own.certificate,
+            private_key=own.key, override_hostname=identity.hostname, generic_options=OPTIONS,
+        )  # fmt: skip
+
+    def _failed(self, error: pa.ArrowException) -> Fault:
+        return fault_of(error)
+
+
+def _within(seconds: float) -> Any:
+    return fl.FlightCallOptions(timeout=max(0.05, seconds))
+
+
+def _rows(reader: Any, until: float) -> Iterator[pa.RecordBatch]:
+    for chunk in reader:
+        if time.monotonic() > until:
+            raise Fault("late", "it didn't answer in time")
+        if chunk.data is not None:
+            yield chunk.data

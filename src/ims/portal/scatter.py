@@ -1,0 +1,264 @@
+"""A question asked of all sensors: the portal's way of answering what ims.telescope's verbs ask.
+
+Answers about several rounds (which payloads come first; what is known of these) are of the same sensors: one that falls
+silent in between is left out, and the whole is asked again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from ims.asked import Asked, coverage_rows
+from ims.link.contract import Ask, asked_tree, written
+from ims.portal.fault import Fault
+from ims.portal.merging import Merging
+from ims.portal.peer import Peer
+from ims.portal.remembered import Kept, Remembered
+from ims.portal.sensors import Scattered, Sensors
+from ims.query.answer import AnswerRecord
+from ims.query.question import Question
+from ims.query.request import Request
+from ims.telescope import Telescope
+
+HOUR_US = 3_600_000_000
+CLOSING_US = 600_000_000
+"""After an hour's end, so long until its answers are kept: late packets and merging."""
+ROUNDS = 3
+T = TypeVar("T")
+
+on_behalf_of: ContextVar[str] = ContextVar("on_behalf_of", default="")
+"""Whose questions these are, for fairness at the sensors."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one question may take. `rows` and `octets`: of all sensors' parts together."""
+
+    seconds: float = 30.0
+    rows: int = 50_000_000
+    octets: int = 2 << 30
+
+
+@dataclass
+class _Merged:
+    """Answers, one a question, and who gave them."""
+
+    tables: list[pa.Table]
+    faults: Mapping[str, Fault]
+    seconds: Mapping[str, float]
+    answered: tuple[str, ...]
+    stored: tuple[str, ...]
+    """sensors whose packets the stores hold"""
+
+
+class _FewerError(Exception):
+    """A sensor that answered before is silent now."""
+
+    def __init__(self, faults: Mapping[str, Fault]) -> None:
+        super().__init__(", ".join(faults))
+        self.faults = dict(faults)
+
+
+@dataclass
+class Scatter:
+    """What questions need, once for the whole portal."""
+
+    sensors: Sensors
+    merging: Merging
+    budget: Budget = field(default_factory=Budget)
+    remembered: Remembered[_Merged] = field(default_factory=lambda: Remembered(256 << 20))
+
+    def telescope(self) -> Telescope:
+        """The verbs, answered by all sensors."""
+        return ScatteredTelescope(self)
+
+
+class ScatteredTelescope(Telescope):
+    """ims.telescope.Telescope over sensors. Raises OSError where none of them answers."""
+
+    def __init__(self, asking: Scatter) -> None:
+        self._asking = asking
+        self._lost: ContextVar[dict[str, Fault] | None] = ContextVar("lost", default=None)
+
+    def _ask(self, request: Request) -> Asked:
+        return SensorsAsked(request, self._asking, self._lost.get() or {})
+
+    def _again(self, verb: Callable[..., T], *words: Any, **named: Any) -> T:
+        lost: dict[str, Fault] = {}
+        for attempt in range(ROUNDS):
+            token = self._lost.set(lost)
+            try:
+                return verb(self, *words, **named)
+            except _FewerError as error:
+                if attempt == ROUNDS - 1:
+                    raise OSError("sensors keep falling silent while they are asked; try again") from None
+                lost = lost | error.faults
+            finally:
+                self._lost.reset(token)
+        raise AssertionError
+
+    def payloads(self, *words: Any, **named: Any) -> Any:
+        """As Telescope."""
+        return self._again(Telescope.payloads, *words, **named)
+
+    def sources(self, *words: Any, **named: Any) -> Any:
+        """As Telescope."""
+        return self._again(Telescope.sources, *words, **named)
+
+    def payload(self, *words: Any, **named: Any) -> bytes:
+        """As Telescope."""
+        return self._again(Telescope.payload, *words, **named)
+
+    def export(self, *words: Any, **named: Any) -> Any:
+        """As Telescope; what is written can't be taken back, so a sensor that falls silent ends it with OSError."""
+        try:
+            return Telescope.export(self, *words, **named)
+        except _FewerError as error:
+            said = "; ".join(f"{name}: {fault.text}" for name, fault in error.faults.items())
+            raise OSError(f"a sensor fell silent during the export ({said}); what was written isn't whole") from None
+
+
+class SensorsAsked(Asked):
+    """One request, asked of all sensors but those that were `lost` before."""
+
+    def __init__(self, request: Request, asking: Scatter, lost: Mapping[str, Fault]) -> None:
+        super().__init__(request)
+        self._asking = asking
+        self._filter = asked_tree(self.tree)
+        self._until = time.monotonic() + asking.budget.seconds
+        self._faults: dict[str, Fault] = dict(lost)
+        self._lost = frozenset(lost)
+        self._seconds: dict[str, float] = {}
+        self._answered: tuple[str, ...] | None = None
+        self._stored: tuple[str, ...] = ()
+
+    def run(self, *questions: Question) -> list[pa.Table]:
+        """As Asked. Raises OSError where nobody answers, ValueError where sensors refuse the question."""
+        asked = list(questions)
+        coverage = Question(
+            plan="coverage", request=Request(verb="coverage", since=self.request.since, until=self.request.until)
+        )
+        piggyback = "coverage" not in self.__dict__ and coverage not in asked
+        if piggyback:
+            asked.append(coverage)
+        merged = self._merged(asked)
+        self._take(merged)
+        if "coverage" not in self.__dict__:
+            self.__dict__["coverage"] = coverage_rows(merged.tables[asked.index(coverage)])
+        return merged.tables[: len(questions)]
+
+    def each(self, question: Question) -> list[pa.Table]:
+        """As Asked: a table for each sensor that answers."""
+        found = self._scattered([question])
+        self._take(_merged_of([], found))
+        return [found.parts[name]["0/rows"] for name in sorted(found.parts)]
+
+    def hours(self) -> list[tuple[int, int]]:
+        """As Asked."""
+        hourly = Request(verb="series", since=self.request.since, until=self.request.until, bin=HOUR_US)
+        [table] = self.run(Question(plan="series", request=hourly))
+        return list(zip(table.column("bin").to_pylist(), table.column("value").to_pylist(), strict=True))
+
+    def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
+        """As Asked."""
+        return self._record(
+            coverage,
+            sensors=self._stored,
+            silent={name: fault.text for name, fault in sorted(self._faults.items())},
+            asked=tuple(sorted({*(self._answered or ()), *self._faults})),
+            took={name: round(seconds, 4) for name, seconds in sorted(self._seconds.items())},
+        )
+
+    def _merged(self, questions: list[Question]) -> _Merged:
+        names = tuple(name for name in self._asking.sensors.peers() if name not in self._lost)
+        said = written(Ask(version=1, questions=tuple(questions), filter=self._filter))
+        key = hashlib.blake2b(said + "\0".join(names).encode(), digest_size=16).hexdigest()
+        return self._asking.remembered.get(
+            key,
+            lambda: {name: self._asking.sensors.closed(name) for name in names},
+            lambda: self._asked_of_all(questions, names),
+        )
+
+    def _asked_of_all(self, questions: list[Question], names: tuple[str, ...]) -> Kept[_Merged]:
+        found = self._scattered(questions)
+        tables = []
+        for index, question in enumerate(questions):
+            gathered: dict[str, list[pa.Table]] = {}
+            for name in sorted(found.parts):
+                for part, table in found.parts[name].items():
+                    number, _, inside = part.partition("/")
+                    if int(number) == index:
+                        gathered.setdefault(inside, []).append(table)
+            tables.append(self._asking.merging.merge(question, gathered))
+        merged = _merged_of(tables, found)
+        closed = {name: end.closed for name, end in found.ends.items()}
+        whole = not found.faults and set(closed) == set(names) and all(closed.values())
+        octets = sum(table.nbytes for table in tables) + 1024
+        return Kept(merged, octets, closed if whole and _is_over(questions) else None)
+
+    def _scattered(self, questions: Sequence[Question]) -> Scattered:
+        budget, peers = self._asking.budget, max(1, len(self._asking.sensors.peers()))
+        wanted = {
+            f"{index}/{name}": schema
+            for index, question in enumerate(questions)
+            for name, schema in self._asking.merging.schemas(question).items()
+        }
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"the question took longer than {budget.seconds:g} s")
+        # A sensor may send more than its share, for blocks differ; all together are bounded by four times the budget.
+        share = max(budget.octets // peers, min(budget.octets, 4 * budget.octets // peers))
+
+        def ask(peer: Peer) -> Ask:
+            return Ask(
+                version=peer.version, questions=tuple(questions), filter=self._filter, seconds=left, rows=budget.rows,
+                octets=share, behalf=on_behalf_of.get(),
+            )  # fmt: skip
+
+        found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
+        refused = [fault for fault in found.faults.values() if fault.kind == "request"]
+        if refused:
+            raise ValueError(refused[0].text)
+        if not found.parts and found.faults:
+            said = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(found.faults.items()))
+            raise OSError(f"no sensor answered ({said})")
+        return found
+
+    def _take(self, merged: _Merged) -> None:
+        gone = {name: fault for name, fault in merged.faults.items() if name in (self._answered or ())}
+        if gone:
+            raise _FewerError(gone)
+        if self._answered is None:
+            self._answered, self._stored = merged.answered, merged.stored
+        self._faults.update(merged.faults)
+        for name, seconds in merged.seconds.items():
+            self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+
+
+def _merged_of(tables: list[pa.Table], found: Scattered) -> _Merged:
+    stored = sorted({sensor for end in found.ends.values() for sensor in end.sensors})
+    return _Merged(tables, found.faults, found.seconds, tuple(sorted(found.parts)), tuple(stored))
+
+
+def _is_over(questions: Sequence[Question]) -> bool:
+    now = int(time.time() * 1_000_000)
+    over = (now - CLOSING_US) // HOUR_US * HOUR_US
+    return all(question.request.until is not None and question.request.until <= over for question in questions)
+
+
+@contextmanager
+def behalf(who: str) -> Iterator[None]:
+    """Ask on somebody's behalf: sensors give each a turn."""
+    token = on_behalf_of.set(hashlib.blake2b(who.encode(), digest_size=8).hexdigest())
+    try:
+        yield
+    finally:
+        on_behalf_of.reset(token)

@@ -1,0 +1,232 @@
+"""All sensors at once: questions go to each, what comes within the deadline is taken, and who is silent is said.
+
+A thread looks after each sensor's health every few seconds. Whoever was silent lately is still asked, but not waited
+for longer than a moment; so a sensor that comes back is used at once, and one that is gone delays nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import structlog
+
+from ims.link.contract import Ask, End, Hello
+from ims.pki.credentials import Credentials
+from ims.portal.diagnosis import diagnosed
+from ims.portal.fault import Fault, fault_of
+from ims.portal.peer import Peer
+from ims.portal.registry import RegisteredSensor, Registry
+
+HELLO_SECONDS, HELLO_EVERY_SECONDS = 2.0, 5.0
+SUSPECT_SECONDS = 1.0
+"""For which somebody is waited for who was silent at the last hello."""
+GRACE_SECONDS = 0.2
+CLOCKS_APART_SECONDS = 60.0
+
+
+@dataclass
+class Health:
+    """What is known of one sensor. `since`: of this state, seconds since the epoch."""
+
+    sensor: RegisteredSensor
+    hello: Hello | None = None
+    fault: Fault | None = None
+    since: float = field(default_factory=time.time)
+    asked: float = 0.0
+    clock_offset: float | None = None
+    """its clock minus ours, seconds"""
+
+    @property
+    def state(self) -> str:
+        """`unknown`, `answers` or `silent`."""
+        return "unknown" if not self.asked else "silent" if self.fault is not None else "answers"
+
+
+@dataclass(frozen=True)
+class Scattered:
+    """What came: parts and ends by sensor, and why the others are silent."""
+
+    parts: Mapping[str, Mapping[str, pa.Table]]
+    ends: Mapping[str, End]
+    faults: Mapping[str, Fault]
+    seconds: Mapping[str, float]
+
+
+class Sensors:
+    """The sensors of a registry. For several threads; `start` begins looking after them, `close` ends it."""
+
+    def __init__(
+        self, registry: Registry, credentials: Credentials | None, is_revoked: Callable[[str], bool], threads: int = 128
+    ) -> None:
+        self._registry, self._credentials, self._is_revoked = registry, credentials, is_revoked
+        self._lock = threading.Lock()
+        self._peers: dict[str, Peer] = {}
+        self._health: dict[str, Health] = {}
+        self._pool = ThreadPoolExecutor(threads, "sensor")
+        self._hellos = ThreadPoolExecutor(16, "hello")
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look_after, name="health", daemon=True)
+        self._log: Any = structlog.get_logger()
+
+    def start(self) -> None:
+        """Begin looking after the sensors."""
+        self._thread.start()
+
+    def peers(self) -> dict[str, Peer]:
+        """The sensors of the registry as it is now, by name."""
+        wanted = {sensor.name: sensor for sensor in self._registry.sensors()}
+        gone: list[Peer] = []
+        with self._lock:
+            for name, peer in list(self._peers.items()):
+                if wanted.get(name) != peer.sensor:
+                    gone.append(self._peers.pop(name))
+                    self._health.pop(name, None)
+            for name, sensor in wanted.items():
+                if name not in self._peers:
+                    self._peers[name] = Peer(sensor, self._credentials)
+                    self._health[name] = Health(sensor)
+            peers = dict(self._peers)
+        for peer in gone:
+            peer.close()
+        return peers
+
+    def health(self) -> list[Health]:
+        """Of each sensor, in the registry's order."""
+        names = list(self.peers())
+        with self._lock:
+            return [self._health[name] for name in names if name in self._health]
+
+    def closed(self, name: str) -> str | None:
+        """What the sensor last said its closed hours are; None where it is silent."""
+        with self._lock:
+            health = self._health.get(name)
+        return health.hello.closed if health is not None and health.hello is not None and not health.fault else None
+
+    def scatter(
+        self, ask: Callable[[Peer], Ask], wanted: Mapping[str, pa.Schema], seconds: float, without: Iterable[str] = ()
+    ) -> Scattered:
+        """Ask everybody (but those `without`), and wait until all have answered or the deadline passes."""
+        began = time.monotonic()
+        peers = {name: peer for name, peer in self.peers().items() if name not in set(without)}
+        took: dict[str, float] = {}
+
+        def one(name: str, peer: Peer) -> tuple[dict[str, pa.Table], End]:
+            try:
+                self._check(peer)
+                left = seconds - (time.monotonic() - began)
+                found = peer.ask(ask(peer).model_copy(update={"seconds": max(0.05, left)}), wanted)
+            finally:
+                took[name] = time.monotonic() - began
+            return found
+
+        futures = {self._pool.submit(one, name, peer): name for name, peer in peers.items()}
+        self._await(futures, seconds)
+        parts, ends, faults = {}, {}, {}
+        for future, name in futures.items():
+            if not future.done():
+                future.cancel()
+                faults[name] = self._known_fault(name) or Fault("late", f"it didn't answer within {seconds:.3g} s")
+                continue
+            error = future.exception()
+            if error is None:
+                parts[name], ends[name] = future.result()
+                continue
+            if not isinstance(error, Fault | pa.ArrowException):
+                self._log.error("scatter", sensor=name, error=repr(error))
+            faults[name] = self._explained(peers[name], fault_of(error), began + seconds)
+        self._note(faults, ends)
+        return Scattered(parts, ends, faults, took)
+
+    def close(self) -> None:
+        """End all threads and connections."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._hellos.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            peers, self._peers = list(self._peers.values()), {}
+        for peer in peers:
+            peer.close()
+
+    def _await(self, futures: Mapping[Future[Any], str], seconds: float) -> None:
+        with self._lock:
+            suspect = {name for name, health in self._health.items() if health.fault is not None}
+        trusted = [future for future, name in futures.items() if name not in suspect]
+        began = time.monotonic()
+        wait(trusted, timeout=seconds + GRACE_SECONDS)
+        left = min(seconds, SUSPECT_SECONDS) - (time.monotonic() - began)
+        wait(futures, timeout=max(0.0, left))
+
+    def _check(self, peer: Peer) -> None:
+        serial = peer.sensor.serial
+        if serial is not None and self._is_revoked(serial):
+            raise Fault("certificate", "its certificate is revoked")
+
+    def _explained(self, peer: Peer, fault: Fault, until: float) -> Fault:
+        """What is wrong with the certificate, where that is why nobody can be reached."""
+        left = min(1.0, until - time.monotonic())
+        if fault.kind not in ("unreachable", "certificate") or self._credentials is None or left <= 0:
+            return fault
+        known = self._known_fault(peer.sensor.name)
+        if known is not None and known.kind == "certificate":
+            return known
+        return diagnosed(peer.sensor, self._credentials, left) or fault
+
+    def _known_fault(self, name: str) -> Fault | None:
+        with self._lock:
+            health = self._health.get(name)
+        return health.fault if health is not None else None
+
+    def _note(self, faults: Mapping[str, Fault], ends: Mapping[str, End]) -> None:
+        """What an answer tells of health: whoever answered isn't silent, and who can't be reached is."""
+        with self._lock:
+            for name, fault in faults.items():
+                health = self._health.get(name)
+                if health is not None and health.fault is None and fault.kind in ("unreachable", "certificate", "late"):
+                    health.fault, health.since, health.asked = fault, time.time(), time.time()
+            for name in ends:
+                health = self._health.get(name)
+                if health is not None and health.fault is not None and health.fault.kind != "version":
+                    health.fault, health.since = None, time.time()
+
+    def _look_after(self) -> None:
+        while not self._ended.is_set():
+            try:
+                list(self._hellos.map(self._greet, self.peers().values()))
+            except RuntimeError:  # the pool is closed: the portal ends
+                return
+            with self._lock:
+                silent = any(health.fault is not None for health in self._health.values())
+            self._ended.wait(1.0 if silent else HELLO_EVERY_SECONDS)
+
+    def _greet(self, peer: Peer) -> None:
+        began = time.time()
+        hello, fault, offset = None, None, None
+        try:
+            self._check(peer)
+            hello = peer.hello(HELLO_SECONDS)
+            offset = hello.now - (began + time.time()) / 2
+        except Fault as error:
+            fault = self._explained(peer, error, time.monotonic() + HELLO_SECONDS)
+        except Exception as error:
+            self._log.exception("hello", sensor=peer.sensor.name)
+            fault = fault_of(error)
+        with self._lock:
+            health = self._health.get(peer.sensor.name)
+            if health is None:
+                return
+            if not health.asked or (health.fault is None) != (fault is None):
+                health.since = began
+                self._log.info(
+                    "sensor", sensor=peer.sensor.name, state="silent" if fault else "answers",
+                    why=fault.text if fault else None, detail=fault.detail if fault else None,
+                )  # fmt: skip
+            health.hello, health.fault, health.asked = hello or health.hello, fault, began
+            health.clock_offset = offset if offset is not None else health.clock_offset
