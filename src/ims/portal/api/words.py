@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ims.portal.gate import Asking
 from ims.query.answer import Answer
@@ -26,13 +26,6 @@ class Range(BaseModel):
     until: str | None = Field(
         None, max_length=64, description="First moment no longer taken.", examples=["2026-03-05T12:00"]
     )
-
-    @field_validator("*")
-    @classmethod
-    def _unicode(cls, value: Any) -> Any:
-        if isinstance(value, str) and any(0xD800 <= ord(character) < 0xE000 for character in value):
-            raise ValueError("no Unicode: half of a surrogate pair")
-        return value
 
 
 class Selected(Range):

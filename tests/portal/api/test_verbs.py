@@ -1,0 +1,231 @@
+"""Questions: the command line's words, the command line's octets, in each form; and what is wrong with a question."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import ims
+import pyarrow as pa
+import pytest
+from ims.cli.present import print_rows
+from ims.portal.api.words import VERBS
+from ims.portal.gate import Limits
+from ims.query.answer import Answer
+from ims.query.written import written_columns
+from ims.telescope import Telescope
+
+from ...stores import ingest, udp, write_pcap
+from .served import NOW, Served, refused, world
+
+ARROW = "application/vnd.apache.arrow.stream"
+DARK = 0xC633_6409
+QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("count", {}),
+    ("count", {"filter": "tcp and dst port 445", "since": "2026-03-04T05:00", "until": "2026-03-04T09:00+01:00"}),
+    ("count", {"filter": "udp and not udp"}),
+    ("series", {"bin": "30m"}),
+    ("series", {"group": "/8", "metric": "sources", "limit": 7}),
+    ("series", {"group": "block", "per_24": True, "filter": "udp"}),
+    ("top", {"column": "destination_port"}),
+    ("top", {"column": "destination", "metric": "bytes", "limit": 3}),
+    ("top", {"column": "signature", "per_24": True}),
+    ("packets", {"limit": 5}),
+    ("packets", {"filter": "icmp"}),
+    ("payloads", {"limit": 4}),
+    ("payloads", {"filter": "udp and not udp"}),
+    ("sources", {"filter": "tcp"}),
+    ("cache", {"bin": "1d"}),
+    ("coverage", {}),
+    ("coverage", {"since": "2026-03-04T12:00"}),
+]
+IDS = [f"{verb} {words}" for verb, words in QUESTIONS]
+
+
+def local(telescope: Telescope, verb: str, words: dict[str, Any]) -> Answer:
+    positional = [words[name] for name in ("column",) if name in words]
+    answer: Answer = getattr(telescope, verb)(*positional, **{n: v for n, v in words.items() if n != "column"})
+    return Answer(written_columns(verb, answer.table), answer.record)
+
+
+@pytest.mark.parametrize(("verb", "words"), QUESTIONS, ids=IDS)
+def test_each_form_holds_what_the_command_line_prints(
+    served: Served, one_store: Path, capsys: pytest.CaptureFixture[str], verb: str, words: dict[str, Any]
+) -> None:
+    answer = local(ims.open(one_store), verb, words)
+    rows, names = answer.rows(), answer.table.column_names
+    asker = served.as_("operator")
+
+    found = asker.post(f"/query/{verb}", json=words)
+    assert found.status_code == 200, found.text
+    print_rows(rows, "json", verb == "count")
+    assert found.text.startswith('{"rows": ' + capsys.readouterr().out.rstrip("\n") + ', "answer": {')
+    record = found.json()["answer"]
+    assert record["asked"] == record["answered"] == ["a"]
+    assert record["darknet_24s"] == answer.record.darknet_24s
+    assert record["silent"] == {} and record["losses"] == [] and "stores" not in record
+
+    print_rows(rows, "csv", verb == "count", names)
+    found = asker.post(f"/query/{verb}", json=words, headers={"Accept": "text/csv"})
+    assert found.headers["content-type"] == "text/csv; charset=utf-8"
+    assert found.text == capsys.readouterr().out
+
+    found = asker.post(f"/query/{verb}", json=words, headers={"Accept": ARROW})
+    assert found.headers["content-type"] == ARROW
+    table = pa.ipc.open_stream(found.content).read_all()
+    assert written_columns(verb, table).replace_schema_metadata(None).equals(answer.table)
+    assert json.loads(table.schema.metadata[b"ims.answer"])["sensors"] == ["a"]
+
+    asked = {name: str(value).lower() if value is True else value for name, value in words.items()}
+    assert asker.get(f"/query/{verb}", params=asked).json()["rows"] == asker.post(
+        f"/query/{verb}", json=words
+    ).json()["rows"]
+
+
+def test_large_answers_are_streamed_and_the_same(
+    served: Served, one_store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ims.portal.api.answers.SLICE", 700)
+    answer = local(ims.open(one_store), "packets", {"limit": 3000})
+    asker, words = served.as_("operator"), {"limit": 3000}
+    print_rows(answer.rows(), "json")
+    found = asker.post("/query/packets", json=words)
+    assert "content-length" not in found.headers
+    assert json.dumps(found.json()["rows"]) == capsys.readouterr().out.rstrip("\n")
+    print_rows(answer.rows(), "csv")
+    assert asker.post("/query/packets", json=words, headers={"Accept": "text/csv"}).text == capsys.readouterr().out
+    table = pa.ipc.open_stream(asker.post("/query/packets", json=words, headers={"Accept": ARROW}).content).read_all()
+    assert table.replace_schema_metadata(None).equals(answer.table)
+
+
+WRONG = [
+    ("count", {"filter": "tpc port 80"}, "filter, column 1: 'tpc' can't stand here; meant tcp?"),
+    ("count", {"filter": "tcp and (udp"}, "filter, column 13: it ends here"),
+    ("count", {"filter": "\ud800"}, "as a unicode string"),
+    ("count", {"filter": "(" * 4096}, "filter, column 65: brackets are nested more than 64 deep"),
+    ("count", {"filter": "tcp " * 2000}, "filter: "),
+    ("count", {"bin": "5m"}, "unknown word 'bin'"),
+    ("count", {"since": "tomorrow"}, "time 'tomorrow': wanted ISO 8601"),
+    ("count", {"since": "0001-01-01T00:00+14:00"}, "outside the years 1 to 9999"),
+    ("count", {"since": "2026-03-05", "until": "2026-03-04"}, "--since must be before --until"),
+    ("series", {"bin": "5parsecs"}, "bin '5parsecs'"),
+    ("series", {"group": "colour"}, "no column 'colour'"),
+    ("series", {"metric": "packet"}, "no metric 'packet'; meant packets?"),
+    ("top", {"column": "destination_prot"}, "meant destination_port?"),
+    ("top", {}, "column is missing"),
+    ("packets", {"limit": 0}, "limit: "),
+    ("packets", {"limit": 10**30}, "limit: "),
+    ("packets", {"limit": 1_000_001}, "limit 1,000,001: at most 1,000,000 rows for operators"),
+    ("payloads", {"limit": 10_001}, "described one by one; at most 10,000"),
+]
+
+
+@pytest.mark.parametrize(("verb", "words", "says"), WRONG, ids=[f"{verb} {says}" for verb, _, says in WRONG])
+def test_what_makes_no_sense_is_refused_in_one_line(served: Served, verb: str, words: dict[str, Any], says: str) -> None:
+    body = json.dumps(words).encode("ascii")
+    headers = {"Content-Type": "application/json"}
+    refused(served.as_("operator").post(f"/query/{verb}", content=body, headers=headers), 400, says)
+
+
+def test_bodies_that_are_no_words(served: Served) -> None:
+    asker = served.as_("operator")
+    json_ = {"Content-Type": "application/json"}
+    refused(asker.post("/query/count", content=b"{", headers=json_), 400, "the body is no JSON")
+    refused(asker.post("/query/count", content=b"[1]", headers=json_), 400)
+    refused(asker.post("/query/count", content=b"[" * 60_000, headers=json_), 400)
+    refused(asker.post("/query/count"), 400, "missing")
+    refused(asker.post("/query/count", content=b"filter=tcp", headers={"Content-Type": "text/plain"}), 415)
+    refused(asker.post("/query/count", content=b"{}"), 415, "wanted application/json")
+    refused(asker.get("/query/cuont"), 404, "no verb 'cuont'")
+    refused(asker.put("/query/count", json={}), 405)
+    refused(asker.get("/query/count", headers={"Accept": "image/png"}), 406, "wanted one of application/json, text/csv")
+
+
+def test_a_cell_is_never_a_formula(tmp_path: Path) -> None:
+    payload = b"=cmd|' /C calc'!A0"
+    capture = write_pcap(tmp_path / "formula.pcap", [(NOW * 10**9, udp(1, DARK, 53, payload))])
+    store = ingest(tmp_path / "STORE", capture)
+    with world(tmp_path, store) as served:
+        text = served.as_("operator").get("/query/payloads", headers={"Accept": "text/csv"}).text
+    [row] = list(csv.DictReader(io.StringIO(text)))
+    assert row["text"] == f"'{payload.decode()}"
+    assert all(cell[:1] not in ("=", "+", "-", "@") for cell in row.values())
+
+
+class Halves:
+    """A telescope of which some sensors are silent."""
+
+    def __init__(self, telescope: Telescope, silent: dict[str, str], error: Exception | None = None) -> None:
+        self.telescope, self.silent, self.error = telescope, silent, error
+
+    def count(self, filter: str | None = None, **words: Any) -> Answer:
+        if self.error is not None:
+            raise self.error
+        answer = self.telescope.count(filter, **words)
+        return Answer(answer.table, dataclasses.replace(answer.record, silent=self.silent))
+
+
+def test_an_answer_says_who_is_silent_and_none_is_503(tmp_path: Path, one_store: Path) -> None:
+    why = "no answer from 192.0.2.7:8815 within 2 s"
+    with world(tmp_path, one_store, telescope=Halves(ims.open(one_store), {"b": why})) as served:
+        record = served.as_("operator").get("/query/count").json()["answer"]
+        assert (record["asked"], record["answered"], record["silent"]) == (["a", "b"], ["a"], {"b": why})
+        assert record["losses"] == [f"b did not answer: {why}"]
+        for role in ("viewer", "analyst"):
+            found = served.as_(role).get("/query/count")
+            assert list(found.json()["answer"]["silent"]) == ["b"]
+            assert b"192.0.2.7" not in found.content
+
+
+FAULTS = [
+    (OSError(f"the store can't be read: {Path('/srv/secret/store')}/x.parquet at 198.51.100.7"), 503),
+    (ValueError("/srv/secret/store would answer with more than 10 rows"), 400),
+    (MemoryError("out of /srv/secret/memory"), 400),
+    (KeyError("/srv/secret/key"), 500),
+]
+
+
+@pytest.mark.parametrize(("fault", "status"), FAULTS)
+def test_faults_name_nothing_of_ours(tmp_path: Path, one_store: Path, fault: Exception, status: int) -> None:
+    with world(tmp_path, one_store, telescope=Halves(ims.open(one_store), {}, fault)) as served:
+        for role in ("viewer", "analyst", "operator"):
+            line = refused(served.as_(role).get("/query/count"), status)
+            assert "secret" not in line
+            assert role == "operator" or "198.51.100.7" not in line
+    with world(tmp_path / "gone", one_store, telescope=Halves(ims.open(one_store), {"a": "it is gone"})) as served:
+        refused(served.as_("operator").get("/query/count"), 503, "no sensor answered; a did not answer: it is gone")
+
+
+def test_more_rows_than_a_role_may_have_are_refused(tmp_path: Path, one_store: Path) -> None:
+    limits = Limits(rows={"viewer": 5, "analyst": 5, "operator": 20})
+    with world(tmp_path, one_store, limits=limits) as served:
+        says = "the answer has more than 5 rows, the most for analysts"
+        refused(served.as_("analyst").get("/query/series?bin=1h"), 400, says)
+        refused(served.as_("analyst").get("/query/top?column=destination_port&limit=6"), 400, "at most 5 rows")
+        assert len(served.as_("analyst").get("/query/top?column=destination_port&limit=5").json()["rows"]) == 5
+        refused(served.as_("viewer").get("/query/series?bin=1h&since=2026-03-04"), 400, "the most for viewers")
+        refused(served.as_("operator").get("/query/series?bin=1m"), 400, "the most for operators")
+
+
+def test_who_asked_what_is_written_down(tmp_path: Path, one_store: Path) -> None:
+    with world(tmp_path, one_store) as served:
+        id = served.as_("operator").get("/query/count?filter=udp&since=2026-03-04").headers["x-request-id"]
+        served.as_("viewer").post("/query/packets", json={})
+        served.as_(None).get("/query/count")
+        served.as_(None).get("/health")
+        lines = served.world.audited()
+    first, second, third = lines
+    assert first["request"] == id
+    assert (first["caller"], first["role"], first["client"], first["verb"]) == ("operator", "operator", "127.0.0.1", "count")
+    assert first["words"] == {"filter": "udp", "since": "2026-03-04"} and first["since"].startswith("2026-03-04T")
+    assert (first["status"], first["rows"]) == (200, 1) and first["seconds"] > 0
+    assert (second["caller"], second["status"], second["verb"]) == ("viewer", 403, "packets")
+    assert third["status"] == 401 and "caller" not in third
+
+
+def test_every_verb_is_there() -> None:
+    assert set(VERBS) == {verb for verb, _ in QUESTIONS}
