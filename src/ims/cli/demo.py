@@ -1,7 +1,8 @@
-"""`ims demo`: a capture made on the spot, a store, and a few questions."""
+"""`ims demo`: a scenario, its capture, a store, a few questions, and whether the answers are the truth."""
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -16,55 +17,66 @@ Examples:
   ims demo --folder /tmp/telescope
 """
 
+SCENARIO = Path(__file__).with_name("demo.toml")
+OURS = ("dark.toml", "dark.pcap", "dark.json", "store", "live")
+
 QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
     ("How much came, and from how many sources?", ["query", "count"]),
     ("Which ports do they try?", ["query", "top", "destination_port", "--limit", "8"]),
-    ("What is it: scans, backscatter of attacks on others, ...?", ["query", "top", "category"]),
-    ("How does it go through the day?", ["query", "series", "--bin", "3h", "--metric", "sources"]),
-    ("Whose payloads come most often?", ["query", "payloads", "tcp", "--limit", "2"]),
+    (
+        "New on 4321: how many sources an hour? They grow, are cleaned up, and some stay (Figure 9 of the paper):",
+        ["query", "series", "tcp dst port 4321", "--bin", "1h", "--metric", "sources"],
+    ),
+    ("What do they say there?", ["query", "payloads", "tcp dst port 4321", "--limit", "1"]),
+    ("What is it all: scans, backscatter of attacks on others, ...?", ["query", "top", "category"]),
     (
         "Who asked for telnet with Mirai's mark, a sequence number that is the destination's address?",
         ["query", "sources", "tcp dst port 23 and tcp[4:4] = ip[16:4]", "--limit", "3"],
     ),
-    ("How often was a payload known already (Figure 8 of the paper)?", ["query", "cache", "--bin", "6h"]),
+    ("How often was a payload known already (Figure 8)?", ["query", "cache", "--bin", "6h"]),
 )
+PLANTED: Sequence[tuple[str, str]] = (
+    ("a new worm", "tcp dst port 4321"),
+    ("bots with the mark of Mirai", "tcp dst port 23"),
+    ("Slammer, still", "udp dst port 1434"),
+    ("research with ZMap", "tcp dst port 443 or 80 or 22"),
+    ("a flood of somebody else", "src host 192.0.2.80"),
+    ("a mistyped name server", "udp dst port 53"),
+)
+"""Events of the scenario, and how to ask for each."""
 
 
 def demo(
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the capture and the store go.")] = Path("demo"),
 ) -> None:
-    """Make a day of dark traffic, store it, and ask the store several questions; then a live sensor.
+    """Make a day of dark traffic, store it, ask the store several questions, and compare with the truth; then live.
 
-    Needs no network. As root, real programs probe the sensor in a network namespace; as anybody else, it replays.
+    Needs no network. As root, real programs and a scenario meet a live sensor in a network namespace; as anybody else,
+    the capture is replayed.
     """
     from ims.cli import app
     from ims.cli.demo_live import live_demo, may_be_live, replay_demo
-    from ims.simulate.sample import write_sample
 
-    capture, store = folder / "dark.pcap", folder / "store"
+    capture, store, scenario, truth = (folder / name for name in ("dark.pcap", "store", "dark.toml", "dark.json"))
     left = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    if left - {"dark.pcap", "store", "live"}:
+    if left - set(OURS):
         raise ValueError(f"{folder} holds other files than a demo's; give another --folder")
     for old in (store, folder / "live"):
         if old.exists():
             shutil.rmtree(old)
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(SCENARIO, scenario)
 
-    _say(f"A day of synthetic dark traffic to 198.51.100.0/24 goes to {capture}.")
-    write_sample(capture)
-    command = [
-        "ingest",
-        str(capture),
-        "--store",
-        str(store),
-        "--sensor",
-        "demo",
-        "--block",
-        "C/24=198.51.100.0/24",
-    ]
+    _run(
+        app,
+        f"A day at a dark /24 in which a worm breaks out, as {scenario} says:",
+        ["simulate", str(scenario), "--out", str(capture), "--truth", str(truth)],
+    )
+    command = ["ingest", str(capture), "--store", str(store), "--sensor", "demo", "--block", "C/24=198.51.100.0/24"]
     _run(app, "Into a store, as columns, each payload once:", command)
     for question, words in QUESTIONS:
         _run(app, question, [*words, "--store", str(store)])
+    _compare(store, truth)
     _run(
         app,
         "And back as it came:",
@@ -73,17 +85,38 @@ def demo(
     (folder / "udp.pcap").unlink()
     if may_be_live():
         _say("And live: a sensor in a network namespace of its own answers for 198.51.100.0/24.")
-        live_demo(_say)
+        live_demo(_say, scenario)
     else:
         replay_demo(_say, capture, folder / "live")
     _say(
         f"Next, with .venv/bin before ims (or after: . .venv/bin/activate):\n"
         f"  ims query payloads 'udp dst port 1434' --store {shlex.quote(str(store))}\n"
         f"  ims query top source/16 'tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn' --store {shlex.quote(str(store))}\n"
+        f"  ims simulate --list\n"
         f"  ims ingest YOUR.pcap --store {shlex.quote(str(store))} --sensor mine --block NAME=CIDR\n"
         f'  python -c \'import ims; print(ims.open("{store}").top("destination_port").to_pandas())\'\n'
-        f"The words of filters: docs/filter.md. The columns: docs/records.md. Every command: docs/cli.md."
+        f"The words of filters: docs/filter.md. The columns: docs/records.md. Scenarios: docs/simulate.md. "
+        f"Every command: docs/cli.md."
     )
+
+
+def _compare(store: Path, truth: Path) -> None:
+    """What was planted, beside what the store says."""
+    import ims
+
+    _say(f"What was planted ({truth}), and what the store answers:")
+    events = {event["name"]: event for event in json.loads(truth.read_text(encoding="utf-8"))["events"]}
+    print(f"  {'':27} {'filter':30} {'packets':>8} {'stored':>8} {'sources':>8} {'stored':>8}")
+    with ims.open(store) as telescope:
+        for name, filter in PLANTED:
+            [found] = telescope.count(filter).table.to_pylist()
+            event = events[name]
+            planted = (event["packets"], event["sources"])
+            same = "" if planted == (found["packets"], found["sources"]) else "  differs"
+            print(
+                f"  {name:27} {filter:30} {planted[0]:8,} {found['packets']:8,} {planted[1]:8,} {found['sources']:8,}"
+                f"{same}"
+            )
 
 
 def _say(text: str) -> None:

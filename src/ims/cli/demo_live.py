@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ims.simulate.namespaces import Namespaces, may_make_namespaces
+from ims.simulate.namespaces import PEER, Namespaces, may_make_namespaces
 
 IMS = (sys.executable, "-c", "from ims.cli import main; main()")
 CONFIG = """
@@ -41,8 +41,8 @@ PROBES: Sequence[tuple[str, Sequence[str]]] = (
 )
 
 
-def live_demo(say: Callable[[str], None]) -> None:
-    """As root: start a sensor, probe it with what programs there are, and show what they revealed."""
+def live_demo(say: Callable[[str], None], scenario: Path) -> None:
+    """As root: start a sensor, probe it with what programs there are, play it a scenario, and show what it saw."""
     folder = Path(tempfile.mkdtemp(prefix="ims-demo-"))
     folder.chmod(0o755)  # the sensor becomes an ordinary user
     store = folder / "store"
@@ -54,9 +54,12 @@ def live_demo(say: Callable[[str], None]) -> None:
                     shown = shlex.join([program, *words[1:]]) if program != "python3" else "python3: a telnet login"
                     print(f"  $ {shown}", flush=True)
                     _probe(net, words)
+            _play(say, net, scenario)
         for question, words in (
-            ("Each got its SYN-ACK and said what it wanted. What they sent first:",
-             ["payloads", "verified", "--limit", "5"]),
+            ("Each program got its SYN-ACK and said what it wanted. What they sent first:",
+             ["payloads", f"verified and src host {PEER}", "--limit", "5"]),
+            ("The worm of the scenario, connection by connection, as far as it spoke:",
+             ["count", "verified and tcp dst port 4321 and payload"]),
             ("What the sensor watched, and that nothing was lost:", ["coverage"]),
             ("SYNs, each of them answered, and nothing kept of it but the packet:",
              ["count", "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"]),
@@ -65,6 +68,15 @@ def live_demo(say: Callable[[str], None]) -> None:
             subprocess.run([*IMS, "query", *words, "--store", str(store)], check=True)
     finally:
         shutil.rmtree(folder)
+
+
+def _play(say: Callable[[str], None], net: Namespaces, scenario: Path) -> None:
+    words = ["simulate", str(scenario), "--interface", "eth0", "--speed", "0", "--seed", "2"]
+    say(f"And a day like the first, as fast as it goes: who gets a SYN-ACK goes on.\n  $ ims {shlex.join(words)}")
+    done = subprocess.run(net.at_peer(*IMS, *words), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"the scenario couldn't be played: {done.stderr.strip()}")
+    print(f"  {done.stdout.splitlines()[-1]}", flush=True)
 
 
 def _probe(net: Namespaces, words: Sequence[str]) -> None:
