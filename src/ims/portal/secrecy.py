@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Forbidden", "Secrecy", "SecrecySettings"]
 
-_NUMBERS = re.compile(r"[0-9A-Fa-f]*(?:[.:][0-9A-Fa-f]+){2,}(?::[0-9]+)?")
+_NUMBERS = re.compile(r"(?=(?:[^.:\s]*[.:]){2})[\[\]0-9A-Fa-f.:]{3,}")
+"""What may be an address, with or without a port."""
 
 
 class Secrecy:
