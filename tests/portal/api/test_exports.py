@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import ims
 import pytest
+
+import ims
 from ims.extract import FORMATS
 from ims.portal.gate import Limits
 
@@ -15,8 +16,12 @@ from .served import Served, refused, world
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("words", [{}, {"filter": "tcp dst port 445", "since": "2026-03-04T03:00"}, {"filter": "udp and not udp"}])
-def test_an_export_is_the_store_s(served: Served, one_store: Path, tmp_path: Path, format: str, words: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "words", [{}, {"filter": "tcp dst port 445", "since": "2026-03-04T03:00"}, {"filter": "udp and not udp"}]
+)
+def test_an_export_is_the_store_s(
+    served: Served, one_store: Path, tmp_path: Path, format: str, words: dict[str, Any]
+) -> None:
     report = ims.open(one_store).export(tmp_path / "wanted", format, **words)
     found = served.as_("operator").post(f"/export/{format}", json=words)
     assert found.content == (tmp_path / "wanted").read_bytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -56,7 +55,9 @@ def test_one_that_holds_an_address_looks_like_one_that_is_not_there(portal: Serv
 def test_prefixes_are_for_operators(portal: Served) -> None:
     assert portal.as_("operator").get(f"/payloads/{md5(PLAIN)[:6]}").content == PLAIN
     refused(portal.as_("analyst").get(f"/payloads/{md5(PLAIN)[:6]}"), 400, "wanted all 32 hex digits")
-    refused(portal.as_("operator").get("/payloads/000000"), 404, "no payload is stored whose signature begins with 000000")
+    refused(
+        portal.as_("operator").get("/payloads/000000"), 404, "no payload is stored whose signature begins with 000000"
+    )
     assert portal.as_("operator").get(f"/payloads/{md5(PLAIN)}?number=1").content == PLAIN
     refused(portal.as_("operator").get(f"/payloads/{md5(PLAIN)}?number=2"), 404)
 

@@ -88,7 +88,9 @@ def test_tokens_are_made_listed_and_revoked(portal: Served) -> None:
     assert mine["role"] == "viewer" and not mine["expired"]
     assert token not in listed.text
     # A lesser token makes no greater one, and nobody revokes another's.
-    refused(portal.as_(None).post("/tokens", headers=bearer(token), json={"label": "x", "days": 1, "role": "operator"}), 403)
+    refused(
+        portal.as_(None).post("/tokens", headers=bearer(token), json={"label": "x", "days": 1, "role": "operator"}), 403
+    )
     refused(portal.as_("operator").delete(f"/tokens/{mine['id']}"), 404, "you have no token")
     assert asker.delete(f"/tokens/{mine['id']}").status_code == 204
     refused(asker.delete(f"/tokens/{mine['id']}"), 404)
@@ -97,7 +99,9 @@ def test_tokens_are_made_listed_and_revoked(portal: Served) -> None:
 
 def test_what_is_no_token_is_refused(portal: Served) -> None:
     asker = portal.as_("viewer")
-    refused(asker.post("/tokens", json={"label": "x", "days": 1, "role": "operator"}), 403, "your token can't be operator")
+    refused(
+        asker.post("/tokens", json={"label": "x", "days": 1, "role": "operator"}), 403, "your token can't be operator"
+    )
     refused(asker.post("/tokens", json={"label": "x", "days": 0}), 400, "days: ")
     refused(asker.post("/tokens", json={"label": "x", "days": "NaN"}), 400, "days: ")
     refused(asker.post("/tokens", json={"label": "x" * 65, "days": 1}), 400, "label: ")

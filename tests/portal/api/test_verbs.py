@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import ims
 import pyarrow as pa
 import pytest
+
+import ims
 from ims.cli.present import print_rows
 from ims.portal.api.words import VERBS
 from ims.portal.gate import Limits
@@ -81,9 +82,10 @@ def test_each_form_holds_what_the_command_line_prints(
     assert json.loads(table.schema.metadata[b"ims.answer"])["sensors"] == ["a"]
 
     asked = {name: str(value).lower() if value is True else value for name, value in words.items()}
-    assert asker.get(f"/query/{verb}", params=asked).json()["rows"] == asker.post(
-        f"/query/{verb}", json=words
-    ).json()["rows"]
+    assert (
+        asker.get(f"/query/{verb}", params=asked).json()["rows"]
+        == asker.post(f"/query/{verb}", json=words).json()["rows"]
+    )
 
 
 def test_large_answers_are_streamed_and_the_same(
@@ -125,7 +127,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("verb", "words", "says"), WRONG, ids=[f"{verb} {says}" for verb, _, says in WRONG])
-def test_what_makes_no_sense_is_refused_in_one_line(served: Served, verb: str, words: dict[str, Any], says: str) -> None:
+def test_what_makes_no_sense_is_refused_in_one_line(
+    served: Served, verb: str, words: dict[str, Any], says: str
+) -> None:
     body = json.dumps(words).encode("ascii")
     headers = {"Content-Type": "application/json"}
     refused(served.as_("operator").post(f"/query/{verb}", content=body, headers=headers), 400, says)
@@ -220,7 +224,12 @@ def test_who_asked_what_is_written_down(tmp_path: Path, one_store: Path) -> None
         lines = served.world.audited()
     first, second, third = lines
     assert first["request"] == id
-    assert (first["caller"], first["role"], first["client"], first["verb"]) == ("operator", "operator", "127.0.0.1", "count")
+    assert (first["caller"], first["role"], first["client"], first["verb"]) == (
+        "operator",
+        "operator",
+        "127.0.0.1",
+        "count",
+    )
     assert first["words"] == {"filter": "udp", "since": "2026-03-04"} and first["since"].startswith("2026-03-04T")
     assert (first["status"], first["rows"]) == (200, 1) and first["seconds"] > 0
     assert (second["caller"], second["status"], second["verb"]) == ("viewer", 403, "packets")
