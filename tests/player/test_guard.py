@@ -7,7 +7,6 @@ import pytest
 from ims.capture.afpacket import Interface
 from ims.player import guard
 
-
 ETHERNET, TUNNEL = 1, 65_534
 
 
@@ -75,6 +74,13 @@ def test_a_namespace_that_can_t_be_seen_is_taken_for_the_machine_s(monkeypatch):
 
 def test_mac_addresses_are_six_octets():
     assert guard.mac_of("02:00:0a:Ff:00:01") == b"\x02\x00\x0a\xff\x00\x01"
-    for wrong in ("", "02:00:00:00:00", "02-00-00-00-00-01", "020000000001", "02:00:00:00:00:0g", "02:00:00:00:00:01\n"):
+    for wrong in (
+        "",
+        "02:00:00:00:00",
+        "02-00-00-00-00-01",
+        "020000000001",
+        "02:00:00:00:00:0g",
+        "02:00:00:00:00:01\n",
+    ):
         with pytest.raises(ValueError, match="wanted a MAC address such as 02:00:00:00:00:01"):
             guard.mac_of(wrong)

@@ -42,7 +42,9 @@ def test_frames_arrive_as_they_were_made_from_us_to_the_peer():
     assert out.states() == [SENT] * 3 + [FREE] * 13
 
 
-@given(st.lists(st.sampled_from([1000, 1100, 1255, 5000, 5003]), max_size=6), st.sampled_from([0, 999, 1256, 4999, 5004]))
+@given(
+    st.lists(st.sampled_from([1000, 1100, 1255, 5000, 5003]), max_size=6), st.sampled_from([0, 999, 1256, 4999, 5004])
+)
 def test_nothing_is_sent_outside_the_blocks(before, stray):
     _, out, reached = handed_out([*before, stray, 1000])
     assert reached == STRAY

@@ -64,7 +64,9 @@ def test_ports_come_by_their_weight():
 
 
 def test_the_tail_is_long_and_falls_off_as_one_over_the_rank():
-    capture, _ = simulated(background=[background(packets_per_24=100_000, tail=1e6, ports={"icmp": 1}, tail_ports=1000)])
+    capture, _ = simulated(
+        background=[background(packets_per_24=100_000, tail=1e6, ports={"icmp": 1}, tail_ports=1000)]
+    )
     begun = capture.syn | (capture.protocol != TCP)
     _, counts = np.unique(capture.destination_port[begun & (capture.destination_port > 0)], return_counts=True)
     counts = np.sort(counts)[::-1]

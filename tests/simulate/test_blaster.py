@@ -70,7 +70,7 @@ def test_growth_doubles_in_2_3_hours_at_first(of_2003):
         return (counts * np.log(rate) - rate).sum()
 
     best = max(
-        ((likelihood(d, f), d) for d in np.arange(2.0, 2.8, 0.01) for f in counts[:8].mean() * np.geomspace(0.05, 3, 80))
+        (likelihood(d, f), d) for d in np.arange(2.0, 2.8, 0.01) for f in counts[:8].mean() * np.geomspace(0.05, 3, 80)
     )
     assert best[1] == pytest.approx(2.3, rel=0.06)
 

@@ -17,7 +17,6 @@ from ims.simulate.play import Play
 from ims.simulate.stream import stream
 
 from .captures import ACK, BLOCK, SYN, scenario
-from .pcap_by_hand import internet_sum
 from .pcap_by_hand import packet as by_hand
 
 u64, u32, u16 = (st.integers(0, (1 << bits) - 1) for bits in (64, 32, 16))
@@ -51,10 +50,10 @@ def test_other_sequence_numbers_say_nothing():
 def playing():
     """A scenario made for a live link, and the SYNs that it sends in its first while."""
     worms = [
-        {"name": f"w{index}", "hosts": 50, "runs_per_hour": 30_000_000, "service": [service]}
+        {"name": f"w{index}", "hosts": 50, "runs_per_hour": 300_000_000, "service": [service]}
         for index, service in enumerate(SERVICES)
     ]
-    worms.append({"name": "mirai", "hosts": 50, "runs_per_hour": 30_000_000, "personas": {"mirai": 1},
+    worms.append({"name": "mirai", "hosts": 50, "runs_per_hour": 300_000_000, "personas": {"mirai": 1},
                   "service": [{"port": "tcp/23", "says": ["telnet-login"]}]})  # fmt: skip
     play = Play(scenario(duration="200s", block=[BLOCK], worm=worms), 3, live=True)
     part = next(play.whiles())
@@ -81,7 +80,8 @@ def answered(play, frames, rows=2000):
     """What the sources answer to these frames, from the IP header on, and the counters."""
     length = np.array([len(frame) for frame in frames], np.int64)
     source = Frames(np.frombuffer(b"".join(frames), np.uint8), np.cumsum(length) - length, length, length,
-                    np.zeros(len(frames), np.int64), len(frames))  # fmt: skip
+                    np.zeros(len(frames), np.int64), np.ones(len(frames), np.uint16),
+                    np.zeros(len(frames), np.uint8), len(frames))  # fmt: skip
     draft, counters = empty_draft(rows, rows * LARGEST), np.zeros(len(COUNTERS), np.int64)
     looked = answer(source, 0, draft, np.zeros(1, PACKET)[0], play.tables, play.world.first, play.world.last,
                     stream(1, 1), 5_000_000_000, counters)  # fmt: skip
@@ -163,7 +163,7 @@ def test_others_get_nothing(playing, what):
 
 def test_another_seed_s_syns_get_nothing(playing):
     play, _ = playing
-    worm = {"name": "w", "hosts": 50, "runs_per_hour": 30_000_000, "service": [SERVICES[0]]}
+    worm = {"name": "w", "hosts": 50, "runs_per_hour": 300_000_000, "service": [SERVICES[0]]}
     other = Play(scenario(duration="200s", block=[BLOCK], worm=[worm]), 4, live=True)
     part = next(other.whiles())
     row = int(part.order[0])
@@ -178,8 +178,8 @@ def test_it_stops_where_a_whole_answer_may_not_fit(playing):
     play, _ = playing
     frame = syn_ack(first_to(playing, 8000))
     packets, counters, looked = answered(play, [frame] * 10, rows=ROOM + MESSAGES + 10)
-    assert looked == counters["connections"] == 1 or len(packets) == looked * (1 + MESSAGES)
-    assert looked < 10
+    assert 0 < looked == counters["connections"] < 10
+    assert len(packets) == looked * (1 + MESSAGES)
 
 
 @given(st.lists(st.binary(max_size=90), max_size=5), st.randoms())
@@ -188,7 +188,6 @@ def test_any_octets_do_no_harm(frames, dice):
     whole = [bytes(12) + b"\x08\x00\x45" + frame if dice.random() < 0.7 else frame for frame in frames]
     _, _, looked = answered(play, whole) if whole else ([], {}, 0)
     assert looked == len(whole)
-    assert internet_sum(b"\xff\xff") == 0xFFFF
 
 
 _PLAYS: list[Play] = []
@@ -196,5 +195,7 @@ _PLAYS: list[Play] = []
 
 def _play() -> Play:
     if not _PLAYS:
-        _PLAYS.append(Play(scenario(worm=[{"name": "w", "hosts": 5, "runs_per_hour": 10, "service": SERVICES}]), 1, live=True))
+        _PLAYS.append(
+            Play(scenario(worm=[{"name": "w", "hosts": 5, "runs_per_hour": 10, "service": SERVICES}]), 1, live=True)
+        )
     return _PLAYS[0]

@@ -105,7 +105,9 @@ def test_the_hit_rate_dips_with_the_attacks_on_mysql(tmp_path):
     path.write_bytes(played.capture.data)
     days: dict[str, dict[str, float]] = {}
     for block in played.scenario.blocks():
-        store = ingest(tmp_path / "STORE", path, sensor=block.name.split("/")[0], blocks=[f"{block.name}={block.prefix}"])
+        store = ingest(
+            tmp_path / "STORE", path, sensor=block.name.split("/")[0], blocks=[f"{block.name}={block.prefix}"]
+        )
     with ims.open(store) as telescope:
         for block in played.scenario.blocks():
             rows = telescope.cache(f"block {block.name}", bin="1d").rows()

