@@ -2,8 +2,8 @@
 
 A portal says hello (action `hello`), and asks (Flight ticket, an `Ask` or a `Tail`). Both sides speak versions OLDEST
 to NEWEST; the portal takes the newest that the daemon knows too. Within a version keys may be added, which older
-readers skip; a change that an older reader would misunderstand makes a new version. tests/link keep the bytes of old
-messages.
+readers skip (but not inside a question: one that isn't understood whole is refused); a change that an older reader
+would misunderstand makes a new version. tests/link keep the bytes of old messages.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ims.query.filter import Expression, from_json, to_json
 from ims.query.question import Question
+from ims.query.shown import printable
 
 OLDEST, NEWEST = 1, 1
 LONGEST_MESSAGE = 2 << 20
@@ -42,7 +43,7 @@ TAIL = {"blocks": BLOCKS, "ports": PORTS, "new": NEW}
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Ask(_Message):
@@ -151,7 +152,7 @@ def _read(octets: bytes, what: str, model: type[BaseModel]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "wanted")
-        raise ValueError(f"{what}: {where}: {first['msg']}"[:300]) from None
+        raise ValueError(printable(f"{what}: {where[:80]}: {first['msg']}"[:300])[:300]) from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{what}: {error}"[:300]) from None
+        raise ValueError(printable(f"{what}: {error}"[:300])[:300]) from None
     return found

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pyarrow as pa
 
 from ims.link.contract import End, read_end, written
+from ims.query.shown import printable
 
 ENVELOPE = pa.schema([pa.field("part", pa.string(), False), pa.field("body", pa.large_binary(), False)])
 PIECE_ROWS = 1 << 18
@@ -62,10 +63,10 @@ def gathered(
     for row in rows:
         if end is not None:
             raise UnreadableError("something came after the end of its answer")
-        if row.schema != ENVELOPE:
+        if row.schema != ENVELOPE or not _is_sound(row):
             raise UnreadableError("its answer isn't one of ours")
         for name, body in zip(row.column(0).to_pylist(), row.column(1), strict=True):
-            octets += body.as_buffer().size if body.is_valid else 0
+            octets += body.as_buffer().size
             if octets > most_octets:
                 raise UnreadableError(f"its answer has more than the {most_octets:,} octets that were asked for")
             if name == "":
@@ -86,6 +87,15 @@ def gathered(
     return {name: pa.Table.from_batches(batches, wanted[name]) for name, batches in found.items()}, end
 
 
+def _is_sound(row: pa.RecordBatch) -> bool:
+    """Whether its offsets and texts are what they say: nothing checked them on their way."""
+    try:
+        row.validate(full=True)
+    except pa.ArrowException:
+        return False
+    return not any(column.null_count for column in row.columns)
+
+
 def _end(octets: bytes) -> End:
     try:
         return read_end(octets)
@@ -101,5 +111,5 @@ def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
             for batch in reader:
                 batch.validate(full=True)
                 yield batch
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
-        raise UnreadableError(f"its answer can't be read: {str(error).splitlines()[0][:120]}") from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"its answer can't be read: {printable(str(error).splitlines()[0][:120])}") from None

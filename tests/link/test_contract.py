@@ -1,0 +1,268 @@
+"""Messages between a portal and a sensor: old ones are understood, and what is none is refused in one line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ims.link import contract
+from ims.link.contract import (
+    LONGEST_MESSAGE,
+    NEWEST,
+    OLDEST,
+    Ask,
+    End,
+    Hello,
+    Tail,
+    asked_tree,
+    common_version,
+    read_end,
+    read_hello,
+    read_ticket,
+    written,
+)
+from ims.query.filter import parse
+from ims.query.question import Question
+from ims.query.request import make_request
+
+from ..query.test_filter import trees
+
+# Octets of version 1, as they were sent when it was new. They are never changed: sensors that speak it are out there.
+ASK_1 = (
+    b'{"kind":"ask","version":1,"questions":[{"plan":"count","request":{"verb":"count","filter":"",'
+    b'"since":1772582400000000,"until":1772668800000000,"bin":3600000000,"metric":"packets","limit":0,"per_24":false},'
+    b'"signatures":[],"sources":[]},{"plan":"ranked","request":{"verb":"payloads","filter":"","bin":3600000000,'
+    b'"metric":"packets","limit":3,"per_24":false},"key":"signature","signatures":[],"sources":[]}],'
+    b'"filter":{"is":"and","terms":[{"is":"port","direction":"destination","low":80,"high":80,"protocol":6},'
+    b'{"is":"not","inner":{"is":"contains","octets":"00ff"}}]},"seconds":5.0,"rows":10,"octets":1000,"behalf":"ab"}'
+)
+TAIL_1 = b'{"kind":"tail","version":1,"every":1.0,"rows":50,"behalf":""}'
+HELLO_1 = (
+    b'{"oldest":1,"newest":1,"program":"0.1","sensors":["a"],"now":1.5,"last_packet":1.0,"closed":"ab",'
+    b'"expires":2.0,"running":1,"waiting":2,"problem":""}'
+)
+END_1 = b'{"seconds":0.25,"closed":"ab","sensors":["a","b"],"parts":{"0/rows":3}}'
+READERS = (read_ticket, read_hello, read_end)
+
+
+def test_an_old_question_is_understood() -> None:
+    ask = read_ticket(ASK_1)
+    assert ask == Ask(
+        version=1,
+        questions=(
+            Question(plan="count", request=make_request("count", None, since="2026-03-04", until="2026-03-05")),
+            Question(plan="ranked", request=make_request("payloads", None, limit=3), key="signature"),
+        ),
+        filter=asked_tree(parse("tcp dst port 80 and not payload contains 0x00ff")),
+        seconds=5, rows=10, octets=1000, behalf="ab",
+    )  # fmt: skip
+    assert isinstance(ask, Ask)
+    assert ask.tree == parse("tcp dst port 80 and not payload contains 0x00ff")
+
+
+def test_an_old_tail_hello_and_end_are_understood() -> None:
+    assert read_ticket(TAIL_1) == Tail(version=1, every=1, rows=50)
+    assert read_hello(HELLO_1) == Hello(
+        oldest=1, newest=1, program="0.1", sensors=("a",), now=1.5, last_packet=1.0, closed="ab", expires=2.0,
+        running=1, waiting=2,
+    )  # fmt: skip
+    assert read_end(END_1) == End(seconds=0.25, closed="ab", sensors=("a", "b"), parts={"0/rows": 3})
+
+
+def test_old_columns_of_a_tail_are_the_same() -> None:
+    assert {name: [(f.name, str(f.type)) for f in schema] for name, schema in contract.TAIL.items()} == {
+        "blocks": [*WHERE, *COUNTS],
+        "ports": [*WHERE, ("category", "string"), *PORT, *COUNTS],
+        "new": [*WHERE, *PORT, ("signature", "binary"), ("length", "int64"), ("payload", "binary")],
+    }
+
+
+WHERE = [("second", "int64"), ("sensor", "string"), ("block", "string")]
+PORT = [("protocol", "uint8"), ("destination_port", "uint16")]
+COUNTS = [(name, "int64") for name in ("packets", "bytes", "payloads", "new_payloads", "verified")]
+
+
+@pytest.mark.parametrize("octets", [ASK_1, TAIL_1, HELLO_1, END_1], ids=["ask", "tail", "hello", "end"])
+def test_keys_of_the_future_are_skipped(octets: bytes) -> None:
+    read: Any = {ASK_1: read_ticket, TAIL_1: read_ticket, HELLO_1: read_hello, END_1: read_end}[octets]
+    later = json.dumps({**json.loads(octets), "colour": {"new": [1, 2]}}).encode()
+    assert read(later) == read(octets)
+
+
+def test_a_question_that_is_not_understood_whole_is_refused() -> None:
+    ask = json.loads(ASK_1)
+    ask["questions"][0]["request"]["only_on_sundays"] = True
+    with pytest.raises(ValueError, match="only_on_sundays"):
+        read_ticket(json.dumps(ask).encode())
+
+
+@pytest.mark.parametrize("version", [OLDEST - 1, NEWEST + 1, -1, 1 << 80, "one", None])
+@pytest.mark.parametrize("octets", [ASK_1, TAIL_1], ids=["ask", "tail"])
+def test_another_version_is_refused_in_one_line(octets: bytes, version: object) -> None:
+    with pytest.raises(ValueError, match=r"^ticket: .*version") as caught:
+        read_ticket(json.dumps({**json.loads(octets), "version": version}).encode())
+    assert_one_line(caught.value)
+
+
+def test_the_newest_version_that_both_speak_is_spoken() -> None:
+    assert common_version(1, 1) == 1
+    assert common_version(OLDEST, NEWEST + 5) == NEWEST
+    assert common_version(-3, OLDEST) == OLDEST
+    for oldest, newest in ((NEWEST + 1, NEWEST + 2), (OLDEST - 2, OLDEST - 1)):
+        with pytest.raises(ValueError, match=f"it speaks versions {oldest} to {newest} of the contract; this is"):
+            common_version(oldest, newest)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_what_is_too_long_is_refused_before_it_is_parsed(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr(contract.json, "loads", never)
+    with pytest.raises(ValueError, match=r"2,097,153 octets; at most 2,097,152 are read"):
+        read(b" " * (LONGEST_MESSAGE + 1))
+    with pytest.raises(AssertionError, match="parsed"):
+        read(b" " * LONGEST_MESSAGE)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=300)
+def test_octets_are_a_message_or_refused(octets: bytes) -> None:
+    for read in READERS:
+        refused_or_read(read, octets)
+
+
+texts = st.text(max_size=12)  # lone surrogates and line ends, too
+jsons = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(jsons)
+@settings(max_examples=300)
+def test_json_is_a_message_or_refused(found: Any) -> None:
+    for read in READERS:
+        refused_or_read(read, json.dumps(found).encode())
+
+
+@given(st.sampled_from([ASK_1, TAIL_1, HELLO_1, END_1]), st.data())
+@settings(max_examples=400)
+def test_messages_that_somebody_touched_are_read_or_refused(octets: bytes, data: st.DataObject) -> None:
+    found = json.loads(octets)
+    for _ in range(data.draw(st.integers(1, 3))):
+        container, key = data.draw(st.sampled_from(places(found)))
+        if isinstance(container, dict) and data.draw(st.booleans()):
+            container[data.draw(texts)] = data.draw(jsons)
+        else:
+            container[key] = data.draw(jsons)
+    for read in READERS:
+        refused_or_read(read, json.dumps(found).encode())
+
+
+def places(found: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key) below."""
+    items = list(found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ())
+    return [(found, key) for key, _ in items] + [place for _, value in items for place in places(value)]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"", b"{}", b"null", b"[]", b"{", b"\xff\xfe{", b"[" * 100_000, b'{"kind":"ask"}', b'{"kind":"drop\\ntable"}',
+        b"9" * 5000, ASK_1[:-1], ASK_1.replace(b'"count"', b'"DROP TABLE packets"'), b'{"kind":' + b'{"a":' * 5000,
+        ASK_1.replace(b'"plan":"count"', b'"a\\nb\\u001b[2J":1,"plan":"count"'),
+        ASK_1.replace(b'"plan":"count"', b'"\\ud800":1,"plan":"count"'),
+        ASK_1.replace(b'"plan":"count"', b'"' + b"k" * 100_000 + b'":1,"plan":"count"'),
+    ],
+)  # fmt: skip
+def test_tickets_that_are_none_are_refused(octets: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^ticket: ") as caught:
+        read_ticket(octets)
+    assert_one_line(caught.value)
+
+
+def test_a_filter_that_is_none_is_refused_when_it_is_looked_at() -> None:
+    ask = read_ticket(ASK_1.replace(b'"direction":"destination"', b'"direction":"up"'))
+    assert isinstance(ask, Ask)
+    with pytest.raises(ValueError, match=r"^filter: port: wanted one of either, source, destination, both"):
+        _ = ask.tree
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_times_are_finite(number: str) -> None:
+    for read, octets in (
+        (read_hello, HELLO_1.replace(b"1.5", number.encode())),
+        (read_end, END_1.replace(b"0.25", number.encode())),
+    ):
+        with pytest.raises(ValueError, match="finite number"):
+            read(octets)
+
+
+def refused_or_read(read: Any, octets: bytes) -> None:
+    try:
+        found = read(octets)
+        if isinstance(found, Ask):
+            _ = found.tree
+    except ValueError as error:
+        assert_one_line(error)
+    else:
+        assert read(written(found)) == found
+
+
+def assert_one_line(error: ValueError) -> None:
+    said = str(error)
+    assert len(said) < 400
+    assert len(said.splitlines()) == 1
+    said.encode()
+
+
+questions = st.sampled_from(
+    [
+        Question(plan="count", request=make_request("count", None)),
+        Question(plan="series", request=make_request("series", None, bin="5m", group="category", metric="bytes")),
+        Question(plan="top", request=make_request("top", None, group="source/16", per_24=True)),
+        Question(
+            plan="spread", request=make_request("sources", None), key="source", other="destination", sources=(1, 2)
+        ),
+        Question(plan="payload_bytes", request=make_request("payloads", None), signatures=("ab" * 16,)),
+        Question(plan="signatures_like", request=make_request("payloads", None), prefix="abcdef"),
+    ]
+)
+seconds = st.floats(0.1, 60)
+behalf = st.text("abcXYZ019._-", max_size=64)
+numbers = st.integers(-(1 << 63), 1 << 63)
+moments = st.floats(allow_nan=False, allow_infinity=False)
+names = st.lists(st.text(max_size=8).filter(lambda text: text.isprintable()), max_size=3).map(tuple)
+
+
+@given(
+    st.lists(questions, min_size=1, max_size=16).map(tuple), st.none() | trees, seconds, st.integers(1, 1 << 40), behalf
+)
+@settings(max_examples=200)
+def test_a_question_is_itself_after_its_way(asked: Any, tree: Any, until: float, rows: int, who: str) -> None:
+    ask = Ask(version=1, questions=asked, filter=asked_tree(tree), seconds=until, rows=rows, octets=rows, behalf=who)
+    found = read_ticket(written(ask))
+    assert found == ask
+    assert isinstance(found, Ask)
+    assert found.tree == tree
+    assert [q.as_plan() is not None for q in found.questions]
+
+
+@given(seconds, st.integers(1, 100_000), behalf)
+def test_a_tail_is_itself_after_its_way(every: float, rows: int, who: str) -> None:
+    tail = Tail(version=1, every=every, rows=rows, behalf=who)
+    assert read_ticket(written(tail)) == tail
+
+
+@given(numbers, numbers, names, moments, st.none() | moments)
+def test_a_hello_and_an_end_are_themselves_after_their_way(a: int, b: int, sensors: Any, now: float, last: Any) -> None:
+    hello = Hello(oldest=a, newest=b, program="x", sensors=sensors, now=now, last_packet=last, running=a, problem="é")
+    assert read_hello(written(hello)) == hello
+    end = End(seconds=now, sensors=sensors, parts=dict.fromkeys(sensors, b))
+    assert read_end(written(end)) == end

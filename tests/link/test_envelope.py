@@ -1,0 +1,243 @@
+"""Parts of answers survive their way whole, and nothing else is taken for an answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ims.link.contract import TAIL, End
+from ims.link.envelope import ENVELOPE, PIECE_ROWS, UnreadableError, ending, gathered, pieces, put
+from ims.portal.merging import Merging
+from ims.query.question import Question
+from ims.query.request import make_request
+
+MANY = 1 << 40
+SIGNATURE, TABLE = "ab" * 16, pa.table({"value": pa.array([1, None, 3], pa.int64())})
+QUESTIONS = [
+    Question(plan="count", request=make_request("count", None)),
+    Question(plan="series", request=make_request("series", None, group="category")),
+    Question(plan="series", request=make_request("series", None, group="block", metric="sources", per_24=True)),
+    Question(plan="top", request=make_request("top", None, group="signature")),
+    Question(plan="top", request=make_request("top", None, group="destination/24", metric="destinations")),
+    Question(plan="packets", request=make_request("packets", None)),
+    Question(plan="cache", request=make_request("cache", None)),
+    Question(plan="coverage", request=make_request("coverage", None)),
+    Question(plan="ranked", request=make_request("payloads", None), key="signature"),
+    Question(plan="counted", request=make_request("sources", None), key="source", other="destination", sources=(1,)),
+    Question(plan="spread", request=make_request("payloads", None), key="signature", other="destination_port", signatures=(SIGNATURE,)),
+    Question(plan="payload_bytes", request=make_request("payloads", None), signatures=(SIGNATURE,)),
+    Question(plan="signatures_like", request=make_request("payloads", None), prefix="abcdef"),
+    Question(plan="rows", request=make_request("packets", None)),
+    Question(plan="whole_rows", request=make_request("packets", None)),
+    Question(plan="frames", request=make_request("packets", None)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def merging() -> Merging:
+    return Merging(1, 128 << 20, 1)
+
+
+def value(kind: pa.DataType, dice: random.Random) -> Any:
+    if dice.random() < 0.3:
+        return None
+    if pa.types.is_dictionary(kind):
+        return value(kind.value_type, dice)
+    if pa.types.is_fixed_size_binary(kind):
+        return dice.randbytes(kind.byte_width)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return dice.randbytes(dice.randrange(40))
+    if pa.types.is_string(kind):
+        return "".join(dice.choices("ab\n\x00é\U0001f600'", k=dice.randrange(9)))
+    if pa.types.is_timestamp(kind):
+        return datetime(2026, 3, dice.randrange(1, 28), tzinfo=UTC)
+    if pa.types.is_date(kind):
+        return datetime(2026, 3, dice.randrange(1, 28), tzinfo=UTC).date()
+    if pa.types.is_boolean(kind):
+        return dice.random() < 0.5
+    if pa.types.is_floating(kind):
+        return dice.random()
+    if pa.types.is_list(kind):
+        return [value(kind.value_type, dice) for _ in range(dice.randrange(4))]
+    assert pa.types.is_integer(kind), kind
+    return dice.randrange(1 << (kind.bit_width - 1))
+
+
+def filled(schema: pa.Schema, rows: int, dice: random.Random) -> pa.Table:
+    columns = [pa.array([value(field.type, dice) for _ in range(rows)], field.type) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def sent(tables: Mapping[str, pa.Table], **end: Any) -> list[pa.RecordBatch]:
+    rows = [row for name, table in tables.items() for row in pieces(name, table)]
+    return [*rows, ending(End(seconds=1.0, **({"parts": {n: t.num_rows for n, t in tables.items()}} | end)))]
+
+
+def received(
+    rows: Iterable[pa.RecordBatch], wanted: Mapping[str, pa.Schema], most: int = MANY, octets: int = MANY
+) -> Any:
+    return gathered(rows, wanted, most, octets)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 700])
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: f"{q.plan} {q.request.group or ''}{q.request.metric}")
+def test_parts_of_every_plan_are_themselves_after_their_way(merging: Merging, question: Question, rows: int) -> None:
+    schemas = merging.schemas(question)
+    assert schemas
+    parts = {f"0/{name}": filled(schema, rows, random.Random(name)) for name, schema in schemas.items()}
+    found, end = received(sent(parts, closed="ab"), {f"0/{name}": schema for name, schema in schemas.items()})
+    assert found == parts
+    assert all(found[name].schema.equals(table.schema) for name, table in parts.items())
+    assert (end.closed, end.seconds) == ("ab", 1.0)
+
+
+def test_a_tail_s_parts_and_dictionaries_are_themselves_after_their_way() -> None:
+    parts = {name: filled(schema, 50, random.Random(name)) for name, schema in TAIL.items()}
+    assert received(sent(parts), TAIL)[0] == parts
+    named = pa.table({"block": pa.array(["a", None, "b", "a"]).dictionary_encode()})
+    assert received(sent({"p": named}), {"p": named.schema})[0]["p"].to_pydict() == named.to_pydict()
+
+
+def test_a_large_part_comes_in_pieces() -> None:
+    table = pa.table({"n": pa.array(range(2 * PIECE_ROWS + 1), pa.int64())})
+    rows = list(pieces("p", table))
+    assert len(rows) == 3
+    assert received([*rows, *sent({"p": table})[-1:]], {"p": table.schema})[0]["p"].equals(table)
+
+
+def test_parts_may_come_in_turns() -> None:
+    [one], [other] = pieces("p", TABLE), pieces("q", TABLE)
+    end = ending(End(seconds=0, parts={"p": 6, "q": 3}))
+    found, _ = received([one, other, one, end], {"p": TABLE.schema, "q": TABLE.schema})
+    assert found == {"p": pa.concat_tables([TABLE, TABLE]), "q": TABLE}
+
+
+def row(part: str | None, body: bytes | None) -> pa.RecordBatch:
+    return pa.record_batch([pa.array([part], pa.string()), pa.array([body], pa.large_binary())], schema=ENVELOPE)
+
+
+def lying(end: int) -> pa.RecordBatch:
+    """Octets that don't end where they are said to. Arrow makes no such thing, but reads it."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, ENVELOPE) as writer:
+        writer.write_batch(row("p", b"abc"))
+    said = sink.getvalue().to_pybytes()
+    true, false = (bytes(8) + n.to_bytes(8, "little", signed=True) for n in (3, end))
+    assert true in said
+    at = said.rindex(true)
+    return pa.ipc.open_stream(said[:at] + false + said[at + 16 :]).read_next_batch()
+
+
+def not_utf8() -> pa.RecordBatch:
+    name = pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0])), pa.py_buffer(b"\xff\xfe")]
+    )
+    return pa.RecordBatch.from_arrays([name, pa.array([b""], pa.large_binary())], schema=ENVELOPE)
+
+
+WHOLE = sent({"p": TABLE})
+OTHER = pa.table({"value": pa.array([1], pa.int32())})
+RUBBISH: dict[str, tuple[Sequence[pa.RecordBatch], str]] = {
+    "nothing": ([], "it was cut off|was cut off"),
+    "cut off": (WHOLE[:-1], "its answer was cut off"),
+    "a piece is missing": (WHOLE[1:], "its answer lacks rows of p"),
+    "the end says nothing of the part": (sent({"p": TABLE}, parts={}), "its answer lacks rows of p"),
+    "more than the end says": ([WHOLE[0], *WHOLE], "its answer lacks rows of p"),
+    "after the end": ([*WHOLE, WHOLE[0]], "something came after the end"),
+    "two ends": ([*WHOLE, WHOLE[-1]], "something came after the end"),
+    "another part": (sent({"p": TABLE, "q": TABLE}), "a part 'q' that nobody asked for"),
+    "a part with a bad name": (sent({"p": TABLE, "\x1b[2J\n": TABLE}), r"a part '\\x1b\[2J\\n' that nobody"),
+    "other columns": (sent({"p": OTHER}), "other columns than were asked for"),
+    "a column more": (sent({"p": TABLE.append_column("x", TABLE.column(0))}), "other columns"),
+    "not one of ours": ([pa.record_batch({"a": [1]})], "isn't one of ours"),
+    "no name": ([row(None, b"")], "isn't one of ours"),
+    "no body": ([row("p", None)], "isn't one of ours"),
+    "offsets beyond the octets": ([lying(1 << 40)], "isn't one of ours"),
+    "offsets that go back": ([lying(-5)], "isn't one of ours"),
+    "a name in no encoding": ([not_utf8()], "isn't one of ours"),
+    "an empty body": ([row("p", b"")], "can't be read"),
+    "garbage": ([row("p", random.Random(1).randbytes(500))], "can't be read"),
+    "an end that is none": ([row("", b"[]")], "end can't be read: end:"),
+    "an end that isn't JSON": ([row("", b"\xff" * 9)], "end can't be read: end:"),
+}
+
+
+@pytest.mark.parametrize("name", RUBBISH)
+def test_what_is_no_answer_is_refused_in_one_line(name: str) -> None:
+    rows, said = RUBBISH[name]
+    with pytest.raises(UnreadableError, match=said) as caught:
+        received(rows, {"p": TABLE.schema})
+    assert len(str(caught.value).splitlines()) == 1
+    assert str(caught.value).isprintable()
+
+
+def test_more_rows_or_octets_than_were_asked_for_are_refused() -> None:
+    rows = sent({"p": TABLE})
+    octets = sum(r.column(1)[0].as_buffer().size for r in rows)
+    assert received(rows, {"p": TABLE.schema}, most=3, octets=octets)[0]["p"] == TABLE
+    with pytest.raises(UnreadableError, match="more than the 2 rows"):
+        received(rows, {"p": TABLE.schema}, most=2)
+    with pytest.raises(UnreadableError, match=f"more than the {octets - 1:,} octets"):
+        received(rows, {"p": TABLE.schema}, octets=octets - 1)
+
+
+def test_one_who_sends_without_end_is_stopped() -> None:
+    def without_end() -> Any:
+        for _ in range(1000):
+            yield from pieces("p", TABLE)
+        raise AssertionError("it was listened to for too long")
+
+    with pytest.raises(UnreadableError, match="more than the 10 rows"):
+        received(without_end(), {"p": TABLE.schema}, most=10)
+
+
+SAMPLE = pa.table(
+    {
+        "time": pa.array([datetime(2026, 3, 4, tzinfo=UTC), None] * 20, pa.timestamp("us", "UTC")),
+        "signature": pa.array([b"\x00" * 16, None] * 20, pa.binary(16)),
+        "payload": pa.array([b"GET /", b""] * 20),
+        "category": pa.array(["scan", "é"] * 20),
+        "n": pa.array(range(40), pa.int64()),
+    }
+)
+[PIECE, END] = sent({"p": SAMPLE})
+BODY = PIECE.column(1)[0].as_py()
+
+
+@given(st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(1, 255)), min_size=1, max_size=4))
+@settings(max_examples=1500)
+def test_a_garbled_part_is_a_part_or_refused(flips: list[tuple[int, int]]) -> None:
+    body = bytearray(BODY)
+    for at, mask in flips:
+        body[at] ^= mask
+    try:
+        found, _ = received([row("p", bytes(body)), END], {"p": SAMPLE.schema})
+    except UnreadableError as error:
+        assert len(str(error).splitlines()) == 1
+        return
+    found["p"].validate(full=True)
+    assert found["p"].num_rows == SAMPLE.num_rows
+    assert found["p"].schema.equals(SAMPLE.schema)
+    assert found["p"].to_pylist() is not None
+
+
+@given(st.integers(0, len(BODY) - 1))
+def test_a_part_that_is_cut_off_is_refused(length: int) -> None:
+    """But for the mark of its end, which says nothing."""
+    try:
+        found, _ = received([row("p", BODY[:length]), END], {"p": SAMPLE.schema})
+    except UnreadableError:
+        return
+    assert found["p"] == SAMPLE
+
+
+def test_octets_are_put_in_without_a_copy() -> None:
+    octets = pa.py_buffer(b"x" * 1000)
+    assert put("p", octets).column(1).buffers()[2].address == octets.address
