@@ -1,4 +1,4 @@
-"""All benchmarks: `make bench`, or `.venv/bin/python -m benchmarks [--quick] [ingest] [ask] [sensor]`."""
+"""All benchmarks: `make bench`, or `.venv/bin/python -m benchmarks [--quick] [ingest] [ask] [sensor] [simulate]`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import ask, ingest, machine, sensor
+from benchmarks import ask, ingest, machine, sensor, simulate
 
-PARTS = ("ingest", "ask", "sensor")
+PARTS = ("ingest", "ask", "sensor", "simulate")
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
         prog="benchmarks", description="Measure ims beside other programs.",
         epilog="Examples: python -m benchmarks --quick   (a minute)   python -m benchmarks ingest",
     )  # fmt: skip
-    parser.add_argument("parts", nargs="*", metavar="ingest|ask|sensor", help="which parts; all without any")
+    parser.add_argument("parts", nargs="*", metavar="|".join(PARTS), help="which parts; all without any")
     parser.add_argument("--packets", type=int, default=5_000_000, help="of the capture to ingest")
     parser.add_argument("--store-packets", type=int, default=50_000_000, help="of the store to ask")
     parser.add_argument("--quick", action="store_true", help="one run each, 200,000 and 1,000,000 packets")
@@ -43,6 +43,8 @@ def main() -> None:
             print(ask.measure(folder, store_packets, quick=given.quick), flush=True)
         if "sensor" in parts and not given.others:
             print(sensor.measure(folder, 500_000 if given.quick else 4_000_000, quick=given.quick), flush=True)
+        if "simulate" in parts and not given.others:
+            print(simulate.measure(folder, quick=given.quick), flush=True)
     except RuntimeError as error:
         sys.exit(f"benchmarks: {error}")
     finally:

@@ -1,10 +1,13 @@
-"""Writes docs/records.md, docs/settings.md and docs/cli.md from the code, so that they can't say anything else."""
+"""Writes docs/records.md, docs/settings.md, docs/cli.md and the tables of docs/simulate.md from the code, so that they
+can't say anything else."""
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer.main
 
@@ -86,6 +89,132 @@ def _default(field: Any) -> str:
     return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
 
 
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def simulate() -> str:
+    """docs/simulate.md, with what stands between its marks written anew."""
+    parts = {
+        "keys": _keys, "payloads": _payloads, "personas": _personas, "worms": _worms, "scenarios": _scenarios,
+    }  # fmt: skip
+    page = (DOCS / "simulate.md").read_text()
+    for name, make in parts.items():
+        begin = page.index(mark := f"<!-- {name}: written by make docs -->\n") + len(mark)
+        page = page[:begin] + "\n" + make() + "\n\n" + page[page.index("<!-- end -->", begin) :]
+    return page
+
+
+def _keys() -> str:
+    from ims.simulate import models
+    from ims.simulate.scenario import Scenario
+
+    tables: list[tuple[str, Any]] = [
+        ("The scenario", Scenario), ("`[[block]]`", models.BlockModel),
+        ("Every population, of any kind below", models.PopulationModel),
+        ("`[[worm]]`", models.WormModel), ("`[[scanner]]`", models.ScannerModel), ("`[[attack]]`", models.AttackModel),
+        ("`[[misconfiguration]]`", models.MisconfigurationModel), ("`[[background]]`", models.BackgroundModel),
+        ("`service`", models.ServiceModel),
+    ]  # fmt: skip
+    parts = []
+    for title, model in tables:
+        shared = issubclass(model, models.PopulationModel) and model is not models.PopulationModel
+        rows = [
+            [f"`{name}`", _written(field), f"{field.description}{_choices(field)}"]
+            for name, field in model.model_fields.items()
+            if not (shared and name in models.PopulationModel.model_fields)
+        ]
+        parts.append(f"### {title}\n\n{_table(['key', 'default', 'meaning'], rows)}\n")
+    return "\n".join(parts).rstrip()
+
+
+def _choices(field: Any) -> str:
+    """The words that a key may have."""
+    literals = [field.annotation, *get_args(field.annotation)]
+    words = [word for literal in literals if get_origin(literal) is Literal for word in get_args(literal)]
+    return f": {', '.join(f'`{word}`' for word in words)}" if words else ""
+
+
+def _written(field: Any) -> str:
+    """A default as TOML; durations are kept in seconds."""
+    if isinstance(field.default, dict) and field.default:
+        return "`{ " + ", ".join(f"{_key(name)} = {weight:g}" for name, weight in field.default.items()) + " }`"
+    if isinstance(field.default, float) and "Duration" not in str(field.annotation):
+        duration = any(getattr(mark, "func", None) is not None for mark in field.metadata) and field.default < 10
+        return f'`"{field.default:g}s"`' if duration else f"`{field.default:g}`"
+    return "none" if field.default in (None, (), {}, "") else _default(field)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else f'"{name}"'
+
+
+def _payloads() -> str:
+    from ims.simulate.payloads import NAMED
+
+    rows = [[f"`{name}`", str(len(octets)), _octets(octets)] for name, octets in NAMED.items()]
+    return _table(["word", "octets", "how it begins"], rows)
+
+
+def _octets(octets: bytes) -> str:
+    """The first octets: as text, if all are."""
+    begin = octets[:16]
+    text = all(32 <= octet < 127 and octet not in b"`|" for octet in begin.rstrip(b"\r\n"))
+    return f"`{begin.rstrip(bytes([13, 10])).decode() if text else begin.hex(' ')}`"
+
+
+def _personas() -> str:
+    from ims.simulate.persona import PERSONAS
+
+    marks = {
+        "zmap": "IP ID 54321 (Durumeric et al., USENIX Security 2013)",
+        "masscan": "IP ID is address, port and sequence number, exclusive or (its templ-pkt.c)",
+        "mirai": "sequence number is the destination (Antonakakis et al., USENIX Security 2017)",
+        "raw": "a raw socket of one's own",
+    }  # fmt: skip
+    rows = [
+        [
+            f"`{name}`",
+            "; ".join(filter(None, (p.p0f, marks.get(name)))),
+            str(p.ttl),
+            str(p.window),
+            f"`{p.options}`" if p.options else "none",
+        ]
+        for name, p in PERSONAS.items()
+    ]
+    return _table(["persona", "p0f's name, or its mark", "TTL", "window", "options (T: timestamps)"], rows)
+
+
+def _worms() -> str:
+    from ims.simulate import worms
+
+    said = dict(re.findall(r"^\* ([a-z-]+): (.*?)(?=^\* |\Z)", str(worms.__doc__), re.M | re.S))
+    rows = [[f"`{name}`", " ".join(said[name].split())] for name in worms.WORMS]
+    return _table(["worm", "what it does, and who says so"], rows)
+
+
+def _scenarios() -> str:
+    from ims.simulate.scenario import read_scenario, scenario_names
+
+    parts = []
+    for name in scenario_names():
+        scenario = read_scenario(name)
+        size = scenario.darknet().size_24
+        parts.append(
+            f"### `{name}`\n\n{scenario.title}. From {scenario.start:%Y-%m-%d %H:%M} on, {_long(scenario.duration)}; "
+            f"{size:,.0f} /24{'s' if size != 1 else ''}.\n\n{scenario.about.strip()}\n"
+        )
+    return "\n".join(parts).rstrip()
+
+
+def _long(seconds: float) -> str:
+    name, unit = next(
+        (name, unit) for name, unit in (("day", 86_400), ("hour", 3600), ("second", 1)) if seconds >= unit
+    )
+    return f"{seconds / unit:g} {name}{'s' if seconds != unit else ''}"
+
+
 def cli() -> str:
     """docs/cli.md: the help of every command, as `--help` prints it."""
     from ims.cli import app
@@ -109,7 +238,12 @@ def _walk(command: Any, path: list[str]) -> list[tuple[list[str], Any]]:
 
 def main() -> int:
     """Write the pages."""
-    for name, text in (("records.md", records()), ("settings.md", settings()), ("cli.md", cli())):
+    for name, text in (
+        ("records.md", records()),
+        ("settings.md", settings()),
+        ("cli.md", cli()),
+        ("simulate.md", simulate()),
+    ):
         (DOCS / name).write_text(text)
     return 0
 
