@@ -66,7 +66,8 @@ class Turns:
         place = _Waiting(caller)
         with self._lock:
             queue = self._queues.get(caller, ())
-            if len(queue) >= self._each or sum(map(len, self._queues.values())) >= self._most:
+            full = len(queue) >= self._each or sum(map(len, self._queues.values())) >= self._most
+            if full and self._free <= 0:  # nobody waits while a place is free
                 raise BusyError(caller)
             self._queues.setdefault(caller, deque()).append(place)
             self._call()

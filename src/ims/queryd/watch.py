@@ -35,7 +35,8 @@ class Watch:
 
     @contextmanager
     def over(self, until: float, gone: Callable[[], bool], interrupt: Callable[[], None]) -> Iterator[Watched]:
-        """Watch what runs inside. `until`: by time.monotonic(); `interrupt` may be called more than once."""
+        """Watch what runs inside. `until`: by time.monotonic(); `interrupt` may be called more than once, but never
+        after this has ended: its engine may serve another then."""
         watched = Watched(until, gone, interrupt)
         with self._lock:
             self._watched.add(watched)
@@ -56,12 +57,11 @@ class Watch:
         while not self._closed:
             self._some.wait()
             with self._lock:
-                watched = list(self._watched)
-                if not watched and not self._closed:
+                if not self._watched and not self._closed:
                     self._some.clear()
-            for one in watched:
-                why = "late" if time.monotonic() >= one.until else "gone" if one.gone() else ""
-                if why:
-                    one.why = one.why or why
-                    one.interrupt()
+                for one in self._watched:
+                    why = "late" if time.monotonic() >= one.until else "gone" if one.gone() else ""
+                    if why:
+                        one.why = one.why or why
+                        one.interrupt()
             time.sleep(EVERY_SECONDS)

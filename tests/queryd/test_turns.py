@@ -1,0 +1,208 @@
+"""Turns: never more at once than there are places, everybody in turn, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ims.queryd.turns import BusyError, GivenUpError, Turns
+
+from .waiting import DEADLINE, Crowd, crowd, until
+
+
+class Asking:
+    """Callers in threads: they wait for a turn, write down that they were served, and go when they are told."""
+
+    def __init__(self, turns: Turns, threads: Crowd) -> None:
+        self.turns, self._threads = turns, threads
+        self.served: list[str] = []
+        self._having: queue.SimpleQueue[threading.Event] = queue.SimpleQueue()
+
+    def ask(self, caller: str, seconds: float = DEADLINE, gone: Any = lambda: False) -> Future[Any]:
+        """One who asks, and by now waits or has a turn."""
+        before = self.turns.waiting + self.turns.running
+        future = self._threads.go(self._have, caller, seconds, gone)
+        until(lambda: future.done() or self.turns.waiting + self.turns.running > before)
+        return future
+
+    def _have(self, caller: str, seconds: float, gone: Any) -> None:
+        leave = threading.Event()
+        with self.turns.turn(caller, time.monotonic() + seconds, gone):
+            self.served.append(caller)
+            self._having.put(leave)
+            assert leave.wait(DEADLINE)
+
+    def pass_on(self) -> None:
+        """One who has a turn goes; whoever comes next has come."""
+        self._having.get(timeout=DEADLINE).set()
+
+
+@pytest.fixture
+def threads() -> Iterator[Crowd]:
+    with crowd(64) as made:
+        yield made
+
+
+def test_one_who_floods_leaves_others_every_other_turn(threads: Crowd) -> None:
+    asking = Asking(Turns(1, each=100, waiting=100), threads)
+    floods = [asking.ask("flood") for _ in range(12)]
+    others = [asking.ask("other") for _ in range(4)]
+    for _ in range(16):
+        asking.pass_on()
+    for future in floods + others:
+        future.result(DEADLINE)
+    assert Counter(asking.served) == {"flood": 12, "other": 4}
+    assert asking.served[:2] == ["flood"] * 2
+    assert asking.served[2:10] == ["other", "flood"] * 4
+
+
+def test_one_who_has_a_turn_lets_those_before_who_have_none(threads: Crowd) -> None:
+    asking = Asking(Turns(2, each=100, waiting=100), threads)
+    futures = [asking.ask("flood") for _ in range(6)]
+    futures.append(asking.ask("other"))
+    asking.pass_on()
+    until(lambda: len(asking.served) == 3)
+    assert asking.served == ["flood", "flood", "other"]
+    for _ in range(6):
+        asking.pass_on()
+    for future in futures:
+        future.result(DEADLINE)
+
+
+def test_never_more_at_once_than_there_are_places(threads: Crowd) -> None:
+    turns, now, most, lock = Turns(3, each=100, waiting=1000), [0], [0], threading.Lock()
+
+    def have(caller: str) -> None:
+        for _ in range(30):
+            with turns.turn(caller, time.monotonic() + DEADLINE, lambda: False):
+                with lock:
+                    now[0] += 1
+                    most[0] = max(most[0], now[0])
+                with lock:
+                    now[0] -= 1
+
+    for future in [threads.go(have, name) for name in "abcdefgh" * 2]:
+        future.result(DEADLINE)
+    assert 1 <= most[0] <= 3
+    assert (turns.running, turns.waiting) == (0, 0)
+
+
+def test_too_many_are_told_so_at_once(threads: Crowd) -> None:
+    asking = Asking(Turns(1, each=2, waiting=3), threads)
+    futures = [asking.ask("a"), asking.ask("a"), asking.ask("a")]
+    with pytest.raises(BusyError):
+        asking.ask("a").result(DEADLINE)
+    futures.append(asking.ask("b"))
+    for name in "bc":
+        with pytest.raises(BusyError):
+            asking.ask(name).result(DEADLINE)
+    assert (asking.turns.running, asking.turns.waiting) == (1, 3)
+    for _ in futures:
+        asking.pass_on()
+    for future in futures:
+        future.result(DEADLINE)
+    assert (asking.turns.running, asking.turns.waiting) == (0, 0)
+
+
+def test_where_nobody_may_wait_free_places_are_given(threads: Crowd) -> None:
+    asking = Asking(Turns(1, each=1, waiting=0), threads)
+    future = asking.ask("a")
+    with pytest.raises(BusyError):
+        asking.ask("b").result(DEADLINE)
+    asking.pass_on()
+    future.result(DEADLINE)
+
+
+def test_one_whose_caller_went_or_whose_time_is_over_gives_up_its_place(threads: Crowd) -> None:
+    asking, gone = Asking(Turns(1, each=9, waiting=9), threads), threading.Event()
+    first = asking.ask("a")
+    waits, late = asking.ask("b", gone=gone.is_set), asking.ask("c", seconds=0.01)
+    with pytest.raises(GivenUpError):
+        late.result(DEADLINE)
+    gone.set()
+    with pytest.raises(GivenUpError):
+        waits.result(DEADLINE)
+    assert asking.turns.waiting == 0
+    asking.pass_on()
+    first.result(DEADLINE)
+    assert asking.served == ["a"]
+    last = asking.ask("d")
+    asking.pass_on()
+    last.result(DEADLINE)
+
+
+def test_a_question_that_fails_gives_its_place_back() -> None:
+    turns = Turns(1, each=1, waiting=1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), turns.turn("a", time.monotonic() + DEADLINE, lambda: False):
+            _ = 1 / 0
+    assert (turns.running, turns.waiting) == (0, 0)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Callers come, go and give up in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = Turns(3, each=3, waiting=6)
+        self.places: list[Any] = []
+
+    @property
+    def waiting(self) -> list[Any]:
+        return [place for place in self.places if not place.ready.is_set()]
+
+    @property
+    def running(self) -> list[Any]:
+        return [place for place in self.places if place.ready.is_set()]
+
+    @rule(caller=st.sampled_from("abcd"))
+    def comes(self, caller: str) -> None:
+        full = len(self.running) == 3
+        mine = sum(place.caller == caller for place in self.waiting)
+        try:
+            self.places.append(self.turns._stand(caller))
+        except BusyError:
+            assert full
+            assert mine == 3 or len(self.waiting) == 6
+        else:
+            assert not full or (mine < 3 and len(self.waiting) <= 6)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def goes(self, data: st.DataObject) -> None:
+        place = data.draw(st.sampled_from(self.running))
+        self.places.remove(place)
+        before, having = self.waiting, Counter(one.caller for one in self.running)
+        self.turns._leave(place)
+        called = [one for one in before if one.ready.is_set()]
+        assert len(called) == min(1, len(before))
+        for one in called:
+            assert having[one.caller] == min(having[other.caller] for other in before)
+            assert one is next(other for other in before if other.caller == one.caller), "the one who waited longer"
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def gives_up(self, data: st.DataObject) -> None:
+        place = data.draw(st.sampled_from(self.waiting))
+        self.places.remove(place)
+        self.turns._leave(place)
+
+    @invariant()
+    def nobody_waits_while_a_place_is_free(self) -> None:
+        assert (self.turns.running, self.turns.waiting) == (len(self.running), len(self.waiting))
+        assert len(self.running) <= 3
+        assert not self.waiting or len(self.running) == 3
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40)
