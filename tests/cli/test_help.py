@@ -31,7 +31,7 @@ def test_every_command_has_help_and_examples() -> None:
     names = {" ".join(path) for path, _ in COMMANDS}
     verbs = {"count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"}
     assert names == {
-        *("ims", "ims ingest", "ims sensor", "ims doctor", "ims export", "ims demo", "ims query"),
+        *("ims", "ims ingest", "ims sensor", "ims doctor", "ims export", "ims demo", "ims query", "ims simulate"),
         *(f"ims query {v}" for v in verbs),
     }
     for path, command in COMMANDS:
@@ -44,7 +44,7 @@ def test_every_command_has_help_and_examples() -> None:
 
 def runs_alone(line: str) -> bool:
     """Whether an example needs no live interface and ends by itself; the others run in test_readme.py."""
-    live = ("tcpdump", "--watch", "/tmp/", "ims sensor --config", "ims sensor --interface", "ims doctor")
+    live = ("tcpdump", "--watch", "/tmp/", "ims sensor --config", "ims sensor --interface", "ims doctor", "ip netns")
     return not any(words in line for words in live)
 
 
@@ -61,7 +61,7 @@ def test_each_example_runs_as_printed(stocked: Path, shell: Shell, line: str) ->
 
 def test_those_that_do_not_run_alone_are_known() -> None:
     alone = [" ".join(line.split()[:2]) for line in examples() if not runs_alone(line)]
-    assert alone == ["tcpdump -i", "ims ingest", *["ims sensor"] * 3, *["ims doctor"] * 2, "ims demo"]
+    assert alone == ["tcpdump -i", "ims ingest", *["ims sensor"] * 3, *["ims doctor"] * 2, "ip netns", "ims demo"]
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -1,4 +1,4 @@
-"""docs/simulate.md: its tables are what the code says, and what it prints runs as printed."""
+"""docs/simulate.md: its tables are what the code says, and what it and README print runs as printed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "simulate.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = PAGE) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
 def test_its_tables_are_what_the_code_says() -> None:
@@ -72,3 +72,10 @@ def test_a_plain_series_of_blaster_shows_three_phases(desk: Path, shell: Shell) 
     assert growth[0] < 0.25 * hours[peak]
     assert 0.4 < sum(hours[peak + 10 : peak + 13]) / (3 * hours[peak]) < 0.65  # half after 10 or 11 hours
     assert max(before) < min(after) < max(after) < 0.1 * hours[peak]  # and it stays
+
+
+def test_what_readme_says_of_it_runs(desk: Path, shell: Shell) -> None:
+    [lines] = [block for block in blocks("sh", (ROOT / "README.md").read_text()) if "ims simulate" in block]
+    done = shell(lines)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((desk / "sasser.json").read_text())["scale"] == 0.1
