@@ -19,8 +19,11 @@ NS = 10**9
 class Played:
     """A scenario of ours, its capture and its truth."""
 
-    def __init__(self, name: str, scale: float | None = None, seed: int = 1) -> None:
+    def __init__(self, name: str, scale: float | None = None, seed: int = 1, days: int | None = None) -> None:
+        """`days`: the first ones only."""
         self.scenario: Scenario = read_scenario(name, scale)
+        if days is not None:
+            self.scenario = self.scenario.model_copy(update={"duration": days * 86_400.0})
         file = io.BytesIO()
         self.truth: dict[str, Any] = write_scenario(self.scenario, file, seed=seed)
         self.capture = Capture(file.getvalue())

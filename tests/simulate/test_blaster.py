@@ -111,7 +111,8 @@ def test_a_plain_query_shows_the_three_phases(of_2003, tmp_path):
 
 @pytest.fixture(scope="module")
 def of_2004():
-    return Played("blaster-2004")
+    """Its first three days; the others are like them."""
+    return Played("blaster-2004", days=3)
 
 
 def test_between_100_and_350_hosts_in_five_minutes(of_2004):
@@ -119,14 +120,14 @@ def test_between_100_and_350_hosts_in_five_minutes(of_2004):
     capture = of_2004.capture
     command = (capture.destination_port == 4444) & (capture.speaks == 42)
     hosts = of_2004.unique_sources(command, 1 / 12)
-    assert hosts.size == 7 * 288
+    assert hosts.size == 3 * 288
     low, high = np.quantile(hosts, [0.005, 0.995])
     assert 100 <= low < high <= 350
     assert hosts.min() > 80
     assert hosts.max() < 370
-    by_hour = hosts.reshape(7, 24, 12).mean(axis=(0, 2))
+    by_hour = hosts.reshape(3, 24, 12).mean(axis=(0, 2))
     assert 3 <= by_hour.argmax() <= 7  # "near 05:00 GMT"
-    for day in hosts.reshape(7, 288):
+    for day in hosts.reshape(3, 288):
         assert day.reshape(24, 12).mean(axis=1).max() > 1.8 * day.reshape(24, 12).mean(axis=1).min()
 
 

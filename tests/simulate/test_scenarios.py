@@ -38,10 +38,11 @@ def test_each_plays_at_a_small_scale_and_counts_itself(name):
     assert len(played.scenario.about) > 200
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("ims-2004", "flood")])
-def test_a_default_run_has_five_million_packets_at_most(name):
-    """By the populations' own estimate, which is made to be too high; blaster's own test counts them."""
-    assert expected_packets(name) < 12e6
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("ims-2004", "flood", "blaster-2003")])
+def test_a_default_run_has_some_million_packets(name):
+    """By the populations' own estimate, which is made to be too high: those of repeats and whole conversations.
+    Blaster's own test counts them."""
+    assert 5e5 < expected_packets(name) < 12e6
 
 
 def test_ims_2004_watches_the_thirty_blocks_of_table_1():
@@ -60,7 +61,8 @@ def test_ims_2004_has_some_twenty_million_packets():
     played = Played("ims-2004", 1 / 40)
     fixed = played.events["a mistyped name server"]["packets"]
     assert 16e6 < (played.truth["packets"] - fixed) * 40 + fixed < 24e6
-    assert all(event["packets"] for event in played.truth["events"] if event["name"] != "witty")
+    by_chance = ("witty", "sequential scans of 1433")  # which may be elsewhere all day, at this scale
+    assert all(event["packets"] for event in played.truth["events"] if event["name"] not in by_chance)
     rates = {block["name"]: block["packets"] / block["size_24"] for block in played.truth["darknet"]["blocks"]}
     assert max(rates.values()) > 100 * min(rates.values())
 
