@@ -22,6 +22,7 @@ router = APIRouter(tags=["live"])
 HEARTBEAT = b": still here\n\n"
 _KIND = re.compile(r"[a-z_]{1,40}")
 _EXAMPLE = 'event: packets\ndata: {"time": "2026-03-04T05:00:01Z", "block": "C/24", "packets": 37}\n\n'
+_EVENT = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}}
 
 
 class Listeners:
@@ -56,7 +57,7 @@ class Listeners:
     responses={
         200: {
             "description": "Events until either side has enough; a comment when there is none for a while",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            "content": {"text/event-stream": {"schema": _EVENT, "example": _EXAMPLE}},
         },
         **refusals(401, 413, 415, 429, 503),
     },
