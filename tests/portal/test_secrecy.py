@@ -443,3 +443,27 @@ def test_what_is_no_duration_is_refused(text: Any) -> None:
 
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in SecrecySettings.model_fields.values())
+
+
+def test_a_viewer_who_asks_in_other_words_sees_the_same_value(copies: list[Copy]) -> None:
+    secrecy = gate(SecrecySettings(viewer_threshold=4, viewer_rounding=2, viewer_bin="1h"))
+    words: dict[str, Any] = {"since": START, "until": START + 4 * HOUR, "bin": HOUR}
+
+    def rows(**asked: Any) -> list[dict[str, Any]]:
+        answer = through(secrecy, "viewer", Request(**(words | asked)), copies[0])
+        assert isinstance(answer, Answer)
+        return answer.table.to_pylist()
+
+    alone = [row["value"] for row in rows(verb="series", filter="tcp dst port 139")]
+    with_more = [row["value"] for row in rows(verb="series", filter="dst port 139 and category scan and tcp")]
+    grouped = {
+        r["time"]: r["value"] for r in rows(verb="series", group="destination_port") if r["destination_port"] == 139
+    }
+    times = [row["time"] for row in rows(verb="series", filter="tcp dst port 139")]
+    assert alone == with_more == [grouped.get(time) for time in times]
+    assert any(alone)
+    one = {"since": START, "until": START + HOUR}
+    top = {row["destination_port"]: row["value"] for row in rows(verb="top", group="destination_port", **one)}
+    counted = rows(verb="count", filter="tcp dst port 139", **one)[0]
+    assert counted["packets"] == top.get(139) == alone[0]
+    assert counted["first"] is counted["last"] is counted["destinations"] is None

@@ -54,6 +54,15 @@ def _swapped(word: int) -> int:
 
 
 @kernel
+def _header(octets: Array, at: int) -> bool:
+    """Whether an IPv4 header may begin here, of a protocol that errors quote. Its lengths may be swapped: some hosts
+    quote them so."""
+    protocol = int(octets[at + 9])
+    known = protocol == 6 or protocol == 17 or protocol == 1 or protocol == 2 or (47 <= protocol <= 51)
+    return octets[at] >> 4 == 4 and octets[at] & 15 >= 5 and (known or protocol == 132)
+
+
+@kernel
 def _octets_hold(octets: Array, begin: int, end: int, dark: Darkness) -> bool:
     """Four octets in a row, in either order."""
     word = 0
@@ -70,9 +79,9 @@ def _octets_hold(octets: Array, begin: int, end: int, dark: Darkness) -> bool:
                 continue
             if not dark.headers_only[found]:
                 return True
-            # Source or destination of an IPv4 header: 12 or 16 octets into it.
+            # Source or destination of an IPv4 header: 12 or 16 octets into it, in network order.
             for back in (15, 19):
-                if at - back >= begin and octets[at - back] >> 4 == 4 and octets[at - back] & 15 >= 5:
+                if address == word and at - back >= begin and _header(octets, at - back):
                     return True
     return False
 
