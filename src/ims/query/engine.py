@@ -237,6 +237,12 @@ def _plainly() -> Iterator[None]:
         raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise OSError(f"the store can't be read: {_first_line(error)}") from error
+    except OSError as error:  # the same, from a stream of batches: their kind is in the text
+        if "INTERRUPT Error" in str(error):
+            raise InterruptedError("the question was given up") from error
+        if "Out of Memory Error" in str(error):
+            raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
+        raise OSError(f"the store can't be read: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -54,7 +54,7 @@ class Answerer:
         """
         began = time.monotonic()
         predicate = predicate_of(ask.tree)
-        with open_store(self.path) as store, self._engine() as engine:
+        with self._opened() as store, self._engine() as engine:
             watched(engine)
             rows = octets = 0
             parts: dict[str, int] = {}
@@ -80,6 +80,12 @@ class Answerer:
                     parts=parts,
                 )
             )  # fmt: skip
+
+    def _opened(self) -> Store:
+        try:
+            return open_store(self.path)
+        except ValueError as error:  # a damaged one, which is no fault of the question
+            raise OSError(str(error)) from error
 
     @contextmanager
     def _engine(self) -> Iterator[Engine]:

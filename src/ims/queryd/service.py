@@ -134,11 +134,17 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             )  # fmt: skip
 
     def _told(self, context: Any, tail: Tail, caller: Identity) -> Iterator[pa.RecordBatch]:
+        def gone() -> bool:
+            return context.is_cancelled() or (self._tls and self._is_revoked(caller.serial))
+
         try:
             with self._tailing.listener(caller.name):
-                yield from self._tailing.follow(tail, context.is_cancelled)
+                yield from self._tailing.follow(tail, gone)
         except BusyError:
             raise _error(fl.FlightUnavailableError, "busy", "too many follow this sensor already") from None
+        except (OSError, ValueError) as error:
+            self._log.warning("tail", caller=caller.name, why=str(error))
+            raise _error(fl.FlightInternalError, "store", "its store can't be read") from None
 
 
 def _said(error: Exception, watched: list[Watched]) -> tuple[str, type[Exception], str, str]:

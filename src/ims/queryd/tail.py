@@ -1,7 +1,7 @@
 """What comes in, as it comes: each second's packets by block and by port, and the payloads never seen before.
 
 A batch tells what the store shows beyond the last one. The store shows packets within two seconds; those that come
-into it later than others of their second are still told, in a later batch.
+into it later than others of their second are still told, in a later batch, up to LOOK_BACK_SECONDS after it.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class News:
         self._signatures: dict[tuple[str, bytes], int] = {}
         self._files: list[Path] = []
         self._began: int | None = None
+        self._looked = 0
         self._con = duckdb.connect(config={"threads": 1, "memory_limit": "256MiB"})
         self._con.execute("SET TimeZone = 'UTC'")
 
@@ -98,7 +99,8 @@ class News:
         """The parts of one batch."""
         first, now = self._began is None, int(time.time())
         self._began = now if self._began is None else self._began
-        since = max(self._began - LOOK_BACK_SECONDS if first else self._began - 2, now - LOOK_BACK_SECONDS)
+        since = max(self._began - LOOK_BACK_SECONDS if first else self._began - 2, self._looked - LOOK_BACK_SECONDS)
+        self._looked = now
         empty = {"blocks": _table([], BLOCKS), "ports": _table([], PORTS), "new": _table([], NEW)}
         with open_store(self._path) as store:
             files = store.files("packets", since * SECOND_US)

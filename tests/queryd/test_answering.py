@@ -1,0 +1,219 @@
+"""A sensor's half of answers: right, within limits, interruptible, and known by what stands for its closed hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import ims.query.engine
+from ims.asked import StoresAsked
+from ims.link.contract import Ask, asked_tree
+from ims.link.envelope import gathered
+from ims.portal.merging import Merging
+from ims.query.engine import Engine
+from ims.query.filter import parse
+from ims.query.question import Question
+from ims.query.request import make_request
+from ims.queryd.answering import Answerer, closed_hours
+from ims.store.reader import open_store
+from ims.store.writer import SensorWriter
+
+from ..store.made import HOUR, NOON, coverage, packets, payloads, put
+
+MANY = 1 << 40
+SOURCES = (1, 2, 3)
+QUESTIONS = [
+    ("count", {}, {}),
+    ("count", {"since": "2026-03-04T05:00", "until": "2026-03-04T06:00"}, {}),
+    ("series", {"bin": "10m", "group": "category", "metric": "sources"}, {}),
+    ("top", {"group": "destination_port", "metric": "bytes"}, {}),
+    ("top", {"group": "source/8", "metric": "destinations"}, {}),
+    ("cache", {}, {}),
+    ("coverage", {}, {}),
+    ("packets", {"limit": 7}, {}),
+    ("ranked", {"verb": "payloads"}, {"key": "signature"}),
+    ("ranked", {"verb": "sources"}, {"key": "source"}),
+    ("frames", {"verb": "packets"}, {}),
+]
+
+
+@pytest.fixture(scope="module")
+def merging() -> Merging:
+    return Merging(1, 128 << 20, 1)
+
+
+@pytest.fixture
+def answerer(three_sensors: Path) -> Answerer:
+    return Answerer(three_sensors, 1, 256 << 20, 1)
+
+
+def nobody(_engine: Engine) -> None:
+    """Who doesn't watch."""
+
+
+def answered(answerer: Answerer, merging: Merging, ask: Ask) -> tuple[list[pa.Table], Any]:
+    schemas = [merging.schemas(question) for question in ask.questions]
+    wanted = {f"{index}/{name}": schema for index, parts in enumerate(schemas) for name, schema in parts.items()}
+    found, end = gathered(answerer.answer(ask, nobody), wanted, MANY, MANY)
+    tables = [
+        merging.merge(question, {name: [found[f"{index}/{name}"]] for name in schemas[index]})
+        for index, question in enumerate(ask.questions)
+    ]
+    return tables, end
+
+
+def in_any_order(table: pa.Table) -> list[str]:
+    return sorted(map(repr, table.to_pylist()))
+
+
+@pytest.mark.parametrize("filter", [None, "udp or tcp dst port 80", "payload and not block C/24"])
+def test_answers_are_those_of_the_store_itself(
+    answerer: Answerer, merging: Merging, three_sensors: Path, filter: str | None
+) -> None:
+    questions = tuple(
+        Question(plan=plan, request=make_request(words.get("verb", plan), None, **{k: v for k, v in words.items() if k != "verb"}), **more)
+        for plan, words, more in QUESTIONS
+    )  # fmt: skip
+    tree = parse(filter) if filter else None
+    tables, end = answered(answerer, merging, Ask(version=1, questions=questions, filter=asked_tree(tree)))
+    assert end.sensors == ("007", "a", "b")
+    assert len(end.closed) == 32
+    for question, table in zip(questions, tables, strict=True):
+        asked = question.request.model_copy(update={"filter": filter or ""})
+        with StoresAsked([three_sensors], asked, None, 1) as store:
+            [wanted] = store.run(question)
+        assert table.schema.names == wanted.schema.names, question
+        assert in_any_order(table) == in_any_order(wanted), question
+
+
+def test_its_engine_is_there_for_the_next_after_every_failure(answerer: Answerer, merging: Merging) -> None:
+    rows = Question(plan="rows", request=make_request("packets", None))
+    for limits in ({"rows": 10}, {"octets": 10}):
+        with pytest.raises(ValueError, match="more than 10 "):
+            list(answerer.answer(Ask(version=1, questions=(rows,), **limits), nobody))
+    left = answerer.answer(Ask(version=1, questions=(rows,)), nobody)
+    next(left)
+    left.close()
+    with pytest.raises(ValueError, match="filter"):
+        list(answerer.answer(Ask(version=1, questions=(rows,), filter={"is": "what"}), nobody))
+    [table], _ = answered(answerer, merging, Ask(version=1, questions=(rows,)))
+    assert table.num_rows > 3000
+
+
+def test_limits_are_of_the_whole_answer_and_say_what_would_fit(answerer: Answerer) -> None:
+    request = make_request("series", None, bin="1h")
+    alone = Ask(version=1, questions=(Question(plan="series", request=request),))
+    part = next(answerer.answer(alone, nobody))
+    for count, name, most in ((2, "rows", 25), (3, "octets", int(1.5 * part.nbytes))):
+        questions = tuple(Question(plan="series", request=request) for _ in range(count))
+        with pytest.raises(ValueError, match=f"more than {most:,} (partial rows|octets); ask for a shorter time"):
+            list(answerer.answer(Ask(version=1, questions=questions, **{name: most}), nobody))
+        list(answerer.answer(Ask(version=1, questions=questions[:1], **{name: most}), nobody))
+
+
+# What runs is interrupted
+
+
+@pytest.fixture(scope="module")
+def large_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More than fits into what DuckDB works out ahead."""
+    path, rows = tmp_path_factory.mktemp("large") / "STORE", 200_000
+    writer = SensorWriter(path, "a")
+    for part in range(3):
+        begin = part * rows
+        put(writer, "packets", packets(range(NOON + begin, NOON + begin + rows), first=begin))
+    writer.checkpoint()
+    writer.finish(NOON)
+    writer.close()
+    return path
+
+
+def test_an_interrupted_question_says_so_and_the_next_is_answered(
+    large_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ims.query.engine, "BATCH_ROWS", 1000)
+    answerer, engines = Answerer(large_store, 1, 256 << 20, 1), []
+    ask = Ask(version=1, questions=(Question(plan="rows", request=make_request("packets", None)),))
+    rows = answerer.answer(ask, engines.append)
+    next(rows)
+    engines[0].interrupt()
+    with pytest.raises(InterruptedError):
+        list(rows)
+    engines[0].interrupt()
+    count = Ask(version=1, questions=(Question(plan="count", request=make_request("count", None)),))
+    assert len(list(answerer.answer(count, nobody))) >= 2
+
+
+def test_a_question_that_needs_too_much_memory_is_refused(large_store: Path) -> None:
+    answerer = Answerer(large_store, 64, 64 << 20, 1)
+    request = make_request("packets", None)
+    with pytest.raises(MemoryError, match="more memory than it may have"):
+        list(answerer.answer(Ask(version=1, questions=(Question(plan="whole_rows", request=request),)), nobody))
+
+
+# A store's state
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[tuple[Path, SensorWriter]]:
+    writer = SensorWriter(tmp_path / "STORE", "a")
+    yield tmp_path / "STORE", writer
+    writer.close()
+
+
+def stands_for(path: Path, now_us: int) -> str:
+    with open_store(path) as store:
+        return closed_hours(store, now_us / 1e6)
+
+
+def test_closed_hours_are_known_by_their_files_and_by_nothing_else(store: tuple[Path, SensorWriter]) -> None:
+    path, writer = store
+    now = NOON + HOUR + 60_000_000
+    empty = stands_for(path, now)
+    put(writer, "packets", packets([NOON + HOUR]))
+    put(writer, "payloads", payloads([NOON + HOUR]))
+    writer.checkpoint(coverage={"c": coverage(NOON, NOON + HOUR)}, captures={"c": {}})
+    assert stands_for(path, now) == empty, "the hour isn't over"
+
+    seen = {empty}
+    for table, rows in (("packets", packets([NOON])), ("payloads", payloads([NOON])), ("packets", packets([NOON + 1]))):
+        put(writer, table, rows)
+        writer.checkpoint()
+        found = stands_for(path, now)
+        assert found not in seen, "a late part"
+        assert stands_for(path, now) == found
+        seen.add(found)
+
+    writer.checkpoint(coverage={"c": coverage(NOON, NOON + HOUR + 1)}, captures={"c": {}})
+    assert stands_for(path, now) == found, "coverage is written anew until it ends"
+    assert stands_for(path, now + HOUR) != found, "the next hour is over"
+    writer.checkpoint(publish_before_us=NOON + HOUR)
+    assert stands_for(path, now) != found, "the hour is in other files"
+
+
+def test_a_store_that_is_none_is_refused_when_it_begins(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Answerer(tmp_path / "absent", 1, 64 << 20, 1)
+    with pytest.raises(ValueError, match="store"):
+        Answerer(tmp_path, 1, 64 << 20, 1)
+
+
+def test_a_store_that_broke_is_its_own_fault_and_not_the_question_s(store: tuple[Path, SensorWriter]) -> None:
+    path, writer = store
+    put(writer, "packets", packets([NOON]))
+    writer.checkpoint(publish_before_us=NOON + HOUR)
+    answerer = Answerer(path, 1, 64 << 20, 1)
+    ask = Ask(version=1, questions=(Question(plan="rows", request=make_request("packets", None)),))
+    assert len(list(answerer.answer(ask, nobody))) == 2
+    [file] = path.glob("packets/**/*.parquet")
+    octets = file.read_bytes()
+    file.write_bytes(octets[:100])
+    with pytest.raises(OSError, match="can't be read"):
+        list(answerer.answer(ask, nobody))
+    (path / "store.json").write_text("{")
+    with pytest.raises(OSError, match=r"store.json"):
+        list(answerer.answer(ask, nobody))
