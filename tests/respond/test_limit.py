@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,28 @@ def test_all_together_have_a_limit():
 def test_none_is_no_limit():
     made = limits(None, None, KEY)
     assert all(allowed(np.int64(1), np.int64(SECOND), *made) == ALLOWED for _ in range(20_000))
+
+
+@pytest.mark.parametrize(
+    ("reply_limit", "global_limit", "seconds"),
+    [(0.05, None, 20), (0.001, None, 1000), (None, 0.5, 2), (None, 0.01, 100), (0.02, 0.02, 50)],
+)
+def test_a_rate_below_one_in_a_burst_lets_one_leave_each_interval(reply_limit, global_limit, seconds):
+    """The burst of ten seconds, or of one for all, is shorter than the interval: it holds one reply all the same."""
+    made = limits(reply_limit, global_limit, KEY)
+    for moment in range(10):
+        now = (7 + moment * seconds) * SECOND
+        assert allowed(np.int64(1), np.int64(now), *made) == ALLOWED
+        assert allowed(np.int64(1), np.int64(now), *made) != ALLOWED
+        assert allowed(np.int64(1), np.int64(now + (seconds - 1) * SECOND), *made) != ALLOWED
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1e-300, 5e-324])
+def test_the_smallest_rates_let_one_leave_and_no_other(rate):
+    made = limits(rate, rate, KEY)
+    assert allowed(np.int64(1), np.int64(SECOND), *made) == ALLOWED
+    for day in range(1, 3650):
+        assert allowed(np.int64(1), np.int64(day * 86_400 * SECOND), *made) != ALLOWED
 
 
 def test_what_is_refused_costs_nothing():

@@ -1,7 +1,8 @@
 """How many replies may leave: for each address replied to, each /24, and in all; in memory of a fixed size.
 
 Each bucket is one number, the moment at which it will be empty again (the generic cell rate algorithm, ITU-T I.371):
-a reply moves it on by the interval of its rate, and is refused where it would then lie further ahead than the burst.
+a reply moves it on by the interval of its rate, and is refused where it would then lie further ahead than the burst,
+which is one reply at least: a rate of one reply in a minute lets one leave each minute.
 Addresses share buckets by a keyed hash, so nobody can aim at a bucket; sharing makes a limit tighter, never looser.
 """
 
@@ -21,6 +22,8 @@ ADDRESSES, NETWORKS = 1 << 18, 1 << 16
 BURST_SECONDS = 10
 NETWORK_FACTOR = 10
 """A /24 may be sent so many times what an address may."""
+NEVER = 1 << 61
+"""Nanoseconds, 73 years: an interval longer than that is as long, so that two and a clock fit into an int64."""
 ALLOWED, ADDRESS_LIMITED, NETWORK_LIMITED, LIMITED = 0, 1, 2, 3
 
 
@@ -35,18 +38,19 @@ class Limits(NamedTuple):
     """int64, nanoseconds of the clock: those of addresses, of /24s, and at TO_ALL the one for all"""
     rates: Array
     """int64 (8,): three INTERVALS, nanoseconds between replies to an address, to a /24, in all (0: no limit); three
-    BURSTS, how far ahead each may be; the two words of the hash's KEY"""
+    BURSTS, how far ahead each may be, one interval at least; the two words of the hash's KEY"""
 
 
 def limits(reply_limit: float | None, global_limit: float | None, key: bytes) -> Limits:
     """`reply_limit`: replies a second to one address; `global_limit`: in all; None: no limit. `key`: 16 octets."""
 
     def interval(rate: float | None) -> int:
-        return 0 if rate is None else int(1e9 / rate)
+        return 0 if rate is None else int(min(1e9 / rate, NEVER))
 
-    rates = (reply_limit, reply_limit and reply_limit * NETWORK_FACTOR, global_limit)
-    burst = [BURST_SECONDS * 1_000_000_000, BURST_SECONDS * 1_000_000_000, 1_000_000_000]
-    numbers = [*(interval(rate) for rate in rates), *burst, *np.frombuffer(key[:16], np.int64).tolist()]
+    intervals = [interval(rate) for rate in (reply_limit, reply_limit and reply_limit * NETWORK_FACTOR, global_limit)]
+    seconds = (BURST_SECONDS, BURST_SECONDS, 1)
+    bursts = [max(burst * 1_000_000_000, each) for burst, each in zip(seconds, intervals, strict=True)]
+    numbers = [*intervals, *bursts, *np.frombuffer(key[:16], np.int64).tolist()]
     return Limits(np.zeros(TO_ALL + 1, np.int64), np.array(numbers, np.int64))
 
 
