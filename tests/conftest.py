@@ -13,11 +13,22 @@ from hypothesis import settings
 
 from ims.simulate.sample import write_sample
 
+from . import stores
 from .stores import SENSORS, ingest
 
 settings.register_profile("ims", deadline=None, derandomize=True)
 settings.register_profile("fuzz", deadline=None)
 settings.load_profile("ims")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs_captures: skipped without the real captures; in CI it fails without them")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest skips a test that has no captures to be run with
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("needs_captures") is not None:
+        stores.require_captures()
 
 
 @pytest.fixture(scope="session")

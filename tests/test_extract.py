@@ -20,7 +20,7 @@ import ims
 from ims import extract
 from ims.capture.open import open_source
 
-from .stores import BLOCK, CAPTURES, IMS, MIDNIGHT, cli, exported, ingest, ipv4, udp, write_pcap
+from .stores import BLOCK, CAPTURES, IMS, MIDNIGHT, cli, exported, ingest, ipv4, needs_captures, udp, write_pcap
 
 Packet = tuple[int, int, bytes]
 """time (ns), length on the wire, octets captured; both from the IP header on"""
@@ -85,7 +85,7 @@ def read_pcap(octets: bytes) -> list[Packet]:
     return found
 
 
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"needs the real captures in {CAPTURES}")
+@needs_captures
 def test_each_real_capture_comes_back_byte_for_byte(tmp_path: Path) -> None:
     compared, files = 0, 0
     for path in sorted(CAPTURES.iterdir()):

@@ -11,10 +11,11 @@ from ims.capture.pcap import empty_frames
 from ims.capture.pcap_walk import walk_pcap
 from ims.capture.pcapng_walk import FULL, LATEST_NS, NO_LINK, Interfaces, walk_pcapng
 
+from ..stores import needs_captures
 from . import writers as w
 from .test_pcap import FORMS, every_form
 from .test_pcapng import both_orders
-from .writers import captures, needs_captures, pcap_header, read
+from .writers import captures, pcap_header, read
 
 NUMBERS = st.one_of(
     st.sampled_from(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ..stores import needs_captures
 from .writers import (
     MICRO,
     MODIFIED,
@@ -14,7 +15,6 @@ from .writers import (
     Packet,
     captures,
     is_pcapng,
-    needs_captures,
     packet_lists,
     packets_of,
     pcap,

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from .writers import NANO, captures, is_pcapng, needs_captures, packets_of, pcap, read
+from ..stores import needs_captures
+from .writers import NANO, captures, is_pcapng, packets_of, pcap, read
 
 WRITTEN = {"pcap": 1000, "nsecpcap": 1, "modpcap": 1000, "pcapng": 1}
 """what editcap calls a format: its unit of time in nanoseconds"""

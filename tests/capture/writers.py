@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 from hypothesis import strategies as st
 
 from ims.capture.open import open_source
@@ -169,6 +168,3 @@ def captures(most_octets: int = 1 << 30) -> list[Path]:
 
 def is_pcapng(path: Path) -> bool:
     return path.read_bytes()[:4] == b"\x0a\x0d\x0d\x0a"
-
-
-needs_captures = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no real captures at {CAPTURES}")

@@ -22,7 +22,7 @@ from ims.decode.tunnel import NAMES
 from ims.decode.verdict import COUNTERS, EXCLUSIVE
 from ims.records import ICMP, PAYLOAD, PORTS, TCP, packet_batch
 
-from ..stores import CAPTURES
+from ..stores import CAPTURES, needs_captures
 from .makers import ethernet, icmp, ip, tcp, udp
 
 PURE = bool(numba.config.DISABLE_JIT)
@@ -131,7 +131,7 @@ def test_any_frames_on_any_link_with_any_lengths(frames: Frames, unwrap: int) ->
 
 
 @pytest.mark.skipif(PURE, reason="too slow in plain Python")
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"needs the real captures in {CAPTURES}")
+@needs_captures
 def test_real_captures_with_octets_changed() -> None:
     dice = np.random.default_rng(1)
     seen = 0

@@ -6,11 +6,10 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from ims.capture.open import open_source
 
-from ..stores import CAPTURES
+from ..stores import CAPTURES, needs_captures
 from .makers import Row, decode, dotted
 
 MOST = 5000
@@ -93,7 +92,7 @@ KNOWN: dict[str, dict[int, str]] = {
 }
 
 
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"needs the real captures in {CAPTURES}")
+@needs_captures
 def test_every_packet_of_every_capture() -> None:
     compared = 0
     differences = {}

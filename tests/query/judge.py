@@ -6,7 +6,6 @@ Each packet's time is its number in microseconds, so both say not only how many 
 import random
 import struct
 import subprocess
-from pathlib import Path
 
 import duckdb
 import ibis
@@ -24,7 +23,8 @@ from ims.query.predicate import predicate
 from ims.records import packet_batch
 from ims.store.columns import Distinct, packets_table
 
-CAPTURES = Path(__file__).parents[2] / ".." / "shared" / "captures"
+from ..stores import CAPTURES
+
 ETHERNET = bytes(12) + b"\x08\x00"
 FIRST = 1500
 """Packets taken of one capture: enough to hold each kind that is in it."""

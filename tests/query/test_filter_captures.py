@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from ims.darknet import Block, Darknet
 from ims.query.engine import Engine
 from ims.query.filter import parse
@@ -20,7 +18,7 @@ from ims.query.request import Request
 from ims.sensor.ingest import Ingest
 from ims.store.reader import open_store
 
-from ..stores import CAPTURES
+from ..stores import CAPTURES, needs_captures
 
 EXPRESSIONS = """
 ip
@@ -347,7 +345,7 @@ WHOLE = 14
 """Captures of which every expression is asked; of the others each ninth."""
 
 
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"needs the real captures in {CAPTURES}")
+@needs_captures
 def test_every_construct_counts_what_tcpdump_counts(tmp_path: Path) -> None:
     assert len(EXPRESSIONS) > 200
     captures = sorted(

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from ims.query.filter import FilterError, parse
 from ims.query.wire import from_json, to_json
 
-from .judge import CAPTURES, Judge, RefusedError, captured, made
+from ..stores import needs_captures
+from .judge import Judge, RefusedError, captured, made
 
-pytestmark = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"needs the real captures in {CAPTURES}")
+pytestmark = needs_captures
 
 Text = st.SearchStrategy[str]
 one_of = st.sampled_from

@@ -25,11 +25,10 @@ from ims.darknet import Block, Darknet
 from ims.decode.verdict import EXCLUSIVE
 from ims.sensor.ingest import Ingest, IngestSettings
 
+from ..stores import CAPTURES, needs_captures
 from .conftest import BLOCK
 
 IMS = Path(sys.executable).parent / "ims"
-CAPTURES = Path(__file__).parents[3] / "shared" / "captures"
-needs_captures = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no real captures at {CAPTURES}")
 ALL = "all=0.0.0.0/0"
 
 

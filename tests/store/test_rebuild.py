@@ -3,7 +3,6 @@
 import shutil
 import struct
 import subprocess
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -22,8 +21,9 @@ from ims.sign.gather import gather_frames, gather_payloads
 from ims.store.columns import Distinct, kept_order, packets_table
 from ims.store.rebuild import RawPackets, pcap_header, pcap_records
 
+from ..stores import CAPTURES, needs_captures
+
 EXAMPLES = 20 if numba.config.DISABLE_JIT else 200
-CAPTURES = Path(__file__).parents[2] / ".." / "shared" / "captures"
 
 
 def internet_checksum(octets):
@@ -322,7 +322,7 @@ def captures():
     return sorted(p for p in CAPTURES.glob("*") if p.suffix in (".pcap", ".pcapng", ".cap"))
 
 
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"needs the real captures in {CAPTURES}")
+@needs_captures
 def test_every_packet_of_the_real_captures_comes_back_byte_for_byte():
     ranges = Darknet([Block.parse("all=0.0.0.0/0")]).ranges()
     capacity = 1 << 16
