@@ -1,0 +1,54 @@
+"""A sensor's faults, in words that anybody may see: told apart, in one line, without addresses."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.flight as fl
+import pytest
+
+from ims.portal.fault import SAID, Fault, fault_of, one_line
+
+CASES = [
+    (fl.FlightUnavailableError("ims:busy: too many questions are waiting"), "busy", "it is busy", "too many questions are waiting"),
+    (fl.FlightTimedOutError("ims:late: the deadline passed"), "late", "it didn't answer in time", "the deadline passed"),
+    (fl.FlightInternalError("ims:store: its store can't be read"), "store", "its store can't be read", "its store can't be read"),
+    (fl.FlightServerError("ims:request: ticket: version: too old. Detail: Failed"), "request", "ticket: version: too old", None),
+    (fl.FlightUnauthorizedError("ims:refused: a sensor's certificate asks nothing here. gRPC client debug context: x"), "refused", "it refused the portal", "a sensor's certificate asks nothing here"),
+    (fl.FlightTimedOutError("Deadline Exceeded"), "late", "it didn't answer in time", "Deadline Exceeded"),
+    (fl.FlightCancelledError("Cancelled"), "late", "it didn't answer in time", None),
+    (fl.FlightUnavailableError("failed to connect to all addresses; last error: UNKNOWN: ipv4:192.0.2.7:9443: Connection refused"), "unreachable", "it can't be reached", None),
+    (fl.FlightUnavailableError("... SSL_ERROR_SSL: error:1000007d:CERTIFICATE_VERIFY_FAILED"), "certificate", "its certificate isn't the one that is registered", None),
+    (fl.FlightUnavailableError("Peer name x is not in peer certificate"), "certificate", "its certificate isn't the one that is registered", None),
+    (fl.FlightInternalError("whatever\nelse"), "garbage", "it answered what isn't an answer", "whatever"),
+    (pa.ArrowInvalid("no IPC at 192.0.2.7"), "garbage", "it answered what isn't an answer", None),
+    (fl.FlightServerError("ims:nonsense: x"), "garbage", "it answered what isn't an answer", None),
+    (RuntimeError(), "garbage", "it answered what isn't an answer", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "kind", "text", "detail"), CASES)
+def test_errors_are_told_apart(error: Exception, kind: str, text: str, detail: str | None) -> None:
+    fault = fault_of(error)
+    assert (fault.kind, fault.text) == (kind, text)
+    assert detail is None or fault.detail == detail
+    assert "192.0.2" not in fault.text
+    assert fault_of(fault) is fault
+
+
+@pytest.mark.parametrize("kind", sorted(set(SAID) - {"request"}))
+def test_what_a_sensor_says_stays_with_operators(kind: str) -> None:
+    fault = fault_of(fl.FlightServerError(f"ims:{kind}: 198.51.100.7 \x1b[2J says so\nand more"))
+    assert fault.text == SAID[kind]
+    assert fault.detail == r"198.51.100.7 \x1b[2J says so"
+
+
+def test_a_refusal_is_one_short_line_of_printable_characters() -> None:
+    fault = fault_of(fl.FlightServerError("ims:request: \x1b]0;x\x07" + "y" * 10_000 + "\nTraceback"))
+    assert len(fault.text) <= 300
+    assert fault.text.isprintable()
+    assert one_line("") == one_line("\n \n") == ""
+
+
+def test_a_fault_is_an_exception_that_says_its_text() -> None:
+    with pytest.raises(Fault, match="it is busy"):
+        raise Fault("busy", "it is busy", "detail")

@@ -1,0 +1,85 @@
+"""Halves become an answer, whoever is missing; and what isn't a half is never merged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ims.link.contract import Ask
+from ims.link.envelope import UnreadableError, gathered
+from ims.portal.merging import Merging
+from ims.query.question import Question
+from ims.query.request import make_request
+from ims.queryd.answering import Answerer
+
+from ..link.test_envelope import QUESTIONS
+from ..queryd.waiting import DEADLINE, crowd
+
+MANY = 1 << 40
+
+
+@pytest.fixture(scope="module")
+def merging() -> Merging:
+    return Merging(2, 256 << 20, 1)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: f"{q.plan} {q.request.group or ''}{q.request.metric}")
+def test_of_nothing_the_answer_is_empty_and_has_its_columns(merging: Merging, question: Question) -> None:
+    nothing = merging.merge(question, {})
+    empty = merging.merge(
+        question, {name: [schema.empty_table()] for name, schema in merging.schemas(question).items()}
+    )
+    assert nothing.schema == empty.schema
+    if question.plan == "count":
+        assert nothing.to_pylist()[0]["packets"] in (0, None)
+    else:
+        assert nothing.num_rows == empty.num_rows == 0
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: f"{q.plan} {q.request.group or ''}{q.request.metric}")
+def test_a_half_has_the_columns_that_are_expected_of_it(merging: Merging, one_store: Path, question: Question) -> None:
+    answerer = Answerer(one_store, 1, 256 << 20, 1)
+    wanted = {f"0/{name}": schema for name, schema in merging.schemas(question).items()}
+    parts, _ = gathered(answerer.answer(Ask(version=1, questions=(question,)), lambda _: None), wanted, MANY, MANY)
+    halves = {name.partition("/")[2]: [table] for name, table in parts.items()}
+    alone = merging.merge(question, halves)
+    schemas = merging.schemas(question)
+    with_empty = {name: [*tables, schemas[name].empty_table()] for name, tables in halves.items()}
+    assert sorted(map(repr, merging.merge(question, with_empty).to_pylist())) == sorted(map(repr, alone.to_pylist()))
+
+
+def test_other_columns_never_get_this_far(merging: Merging, one_store: Path) -> None:
+    asked, other = (
+        Question(plan="count", request=make_request("count", None)),
+        Question(plan="cache", request=make_request("cache", None)),
+    )
+    rows = Answerer(one_store, 1, 256 << 20, 1).answer(Ask(version=1, questions=(other,)), lambda _: None)
+    wanted = {f"0/{name}": schema for name, schema in merging.schemas(asked).items()}
+    with pytest.raises(UnreadableError):
+        gathered(rows, wanted, MANY, MANY)
+
+
+def test_schemas_are_worked_out_once_for_each_shape(merging: Merging) -> None:
+    for since in ("2026-03-04", "2026-03-05"):
+        merging.schemas(Question(plan="count", request=make_request("count", None, since=since)))
+    before = merging._known.cache_info().misses
+    merging.schemas(Question(plan="count", request=make_request("count", "tcp", since="2026-03-06")))
+    assert merging._known.cache_info().misses == before
+
+
+def test_many_at_once_get_their_own_answers(merging: Merging) -> None:
+    question = Question(plan="series", request=make_request("series", None))
+    [(name, schema)] = merging.schemas(question).items()
+    assert {"bin", "value"} <= set(schema.names)
+
+    def merged(number: int) -> list[int]:
+        columns = {f.name: pa.array([number] * 3 if f.name == "value" else [0, 0, 1], f.type) for f in schema}
+        return sorted(
+            row["value"] for row in merging.merge(question, {name: [pa.table(columns, schema=schema)]}).to_pylist()
+        )
+
+    with crowd(8) as threads:
+        futures = [(n, threads.go(merged, n)) for n in range(1, 30)]
+        assert all(future.result(DEADLINE) == [n, 2 * n] for n, future in futures)

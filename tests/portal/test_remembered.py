@@ -1,0 +1,113 @@
+"""Answers kept: asked once at the same moment, right for as long as they hold, within bounds."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from ims.portal.remembered import Kept, Remembered
+
+from ..queryd.waiting import DEADLINE, crowd, soon, until
+
+CLOSED = {"a": "1", "b": "1"}
+
+
+def keep(value: Any, octets: int = 10, closed: Any = CLOSED) -> Any:
+    return lambda: Kept(value, octets, closed)
+
+
+def never() -> Any:
+    raise AssertionError("it was asked")
+
+
+def test_what_is_over_is_asked_once() -> None:
+    known: Remembered[str] = Remembered(1000)
+    assert known.get("q", lambda: CLOSED, keep("answer")) == "answer"
+    assert known.get("q", lambda: dict(CLOSED), never) == "answer"
+    assert known.get("other", lambda: CLOSED, keep("other")) == "other"
+    assert (known.hits, known.joined) == (1, 0)
+
+
+@pytest.mark.parametrize("now", [{"a": "2", "b": "1"}, {"a": "1"}, {"a": "1", "b": None}, {**CLOSED, "c": "1"}])
+def test_it_is_asked_anew_when_a_sensor_s_hours_change_or_a_sensor_comes_or_goes(now: dict[str, Any]) -> None:
+    known: Remembered[str] = Remembered(1000)
+    known.get("q", lambda: CLOSED, keep("old"))
+    assert known.get("q", lambda: now, keep("new", closed=now)) == "new"
+    assert known.get("q", lambda: now, never) == "new"
+
+
+def test_what_is_not_over_or_partial_is_not_kept() -> None:
+    known: Remembered[str] = Remembered(1000)
+    for value in ("first", "second"):
+        assert known.get("q", lambda: CLOSED, keep(value, closed=None)) == value
+
+
+def test_at_the_same_moment_it_is_asked_once() -> None:
+    known: Remembered[str] = Remembered(1000)
+    barrier, asked, may_answer = threading.Barrier(20), [], threading.Event()
+
+    def ask() -> Kept[str]:
+        asked.append(1)
+        soon(may_answer)
+        return Kept("answer", 10, None)
+
+    def get() -> str:
+        barrier.wait(DEADLINE)
+        return known.get("q", lambda: CLOSED, ask)
+
+    with crowd(20) as threads:
+        futures = [threads.go(get) for _ in range(20)]
+        until(lambda: known.joined == 19)
+        assert known.get("another", lambda: CLOSED, keep("free")) == "free", "nobody else waits"
+        may_answer.set()
+        assert {future.result(DEADLINE) for future in futures} == {"answer"}
+    assert len(asked) == 1
+    assert known.get("q", lambda: CLOSED, keep("later")) == "later"
+
+
+def test_what_fails_fails_for_all_who_wait_and_for_nobody_after() -> None:
+    known: Remembered[str] = Remembered(1000)
+    may_fail = threading.Event()
+
+    def fail() -> Kept[str]:
+        soon(may_fail)
+        raise OSError("no sensor answered")
+
+    with crowd(5) as threads:
+        futures = [threads.go(known.get, "q", lambda: CLOSED, fail) for _ in range(5)]
+        until(lambda: known.joined == 4)
+        may_fail.set()
+        for future in futures:
+            assert isinstance(future.exception(DEADLINE), OSError)
+    assert known.get("q", lambda: CLOSED, keep("answer")) == "answer"
+
+
+def test_memory_is_bounded_and_what_was_used_longest_ago_goes_first() -> None:
+    known: Remembered[int] = Remembered(100)
+    for key in range(10):
+        known.get(str(key), lambda: CLOSED, keep(key))
+    assert known.get("0", lambda: CLOSED, never) == 0
+    known.get("10", lambda: CLOSED, keep(10))
+    assert known.get("0", lambda: CLOSED, never) == 0
+    assert known.get("1", lambda: CLOSED, keep(11)) == 11
+    for key in range(1000):
+        known.get(f"more {key}", lambda: CLOSED, keep(key, octets=7))
+    assert known._octets == 7 * len(known._kept) <= 100
+
+
+def test_one_large_answer_does_not_push_out_all_others() -> None:
+    known: Remembered[str] = Remembered(100)
+    known.get("small", lambda: CLOSED, keep("small"))
+    assert known.get("large", lambda: CLOSED, keep("large", octets=26)) == "large"
+    assert known.get("large", lambda: CLOSED, keep("again", octets=26)) == "again"
+    assert known.get("small", lambda: CLOSED, never) == "small"
+
+
+def test_changes_leave_no_octets_behind() -> None:
+    known: Remembered[int] = Remembered(100)
+    for turn in range(50):
+        now = {"a": str(turn)}
+        known.get("q", lambda now=now: now, keep(turn, octets=20, closed=now))
+    assert known._octets == 20
