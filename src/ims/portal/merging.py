@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from ims.asked import predicate_of
-from ims.query.engine import Engine
 from ims.query.question import Question
+from ims.query.standing import MergeEngine
 
 
 class Merging:
@@ -20,9 +20,9 @@ class Merging:
 
     def __init__(self, engines: int, memory_bytes: int, threads: int | None = None) -> None:
         """`memory_bytes`: of all together."""
-        self._engines: queue.SimpleQueue[Engine] = queue.SimpleQueue()
+        self._engines: queue.SimpleQueue[MergeEngine] = queue.SimpleQueue()
         for _ in range(engines):
-            self._engines.put(Engine([], memory_bytes // engines, threads))
+            self._engines.put(MergeEngine(memory_bytes // engines, threads))
         self._known = lru_cache(maxsize=1024)(self._schemas)
 
     def schemas(self, question: Question) -> Mapping[str, pa.Schema]:
@@ -35,9 +35,8 @@ class Merging:
     def merge(self, question: Question, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
         """The answer, of each part's tables; there may be none. Raises MemoryError where it is too large."""
         schemas = self.schemas(question)
-        whole = {name: list(gathered.get(name, ())) or [schema.empty_table()] for name, schema in schemas.items()}
         with self._lent() as engine:
-            return engine.merge(question.as_plan(), question.request, whole)
+            return engine.merged(question, schemas, gathered)
 
     def _schemas(self, *shape: Any) -> Mapping[str, pa.Schema]:
         plan, key, other, verb, group, metric, per_24 = shape
@@ -50,7 +49,7 @@ class Merging:
             return engine.schemas(question.as_plan(), question.request, predicate_of(None))
 
     @contextmanager
-    def _lent(self) -> Iterator[Engine]:
+    def _lent(self) -> Iterator[MergeEngine]:
         engine = self._engines.get()
         try:
             yield engine

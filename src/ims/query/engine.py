@@ -25,8 +25,8 @@ from ims.records import arrow_schema
 
 PARTIAL_ROWS = 50_000_000
 MEMORY_SHARE = 0.5
-VIEWS_KEPT = 32
 BATCH_ROWS = 1 << 18
+"""Of an answer that is streamed."""
 
 
 class Files(Protocol):
@@ -41,8 +41,8 @@ class Files(Protocol):
 
 class Engine:
     """Runs plans over some stores. `memory_bytes`: what DuckDB may use; half of the machine's by default.
-    `partial_rows`: the most rows that one store's partial answer may have when several are merged. `keep_views`:
-    remember which files a table was of, which saves reading their schemas again."""
+    `partial_rows`: the most rows that one store's partial answer may have when several are merged. `settings`: more of
+    DuckDB's."""
 
     def __init__(
         self,
@@ -50,28 +50,27 @@ class Engine:
         memory_bytes: int | None = None,
         threads: int | None = None,
         partial_rows: int = PARTIAL_ROWS,
-        keep_views: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._stores = list(stores)
-        self._keep = keep_views
-        self._views: dict[tuple[str, ...], str] = {}
         self._partial_rows = partial_rows
         self._names = 0
         self._con = duckdb.connect()
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         memory = memory_bytes or max(256 << 20, int(total * MEMORY_SHARE))
-        settings = {
+        all_settings = {
             "TimeZone": "UTC",
             "memory_limit": f"{memory >> 20}MiB",
             "threads": threads or len(os.sched_getaffinity(0)),
             "preserve_insertion_order": False,
             "enable_progress_bar": False,
             "allowed_directories": [str(store.path) for store in self._stores],
+            **(settings or {}),
             "enable_external_access": False,
             "lock_configuration": True,
         }
-        for name, value in settings.items():
-            self._con.execute(f"SET {name} = {_sql(value)}")
+        for name, value in all_settings.items():
+            self._con.execute(f"SET {name} = {quoted(value)}")
 
     def run(self, plan: Plan, request: Request, predicate: Any = None) -> pa.Table:
         """The answer to a request. Raises ValueError where several stores' partial answers are too large."""
@@ -96,24 +95,6 @@ class Engine:
         finally:
             self._forget()
 
-    def streamed(
-        self, store: Files, plan: Plan, request: Request, predicate: Any = None
-    ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
-        """One store's half of the answer, each part as its batches come: nothing is held but one. Finish a part before
-        the next."""
-        try:
-            tables = self.tables_of(store, request.since, request.until)
-            for name, part in plan.partial(tables, request, predicate).items():
-                with _plainly():
-                    reader = self._con.sql(to_sql(part)).to_arrow_reader(BATCH_ROWS)
-                try:
-                    narrow = _narrow(pa.Table.from_batches([], reader.schema)).schema
-                    yield name, narrow, _narrowed(reader, narrow)
-                finally:
-                    reader.close()
-        finally:
-            self._forget()
-
     def interrupt(self) -> None:
         """Stop what runs, from any thread: it raises InterruptedError."""
         self._con.interrupt()
@@ -128,7 +109,7 @@ class Engine:
     def schemas(self, plan: Plan, request: Request, predicate: Any = None) -> dict[str, pa.Schema]:
         """What the parts of a plan's first half look like."""
         try:
-            parts = plan.partial(Tables(lambda name: self._register(_empty(name)), epoch_us), request, predicate)
+            parts = plan.partial(Tables(lambda name: self._register(empty(name)), epoch_us), request, predicate)
             return {name: self.arrow(part).schema for name, part in parts.items()}
         finally:
             self._forget()
@@ -150,53 +131,46 @@ class Engine:
 
     def arrow(self, expression: Any) -> pa.Table:
         """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
-        with _plainly():
-            return _narrow(self._con.sql(to_sql(expression)).to_arrow_table())
+        with plainly():
+            return narrow(self._con.sql(to_sql(expression)).to_arrow_table())
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
         """One store's tables, each from the files that may hold rows of a range."""
+        return Tables(lambda table: self._table(table, self.files_of(table, store, since_us, until_us)), epoch_us)
+
+    @staticmethod
+    def files_of(table: str, store: Files, since_us: int | None, until_us: int | None) -> list[Path]:
+        """The files of a table that answers about a range need."""
         ranges = {"payloads": _whole_days(since_us, until_us), "coverage": (None, None)}
-        return Tables(
-            lambda table: self._table(table, store.files(table, *ranges.get(table, (since_us, until_us)))), epoch_us
-        )
+        return store.files(table, *ranges.get(table, (since_us, until_us)))
 
     def _table(self, table: str, files: list[Path]) -> Any:
         if not files:
-            return self._register(_empty(table))
-        key = (table, *map(str, files))
-        if key in self._views:
-            return _described(self._views[key], _empty(table).schema)
+            return self._register(empty(table))
         name = self._new_name(table)
-        columns = ", ".join(f'"{column}"' for column in _empty(table).column_names)
-        listed = ", ".join(_sql(str(file)) for file in files)
+        columns = ", ".join(f'"{column}"' for column in empty(table).column_names)
+        listed = ", ".join(quoted(str(file)) for file in files)
         # Types of the folders' columns are fixed: a sensor called 007 is a text.
-        with _plainly():
+        with plainly():
             self._con.execute(
                 f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "  # noqa: S608  (names and paths are ours, quoted)
                 "hive_partitioning = true, hive_types = {'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR})"
             )
-        if self._keep:
-            self._views[key] = name
-        return _described(name, _empty(table).schema)
+        return described_as(name, empty(table).schema)
 
     def _register(self, rows: pa.Table) -> Any:
         name = self._new_name("rows")
         self._con.register(name, rows)
-        return _described(name, rows.schema)
+        return described_as(name, rows.schema)
 
     def _new_name(self, what: str) -> str:
         self._names += 1
         return f"ims_{what}_{self._names}"
 
     def _forget(self) -> None:
-        if len(self._views) > VIEWS_KEPT:
-            self._views.clear()
-        kept = set(self._views.values())
         for (name,) in self._con.execute(
             "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'ims!_%' ESCAPE '!'"
         ).fetchall():
-            if name in kept:
-                continue
             self._con.execute(f'DROP VIEW IF EXISTS "{name}"')
 
     @cached_property
@@ -209,25 +183,21 @@ class Engine:
         self._con.close()
 
 
-def _described(name: str, schema: pa.Schema) -> Any:
+def described_as(name: str, schema: pa.Schema) -> Any:
     """A table of the engine as Ibis sees it, which knows no binary of fixed size."""
     fields = [f.with_type(pa.binary()) if pa.types.is_fixed_size_binary(f.type) else f for f in schema]
     return ibis.table(ibis.Schema.from_pyarrow(pa.schema(fields)), name=name)
 
 
-def described(table: str) -> Any:
-    """One of a store's tables as Ibis sees it, with no data behind it."""
-    return _described(table, _empty(table).schema)
-
-
-def _empty(table: str) -> pa.Table:
+def empty(table: str) -> pa.Table:
+    """One of a store's tables without rows."""
     schema = arrow_schema(table)
     fields = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema]
     return pa.Table.from_batches([], pa.schema([*fields, pa.field("sensor", pa.string())]))
 
 
 @contextlib.contextmanager
-def _plainly() -> Iterator[None]:
+def plainly() -> Iterator[None]:
     """DuckDB's errors as built-in ones, in one line: a damaged or missing file, or too little memory."""
     try:
         yield
@@ -249,7 +219,7 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _narrow(table: pa.Table) -> pa.Table:
+def narrow(table: pa.Table) -> pa.Table:
     """DuckDB sums integers in 128 bits and hands them on as decimals; 64 are enough for what a store counts."""
     for index, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type):
@@ -257,8 +227,9 @@ def _narrow(table: pa.Table) -> pa.Table:
     return table
 
 
-def _narrowed(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    with _plainly():
+def narrowed(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The batches of an answer as they come, as `narrow` makes them."""
+    with plainly():
         for batch in reader:
             if batch.schema.equals(schema):
                 yield batch
@@ -275,11 +246,12 @@ def _whole_days(since_us: int | None, until_us: int | None) -> tuple[int | None,
     )
 
 
-def _sql(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """A value in SQL."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(_sql(item) for item in value) + "]"
+        return "[" + ", ".join(quoted(item) for item in value) + "]"
     if isinstance(value, int):
         return str(value)
     return "'" + str(value).replace("'", "''") + "'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ims.asked import predicate_of
 from ims.link.contract import Ask, End
 from ims.link.envelope import ending, pieces
 from ims.query.engine import Engine
+from ims.query.standing import HalfEngine
 from ims.store.reader import Store, open_store
 from ims.store.schema import part_of
 
@@ -42,9 +43,9 @@ class Answerer:
         there is no store."""
         self.path = store
         open_store(store).close()
-        self._engines: queue.SimpleQueue[Engine] = queue.SimpleQueue()
+        self._engines: queue.SimpleQueue[HalfEngine] = queue.SimpleQueue()
         for _ in range(engines):
-            self._engines.put(Engine([_Place(store.absolute())], memory_bytes // engines, threads, keep_views=True))
+            self._engines.put(HalfEngine(_Place(store.absolute()), memory_bytes // engines, threads))
 
     def answer(self, ask: Ask, watched: Callable[[Engine], None]) -> Iterator[pa.RecordBatch]:
         """Rows of the envelope: the parts of question I are named `I/PART`. `watched` is told the engine that will run.
@@ -53,15 +54,15 @@ class Answerer:
         interrupted, MemoryError, OSError.
         """
         began = time.monotonic()
-        predicate = predicate_of(ask.tree)
+        filter = None if ask.tree is None else json.dumps(ask.filter, sort_keys=True)
         with self._opened() as store, self._engine() as engine:
             watched(engine)
             rows = octets = 0
             parts: dict[str, int] = {}
             for index, question in enumerate(ask.questions):
-                condition = predicate if question.plan != "coverage" else None
-                streamed = engine.streamed(store, question.as_plan(), question.request, condition)
-                for name, schema, batches in streamed:
+                for name, schema, batches in engine.half(
+                    store, question, filter if question.plan != "coverage" else None
+                ):
                     part = f"{index}/{name}"
                     parts[part] = 0
                     for batch in batches:
@@ -88,7 +89,7 @@ class Answerer:
             raise OSError(str(error)) from error
 
     @contextmanager
-    def _engine(self) -> Iterator[Engine]:
+    def _engine(self) -> Iterator[HalfEngine]:
         engine = self._engines.get()
         try:
             yield engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -12,16 +13,13 @@ import pyarrow as pa
 import structlog
 
 from ims import __version__
-from ims.asked import predicate_of
 from ims.config import endpoint_of
 from ims.link.contract import NEWEST, OLDEST, Hello
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Revocations
-from ims.query.compiler import to_sql
-from ims.query.engine import described
-from ims.query.filter import parse
-from ims.query.plan import PLANS, Tables, epoch_us
-from ims.query.request import make_request
+from ims.query.compiled import filtered, half
+from ims.query.filter import parse, to_json
+from ims.query.question import Question
 from ims.queryd.answering import Answerer, closed_hours
 from ims.queryd.config import QuerydConfig
 from ims.queryd.service import Service, quiet
@@ -40,11 +38,9 @@ def warm_up() -> None:
 
     for name in ("pyarrow.compute", "pyarrow.dataset", "pandas", "ims.query.predicate"):
         importlib.import_module(name)
-    tree = parse("tcp dst port 80 and not src net 192.0.2.0/24 and payload contains 0x00 and ip[8] < 9")
-    for request in (make_request("count", None), make_request("series", None), make_request("top", None, group="/8")):
-        tables = Tables(described, epoch_us)
-        for part in PLANS[request.verb].partial(tables, request, predicate_of(tree)).values():
-            to_sql(part)
+    filtered(json.dumps(to_json(parse("tcp dst port 80 and not src net 192.0.2.0/24 and ip[8] < 9"))))
+    for verb, plan in (("count", "count"), ("series", "series"), ("coverage", "coverage"), ("sources", "ranked")):
+        half(Question.model_validate({"plan": plan, "request": {"verb": verb}, "key": "source"}))
 
 
 class Queryd:

@@ -1,0 +1,91 @@
+"""Engines that stand by for many questions: compiled SQL and what is known of files are kept between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from ims.query.compiled import SELECTED, TABLES, filtered, half, merged, part_table
+from ims.query.engine import BATCH_ROWS, Engine, Files, empty, narrow, narrowed, plainly, quoted
+from ims.query.question import Question
+from ims.query.request import Request
+
+
+class HalfEngine(Engine):
+    """A sensor's halves of answers, from one store. Not for several threads."""
+
+    def __init__(self, store: Files, memory_bytes: int, threads: int) -> None:
+        super().__init__([store], memory_bytes, threads, settings={"parquet_metadata_cache": True})
+        self._behind: dict[str, object] = {}
+        for table in TABLES:
+            self._con.register(f"ims_empty_{table}", empty(table))
+
+    def half(
+        self, store: Files, question: Question, filter: str | None
+    ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
+        """The parts, each as its batches come: finish one before the next. `filter`: JSON, as query/wire.py writes it.
+
+        Raises OSError, MemoryError, InterruptedError.
+        """
+        request = question.request
+        for table in TABLES:
+            self._put_behind(table, store, request)
+        self._view(SELECTED, filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}")  # noqa: S608
+        for name, sql in half(question):
+            with plainly():
+                reader = self._con.sql(sql).to_arrow_reader(BATCH_ROWS)
+            try:
+                schema = narrow(pa.Table.from_batches([], reader.schema)).schema
+                yield name, schema, narrowed(reader, schema)
+            finally:
+                reader.close()
+
+    def _put_behind(self, table: str, store: Files, request: Request) -> None:
+        """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone."""
+        files = self.files_of(table, store, request.since, request.until)
+        columns = ", ".join(f'"{column}"' for column in empty(table).column_names)
+        sql = f"SELECT {columns} FROM {_reading(files) if files else f'ims_empty_{table}'}"  # noqa: S608  # ours, quoted
+        if table == "packets":
+            limits = [f"epoch_us(time) >= {request.since:d}"] if request.since is not None else []
+            limits += [f"epoch_us(time) < {request.until:d}"] if request.until is not None else []
+            sql += f" WHERE {' AND '.join(limits)}" if limits else ""
+        self._view(TABLES[table], sql)
+
+    def _view(self, name: str, sql: str) -> None:
+        if self._behind.get(name) != sql:
+            self._behind.pop(name, None)
+            with plainly():
+                self._con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}")
+            self._behind[name] = sql
+
+
+class MergeEngine(Engine):
+    """The merging halves, over what sensors sent. Not for several threads."""
+
+    def __init__(self, memory_bytes: int, threads: int | None = None) -> None:
+        super().__init__([], memory_bytes, threads)
+
+    def merged(
+        self, question: Question, schemas: Mapping[str, pa.Schema], gathered: Mapping[str, Sequence[pa.Table]]
+    ) -> pa.Table:
+        """The answer. `gathered`: tables of each part, which has none where no sensor answered."""
+        sql = merged(question, schemas)
+        names = [part_table(name) for name in schemas]
+        try:
+            for name, schema in schemas.items():
+                tables = list(gathered.get(name, ())) or [schema.empty_table()]
+                self._con.register(part_table(name), pa.concat_tables(tables))
+            with plainly():
+                return narrow(self._con.sql(sql).to_arrow_table())
+        finally:
+            for name in names:
+                self._con.unregister(name)
+
+
+def _reading(files: Sequence[Path]) -> str:
+    listed = ", ".join(quoted(str(file)) for file in files)
+    # Types of the folders' columns are fixed: a sensor called 007 is a text.
+    types = "{'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR}"
+    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {types})"

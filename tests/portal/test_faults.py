@@ -1,0 +1,265 @@
+"""What can go wrong with a sensor, with real processes: the answer is right for those that answer, comes in time, and
+says who is missing and why."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow.flight as fl
+import pytest
+
+import ims
+from ims.pki.authority import create_authority
+from ims.query.answer import Answer
+
+from .deployment import Deployment, Process, deployed
+
+NAMES = ("a", "b", "c")
+DEADLINE = 4.0
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory, three_stores: list[Path]) -> dict[str, Path]:
+    """Of sensors a, b, c: readable by whoever a daemon becomes."""
+    return dict(zip(NAMES, three_stores, strict=True))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, stores: dict[str, Path]) -> Iterator[Deployment]:
+    """One deployment for all tests here; each leaves it whole."""
+    folder = tmp_path_factory.mktemp("deployment")
+    with deployed(folder, stores, deadline=DEADLINE) as deployment:
+        answers(deployment, NAMES)
+        yield deployment
+
+
+def answers(deployment: Deployment, names: tuple[str, ...]) -> None:
+    """Wait until exactly these sensors answer, by what the portal says of them."""
+    for _ in range(200):
+        found = sensors(deployment)
+        if {name for name, sensor in found.items() if sensor["state"] == "answers"} == set(names):
+            return
+        threading.Event().wait(0.2)
+    raise AssertionError(f"{names} were wanted: {found}")
+
+
+def sensors(deployment: Deployment) -> dict[str, dict[str, Any]]:
+    headers = {"Authorization": f"Bearer {deployment.tokens['operator']}"}
+    found = httpx.get(f"{deployment.url}/api/v1/sensors", headers=headers, timeout=30).json()["sensors"]
+    return {sensor["name"]: sensor for sensor in found}
+
+
+def assert_right(answer: Answer, stores: dict[str, Path], missing: dict[str, str]) -> None:
+    """The counts are those of the stores of whoever isn't missing, and each one missing is named with its reason."""
+    left = [store for name, store in stores.items() if name not in missing]
+    with ims.open(*left) as telescope:
+        [expected] = telescope.count().rows()
+    assert answer.rows() == [expected]
+    assert set(answer.record.silent) == set(missing)
+    for name, why in missing.items():
+        assert why in answer.record.silent[name], answer.record.silent
+
+
+def count(deployment: Deployment, since: str | None = None) -> Answer:
+    with deployment.telescope() as telescope:
+        return telescope.count(since=since)
+
+
+def test_all_answer(running: Deployment, stores: dict[str, Path]) -> None:
+    assert_right(count(running), stores, {})
+
+
+def test_a_killed_sensor_is_missing_and_used_again_when_it_is_back(
+    running: Deployment, stores: dict[str, Path]
+) -> None:
+    running.sensors["b"].kill()
+    try:
+        assert_right(count(running), stores, {"b": "can't be reached"})
+    finally:
+        running.start_sensor("b").until("listening")
+    answers(running, NAMES)
+    assert_right(count(running), stores, {})
+
+
+def test_a_hanging_sensor_is_missing_at_the_deadline(running: Deployment, stores: dict[str, Path]) -> None:
+    running.sensors["c"].signal(signal.SIGSTOP)
+    try:
+        assert_right(count(running), stores, {"c": "didn't answer"})
+        assert_right(count(running), stores, {"c": "didn't answer"})
+    finally:
+        running.sensors["c"].signal(signal.SIGCONT)
+    answers(running, NAMES)
+    assert_right(count(running), stores, {})
+
+
+def test_a_sensor_killed_in_the_middle_of_an_answer_is_missing(running: Deployment, stores: dict[str, Path]) -> None:
+    """It is stopped before the question is asked, so that it holds the question, and killed once the others are done."""
+    running.sensors["a"].signal(signal.SIGSTOP)
+    found: list[Answer] = []
+    asking = threading.Thread(target=lambda: found.append(count(running, since="2026-03-04")))
+    others = [(name, len(running.sensors[name].said)) for name in ("b", "c")]
+    asking.start()
+    for name, before in others:
+        while not any(said["event"] == "question" for said in running.sensors[name].said[before:]):
+            threading.Event().wait(0.02)
+    running.sensors["a"].kill()
+    asking.join(timeout=60)
+    try:
+        [answer] = found
+        assert_right(answer, stores, {"a": ""})
+    finally:
+        running.start_sensor("a").until("listening")
+    answers(running, NAMES)
+
+
+class Garbage(fl.FlightServerBase):
+    """Answers everything with what is no answer; `ims` certificates are real."""
+
+    def do_action(self, context: Any, action: Any) -> Any:
+        yield b'{"oldest": 1, "newest": 1, "program": "\x1b[31m", "now": 1e300}'
+
+    def do_get(self, context: Any, ticket: Any) -> Any:
+        import pyarrow as pa
+
+        return fl.RecordBatchStream(pa.table({"part": ["0/totals"], "body": [b"\xff" * 100]}))
+
+
+def test_garbage_is_no_answer(running: Deployment, stores: dict[str, Path]) -> None:
+    running.sensors["b"].end()
+    place = running.folder / "certificates" / "b"
+    pair = ((place / "b.pem").read_bytes(), (place / "b.key").read_bytes())
+    ca = (place / "ca.pem").read_bytes()
+    with Garbage(
+        f"grpc+tls://127.0.0.1:{running.ports['b']}", tls_certificates=[pair], verify_client=True, root_certificates=ca
+    ):
+        answers_or_garbage = count(running)
+        assert_right(answers_or_garbage, stores, {"b": "answer"})
+    running.start_sensor("b").until("listening")
+    answers(running, NAMES)
+
+
+@pytest.mark.parametrize("wrong", ["expired", "foreign", "another of ours", "not registered"])
+def test_a_wrong_certificate_is_named(running: Deployment, stores: dict[str, Path], wrong: str) -> None:
+    """The daemon itself refuses to begin with an expired or foreign one, so a bare server shows it."""
+    running.sensors["c"].end()
+    now = datetime.now(UTC)
+    authority = running.authority
+    if wrong == "foreign":
+        authority = create_authority(running.folder / f"foreign-{now.timestamp()}", "Foreign", 900)
+    name, role = ("c", "portal") if wrong == "another of ours" else ("c", "sensor")
+    out = running.folder / "certificates" / f"wrong-{wrong.replace(' ', '-')}"
+    words: dict[str, Any] = {"now": now - timedelta(days=40), "days": 10} if wrong == "expired" else {}
+    authority.issue(name, role, out, **words)  # type: ignore[arg-type]
+    pair = ((out / "c.pem").read_bytes(), (out / "c.key").read_bytes())
+    said = {
+        "expired": "expired on", "foreign": "foreign authority", "another of ours": "portal's, not a sensor's",
+        "not registered": "isn't the one that is registered",
+    }[wrong]  # fmt: skip
+    try:
+        with fl.FlightServerBase(f"grpc+tls://127.0.0.1:{running.ports['c']}", tls_certificates=[pair]):
+            assert_right(count(running), stores, {"c": said})
+    finally:
+        running.start_sensor("c").until("listening")
+    answers(running, NAMES)
+
+
+def test_a_revoked_sensor_is_not_asked_and_a_revoked_portal_not_answered(
+    tmp_path: Path, stores: dict[str, Path]
+) -> None:
+    with deployed(tmp_path, stores, deadline=DEADLINE) as deployment:
+        answers(deployment, NAMES)
+        deployment.authority.revoke(deployment.serials["b"])
+        answers(deployment, ("a", "c"))
+        assert_right(count(deployment), stores, {"b": "revoked"})
+        [issued] = deployment.authority.find("portal")
+        deployment.authority.revoke(issued.identity.serial)
+        answers(deployment, ())
+        with deployment.telescope() as telescope, pytest.raises(OSError, match="no sensor answered"):
+            telescope.count()
+
+
+def test_a_clock_that_is_off_is_told_and_answers_all_the_same(running: Deployment, stores: dict[str, Path]) -> None:
+    """The daemon's clock is set apart by a program that it is started through."""
+    if shutil.which("faketime") is None:
+        pytest.skip("faketime isn't installed")
+    running.sensors["a"].end()
+    running.start_sensor("a", prefix=("faketime", "-f", "+1h")).until("listening")
+    answers(running, NAMES)
+    try:
+        assert_right(count(running), stores, {})
+        for _ in range(100):
+            if sensors(running)["a"]["why"]:
+                break
+            threading.Event().wait(0.2)
+        assert "3,600 s ahead" in str(sensors(running)["a"]["why"])
+    finally:
+        running.sensors["a"].end()
+        running.start_sensor("a").until("listening")
+    answers(running, NAMES)
+
+
+def test_a_registry_that_changes_is_read_again(running: Deployment, stores: dict[str, Path]) -> None:
+    ports = dict(running.ports)
+    del running.ports["c"]
+    running.register()
+    try:
+        for _ in range(200):
+            if set(sensors(running)) == {"a", "b"}:
+                break
+            threading.Event().wait(0.1)
+        found = count(running)
+        with ims.open(stores["a"], stores["b"]) as telescope:
+            assert found.rows() == telescope.count().rows()
+        assert not found.record.silent
+    finally:
+        running.ports = ports
+        running.register()
+    answers(running, NAMES)
+
+
+def test_a_portal_that_was_killed_begins_again(running: Deployment, stores: dict[str, Path]) -> None:
+    assert running.portal is not None
+    running.portal.kill()
+    running.start_portal().until("listening")
+    answers(running, NAMES)
+    assert_right(count(running), stores, {})
+
+
+def test_nothing_is_left_behind_by_callers_that_go(running: Deployment, stores: dict[str, Path]) -> None:
+    """Connections opened and dropped, requests cut off: the portal's files and threads don't grow."""
+    assert running.portal is not None
+    place = Path(f"/proc/{running.portal.process.pid}")
+    count(running)
+    before = len(list((place / "fd").iterdir())), len(list((place / "task").iterdir()))
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", running.portal_port)) as rude:
+            rude.sendall(b"POST /api/v1/query/count HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    for _ in range(20):
+        count(running)
+    for _ in range(100):
+        after = len(list((place / "fd").iterdir())), len(list((place / "task").iterdir()))
+        if after[0] <= before[0] + 4 and after[1] <= before[1] + 8:
+            return
+        threading.Event().wait(0.2)
+    raise AssertionError(f"{before} files and threads became {after}")
+
+
+def test_the_processes_end_when_they_are_told(tmp_path: Path, stores: dict[str, Path]) -> None:
+    deployment = Deployment(tmp_path, stores)
+    deployment.start()
+    processes: list[Process] = [*deployment.sensors.values()]
+    assert deployment.portal is not None
+    for process in [*processes, deployment.portal]:
+        process.signal(signal.SIGTERM)
+    for process in [*processes, deployment.portal]:
+        assert process.process.wait(timeout=60) == 0
+        process.until("stopped")
+        process.end()

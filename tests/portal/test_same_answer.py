@@ -1,0 +1,199 @@
+"""Scattered over the sensors of Table 1, the answer is the one that one store gives: every verb, group and metric.
+
+The traffic is `ims-2004`, scaled down. Each of the thirty blocks has a store of its own and a query daemon in front of
+it; beside them stands one store that holds all thirty sensors.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ims
+from ims.link.contract import NEWEST, OLDEST, Hello
+from ims.portal.merging import Merging
+from ims.portal.registry import Registry
+from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
+from ims.portal.sensors import Sensors
+from ims.query.question import Question
+from ims.query.request import GROUPS, METRICS, make_request
+from ims.queryd.answering import Answerer
+from ims.queryd.service import Service
+from ims.queryd.tail import Tailing
+from ims.queryd.turns import Turns
+from ims.simulate.scenario import read_scenario
+from ims.simulate.written import write_scenario
+from ims.telescope import Telescope
+
+from ..stores import ingest
+
+SCALE = 0.002
+PREFIXES = ("source/8", "source/16", "destination/20", "source/32")
+DAY = "2004-07-14"
+FILTERS = (
+    None, "tcp", "udp dst port 1434", "category backscatter", "payload", "new", "not tcp and not udp", "src net 24.0.0.0/6",
+    "block C/24 or block D/24", "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn and ttl < 115", 'payload contains "synthetic"',
+    "sensor A1-24", "dst port 445 and src portrange 1024-2000", "ip[2:2] > 60", "net 10.0.0.0/9",
+)  # fmt: skip
+
+
+class Daemons:
+    """Query daemons in this process, one a store, on loopback, in plain text."""
+
+    def __init__(self, stores: dict[str, Path], registry: Path) -> None:
+        self.services: list[Service] = []
+        entries = []
+        for name, store in stores.items():
+            service = Service(
+                "grpc://127.0.0.1:0", Answerer(store, 1, 256 << 20, 1), Turns(2, 64, 256), hello=hello,
+                is_revoked=lambda serial: False, tailing=Tailing(store),
+            )  # fmt: skip
+            self.services.append(service)
+            entries.append(f'[[sensor]]\nname = "{name}"\naddress = "127.0.0.1:{service.port}"\n')
+        registry.write_text("\n".join(entries))
+
+    def close(self) -> None:
+        for service in self.services:
+            service.shutdown()
+            service.close()
+
+
+def hello() -> Hello:
+    return Hello(oldest=OLDEST, newest=NEWEST, program="test", now=time.time())
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A store for each block of Table 1, whose name is the sensor's, with `-` for `/`."""
+    folder = tmp_path_factory.mktemp("table1")
+    scenario = read_scenario("ims-2004", SCALE)
+    with (folder / "day.pcap").open("wb") as file:
+        write_scenario(scenario, file, seed=3)
+    found = {}
+    for block in scenario.blocks():
+        name = block.name.replace("/", "-")
+        found[name] = ingest(folder / name, folder / "day.pcap", sensor=name, blocks=[f"{block.name}={block.prefix}"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory, stores: dict[str, Path]) -> Iterator[Telescope]:
+    """The one store: all the others' files in one tree."""
+    whole = tmp_path_factory.mktemp("whole") / "STORE"
+    for store in stores.values():
+        shutil.copytree(store, whole, dirs_exist_ok=True)
+    with ims.open(whole) as telescope:
+        yield telescope
+
+
+@pytest.fixture(scope="module")
+def scatter(tmp_path_factory: pytest.TempPathFactory, stores: dict[str, Path]) -> Iterator[Scatter]:
+    registry = tmp_path_factory.mktemp("registry") / "registry.toml"
+    daemons = Daemons(stores, registry)
+    sensors = Sensors(Registry(registry), None, lambda serial: False)
+    yield Scatter(sensors, Merging(1, 512 << 20), Budget(seconds=120))
+    sensors.close()
+    daemons.close()
+
+
+@pytest.fixture(scope="module")
+def scattered(scatter: Scatter) -> ScatteredTelescope:
+    return ScatteredTelescope(scatter)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    assert found.table.schema.equals(expected.table.schema)
+    assert found.table.equals(expected.table), (found.table.to_pylist()[:5], expected.table.to_pylist()[:5])
+    assert not found.record.silent
+    for name in ("sensors", "darknet_24s", "frames_lost", "payloads_lost"):
+        assert getattr(found.record, name) == getattr(expected.record, name), name
+
+
+def test_there_is_something_to_compare(one: Telescope, stores: dict[str, Path]) -> None:
+    [row] = one.count().rows()
+    assert len(stores) == 30
+    assert row["packets"] > 20_000
+    assert row["signatures"] > 100
+    assert len(one.top("sensor", limit=100)) >= 25
+
+
+@pytest.mark.parametrize("filter", FILTERS)
+def test_count(one: Telescope, scattered: ScatteredTelescope, filter: str | None) -> None:
+    assert_same(scattered.count(filter), one.count(filter))
+    words = {"since": f"{DAY}T05:00", "until": f"{DAY}T09:30:00.5"}
+    assert_same(scattered.count(filter, **words), one.count(filter, **words))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric: str) -> None:
+    """Asked sixteen at a time, as one request may."""
+    groups = [*GROUPS, *PREFIXES]
+    questions = [
+        Question(plan="top", request=make_request("top", None, group=group, metric=metric, limit=1_000_000))
+        for group in groups
+    ] + [
+        Question(plan="series", request=make_request("series", None, group=group, metric=metric, bin="6h"))
+        for group in ("destination_port", "block", "category", "source/8", "sensor")
+    ]
+    for begin in range(0, len(questions), 15):
+        part = questions[begin : begin + 15]
+        with SensorsAsked(part[0].request, scatter, {}) as asked:
+            found = asked.run(*part)
+        with one._ask(part[0].request) as asked:
+            expected = asked.run(*part)
+        for question, table, right in zip(part, found, expected, strict=True):
+            assert table.equals(right), question
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("per_24", [False, True])
+def test_series(one: Telescope, scattered: ScatteredTelescope, metric: str, per_24: bool) -> None:
+    for words in ({"bin": "5m"}, {"bin": "1h", "group": "block"}, {"bin": "1d", "group": "source/8"}):
+        asked = {"metric": metric, "per_24": per_24, **words}
+        assert_same(scattered.series("tcp", **asked), one.series("tcp", **asked))
+
+
+@pytest.mark.parametrize("column", ["destination_port", "block", "sensor", "source", "signature", "destination/24"])
+def test_top_as_it_is_shown(one: Telescope, scattered: ScatteredTelescope, column: str) -> None:
+    for per_24 in (False, True):
+        assert_same(scattered.top(column, per_24=per_24, limit=7), one.top(column, per_24=per_24, limit=7))
+
+
+@pytest.mark.parametrize("filter", [None, "udp", "category scan and src net 128.0.0.0/2"])
+def test_the_other_verbs(one: Telescope, scattered: ScatteredTelescope, filter: str | None) -> None:
+    assert_same(scattered.packets(filter, limit=500), one.packets(filter, limit=500))
+    assert_same(scattered.sources(filter, limit=50), one.sources(filter, limit=50))
+    assert_same(scattered.payloads(filter, limit=30), one.payloads(filter, limit=30))
+    assert_same(scattered.cache(filter, bin="3h"), one.cache(filter, bin="3h"))
+    assert_same(scattered.coverage(), one.coverage())
+
+
+def test_a_payload_s_octets(one: Telescope, scattered: ScatteredTelescope) -> None:
+    for row in one.payloads(limit=20).rows():
+        assert scattered.payload(row["signature"]) == row["payload"]
+    with pytest.raises(ValueError, match="no payload is stored"):
+        scattered.payload("00" * 16)
+
+
+@pytest.mark.parametrize("format", ["pcap", "parquet", "csv", "json"])
+def test_exports(one: Telescope, scattered: ScatteredTelescope, tmp_path: Path, format: str) -> None:
+    for name, telescope in (("one", one), ("scattered", scattered)):
+        telescope.export(tmp_path / name, format, "udp or category backscatter")
+    if format == "pcap":  # packets of one moment may come in another order: sensors send theirs apart
+        assert sorted(records(tmp_path / "one")) == sorted(records(tmp_path / "scattered"))
+        return
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "scattered").read_bytes()
+
+
+def records(path: Path) -> list[bytes]:
+    octets, at, found = path.read_bytes(), 24, []
+    while at < len(octets):
+        length = int.from_bytes(octets[at + 8 : at + 12], "little")
+        found.append(octets[at : at + 16 + length])
+        at += 16 + length
+    return found
