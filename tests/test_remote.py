@@ -140,7 +140,7 @@ BAD = {
     b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello": "can't be reached",
     b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n": "answered 302 Found; is it a portal?",
     b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\n<h1>": "answered 404 Not Found; is it a portal?",
-    b'HTTP/1.1 503 No\r\nContent-Length: 22\r\n\r\n{"error": "it\\u001b[2J"}': "it\\x1b[2J",
+    b'HTTP/1.1 503 No\r\nContent-Length: 24\r\n\r\n{"error": "it\\u001b[2J"}': "it\\x1b[2J",
     b"SSH-2.0-OpenSSH_9.2\r\n": "can't be reached",
     b"": "can't be reached",
 }

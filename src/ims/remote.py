@@ -7,6 +7,7 @@ import ipaddress
 import json
 import re
 import ssl
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -52,6 +53,7 @@ class RemoteTelescope:
             timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
             trust_env=not plain,  # a proxy would be plain http's way off this machine
         )
+        self._closed = weakref.finalize(self, self._client.close)
 
     def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
         """As Telescope.count."""
@@ -187,8 +189,8 @@ class RemoteTelescope:
         )
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connections; they are too when nobody holds the telescope any more."""
+        self._closed()
 
     def __enter__(self) -> RemoteTelescope:
         return self
