@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -50,6 +51,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         everybody who reaches it is a caller. Raises OSError where the address can't be used."""
         self._answerer, self._turns, self._hello, self._is_revoked = answerer, turns, hello, is_revoked
         self._tailing, self._tls, self._watch = tailing, bool(tls), Watch()
+        self._ending = threading.Event()
         self._log: Log = structlog.get_logger()
         try:
             super().__init__(
@@ -88,9 +90,10 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         return fl.GeneratorStream(ENVELOPE, rows)
 
     def shutdown(self) -> None:
-        """Take no more questions; those that run are interrupted."""
-        super().shutdown()
+        """Take no more questions; those that run or wait are interrupted."""
+        self._ending.set()
         self._tailing.stop()
+        super().shutdown()  # waits until all have ended
 
     def close(self) -> None:
         """End, once `shutdown` was called."""
@@ -115,11 +118,14 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         stack = contextlib.ExitStack()
         watched: list[Watched] = []
 
+        def gone() -> bool:
+            return self._ending.is_set() or context.is_cancelled()
+
         def watch(engine: Engine) -> None:
-            watched.append(stack.enter_context(self._watch.over(until, context.is_cancelled, engine.interrupt)))
+            watched.append(stack.enter_context(self._watch.over(until, gone, engine.interrupt)))
 
         try:
-            with self._turns.turn(f"{caller.name}/{ask.behalf}", until, context.is_cancelled), stack:
+            with self._turns.turn(f"{caller.name}/{ask.behalf}", until, gone), stack:
                 yield from self._answerer.answer(ask, watch)
             outcome = "answered"
         except GeneratorExit:
