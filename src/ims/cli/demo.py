@@ -49,13 +49,15 @@ PLANTED: Sequence[tuple[str, str]] = (
 def demo(
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the capture and the store go.")] = Path("demo"),
 ) -> None:
-    """Make a day of dark traffic, store it, ask the store several questions, and compare with the truth; then live.
+    """Make a day of dark traffic, store it, ask the store several questions, and compare with the truth; then live, and
+    through a portal.
 
     Needs no network. As root, real programs and a scenario meet a live sensor in a network namespace; as anybody else,
     the capture is replayed.
     """
     from ims.cli import app
     from ims.cli.demo_live import live_demo, may_be_live, replay_demo
+    from ims.cli.demo_portal import portal_demo
 
     capture, store, scenario, truth = (folder / name for name in ("dark.pcap", "store", "dark.toml", "dark.json"))
     left = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
@@ -88,6 +90,8 @@ def demo(
         live_demo(_say, scenario)
     else:
         replay_demo(_say, capture, folder / "live")
+    _say("And many sensors, one answer: a portal in front of three of them.")
+    portal_demo(_say, capture)
     _say(
         f"Next, with .venv/bin before ims (or after: . .venv/bin/activate):\n"
         f"  ims query payloads 'udp dst port 1434' --store {shlex.quote(str(store))}\n"

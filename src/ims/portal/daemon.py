@@ -35,7 +35,7 @@ from ims.portal.throttle import Throttle
 from ims.query.request import Request, make_request
 from ims.queryd.daemon import warm_up
 from ims.queryd.service import quiet
-from ims.sensor.privileges import become, tell_systemd, user_to_become
+from ims.sensor.privileges import become, check_program_readable, tell_systemd, user_to_become
 
 PREFIXES_SECONDS = 60.0
 
@@ -55,8 +55,10 @@ class Portal:
             self.credentials = Credentials.read(tls.certificate, tls.key, tls.ca, roles=("portal",))
             self._revocations = Revocations(tls.revoked, self.credentials.ca)
         self._server, self._socket = self._uvicorn()
+        user = user_to_become(config.user)
+        check_program_readable(user)
         warm_up()
-        become(user_to_become(config.user), stay_root=config.user == "root")
+        become(user, stay_root=config.user == "root")
         self.accounts = Accounts(config.accounts)
         if self.accounts.is_empty() and not config.is_local:
             raise ValueError(

@@ -25,7 +25,7 @@ from ims.queryd.config import QuerydConfig
 from ims.queryd.service import Service, quiet
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
-from ims.sensor.privileges import become, tell_systemd, user_to_become
+from ims.sensor.privileges import become, check_program_readable, tell_systemd, user_to_become
 from ims.store.reader import open_store
 
 LAST_PACKET_SECONDS = 2.0
@@ -58,8 +58,10 @@ class Queryd:
             tls = config.tls
             self.credentials = Credentials.read(tls.certificate, tls.key, tls.ca, roles=("sensor",))
             self._revocations = Revocations(tls.revoked, self.credentials.ca)
+        user = user_to_become(config.user)
+        check_program_readable(user)
         warm_up()
-        become(user_to_become(config.user), stay_root=config.user == "root")
+        become(user, stay_root=config.user == "root")
         pa.set_io_thread_count(1)
         self._answerer = Answerer(config.store, config.running, config.memory, config.threads)
         self._turns = Turns(config.running, config.waiting_each, config.waiting)

@@ -1,0 +1,176 @@
+"""The portal part of `ims demo`: three sensors' stores, their query daemons and a portal, each with its certificate."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+IMS = (sys.executable, "-c", "from ims.cli import main; main()")
+BLOCKS = {"a": "A/16=198.18.0.0/16", "b": "B/24=198.51.100.0/24", "c": "C/24=198.51.100.0/24"}
+ORGANISATIONS = {"a": "Example University", "b": "Example Provider", "c": "Example CERT"}
+QUERYD = """\
+store = "{store}"
+listen = "127.0.0.1:{port}"
+
+[tls]
+certificate = "{tls}/{name}.pem"
+key = "{tls}/{name}.key"
+ca = "{tls}/ca.pem"
+revoked = "{tls}/revoked.pem"
+"""
+PORTAL = """\
+registry = "{folder}/registry.toml"
+accounts = "{folder}/accounts.db"
+audit = "{folder}/audit.jsonl"
+listen = "127.0.0.1:{port}"
+
+[tls]
+certificate = "{tls}/portal.pem"
+key = "{tls}/portal.key"
+ca = "{tls}/ca.pem"
+revoked = "{tls}/revoked.pem"
+"""
+QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
+    ("One answer from all of them:", ["top", "block"]),
+    ("Comparable, for it is divided by each block's size (paper, section 2.1):", ["top", "block", "--per-24"]),
+    ("Sources that more than one sensor saw count once:", ["count", "tcp dst port 23"]),
+)
+
+
+def portal_demo(say: Callable[[str], None], capture: Path) -> None:
+    """Start them, ask, take one away, ask again; on a terminal, leave them until Enter is pressed.
+
+    `capture`: of sensor c. Raises OSError where something doesn't start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ims-demo-"))
+    folder.chmod(0o755)  # daemons that root starts become ordinary users
+    try:
+        _deploy(say, folder, capture)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
+    modern = folder / "modern.pcap"
+    _quietly("simulate", "modern", "--scale", "0.01", "--out", modern)
+    entries = []
+    ports = {name: _free_port() for name in (*BLOCKS, "portal")}
+    _quietly("pki", "init", "--folder", folder / "PKI", "--name", "Demo")
+    for name, block in BLOCKS.items():
+        _quietly(
+            "ingest", capture if name == "c" else modern, "--store", folder / name, "--sensor", name, "--block", block
+        )
+        said = _quietly("pki", "issue", name, "--role", "sensor", "--folder", folder / "PKI", "--out", folder / "tls")
+        serial = next(line for line in said.splitlines() if line.startswith("serial"))
+        entries.append(
+            f'[[sensor]]\nname = "{name}"\naddress = "127.0.0.1:{ports[name]}"\n{serial}\n'
+            f'organisation = "{ORGANISATIONS[name]}"\n'
+        )
+        config = QUERYD.format(store=folder / name, port=ports[name], tls=folder / "tls", name=name)
+        (folder / f"queryd-{name}.toml").write_text(_user() + config)
+    _quietly("pki", "issue", "portal", "--role", "portal", "--folder", folder / "PKI", "--out", folder / "tls")
+    own, user = folder / "portal", _user()
+    own.mkdir()
+    (own / "registry.toml").write_text("\n".join(entries))
+    (own / "portal.toml").write_text(user + PORTAL.format(folder=own, port=ports["portal"], tls=folder / "tls"))
+    password = secrets.token_urlsafe(12)
+    _quietly("account", "add", "alice", "--role", "operator", "--accounts", own / "accounts.db", stdin=password)
+    token = _quietly("account", "token", "alice", "--label", "demo", "--accounts", own / "accounts.db").strip()
+    (own / "token").write_text(token + "\n")
+    if not user:
+        _hand_over(own)
+
+    url = f"http://127.0.0.1:{ports['portal']}"
+    with ExitStack() as stack:
+        say("Three sensors' query daemons and a portal, each with a certificate of the deployment's own authority:")
+        daemons = {name: stack.enter_context(_daemon("queryd", folder / f"queryd-{name}.toml")) for name in BLOCKS}
+        stack.enter_context(_daemon("portal", own / "portal.toml"))
+        ask = ["--portal", url, "--token-file", str(own / "token")]
+        for question, words in QUESTIONS:
+            _ask(say, question, [*words, *ask])
+        daemons["b"].send_signal(signal.SIGKILL)
+        daemons["b"].wait()
+        _ask(say, "One sensor is gone; the answer says so:", ["top", "block", *ask])
+        say(
+            f"The portal: {url}/api/v1 (its description: {url}/api/v1/openapi.json)\n"
+            f"First login: alice, {password}\n"
+            f'  curl -s {url}/api/v1/login --json \'{{"name": "alice", "password": "{password}"}}\''
+        )
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            input("It runs until you press Enter. ")
+
+
+def _ask(say: Callable[[str], None], what: str, words: Sequence[str]) -> None:
+    shown = [word for word in words if not word.startswith("/") and word != "--token-file"]
+    say(f"{what}\n  $ ims query {shlex.join(shown)}")
+    subprocess.run([*IMS, "query", *words], check=True)
+
+
+def _quietly(*words: str | Path, stdin: str | None = None) -> str:
+    """What a command says on standard output. Raises OSError with its complaint."""
+    done = subprocess.run(
+        [*IMS, *map(str, words)], input=stdin, capture_output=True, text=True, check=False, timeout=600
+    )
+    if done.returncode:
+        raise OSError(f"ims {words[0]} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+@contextmanager
+def _daemon(command: str, config: Path) -> Iterator[subprocess.Popen[str]]:
+    print(f"  $ ims {command} --config {config.name}", flush=True)
+    with (
+        config.with_suffix(".log").open("w+") as log,
+        subprocess.Popen([*IMS, command, "--config", str(config)], stderr=log, text=True) as process,
+    ):
+        try:
+            _until_listening(process, config.with_suffix(".log"))
+            yield process
+        finally:
+            process.terminate()
+
+
+def _until_listening(process: subprocess.Popen[str], log: Path) -> None:
+    while '"listening"' not in (said := log.read_text()):
+        if process.poll() is not None:
+            raise OSError(f"it didn't start: {said.strip().splitlines()[-1:] or 'no reason was given'}")
+        try:
+            process.wait(timeout=0.1)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _user() -> str:
+    """A setting, where the user that root's daemons become couldn't read the program."""
+    from ims.sensor.privileges import check_program_readable, user_to_become
+
+    try:
+        check_program_readable(user_to_become(None))
+    except ValueError:
+        return 'user = "root"\n'
+    return ""
+
+
+def _hand_over(folder: Path) -> None:
+    """Give the portal's files to the user that it becomes."""
+    from ims.sensor.privileges import user_to_become
+
+    user = user_to_become(None)
+    if user is not None:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
