@@ -62,6 +62,14 @@ def test_what_is_carried_over_is_the_rest_as_it_was(times, share):
         assert frames[0] == frames[1]
 
 
+def test_the_rest_comes_after_what_is_there():
+    draft, other = draft_of([30, 10, 20]), draft_of([5])
+    order, rows = ordered(draft)
+    assert carry_over(draft, order, 1, rows, other)
+    assert other.time[:3].tolist() == [5, 20, 30]
+    assert other.offset[:3].tolist() == np.cumsum([0, *other.length[:2]]).tolist()
+
+
 def test_a_draft_too_small_for_the_rest_says_so():
     draft = draft_of([3, 2, 1])
     order, rows = ordered(draft)
