@@ -57,20 +57,35 @@ def _type(column: Column) -> str:
     return kind if column.layer == 0 else f"{kind}, null"
 
 
-SETTINGS = """# Settings of a sensor
+SETTINGS = """# Settings
 
-What `ims sensor --config FILE` reads, in TOML; [A live sensor](sensor.md) has examples. This page is written from
-`src/ims/config.py` by `make docs`. Sizes are bytes, or strings such as `"256M"`; `SIGHUP` changes only `block`,
-`exclude` and `private_sources`.
+Everything that may stand in the TOML files of `ims sensor`, `ims queryd` and `ims portal`; [A live sensor](sensor.md)
+and [A portal and its sensors](deploy.md) have examples. This page is written from the settings' models by `make docs`.
+Sizes are bytes, or texts such as `"256M"`. `SIGHUP` to a sensor changes only `block`, `exclude` and `private_sources`;
+a portal reads its registry again when it changes.
 """
 
 
 def settings() -> str:
     """docs/settings.md."""
     from ims.config import BlockConfig, SensorConfig
+    from ims.portal.config import HttpsConfig, PortalConfig
+    from ims.portal.registry import RegisteredBlock, RegisteredSensor
+    from ims.portal.secrecy_settings import SecrecySettings
+    from ims.queryd.config import QuerydConfig, TlsConfig
 
     parts = [SETTINGS]
-    for title, model in (("The sensor", SensorConfig), ("Each `[[block]]`", BlockConfig)):
+    for title, model in (
+        ("A sensor", SensorConfig),
+        ("A sensor's `[[block]]`", BlockConfig),
+        ("A query daemon", QuerydConfig),
+        ("`[tls]` of a query daemon or a portal", TlsConfig),
+        ("A portal", PortalConfig),
+        ("A portal's `[https]`", HttpsConfig),
+        ("A portal's `[secrecy]`", SecrecySettings),
+        ("A registry's `[[sensor]]`", RegisteredSensor),
+        ("A registry's `[[sensor.block]]`", RegisteredBlock),
+    ):
         rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in model.model_fields.items()]
         parts.append("\n".join([f"## {title}", "", "| key | default | meaning |", "|---|---|---|", *rows, ""]))
     return "\n".join(parts)
@@ -79,6 +94,8 @@ def settings() -> str:
 def _default(field: Any) -> str:
     if field.is_required():
         return "wanted"
+    if field.default_factory is not None:
+        return "see below"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
     if field.default is None or field.default == ():

@@ -1,0 +1,95 @@
+"""What we ship for systemd, and what docs/deploy.md prints, are settings, and as closed as it says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ims.portal.config import checked_portal, read_portal_config
+from ims.portal.registry import Registry, checked_registry
+from ims.queryd.config import checked_queryd, read_queryd_config
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
+MODELS: dict[str, Callable[[Any], Any]] = {
+    "queryd.toml": checked_queryd, "portal.toml": checked_portal, "registry.toml": checked_registry,
+}  # fmt: skip
+SERVICES = ("queryd", "portal")
+
+
+def printed(language: str = "toml") -> dict[str, str]:
+    """The files that docs/deploy.md prints, by the comment they begin with."""
+    blocks = re.findall(rf"^```{language}\n(# /etc/ims/(.*?)\n.*?)^```", DEPLOY, re.MULTILINE | re.DOTALL)
+    return {name: text for text, name in blocks}
+
+
+@pytest.mark.parametrize("name", printed())
+def test_settings_that_the_documentation_prints_are_taken(name: str) -> None:
+    MODELS[name.split(maxsplit=1)[0]](tomllib.loads(printed()[name]))
+
+
+def test_all_settings_that_it_prints_are_tried() -> None:
+    assert DEPLOY.count("```toml\n") == len(printed()) == 4
+    assert {name.split()[0] for name in printed()} == set(MODELS)
+
+
+def test_the_examples_are_those_of_the_documentation() -> None:
+    queryd, portal = (ROOT / "packaging" / f"{name}.toml" for name in SERVICES)
+    assert read_queryd_config(queryd) == checked_queryd(tomllib.loads(printed()["queryd.toml on sensor-a"]))
+    assert read_portal_config(portal) == checked_portal(tomllib.loads(printed()["portal.toml"]))
+    registered = Registry(ROOT / "packaging" / "registry.toml").sensors()
+    assert registered == checked_registry(tomllib.loads(printed()["registry.toml"])).sensor
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; CI has it")
+def test_the_units_are_as_closed_as_the_documentation_says(name: str) -> None:
+    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", ROOT / "packaging" / f"ims-{name}.service"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    score = re.search(rf"exposure level for ims-{name}.service: ([0-9.]+)", done.stdout)
+    assert score is not None, done.stdout
+    said = re.findall(r"gives it \*\*([0-9.]+)\*\*", DEPLOY)
+    assert said[SERVICES.index(name)] == score[1]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; CI has it")
+def test_the_units_have_no_errors(name: str, tmp_path: Path) -> None:
+    text = (ROOT / "packaging" / f"ims-{name}.service").read_text().replace("/opt/ims/bin/ims", "/bin/true")
+    unit = tmp_path / f"ims-{name}.service"
+    unit.write_text(re.sub(r"^(User|Group)=ims.*$", r"\1=daemon", text, flags=re.MULTILINE))
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert f"ims-{name}" not in done.stderr
+
+
+def test_the_query_daemon_s_unit_can_write_nowhere() -> None:
+    unit = (ROOT / "packaging" / "ims-queryd.service").read_text()
+    assert "ProtectSystem=strict" in unit
+    assert not re.search(
+        r"^(ReadWritePaths|StateDirectory|CacheDirectory|LogsDirectory|RuntimeDirectory)=", unit, re.MULTILINE
+    )
+    assert re.search(r"^CapabilityBoundingSet=$", unit, re.MULTILINE)
+
+
+def test_every_fault_that_the_portal_tells_has_advice() -> None:
+    from ims.portal.fault import SAID
+
+    table = DEPLOY[DEPLOY.index("## When a sensor is silent") : DEPLOY.index("## Renewing")]
+    for text in {*SAID.values(), "it can't be reached", "its certificate isn't the one that is registered"} - {
+        SAID["request"]
+    }:
+        assert text in table, text
+
+
+def test_files_that_the_documentation_copies_exist() -> None:
+    for file in re.findall(r"packaging/[a-z.-]+", DEPLOY):
+        assert (ROOT / file.rstrip(".")).is_file(), file
+    for page in re.findall(r"\]\(([a-z]+\.md)\)", DEPLOY):
+        assert (ROOT / "docs" / page).is_file(), page
