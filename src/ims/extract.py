@@ -239,7 +239,12 @@ def _opened(out: str | Path | BinaryIO) -> Iterator[BinaryIO]:
         with path.open("wb") as file:
             yield file
         return
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    if not path.parent.exists():
+        raise FileNotFoundError(f"{out}: its folder isn't there")
+    try:
+        handle, aside = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
+    except OSError as error:  # it would name the file that is written aside
+        raise OSError(error.errno, error.strerror, str(out)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

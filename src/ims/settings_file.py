@@ -6,7 +6,7 @@ import difflib
 import inspect
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,11 @@ def read_toml(path: Path, example: str) -> dict[str, Any]:
 
 def sentence(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> str:
     """The first thing that is wrong with `data`: where, what was found, what would be right."""
-    first = error.errors()[0]
-    location = first["loc"]
+    errors = error.errors()
+    first = errors[0]
+    location = _written(data, first["loc"])
+    if first["type"] != "extra_forbidden" and location != first["loc"]:  # one of several kinds that it may be of
+        return _of_no_kind(errors, data, location)
     path = [str(part) for part in location]
     where = ".".join(path[:-1] if first["type"] == "extra_forbidden" else path)
     if first["type"] == "extra_forbidden":
@@ -52,6 +55,31 @@ def sentence(error: ValidationError, data: Mapping[str, Any], model: type[BaseMo
     if first["type"] == "literal_error":
         return f"{where} = {found!r}: wanted {first['ctx']['expected']}"
     return f"{where} = {found!r}: {message}"
+
+
+def _written(data: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The part of a location that was written: where a value may be of several kinds, the location also says which was
+    tried, such as `dict[str,int]`."""
+    place: list[int | str] = []
+    for part in location:
+        inside = _found(data, (part,))
+        if inside is not data or not (isinstance(part, str) and "[" in part):
+            place.append(part)
+            data = inside
+    return tuple(place)
+
+
+def _of_no_kind(errors: Sequence[Any], data: Any, location: tuple[int | str, ...]) -> str:
+    """For a value that may be of several kinds: the first error inside it, if it is a table that has one; else
+    the first about itself."""
+    placed = [(error, _written(data, error["loc"])) for error in errors]
+    here = [(error, place) for error, place in placed if place[: len(location)] == location]
+    error, place = max(here, key=lambda each: len(each[1]))
+    expected = error.get("ctx", {}).get("expected")
+    wanted = f"wanted {expected}" if expected else error["msg"]
+    if place == location and any(other["type"] == "dict_type" for other, _ in here):
+        wanted += ", or a table"
+    return f"{'.'.join(map(str, place))} = {_found(data, place)!r}: {wanted}"
 
 
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

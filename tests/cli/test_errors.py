@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -37,6 +39,28 @@ INGEST = {
 def test_ingest_refuses_what_is_no_capture(bench: Path, name: str) -> None:
     done = cli("ingest", name, "--store", "S", *USUAL, cwd=bench)
     refused(done, INGEST[name])
+
+
+PIPES = {
+    b"": "standard input is empty",
+    b"Not a capture\n": "standard input is no capture: it begins with 4e 6f 74 20",
+    b"\xd4\xc3\xb2\xa1\x02\x00": "standard input is cut off within its 24-byte pcap header, at byte 6",
+}
+
+
+@pytest.mark.parametrize("octets", PIPES, ids=["nothing", "text", "half a header"])
+def test_a_refused_standard_input_leaves_no_store_and_no_sensor_behind(one_store: Path, octets: bytes) -> None:
+    words = ("ingest", "-", "--sensor", "never", "--block", BLOCK, "--store")
+    with TemporaryDirectory() as folder:
+        refused(cli(*words, "S", cwd=folder, input=octets, text=False), PIPES[octets])
+        assert list(Path(folder).iterdir()) == []
+    before = sorted(one_store.rglob("*"))
+    said = cli("query", "coverage", "--store", one_store).stdout
+    refused(cli(*words, one_store, input=octets, text=False), PIPES[octets])
+    assert sorted(one_store.rglob("*")) == before
+    after = cli("query", "coverage", "--store", one_store)
+    assert after.stdout == said
+    assert "never" not in after.stdout + after.stderr
 
 
 WORDS = {
@@ -106,9 +130,45 @@ def test_what_is_no_store_is_refused(bench: Path, name: str, command: tuple[str,
 def test_export_refuses_what_it_can_t_write(one_store: Path, tmp_path: Path) -> None:
     refused(cli("export", "xls", "--store", one_store, "--out", tmp_path / "x"), "no format 'xls'; wanted one of pcap")
     refused(cli("export", "pcap", "--store", one_store, "--out", tmp_path), "is a folder")
-    refused(cli("export", "pcap", "--store", one_store, "--out", tmp_path / "no" / "x"), "No such file")
+    refused(
+        cli("export", "pcap", "--store", one_store, "--out", tmp_path / "no" / "x.pcap"),
+        f"{tmp_path}/no/x.pcap: its folder isn't there\n",
+    )
+    (tmp_path / "file").touch()
+    refused(
+        cli("export", "pcap", "--store", one_store, "--out", tmp_path / "file" / "x.pcap"),
+        f"ims: {tmp_path}/file/x.pcap: Not a directory\n",
+    )
+    (tmp_path / "file").unlink()
     refused(cli("export", "pcap", "--store", one_store), "--out")
     assert list(tmp_path.iterdir()) == []
+
+
+SENSOR = ("--interface", "eth0", "--store", "S", "--sensor", "a", "--block", BLOCK)
+
+
+def test_a_policy_that_is_none_is_refused_in_plain_words(tmp_path: Path) -> None:
+    done = cli("sensor", *SENSOR, "--policy", "odd", cwd=tmp_path)
+    refused(done, "ims: --policy 'odd': wanted one of silent, synack, ack, reset\n")
+
+
+POLICIES = {
+    '"odd"': "block.0.policy = 'odd': wanted 'silent', 'synack', 'ack' or 'reset', or a table",
+    "7": "block.0.policy = 7: wanted 'silent', 'synack', 'ack' or 'reset', or a table",
+    '{ "80" = "odd", default = "ack" }': "block.0.policy.80 = 'odd': wanted 'silent', 'synack', 'ack' or 'reset'\n",
+    '{ "80" = "ack", "99999" = "ack" }': "99999",
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_policy_in_a_file_that_is_none_says_where(tmp_path: Path, policy: str) -> None:
+    file = tmp_path / "sensor.toml"
+    file.write_text(
+        'name = "a"\nstore = "S"\ninterfaces = ["eth0"]\n'
+        f'[[block]]\nname = "C/24"\nprefix = "198.51.100.0/24"\npolicy = {policy}\n'
+    )
+    refused(cli("sensor", "--config", file, cwd=tmp_path), POLICIES[policy])
+    assert not (tmp_path / "S").exists()
 
 
 def test_a_folder_of_other_things_is_not_made_a_store(bench: Path) -> None:
@@ -129,12 +189,12 @@ def test_the_demo_leaves_other_files_alone(bench: Path) -> None:
     refused(cli("demo", "--folder", bench), "holds other files than a demo's")
 
 
-def refused(done: object, says: str) -> None:
-    assert done.returncode == 2, done.stdout + done.stderr  # type: ignore[attr-defined]
-    error: str = done.stderr  # type: ignore[attr-defined]
+def refused(done: Any, says: str) -> None:
+    assert done.returncode == 2, done.stdout + done.stderr
+    error = done.stderr if isinstance(done.stderr, str) else done.stderr.decode()
     assert error.startswith("ims: ")
     assert says in error
     assert error.count("\n") == 1, error
     assert "Traceback" not in error
     assert all(c.isprintable() or c == "\n" for c in error)
-    assert done.stdout == ""  # type: ignore[attr-defined]
+    assert len(done.stdout) == 0

@@ -130,7 +130,7 @@ class OctetStream:
     """
 
     def __init__(self, path: str | Path, chunk: int = CHUNK) -> None:
-        self.name = str(path)
+        self.name = "standard input" if str(path) == "-" else str(path)
         self._file, self.file_octets = _open(path)
         try:
             head = _first_octets(self._file)

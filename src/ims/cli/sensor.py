@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -98,6 +98,10 @@ def _data(
     missing = ", ".join(name for name, value in wanted.items() if not value)
     if missing:
         raise ValueError(f"{missing} missing; wanted --config FILE, or --interface, --store, --sensor and --block")
+    from ims.config import Policy
+
+    if policy not in get_args(Policy):
+        raise ValueError(f"--policy {policy!r}: wanted one of {', '.join(get_args(Policy))}")
     blocks = []
     for text in block or ():
         name, equals, prefix = text.partition("=")

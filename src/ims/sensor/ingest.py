@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from ims.darknet import Darknet
 from ims.sensor.counters import Report
 from ims.sensor.pipeline import Pipeline
 from ims.store.journal import CaptureRecord, find_known, same_beginning
-from ims.store.writer import SensorWriter
+from ims.store.lock import refuse_busy
+from ims.store.schema import refuse_other_folder
+from ims.store.writer import SensorWriter, state_folder
 
 log = structlog.get_logger()
 
@@ -78,19 +81,25 @@ class Ingest:
         """Ingest captures in the order given; `-` is standard input.
 
         Raises FileNotFoundError, IsADirectoryError or ValueError before anything is stored, where a capture
-        can't be read or was ingested before.
+        can't be read or was ingested before; where one can't be read, no store and no sensor is made.
         """
         _refuse_doubles(captures)
+        if refuse_other_folder(self.store):
+            refuse_busy(state_folder(self.store, self.sensor), self.sensor)
         for capture in captures:
             if capture != "-":
                 open_source(capture).close()
-        with _closing(SensorWriter(self.store, self.sensor)) as writer:
+        with ExitStack() as opened:
+            pipe = None  # it can be opened once only, and waits for its first octets
+            if "-" in captures:
+                pipe = opened.enter_context(_closing(open_source("-")))
+            writer = opened.enter_context(_closing(SensorWriter(self.store, self.sensor)))
             known = {capture: self._recognise(writer, capture) for capture in captures if capture != "-"}
             self._refuse_known(known)
             run = _Run(self, writer)
             for capture in captures:
                 if not self.stop.is_set():
-                    run.read(capture, known.get(capture))
+                    run.read(capture, known.get(capture), pipe if capture == "-" else None)
             return run.end(settle=not self.stop.is_set())
 
     def watch(self, captures: Iterator[Path | None]) -> Report:
@@ -154,9 +163,9 @@ class _Run:
         self._saved_at = time.monotonic()
         self._saved_packets = 0
 
-    def read(self, capture: str, known: _Known | None) -> None:
-        """Read one capture to its end, or to where `stop` was set."""
-        source = open_source(capture)
+    def read(self, capture: str, known: _Known | None, opened: Source | None = None) -> None:
+        """Read one capture, which may be `opened` already, to its end, or to where `stop` was set."""
+        source = open_source(capture) if opened is None else opened
         with _closing(source):
             name = "standard input" if capture == "-" else capture
             if known is None:

@@ -10,6 +10,12 @@ from pathlib import Path
 from ims.store.schema import make_folder
 
 
+def refuse_busy(folder: Path, sensor: str) -> None:
+    """Raises ValueError where another process writes under this sensor name; makes nothing where nobody ever did."""
+    if (folder / "lock").exists():
+        WriterLock(folder, sensor).release()
+
+
 class WriterLock:
     """Held while writing. Raises ValueError where another process writes under the same sensor name."""
 

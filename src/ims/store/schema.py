@@ -156,8 +156,8 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def create_store(path: Path) -> None:
-    """Make `path` a store; fine if it is one already.
+def refuse_other_folder(path: Path) -> bool:
+    """Whether `path` is a store already, and may become one otherwise.
 
     Raises ValueError where the folder holds something else, NotADirectoryError where it is a file.
     """
@@ -165,9 +165,16 @@ def create_store(path: Path) -> None:
         raise NotADirectoryError(f"{path} is a file; wanted a folder for the store")
     if (path / "store.json").exists():
         check_store(path)
-        return
+        return True
     if path.exists() and any(not entry.name.startswith(".store.json.") for entry in path.iterdir()):
         raise ValueError(f"{path} is not empty and no store (it has no store.json); wanted a store or a new folder")
+    return False
+
+
+def create_store(path: Path) -> None:
+    """Make `path` a store; fine if it is one already. Raises what `refuse_other_folder` raises."""
+    if refuse_other_folder(path):
+        return
     make_folder(path)
     record = {"format": "ims store", "schema": SCHEMA_VERSION}
     write_aside(path / "store.json", json.dumps(record).encode() + b"\n")

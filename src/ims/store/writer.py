@@ -40,6 +40,11 @@ KEY_OCTETS = 16
 _OURS = re.compile(r"[0-9a-f]{32}\.(parquet|npy)|\.manifest-\d+\.log\.[0-9a-f]{8}|\.key\.[0-9a-f]{8}")
 
 
+def state_folder(path: Path, sensor: str) -> Path:
+    """Where a store keeps what only the sensor's writer reads."""
+    return path / "_state" / f"sensor={sensor}"
+
+
 class SensorWriter:
     """Writes packets, payloads, raw frames and coverage of one sensor; called from one thread.
 
@@ -55,7 +60,7 @@ class SensorWriter:
         self.path, self.sensor = path, sensor
         self._failed: BaseException | None = None
         self._merger: Merger | None = None
-        self._state = path / "_state" / f"sensor={sensor}"
+        self._state = state_folder(path, sensor)
         self._lock = WriterLock(self._state, sensor)
         try:
             self.manifest = Manifest(path, self._state, before=self._remove_leftovers)
