@@ -54,3 +54,17 @@ def test_the_unit_has_no_errors(tmp_path: Path) -> None:
                     .replace("Group=ims", "Group=daemon"))  # fmt: skip
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert "ims-sensor" not in done.stderr
+
+
+def test_the_documentation_has_the_benchmarks_figures() -> None:
+    measured = (ROOT / "docs" / "benchmarks.md").read_text()
+    said = (ROOT / "docs" / "sensor.md").read_text()
+    row = re.search(
+        r"^\| ims \| answers, signs, stores \| ([\d.]+) \| .* \| ([\d,]+) \| [\d,]+ \|$", measured, re.MULTILINE
+    )
+    median = re.search(r"SYN to SYN-ACK at idle, median \| ([\d.]+) ms", measured)
+    assert row is not None
+    assert median is not None
+    assert f"{float(row[1]):.2f} million SYNs a second" in said
+    assert f"at {int(row[2].replace(',', '')) / 1000:.2f} µs a packet" in said
+    assert f"answered after {float(median[1]):.2f} ms" in said

@@ -113,6 +113,62 @@ def test_another_configuration_begins_a_record() -> None:
     assert [(lost, until - since) for since, until, lost in periods(made, "C")] == [(4, SECOND)]
 
 
+class TwoClocks:
+    """One that is set, one that isn't."""
+
+    def __init__(self) -> None:
+        self.clock, self.steady = Clock(), Clock(0)
+        self.made = Watched(DARK, {"A": "ack", "B": "silent"}, self.clock, self.steady)
+        self.begun = self.clock.now
+
+    def live(self, microseconds: int, step: int = 0) -> None:
+        """Live so long, and have the clock set meanwhile."""
+        self.steady.now += microseconds
+        self.clock.now += microseconds + step
+        self.made.look(0, {})
+
+
+def test_what_a_clock_that_is_set_forward_leaves_out_was_not_watched() -> None:
+    two = TwoClocks()
+    for step in (0, 0, 7200 * SECOND, 0):
+        two.live(SECOND, step)
+    later = two.begun + 7202 * SECOND
+    assert periods(two.made) == [(two.begun, two.begun + 3 * SECOND, 0), (later, later + 2 * SECOND, 0)]
+
+
+def test_what_came_around_the_moment_a_clock_was_set_back_is_covered() -> None:
+    """A packet just before the step, and one just after, are of the second between two looks."""
+    two = TwoClocks()
+    for step in (0, -7200 * SECOND, 0):
+        two.live(SECOND, step)
+    earlier = two.begun - 7199 * SECOND
+    assert periods(two.made) == [(two.begun, two.begun + 2 * SECOND, 0), (earlier, earlier + 2 * SECOND, 0)]
+
+
+def test_a_clock_that_is_slewed_is_not_set() -> None:
+    two = TwoClocks()
+    for _ in range(20):
+        two.live(SECOND, 500)  # as adjtime does: 500 ppm
+    assert periods(two.made) == [(two.begun, two.clock.now, 0)]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3 * SECOND), st.integers(-86_400 * SECOND, 86_400 * SECOND)), max_size=40))
+def test_whatever_is_set_each_moment_lived_is_covered_and_no_more_than_twice(taken: list[tuple[int, int]]) -> None:
+    two = TwoClocks()
+    saved: dict[str, list[tuple[int, int, int]]] = {}
+    lived = []
+    for microseconds, step in taken:
+        lived += [two.clock.now, two.clock.now + microseconds - 1]  # the step came last
+        lived += [two.clock.now + step, two.clock.now + step + microseconds - 1]  # the step came first
+        two.live(microseconds, step if abs(step) > SECOND else 0)
+        lived = lived if abs(step) > SECOND else lived[:-2]
+        saved[two.made.rows()[0]] = periods(two.made)
+        two.made.saved()
+    found = [period for rows in saved.values() for period in rows]
+    assert all(any(since <= moment < until for since, until, _ in found) for moment in lived)
+    assert sum(until - since for since, until, _ in found) <= 2 * sum(microseconds for microseconds, _ in taken)
+
+
 steps = st.lists(st.tuples(st.integers(-7200 * SECOND, 7200 * SECOND), st.integers(0, 3)), min_size=1, max_size=60)
 
 

@@ -137,7 +137,8 @@ class Sensor:
 
     def _open_store(self, darknet: Darknet, clocks: list[Clock], setups: list[Setup]) -> None:
         config = self.config
-        self._watched = Watched(darknet, policies_of(config), self._now_us)
+        steady = None if self._replay is not None else lambda: time.monotonic_ns() // 1000
+        self._watched = Watched(darknet, policies_of(config), self._now_us, steady)
         self.keeper = keeper = Keeper(config, self._watched, self._lost, self._newest_us)
         shared = Shared(Cache(config.cache_signatures, keeper.key), keeper.payloads_of, threading.Lock())
         unwrap = sum(NAMES[name] for name in config.unwrap)

@@ -2,6 +2,10 @@
 
 Time is cut into periods. One in which nothing was lost goes on; a loss that a look at the counters found lies between
 this look and the one before it, so that stretch becomes a period of its own with the number of packets lost.
+
+A clock that is set, back or forth, ends a period too: time that the clock left out was never watched. A second clock,
+which nobody sets, tells. When between two looks it was set isn't known, so what passed between them counts before and
+after.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from ims.store.schema import HOUR_US
 
 PERIODS = 64
 """Periods of one record; what is written at each checkpoint stays small."""
+SET_US = 500_000
+"""A clock that moved on by so much more than the steady one, or less, was set (or the machine slept)."""
 
 
 @dataclass
@@ -42,10 +48,15 @@ def policies_of(config: SensorConfig) -> dict[str, str]:
 
 
 class Watched:
-    """The periods of a run. One thread looks; `now_us` is the clock that packets are stamped with."""
+    """The periods of a run. One thread looks; `now_us` is the clock that packets are stamped with, `steady_us` one that
+    is never set (None: there is none, as for a capture)."""
 
-    def __init__(self, darknet: Darknet, policies: dict[str, str], now_us: Callable[[], int]) -> None:
-        self._darknet, self._policies, self._now = darknet, policies, now_us
+    def __init__(
+        self, darknet: Darknet, policies: dict[str, str], now_us: Callable[[], int],
+        steady_us: Callable[[], int] | None = None,
+    ) -> None:  # fmt: skip
+        self._darknet, self._policies, self._now, self._steady = darknet, policies, now_us, steady_us
+        self._steady_at = steady_us() if steady_us is not None else 0
         self._begin(now_us())
 
     def _begin(self, since: int) -> None:
@@ -61,7 +72,11 @@ class Watched:
         """Watch until now; `lost` packets and payloads since the last look."""
         now = self._now()
         period = self.current
-        if now < period.until:  # the clock was set back
+        passed = self._passed()
+        if passed is not None and abs(now - period.until - passed) >= SET_US:
+            period.until += passed
+            self._periods.append(Period(now - passed, now))
+        elif now < period.until:
             self._periods.append(Period(now, now))
         elif period.until > period.since and bool(period.lost) != bool(lost):
             self._periods.append(Period(period.until, period.until))
@@ -71,10 +86,17 @@ class Watched:
         for block, count in payloads_lost.items():
             period.payloads_lost[block] = period.payloads_lost.get(block, 0) + count
 
+    def _passed(self) -> int | None:
+        """Microseconds since the last look, by the steady clock."""
+        if self._steady is None:
+            return None
+        before, self._steady_at = self._steady_at, self._steady()
+        return self._steady_at - before
+
     def rows(self) -> tuple[str, CaptureRecord, pa.Table]:
         """(id, record, coverage) of the record that goes on: what the next checkpoint remembers."""
         record = CaptureRecord("live", finished=True, settled=True)
-        record.saw(self._periods[0].since, max(period.until for period in self._periods))
+        record.saw(min(period.since for period in self._periods), max(period.until for period in self._periods))
         record.frames_lost = sum(period.lost for period in self._periods)
         rows = [
             {
