@@ -1,4 +1,4 @@
-"""All benchmarks: `make bench`, or `.venv/bin/python -m benchmarks [--quick] [ingest] [ask] [sensor] [simulate]`."""
+"""All benchmarks: `make bench`, or some: `.venv/bin/python -m benchmarks [--quick] [ingest] [ask] [sensor] ...`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import ask, ingest, machine, sensor, simulate
+from benchmarks import ask, ingest, machine, portal, sensor, simulate
 
-PARTS = ("ingest", "ask", "sensor", "simulate")
+PARTS = ("ingest", "ask", "sensor", "simulate", "portal")
 
 
 def main() -> None:
@@ -45,6 +45,8 @@ def main() -> None:
             print(sensor.measure(folder, 500_000 if given.quick else 4_000_000, quick=given.quick), flush=True)
         if "simulate" in parts and not given.others:
             print(simulate.measure(folder, quick=given.quick), flush=True)
+        if "portal" in parts and not given.others:
+            print(portal.measure(folder, quick=given.quick), flush=True)
     except RuntimeError as error:
         sys.exit(f"benchmarks: {error}")
     finally:

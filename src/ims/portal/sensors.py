@@ -28,6 +28,8 @@ SUSPECT_SECONDS = 1.0
 """For which somebody is waited for who was silent at the last hello."""
 GRACE_SECONDS = 0.2
 CLOCKS_APART_SECONDS = 60.0
+LATE_HELLOS = 3
+"""So many in a row, and the sensor is silent: one may come late where a machine is busy."""
 
 
 @dataclass
@@ -39,6 +41,8 @@ class Health:
     fault: Fault | None = None
     since: float = field(default_factory=time.time)
     asked: float = 0.0
+    late: int = 0
+    """hellos in a row that weren't answered in time"""
     clock_offset: float | None = None
     """its clock minus ours, seconds"""
 
@@ -221,6 +225,9 @@ class Sensors:
         with self._lock:
             health = self._health.get(peer.sensor.name)
             if health is None:
+                return
+            health.late = health.late + 1 if fault is not None and fault.kind == "late" else 0
+            if 0 < health.late < LATE_HELLOS and health.fault is None and health.asked:
                 return
             if not health.asked or (health.fault is None) != (fault is None):
                 health.since = began
