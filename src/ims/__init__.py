@@ -2,18 +2,26 @@
 
 The data's path, stage by stage; a stage imports no other stage:
 
-    frames ──► packets ──► signatures ──► new payloads ──┐
-                  └──────────────────────────────────────┴──► store ──► answers ──► people
-     capture     decode       sign                            store     query       cli, Python
+    frames ──► packets ──► replies           (where a sensor answers; first, because a peer is waiting)
+                  │
+                  ├──► signatures ──► new payloads ──┐
+                  └──────────────────────────────────┴──► store ──► query daemon ──► portal ──► people
+     capture     decode, respond     sign                 store     query, queryd    portal     cli, Python
 
 * `capture`  frames in, from capture files and pipes: one buffer of octets and where each frame lies in it
 * `decode`   frames to packet columns: link layers, tunnels, IPv4, TCP, UDP, ICMP, checksums, category
 * `sign`     payload to signature: a keyed 128-bit key, a bounded cache for each UTC day, MD5 once per payload
 * `store`    columns to hive-partitioned Parquet and back: manifest, compaction, retention, export
 * `query`    the filter language, typed requests, and plans in two halves (partial, merge) in Ibis
+* `simulate` frames that the project makes itself, with the truth about them; `player` puts them on a private link
 * `sensor`   where the writing stages meet: one batch from frames to store
-* `telescope` where the answering ones meet: `ims.open("DIR")`
+* `telescope` where the answering ones meet: `ims.open("DIR")`; `asked` is what all ways of answering share
+* `queryd`   one sensor's store, answering typed questions over mutual TLS
+* `portal`   all sensors asked at once, merged, and shown to each caller as he may see it
+* `remote`   a portal asked from afar: `ims.open("https://…", token=…)`
 * `cli`      parse, call, print
+
+Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment).
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `kernels`, `octets`,
 `checksum`, `siphash` (what compiled code is made of).
@@ -21,26 +29,38 @@ Below the stages: `records` (every column of every table), `darknet` (the monito
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ims.remote import RemoteTelescope
     from ims.telescope import Telescope
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "open"]
 
 
-def open(*stores: str | Path) -> Telescope:
-    """Open one or more stores for questions.
+@overload
+def open(*stores: str | Path) -> Telescope: ...
+@overload
+def open(*stores: str | Path, token: str, ca: str | Path | None = None) -> RemoteTelescope: ...
+def open(*stores: str | Path, token: str | None = None, ca: str | Path | None = None) -> Telescope | RemoteTelescope:
+    """Open one or more stores for questions; or, with a token, the portal of this URL (`ca`: whom to trust, instead of
+    the machine's authorities).
 
-    Raises FileNotFoundError or ValueError where a folder isn't a store.
+    Raises FileNotFoundError or ValueError where a folder isn't a store, ValueError where a URL is none.
 
     >>> import ims
     >>> telescope = ims.open("STORE")           # doctest: +SKIP
     >>> telescope.top("destination_port").to_pandas()    # doctest: +SKIP
     """
+    if token is not None:
+        from ims.remote import RemoteTelescope
+
+        if len(stores) != 1:
+            raise ValueError("wanted the URL of one portal")
+        return RemoteTelescope(str(stores[0]), token, ca=ca)
     from ims.telescope import Telescope
 
     return Telescope(*stores)

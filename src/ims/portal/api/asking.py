@@ -14,6 +14,7 @@ from ims.portal.api.refusals import one_line, without_places
 from ims.portal.api.turns import Turns
 from ims.portal.api.words import Range, question, range_of
 from ims.portal.forbidden import Forbidden
+from ims.portal.scatter import behalf
 from ims.query import request as typed
 
 T = TypeVar("T")
@@ -44,8 +45,13 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
     """What `work` returns once it is the caller's turn, with its errors in one line that names nothing of ours."""
     waiting = cast("Turns", getattr(request.app.state, turns))
     operator = caller.role == "operator"
+
+    def on_behalf() -> T:
+        with behalf(caller.name):
+            return work()
+
     try:
-        return await waiting.run(caller.name, seconds, work)
+        return await waiting.run(caller.name, seconds, on_behalf)
     except Forbidden as error:
         raise HTTPException(403, one_line(error)) from None
     except MemoryError:
