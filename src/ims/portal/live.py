@@ -149,6 +149,9 @@ class Live:
                     self._tell({part: table.to_pylist() for part, table in parts.items()})
             except Fault as fault:
                 self._log.info("live", sensor=name, why=fault.text, detail=fault.detail)
+            except (ValueError, OverflowError, OSError, TypeError, AttributeError) as error:
+                # Its columns are right and what they hold isn't: no time, or one that no calendar has.
+                self._log.warning("live", sensor=name, why="it told what can't be", detail=repr(error)[:300])
             self._ended.wait(RETRY_SECONDS)
 
     def _tell(self, rows: Mapping[str, list[dict[str, Any]]]) -> None:
