@@ -170,7 +170,12 @@ class Halves:
         if self.error is not None:
             raise self.error
         answer = self.telescope.count(filter, **words)
-        return Answer(answer.table, dataclasses.replace(answer.record, silent=self.silent))
+        return Answer(
+            answer.table,
+            dataclasses.replace(
+                answer.record, silent=self.silent, asked=("a", "b")[: 1 + ("b" in self.silent)], took={"a": 0.25}
+            ),
+        )
 
 
 def test_an_answer_says_who_is_silent_and_none_is_503(tmp_path: Path, one_store: Path) -> None:
@@ -181,7 +186,7 @@ def test_an_answer_says_who_is_silent_and_none_is_503(tmp_path: Path, one_store:
         assert record["losses"] == [f"b did not answer: {why}"]
         for role in ("viewer", "analyst"):
             found = served.as_(role).get("/query/count")
-            assert list(found.json()["answer"]["silent"]) == ["b"]
+            assert list(found.json()["answer"]["silent"]) == ["b"] and found.json()["answer"]["took"] == {}
             assert b"192.0.2.7" not in found.content
 
 

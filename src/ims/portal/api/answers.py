@@ -21,20 +21,27 @@ SLICE = 10_000
 METADATA = b"ims.answer"
 
 
-def record_of(record: AnswerRecord, addresses: bool) -> dict[str, Any]:
-    """How the answer came about, for the caller: where the stores are isn't told, nor sensors' `addresses`."""
+def asked_of(record: AnswerRecord) -> list[str]:
+    """Whom the question went to."""
+    return list(record.asked or dict.fromkeys([*record.sensors, *record.silent]))
+
+
+def record_of(record: AnswerRecord, operator: bool) -> dict[str, Any]:
+    """How the answer came about, for the caller: where the stores are isn't told; where sensors are reached, and how
+    long each took, are for operators."""
     told = asdict(record)
     told.pop("stores")
-    told["silent"] = {sensor: without_places(why, addresses) for sensor, why in record.silent.items()}
-    asked = list(dict.fromkeys([*record.sensors, *record.silent]))
+    asked = asked_of(record)
     answered = [sensor for sensor in asked if sensor not in record.silent]
-    losses = [without_places(line, addresses) for line in record.losses]
-    return {"asked": asked, "answered": answered, **told, "losses": losses}
+    silent = {sensor: without_places(why, operator) for sensor, why in record.silent.items()}
+    losses = [without_places(line, operator) for line in record.losses]
+    told |= {"asked": asked, "answered": answered, "silent": silent, "losses": losses}
+    return told if operator else {**told, "took": {}}
 
 
-def response(verb: str, answer: Answer, form: Form, addresses: bool) -> Response:
+def response(verb: str, answer: Answer, form: Form, operator: bool) -> Response:
     """The answer in a form. Small ones are whole; call this in a thread."""
-    pieces = _PIECES[form](verb, answer.table, record_of(answer.record, addresses))
+    pieces = _PIECES[form](verb, answer.table, record_of(answer.record, operator))
     [kind] = [name for name, known in FORMS.items() if known == form]
     headers = {"Vary": "Accept"}
     if form == "csv":

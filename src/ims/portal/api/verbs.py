@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException, Query, Request
 from starlette.responses import Response
 
-from ims.portal.api.answers import response
+from ims.portal.api.answers import asked_of, response
 from ims.portal.api.asking import allowed, answered, made
 from ims.portal.api.callers import Anyone, gate_of, note
 from ims.portal.api.negotiate import negotiated
@@ -30,7 +30,7 @@ async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Res
     def work() -> tuple[Answer, Response]:
         asked = allowed(question, request, caller)
         answer = put(gate.telescope, asked)
-        if answer.record.silent and set(answer.record.silent) >= set(answer.record.sensors):
+        if answer.record.silent and set(answer.record.silent) >= set(asked_of(answer.record)):
             raise OSError("; ".join(["no sensor answered", *answer.record.losses]))
         answer = gate.secrecy.shown(role, asked, answer, gate.octets)
         if len(answer) > most:
@@ -61,7 +61,7 @@ def _asked_by_post(verb: Verb, words: type[Range]) -> Endpoint:
 
 _RECORD = {
     "asked": ["a", "b"], "answered": ["a"], "silent": {"b": "no answer within 2 s"}, "sensors": ["a", "b"],
-    "seconds": 0.08, "darknet_24s": 1.5, "frames_lost": 0, "payloads_lost": 0,
+    "seconds": 0.08, "took": {"a": 0.07, "b": 2.0}, "darknet_24s": 1.5, "frames_lost": 0, "payloads_lost": 0,
     "losses": ["b did not answer: no answer within 2 s"],
 }  # fmt: skip
 
