@@ -22,6 +22,17 @@ from ..stores import IMS
 PASSWORD = "correct horse battery"
 
 
+def toml(settings: Mapping[str, Any]) -> str:
+    """Settings as TOML; tables of values are inline."""
+
+    def one(value: Any) -> str:
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(f"{key} = {one(inside)}" for key, inside in value.items()) + "}"
+        return json.dumps(value)
+
+    return "".join(f"{key} = {one(value)}\n" for key, value in settings.items())
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
@@ -150,7 +161,7 @@ class Deployment:
             "audit": f"{self.folder}/audit.jsonl", "listen": f"127.0.0.1:{self.portal_port}",
             "questions_per_second": 1e6, "questions_at_once": 1e6,
         } | self.settings  # fmt: skip
-        config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items()) + self.tls("portal"))
+        config.write_text(toml(said) + self.tls("portal"))
         self.portal = Process("portal", "--config", config)
         return self.portal
 
