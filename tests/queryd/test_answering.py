@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-import ims.query.engine
+import ims.query.standing
 from ims.asked import StoresAsked
 from ims.link.contract import Ask, asked_tree
 from ims.link.envelope import gathered
@@ -135,7 +135,7 @@ def large_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_interrupted_question_says_so_and_the_next_is_answered(
     large_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ims.query.engine, "BATCH_ROWS", 1000)
+    monkeypatch.setattr(ims.query.standing, "BATCH_ROWS", 1000)
     answerer, engines = Answerer(large_store, 1, 256 << 20, 1), []
     ask = Ask(version=1, questions=(Question(plan="rows", request=make_request("packets", None)),))
     rows = answerer.answer(ask, engines.append)

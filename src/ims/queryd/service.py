@@ -11,7 +11,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 import pyarrow.flight as fl
@@ -88,6 +88,30 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             raise _error(fl.FlightServerError, "request", str(error)) from None
         rows = self._told(context, wanted, caller) if isinstance(wanted, Tail) else self._asked(context, wanted, caller)
         return fl.GeneratorStream(ENVELOPE, rows)
+
+    def list_flights(self, context: Any, criteria: Any) -> Any:
+        """None of what Flight has besides is spoken here."""
+        self._refuse(context)
+
+    def get_flight_info(self, context: Any, descriptor: Any) -> Any:
+        """As `list_flights`."""
+        self._refuse(context)
+
+    def get_schema(self, context: Any, descriptor: Any) -> Any:
+        """As `list_flights`."""
+        self._refuse(context)
+
+    def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
+        """As `list_flights`."""
+        self._refuse(context)
+
+    def do_exchange(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
+        """As `list_flights`."""
+        self._refuse(context)
+
+    def _refuse(self, context: Any) -> NoReturn:
+        self._caller(context)
+        raise _error(fl.FlightServerError, "request", "only questions are taken, and the action hello")
 
     def shutdown(self) -> None:
         """Take no more questions; those that run or wait are interrupted."""
