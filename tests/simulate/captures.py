@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import ipaddress
 import struct
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,20 +48,21 @@ class Capture:
     data: bytes
 
     def __post_init__(self) -> None:
-        octets = np.frombuffer(self.data + bytes(64), np.uint8)
+        octets = np.frombuffer(self.data, np.uint8)
         magic = struct.unpack_from("<I", self.data)[0]
         unit = {0xA1B23C4D: 1, 0xA1B2C3D4: 1000}[magic]
-        starts, at, end = [], 24, len(self.data)
+        starts, at, end = array("q"), 24, len(self.data)
         while at < end:
             starts.append(at)
             at += 16 + int.from_bytes(self.data[at + 8 : at + 12], "little")
         assert at == end
-        begin = np.array(starts, np.int64) + 16
+        begin = np.frombuffer(starts, np.int64) + 16 if starts else np.zeros(0, np.int64)
 
         def big(offset: int, size: int) -> Any:
             total = np.zeros(begin.size, np.int64)
             for k in range(size):
-                total = total << 8 | octets[begin + offset + k]
+                total <<= 8
+                total |= octets.take(begin + (offset + k), mode="clip")  # a short last frame lacks TCP's fields
             return total
 
         def little(offset: int) -> Any:
