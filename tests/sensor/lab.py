@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from ims.simulate.namespaces import Namespaces
+from ims.telescope import Telescope
 
 from ..stores import IMS
 
@@ -35,6 +42,50 @@ DEADLINE = 60
 ROOT = Path(__file__).parents[2]
 
 
+LOAD_HALF, LOAD_WORD, AND, JUMP_IF_EQUAL, RETURN = 0x28, 0x20, 0x54, 0x15, 0x06
+PACKET_TYPE, PACKET_OUTGOING = 0xFFFFF004, 4  # linux/filter.h: SKF_AD_OFF + SKF_AD_PKTTYPE; linux/if_packet.h
+SENT_TO_DARK = [
+    (LOAD_WORD, 0, 0, PACKET_TYPE), (JUMP_IF_EQUAL, 0, 6, PACKET_OUTGOING),
+    (LOAD_HALF, 0, 0, 12), (JUMP_IF_EQUAL, 0, 4, 0x0800),
+    (LOAD_WORD, 0, 0, 30), (AND, 0, 0, 0xFFFFFF00), (JUMP_IF_EQUAL, 0, 1, 0xC6336400),
+    (RETURN, 0, 0, 1), (RETURN, 0, 0, 0),
+]  # fmt: skip
+"""IPv4 to 198.51.100.0/24, as it leaves: what the books of a sensor must hold."""
+SOL_PACKET, PACKET_STATISTICS, ETH_P_ALL, CLONE_NEWNET = 263, 6, 3, 0x40000000
+
+
+class Counter:
+    """Counts frames that leave an interface, by the kernel: a packet socket that nobody reads, whose statistics count
+    what its filter took, with room for it or none. (Not what is sent past the queue, as benchmarks.flood does.)"""
+
+    def __init__(self, namespace: str, interface: str = "eth0", program: Any = SENT_TO_DARK) -> None:
+        self._count = 0
+        with ThreadPoolExecutor(1) as pool:  # a thread that is in the namespace, and ends there
+            self._socket = pool.submit(self._open, namespace, interface, program).result()
+
+    @staticmethod
+    def _open(namespace: str, interface: str, program: Sequence[tuple[int, int, int, int]]) -> socket.socket:
+        with Path(f"/run/netns/{namespace}").open("rb") as file:
+            if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), f"setns {namespace}")
+        opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # takes nothing before it is bound
+        code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+        held = ctypes.create_string_buffer(code, len(code))
+        attached = struct.pack("HP", len(program), ctypes.addressof(held))
+        opened.setsockopt(socket.SOL_SOCKET, 26, attached)  # SO_ATTACH_FILTER
+        opened.bind((interface, ETH_P_ALL))
+        return opened
+
+    @property
+    def count(self) -> int:
+        """Frames since it was made."""
+        self._count += struct.unpack("II", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[0]
+        return self._count
+
+    def close(self) -> None:
+        self._socket.close()
+
+
 class Lab(Namespaces):
     """The namespaces, and a folder that is open to every user, since the sensor becomes one. (Not below pytest's own,
     which every pytest that begins closes to others.)"""
@@ -47,11 +98,14 @@ class Lab(Namespaces):
 
     def __enter__(self) -> Lab:
         super().__enter__()
+        self.sent = Counter(self.peer)
         return self
 
     def __exit__(self, *error: object) -> None:
         for sensor in self.sensors:
             sensor.kill()
+        if hasattr(self, "sent"):
+            self.sent.close()
         super().__exit__(*error)
         shutil.rmtree(self.folder)
 
@@ -66,6 +120,13 @@ class Lab(Namespaces):
         return subprocess.Popen(
             self.at_peer(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's samples, of a sensor that serves them at 127.0.0.1:9477."""
+        words = self.at_machine("curl", "-s", "http://127.0.0.1:9477/metrics")
+        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        families = text_string_to_metric_families(said)
+        return sum(each.value for family in families for each in family.samples if each.name == name)
 
     def flood_words(self, kind: str, packets: int, rate: float | None = None, seed: int = 1) -> list[str]:
         """A command line that sends so many synthetic packets to the dark addresses (benchmarks/flood.py)."""
@@ -120,7 +181,7 @@ class Sensor:
             self.said.append("")
             self._news.notify_all()
 
-    def wait_for(self, words: str, seconds: float = 120) -> str:
+    def wait_for(self, words: str, seconds: float = 300) -> str:
         """Wait until it has said something."""
 
         def found() -> str | None:
@@ -145,6 +206,21 @@ class Sensor:
             assert self.process.poll() is None, "".join(self.said)
         assert sum(found) == sent, found
         return found
+
+    def balance(self, seconds: float = DEADLINE) -> tuple[int, int, int]:
+        """Wait until every packet that the peer has sent to the dark addresses is stored or counted as lost, none
+        more; returns (sent, stored, lost). The peer's kernel may go on sending what a client left behind."""
+        end = time.monotonic() + seconds
+        while True:
+            before = self.lab.sent.count
+            with Telescope(self.store) as telescope:
+                stored = telescope.count().rows()[0]["packets"]
+                lost = sum(row["frames_lost"] for row in telescope.coverage().rows())
+            if before == stored + lost == self.lab.sent.count:
+                return before, stored, lost
+            assert time.monotonic() < end, f"sent {before}, stored {stored}, lost {lost}: {''.join(self.said)}"
+            assert self.process.poll() is None, "".join(self.said)
+            time.sleep(0.1)
 
     def count(self, expression: str = "") -> int:
         """Packets stored that a filter chooses."""

@@ -187,7 +187,8 @@ class Worker:
         rules = self._setup.rules
         if self._setup.arp and rules is not None and self._replies is not None and self._may_send():
             slots = self._replies.slots
-            if answer_arp(frames, self.ring.aside, self._ranges, self._mac, rules.counters, slots):
+            made = answer_arp(frames, self.ring.aside, self._ranges, self._mac, rules.counters, slots)
+            if made or self.send_failure is not None:
                 self._send()
 
     def _respond(self, frames: Frames, packets: Any, first: int, last: int) -> None:
@@ -195,7 +196,8 @@ class Worker:
         if rules is None or self._replies is None:
             return
         slots, answering = self._replies.slots, self._may_send()
-        if reply_to(frames, self.ring.aside, packets, first, last, rules, slots, time.monotonic_ns(), answering):
+        made = reply_to(frames, self.ring.aside, packets, first, last, rules, slots, time.monotonic_ns(), answering)
+        if made or (answering and self.send_failure is not None):  # the ring may be full of what couldn't leave
             self._send()
 
     def _may_send(self) -> bool:
