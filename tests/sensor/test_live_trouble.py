@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -64,23 +65,32 @@ def test_sigterm_stores_what_is_in_the_ring(lab: Lab) -> None:
 
 
 def test_kill_9_under_load_loses_a_second_and_doubles_nothing(lab: Lab) -> None:
-    sensor = lab.sensor()
-    flood = lab.start(*lab.flood_words("syn", 400_000, rate=50_000))
-    sensor.wait_for_packets(100_000)
+    """What is stored is what came first, without a gap, and ends within a second of the kill; where checkpoints, of
+    which there is one each half a second, take long because the machine is busy, within two of them more."""
+    sensor = lab.sensor(settings='metrics = "127.0.0.1:9477"')
+    flood = lab.start(*lab.flood_words("syn", 6_000_000, rate=20_000))
+    sensor.wait_for_packets(20_000)
+    checkpoint = max(lab.metric("ims_write_lag_seconds") for _ in range(10))
     killed = time.time()
     sensor.kill()
+    assert flood.poll() is None  # it was under load to the end
+    flood.kill()
     flood.communicate(timeout=DEADLINE)
     with Telescope(sensor.store) as telescope:
-        before = telescope.packets(limit=400_000).table
+        before = telescope.packets(limit=6_000_000).table
     newest = before["time"].cast(pa.int64())[-1].as_py() / 1e9
-    assert newest > killed - 5  # the last second, where the machine is free: `make bench` measures it
+    assert killed - newest < 1 + 2 * checkpoint
+    numbers = before["ip_id"].to_numpy()  # the flood counts in them
+    first = np.arange(1, len(numbers) + 1) & 0xFFFF
+    assert (np.bincount(numbers, minlength=1 << 16) == np.bincount(first, minlength=1 << 16)).all()
+    assert sensor.lost == 0
     again = lab.sensor()
     lab.flood("syn", 1000, rate=20_000, seed=2)
     again.wait_for_packets(before.num_rows + 1000)
     assert again.stop() == 0
     with Telescope(sensor.store) as telescope:
         columns = ["source", "destination", "source_port", "destination_port", "tcp_sequence"]
-        rows = telescope.packets(limit=500_000).table
+        rows = telescope.packets(limit=6_000_000).table
     assert rows.num_rows == before.num_rows + 1000
     assert rows.group_by(columns).aggregate([]).num_rows == rows.num_rows
 
