@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ims.simulate.namespaces import MACHINE, PEER, may_make_namespaces
+from ims.telescope import Telescope
 
 from .lab import DEADLINE, Lab, Sensor
 
@@ -33,6 +36,14 @@ def sensor(lab: Lab) -> Iterator[Sensor]:
     assert started.stop() == 0, "".join(started.said)
 
 
+@pytest.fixture(autouse=True)
+def balanced_books(sensor: Sensor) -> Iterator[None]:
+    """After each client: what the peer's interface has sent to the dark addresses is stored; nothing was lost."""
+    yield
+    sent, stored, lost = sensor.balance()
+    assert (stored, lost) == (sent, 0)
+
+
 def needs(program: str) -> None:
     assert shutil.which(program), f"{program} is missing; .ci/run installs it"
 
@@ -49,19 +60,61 @@ def test_curl_s_request_is_stored_and_it_is_verified(lab: Lab, sensor: Sensor) -
     # The handshake's ACK, the request, and the FIN when curl gave up; not the SYN.
     assert sensor.wait_for_packets(3, "dst host 198.51.100.7 and verified") >= 3
     assert sensor.count("dst host 198.51.100.7 and verified and tcp[tcpflags] & tcp-syn != 0") == 0
+    with Telescope(sensor.store) as telescope:
+        [row] = telescope.payloads(chosen).rows()
+        assert telescope.payload(row["signature"]) == request
+    assert (row["payload"], row["length"], row["ports"][0]) == (request, len(request), 80)
+    assert hashlib.md5(row["payload"]).hexdigest() == row["signature"]
 
 
-def test_an_upload_arrives_up_to_the_limit_and_ends_cleanly(lab: Lab, sensor: Sensor) -> None:
+def stream(sensor: Sensor, chosen: str) -> bytes:
+    """What arrived of one connection, put together by sequence numbers, up to the first octet that is missing."""
+    with Telescope(sensor.store) as telescope:
+        [syn] = telescope.packets(f"{chosen} and tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn", limit=2).rows()
+        rows = telescope.packets(f"{chosen} and payload", limit=100_000).rows()
+        octets = {row["signature"]: telescope.payload(row["signature"]) for row in rows}
+    arrived = b""
+    for begin, signature in sorted(
+        ((row["tcp_sequence"] - syn["tcp_sequence"] - 1) % (1 << 32), row["signature"]) for row in rows
+    ):
+        if begin > len(arrived):
+            break
+        again, new = arrived[begin:], octets[signature]
+        assert again[: len(new)] == new[: len(again)]  # what comes again is what came
+        arrived += new[len(again) :]
+    return arrived
+
+
+LIMIT, STEP, WINDOW = 65_536, 2048, 65_536
+"""The default data_limit; the coarse step by which progress is known, and a peer's window: docs/sensor.md."""
+
+
+@pytest.mark.parametrize(("size", "ends"), [(100_000, {52}), (1_000_000, {52, 55, 56})])
+def test_an_upload_arrives_up_to_the_limit_and_ends_cleanly(
+    lab: Lab, sensor: Sensor, size: int, ends: set[int]
+) -> None:
+    """At the limit the sensor closes in order: curl, whose data then all fit into what a peer may still send, calls it
+    an empty reply (52). A client that doesn't heed that is reset two windows later, by when it has one more window under
+    way, behind a segment that its kernel didn't cut up (64 KiB)."""
     needs("curl")
-    data = lab.folder / "upload"
-    data.write_bytes(bytes(range(256)) * 400)
-    done = lab.run("curl", "-s", "-m", "20", "-T", data, "http://198.51.100.20/up")
-    assert done.returncode == 52, done.stderr  # an empty reply: the connection was closed in order
-    sensor.wait_for_packets(1, "dst host 198.51.100.20 and tcp[tcpflags] & tcp-fin != 0")
-    rows = sensor.answer("packets", "dst host 198.51.100.20 and payload")
-    got = sum(row["payload_length"] for row in rows)
-    assert got >= 65_536
-    assert all(row["verified"] for row in rows)
+    address = f"198.51.100.{20 + len(str(size))}"
+    file = lab.folder / "upload"
+    data = np.random.default_rng(1).bytes(size)
+    file.write_bytes(data)
+    words = ["curl", "-s", "-m", "20", "-A", "tests", "-H", "Expect:", "-T", file, f"http://{address}/up"]
+    done = lab.run(*words)
+    assert done.returncode in ends, done.stderr
+    chosen = f"dst host {address}"
+    if size == 100_000:
+        sensor.wait_for_packets(1, f"{chosen} and tcp[tcpflags] & tcp-fin != 0")
+    sensor.balance()
+    arrived = stream(sensor, chosen)
+    head, _, body = arrived.partition(b"\r\n\r\n")
+    assert head.startswith(b"PUT /up HTTP/1.1\r\n")
+    differs = next((at for at, (got, sent) in enumerate(zip(body, data, strict=False)) if got != sent), None)
+    assert differs is None
+    assert LIMIT <= len(arrived) <= min(len(head) + 4 + size, LIMIT + STEP + 4 * WINDOW)
+    assert sensor.count(f"{chosen} and payload and not verified") == 0
 
 
 def test_nc_says_something_and_ends(lab: Lab, sensor: Sensor) -> None:
@@ -98,8 +151,13 @@ def test_nmap_finds_every_port_open(lab: Lab, sensor: Sensor) -> None:
 
 def test_nmap_connects_and_fingerprints(lab: Lab, sensor: Sensor) -> None:
     needs("nmap")
-    done = lab.run("nmap", "-sT", "-n", "-Pn", "-p", "1-200", "198.51.100.12", "-oG", "-")
-    assert done.stdout.count("/open/tcp/") == 200
+    done = lab.run("nmap", "-sT", "-n", "-Pn", "-p", "1-2000", "198.51.100.12", "-oG", "-")
+    assert done.stdout.count("/open/tcp/") == 2000
+    connected = "dst host 198.51.100.12 and verified and tcp[tcpflags] & tcp-ack != 0"
+    sensor.wait_for_packets(2000, connected)
+    with Telescope(sensor.store) as telescope:
+        ports = telescope.top("destination_port", connected, limit=3000).table
+    assert ports.num_rows == 2000  # each handshake was completed
     done = lab.run("nmap", "-sV", "--version-intensity", "0", "-n", "-Pn", "-p", "80", "198.51.100.13", timeout=180)
     assert "80/tcp open" in done.stdout, done.stdout
     sensor.wait_for_packets(1, 'dst host 198.51.100.13 and payload contains "GET / HTTP/1.0"')
@@ -108,30 +166,44 @@ def test_nmap_connects_and_fingerprints(lab: Lab, sensor: Sensor) -> None:
     assert done.returncode == 0
 
 
+SYN = "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"
+
+
+def probed(sensor: Sensor, chosen: str) -> tuple[int, int]:
+    """(SYNs stored, different addresses they were sent to)."""
+    found = sensor.answer("count", f"{chosen} and {SYN}")
+    return found["packets"], found["destinations"]
+
+
 def test_masscan_counts_an_answer_for_each_probe_and_takes_the_payload(lab: Lab, sensor: Sensor) -> None:
     needs("masscan")
-    words = ["masscan", "198.51.100.64/26", "-p", "80", "--rate", "300", "--wait", "3", "--banners", "-oL", "-"]
-    words += ["--retries", "1"]  # its receiver starts after its sender
+    words = ["masscan", "198.51.100.64/26", "-p", "80", "--rate", "100", "--wait", "3", "--banners", "-oL", "-"]
     words += ["--adapter", "eth0", "--adapter-ip", "198.18.0.9", "--adapter-port", "61000"]
     words += ["--router-mac", lab.mac().replace(":", "-")]
     wake = lab.start("ping", "-q", "-i", "0.2", MACHINE)  # its receiver ends only after one more packet
     done = lab.run(*words)
     wake.terminate()
     wake.communicate(timeout=DEADLINE)
-    opened = {line.split()[3] for line in done.stdout.splitlines() if line.startswith("open tcp 80")}
-    assert len(opened) == 64, done.stdout + done.stderr
+    opened = [line.split()[3] for line in done.stdout.splitlines() if line.startswith("open tcp 80")]
+    sensor.balance()
+    assert probed(sensor, "src host 198.18.0.9 and dst net 198.51.100.64/26") == (64, 64)
+    assert len(opened) == len(set(opened)) == 64, done.stdout + done.stderr
     verified = "src host 198.18.0.9 and dst net 198.51.100.64/26 and verified and payload"
     sensor.wait_for_packets(1, verified)
 
 
 def test_zmap_counts_an_answer_for_each_probe(lab: Lab, sensor: Sensor) -> None:
     needs("zmap")
-    empty = lab.folder / "empty"
+    empty, summary = lab.folder / "empty", lab.folder / "zmap.json"
     empty.write_text("")
     words = ["zmap", "-p", "443", "-i", "eth0", "-G", lab.mac(), "-S", PEER, "-r", "2000", "-c", "3", "-q", "-b", empty]
-    done = lab.run(*words, "198.51.100.128/25", "-o", "-")
-    assert len(set(done.stdout.split())) == 128, done.stderr
-    sensor.wait_for_packets(128, "dst net 198.51.100.128/25 and tcp dst port 443 and tcp[tcpflags] & tcp-syn != 0")
+    done = lab.run(*words, "-m", summary, "198.51.100.128/25", "-o", "-")
+    answered = done.stdout.split()
+    assert len(answered) == len(set(answered)) == 128, done.stderr
+    counted = json.loads(summary.read_text())
+    assert (counted["total_sent"], counted["success_unique"], counted["success_total"]) == (128, 128, 128), counted
+    sensor.balance()
+    assert probed(sensor, "dst net 198.51.100.128/25 and tcp dst port 443") == (128, 128)
 
 
 @pytest.mark.parametrize("flags", ["-F", "-A", "-R", "-X", "-Y", "-SA", "-SF", "-SR", "-FPU", "-RA", ""])
