@@ -60,7 +60,7 @@ def export(asked: Asked, out: str | Path | BinaryIO, format: str) -> ExportRepor
     if format not in FORMATS:
         raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
     report = ExportReport()
-    with _opened(out) as file:
+    with opened(out) as file:
         writer = {"pcap": _Pcap, "parquet": _Parquet, "csv": _Csv, "json": _Json}[format](file, report)
         for since, until in slices(asked):
             writer.write(asked, asked.request.model_copy(update={"since": since, "until": until, "limit": 0}))
@@ -223,7 +223,7 @@ def _iso(time: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 @contextlib.contextmanager
-def _opened(out: str | Path | BinaryIO) -> Iterator[BinaryIO]:
+def opened(out: str | Path | BinaryIO) -> Iterator[BinaryIO]:
     """The file to write: aside and renamed when whole; standard output or an open file as it is."""
     if not isinstance(out, str | Path):
         yield out

@@ -136,12 +136,12 @@ class RemoteTelescope:
         until: Moment = None,
     ) -> ExportReport:
         """As Telescope.export: the file appears whole or not at all."""
-        from ims.extract import FORMATS, ExportReport, _opened
+        from ims.extract import FORMATS, ExportReport, opened
 
         if format not in FORMATS:
             raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
         words = _words(filter=filter, since=since, until=until)
-        with _opened(out) as file, self._asked("POST", f"export/{format}", json=words) as response:
+        with opened(out) as file, self._asked("POST", f"export/{format}", json=words) as response:
             for piece in response.iter_bytes():
                 file.write(piece)
             report = json.loads(response.headers["X-IMS-Report"])

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ims.link.contract import TAIL, End
-from ims.link.envelope import ENVELOPE, PIECE_ROWS, UnreadableError, ending, gathered, pieces, put
+from ims.link.envelope import ENVELOPE, LONGEST_BODY, PIECE_ROWS, UnreadableError, ending, gathered, pieces, put
 from ims.portal.merging import Merging
 from ims.query.question import Question
 from ims.query.request import make_request
@@ -180,7 +180,7 @@ def test_what_is_no_answer_is_refused_in_one_line(name: str) -> None:
 
 def test_more_rows_or_octets_than_were_asked_for_are_refused() -> None:
     rows = sent({"p": TABLE})
-    octets = sum(r.column(1)[0].as_buffer().size for r in rows)
+    octets = sum(batch.nbytes for batch in TABLE.to_batches())  # unfolded, not as they travel
     assert received(rows, {"p": TABLE.schema}, most=3, octets=octets)[0]["p"] == TABLE
     with pytest.raises(UnreadableError, match="more than the 2 rows"):
         received(rows, {"p": TABLE.schema}, most=2)
@@ -241,3 +241,15 @@ def test_a_part_that_is_cut_off_is_refused(length: int) -> None:
 def test_octets_are_put_in_without_a_copy() -> None:
     octets = pa.py_buffer(b"x" * 1000)
     assert put("p", octets).column(1).buffers()[2].address == octets.address
+
+
+def test_a_piece_that_unfolds_is_counted_unfolded_and_a_long_one_is_not_looked_at() -> None:
+    """Zeros compress 250 times: what they unfold to counts, not what travels."""
+    zeros = pa.table({"a": pa.array([0] * 400_000, pa.int64())})
+    rows = sent({"p": zeros})
+    assert sum(row.nbytes for row in rows) < zeros.nbytes / 20
+    with pytest.raises(UnreadableError, match="octets that were asked for"):
+        received(rows, {"p": zeros.schema}, most=1 << 20, octets=zeros.nbytes // 2)
+    assert max(row.nbytes for row in rows) <= LONGEST_BODY
+    with pytest.raises(UnreadableError, match="a piece of more than"):
+        received([put("p", bytes(LONGEST_BODY + 1))], {"p": zeros.schema}, most=10, octets=1 << 40)

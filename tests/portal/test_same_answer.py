@@ -177,7 +177,7 @@ def test_the_other_verbs(one: Telescope, scattered: ScatteredTelescope, filter: 
 
 
 def test_a_payload_s_octets(one: Telescope, scattered: ScatteredTelescope) -> None:
-    for row in one.payloads(limit=20).rows():
+    for row in one.payloads(limit=5).rows():
         assert scattered.payload(row["signature"]) == row["payload"]
     with pytest.raises(ValueError, match="no payload is stored"):
         scattered.payload("00" * 16)

@@ -14,7 +14,10 @@ from ims.link.contract import End, read_end, written
 from ims.query.shown import printable
 
 ENVELOPE = pa.schema([pa.field("part", pa.string(), False), pa.field("body", pa.large_binary(), False)])
-PIECE_ROWS = 1 << 18
+PIECE_ROWS, PIECE_OCTETS = 1 << 18, 4 << 20
+LONGEST_BODY = 2 * PIECE_OCTETS
+"""Octets of a piece as it travels. It is compressed, and may be made to unfold to 250 times that: what it unfolds to is
+counted before the next one is looked at."""
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -33,7 +36,8 @@ def len_as_offsets(size: int) -> bytes:
 
 def pieces(part: str, table: pa.Table) -> Iterator[pa.RecordBatch]:
     """A table as rows of the envelope; an empty one is a row too."""
-    batches = table.combine_chunks().to_batches(max_chunksize=PIECE_ROWS) or [
+    rows = max(1, min(PIECE_ROWS, table.num_rows * PIECE_OCTETS // max(1, table.nbytes)))
+    batches = table.combine_chunks().to_batches(max_chunksize=rows) or [
         pa.RecordBatch.from_pylist([], schema=table.schema)
     ]
     for batch in batches:
@@ -66,15 +70,17 @@ def gathered(
         if row.schema != ENVELOPE or not _is_sound(row):
             raise UnreadableError("its answer isn't one of ours")
         for name, body in zip(row.column(0).to_pylist(), row.column(1), strict=True):
-            octets += body.as_buffer().size
-            if octets > most_octets:
-                raise UnreadableError(f"its answer has more than the {most_octets:,} octets that were asked for")
+            if body.as_buffer().size > LONGEST_BODY:
+                raise UnreadableError(f"its answer has a piece of more than {LONGEST_BODY:,} octets")
             if name == "":
                 end = _end(body.as_py())
                 continue
             if name not in found:
                 raise UnreadableError(f"its answer has a part {name[:40]!r} that nobody asked for")
             for batch in _batches(body.as_buffer(), wanted[name]):
+                octets += batch.nbytes
+                if octets > most_octets:
+                    raise UnreadableError(f"its answer has more than the {most_octets:,} octets that were asked for")
                 count += batch.num_rows
                 if count > most_rows:
                     raise UnreadableError(f"its answer has more than the {most_rows:,} rows that were asked for")

@@ -49,6 +49,9 @@ class PortalConfig(BaseModel):
     questions_per_second: float = Field(5.0, gt=0, le=1e6, description="of one caller, on average")
     questions_at_once: float = Field(60.0, ge=1, le=1e6, description="of one caller, before that average holds")
     logins_per_minute: float = Field(6.0, gt=0, le=1e6, description="from one address, on average")
+    connections: int = Field(512, ge=16, le=65_536, description="callers' connections, each a file descriptor")
+    proxies: tuple[str, ...] = Field((), description="addresses of reverse proxies whose X-Forwarded-For is believed")
+    export_folder: Path | None = Field(None, description="where exports wait to be sent; else the system's")
     secrecy: SecrecySettings = Field(
         default_factory=lambda: SecrecySettings.model_validate({}), description="what who may see: docs/secrecy.md"
     )

@@ -23,7 +23,7 @@ from ims.portal.api.app import create_app
 from ims.portal.api.serve import serve_settings
 from ims.portal.audit import Audit
 from ims.portal.config import PortalConfig
-from ims.portal.gate import Event, Gate
+from ims.portal.gate import Event, Gate, Limits
 from ims.portal.live import Live
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
@@ -85,7 +85,7 @@ class Portal:
             throttle=Throttle(config.questions_per_second, config.questions_at_once),
             logins=Throttle(config.logins_per_minute / 60, max(1.0, config.logins_per_minute)),
             secrecy=self.secrecy, sensors=self.shown_sensors, events=self.live.events, version=__version__,
-            octets=self.octets,
+            octets=self.octets, limits=Limits(export_folder=config.export_folder),
         )  # fmt: skip
 
     def run(self) -> None:
@@ -174,7 +174,7 @@ class Portal:
     def _uvicorn(self) -> tuple[uvicorn.Server, socket.socket]:
         """The server, with the files and the port that need privileges."""
         address, port = endpoint_of(self.config.listen)
-        settings = serve_settings()
+        settings = serve_settings(connections=self.config.connections, proxies=self.config.proxies)
         if self.config.https is not None:
             settings |= {"ssl_certfile": self.config.https.certificate, "ssl_keyfile": self.config.https.key}
             for path in (self.config.https.certificate, self.config.https.key):

@@ -225,7 +225,7 @@ class SensorsAsked(Asked):
 
         found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
         refused = [fault for fault in found.faults.values() if fault.kind == "request"]
-        if refused:
+        if refused and len(refused) >= len(found.parts):  # one alone, which may lie, refuses it for itself alone
             raise ValueError(refused[0].text)
         if not found.parts and found.faults:
             said = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(found.faults.items()))

@@ -17,7 +17,9 @@ class HalfEngine(Engine):
     """A sensor's halves of answers, from one store. Not for several threads."""
 
     def __init__(self, store: Files, memory_bytes: int, threads: int) -> None:
-        super().__init__([store], memory_bytes, threads, settings={"parquet_metadata_cache": True})
+        super().__init__(
+            [store], memory_bytes, threads, settings={"parquet_metadata_cache": True, "temp_directory": ""}
+        )
         self._behind: dict[str, object] = {}
         for table in TABLES:
             self._con.register(f"ims_empty_{table}", empty(table))
