@@ -33,7 +33,7 @@ def test_of_none(): pass
 
 @pytest.mark.parametrize(
     ("ci", "outcome"),
-    [({"CI": "true"}, "2 failed, 1 passed"), ({}, "1 passed, 2 skipped"), ({"CI": "false"}, "1 pass")],
+    [({"CI": "true"}, "1 passed, 2 errors"), ({}, "1 passed, 2 skipped"), ({"CI": "false"}, "1 pass")],
 )
 def test_without_real_captures_their_tests_fail_in_ci_and_are_skipped_elsewhere(
     tmp_path: Path, ci: dict[str, str], outcome: str
@@ -50,8 +50,8 @@ def test_without_real_captures_their_tests_fail_in_ci_and_are_skipped_elsewhere(
 
 def test_every_test_on_real_captures_says_that_it_needs_them() -> None:
     """No file has a rule of its own for when they are missing."""
-    for path in (ROOT / "tests").rglob("*.py"):
+    for path in set((ROOT / "tests").rglob("*.py")) - {Path(__file__)}:
         text = path.read_text()
         assert "skipif(not CAPTURES" not in text, path
-        if "CAPTURES" in text and path.name.startswith("test_") and path != Path(__file__):
+        if "CAPTURES" in text and path.name.startswith("test_"):
             assert "needs_captures" in text, path
