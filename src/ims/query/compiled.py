@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -29,8 +30,16 @@ OF_THE_RANGE = ("coverage", "frames")
 """Plans that look at the range themselves: not at packets, whose view is limited to it."""
 
 
-def half(question: Question) -> tuple[tuple[str, str], ...]:
-    """The parts of a sensor's half, and the SQL of each."""
+class Part(NamedTuple):
+    """A part of a sensor's half. `repeats`: its rows are numbers that are still to be made distinct."""
+
+    name: str
+    sql: str
+    repeats: bool = False
+
+
+def half(question: Question) -> tuple[Part, ...]:
+    """The parts of a sensor's half."""
     if question.plan not in OF_THE_RANGE:
         question = question.model_copy(update={"request": without_range(question)})
     return _half(question.model_dump_json())
@@ -62,11 +71,16 @@ def without_range(question: Question) -> Request:
 
 
 @lru_cache(512)
-def _half(question: str) -> tuple[tuple[str, str], ...]:
+def _half(question: str) -> tuple[Part, ...]:
     asked = Question.model_validate_json(question)
     names = TABLES | {"packets": SELECTED}
     tables = Tables(lambda table: described_as(names[table], empty(table).schema), epoch_us)
-    return tuple((name, to_sql(part)) for name, part in asked.as_plan().partial(tables, asked.request, None).items())
+    parts = asked.as_plan().partial(tables, asked.request, None)
+    if asked.plan != "count":
+        return tuple(Part(name, to_sql(part)) for name, part in parts.items())
+    packets = tables.packets
+    addresses = {name: packets.select(member=packets[name]) for name in ("source", "destination")}
+    return tuple(Part(name, to_sql(addresses.get(name, part)), name in addresses) for name, part in parts.items())
 
 
 @lru_cache(512)

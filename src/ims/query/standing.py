@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ims.query.compiled import SELECTED, TABLES, filtered, half, merged, part_table
+from ims.query.distinct import MEMBERS, as_batches, distinct, merged_count
 from ims.query.engine import BATCH_ROWS, Engine, Files, empty, narrow, narrowed, plainly, quoted
 from ims.query.question import Question
 from ims.query.request import Request
@@ -35,10 +36,13 @@ class HalfEngine(Engine):
         for table in TABLES:
             self._put_behind(table, store, request)
         self._view(SELECTED, filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}")  # noqa: S608
-        for name, sql in half(question):
+        for name, sql, repeats in half(question):
             with plainly():
                 reader = self._con.sql(sql).to_arrow_reader(BATCH_ROWS)
             try:
+                if repeats:
+                    yield name, MEMBERS, as_batches(distinct(narrowed(reader, reader.schema)))
+                    continue
                 schema = narrow(pa.Table.from_batches([], reader.schema)).schema
                 yield name, schema, narrowed(reader, schema)
             finally:
@@ -73,6 +77,8 @@ class MergeEngine(Engine):
         self, question: Question, schemas: Mapping[str, pa.Schema], gathered: Mapping[str, Sequence[pa.Table]]
     ) -> pa.Table:
         """The answer. `gathered`: tables of each part, which has none where no sensor answered."""
+        if question.plan == "count":
+            return merged_count(gathered)
         sql = merged(question, schemas)
         names = [part_table(name) for name in schemas]
         try:
