@@ -154,7 +154,7 @@ class Deployment:
         self.sensors[name] = Process("queryd", "--config", config, prefix=prefix)
         return self.sensors[name]
 
-    def start_portal(self) -> Process:
+    def start_portal(self, prefix: tuple[str, ...] = ()) -> Process:
         config = self.folder / "portal.toml"
         said = {
             "registry": f"{self.folder}/registry.toml", "accounts": f"{self.folder}/accounts.db", "user": "root",
@@ -162,7 +162,7 @@ class Deployment:
             "questions_per_second": 1e6, "questions_at_once": 1e6,
         } | self.settings  # fmt: skip
         config.write_text(toml(said) + self.tls("portal"))
-        self.portal = Process("portal", "--config", config)
+        self.portal = Process("portal", "--config", config, prefix=prefix)
         return self.portal
 
     def start(self) -> None:
