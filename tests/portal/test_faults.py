@@ -3,10 +3,10 @@ says who is missing and why."""
 
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,13 @@ import pyarrow.flight as fl
 import pytest
 
 import ims
+from ims.link.contract import NEWEST, OLDEST, Hello
 from ims.pki.authority import create_authority
 from ims.query.answer import Answer
+from ims.queryd.answering import Answerer
+from ims.queryd.service import Service
+from ims.queryd.tail import Tailing
+from ims.queryd.turns import Turns
 
 from .deployment import Deployment, Process, deployed
 
@@ -187,15 +192,17 @@ def test_a_revoked_sensor_is_not_asked_and_a_revoked_portal_not_answered(
 
 
 def test_a_clock_that_is_off_is_told_and_answers_all_the_same(running: Deployment, stores: dict[str, Path]) -> None:
-    """The daemon's clock is set apart by a program that it is started through."""
-    if shutil.which("faketime") is None:
-        pytest.skip("faketime isn't installed")
+    """In the daemon's place stands its service, with its certificate, and with a clock that is an hour ahead."""
     running.sensors["a"].end()
-    running.start_sensor("a", prefix=("env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", "+1h")).until(
-        "listening"
-    )
-    answers(running, NAMES)
+    place = running.folder / "certificates" / "a"
+    service = Service(
+        f"grpc+tls://127.0.0.1:{running.ports['a']}", Answerer(stores["a"], 1, 256 << 20, 1), Turns(1, 16, 16),
+        hello=lambda: Hello(oldest=OLDEST, newest=NEWEST, program="test", now=time.time() + 3600),
+        is_revoked=lambda serial: False, tailing=Tailing(stores["a"]),
+        tls=[((place / "a.pem").read_bytes(), (place / "a.key").read_bytes())], ca=(place / "ca.pem").read_bytes(),
+    )  # fmt: skip
     try:
+        answers(running, NAMES)
         assert_right(count(running), stores, {})
         for _ in range(100):
             if sensors(running)["a"]["why"]:
@@ -203,7 +210,8 @@ def test_a_clock_that_is_off_is_told_and_answers_all_the_same(running: Deploymen
             threading.Event().wait(0.2)
         assert "3,600 s ahead" in str(sensors(running)["a"]["why"])
     finally:
-        running.sensors["a"].end()
+        service.shutdown()
+        service.close()
         running.start_sensor("a").until("listening")
     answers(running, NAMES)
 
