@@ -21,6 +21,8 @@ IMS = Path(sys.executable).parent / "ims"
 CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
 needs_captures = pytest.mark.needs_captures
 BLOCK = "C/24=198.51.100.0/24"
+LIKE_OTHERS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+"""Before a command: root's leave to read and write everything isn't taken along."""
 SENSORS = {"007": (1, BLOCK), "a": (1, "H/25=198.51.100.0/25"), "b": (2, "E/23=198.51.100.0/23")}
 """name: the sample's seed, the block. Two watch the same packets, so distinct things are in both."""
 MIDNIGHT = 1_772_582_400 * 1_000_000_000

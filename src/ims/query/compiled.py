@@ -31,11 +31,14 @@ OF_THE_RANGE = ("coverage", "frames")
 
 
 class Part(NamedTuple):
-    """A part of a sensor's half. `repeats`: its rows are numbers that are still to be made distinct."""
+    """A part of a sensor's half, or several that one look at the packets gives (`COUNT_TOTALS`, `COUNT_ADDRESSES`)."""
 
     name: str
     sql: str
-    repeats: bool = False
+
+
+COUNT_TOTALS, COUNT_ADDRESSES = "totals and signature", "source and destination"
+"""The parts of `count`: in two looks instead of four (each takes half a millisecond a file)."""
 
 
 def half(question: Question) -> tuple[Part, ...]:
@@ -79,8 +82,19 @@ def _half(question: str) -> tuple[Part, ...]:
     if asked.plan != "count":
         return tuple(Part(name, to_sql(part)) for name, part in parts.items())
     packets = tables.packets
-    addresses = {name: packets.select(member=packets[name]) for name in ("source", "destination")}
-    return tuple(Part(name, to_sql(addresses.get(name, part)), name in addresses) for name, part in parts.items())
+    micros = epoch_us(packets.time)
+    totals = packets.agg(
+        packets=packets.count(),
+        bytes=packets.total_length.cast("int64").sum(),
+        payloads=(packets.payload_length > 0).cast("int64").sum(),
+        first=micros.min(),
+        last=micros.max(),
+        signatures=packets.signature.collect(where=packets.signature.notnull(), distinct=True),
+    )
+    return (
+        Part(COUNT_TOTALS, to_sql(totals)),
+        Part(COUNT_ADDRESSES, to_sql(packets.select("source", "destination"))),
+    )
 
 
 @lru_cache(512)

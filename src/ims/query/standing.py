@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ims.query.compiled import SELECTED, TABLES, filtered, half, merged, part_table
-from ims.query.distinct import MEMBERS, as_batches, distinct, merged_count
+from ims.query.compiled import COUNT_ADDRESSES, COUNT_TOTALS, SELECTED, TABLES, filtered, half, merged, part_table
+from ims.query.distinct import MEMBERS, as_batches, distinct_addresses, merged_count, totals_and_signatures
 from ims.query.engine import BATCH_ROWS, Engine, Files, empty, narrow, narrowed, plainly, quoted
 from ims.query.question import Question
 from ims.query.request import Request
@@ -36,14 +36,19 @@ class HalfEngine(Engine):
         for table in TABLES:
             self._put_behind(table, store, request)
         self._view(SELECTED, filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}")  # noqa: S608
-        for name, sql, repeats in half(question):
+        for name, sql in half(question):
             with plainly():
                 reader = self._con.sql(sql).to_arrow_reader(BATCH_ROWS)
             try:
-                if repeats:
-                    yield name, MEMBERS, as_batches(distinct(narrowed(reader, reader.schema)))
+                if name == COUNT_TOTALS:
+                    yield from totals_and_signatures(narrowed(reader, narrow(reader.schema.empty_table()).schema))
                     continue
-                schema = narrow(pa.Table.from_batches([], reader.schema)).schema
+                if name == COUNT_ADDRESSES:
+                    found = distinct_addresses(narrowed(reader, reader.schema))
+                    for end, numbers in zip(("source", "destination"), found, strict=True):
+                        yield end, MEMBERS, as_batches(numbers)
+                    continue
+                schema = narrow(reader.schema.empty_table()).schema
                 yield name, schema, narrowed(reader, schema)
             finally:
                 reader.close()
