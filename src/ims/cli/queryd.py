@@ -36,4 +36,5 @@ def queryd(
     running = Queryd(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: running.stop())
+    running.listen_for_signals()
     running.run()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import threading
 import time
 from datetime import UTC, datetime
@@ -50,7 +52,8 @@ class Queryd:
         """Raises ValueError or OSError, in one line, for certificates or a store that won't do."""
         quiet()
         self.config = config
-        self._ended, self._end = os.pipe()  # written by a signal's handler, which may not wait for a lock
+        self._ended, self._end = os.pipe()
+        os.set_blocking(self._end, False)
         self._log: Any = structlog.get_logger()
         self.credentials: Credentials | None = None
         self._revocations: Revocations | None = None
@@ -104,9 +107,16 @@ class Queryd:
         self.service.close()
         self._log.info("stopped")
 
+    def listen_for_signals(self) -> None:
+        """Have signals end `run`'s waiting, whichever thread they come to and whenever. For the main thread: handlers
+        run there, and a signal that comes just before it begins to read, or to another thread, wouldn't wake it.
+        """
+        signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
+
     def stop(self) -> None:
         """End `run`."""
-        os.write(self._end, b"x")
+        with contextlib.suppress(BlockingIOError):  # there is enough to read already
+            os.write(self._end, b"x")
 
     def _is_revoked(self, serial: str) -> bool:
         return self._revocations is not None and self._revocations.is_revoked(serial)
