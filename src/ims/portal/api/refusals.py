@@ -50,10 +50,11 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         406: "No such form of an answer",
         413: "Larger than what is taken",
         415: "Not JSON",
+        431: "The request's head is too large",
         429: "Too many requests; Retry-After says when to come again",
         503: "Nobody answered, or not in time",
     }
-    return {status: {"model": Refusal, "description": words[status]} for status in statuses}
+    return {status: {"model": Refusal, "description": words[status]} for status in (*statuses, 431)}
 
 
 def one_line(text: object) -> str:
