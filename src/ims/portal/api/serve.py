@@ -13,7 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
 IDLE_SECONDS = 20
-HEAD_BYTES = 32 << 10
+HEAD_BYTES = 128 << 10
+"""More than the API takes, which refuses a large head in its own words."""
 CONNECTIONS = 512
 
 
