@@ -138,7 +138,7 @@ class Accounts:
         """An account's tokens: id, label, role, created, expires, expired. Raises ValueError where it is unknown."""
         account, has = self._account(name)
         now = self._clock()
-        words = "SELECT id, label, role, created, expires FROM tokens WHERE account = ? ORDER BY created, id"
+        words = "SELECT id, label, role, created, expires FROM tokens WHERE account = ? ORDER BY created, rowid"
         return [
             {
                 "id": id,
