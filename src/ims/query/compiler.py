@@ -1,4 +1,4 @@
-"""SQL for DuckDB from Ibis' expressions, without Ibis' compilers for other engines.
+"""SQL for DuckDB, or for Spark, from Ibis' expressions, without Ibis' compilers for other engines.
 
 `ibis.backends.sql.compilers` imports those of nineteen more engines: 0.08 s of an answer that takes a second. Here the
 package is entered without being run; whoever wants another of its compilers has it run then, as always.
@@ -9,20 +9,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import ibis
 
 PACKAGE = "ibis.backends.sql.compilers"
 
 
-def to_sql(expression: Any) -> str:
-    """DuckDB's SQL for an Ibis expression."""
-    if f"{PACKAGE}.duckdb" not in sys.modules:
+def to_sql(expression: Any, dialect: Literal["duckdb", "pyspark"] = "duckdb") -> str:
+    """An engine's SQL for an Ibis expression. Spark's needs no PySpark: only running it does."""
+    if f"{PACKAGE}.{dialect}" not in sys.modules:
         if PACKAGE not in sys.modules:
             _enter_unrun(PACKAGE)
-        importlib.import_module(f"{PACKAGE}.duckdb")
-    return str(ibis.to_sql(expression, dialect="duckdb"))
+        importlib.import_module(f"{PACKAGE}.{dialect}")
+    return str(ibis.to_sql(expression, dialect=dialect))
 
 
 def _enter_unrun(name: str) -> None:

@@ -1,0 +1,250 @@
+"""Spark for this process: started once, used by every question, stopped without a trace.
+
+PySpark has one context a process, and so have we: whoever asks for the same settings gets the same session. Its Java
+process writes to an unlinked file instead of to the terminal, and works in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import os
+import re
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+CONNECT_SECONDS = 5
+ANSWERS_DEPEND_ON: Mapping[str, str] = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",  # x / 0 is null, as on DuckDB
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",  # a sensor called 007 is a text
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.parquet.binaryAsString": "false",
+    # A limit over sorted rows stays one operator: two would be joined by an exchange that keeps no order.
+    "spark.sql.execution.topKSortFallbackThreshold": str((1 << 31) - 16),
+}
+"""Properties that nobody may set otherwise."""
+_DEFAULTS: Mapping[str, str] = {
+    "spark.app.name": "Internet Motion Sensor",
+    "spark.ui.enabled": "false",
+    "spark.log.level": "ERROR",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Paths are given one by one; more than this many would be looked up by a job of their own.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+}
+_LOCAL = re.compile(r"local(\[([0-9]+|\*)(,\s*[0-9]+)?\])?")
+
+
+class SparkSettings(BaseModel):
+    """Where Spark runs. `master`: as Spark names it; `properties`: more of Spark's; `wait_seconds`: how long the first
+    question waits for a worker."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    master: str = Field(default="local[*]", min_length=1)
+    properties: dict[str, str] = Field(default_factory=dict)
+    wait_seconds: float = Field(default=120, gt=0)
+
+    @field_validator("properties")
+    @classmethod
+    def _leave_answers_alone(cls, properties: dict[str, str]) -> dict[str, str]:
+        if fixed := sorted(ANSWERS_DEPEND_ON.keys() & properties.keys()):
+            raise ValueError(f"{fixed[0]} can't be set: answers depend on it")
+        return properties
+
+    @property
+    def is_local(self) -> bool:
+        """Whether all runs in this process's Java."""
+        return _LOCAL.fullmatch(self.master) is not None
+
+    @property
+    def endpoints(self) -> list[tuple[str, int]]:
+        """Host and port of each of a standalone cluster's masters; none of others. Raises ValueError."""
+        scheme, _, hosts = self.master.partition("://")
+        if scheme != "spark":
+            return []
+        found = []
+        for host in hosts.split(","):
+            name, _, port = host.rpartition(":")
+            if not name or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+                raise ValueError(f"master {self.master!r}: wanted spark://HOST:PORT, such as spark://10.0.0.1:7077")
+            found.append((name.strip("[]"), int(port)))
+        return found
+
+    def all_properties(self) -> dict[str, str]:
+        """What Spark is started with."""
+        found = {**_DEFAULTS, "spark.master": self.master}
+        if self.is_local:
+            cores = len(os.sched_getaffinity(0))
+            found["spark.sql.shuffle.partitions"] = str(2 * cores)
+        if self.is_local or all(host in ("127.0.0.1", "localhost", "::1") for host, _ in self.endpoints or [("", 0)]):
+            found |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        return found | self.properties | ANSWERS_DEPEND_ON
+
+
+class _Java:
+    """The Java process behind PySpark, and what it leaves."""
+
+    def __init__(self, properties: Mapping[str, str]) -> None:
+        """Raises OSError where it can't be started."""
+        from pyspark import SparkConf
+        from pyspark.errors import PySparkException
+        from pyspark.java_gateway import launch_gateway
+
+        self._scratch = tempfile.TemporaryDirectory(prefix="ims-spark-")
+        self._said: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
+        conf = SparkConf(loadDefaults=False).setAll(list(properties.items()))
+        conf.set("spark.sql.warehouse.dir", str(Path(self._scratch.name) / "warehouse"))
+        streams = {"stdout": self._said, "stderr": self._said, "cwd": self._scratch.name}
+        try:
+            self.gateway: Any = launch_gateway(conf, streams)
+        except (PySparkException, OSError) as error:
+            said = self._last_line()
+            self._release()
+            raise OSError(f"Spark's Java doesn't start: {said or _first_line(error)}") from error
+        self.conf = conf
+
+    def close(self) -> None:
+        """End the process and remove what it wrote."""
+        process = self.gateway.proc
+        self.gateway.shutdown()
+        process.stdin.close()  # upon which it ends
+        process.wait()
+        self._release()
+
+    def _release(self) -> None:
+        self._said.close()
+        self._scratch.cleanup()
+
+    def _last_line(self) -> str:
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+_starting = threading.RLock()
+_running: weakref.WeakKeyDictionary[Any, tuple[SparkSettings, _Java]] = weakref.WeakKeyDictionary()
+"""PySpark's context, of which there is one a process at most, and what it was started with."""
+
+
+def spark_session(settings: SparkSettings) -> Any:
+    """The process's session (pyspark.sql.SparkSession), started at the first call.
+
+    Raises ModuleNotFoundError without PySpark, OSError without Java, without an answer of the master, or where no
+    worker comes in time, and ValueError where Spark runs already with other settings.
+    """
+    try:
+        from pyspark import SparkContext
+        from pyspark.sql import SparkSession
+    except ModuleNotFoundError as error:
+        raise OSError("Spark wants the extra: pip install 'internet-motion-sensor[spark]'") from error
+    with _starting:
+        context = SparkContext._active_spark_context
+        if context is None:
+            context = _started(settings)
+        elif context not in _running:
+            raise ValueError("this process has a Spark session of its own; stop it first")
+        elif _running[context][0] != settings:
+            raise ValueError(f"Spark runs already with other settings, at {context.master}: one process, one Spark")
+        return SparkSession(context)
+
+
+def stop_spark() -> None:
+    """Stop this process's Spark, if we started one: session, Java, temporary files."""
+    with _starting:
+        for context, (_settings, java) in list(_running.items()):
+            from pyspark import SparkContext
+            from pyspark.sql import SparkSession
+
+            SparkSession(context).stop()
+            del _running[context]
+            java.close()
+            SparkContext._gateway = SparkContext._jvm = None
+
+
+def _started(settings: SparkSettings) -> Any:
+    from pyspark import SparkContext
+
+    with warnings.catch_warnings():
+        # PySpark imports this anyway, and its warning is about pandas, in which nothing comes here.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        importlib.import_module("pyspark.testing.utils")
+    if java_program() is None:
+        raise OSError("Spark wants Java 17 or later; on Debian: apt-get install default-jre-headless")
+    for host, port in settings.endpoints:
+        _knock(settings.master, host, port)
+    java = _Java(settings.all_properties())
+    try:
+        with spark_errors(f"Spark doesn't start at {settings.master}"):
+            context = SparkContext(gateway=java.gateway, conf=java.conf)
+        _running[context] = settings, java
+    except BaseException:
+        SparkContext._active_spark_context = SparkContext._gateway = SparkContext._jvm = None
+        java.close()
+        raise
+    atexit.register(stop_spark)
+    try:
+        _await_worker(context, settings)
+    except BaseException:
+        stop_spark()
+        raise
+    return context
+
+
+def java_program() -> str | None:
+    """The Java that Spark's scripts would take."""
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
+
+
+def _knock(master: str, host: str, port: int) -> None:
+    """Spark itself would try for a minute."""
+    try:
+        socket.create_connection((host, port), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise OSError(f"no Spark master answers at {master}: {error.strerror or error}") from error
+
+
+def _await_worker(context: Any, settings: SparkSettings) -> None:
+    if settings.is_local or settings.properties.get("spark.dynamicAllocation.enabled") == "true":
+        return
+    deadline = time.monotonic() + settings.wait_seconds
+    while context._jsc.sc().getExecutorMemoryStatus().size() < 2:  # the first is ourselves
+        if time.monotonic() > deadline:
+            raise OSError(f"no worker of {settings.master} took the question within {settings.wait_seconds:g} s")
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def spark_errors(what: str) -> Iterator[None]:
+    """Spark's errors as built-in ones, in one line: OSError, or InterruptedError where the question was given up."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        if "SPARK_JOB_CANCELLED" in str(error):
+            raise InterruptedError("the question was given up") from error
+        raise OSError(f"{what}: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    """What went wrong, of a message that ends in a stack trace: the line with Spark's name for it, if there is one."""
+    java = getattr(error, "java_exception", None)
+    lines = [line.strip() for line in (str(error) if java is None else str(java.toString())).splitlines()]
+    named = [line[line.index("[") :] for line in lines if re.search(r"\[[A-Z][A-Z_]+(\.[A-Z_]+)?\] ", line)]
+    return next((line for line in (*named[-1:], *lines) if line), type(error).__name__)
