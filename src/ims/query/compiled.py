@@ -82,13 +82,12 @@ def _half(question: str) -> tuple[Part, ...]:
     if asked.plan != "count":
         return tuple(Part(name, to_sql(part)) for name, part in parts.items())
     packets = tables.packets
-    micros = epoch_us(packets.time)
     totals = packets.agg(
         packets=packets.count(),
         bytes=packets.total_length.cast("int64").sum(),
         payloads=(packets.payload_length > 0).cast("int64").sum(),
-        first=micros.min(),
-        last=micros.max(),
+        first=epoch_us(packets.time.min()),
+        last=epoch_us(packets.time.max()),
         signatures=packets.signature.collect(where=packets.signature.notnull(), distinct=True),
     )
     return (

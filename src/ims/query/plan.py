@@ -126,14 +126,13 @@ def _merged(parts: Parts, keys: list[str], whole: bool) -> Table:
 
 def _count_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
     packets = selected(tables, request, predicate)
-    micros = tables.micros(packets.time)
     return {
         "totals": packets.agg(
             packets=packets.count(),
             bytes=packets.total_length.cast("int64").sum(),
             payloads=(packets.payload_length > 0).cast("int64").sum(),
-            first=micros.min(),
-            last=micros.max(),
+            first=tables.micros(packets.time.min()),
+            last=tables.micros(packets.time.max()),
         ),
         "source": packets.select(member=packets.source).distinct(),
         "destination": packets.select(member=packets.destination).distinct(),

@@ -1,0 +1,70 @@
+"""Distinct addresses of batches and of halves, against numpy's unique."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ims import arrow
+from ims.query import distinct
+from ims.query.distinct import MEMBERS, Distinct, as_batches, distinct_addresses, merged_count, once
+
+DICE = np.random.default_rng(4)
+KINDS = {
+    "one /8": lambda: DICE.integers(10 << 24, 11 << 24, 50_000),
+    "few of one /24": lambda: DICE.integers(10 << 24, (10 << 24) + 256, 50_000),
+    "all of IPv4": lambda: DICE.integers(0, 1 << 32, 50_000),
+    "both ends": lambda: DICE.choice([0, 1, 0xFFFF_FFFF, 0xFF00_0000], 50_000),
+    "heavy tail": lambda: np.minimum(DICE.zipf(1.3, 50_000), 0xFFFF_FFFF),
+    "none": lambda: np.zeros(0),
+}  # fmt: skip
+
+
+@pytest.fixture(params=[True, False], ids=["small limits", "as it is"])
+def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        monkeypatch.setattr(distinct, "AT_ONCE", 60_000)
+        monkeypatch.setattr(distinct, "FEW", 100)
+        monkeypatch.setattr(distinct, "MARKED", 2)
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize("kinds", [[kind] * 3 for kind in KINDS] + [list(KINDS), list(reversed(KINDS))], ids="-".join)
+def test_each_address_once_and_in_order(kinds: list[str]) -> None:
+    arrays = [KINDS[kind]().astype(np.uint32) for kind in kinds]
+    found = Distinct()
+    for numbers in arrays:
+        if numbers.size:
+            found.add(numbers)
+    assert np.array_equal(found.all(), np.unique(np.concatenate(arrays)))
+    assert np.array_equal(once(arrays), np.unique(np.concatenate(arrays)))
+
+
+@pytest.mark.usefixtures("limits")
+def test_more_eights_than_are_marked() -> None:
+    arrays = [DICE.integers(eight << 24, (eight + 1) << 24, 1000).astype(np.uint32) for eight in (9, 3, 200, 9, 77)]
+    wanted = np.unique(np.concatenate(arrays))
+    found = Distinct()
+    for numbers in arrays:
+        found.add(numbers)
+        numbers[:] = 0  # its memory is used again
+    assert np.array_equal(found.all(), wanted)
+
+
+def test_two_columns_batch_by_batch() -> None:
+    columns = [[DICE.integers(0, 1 << 28, 3000).astype(np.uint32) for _ in range(2)] for _ in range(3)]
+    batches = [pa.RecordBatch.from_arrays([arrow.column(c, pa.uint32()) for c in pair], ["a", "b"]) for pair in columns]
+    found = distinct_addresses([*batches, batches[0].slice(0, 0)])
+    for at in (0, 1):
+        assert np.array_equal(found[at], np.unique(np.concatenate([pair[at] for pair in columns])))
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize("names", [["one /8", "one /8"], ["all of IPv4", "one /8", "heavy tail"], ["none"], []])
+def test_the_union_of_halves(names: list[str]) -> None:
+    parts = [np.unique(KINDS[name]().astype(np.uint32)) for name in names]
+    tables = [pa.Table.from_batches(as_batches(part), MEMBERS) for part in parts]
+    row = merged_count({"source": tables, "destination": tables[:1]}).to_pylist()[0]
+    assert row["sources"] == len(set().union(*(part.tolist() for part in parts)))
+    assert row["destinations"] == (parts[0].size if parts else 0)
