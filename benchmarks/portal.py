@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import portal_live
 from benchmarks.measure import run
 from benchmarks.table import VERDICT_HEAD, table, verdict
 
@@ -63,6 +64,7 @@ def measure(folder: Path, *, quick: bool) -> str:
                 rows += _alone(name, verb, words, telescope, pids, runs, alone[name])
         rows += _together(deployment, pids, rounds=1 if quick else 3)
         memory = sum(_resident(pid) for pid in pids[:-1]) / SENSORS / 1e6, _resident(pids[-1]) / 1e6
+    rows += portal_live.measure(folder, 5 if quick else 60)
     return "\n\n".join([
         f"A portal over {SENSORS} query daemons, {packets:,} packets; {CORES} cores; memory: {memory[0]:.0f} MB "
         f"a daemon on average, {memory[1]:.0f} MB the portal.",
