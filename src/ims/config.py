@@ -81,6 +81,7 @@ class SensorConfig(_Model):
     payload_budget: Octets = Field(1 << 30, description="bytes an hour of payloads kept once the cache is full")
     keep_age: str | None = Field(None, description="drop hours older than this, such as `90d`")
     keep_size: Octets | None = Field(None, description="drop the oldest hours beyond this, such as `500G`")
+    keep_until_shipped: bool = Field(False, description="drop only what `ims ship` has copied and read back")
     keep_free: Octets = Field(
         256 << 20, description="free disk below which packets are not stored; payloads are not below twice that"
     )

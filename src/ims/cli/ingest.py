@@ -55,6 +55,9 @@ def ingest(
     keep_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Drop the oldest hours beyond this, such as 500G.")
     ] = None,
+    keep_until_shipped: Annotated[
+        bool, typer.Option("--keep-until-shipped", help="Drop only what `ims ship` has copied and read back.")
+    ] = False,
     format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to report.")] = "table",
 ) -> None:
     """Read captures into a store: every packet to a monitored block becomes a row, each payload is kept once."""
@@ -82,6 +85,7 @@ def ingest(
         payload_budget=parse_size(payload_budget),
         keep_age_us=None if keep_age is None else parse_age(keep_age),
         keep_bytes=None if keep_size is None else parse_size(keep_size),
+        keep_until_shipped=keep_until_shipped,
     )
     with _progress() as show:
         run = Ingest(store, sensor, darknet, settings, show, stop=_stop_on_signals())

@@ -25,8 +25,8 @@ from ims.sensor.counters import Report
 from ims.sensor.pipeline import Pipeline
 from ims.store.journal import CaptureRecord, find_known, same_beginning
 from ims.store.lock import refuse_busy
-from ims.store.schema import refuse_other_folder
-from ims.store.writer import SensorWriter, state_folder
+from ims.store.schema import refuse_other_folder, state_folder
+from ims.store.writer import SensorWriter
 
 log = structlog.get_logger()
 
@@ -47,6 +47,7 @@ class IngestSettings:
     payload_budget: int = 1 << 30
     keep_age_us: int | None = None
     keep_bytes: int | None = None
+    keep_until_shipped: bool = False
 
 
 @dataclass
@@ -263,7 +264,9 @@ class _Run:
         settings = self._ingest.settings
         self.save()
         now_us = time.time_ns() // 1000
-        self.report.retained = self._writer.finish(now_us, settings.keep_age_us, settings.keep_bytes)
+        self.report.retained = self._writer.finish(
+            now_us, settings.keep_age_us, settings.keep_bytes, settings.keep_until_shipped
+        )
         if settle:
             # Last of all: killed before this, the same command goes on; after it, there is nothing left to do.
             for record in self._involved.values():

@@ -261,10 +261,11 @@ class Keeper:
         try:
             writer.settle(max(0, finished))
             self._retain(writer)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             log.warning("hours wait to be merged and published", reason=str(error))
 
     def _retain(self, writer: SensorWriter) -> None:
         age = self._config.keep_age
         if age is not None or self._config.keep_size is not None:
-            writer.retain(time.time_ns() // 1000, None if age is None else parse_age(age), self._config.keep_size)
+            age_us = None if age is None else parse_age(age)
+            writer.retain(time.time_ns() // 1000, age_us, self._config.keep_size, self._config.keep_until_shipped)

@@ -19,17 +19,18 @@ def refuse_busy(folder: Path, sensor: str) -> None:
 class WriterLock:
     """Held while writing. Raises ValueError where another process writes under the same sensor name."""
 
+    file = "lock"
+    busy = "sensor {sensor!r} is being written by process {holder}; wait for it, or give another --sensor name"
+
     def __init__(self, folder: Path, sensor: str) -> None:
         make_folder(folder)
-        self._fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(folder / self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
-            raise ValueError(
-                f"sensor {sensor!r} is being written by process {holder}; wait for it, or give another --sensor name"
-            ) from None
+            raise ValueError(self.busy.format(sensor=sensor, holder=holder)) from None
         except OSError:
             os.close(self._fd)  # a file system without locks
             raise
@@ -43,3 +44,10 @@ class WriterLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class ShipperLock(WriterLock):
+    """Held while a sensor's files are shipped; its writer goes on meanwhile. Raises ValueError where another ships."""
+
+    file = "ship.lock"
+    busy = "sensor {sensor!r} is being shipped by process {holder}; wait for it"

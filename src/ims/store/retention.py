@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from ims.store.manifest import Manifest
@@ -36,9 +36,16 @@ def parse_size(text: str) -> int:
 
 
 def retain(
-    manifest: Manifest, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None
+    manifest: Manifest,
+    now_us: int,
+    keep_age_us: int | None = None,
+    keep_bytes: int | None = None,
+    may_go: Callable[[str], bool] | None = None,
 ) -> dict[str, int]:
     """Drop what is older than `keep_age_us` (its whole hour is) or beyond `keep_bytes`; finished hours only.
+
+    With `may_go`, nothing from the first hour on that isn't wholly finished and of which it doesn't say yes to each
+    file, the payloads of a day that would go with it included.
 
     Returns {"hours": hours of packets dropped, "bytes": bytes of all that was dropped}.
     """
@@ -46,10 +53,12 @@ def retain(
     files = manifest.state.files
     total = sum(size["bytes"] for size in files.values())
     freed = hours = 0
-    for since_us, paths in _oldest_first(files):
+    for since_us, paths, whole in _oldest_first(files):
         too_old = keep_age_us is not None and since_us + HOUR_US <= now_us - keep_age_us
         too_much = keep_bytes is not None and total - freed > keep_bytes
         if not (too_old or too_much):
+            break
+        if may_go is not None and not (whole and all(map(may_go, paths))):
             break
         dropped += paths
         freed += sum(files[path]["bytes"] for path in paths)
@@ -61,8 +70,9 @@ def retain(
     return {"hours": hours, "bytes": freed}
 
 
-def _oldest_first(files: dict[str, dict[str, int]]) -> Iterator[tuple[int, list[str]]]:
-    """Finished hours of packets from the oldest on, each with the files that go with it."""
+def _oldest_first(files: dict[str, dict[str, int]]) -> Iterator[tuple[int, list[str], bool]]:
+    """Finished hours of packets from the oldest on, each with the files that go with it, and whether it has no other
+    parts that aren't finished yet."""
     hours: dict[int, list[str]] = defaultdict(list)
     payload_days: dict[int, list[str]] = defaultdict(list)
     unfinished: set[int] = set()
@@ -79,4 +89,5 @@ def _oldest_first(files: dict[str, dict[str, int]]) -> Iterator[tuple[int, list[
     last_hour = {since_us // DAY_US: since_us for since_us in sorted({*hours, *unfinished})}
     for since_us in sorted(hours):
         day = since_us // DAY_US
-        yield since_us, hours[since_us] + (payload_days[day] if last_hour[day] == since_us else [])
+        paths = hours[since_us] + (payload_days[day] if last_hour[day] == since_us else [])
+        yield since_us, paths, since_us not in unfinished

@@ -82,6 +82,11 @@ def hour_folder(table: str, sensor: str, hour: int) -> str:
     return f"{table}/sensor={sensor}/date={moment:%Y-%m-%d}/hour={moment:%H}"
 
 
+def state_folder(path: Path, sensor: str) -> Path:
+    """Where a store keeps what only the sensor's writer reads."""
+    return path / "_state" / f"sensor={sensor}"
+
+
 @cache
 def _encodings(table: str) -> dict[str, Any]:
     names = [column.name for column in TABLES[table]]
@@ -166,6 +171,8 @@ def refuse_other_folder(path: Path) -> bool:
     if (path / "store.json").exists():
         check_store(path)
         return True
+    if (path / "lake.json").exists():
+        raise ValueError(f"{path} is a lake; wanted a store or a new folder")
     if path.exists() and any(not entry.name.startswith(".store.json.") for entry in path.iterdir()):
         raise ValueError(f"{path} is not empty and no store (it has no store.json); wanted a store or a new folder")
     return False
@@ -190,6 +197,8 @@ def check_store(path: Path) -> None:
         record = json.loads((path / "store.json").read_bytes())
         version = record["schema"] if record["format"] == "ims store" else None
     except FileNotFoundError:
+        if (path / "lake.json").exists():
+            raise ValueError(f"{path} is a lake; wanted a store, or --lake {path}") from None
         raise ValueError(f"{path} is no store: it has no store.json; `ims ingest` makes one") from None
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{path} is no store: its store.json can't be read") from None

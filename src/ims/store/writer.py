@@ -29,8 +29,9 @@ from ims.store.manifest import Manifest, State, remove_empty
 from ims.store.merger import Merger
 from ims.store.parts import Lane
 from ims.store.retention import retain
-from ims.store.schema import ROW_GROUP, create_store, part_of, write_aside
+from ims.store.schema import ROW_GROUP, create_store, part_of, state_folder, write_aside
 from ims.store.seen import Seen
+from ims.store.shipped import Confirmed
 
 TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time", "coverage": "since"}
 WAITING = 1
@@ -38,11 +39,6 @@ WAITING = 1
 
 KEY_OCTETS = 16
 _OURS = re.compile(r"[0-9a-f]{32}\.(parquet|npy)|\.manifest-\d+\.log\.[0-9a-f]{8}|\.key\.[0-9a-f]{8}")
-
-
-def state_folder(path: Path, sensor: str) -> Path:
-    """Where a store keeps what only the sensor's writer reads."""
-    return path / "_state" / f"sensor={sensor}"
 
 
 class SensorWriter:
@@ -78,6 +74,7 @@ class SensorWriter:
             raise
         count = lanes or max(1, min(2, len(os.sched_getaffinity(0))))
         self._lanes = [Lane(path, sensor, number) for number in range(count)]
+        self._shipped = Confirmed(path, sensor)
 
     def _load_key(self) -> bytes:
         """The secret under which payloads are hashed: whoever knew it could make payloads hide each other."""
@@ -232,17 +229,33 @@ class SensorWriter:
         files = self.manifest.state.files
         return sum(files[path]["bytes"] for path in (files if paths is None else paths) if path in files)
 
-    def finish(self, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None) -> dict[str, int]:
+    def finish(
+        self,
+        now_us: int,
+        keep_age_us: int | None = None,
+        keep_bytes: int | None = None,
+        until_shipped: bool = False,
+    ) -> dict[str, int]:
         """Publish all hours and apply the limits; returns what retention dropped. Follows a `checkpoint`."""
         self._go_on()
         publish(self.path, self.manifest, self.sensor)
         self.manifest.roll()
         self.manifest.collect()
-        return self.retain(now_us, keep_age_us, keep_bytes)
+        return self.retain(now_us, keep_age_us, keep_bytes, until_shipped)
 
-    def retain(self, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None) -> dict[str, int]:
-        """Apply the limits; returns what was dropped."""
-        return retain(self.manifest, now_us, keep_age_us, keep_bytes)
+    def retain(
+        self,
+        now_us: int,
+        keep_age_us: int | None = None,
+        keep_bytes: int | None = None,
+        until_shipped: bool = False,
+    ) -> dict[str, int]:
+        """Apply the limits; returns what was dropped. `until_shipped`: only what a lake has got.
+
+        Raises ValueError where what was shipped is to be looked up and can't be read.
+        """
+        may_go = self._shipped.has if until_shipped else None
+        return retain(self.manifest, now_us, keep_age_us, keep_bytes, may_go)
 
     def close(self) -> None:
         """Release the sensor. What no checkpoint covered is not in the store."""

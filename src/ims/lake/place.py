@@ -1,0 +1,136 @@
+"""A shared place, a directory or an S3-compatible bucket, named by a URI; objects in it are named by relative paths.
+
+    /srv/lake    file:///srv/lake
+    s3://bucket/prefix?region=eu-central-1
+    s3://bucket/prefix?endpoint_override=http%3A%2F%2F127.0.0.1%3A9000&region=us-east-1
+
+Credentials come from the environment or the standard AWS files, never from the URI, which ends up in logs and ledgers.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+if TYPE_CHECKING:
+    import pyarrow.fs
+
+CHUNK = 1 << 20
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+S3_OPTIONS = ("endpoint_override", "region", "scheme")
+
+
+class Place(ABC):
+    """Where objects lie. Each operation raises OSError in one line that names the place, FileNotFoundError where an
+    object to be read isn't there. What was being written when one fails isn't there, or not whole: `remove` it."""
+
+    uri: str
+    """The place as people write it, without credentials."""
+    root: str
+    """Its path on `filesystem`: an absolute path, or `bucket/prefix`."""
+    filesystem: pyarrow.fs.FileSystem
+
+    @abstractmethod
+    def read(self, name: str, most: int) -> bytes:
+        """An object of at most `most` octets, whole. Raises ValueError where it is larger."""
+
+    @abstractmethod
+    def write(self, name: str, content: bytes) -> None:
+        """Put or replace an object: readers see the old or the new one, never a part."""
+
+    @abstractmethod
+    def send(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Put an object that comes in pieces; it appears under its name when it is whole."""
+
+    @abstractmethod
+    def chunks(self, name: str, octets: int = CHUNK) -> Iterator[bytes]:
+        """An object as it lies there, in pieces of at most `octets`."""
+
+    @abstractmethod
+    def size(self, name: str) -> int | None:
+        """Octets of an object; None where there is none."""
+
+    @abstractmethod
+    def names(self, folder: str = "", deep: bool = True) -> list[str]:
+        """Objects in a folder, and in those below it if `deep`, sorted; without `deep`, folders too."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove an object; fine where there is none."""
+
+    @abstractmethod
+    def clear(self, begins: str) -> None:
+        """Remove what killed writers left aside, of objects whose names begin so. No other may be writing those."""
+
+    @abstractmethod
+    def path(self, name: str) -> Path | str:
+        """An object as `filesystem` knows it: a Path in a directory, else `bucket/key`."""
+
+    def named(self, name: str) -> str:
+        """An object in a message to people."""
+        return f"{self.uri.partition('?')[0].rstrip('/')}/{name}"
+
+
+def open_place(uri: str | Path) -> Place:
+    """The place of a URI; nothing is asked or made there.
+
+    Raises ValueError where the URI is none that we know.
+    """
+    from ims.lake.bucket import Bucket
+    from ims.lake.folder import Folder
+
+    text = str(uri)
+    match = _SCHEME.match(text)
+    scheme = match[1].lower() if match else ""
+    if not text:
+        raise ValueError("a lake: wanted a folder, or s3://bucket/prefix")
+    if not scheme:
+        return Folder(Path(text).absolute())
+    parts = urlsplit(text)
+    if "@" in parts.netloc:
+        shown = f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise ValueError(
+            f"{shown}: credentials don't belong into the URI; wanted AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in "
+            "the environment, or ~/.aws/credentials"
+        )
+    if scheme == "file":
+        if parts.netloc not in ("", "localhost") or parts.query or not parts.path:
+            raise ValueError(f"{text}: wanted file:///FOLDER")
+        return Folder(Path(unquote(parts.path)))
+    if scheme == "s3":
+        return Bucket(parts.netloc, unquote(parts.path).strip("/"), _s3_options(text, parts.query))
+    raise ValueError(f"{text}: no lake can be at {scheme}://; wanted a folder, file:///FOLDER or s3://bucket/prefix")
+
+
+def _s3_options(text: str, query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key not in S3_OPTIONS or not value or key in options:
+            without = text.partition("?")[0]  # somebody may have tried to hand over a key here
+            raise ValueError(f"{without}: option {key!r}: wanted {', '.join(S3_OPTIONS)}, once, with a value")
+        options[key] = value
+    return options
+
+
+def said(error: BaseException) -> str:
+    """What a file system says of an error, in one line of bearable length."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return error.strerror
+    words = re.sub(r"\s*\(Request ID: [^)]*\)", "", " ".join(str(error).split()))
+    return words if len(words) <= 300 else f"{words[:300]}..."
+
+
+def told(place: Place, name: str, what: str, do: Callable[[], Any]) -> Any:
+    """Do it; raise its OSError as one line that names the object."""
+    try:
+        return do()
+    except FileNotFoundError:
+        if what == "read":
+            raise FileNotFoundError(f"{place.named(name)}: no such object") from None
+        raise
+    except OSError as error:
+        raise OSError(f"{place.named(name)} can't be {what}: {said(error)}") from None
