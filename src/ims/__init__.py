@@ -19,6 +19,7 @@ The data's path, stage by stage; a stage imports no other stage:
 * `queryd`   one sensor's store, answering typed questions over mutual TLS
 * `portal`   all sensors asked at once, merged, and shown to each caller as he may see it
 * `remote`   a portal asked from afar: `ims.open("https://…", token=…)`
+* `lake`     finished hours of stores copied to a shared place, a folder or a bucket, and read there (`ims ship`)
 * `cli`      parse, call, print
 
 Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment).

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ims.cli import accounts, demo, doctor, export, ingest, pki, portal, query, queryd, sensor, simulate
+from ims.cli import accounts, demo, doctor, export, ingest, pki, portal, query, queryd, sensor, ship, simulate
 
 app = typer.Typer(
     name="ims",
@@ -48,6 +48,7 @@ app.command("sensor", epilog=sensor.EXAMPLES)(sensor.sensor)
 app.command("queryd", epilog=queryd.EXAMPLES)(queryd.queryd)
 app.command("portal", epilog=portal.EXAMPLES)(portal.portal)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("ship", epilog=ship.EXAMPLES)(ship.ship)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("simulate", epilog=simulate.EXAMPLES)(simulate.simulate)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)

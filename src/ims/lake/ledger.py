@@ -100,6 +100,12 @@ def lake_id(place: Place) -> str | None:
     return str(record["id"])
 
 
+def refuse_store(place: Place) -> None:
+    """Raises ValueError where the place holds a store."""
+    if place.size("store.json") is not None:
+        raise ValueError(f"{place.uri} is a store; wanted a lake or a new folder")
+
+
 def make_lake(place: Place) -> str:
     """Make a place a lake, and return the lake's id; fine if it is one already.
 
@@ -108,9 +114,8 @@ def make_lake(place: Place) -> str:
     known = lake_id(place)
     if known is not None:
         return known
+    refuse_store(place)
     others = place.names(deep=False)
-    if "store.json" in others:
-        raise ValueError(f"{place.uri} is a store; wanted a lake or a new folder")
     if set(others) - {"_lake", "lost+found"}:
         raise ValueError(f"{place.uri} is not empty and no lake (it has no lake.json); wanted a lake or a new folder")
     record = {"format": "ims lake", "schema": LAKE_SCHEMA, "id": secrets.token_hex(16)}

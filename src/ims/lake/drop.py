@@ -1,0 +1,39 @@
+"""Retention by the shipper: a store that no process writes keeps its limits, as far as a lake has got what goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ims.store.compaction import withdraw
+from ims.store.lock import WriterLock
+from ims.store.manifest import Manifest
+from ims.store.retention import retain
+from ims.store.schema import state_folder
+from ims.store.shipped import Confirmed
+
+
+class _DropperLock(WriterLock):
+    busy = (
+        "sensor {sensor!r} is being written by process {holder}, which must drop hours itself: give the limits to it, "
+        "with keep_until_shipped = true"
+    )
+
+
+def drop_shipped(
+    store: Path, sensor: str, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None
+) -> dict[str, int]:
+    """Apply the limits to a sensor's files that were shipped; returns what `retain` does.
+
+    Raises ValueError where a process writes the sensor or what was shipped can't be read, OSError.
+    """
+    folder = state_folder(store, sensor)
+    lock = _DropperLock(folder, sensor)
+    try:
+        manifest = Manifest(store, folder)
+        try:
+            withdraw(store, manifest)
+            return retain(manifest, now_us, keep_age_us, keep_bytes, Confirmed(store, sensor).has)
+        finally:
+            manifest.close()
+    finally:
+        lock.release()

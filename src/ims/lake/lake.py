@@ -1,0 +1,120 @@
+"""A lake opened for reading: which files to ask, as its ledgers name them. The same shape as a store's reader."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_sensors, read_ledger
+from ims.lake.place import open_place
+from ims.store.schema import HOUR_US, Part, part_of
+from ims.store.shipped import TAKEN_APART
+
+if TYPE_CHECKING:
+    import pyarrow.fs
+
+
+class Lake:
+    """One lake's files as its ledgers named them when it was opened; every row exactly once.
+
+    Raises FileNotFoundError or ValueError where there is no lake, or a ledger is damaged; OSError where the place can't
+    be read. A file of packets is never changed or removed; one of coverage is, when the sensor's next shipment has
+    replaced it, so open a lake anew for each question.
+    """
+
+    def __init__(self, uri: str | Path) -> None:
+        self._place = open_place(uri)
+        self.uri = self._place.uri
+        self.path = self._place.path("")
+        """The folder; of a bucket, `bucket/prefix/`."""
+        self.filesystem: pyarrow.fs.FileSystem = self._place.filesystem
+        folder = self.path if isinstance(self.path, Path) else None
+        if folder is not None and not folder.exists():
+            raise FileNotFoundError(f"{self.uri}: no such lake")
+        if folder is not None and not folder.is_dir():
+            raise NotADirectoryError(f"{self.uri} is a file; wanted the folder of a lake")
+        known = lake_id(self._place)
+        if known is None and folder is not None and (folder / "store.json").exists():
+            raise ValueError(f"{self.uri} is a store; wanted a lake, or --store {self.uri}")
+        if known is None:
+            where = self.uri.partition("?")[0]
+            raise ValueError(f"{where} is no lake (it has no lake.json); `ims ship` makes one")
+        self.id = known
+        read = {sensor: read_ledger(self._place, sensor) for sensor in ledger_sensors(self._place)}
+        self.ledgers: Mapping[str, Ledger] = {name: ledger for name, ledger in read.items() if ledger is not None}
+        self._as_of: Mapping[str, int] = {}
+        self._without: frozenset[str] = frozenset()
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of the sensors that have been shipped here, those that the view leaves out not among them."""
+        return tuple(name for name in self.ledgers if name not in self._without)
+
+    def as_of(self, numbers: Mapping[str, int]) -> Lake:
+        """A view with the packets and raw frames of these sensors up to the shipment of this number; the rest whole.
+
+        Raises ValueError where a ledger hasn't come so far: the lake must be opened anew.
+        """
+        for sensor, number in numbers.items():
+            have = self.ledgers[sensor].number if sensor in self.ledgers else 0
+            if number > have:
+                raise ValueError(f"the lake was opened at shipment {have} of sensor {sensor!r}; {number} was asked for")
+        view = copy.copy(self)
+        view._as_of = {**self._as_of, **numbers}
+        return view
+
+    def without(self, sensors: Iterable[str]) -> Lake:
+        """A view in which these sensors have payloads only."""
+        view = copy.copy(self)
+        view._without = self._without | frozenset(sensors)
+        return view
+
+    def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path] | list[str]:
+        """Files of a table that may hold rows of [since_us, until_us), oldest hour first: paths in a directory,
+        `bucket/key` on `filesystem` otherwise.
+
+        Not for `coverage` with a range: a period lies in the folder of the hour in which the first one began.
+        """
+        found = []
+        for path, part, _ in self._named(table):
+            begin = part.since_us
+            if (since_us is None or begin + HOUR_US > since_us) and (until_us is None or begin < until_us):
+                found.append((begin, path))
+        return [self._place.path(path) for _, path in sorted(found)]  # type: ignore[return-value]  # one kind
+
+    def rows(self, table: str, hour_us: int | None = None) -> int:
+        """Rows of a table (of the hour that begins then), as the ledgers count them."""
+        return sum(file.rows for _, part, file in self._named(table) if hour_us in (None, part.since_us))
+
+    def hours(self, table: str) -> list[int]:
+        """Begins of the hours that have rows of a table, in microseconds, oldest first."""
+        return sorted({part.since_us for _, part, _ in self._named(table)})
+
+    def _named(self, table: str) -> Iterator[tuple[str, Part, Shipment]]:
+        for sensor, ledger in self.ledgers.items():
+            if sensor in self._without and table != "payloads":
+                continue
+            most = self._as_of.get(sensor, ledger.number) if table in TAKEN_APART else ledger.number
+            for path, file in ledger.files.items():
+                part = part_of(path)
+                if part is not None and part.table == table and file.number <= most:
+                    yield path, part, file
+
+    def close(self) -> None:
+        """Nothing is held; it is there because a store's reader has it."""
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_lake(uri: str | Path) -> Lake:
+    """Open a lake for reading."""
+    return Lake(uri)

@@ -1,0 +1,216 @@
+"""One sensor's finished hours to a lake: sent, read back, written into the ledger, and remembered at the sensor.
+
+A run that is killed loses nothing and doubles nothing. What it had sent counts once a ledger names it; the next run
+finds it there, reads it, and doesn't send it again. The order of a shipment: payloads, raw frames, packets, and last
+coverage, so that the lake never claims to have watched what it hasn't got.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ims.lake.covered import covered
+from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_name, make_lake, read_ledger, refuse_store
+from ims.lake.paced import Pace
+from ims.lake.place import Place
+from ims.lake.verified import put_verified, send_verified
+from ims.store.lock import ShipperLock
+from ims.store.manifest import Snapshot
+from ims.store.schema import part_of, state_folder
+from ims.store.shipped import TAKEN_APART, Shipped, read_shipped, shipped_file, store_id, write_shipped
+
+TABLES_IN_ORDER = ("payloads", "frames_raw", "packets")
+CHECKPOINT_FILES = 64
+CHECKPOINT_SECONDS = 15.0
+"""The ledger is written anew after so many files, or so long: a year's is 8 MB."""
+_OURS = re.compile(r"[0-9a-f]{32}\.parquet")
+
+
+@dataclass
+class Shipping:
+    """What came of shipping one sensor. `files`, `rows`, `bytes`: sent; `already_there`: files from a run that was
+    killed; `number`: of the last shipment; `dropped`: hours that retention dropped afterwards."""
+
+    sensor: str
+    files: int = 0
+    rows: int = 0
+    bytes: int = 0
+    already_there: int = 0
+    dropped: int = 0
+    number: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress bar shows: the sensor, and octets of its files that are done, of all."""
+
+    sensor: str
+    octets_done: int
+    octets: int
+
+
+@dataclass
+class Shipper:
+    """Ships sensors of one store to one place. Where `stop` is set, it ends after the file that it is at."""
+
+    store: Path
+    place: Place
+    pace: Pace = field(default_factory=Pace)
+    progress: Callable[[Progress], None] = lambda progress: None
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+
+    def ship(self, sensor: str) -> Shipping:
+        """Ship what is finished and not in the lake yet.
+
+        Raises ValueError where another process ships this sensor, the lake has it from another store, or something on
+        either side is damaged; OSError where the place can't be read or written, or gives back other octets.
+        """
+        begun = self.clock()
+        folder = state_folder(self.store, sensor)
+        lock = ShipperLock(folder, sensor)
+        try:
+            for left in folder.glob(".shipped.json.*"):
+                left.unlink()
+            lake, ledger = self._before(sensor)
+            snapshot = Snapshot(folder)
+            try:
+                shipment = _Shipment(self, sensor, lake, ledger, snapshot.state.files)
+                shipment.run()
+            finally:
+                snapshot.close()
+        finally:
+            lock.release()
+        shipment.report.seconds = round(self.clock() - begun, 3)
+        return shipment.report
+
+    def _before(self, sensor: str) -> tuple[str, Ledger]:
+        """The lake's id and the sensor's ledger. Raises ValueError where they aren't those that the store remembers:
+        what retention dropped, relying on them, would be lost."""
+        known = read_shipped(self.store, sensor)
+        where = self.place.uri.partition("?")[0]
+        forget = f"remove {shipped_file(self.store, sensor)} to ship all anew"
+        if known is not None:
+            lake = lake_id(self.place)
+            if lake is None:
+                refuse_store(self.place)
+                raise ValueError(
+                    f"{where} has no lake.json, but sensor {sensor!r} was shipped to {known.uri}; is it mounted? "
+                    f"Or {forget}"
+                )
+            if lake != known.lake:
+                raise ValueError(
+                    f"{where} is another lake than {known.uri}, where sensor {sensor!r} was shipped; {forget}"
+                )
+        lake = make_lake(self.place)
+        ours = store_id(self.store)
+        ledger = read_ledger(self.place, sensor) or Ledger(ours)
+        if ledger.store != ours:
+            raise ValueError(
+                f"{self.place.named(ledger_name(sensor))}: the lake has a sensor {sensor!r} from another store; "
+                "wanted another lake, or a sensor of another name"
+            )
+        if known is not None and ledger.number < known.number:
+            raise ValueError(
+                f"{self.place.named(ledger_name(sensor))} is of shipment {ledger.number}, but {known.number} was made; "
+                f"put the newer one back, or {forget}"
+            )
+        return lake, ledger
+
+
+class _Shipment:
+    def __init__(
+        self, shipper: Shipper, sensor: str, lake: str, ledger: Ledger, held: Mapping[str, Mapping[str, int]]
+    ) -> None:
+        self._shipper, self._place, self._pace = shipper, shipper.place, shipper.pace
+        self._sensor, self._lake, self._ledger, self._held = sensor, lake, ledger, held
+        self._new: dict[str, Shipment] = {}
+        self._saved_at = shipper.clock()
+        self.report = Shipping(sensor, number=ledger.number)
+
+    def run(self) -> None:
+        for begins in (*(f"{table}/sensor={self._sensor}/" for table in (*TABLES_IN_ORDER, "coverage")),
+                       ledger_name(self._sensor)):  # fmt: skip
+            self._place.clear(begins)
+        waiting = self._waiting()
+        octets = sum(self._held[path]["bytes"] for path in waiting)
+        done = 0
+        for path in waiting:
+            if self._shipper.stop.is_set():
+                break
+            self._send(path)
+            done += self._held[path]["bytes"]
+            self._shipper.progress(Progress(self._sensor, done, octets))
+            late = self._shipper.clock() - self._saved_at >= CHECKPOINT_SECONDS
+            if late or len(self._new) >= CHECKPOINT_FILES:
+                self._save(self._ledger.files)
+        self._save(self._ledger.files)
+        if not self._shipper.stop.is_set():
+            self._replace_coverage()
+
+    def _waiting(self) -> list[str]:
+        """Finished files that no ledger names, in the order in which they go: tables, then the oldest first."""
+        found = []
+        for path in self._held:
+            part = part_of(path)
+            if part is not None and not part.hot and part.table in TABLES_IN_ORDER and path not in self._ledger.files:
+                found.append((TABLES_IN_ORDER.index(part.table), part.since_us, path))
+        return [path for *_, path in sorted(found)]
+
+    def _send(self, path: str) -> None:
+        size = self._held[path]
+        print_, sent = send_verified(self._place, path, self._shipper.store / path, size["bytes"], self._pace)
+        self._new[path] = Shipment(size["rows"], print_.bytes, print_.sha256, 0)
+        if sent:
+            self.report.files += 1
+            self.report.rows += size["rows"]
+            self.report.bytes += size["bytes"]
+        else:
+            self.report.already_there += 1
+
+    def _save(self, kept: Mapping[str, Shipment]) -> None:
+        """Write the ledger of what is kept and new, and after it the sensor's record; neither where it says the same.
+
+        The number is a new one each time: whoever has read a number knows what it stands for.
+        """
+        if self._new or len(kept) != len(self._ledger.files):
+            number = self._ledger.number + 1
+            new = {path: file._replace(number=number) for path, file in self._new.items()}
+            ledger = replace(self._ledger, number=number, files={**kept, **new})
+            put_verified(self._place, ledger_name(self._sensor), ledger.octets(), self._pace)
+            self._ledger, self._new = ledger, {}
+        self._saved_at = self._shipper.clock()
+        self.report.number = self._ledger.number
+        remembered = self._remembered()
+        if self._ledger.number and remembered != read_shipped(self._shipper.store, self._sensor):
+            write_shipped(self._shipper.store, self._sensor, remembered)
+
+    def _remembered(self) -> Shipped:
+        numbers = {path: file.number for path, file in self._ledger.files.items()}
+        gone = [
+            number
+            for path, number in numbers.items()
+            if path not in self._held and (part := part_of(path)) is not None and part.table in TAKEN_APART
+        ]
+        files = {path: number for path, number in numbers.items() if path in self._held}
+        return Shipped(self._lake, self._place.uri, self._ledger.number, files, max(gone, default=0))
+
+    def _replace_coverage(self) -> None:
+        begins = f"coverage/sensor={self._sensor}/"
+        rows = covered(self._shipper.store, self._sensor, self._held, self._ledger.files)
+        if rows is not None and rows.name not in self._ledger.files:
+            print_ = put_verified(self._place, rows.name, rows.content, self._pace, remove=True)
+            self._new[rows.name] = Shipment(rows.rows, *print_, 0)
+            self.report.files += 1
+            self.report.rows += rows.rows
+            self.report.bytes += print_.bytes
+            self._save({path: file for path, file in self._ledger.files.items() if not path.startswith(begins)})
+        for name in self._place.names(begins):  # replaced now, or by a run that was killed before it came to this
+            if name not in self._ledger.files and _OURS.fullmatch(name.rpartition("/")[2]):
+                self._place.remove(name)
