@@ -44,6 +44,18 @@ def unix_micros(moment: ibis.dtype("timestamp('UTC')")) -> int:  # type: ignore[
     return 0
 
 
+class _Nothing:
+    """A store without files: what DuckDB answers of it has the types that every answer has."""
+
+    path = Path("/nonexistent")
+
+    def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
+        return []
+
+
+NOTHING = _Nothing()
+
+
 class SparkEngine:
     """Runs plans over a lake. For one thread at a time; `interrupt` is for any.
 
@@ -53,14 +65,13 @@ class SparkEngine:
     def __init__(self, lake: Files, settings: SparkSettings | None = None) -> None:
         self._lake = lake
         self._spark = spark_session(settings or SparkSettings())
-        self._shapes = Engine([], threads=1)
+        self._shapes = Engine([NOTHING], threads=1)
         self._views: list[str] = []
         self._tag = f"ims-{uuid.uuid4().hex}"
 
     def run(self, plan: Plan, request: Request, predicate: Any = None) -> pa.Table:
         """The answer to a request. Raises OSError where a file or Spark fails, InterruptedError after `interrupt`."""
-        parts = {name: [schema.empty_table()] for name, schema in self._shapes.schemas(plan, request).items()}
-        shape = self._shapes.merge(plan, request, parts).schema
+        shape = self._shapes.run(plan, request).schema
         try:
             tables = self._tables(self._lake, request)
             return self._arrow(plan.merge(plan.partial(tables, request, predicate), request, True), shape)
@@ -71,7 +82,7 @@ class SparkEngine:
         self, store: Files, plan: Plan, request: Request, predicate: Any = None
     ) -> Iterator[tuple[str, pa.Table]]:
         """The first half of the answer, part by part. Raises as `run`."""
-        shapes = self._shapes.schemas(plan, request)
+        shapes = {name: rows.schema for name, rows in self._shapes.partial(NOTHING, plan, request)}
         try:
             for name, part in plan.partial(self._tables(store, request), request, predicate).items():
                 yield name, self._arrow(part, shapes[name])

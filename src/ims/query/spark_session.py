@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 CONNECT_SECONDS = 5
-ANSWERS_DEPEND_ON: Mapping[str, str] = {
+ANSWERS_DEPEND_ON = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",  # x / 0 is null, as on DuckDB
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",  # a sensor called 007 is a text
@@ -36,7 +36,7 @@ ANSWERS_DEPEND_ON: Mapping[str, str] = {
     "spark.sql.execution.topKSortFallbackThreshold": str((1 << 31) - 16),
 }
 """Properties that nobody may set otherwise."""
-_DEFAULTS: Mapping[str, str] = {
+_DEFAULTS = {
     "spark.app.name": "Internet Motion Sensor",
     "spark.ui.enabled": "false",
     "spark.log.level": "ERROR",

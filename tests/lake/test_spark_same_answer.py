@@ -1,0 +1,220 @@
+"""Spark over a store's tree answers as DuckDB does: every verb, group and metric and sixty filters, exactly.
+
+Rows, their order and their types. Spark is a standalone master with two workers of one core, each a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import ims
+from ims.asked import StoresAsked, predicate_of
+from ims.query.engine import Engine
+from ims.query.filter import parse, uses
+from ims.query.plan import ARRIVAL, Parts, Plan, Tables, selected
+from ims.query.question import Question
+from ims.query.request import GROUPS, METRICS, Request, make_request
+from ims.query.spark import SparkEngine
+from ims.query.spark_session import SparkSettings
+from ims.store.reader import open_store
+from ims.telescope import Telescope
+
+from ..sign import collision
+from .rich_store import rich_store
+from .spark_cluster import cluster
+
+DAY = "2026-03-04"
+RANGE = {"since": f"{DAY}T00:40", "until": f"{DAY}T02:00:00.000001"}
+PREFIXES = ("source/1", "source/8", "source/32", "destination/16", "destination/24", "destination/25")
+GROUP_METRICS = [
+    (group, METRICS[(number + step) % len(METRICS)])
+    for number, group in enumerate((*GROUPS, *PREFIXES))
+    for step in (0, 2)
+] + [(group, metric) for group in ("source", "block", "signature", "verified") for metric in METRICS]
+"""Each group with two metrics in turn, and four of them with all."""
+FILTERS = (
+    "tcp", "udp", "icmp", "proto 47", "igmp", "not tcp and not udp", "ip", "ip6",
+    "src 223.255.255.254", "dst net 198.51.100.0/25", "net 203.0.113.0/24", "src net 128.0.0.0/1", "host 8.8.8.1",
+    "src and dst net 198.51.100.0/24", "net 198.51.100.0 mask 255.255.255.1", "ip multicast",
+    "port 80", "src port 40000", "dst port 65535", "tcp dst port (22 or 23)", "portrange 1000-1020",
+    "udp portrange 4000-5060", "not port 445", "port http", "src or dst port 7",
+    "category scan", "category backscatter or category udp", "payload", "new", "not new", "verified", "not verified",
+    "fragment", "block C/24", 'block "D/25" or block C/24', "sensor 007", "not sensor b", "sensor 7",
+    "ttl < 10", "ttl >= 64 and ttl != 255", "signature 79054025255fb1a26e4bc422aef54eb4", "signature 7905402",
+    "not signature ff00ff", 'payload contains "GET /"', "payload contains 0x0d0a", 'payload contains "needle"',
+    r'not payload contains "%"', "payload contains 0x00 and udp", 'new and payload contains "probe"',
+    'payload contains "it\'s" or payload contains 0xff',
+    "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn", "tcp[13] = 0x12", "tcp[4:4] = ip[16:4]", "tcp[8:4] - 1 = ip[16:4]",
+    "icmp[icmptype] = icmp-echo", "icmp[icmptype] = icmp-unreach and icmp[icmpcode] = 0", "icmp[4:4] > 0x80000000",
+    "ip[6:2] & 0x1fff != 0", "ip[2:2] > 60", "ip[12:4] > 0x80000000", "ip[8] * 16777216 * 256 = 0",
+    "ip[16:4] * ip[12:4] > 2000000000", "ip[12:4] + ip[16:4] < 0x10000000", "ip[19] - 200 < 100",
+    "ip[2:2] / ip[9] = 10", "1000 / tcp[15] > 3", "ip[19] % tcp[13] = 1", "ip[16:4] >> 8 = 0xc63364",
+    "1 << ip[19] = 0", "ip[12:4] << 4 > 0xf0000000", "ip[19] ^ 0xff < 100", "ip[0] & 0xf > 5", "ip[0] = 0x45",
+    "udp[4:2] > 30", "tcp[12] & 0xf0 > 0x50", "ip[1] | ip[8] = 64",
+    "(tcp or icmp) and not (src net 8.0.0.0/8 or dst port 23) and ip[2:2] <= 40",
+)  # fmt: skip
+
+
+class SparkAsked(StoresAsked):
+    """A request whose plans run on Spark."""
+
+    def __init__(self, store: Path, settings: SparkSettings, request: Request) -> None:
+        super().__init__([store], request, None, 1)
+        self.engine.close()
+        self.engine: Any = SparkEngine(self.stores[0], settings)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rich_store(tmp_path_factory.mktemp("rich"))
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSettings]:
+    with cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running.settings()
+
+
+@pytest.fixture(scope="module")
+def duckdb(store: Path) -> Telescope:
+    return ims.open(store)
+
+
+@pytest.fixture(scope="module")
+def spark(store: Path, settings: SparkSettings) -> Telescope:
+    return Telescope.through(partial(SparkAsked, store, settings))
+
+
+@pytest.fixture(scope="module")
+def engines(store: Path, settings: SparkSettings) -> Iterator[tuple[Engine, SparkEngine]]:
+    with open_store(store) as opened:
+        engines = Engine([opened]), SparkEngine(opened, settings)
+        yield engines
+        for engine in engines:
+            engine.close()
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    assert_equal(found.table, expected.table)
+    for name in ("sensors", "darknet_24s", "frames_lost", "payloads_lost"):
+        assert getattr(found.record, name) == getattr(expected.record, name), name
+
+
+def assert_equal(found: pa.Table, expected: pa.Table) -> None:
+    assert found.schema.equals(expected.schema)
+    if not found.equals(expected):
+        assert found.to_pylist() == expected.to_pylist()  # says where
+
+
+def test_there_is_something_to_compare(duckdb: Telescope) -> None:
+    [row] = duckdb.count().rows()
+    assert row["packets"] > 1400
+    assert row["signatures"] > 300
+    assert {row["verified"] for row in duckdb.top("verified").rows()} == {None, True, False}
+    assert [row["number"] for row in duckdb.payloads(f"signature {collision.MD5.hex()}").rows()] == [1, 2]
+    assert len({(row["sensor"]) for row in duckdb.top("sensor").rows()}) == 2
+
+
+def test_count(duckdb: Telescope, spark: Telescope) -> None:
+    assert_same(spark.count(), duckdb.count())
+    assert_same(spark.count("udp", **RANGE), duckdb.count("udp", **RANGE))
+    assert_same(spark.count(until="1999-01-01"), duckdb.count(until="1999-01-01"))
+
+
+def test_top_of_every_group_and_metric(engines: tuple[Engine, SparkEngine]) -> None:
+    for group, metric in GROUP_METRICS:
+        request = make_request("top", None, group=group, metric=metric, limit=1_000_000)
+        plan = Question(plan="top", request=request).as_plan()
+        assert_equal(engines[1].run(plan, request), engines[0].run(plan, request))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_series(duckdb: Telescope, spark: Telescope, metric: str) -> None:
+    words: dict[str, Any]
+    for words in ({"bin": "250ms", **RANGE}, {"bin": "1h", "group": "block", "per_24": True}):
+        assert_same(spark.series(metric=metric, **words), duckdb.series(metric=metric, **words))
+
+
+def test_series_of_groups_and_under_limits(duckdb: Telescope, spark: Telescope) -> None:
+    words: dict[str, Any]
+    for words in (
+        {"group": "sensor", "per_24": True}, {"group": "source/8", "metric": "destinations"}, {"group": "icmp_type"},
+        {"bin": "7h", "group": "signature"}, {"group": "ttl", "limit": 7}, {"bin": "1d", "per_24": True},
+    ):  # fmt: skip
+        assert_same(spark.series(**words), duckdb.series(**words))
+
+
+@pytest.mark.parametrize("column", ["destination_port", "block", "sensor", "destination/24"])
+def test_top_as_it_is_shown(duckdb: Telescope, spark: Telescope, column: str) -> None:
+    for words in ({"limit": 3}, {"per_24": True, **RANGE}):
+        assert_same(spark.top(column, **words), duckdb.top(column, **words))
+
+
+def test_filters_are_sixty_and_of_every_kind() -> None:
+    assert len(FILTERS) >= 60
+    asked = set().union(*(uses(parse(text)) for text in FILTERS))
+    wanted = {"source", "destination_port", "payload", "signature", "verified", "new_payload", "block", "sensor", "ttl"}
+    assert asked >= wanted | {"ip_fragment", "icmp_rest", "tcp_options", "total_length", "category", "tcp_sequence"}
+
+
+@pytest.mark.parametrize("begin", range(0, len(FILTERS), 16))
+def test_filters_take_the_same_packets(engines: tuple[Engine, SparkEngine], begin: int) -> None:
+    """Sixteen filters in one question: every column of every packet that each of them takes."""
+    filters = FILTERS[begin : begin + 16]
+    request = make_request("packets", None)
+    plan = Plan(
+        partial(each_filter, filters), lambda parts, request, whole: parts["rows"].order_by(["which", *ARRIVAL])
+    )
+    found, expected = engines[1].run(plan, request), engines[0].run(plan, request)
+    for number, text in enumerate(filters):
+        parts = [table.filter(pa.compute.equal(table.column("which"), number)) for table in (found, expected)]
+        assert parts[0].equals(parts[1]), (text, parts[0].num_rows, parts[1].num_rows)
+    assert_equal(found, expected)
+
+
+def each_filter(filters: tuple[str, ...], tables: Tables, request: Request, _predicate: Any) -> Parts:
+    """The rows of each filter, with its number as `which`."""
+    import ibis
+
+    parts = [
+        selected(tables, request, predicate_of(parse(text))).mutate(which=ibis.literal(number, "int64"))
+        for number, text in enumerate(filters)
+    ]
+    return {"rows": ibis.union(*parts)}
+
+
+@pytest.mark.parametrize("filter", [None, 'udp and not payload contains "edge"'])
+def test_the_other_verbs(duckdb: Telescope, spark: Telescope, filter: str | None) -> None:
+    assert_same(spark.packets(filter, limit=500), duckdb.packets(filter, limit=500))
+    assert_same(spark.sources(filter, limit=50), duckdb.sources(filter, limit=50))
+    assert_same(spark.payloads(filter, limit=400), duckdb.payloads(filter, limit=400))
+    assert_same(spark.cache(filter, bin="30m"), duckdb.cache(filter, bin="30m"))
+
+
+def test_coverage(duckdb: Telescope, spark: Telescope) -> None:
+    assert_same(spark.coverage(), duckdb.coverage())
+    assert_same(spark.coverage(**RANGE), duckdb.coverage(**RANGE))
+
+
+def test_a_payload_s_octets(duckdb: Telescope, spark: Telescope) -> None:
+    for digits in ("79054025/1", "79054025/2"):
+        assert spark.payload(digits) == duckdb.payload(digits)
+    assert {spark.payload("79054025/1"), spark.payload("79054025/2")} == {collision.FIRST, collision.SECOND}
+    with pytest.raises(ValueError, match="no payload is stored"):
+        spark.payload("00" * 16)
+
+
+@pytest.mark.parametrize("format", ["pcap", "parquet", "csv", "json"])
+def test_exports(duckdb: Telescope, spark: Telescope, tmp_path: Path, format: str) -> None:
+    for name, telescope in (("duckdb", duckdb), ("spark", spark)):
+        telescope.export(tmp_path / name, format)
+        telescope.export(tmp_path / f"{name} part", format, "udp or category backscatter", **RANGE)
+    for part in ("", " part"):
+        assert (tmp_path / f"spark{part}").read_bytes() == (tmp_path / f"duckdb{part}").read_bytes()
+        assert (tmp_path / f"spark{part}").stat().st_size > 1000
