@@ -5,10 +5,10 @@ PY := .venv/bin/python
 demo: setup
 	@.venv/bin/ims demo
 
-test: setup
+test: setup .venv/.spark
 	@$(PY) -m pytest
 
-fuzz: setup
+fuzz: setup .venv/.spark
 	@$(PY) -m pytest --hypothesis-profile=fuzz
 
 check: setup
@@ -17,7 +17,7 @@ check: setup
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 
-bench: setup
+bench: setup .venv/.spark
 	@$(PY) -m benchmarks
 
 docs: setup
@@ -33,6 +33,11 @@ setup: .venv/.ready
 
 .venv/.ready: pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh
+
+# 400 MB, which a demo needn't wait for.
+.venv/.spark: .venv/.ready
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
+	@touch .venv/.spark
 
 clean:
 	rm -rf .venv site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
