@@ -27,6 +27,7 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(distinct, "AT_ONCE", 60_000)
         monkeypatch.setattr(distinct, "FEW", 100)
         monkeypatch.setattr(distinct, "MARKED", 2)
+        monkeypatch.setattr(distinct, "MANY", 10)
 
 
 @pytest.mark.usefixtures("limits")

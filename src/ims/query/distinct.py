@@ -24,8 +24,10 @@ MARKED = 8
 """/8s that are marked as their addresses come, 2 MiB each."""
 AT_ONCE = 1 << 23
 """So many others wait to be told apart together."""
-FEW = 1 << 16
-"""Below which sorting is faster."""
+FEW = 1 << 21
+"""Below which sorting is faster than going through the marks of 256 /8s."""
+MANY = 1 << 20
+"""From which on those that came lately are worth being remembered."""
 BATCH_ROWS = 1 << 18
 _EIGHTS = np.arange(256, dtype=np.uint32) << 24
 COUNTED = ("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last")
@@ -39,7 +41,7 @@ class Distinct:
     """
 
     def __init__(self) -> None:
-        self._recent = no_recent()
+        self._recent: Numbers | None = None
         self._marks: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
         self._known = np.zeros(0, np.uint32)
         self._new: list[Numbers] = []
@@ -51,10 +53,7 @@ class Distinct:
         eight = int(numbers.min()) >> 24
         if self._mixed or int(numbers.max()) >> 24 != eight or len(self._marks.keys() | {eight}) > MARKED:
             self._mixed = True
-            new = np.empty_like(numbers)
-            new = new[: unlike_before(numbers, self._recent, new)]
-            if new.size < numbers.size // 2:
-                new = new.copy()  # or the rest of its memory would wait too
+            new = self._unlike_before(numbers)
             self._new.append(new)
             self._waiting += new.size
             if self._waiting > max(AT_ONCE, self._known.size // 2):
@@ -63,6 +62,15 @@ class Distinct:
         if eight not in self._marks:
             self._marks[eight] = np.zeros(MARKS, np.uint64)
         mark(self._marks[eight], numbers)
+
+    def _unlike_before(self, numbers: Numbers) -> Numbers:
+        if self._waiting + numbers.size < MANY:
+            return numbers.copy()
+        if self._recent is None:
+            self._recent = no_recent()
+        new = np.empty_like(numbers)
+        new = new[: unlike_before(numbers, self._recent, new)]
+        return new if new.size > numbers.size // 2 else new.copy()  # or the rest of its memory would wait too
 
     def all(self) -> Numbers:
         """Each once, ascending. Nothing can be added any more."""
