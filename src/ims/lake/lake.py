@@ -40,8 +40,7 @@ class Lake:
         if known is None and folder is not None and (folder / "store.json").exists():
             raise ValueError(f"{self.uri} is a store; wanted a lake, or --store {self.uri}")
         if known is None:
-            where = self.uri.partition("?")[0]
-            raise ValueError(f"{where} is no lake (it has no lake.json); `ims ship` makes one")
+            raise ValueError(f"{self._place.where} is no lake (it has no lake.json); `ims ship` makes one")
         self.id = known
         read = {sensor: read_ledger(self._place, sensor) for sensor in ledger_sensors(self._place)}
         self.ledgers: Mapping[str, Ledger] = {name: ledger for name, ledger in read.items() if ledger is not None}

@@ -92,18 +92,18 @@ def lake_id(place: Place) -> str | None:
     except FileNotFoundError:
         return None
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise ValueError(f"{place.uri} is no lake: its lake.json can't be read") from None
+        raise ValueError(f"{place.where} is no lake: its lake.json can't be read") from None
     if not isinstance(record, dict) or record.get("format") != "ims lake" or not _is(_ID, record.get("id")):
-        raise ValueError(f"{place.uri} is no lake: its lake.json can't be read")
+        raise ValueError(f"{place.where} is no lake: its lake.json can't be read")
     if record.get("schema") != LAKE_SCHEMA:
-        raise ValueError(f"{place.uri} has lake schema {record.get('schema')!r}; this version reads {LAKE_SCHEMA}")
+        raise ValueError(f"{place.where} has lake schema {record.get('schema')!r}; this version reads {LAKE_SCHEMA}")
     return str(record["id"])
 
 
 def refuse_store(place: Place) -> None:
     """Raises ValueError where the place holds a store."""
     if place.size("store.json") is not None:
-        raise ValueError(f"{place.uri} is a store; wanted a lake or a new folder")
+        raise ValueError(f"{place.where} is a store; wanted a lake or a new folder")
 
 
 def make_lake(place: Place) -> str:
@@ -117,12 +117,16 @@ def make_lake(place: Place) -> str:
     refuse_store(place)
     others = place.names(deep=False)
     if set(others) - {"_lake", "lost+found"}:
-        raise ValueError(f"{place.uri} is not empty and no lake (it has no lake.json); wanted a lake or a new folder")
+        raise ValueError(f"{place.where} is not empty and no lake (it has no lake.json); wanted a lake or a new folder")
     record = {"format": "ims lake", "schema": LAKE_SCHEMA, "id": secrets.token_hex(16)}
     place.write(LAKE, json.dumps(record).encode() + b"\n")
-    made = lake_id(place)
+    try:
+        made = lake_id(place)
+    except ValueError:
+        place.remove(LAKE)
+        raise OSError(f"{place.named(LAKE)} was written without complaint, but other octets came back") from None
     if made is None:
-        raise OSError(f"{place.named(LAKE)} was written and isn't there")
+        raise OSError(f"{place.named(LAKE)} was written without complaint, and isn't there")
     return made
 
 

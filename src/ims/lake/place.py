@@ -70,9 +70,14 @@ class Place(ABC):
     def path(self, name: str) -> Path | str:
         """An object as `filesystem` knows it: a Path in a directory, else `bucket/key`."""
 
+    @property
+    def where(self) -> str:
+        """The place in a message to people."""
+        return self.uri.partition("?")[0] if self.uri.startswith("s3:") else self.uri
+
     def named(self, name: str) -> str:
         """An object in a message to people."""
-        return f"{self.uri.partition('?')[0].rstrip('/')}/{name}"
+        return f"{self.where.rstrip('/')}/{name}"
 
 
 def open_place(uri: str | Path) -> Place:
@@ -118,9 +123,8 @@ def _s3_options(text: str, query: str) -> dict[str, str]:
 
 def said(error: BaseException) -> str:
     """What a file system says of an error, in one line of bearable length."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return error.strerror
-    words = re.sub(r"\s*\(Request ID: [^)]*\)", "", " ".join(str(error).split()))
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    words = re.sub(r"\s*\(Request ID: [^)]*\)", "", " ".join(text.split()))
     return words if len(words) <= 300 else f"{words[:300]}..."
 
 

@@ -94,7 +94,7 @@ class Shipper:
         """The lake's id and the sensor's ledger. Raises ValueError where they aren't those that the store remembers:
         what retention dropped, relying on them, would be lost."""
         known = read_shipped(self.store, sensor)
-        where = self.place.uri.partition("?")[0]
+        where = self.place.where
         forget = f"remove {shipped_file(self.store, sensor)} to ship all anew"
         if known is not None:
             lake = lake_id(self.place)
