@@ -132,7 +132,10 @@ class SparkEngine:
         reader = self._spark.read.schema(", ".join(f"`{column}` {kind}" for column, kind in columns.items()))
         # Names are taken as they are: a folder may be called [a]*.
         reader = reader.option("basePath", f"{root}/{table}").option("__globPaths__", "false")
-        return reader.parquet(*map(str, files)).select(*kinds)
+        rows = reader.parquet(*map(str, files))
+        if (found := len(rows._jdf.inputFiles())) != len(files):  # Spark itself leaves out what isn't there
+            raise OSError(f"the lake can't be read: {len(files) - found} of {len(files)} files of {table} aren't there")
+        return rows.select(*kinds)
 
     def _forget(self) -> None:
         while self._views:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -25,6 +26,7 @@ from typing import Any, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 CONNECT_SECONDS = 5
+OLDEST_JAVA = 17
 ANSWERS_DEPEND_ON = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",  # x / 0 is null, as on DuckDB
@@ -45,6 +47,7 @@ _DEFAULTS = {
     # Paths are given one by one; more than this many would be looked up by a job of their own.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
 }
+_MASTER = re.compile(r"local(\[.*\])?|spark://.*|k8s://.*|yarn")
 _LOCAL = re.compile(r"local(\[([0-9]+|\*)(,\s*[0-9]+)?\])?")
 
 
@@ -54,9 +57,18 @@ class SparkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    master: str = Field(default="local[*]", min_length=1)
+    master: str = "local[*]"
     properties: dict[str, str] = Field(default_factory=dict)
     wait_seconds: float = Field(default=120, gt=0)
+
+    @field_validator("master")
+    @classmethod
+    def _known_master(cls, master: str) -> str:
+        if _MASTER.fullmatch(master) is None:
+            raise ValueError(
+                f"master {master!r}: wanted local[*], local[N], spark://HOST:PORT, yarn or k8s://HOST:PORT"
+            )
+        return master
 
     @field_validator("properties")
     @classmethod
@@ -112,7 +124,8 @@ class _Java:
         try:
             self.gateway: Any = launch_gateway(conf, streams)
         except (PySparkException, OSError) as error:
-            said = self._last_line()
+            _end_launched(error)
+            said = self._complaint()
             self._release()
             raise OSError(f"Spark's Java doesn't start: {said or _first_line(error)}") from error
         self.conf = conf
@@ -129,10 +142,11 @@ class _Java:
         self._said.close()
         self._scratch.cleanup()
 
-    def _last_line(self) -> str:
+    def _complaint(self) -> str:
         self._said.seek(0)
-        lines = self._said.read().decode("utf-8", "replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        lines = [line.strip() for line in self._said.read().decode("utf-8", "replace").splitlines()]
+        said = [line for line in lines if line and not line.startswith(("at ", "WARNING"))]
+        return next((line for line in said if "Exception" in line), said[0] if said else "")
 
 
 _starting = threading.RLock()
@@ -182,8 +196,7 @@ def _started(settings: SparkSettings) -> Any:
         # PySpark imports this anyway, and its warning is about pandas, in which nothing comes here.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         importlib.import_module("pyspark.testing.utils")
-    if java_program() is None:
-        raise OSError("Spark wants Java 17 or later; on Debian: apt-get install default-jre-headless")
+    _check_java()
     for host, port in settings.endpoints:
         _knock(settings.master, host, port)
     java = _Java(settings.all_properties())
@@ -208,6 +221,19 @@ def java_program() -> str | None:
     """The Java that Spark's scripts would take."""
     home = os.environ.get("JAVA_HOME")
     return shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
+
+
+def _check_java() -> None:
+    """Spark's own scripts would answer with a page."""
+    wanted = f"Spark wants Java {OLDEST_JAVA} or later"
+    program = java_program()
+    if program is None:
+        raise OSError(f"{wanted}; on Debian: apt-get install default-jre-headless")
+    done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
+    said = done.stderr.strip() or done.stdout.strip()
+    version = re.search(r'version "(\d+)', said)
+    if done.returncode or version is None or int(version[1]) < OLDEST_JAVA:
+        raise OSError(f"{wanted}; {program} says: {said.splitlines()[0] if said else 'nothing'}")
 
 
 def _knock(master: str, host: str, port: int) -> None:
@@ -243,8 +269,21 @@ def spark_errors(what: str) -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    """What went wrong, of a message that ends in a stack trace: the line with Spark's name for it, if there is one."""
+    """What went wrong, of a message that ends in a stack trace: the innermost line with Spark's name for it, as in
+    [FAILED_READ_FILE.NO_HINT], or else the first."""
     java = getattr(error, "java_exception", None)
-    lines = [line.strip() for line in (str(error) if java is None else str(java.toString())).splitlines()]
-    named = [line[line.index("[") :] for line in lines if re.search(r"\[[A-Z][A-Z_]+(\.[A-Z_]+)?\] ", line)]
-    return next((line for line in (*named[-1:], *lines) if line), type(error).__name__)
+    named = [match[0] for match in re.finditer(r"\[[A-Z][A-Z_]+(\.[A-Z_]+)*\] .*", str(error))]
+    lines = (str(error) if java is None else str(java.toString())).splitlines()
+    return next((line.strip() for line in (*named[-1:], *lines) if line.strip()), type(error).__name__)
+
+
+def _end_launched(error: BaseException) -> None:
+    """End the process that PySpark's launcher gave up and kept to itself, with the pipe that leads to it."""
+    trace = error.__traceback__
+    while trace is not None:
+        process = trace.tb_frame.f_locals.get("proc")
+        if isinstance(process, subprocess.Popen):
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+        trace = trace.tb_next

@@ -1,0 +1,194 @@
+"""What Spark can't do is said in one line: nothing hangs, nothing is left behind, no stack trace of Java's."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import ValidationError
+
+from ims.query.plan import PLANS
+from ims.query.request import make_request
+from ims.query.spark import SparkEngine
+from ims.query.spark_session import SparkSettings, spark_session, stop_spark
+from ims.store.reader import Store, open_store
+
+from .rich_store import rich_store
+from .spark_cluster import QUICK, cluster, require_java
+
+COUNT = make_request("count", None)
+LOCAL = SparkSettings(
+    master="local[1]", properties={"spark.driver.memory": "600m", "spark.driver.extraJavaOptions": QUICK}
+)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rich_store(tmp_path_factory.mktemp("rich"))
+
+
+@pytest.fixture
+def store(lake: Path) -> Iterator[Store]:
+    with open_store(lake) as store:
+        yield store
+
+
+@pytest.fixture(scope="module", autouse=True)
+def java() -> Iterator[None]:
+    require_java()
+    yield
+    stop_spark()
+
+
+def refused(settings: SparkSettings) -> str:
+    with pytest.raises(OSError) as error:
+        spark_session(settings)
+    return one_line(error.value)
+
+
+def one_line(error: BaseException) -> str:
+    assert "\n" not in str(error)
+    assert "\tat " not in str(error)
+    assert len(str(error)) < 400, str(error)
+    return str(error)
+
+
+def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    assert refused(LOCAL) == "Spark wants the extra: pip install 'internet-motion-sensor[spark]'"
+
+
+def test_without_java_it_is_said_where_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert refused(LOCAL) == "Spark wants Java 17 or later; on Debian: apt-get install default-jre-headless"
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo 'java version \"1.8.0_302\"' >&2", "echo no room left; exit 3"])
+def test_a_java_that_is_too_old_or_broken_is_quoted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "java"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    says = {"e": "nothing", "'": 'java version "1.8.0_302"', "n": "no room left"}[script.removeprefix("echo ")[0]]
+    assert refused(LOCAL) == f"Spark wants Java 17 or later; {program} says: {says}"
+
+
+def test_a_master_that_is_not_there() -> None:
+    with socket.socket() as closed:  # bound, and not listening
+        closed.bind(("127.0.0.1", 0))
+        began = time.monotonic()
+        said = refused(SparkSettings(master=f"spark://127.0.0.1:{closed.getsockname()[1]}"))
+    assert said.startswith("no Spark master answers at spark://127.0.0.1:")
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("master", ["spark://nowhere", "spark://:7077", "spark://a:99999", "spark://a:1,b"])
+def test_a_master_s_address_that_is_none(master: str) -> None:
+    with pytest.raises(ValueError, match="wanted spark://HOST:PORT"):
+        spark_session(SparkSettings(master=master))
+
+
+@pytest.mark.parametrize("name", ["spark.sql.ansi.enabled", "spark.sql.session.timeZone"])
+def test_what_answers_depend_on_cannot_be_set(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name} can't be set: answers depend on it"):
+        SparkSettings(properties={name: "true"})
+
+
+def test_a_cluster_without_workers(tmp_path: Path) -> None:
+    with cluster(tmp_path, workers=0) as running:
+        settings = running.settings().model_copy(update={"wait_seconds": 0.5})
+        assert refused(settings) == f"no worker of {running.address} took the question within 0.5 s"
+
+
+@pytest.mark.parametrize("master", ["", "somewhere", "http://a:7077", "sc://a"])
+def test_a_master_of_no_known_kind(master: str) -> None:
+    with pytest.raises(ValidationError, match="wanted local"):
+        SparkSettings(master=master)
+
+
+def test_what_spark_does_not_take_is_quoted() -> None:
+    settings = SparkSettings(master="local[1]", properties={"spark.driver.memory": "much"})
+    assert refused(settings).startswith("Spark's Java doesn't start: ")
+    assert "much" in refused(settings)
+    with pytest.raises(OSError, match=r"Spark doesn't start at local\[none\]: "):
+        spark_session(SparkSettings(master="local[none]"))
+
+
+def test_one_process_has_one_spark(store: Store) -> None:
+    engine = SparkEngine(store, LOCAL)
+    assert SparkEngine(store, LOCAL)._spark.sparkContext is engine._spark.sparkContext
+    with pytest.raises(ValueError, match=r"other settings, at local\[1\]: one process, one Spark"):
+        SparkEngine(store, SparkSettings(master="local[2]"))
+
+
+def test_a_damaged_file(lake: Path, store: Store) -> None:
+    path = store.files("packets")[2]
+    octets = path.read_bytes()
+    engine = SparkEngine(store, LOCAL)
+    try:
+        path.write_bytes(octets[: len(octets) // 2])
+        with pytest.raises(OSError, match=r"Spark can't answer: .*FAILED_READ_FILE.*parquet") as error:
+            engine.run(PLANS["count"], COUNT)
+        one_line(error.value)
+        path.unlink()
+        with pytest.raises(OSError, match="the lake can't be read: 1 of 8 files of packets aren't there") as error:
+            engine.run(PLANS["count"], COUNT)
+        one_line(error.value)
+    finally:
+        path.write_bytes(octets)
+    assert engine.run(PLANS["count"], COUNT).column("packets").to_pylist()[0] > 1400
+    assert engine._spark.catalog.listTables() == []
+    engine.close()
+
+
+def test_a_question_is_given_up_from_another_thread(store: Store) -> None:
+    engine = SparkEngine(store, LOCAL)
+    found: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            while True:
+                engine.run(PLANS["count"], COUNT)
+        except InterruptedError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    deadline = time.monotonic() + 120
+    while thread.is_alive() and time.monotonic() < deadline:
+        engine.interrupt()
+        time.sleep(0.01)
+    thread.join(1)
+    assert [one_line(error) for error in found] == ["the question was given up"]
+    engine.close()
+
+
+def test_nothing_is_left_behind(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file where we stand, no process, no folder among the temporary ones."""
+    stop_spark()
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    SparkEngine(store, LOCAL).run(PLANS["count"], COUNT)
+    assert len(list(temporary.iterdir())) == 1
+    assert "java" in children()
+    stop_spark()
+    assert "java" not in children()
+    assert list(here.iterdir()) == list(temporary.iterdir()) == []
+
+
+def children() -> set[str]:
+    return {child.name() for child in psutil.Process().children(recursive=True)}
