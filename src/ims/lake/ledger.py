@@ -161,7 +161,8 @@ def _checked_file(path: str, file: Any, sensor: str, number: int) -> Shipment:
     named = f"file {path[:200]!r}"
     if part is None or not known or part.hot or part.table not in TABLES or part.sensor != sensor or part.hour > 23:
         raise ValueError(f"{named}: wanted TABLE/sensor={sensor}/date=YYYY-MM-DD/hour=HH/NAME.parquet")
-    if not _FILE.fullmatch(path.rpartition("/")[2]):
+    folder, _, name = path.rpartition("/")
+    if folder != str(part.folder) or not _FILE.fullmatch(name):
         raise ValueError(f"{named}: wanted a plain name that ends in .parquet")
     if not isinstance(file, dict) or set(file) != set(Shipment._fields):
         raise ValueError(f"{named}: wanted {', '.join(Shipment._fields)}")
