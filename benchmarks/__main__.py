@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import ask, ingest, machine, portal, sensor, simulate
+from benchmarks import ask, ingest, lake, machine, portal, sensor, simulate
 
-PARTS = ("ingest", "ask", "sensor", "simulate", "portal")
+PARTS = ("ingest", "ask", "sensor", "simulate", "portal", "lake")
 
 
 def main() -> None:
@@ -47,6 +47,8 @@ def main() -> None:
             print(simulate.measure(folder, quick=given.quick), flush=True)
         if "portal" in parts and not given.others:
             print(portal.measure(folder, quick=given.quick), flush=True)
+        if "lake" in parts and not given.others:
+            print(lake.measure(folder, quick=given.quick), flush=True)
     except RuntimeError as error:
         sys.exit(f"benchmarks: {error}")
     finally:

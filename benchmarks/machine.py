@@ -10,7 +10,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("internet-motion-sensor", "numpy", "numba", "pyarrow", "duckdb", "ibis-framework", "dpkt")
+PACKAGES = ("internet-motion-sensor", "numpy", "numba", "pyarrow", "duckdb", "ibis-framework", "pyspark", "dpkt")
 PROGRAMS = {
     "tcpdump": ["tcpdump", "--version"],
     # tracestats doesn't tell.
