@@ -42,7 +42,7 @@ def rich_store(folder: Path) -> Path:
     packets = [(time + n % 1000, packet) for n, (time, packet) in enumerate(drawn)]  # no two are alike in all
     packets += odd_packets() + special_packets()
     capture = write_pcap(folder / "made.pcap", sorted(packets, key=lambda packet: packet[0]))
-    store = ingest(folder / "it's a [lake]*", capture, sensor="007", blocks=BLOCKS)
+    store = ingest(folder / "it's a [lake]* 100%25 #1?", capture, sensor="007", blocks=BLOCKS)
     ingest(store, capture, sensor="b", blocks=["E/25=198.51.100.0/25"])
     for path in sorted(store.glob("packets/sensor=007/**/*.parquet")):
         _verify_some(path)

@@ -73,8 +73,8 @@ class Process:
 class Cluster:
     """A master and its workers."""
 
-    def __init__(self, folder: Path, workers: int = 2) -> None:
-        self.folder, self.workers = folder, []
+    def __init__(self, folder: Path, workers: int = 2, memory: str = "1g") -> None:
+        self.folder, self.memory, self.workers = folder, memory, []
         self.master = Process(
             folder, "master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", "0",
             "--webui-port", "0",
@@ -91,7 +91,7 @@ class Cluster:
     def _worker(self, number: int) -> Process:
         return Process(
             self.folder, f"worker{number}", "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1",
-            "--cores", "1", "--memory", "1g", "--webui-port", "0", "--work-dir", str(self.folder / f"work{number}"),
+            "--cores", "1", "--memory", self.memory, "--webui-port", "0", "--work-dir", str(self.folder / f"work{number}"),
             self.address,
         )  # fmt: skip
 
@@ -109,10 +109,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+def cluster(folder: Path, workers: int = 2, memory: str = "1g") -> Iterator[Cluster]:
     """A cluster; when it is left, this process's Spark is stopped, and then all of the cluster's processes."""
     require_java()
-    running = Cluster(folder, workers)
+    running = Cluster(folder, workers, memory)
     try:
         yield running
     finally:

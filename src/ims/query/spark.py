@@ -116,7 +116,7 @@ class SparkEngine:
 
         return Tables(opened, unix_micros)
 
-    def _table(self, table: str, root: Path, files: Sequence[Path]) -> Any:
+    def _table(self, table: str, root: Path | str, files: Sequence[Path | str]) -> Any:
         name = f"ims_{table}_{uuid.uuid4().hex}"
         kinds = {field.name: KINDS[field.type] for field in empty(table).schema}
         with spark_errors("the lake can't be read"):
@@ -124,15 +124,17 @@ class SparkEngine:
         self._views.append(name)
         return ibis.table({column: kind for column, (kind, _) in kinds.items()}, name=name)
 
-    def _read(self, table: str, root: Path, files: Sequence[Path], kinds: dict[str, tuple[str, str]]) -> Any:
+    def _read(
+        self, table: str, root: Path | str, files: Sequence[Path | str], kinds: dict[str, tuple[str, str]]
+    ) -> Any:
         if not files:
             nulls = [f"CAST(NULL AS {kind}) AS `{column}`" for column, (_, kind) in kinds.items()]
             return self._spark.range(0).selectExpr(*nulls)
         columns = {column: kind for column, (_, kind) in kinds.items()} | dict.fromkeys(PARTITIONS, "STRING")
         reader = self._spark.read.schema(", ".join(f"`{column}` {kind}" for column, kind in columns.items()))
         # Names are taken as they are: a folder may be called [a]*.
-        reader = reader.option("basePath", f"{root}/{table}").option("__globPaths__", "false")
-        rows = reader.parquet(*map(str, files))
+        reader = reader.option("basePath", f"{_named(root)}/{table}").option("__globPaths__", "false")
+        rows = reader.parquet(*map(_named, files))
         if (found := len(rows._jdf.inputFiles())) != len(files):  # Spark itself leaves out what isn't there
             raise OSError(f"the lake can't be read: {len(files) - found} of {len(files)} files of {table} aren't there")
         return rows.select(*kinds)
@@ -140,3 +142,8 @@ class SparkEngine:
     def _forget(self) -> None:
         while self._views:
             self._spark.catalog.dropTempView(self._views.pop())
+
+
+def _named(path: Path | str) -> str:
+    """As Hadoop names it, which takes a path as it stands; without `file:` it might look elsewhere."""
+    return f"file://{path}" if isinstance(path, Path) else path
