@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, overload
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ims.lake.config import LakeConfig
     from ims.remote import RemoteTelescope
     from ims.telescope import Telescope
 
@@ -46,16 +47,30 @@ __all__ = ["__version__", "open"]
 def open(*stores: str | Path) -> Telescope: ...
 @overload
 def open(*stores: str | Path, token: str, ca: str | Path | None = None) -> RemoteTelescope: ...
-def open(*stores: str | Path, token: str | None = None, ca: str | Path | None = None) -> Telescope | RemoteTelescope:
+@overload
+def open(*, lake: str | Path, config: LakeConfig | None = None) -> Telescope: ...
+def open(
+    *stores: str | Path,
+    token: str | None = None,
+    ca: str | Path | None = None,
+    lake: str | Path | None = None,
+    config: LakeConfig | None = None,
+) -> Telescope | RemoteTelescope:
     """Open one or more stores for questions; or, with a token, the portal of this URL (`ca`: whom to trust, instead of
-    the machine's authorities).
+    the machine's authorities); or a lake (`config`: its engine, from `ims.lake.config.read_lake_config`).
 
-    Raises FileNotFoundError or ValueError where a folder isn't a store, ValueError where a URL is none.
+    Raises FileNotFoundError or ValueError where a folder isn't a store or a lake, ValueError where a URL is none.
 
     >>> import ims
     >>> telescope = ims.open("STORE")           # doctest: +SKIP
     >>> telescope.top("destination_port").to_pandas()    # doctest: +SKIP
     """
+    if lake is not None:
+        from ims.lake.asked import lake_telescope
+
+        if stores or token is not None:
+            raise ValueError("wanted a lake, or stores, or a portal")
+        return lake_telescope(str(lake), config)
     if token is not None:
         from ims.remote import RemoteTelescope
 

@@ -1,10 +1,13 @@
-"""Whom a question goes to: stores on this machine, or a portal. The options say which."""
+"""Whom a question goes to: stores on this machine, a portal, or a lake. The options say which."""
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -19,22 +22,91 @@ TokenFile = Annotated[
 Ca = Annotated[
     Path | None, typer.Option("--ca", metavar="FILE", help="Certificates in PEM to trust the portal by, if its own.")
 ]
+LakeUri = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="URI", help="A lake in place of stores: a folder, or s3://bucket/prefix?options."),
+]
+EngineName = Annotated[
+    str | None, typer.Option("--engine", metavar="duckdb|spark", help="What asks the lake; duckdb without it.")
+]
+LakeSettings = Annotated[
+    Path | None, typer.Option("--lake-config", metavar="FILE", help="Settings of the lake's engine, in TOML.")
+]
+WHOM = {
+    "store": Stores, "portal": Portal, "token_file": TokenFile, "ca": Ca, "lake": LakeUri, "engine": EngineName,
+    "lake_config": LakeSettings,
+}  # fmt: skip
+"""The options of every command that asks."""
 
 
-def open_asked(store: list[Path] | None, portal: str | None, token_file: Path | None, ca: Path | None) -> Any:
-    """The telescope to ask. Raises ValueError unless it is exactly one of stores and portal."""
-    if bool(store) == bool(portal):
-        found = "both" if store else "neither"
-        raise ValueError(f"wanted --store DIR or --portal URL; found {found}")
+def asks(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options, in place of its first parameter, the telescope.
+
+    Where it has an option `format` for what it prints, that is checked before anybody is asked.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters = [one.replace(annotation=hints[one.name]) for one in inspect.signature(command).parameters.values()][1:]
+    at = next((i for i, one in enumerate(parameters) if one.kind is one.KEYWORD_ONLY), len(parameters))
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in WHOM.items()
+    ]
+    prints = any(one.name == "format" and one.kind is one.KEYWORD_ONLY for one in parameters)
+
+    @wraps(command)
+    def asking(*words: Any, **given: Any) -> None:
+        if prints:
+            from ims.cli.present import check_format
+
+            check_format(given["format"])
+        whom = {name: given.pop(name) for name in WHOM}
+        with open_asked(**whom) as telescope:
+            command(telescope, *words, **given)
+
+    del asking.__wrapped__  # or Typer would look at the command's own parameters
+    asking.__annotations__ = {one.name: one.annotation for one in [*parameters, *options]}
+    asking.__signature__ = inspect.Signature([*parameters[:at], *options, *parameters[at:]])  # type: ignore[attr-defined]
+    return asking
+
+
+def open_asked(
+    store: list[Path] | None = None,
+    portal: str | None = None,
+    token_file: Path | None = None,
+    ca: Path | None = None,
+    lake: str | None = None,
+    engine: str | None = None,
+    lake_config: Path | None = None,
+) -> Any:
+    """The telescope to ask. Raises ValueError unless it is exactly one of stores, a portal and a lake."""
+    found = [name for name, given in (("--store", store), ("--portal", portal), ("--lake", lake)) if given]
+    if len(found) != 1:
+        raise ValueError(f"wanted --store DIR, --portal URL or --lake URI; found {' and '.join(found) or 'none'}")
+    if portal is None and (token_file is not None or ca is not None):
+        raise ValueError("--token-file and --ca go with --portal URL")
+    if lake is None and (engine is not None or lake_config is not None):
+        raise ValueError("--engine and --lake-config go with --lake URI")
     if store:
-        if token_file is not None or ca is not None:
-            raise ValueError("--token-file and --ca go with --portal URL")
         from ims import open as open_telescope
 
         return open_telescope(*store)
+    if lake is not None:
+        return _lake(lake, engine, lake_config)
     from ims.remote import RemoteTelescope
 
     return RemoteTelescope(portal or "", _token(token_file), ca=ca)
+
+
+def _lake(uri: str, engine: str | None, file: Path | None) -> Any:
+    from ims.lake.asked import lake_telescope
+    from ims.lake.config import checked_lake, read_lake_config
+
+    config = read_lake_config(file) if file is not None else checked_lake({})
+    if engine is not None:
+        if engine not in ("duckdb", "spark"):
+            raise ValueError(f"--engine {engine!r}: wanted duckdb or spark")
+        config = config.model_copy(update={"engine": engine})
+    return lake_telescope(uri, config)
 
 
 def _token(file: Path | None) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ims.cli.asked import Ca, Portal, Stores, TokenFile, open_asked
+from ims.cli.asked import asks
 
 EXAMPLES = """\b
 Examples:
@@ -19,14 +19,12 @@ Examples:
 """
 
 
+@asks
 def export(
+    telescope: Any,
     format: Annotated[str, typer.Argument(metavar="pcap|parquet|csv|json", help="What to write.")],
     filter: Annotated[str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")] = None,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],
     since: Annotated[str | None, typer.Option(metavar="T", help="First moment, ISO 8601; UTC unless it says.")] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")] = None,
@@ -37,11 +35,11 @@ def export(
     json one record a line.
     """
     from ims.cli.present import announce_compiling
+    from ims.telescope import Telescope
 
-    if portal is None:
+    if isinstance(telescope, Telescope):  # a portal has its own kernels
         announce_compiling()
-    with open_asked(store, portal, token_file, ca) as telescope:
-        report = telescope.export(out, format, filter, since=since, until=until)
+    report = telescope.export(out, format, filter, since=since, until=until)
     for warning in report.warnings:
         print(f"ims: {warning}", file=sys.stderr)
     print(f"ims: {report.packets:,} packets to {'standard output' if out == '-' else out}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`ims query`: ask stores, or a portal."""
+"""`ims query`: ask stores, a portal, or a lake."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ims.cli.asked import Ca, Portal, Stores, TokenFile, open_asked
+from ims.cli.asked import asks
 
 if TYPE_CHECKING:
     from ims.query.answer import Answer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Ask one or more stores, or a portal.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Ask one or more stores, a portal, or a lake.")
 
 Filter = Annotated[
     str | None,
@@ -43,32 +43,23 @@ def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mappin
     warn(answer.record.losses)
 
 
-def _open(store: list[Path] | None, portal: str | None, token_file: Path | None, ca: Path | None, format: str) -> Any:
-    from ims.cli.present import check_format
-
-    check_format(format)
-    return open_asked(store, portal, token_file, ca)
-
-
 @app.command(
     epilog=_examples(
         "ims query count --store STORE",
         "ims query count 'tcp dst port 445 and tcp[tcpflags] & tcp-syn != 0' --store STORE --format json",
     )
 )
+@asks
 def count(
+    telescope: Any,
     filter: Filter = None,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     since: Since = None,
     until: Until = None,
     format: Format = "table",
 ) -> None:
     """How many packets, bytes, sources, destinations, payloads and signatures; the first and the last arrival."""
-    _print(_open(store, portal, token_file, ca, format).count(filter, since=since, until=until), format, one=True)
+    _print(telescope.count(filter, since=since, until=until), format, one=True)
 
 
 @app.command(
@@ -78,13 +69,11 @@ def count(
         "ims query series --group /8 --metric sources --store STORE --format csv",
     )
 )
+@asks
 def series(
+    telescope: Any,
     filter: Filter = None,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 30s, 5m, 1h, 1d.")] = "1h",
     group: Annotated[
         str | None,
@@ -98,7 +87,6 @@ def series(
     format: Format = "table",
 ) -> None:
     """A value for each bin of time."""
-    telescope = _open(store, portal, token_file, ca, format)
     answer = telescope.series(
         filter, bin=bin, group=group, metric=metric, per_24=per_24, since=since, until=until, limit=limit
     )
@@ -111,14 +99,12 @@ def series(
         "ims query top source/16 'category scan' --metric destinations --limit 20 --store STORE",
     )
 )
+@asks
 def top(
+    telescope: Any,
     column: Annotated[str, typer.Argument(metavar="COLUMN", help="A column, block, sensor, /8, source/N, ...")],
     filter: Filter = None,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     metric: Metric = "packets",
     per_24: Per24 = False,
     since: Since = None,
@@ -127,7 +113,6 @@ def top(
     format: Format = "table",
 ) -> None:
     """The values of a column with the most packets, or the most of another metric."""
-    telescope = _open(store, portal, token_file, ca, format)
     _print(
         telescope.top(column, filter, metric=metric, per_24=per_24, since=since, until=until, limit=limit),
         format,
@@ -139,20 +124,18 @@ def top(
         "ims query packets 'icmp' --limit 3 --store STORE", "ims query packets --store STORE --format json"
     )
 )
+@asks
 def packets(
+    telescope: Any,
     filter: Filter = None,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
     format: Format = "table",
 ) -> None:
     """The packets themselves, oldest first: a line each, or with every column as JSON or CSV."""
-    answer = _open(store, portal, token_file, ca, format).packets(filter, since=since, until=until, limit=limit)
+    answer = telescope.packets(filter, since=since, until=until, limit=limit)
     _print(answer, format, rows=[_in_short(row) for row in answer.rows()] if format == "table" else None)
 
 
@@ -191,13 +174,11 @@ def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
         "ims query payloads --payload a0aa4a74 --out payload.bin --store STORE",
     )
 )
+@asks
 def payloads(
+    telescope: Any,
     filter: Filter = None,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     payload: Annotated[
         str | None,
         typer.Option(
@@ -212,7 +193,6 @@ def payloads(
     format: Format = "table",
 ) -> None:
     """The payloads that came most often, with a hexdump. What they hold is hostile: it is shown, never run."""
-    telescope = _open(store, portal, token_file, ca, format)
     if (payload is None) != (out is None):
         raise ValueError("--payload SIGNATURE and --out FILE go together")
     if payload is not None and out is not None:
@@ -264,20 +244,18 @@ def _write(octets: bytes, out: str) -> None:
 @app.command(
     epilog=_examples("ims query sources --store STORE", "ims query sources 'tcp dst port 22' --limit 5 --store STORE")
 )
+@asks
 def sources(
+    telescope: Any,
     filter: Filter = None,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = None,
     format: Format = "table",
 ) -> None:
     """The sources with the most packets, and what they tried."""
-    answer = _open(store, portal, token_file, ca, format).sources(filter, since=since, until=until, limit=limit)
+    answer = telescope.sources(filter, since=since, until=until, limit=limit)
     unanswered = all(row["verified"] is None for row in answer.rows())
     left_out = ["verified"] if unanswered and format == "table" else []
     _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
@@ -286,32 +264,28 @@ def sources(
 @app.command(
     epilog=_examples("ims query cache --store STORE", "ims query cache 'tcp' --bin 1d --store STORE --format csv")
 )
+@asks
 def cache(
+    telescope: Any,
     filter: Filter = None,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 1h, 1d.")] = "1h",
     since: Since = None,
     until: Until = None,
     format: Format = "table",
 ) -> None:
     """How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors."""
-    _print(_open(store, portal, token_file, ca, format).cache(filter, bin=bin, since=since, until=until), format)
+    _print(telescope.cache(filter, bin=bin, since=since, until=until), format)
 
 
 @app.command(epilog=_examples("ims query coverage --store STORE"))
+@asks
 def coverage(
+    telescope: Any,
     *,
-    store: Stores = None,
-    portal: Portal = None,
-    token_file: TokenFile = None,
-    ca: Ca = None,
     since: Since = None,
     until: Until = None,
     format: Format = "table",
 ) -> None:
     """What was watched, and when, and what is known to be missing."""
-    _print(_open(store, portal, token_file, ca, format).coverage(since=since, until=until), format)
+    _print(telescope.coverage(since=since, until=until), format)

@@ -1,0 +1,63 @@
+"""A question asked of a lake: `ims query ... --lake URI`, and `ims.open(lake=URI)`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ims.asked import Asked, predicate_of
+from ims.lake.config import LakeConfig, checked_lake
+from ims.lake.engines import engine_of, seen_by
+from ims.lake.lake import open_lake
+from ims.query.answer import AnswerRecord
+from ims.query.plan import Plan
+from ims.query.question import Question
+from ims.query.request import Request
+from ims.telescope import Telescope
+
+
+class LakeAsked(Asked):
+    """One request of a lake as its ledgers are now."""
+
+    def __init__(self, uri: str, request: Request, config: LakeConfig) -> None:
+        """Raises FileNotFoundError, NotADirectoryError or ValueError where it is no lake, OSError where it can't be
+        read or its engine doesn't start."""
+        super().__init__(request)
+        self._predicate = predicate_of(self.tree)
+        self._lake, self._config = open_lake(uri), config
+        self._engine = engine_of(self._lake, config)
+
+    def run(self, *questions: Question) -> list[pa.Table]:
+        """As Asked."""
+        return [self._engine.run(q.as_plan(), q.request, self._filter(q)) for q in questions]
+
+    def each(self, question: Question) -> list[pa.Table]:
+        """As Asked; the lake is one store."""
+        alone = Plan(question.as_plan().partial, lambda parts, request, whole: parts["rows"])
+        view = seen_by(self._lake, self._config)
+        return [rows for _, rows in self._engine.partial(view, alone, question.request, self._filter(question))]
+
+    def hours(self) -> list[tuple[int, int]]:
+        """As Asked, from the ledgers."""
+        return [(begin, self._lake.rows("packets", begin)) for begin in self._lake.hours("packets")]
+
+    def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
+        """As Asked."""
+        return self._record(coverage, stores=(self._lake.uri.partition("?")[0],), sensors=self._lake.sensors)
+
+    def close(self) -> None:
+        """As Asked."""
+        self._engine.close()
+        self._lake.close()
+
+    def _filter(self, question: Question) -> Any:
+        return self._predicate if question.plan != "coverage" else None
+
+
+def lake_telescope(uri: str, config: LakeConfig | None = None) -> Telescope:
+    """A lake opened for questions. Raises what `open_lake` raises."""
+    chosen = config or checked_lake({})
+    open_lake(uri).close()
+    return Telescope.through(lambda request: LakeAsked(uri, request, chosen))

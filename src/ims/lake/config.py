@@ -1,0 +1,38 @@
+"""How a lake is asked: one frozen model, read once from TOML, or a table of a portal's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ims.config import Octets
+from ims.query.spark_session import SparkSettings
+from ims.settings_file import read_toml, sentence
+
+
+class LakeConfig(BaseModel):
+    """Which engine answers, and what it may use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Literal["duckdb", "spark"] = Field("duckdb", description="what runs the questions: `duckdb`, or `spark`")
+    memory: Octets | None = Field(None, ge=64 << 20, description="DuckDB's memory; half of the machine's without it")
+    threads: int | None = Field(None, ge=1, le=256, description="DuckDB's threads; as many as cores without it")
+    spark: SparkSettings = Field(default_factory=SparkSettings, description="where Spark runs")
+
+
+def read_lake_config(path: Path) -> LakeConfig:
+    """The configuration in a TOML file. Raises ValueError with what is wrong, where, and what would be right."""
+    data = read_toml(path, "docs/scale.md has an example")
+    return checked_lake(data, f"{path}: ")
+
+
+def checked_lake(data: Mapping[str, Any], where: str = "") -> LakeConfig:
+    """A configuration from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
+    try:
+        return LakeConfig.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(where + sentence(error, data, LakeConfig)) from None
