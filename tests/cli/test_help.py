@@ -53,7 +53,7 @@ def runs_alone(line: str) -> bool:
     """Whether an example needs no live interface and ends by itself; the others run in test_readme.py, daemons in their
     own tests."""
     live = ("tcpdump", "--watch", "/tmp/", "ims sensor --config", "ims sensor --interface", "ims doctor", "ip netns")
-    daemons = ("ims queryd", "ims portal")
+    daemons = ("ims queryd", "ims portal", "--every")
     return not any(words in line for words in (*live, *daemons))
 
 
@@ -68,6 +68,7 @@ BEFORE = {
     "pass show": PASSWORD,
     "ims account password": ACCOUNTS + "pass | ",
     "ims account": ACCOUNTS,
+    "ims ship": "cp -r ../STORE STORE; ",
     "ims pki init": " ",
     "ims pki issue": "ims pki init; ",
     "ims pki show portal": PORTAL,
@@ -106,7 +107,7 @@ def test_those_that_do_not_run_alone_are_known() -> None:
             "ims queryd",
             "ims portal",
         ),
-        *("ims doctor", "ims doctor", "ip netns", "ims demo"),
+        *("ims doctor", "ims doctor", "ims ship", "ip netns", "ims demo"),
     ]
 
 

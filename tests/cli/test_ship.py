@@ -176,8 +176,7 @@ def test_told_to_end_it_ends_after_the_file_it_is_at(store: Path, watched_bucket
     process.send_signal(signal.SIGTERM)
     badness.go_on.set()
     out, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert error == "ims: stopped; the same command goes on from here\n"
+    assert (process.returncode, error) == (130, "ims: stopped; the same command goes on from here\n")
     assert 0 < json.loads(out)[0]["files"] < 6
     assert started(store, uri).wait(60) == 0
     assert seen_by_us(past) == list(range(3 * ROWS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 import polars
 import pytest
+from pyarrow import dataset
 
 from ims.lake.lake import open_lake
 from ims.lake.ledger import read_ledger
@@ -17,6 +18,8 @@ from ims.store.schema import state_folder
 from ims.store.shipped import read_shipped
 from tests.lake.shipped import ROWS, Watching, seen_by_others, seen_by_us, ship, watched
 from tests.store.made import HOUR, NOON
+
+from ..stores import MIDNIGHT, ingest, udp, write_pcap
 
 
 @pytest.fixture
@@ -216,3 +219,32 @@ def test_a_stop_ends_between_files_and_the_next_run_goes_on(store, uri):
     assert first.files + second.files == 7
     assert second.already_there == 0
     assert seen_by_others(uri) == sensor.sources
+
+
+def test_a_capture_with_everything_in_it_is_the_same_in_the_lake(tmp_path, uri, samples):
+    packet = udp(1, 0xC6336407, 53, b"what is here?")
+    wrong = packet[:10] + bytes([packet[10] ^ 1]) + packet[11:]
+    odd = write_pcap(tmp_path / "odd.pcap", [(MIDNIGHT + i, wrong) for i in range(9)])
+    store = ingest(tmp_path / "store", samples[1], odd)
+    ship(store, uri)
+    with open_store(store) as own, open_lake(uri) as lake:
+        for table in ("packets", "payloads", "frames_raw"):
+            assert lake.rows(table) == own.rows(table) > 0
+            assert [str(path).rpartition("/")[2] for path in lake.files(table)] == [
+                path.name for path in own.files(table)
+            ]
+            read = [str(path) for path in lake.files(table)]
+            theirs = dataset.dataset(read, filesystem=lake.filesystem).to_table()
+            assert theirs.equals(dataset.dataset([str(path) for path in own.files(table)]).to_table())
+        covered = dataset.dataset([str(path) for path in lake.files("coverage")], filesystem=lake.filesystem).to_table()
+        assert covered.num_rows == own.rows("coverage")
+        assert covered.column_names == dataset.dataset([str(p) for p in own.files("coverage")]).to_table().column_names
+
+
+def test_the_keeper_s_settings_reach_the_writer(store):
+    from ims.config import checked
+
+    block = {"name": "C/24", "prefix": "198.51.100.0/24"}
+    settings = {"name": "a", "store": "S", "interfaces": ["eth0"], "block": [block]}
+    assert not checked(settings).keep_until_shipped
+    assert checked(settings | {"keep_until_shipped": True}).keep_until_shipped

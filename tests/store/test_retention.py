@@ -96,6 +96,31 @@ def test_raw_frames_go_with_their_hour(manifest):
     assert hours_left(manifest, "frames_raw") == []
 
 
+def test_the_first_hour_that_may_not_go_keeps_all_later_ones(manifest):
+    files = [add(manifest, "packets", DAY + hour).relative_to(manifest._store) for hour in range(4)]
+    may_go = {str(files[0]), str(files[1]), str(files[3])}
+    assert retain(manifest, 10**18, keep_age_us=0, may_go=may_go.__contains__) == {"hours": 2, "bytes": 200}
+    assert retain(manifest, 10**18, keep_bytes=0, may_go=may_go.__contains__) == {"hours": 0, "bytes": 0}
+    assert hours_left(manifest) == [2, 3]
+
+
+def test_an_hour_with_a_late_part_waits_for_it(manifest):
+    add(manifest, "packets", DAY)
+    add(manifest, "packets", DAY, hot=True)
+    assert retain(manifest, 10**18, keep_age_us=0, may_go=lambda path: True) == {"hours": 0, "bytes": 0}
+    assert retain(manifest, 10**18, keep_age_us=0) == {"hours": 1, "bytes": 100}
+
+
+def test_payloads_that_may_not_go_keep_the_last_hour_of_their_day(manifest):
+    for hour in (0, 1):
+        add(manifest, "packets", DAY + hour)
+    add(manifest, "payloads", DAY)
+    assert retain(manifest, 10**18, keep_age_us=0, may_go=lambda path: "payloads" not in path)["hours"] == 1
+    assert hours_left(manifest) == [1]
+    assert retain(manifest, 10**18, keep_age_us=0, may_go=lambda path: True) == {"hours": 1, "bytes": 200}
+    assert hours_left(manifest, "payloads") == []
+
+
 def test_files_and_empty_folders_go_but_nothing_that_others_put_there(manifest):
     gone, kept = add(manifest, "packets", DAY), add(manifest, "packets", DAY + 24)
     note = kept.with_name("notes.txt")
