@@ -69,3 +69,11 @@ def test_the_union_of_halves(names: list[str]) -> None:
     row = merged_count({"source": tables, "destination": tables[:1]}).to_pylist()[0]
     assert row["sources"] == len(set().union(*(part.tolist() for part in parts)))
     assert row["destinations"] == (parts[0].size if parts else 0)
+
+
+@pytest.mark.usefixtures("limits")
+def test_a_half_that_is_in_no_order_counts_the_same() -> None:
+    ordered, other = (np.unique(KINDS["all of IPv4"]().astype(np.uint32)) for _ in range(2))
+    shuffled = np.concatenate([DICE.permutation(other), other[:1000]])
+    tables = [pa.Table.from_batches(as_batches(part), MEMBERS) for part in (ordered, shuffled)]
+    assert merged_count({"source": tables}).to_pylist()[0]["sources"] == np.union1d(ordered, other).size

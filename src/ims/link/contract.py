@@ -42,6 +42,10 @@ TAIL = {"blocks": BLOCKS, "ports": PORTS, "new": NEW}
 """Parts of a tail's batches: packets by second and block, by port too, and new payloads with their first octets."""
 
 
+SensorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Shipment = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -59,6 +63,10 @@ class Ask(_Message):
     octets: int = Field(default=1 << 30, ge=1, le=1 << 40)
     behalf: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
     """whose questions these are, for fairness: a pseudonym of a portal's user"""
+    lake: str = Field(default="", max_length=64, pattern=r"^[0-9a-f]*$")
+    """the lake that answers too; what it has needn't be told again"""
+    beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)
+    """by sensor, the last shipment to that lake that the caller knows"""
 
     @property
     def tree(self) -> Expression | None:
@@ -102,6 +110,8 @@ class End(_Message):
     sensors: tuple[str, ...] = ()
     parts: dict[str, int] = Field(default_factory=dict)
     """rows of each part"""
+    beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)
+    """by sensor, the shipment beyond which packets were told; sensors that aren't here were told whole"""
 
 
 Wanted = Annotated[Ask | Tail, Field(discriminator="kind")]

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ims.config import Octets, endpoint_of
+from ims.lake.config import LakeConfig
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.queryd.config import TlsConfig
 from ims.settings_file import read_toml, sentence
@@ -22,6 +23,12 @@ class HttpsConfig(BaseModel):
 
     certificate: Path = Field(description="certificate, with those in between")
     key: Path = Field(description="its private key; nobody else may read it")
+
+
+class PortalLake(LakeConfig):
+    """A lake beside the sensors: `[lake]`."""
+
+    uri: str = Field(description="where it is: a folder, or s3://bucket/prefix?options")
 
 
 class PortalConfig(BaseModel):
@@ -51,6 +58,7 @@ class PortalConfig(BaseModel):
     logins_per_minute: float = Field(6.0, gt=0, le=1e6, description="from one address, on average")
     connections: int = Field(512, ge=16, le=65_536, description="callers' connections, each a file descriptor")
     proxies: tuple[str, ...] = Field((), description="addresses of reverse proxies whose X-Forwarded-For is believed")
+    lake: PortalLake | None = Field(None, description="a lake that holds what sensors have shipped: docs/scale.md")
     export_folder: Path | None = Field(None, description="where exports wait to be sent; else the system's")
     secrecy: SecrecySettings = Field(
         default_factory=lambda: SecrecySettings.model_validate({}), description="what who may see: docs/secrecy.md"

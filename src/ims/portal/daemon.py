@@ -24,6 +24,7 @@ from ims.portal.api.serve import serve_settings
 from ims.portal.audit import Audit
 from ims.portal.config import PortalConfig
 from ims.portal.gate import Event, Gate, Limits
+from ims.portal.lake_side import LakeSide
 from ims.portal.live import Live
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
@@ -70,6 +71,7 @@ class Portal:
         self.asking = Scatter(
             self.sensors, Merging(config.merging, config.memory),
             Budget(config.deadline, config.rows, config.answer), Remembered(config.cache),
+            LakeSide(config.lake.uri, config.lake, config.merging) if config.lake is not None else None,
         )  # fmt: skip
         self.telescope: Any = ScatteredTelescope(self.asking)
         self._prefixes: tuple[float, tuple[ipaddress.IPv4Network, ...]] = (0.0, ())
@@ -104,6 +106,8 @@ class Portal:
             tell_systemd("STOPPING=1")
             self.live.close()
             self.sensors.close()
+            if self.asking.lake is not None:
+                self.asking.lake.close()
             self.audit.close()
             self.accounts.close()
             self._log.info("stopped")

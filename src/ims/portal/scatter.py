@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -19,6 +19,8 @@ import pyarrow as pa
 from ims.asked import Asked, coverage_rows
 from ims.link.contract import Ask, asked_tree, written
 from ims.portal.fault import Fault
+from ims.portal.lake_side import NAME as THE_LAKE
+from ims.portal.lake_side import LakeHalf, LakeSide
 from ims.portal.merging import Merging
 from ims.portal.peer import Peer
 from ims.portal.remembered import Kept, Remembered
@@ -75,6 +77,7 @@ class Scatter:
     merging: Merging
     budget: Budget = field(default_factory=Budget)
     remembered: Remembered[_Merged] = field(default_factory=lambda: Remembered(256 << 20))
+    lake: LakeSide | None = None
 
     def telescope(self) -> Telescope:
         """The verbs, answered by all sensors."""
@@ -180,7 +183,8 @@ class SensorsAsked(Asked):
     def _merged(self, questions: list[Question]) -> _Merged:
         names = tuple(name for name in self._asking.sensors.peers() if name not in self._lost)
         said = written(Ask(version=1, questions=tuple(questions), filter=self._filter))
-        key = hashlib.blake2b(said + "\0".join(names).encode(), digest_size=16).hexdigest()
+        asked = "\0".join([*names, self._lake_state()])
+        key = hashlib.blake2b(said + asked.encode(), digest_size=16).hexdigest()
         return self._asking.remembered.get(
             key,
             lambda: {name: self._asking.sensors.closed(name) for name in names},
@@ -217,13 +221,25 @@ class SensorsAsked(Asked):
         # A sensor may send more than its share, for blocks differ; all together are bounded by four times the budget.
         share = max(budget.octets // peers, min(budget.octets, 4 * budget.octets // peers))
 
+        half, fault = self._begun(questions, left)
+
         def ask(peer: Peer) -> Ask:
             return Ask(
                 version=peer.version, questions=tuple(questions), filter=self._filter, seconds=left, rows=budget.rows,
-                octets=share, behalf=on_behalf_of.get(),
+                octets=share, behalf=on_behalf_of.get(), lake=half.id if half else "",
+                beyond=half.numbers if half else {},
             )  # fmt: skip
 
         found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
+        if half is not None:
+            found = half.joined(found, wanted)
+            fault = found.faults.get(THE_LAKE)
+            left = self._until - time.monotonic()
+            if fault is not None and left > 0 and any(end.beyond for end in found.ends.values()):
+                half = None  # what the lake should have told is perhaps still with the sensors
+                found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
+        if fault is not None:
+            found = replace(found, faults={**found.faults, THE_LAKE: fault})
         refused = [fault for fault in found.faults.values() if fault.kind == "request"]
         if refused and len(refused) >= len(found.parts):  # one alone, which may lie, refuses it for itself alone
             raise ValueError(refused[0].text)
@@ -231,6 +247,26 @@ class SensorsAsked(Asked):
             said = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(found.faults.items()))
             raise OSError(f"no sensor answered ({said})")
         return found
+
+    def _begun(self, questions: Sequence[Question], seconds: float) -> tuple[LakeHalf | None, Fault | None]:
+        """The lake's half, which it is making now; or why it makes none."""
+        side, sensors = self._asking.lake, self._asking.sensors
+        if side is None or THE_LAKE in self._lost:
+            return None, None
+        try:
+            return side.begin(questions, self.tree, sensors.claimed(), seconds, self._asking.budget.rows), None
+        except Fault as fault:
+            return None, fault
+
+    def _lake_state(self) -> str:
+        """Stands for what the lake has."""
+        if self._asking.lake is None or THE_LAKE in self._lost:
+            return ""
+        try:
+            lake = self._asking.lake.lake()
+        except Fault:
+            return ""
+        return " ".join([lake.id, *(f"{name}={ledger.number}" for name, ledger in sorted(lake.ledgers.items()))])
 
     def _take(self, merged: _Merged) -> None:
         gone = {name: fault for name, fault in merged.faults.items() if name in (self._answered or ())}
@@ -244,7 +280,7 @@ class SensorsAsked(Asked):
 
 
 def _merged_of(tables: list[pa.Table], found: Scattered) -> _Merged:
-    stored = sorted({sensor for end in found.ends.values() for sensor in end.sensors})
+    stored = sorted({sensor for end in found.ends.values() for sensor in end.sensors} | found.shipped)
     return _Merged(tables, found.faults, found.seconds, tuple(sorted(found.parts)), tuple(stored))
 
 

@@ -60,6 +60,8 @@ class Scattered:
     ends: Mapping[str, End]
     faults: Mapping[str, Fault]
     seconds: Mapping[str, float]
+    shipped: frozenset[str] = frozenset()
+    """names of sensors whose packets a lake told"""
 
 
 class Sensors:
@@ -111,6 +113,12 @@ class Sensors:
         with self._lock:
             health = self._health.get(name)
         return health.hello.closed if health is not None and health.hello is not None and not health.fault else None
+
+    def claimed(self) -> frozenset[str]:
+        """Sensors' names in the stores of those that answer, as they said at their last hello."""
+        with self._lock:
+            known = [health.hello for health in self._health.values() if health.fault is None]
+        return frozenset(name for hello in known if hello is not None for name in hello.sensors)
 
     def scatter(
         self, ask: Callable[[Peer], Ask], wanted: Mapping[str, pa.Schema], seconds: float, without: Iterable[str] = ()

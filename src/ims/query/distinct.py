@@ -143,8 +143,8 @@ def merged_count(gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
 
 
 def _union(tables: Sequence[pa.Table]) -> int:
-    """How many addresses are in any of the tables, each of which has them once, ascending."""
-    parts = [arrow.numbers(table.column("member")) for table in tables if table.num_rows]
+    """How many addresses are in any of the tables."""
+    parts = [_ascending(arrow.numbers(table.column("member"))) for table in tables if table.num_rows]
     if sum(part.size for part in parts) < FEW:
         return once(parts).size if parts else 0
     marks, count = np.zeros(MARKS, np.uint64), 0
@@ -160,6 +160,11 @@ def _union(tables: Sequence[pa.Table]) -> int:
         if slices:
             count += how_many(marks)
     return count
+
+
+def _ascending(numbers: Numbers) -> Numbers:
+    """Each once, ascending, as our own halves have them already; those of DuckDB, Spark or others may not."""
+    return numbers if bool(np.all(numbers[1:] > numbers[:-1])) else once([numbers])
 
 
 def _read(marks: np.ndarray[Any, np.dtype[np.uint64]], eight: int) -> Numbers:

@@ -32,7 +32,10 @@ BATCH_ROWS = 1 << 18
 class Files(Protocol):
     """What the engine needs of a store: see store/reader.py."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """Where the store is."""
+        ...
 
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
         """Files of a table that may hold rows of [since, until)."""

@@ -6,9 +6,9 @@ import hashlib
 import json
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from ims.query.engine import Engine
 from ims.query.standing import HalfEngine
 from ims.store.reader import Store, open_store
 from ims.store.schema import part_of
+from ims.store.shipped import TAKEN_APART, Shipped, open_shipped
 
 HOUR_US = 3_600_000_000
 TOO_LARGE = "ask for a shorter time, a narrower filter or a coarser group"
@@ -33,6 +34,39 @@ class _Place:
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
         """None: only its path is wanted."""
         return []
+
+
+@dataclass(frozen=True)
+class Told:
+    """A store without what a lake tells: the files to leave out, and as of which shipment each sensor's are."""
+
+    store: Store
+    left_out: frozenset[Path] = frozenset()
+    as_of: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """Where the store is."""
+        return self.store.path
+
+    def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
+        """As the store's."""
+        return [path for path in self.store.files(table, since_us, until_us) if path not in self.left_out]
+
+
+def told_beyond(store: Store, shipped: Mapping[str, Shipped], ask: Ask) -> Told:
+    """What is to be told where the lake that is asked too has the rest (docs/decisions/0015)."""
+    held = (
+        {str(path.relative_to(store.path)) for table in TAKEN_APART for path in store.files(table)} if shipped else ()
+    )
+    left_out: set[Path] = set()
+    as_of: dict[str, int] = {}
+    for sensor, record in shipped.items():
+        beyond = record.beyond(ask.lake, ask.beyond[sensor], held) if sensor in ask.beyond else None
+        if beyond is not None:
+            as_of[sensor] = beyond[0]
+            left_out.update(store.path / path for path in beyond[1])
+    return Told(store, frozenset(left_out), as_of)
 
 
 class Answerer:
@@ -55,13 +89,13 @@ class Answerer:
         """
         began = time.monotonic()
         filter = None if ask.tree is None else json.dumps(ask.filter, sort_keys=True)
-        with self._opened() as store, self._engine() as engine:
+        with self._opened(ask) as (store, told), self._engine() as engine:
             watched(engine)
             rows = octets = 0
             parts: dict[str, int] = {}
             for index, question in enumerate(ask.questions):
                 for name, schema, batches in engine.half(
-                    store, question, filter if question.plan != "coverage" else None
+                    told, question, filter if question.plan != "coverage" else None
                 ):
                     part = f"{index}/{name}"
                     parts[part] = 0
@@ -78,15 +112,18 @@ class Answerer:
             yield ending(
                 End(
                     seconds=time.monotonic() - began, closed=closed_hours(store, time.time()), sensors=store.sensors,
-                    parts=parts,
+                    parts=parts, beyond=told.as_of,
                 )
             )  # fmt: skip
 
-    def _opened(self) -> Store:
+    @contextmanager
+    def _opened(self, ask: Ask) -> Iterator[tuple[Store, Told]]:
         try:
-            return open_store(self.path)
+            store, shipped = open_shipped(self.path) if ask.lake else (open_store(self.path), {})
         except ValueError as error:  # a damaged one, which is no fault of the question
             raise OSError(str(error)) from error
+        with store:
+            yield store, told_beyond(store, shipped, ask)
 
     @contextmanager
     def _engine(self) -> Iterator[HalfEngine]:

@@ -1,0 +1,196 @@
+"""A lake beside the sensors: what was shipped comes from there, the rest from them, and no row twice (decision 15).
+
+The lake is asked at the same time as the sensors, as it should be if all of them know its newest shipment. What they
+say at the end decides; where it is something else, the lake is asked again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import structlog
+
+from ims.asked import predicate_of
+from ims.lake.config import LakeConfig
+from ims.lake.engines import LakeEngine, engine_of, seen_by
+from ims.lake.lake import Lake, open_lake
+from ims.link.contract import End
+from ims.portal.fault import Fault
+from ims.portal.sensors import Scattered
+from ims.query.question import Question
+
+NAME = "the lake"
+"""Among those who answer; no sensor can be called so."""
+FRESH_SECONDS = 5.0
+"""For which the ledgers aren't read again."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What is the lake's to tell. `as_of`: by sensor, up to which shipment; `not_its`: sensors that tell all
+    themselves; `covered`: those that tell themselves what they watched."""
+
+    as_of: Mapping[str, int]
+    not_its: frozenset[str]
+    covered: frozenset[str]
+
+
+class LakeSide:
+    """One lake, for a whole portal. For several threads. `at_once`: questions that it is asked at the same time."""
+
+    def __init__(self, uri: str, config: LakeConfig, at_once: int = 2) -> None:
+        self._uri, self._config = uri, config
+        self._pool = ThreadPoolExecutor(at_once, "lake")
+        self._lock = threading.Lock()
+        self._known: tuple[float, Lake] | None = None
+        self._log: Any = structlog.get_logger()
+
+    def lake(self, afresh: bool = False) -> Lake:
+        """The lake as its ledgers are, or were some seconds ago. Raises Fault."""
+        with self._lock:
+            if self._known is not None and not afresh and time.monotonic() - self._known[0] < FRESH_SECONDS:
+                return self._known[1]
+            try:
+                lake = open_lake(self._uri)
+            except (OSError, ValueError) as error:
+                raise self._fault(error) from None
+            self._known = (time.monotonic(), lake)
+            return lake
+
+    def begin(
+        self, questions: Sequence[Question], tree: Any, claimed: frozenset[str], seconds: float, rows: int
+    ) -> LakeHalf:
+        """Begin to ask. `claimed`: names of sensors that will probably answer themselves. Raises Fault where the lake
+        can't be read now."""
+        lake = self.lake()
+        share = Share({name: ledger.number for name, ledger in lake.ledgers.items()}, frozenset(), claimed)
+        return LakeHalf(self, lake, share, questions, tree, time.monotonic() + seconds, rows)
+
+    def submit(self, lake: Lake, share: Share, half: LakeHalf) -> tuple[Future[dict[str, pa.Table]], list[LakeEngine]]:
+        """Ask in another thread; the engine will be in the list once there is one."""
+        engines: list[LakeEngine] = []
+        return self._pool.submit(self._answered, lake, share, half, engines), engines
+
+    def close(self) -> None:
+        """End; what runs still ends by its deadline."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _answered(self, lake: Lake, share: Share, half: LakeHalf, engines: list[LakeEngine]) -> dict[str, pa.Table]:
+        try:
+            engine = engine_of(lake, self._config)
+            engines.append(engine)
+            try:
+                return _parts(engine, lake, share, half, self._config)
+            finally:
+                engine.close()
+        except (OSError, ValueError, MemoryError) as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: BaseException) -> Fault:
+        if isinstance(error, InterruptedError):
+            return Fault("late", "it didn't answer in time")
+        self._log.warning("lake", why=str(error))
+        kind = "request" if isinstance(error, ValueError | MemoryError) and "partial rows" in str(error) else "store"
+        return Fault(kind, "it can't be read" if kind == "store" else str(error), str(error))
+
+
+class LakeHalf:
+    """The lake's half of one answer, while it is made."""
+
+    def __init__(
+        self,
+        side: LakeSide,
+        lake: Lake,
+        share: Share,
+        questions: Sequence[Question],
+        tree: Any,
+        until: float,
+        rows: int,
+    ) -> None:
+        self._side, self._lake, self._share = side, lake, share
+        self.questions, self.tree, self._until, self.rows = questions, tree, until, rows
+        self._began = time.monotonic()
+        self._future, self._engines = side.submit(lake, share, self)
+
+    @property
+    def id(self) -> str:
+        """The lake's id."""
+        return self._lake.id
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """By sensor, the last shipment."""
+        return dict(self._share.as_of)
+
+    def joined(self, found: Scattered, wanted: Mapping[str, pa.Schema]) -> Scattered:
+        """What the sensors said, and the lake's half with it, in the same columns; or its fault."""
+        share, faults = share_of(found.ends.values(), self._lake), dict(found.faults)
+        try:
+            parts = self._parts(share)
+        except Fault as fault:
+            faults[NAME] = fault
+            return replace(found, faults=faults)
+        seconds = {**found.seconds, NAME: time.monotonic() - self._began}
+        mine = {name: table.select(wanted[name].names).cast(wanted[name]) for name, table in parts.items()}
+        shipped = frozenset(self._lake.ledgers) - share.not_its
+        return replace(found, parts={**found.parts, NAME: mine}, seconds=seconds, shipped=shipped)
+
+    def give_up(self) -> None:
+        """Nobody waits any more."""
+        for engine in self._engines:
+            engine.interrupt()
+
+    def _parts(self, share: Share) -> dict[str, pa.Table]:
+        if share != self._share:
+            self.give_up()
+            if any(number > self._share.as_of.get(name, 0) for name, number in share.as_of.items()):
+                self._lake = self._side.lake(afresh=True)
+            self._future, self._engines = self._side.submit(self._lake, share, self)
+        try:
+            return self._result()
+        except Fault as fault:
+            if fault.kind != "store":
+                raise
+        # A shipment may have replaced the coverage that the ledgers named some seconds ago.
+        self._lake = self._side.lake(afresh=True)
+        self._future, self._engines = self._side.submit(self._lake, share, self)
+        return self._result()
+
+    def _result(self) -> dict[str, pa.Table]:
+        try:
+            return self._future.result(max(0.0, self._until - time.monotonic()))
+        except Late:
+            self.give_up()
+            raise Fault("late", "it didn't answer in time") from None
+
+
+def share_of(ends: Any, lake: Lake) -> Share:
+    """What is left for the lake after what sensors said at the end of their answers."""
+    told: list[End] = list(ends)
+    beyond = {name: number for end in told for name, number in end.beyond.items() if name in lake.ledgers}
+    claimed = frozenset(name for end in told for name in end.sensors)
+    as_of = {name: ledger.number for name, ledger in lake.ledgers.items()} | beyond
+    return Share(as_of, (claimed - beyond.keys()) & lake.ledgers.keys(), claimed & lake.ledgers.keys())
+
+
+def _parts(engine: LakeEngine, lake: Lake, share: Share, half: LakeHalf, config: LakeConfig) -> dict[str, pa.Table]:
+    packets = lake.as_of(share.as_of).without(share.not_its)
+    coverage = lake.without(share.covered)
+    predicate, parts, rows = predicate_of(half.tree), {}, 0
+    for index, question in enumerate(half.questions):
+        is_coverage = question.plan == "coverage"
+        view = seen_by(coverage if is_coverage else packets, config)
+        condition = None if is_coverage else predicate
+        for name, table in engine.partial(view, question.as_plan(), question.request, condition):
+            parts[f"{index}/{name}"] = table
+            rows += table.num_rows
+            if rows > half.rows:
+                raise ValueError(f"the lake would answer with more than {half.rows:,} partial rows")
+    return parts
