@@ -70,11 +70,12 @@ def measure(folder: Path, *, quick: bool) -> str:
                 for name, (verb, words) in QUESTIONS.items():
                     found[name, engine, rows] = timed(ask, make_request(verb, None, **words), runs)
             shutil.rmtree(lake.path)
+    head = ("question", "engine", *(f"{rows:,}" for rows in sizes), *(f"ns of {rows:,}" for rows in sizes))
     sized = ", ".join(f"{rows:,} rows in {octets[rows] / 1e6:,.0f} MB" for rows in sizes)
     return "\n\n".join([
         f"A lake of {SENSORS} sensors and {HOURS} hours: {sized}. Seconds, medians of {runs}, and nanoseconds a row, "
         "which are seconds for a billion packets.",
-        table(("question", "engine", *(f"{rows:,}" for rows in sizes), *(f"ns of {rows:,}" for rows in sizes)), costs(found, sizes)),
+        table(head, costs(found, sizes)),
         table(VERDICT_HEAD, growth(found, sizes)),
         *(crossing(found, name, sizes) for name in QUESTIONS),
     ])  # fmt: skip

@@ -132,6 +132,15 @@ def test_one_process_has_one_spark(store: Store) -> None:
         SparkEngine(store, SparkSettings(master="local[2]"))
 
 
+def test_a_spark_that_stopped_by_itself_is_started_anew(store: Store) -> None:
+    stopped = SparkEngine(store, LOCAL)._spark.sparkContext
+    stopped._jsc.sc().stop()
+    engine = SparkEngine(store, LOCAL)
+    assert engine._spark.sparkContext is not stopped
+    assert engine.run(PLANS["coverage"], make_request("coverage", None)).num_rows == 3
+    engine.close()
+
+
 def test_a_damaged_file(lake: Path, store: Store) -> None:
     path = store.files("packets")[2]
     octets = path.read_bytes()

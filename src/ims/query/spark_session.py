@@ -167,6 +167,9 @@ def spark_session(settings: SparkSettings) -> Any:
         raise OSError("Spark wants the extra: pip install 'internet-motion-sensor[spark]'") from error
     with _starting:
         context = SparkContext._active_spark_context
+        if context in _running and _stopped(context):  # its master is gone, say
+            stop_spark()
+            context = None
         if context is None:
             context = _started(settings)
         elif context not in _running:
@@ -183,7 +186,8 @@ def stop_spark() -> None:
             from pyspark import SparkContext
             from pyspark.sql import SparkSession
 
-            SparkSession(context).stop()
+            context.stop()
+            SparkSession._instantiatedSession = None
             del _running[context]
             java.close()
             SparkContext._gateway = SparkContext._jvm = None
@@ -210,7 +214,8 @@ def _started(settings: SparkSettings) -> Any:
         raise
     atexit.register(stop_spark)
     try:
-        _await_worker(context, settings)
+        with spark_errors(f"Spark doesn't start at {settings.master}"):
+            _await_worker(context, settings)
     except BaseException:
         stop_spark()
         raise
@@ -248,10 +253,16 @@ def _await_worker(context: Any, settings: SparkSettings) -> None:
     if settings.is_local or settings.properties.get("spark.dynamicAllocation.enabled") == "true":
         return
     deadline = time.monotonic() + settings.wait_seconds
-    while context._jsc.sc().getExecutorMemoryStatus().size() < 2:  # the first is ourselves
+    while not _stopped(context) and context._jsc.sc().getExecutorMemoryStatus().size() < 2:  # the first is ourselves
         if time.monotonic() > deadline:
             raise OSError(f"no worker of {settings.master} took the question within {settings.wait_seconds:g} s")
         time.sleep(0.05)
+    if _stopped(context):  # which Spark does after a minute without a word from the master
+        raise OSError(f"no Spark master answers at {settings.master}: who listens there says nothing")
+
+
+def _stopped(context: Any) -> bool:
+    return bool(context._jsc.sc().isStopped())
 
 
 @contextlib.contextmanager
