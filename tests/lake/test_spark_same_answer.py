@@ -53,8 +53,8 @@ FILTERS = (
     "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn", "tcp[13] = 0x12", "tcp[4:4] = ip[16:4]", "tcp[8:4] - 1 = ip[16:4]",
     "icmp[icmptype] = icmp-echo", "icmp[icmptype] = icmp-unreach and icmp[icmpcode] = 0", "icmp[4:4] > 0x80000000",
     "ip[6:2] & 0x1fff != 0", "ip[2:2] > 60", "ip[12:4] > 0x80000000", "ip[8] * 16777216 * 256 = 0",
-    "ip[16:4] * ip[12:4] > 2000000000", "ip[12:4] + ip[16:4] < 0x10000000", "ip[19] - 200 < 100",
-    "ip[2:2] / ip[9] = 10", "1000 / tcp[15] > 3", "ip[19] % tcp[13] = 1", "ip[16:4] >> 8 = 0xc63364",
+    "ip[16:4] * ip[12:4] > 2000000000", "ip[12:4] + ip[16:4] < 0xce6c0000", "ip[19] - 100 < 50",
+    "ip[2:2] / ip[9] = 6", "1000 / tcp[15] > 3", "ip[19] % tcp[13] = 1", "ip[16:4] >> 8 = 0xc63364",
     "1 << ip[19] = 0", "ip[12:4] << 4 > 0xf0000000", "ip[19] ^ 0xff < 100", "ip[0] & 0xf > 5", "ip[0] = 0x45",
     "udp[4:2] > 30", "tcp[12] & 0xf0 > 0x50", "ip[1] | ip[8] = 64",
     "(tcp or icmp) and not (src net 8.0.0.0/8 or dst port 23) and ip[2:2] <= 40",
@@ -172,6 +172,8 @@ def test_filters_take_the_same_packets(engines: tuple[Engine, SparkEngine], begi
         partial(each_filter, filters), lambda parts, request, whole: parts["rows"].order_by(["which", *ARRIVAL])
     )
     found, expected = engines[1].run(plan, request), engines[0].run(plan, request)
+    many = [pa.compute.sum(pa.compute.equal(expected.column("which"), n)).as_py() for n in range(len(filters))]
+    assert sum(0 < taken < max(many) for taken in many) >= len(filters) - 4  # nearly all tell packets apart
     for number, text in enumerate(filters):
         parts = [table.filter(pa.compute.equal(table.column("which"), number)) for table in (found, expected)]
         assert parts[0].equals(parts[1]), (text, parts[0].num_rows, parts[1].num_rows)

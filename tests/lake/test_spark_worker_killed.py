@@ -21,7 +21,7 @@ from .spark_cluster import Cluster, cluster
 
 SECONDS = 180
 MANY_TASKS = {
-    "spark.sql.files.maxPartitionBytes": "512", "spark.sql.files.openCostInBytes": "1",
+    "spark.sql.files.maxPartitionBytes": "1024", "spark.sql.files.openCostInBytes": "1",
     "spark.shuffle.io.retryWait": "200ms",
 }  # fmt: skip
 
