@@ -60,8 +60,9 @@ class Process:
         return found[1]
 
     def executors(self) -> list[psutil.Process]:
-        """What a worker has started."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        """Executors that a worker has started."""
+        # Beside them, a helper of the script that became the worker may stay a zombie.
+        return [child for child in psutil.Process(self.process.pid).children() if child.name() == "java"]
 
     def kill(self) -> None:
         """End it and all that it started, at once."""
