@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ims.store.schema import parquet_writer, stored_schema
+from ims.store.manifest import Manifest
+from ims.store.schema import parquet_writer, state_folder, stored_schema
 
 from ..portal import permuted
 from ..query.test_predicate import odd_packets
@@ -44,8 +45,12 @@ def rich_store(folder: Path) -> Path:
     capture = write_pcap(folder / "made.pcap", sorted(packets, key=lambda packet: packet[0]))
     store = ingest(folder / "it's a [lake]* 100%25 #1?", capture, sensor="007", blocks=BLOCKS)
     ingest(store, capture, sensor="b", blocks=["E/25=198.51.100.0/25"])
+    manifest = Manifest(store, state_folder(store, "007"))
     for path in sorted(store.glob("packets/sensor=007/**/*.parquet")):
         _verify_some(path)
+        name = str(path.relative_to(store))
+        manifest.commit(add={name: {**manifest.state.files[name], "bytes": path.stat().st_size}})
+    manifest.close()
     return store
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +41,37 @@ class Share:
     as_of: Mapping[str, int]
     not_its: frozenset[str]
     covered: frozenset[str]
+
+
+class Running:
+    """The engine of a question that runs in another thread, and a way to stop it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._engine: LakeEngine | None = None
+        self._stopped = False
+
+    @contextmanager
+    def engine(self, lake: Lake, config: LakeConfig) -> Iterator[LakeEngine]:
+        """An engine, closed afterwards. Raises InterruptedError where it was stopped before it began."""
+        engine = engine_of(lake, config)
+        try:
+            with self._lock:
+                if self._stopped:
+                    raise InterruptedError
+                self._engine = engine
+            yield engine
+        finally:
+            with self._lock:
+                self._engine = None
+            engine.close()
+
+    def stop(self) -> None:
+        """Stop what runs, if it still does."""
+        with self._lock:
+            self._stopped = True
+            if self._engine is not None:
+                self._engine.interrupt()
 
 
 class LakeSide:
@@ -73,23 +105,19 @@ class LakeSide:
         share = Share({name: ledger.number for name, ledger in lake.ledgers.items()}, frozenset(), claimed)
         return LakeHalf(self, lake, share, questions, tree, time.monotonic() + seconds, rows)
 
-    def submit(self, lake: Lake, share: Share, half: LakeHalf) -> tuple[Future[dict[str, pa.Table]], list[LakeEngine]]:
-        """Ask in another thread; the engine will be in the list once there is one."""
-        engines: list[LakeEngine] = []
-        return self._pool.submit(self._answered, lake, share, half, engines), engines
+    def submit(self, lake: Lake, share: Share, half: LakeHalf) -> tuple[Future[dict[str, pa.Table]], Running]:
+        """Ask in another thread."""
+        running = Running()
+        return self._pool.submit(self._answered, lake, share, half, running), running
 
     def close(self) -> None:
         """End; what runs still ends by its deadline."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _answered(self, lake: Lake, share: Share, half: LakeHalf, engines: list[LakeEngine]) -> dict[str, pa.Table]:
+    def _answered(self, lake: Lake, share: Share, half: LakeHalf, running: Running) -> dict[str, pa.Table]:
         try:
-            engine = engine_of(lake, self._config)
-            engines.append(engine)
-            try:
+            with running.engine(lake, self._config) as engine:
                 return _parts(engine, lake, share, half, self._config)
-            finally:
-                engine.close()
         except (OSError, ValueError, MemoryError) as error:
             raise self._fault(error) from error
 
@@ -117,7 +145,7 @@ class LakeHalf:
         self._side, self._lake, self._share = side, lake, share
         self.questions, self.tree, self._until, self.rows = questions, tree, until, rows
         self._began = time.monotonic()
-        self._future, self._engines = side.submit(lake, share, self)
+        self._future, self._running = side.submit(lake, share, self)
 
     @property
     def id(self) -> str:
@@ -144,15 +172,14 @@ class LakeHalf:
 
     def give_up(self) -> None:
         """Nobody waits any more."""
-        for engine in self._engines:
-            engine.interrupt()
+        self._running.stop()
 
     def _parts(self, share: Share) -> dict[str, pa.Table]:
         if share != self._share:
             self.give_up()
             if any(number > self._share.as_of.get(name, 0) for name, number in share.as_of.items()):
                 self._lake = self._side.lake(afresh=True)
-            self._future, self._engines = self._side.submit(self._lake, share, self)
+            self._future, self._running = self._side.submit(self._lake, share, self)
         try:
             return self._result()
         except Fault as fault:
@@ -160,7 +187,7 @@ class LakeHalf:
                 raise
         # A shipment may have replaced the coverage that the ledgers named some seconds ago.
         self._lake = self._side.lake(afresh=True)
-        self._future, self._engines = self._side.submit(self._lake, share, self)
+        self._future, self._running = self._side.submit(self._lake, share, self)
         return self._result()
 
     def _result(self) -> dict[str, pa.Table]:
