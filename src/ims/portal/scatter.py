@@ -235,7 +235,9 @@ class SensorsAsked(Asked):
             found = half.joined(found, wanted)
             fault = found.faults.get(THE_LAKE)
             left = self._until - time.monotonic()
-            if fault is not None and fault.kind == "request":  # ours, which doesn't lie: without it little would be told
+            if (
+                fault is not None and fault.kind == "request"
+            ):  # ours, which doesn't lie: without it little would be told
                 raise ValueError(fault.text)
             if fault is not None and left > 0 and any(end.beyond for end in found.ends.values()):
                 half = None  # what the lake should have told is perhaps still with the sensors

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -192,6 +192,7 @@ def described_as(name: str, schema: pa.Schema) -> Any:
     return ibis.table(ibis.Schema.from_pyarrow(pa.schema(fields)), name=name)
 
 
+@cache
 def empty(table: str) -> pa.Table:
     """One of a store's tables without rows."""
     schema = arrow_schema(table)

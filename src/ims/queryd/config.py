@@ -39,7 +39,7 @@ class QuerydConfig(BaseModel):
     waiting: int = Field(64, ge=0, le=10_000, description="questions that may wait for their turn")
     waiting_each: int = Field(16, ge=1, le=10_000, description="of them, of one caller")
     memory: Octets = Field(1 << 30, ge=64 << 20, description="memory of all questions together")
-    threads: int = Field(1, ge=1, le=256, description="threads for each question")
+    threads: int = Field(2, ge=1, le=256, description="threads for each question")
     listeners: int = Field(16, ge=1, le=1000, description="portals that may follow live")
 
     @field_validator("listen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -38,16 +39,22 @@ class Store:
 
         Not for `coverage` with a range: a period lies in the folder of the hour in which it began.
         """
-        found: list[tuple[int, Path]] = []
+        return [
+            path
+            for begin, path in self._by_table.get(table, ())
+            if (since_us is None or begin + HOUR_US > since_us) and (until_us is None or begin < until_us)
+        ]
+
+    @cached_property
+    def _by_table(self) -> dict[str, list[tuple[int, Path]]]:
+        """Files with the begin of their hour, oldest first."""
+        found: dict[str, list[tuple[int, Path]]] = {}
         for snapshot in self._snapshots.values():
             for path in snapshot.state.files:
                 part = part_of(path)
-                if part is None or part.table != table:
-                    continue
-                begin = part.since_us
-                if (since_us is None or begin + HOUR_US > since_us) and (until_us is None or begin < until_us):
-                    found.append((begin, self.path / path))
-        return [path for _begin, path in sorted(found)]
+                if part is not None:
+                    found.setdefault(part.table, []).append((part.since_us, self.path / path))
+        return {table: sorted(files) for table, files in found.items()}
 
     def rows(self, table: str, hour_us: int | None = None) -> int:
         """Rows of a table (of the hour that begins then), as the manifests count them."""
