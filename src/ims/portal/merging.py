@@ -20,7 +20,7 @@ class Merging:
 
     def __init__(self, engines: int, memory_bytes: int, threads: int | None = None) -> None:
         """`memory_bytes`: of all together."""
-        self._engines: queue.SimpleQueue[MergeEngine] = queue.SimpleQueue()
+        self._engines: queue.LifoQueue[MergeEngine] = queue.LifoQueue()
         for _ in range(engines):
             self._engines.put(MergeEngine(memory_bytes // engines, threads))
         self._known = lru_cache(maxsize=1024)(self._schemas)

@@ -77,7 +77,7 @@ class Answerer:
         there is no store."""
         self.path = store
         open_store(store).close()
-        self._engines: queue.SimpleQueue[HalfEngine] = queue.SimpleQueue()
+        self._engines: queue.LifoQueue[HalfEngine] = queue.LifoQueue()  # the one used last has its files known
         for _ in range(engines):
             self._engines.put(HalfEngine(_Place(store.absolute()), memory_bytes // engines, threads))
 
