@@ -59,8 +59,9 @@ def _type(column: Column) -> str:
 
 SETTINGS = """# Settings
 
-Everything that may stand in the TOML files of `ims sensor`, `ims queryd` and `ims portal`; [A live sensor](sensor.md)
-and [A portal and its sensors](deploy.md) have examples. This page is written from the settings' models by `make docs`.
+Everything that may stand in the TOML files of `ims sensor`, `ims queryd` and `ims portal`, and in that of
+`--lake-config`; [A live sensor](sensor.md), [A portal and its sensors](deploy.md) and [The lake](scale.md) have
+examples. This page is written from the settings' models by `make docs`.
 Sizes are bytes, or texts such as `"256M"`. `SIGHUP` to a sensor changes only `block`, `exclude` and `private_sources`;
 a portal reads its registry again when it changes.
 """
@@ -69,9 +70,11 @@ a portal reads its registry again when it changes.
 def settings() -> str:
     """docs/settings.md."""
     from ims.config import BlockConfig, SensorConfig
-    from ims.portal.config import HttpsConfig, PortalConfig
+    from ims.lake.config import LakeConfig
+    from ims.portal.config import HttpsConfig, PortalConfig, PortalLake
     from ims.portal.registry import RegisteredBlock, RegisteredSensor
     from ims.portal.secrecy_settings import SecrecySettings
+    from ims.query.spark_session import SparkSettings
     from ims.queryd.config import QuerydConfig, TlsConfig
 
     parts = [SETTINGS]
@@ -83,17 +86,34 @@ def settings() -> str:
         ("A portal", PortalConfig),
         ("A portal's `[https]`", HttpsConfig),
         ("A portal's `[secrecy]`", SecrecySettings),
+        ("A portal's `[lake]`", PortalLake),
+        ("A lake's engine, `--lake-config FILE`", LakeConfig),
+        ("A lake's `[spark]`; a portal's `[lake.spark]`", SparkSettings),
         ("A registry's `[[sensor]]`", RegisteredSensor),
         ("A registry's `[[sensor.block]]`", RegisteredBlock),
     ):
-        rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in model.model_fields.items()]
+        rows = [
+            f"| `{name}` | {_default(field)} | {_meaning(model, name)} |" for name, field in model.model_fields.items()
+        ]
         parts.append("\n".join([f"## {title}", "", "| key | default | meaning |", "|---|---|---|", *rows, ""]))
     return "\n".join(parts)
+
+
+def _meaning(model: Any, name: str) -> str:
+    """A key's description, or what the model's docstring says of it."""
+    said = model.model_fields[name].description
+    if said is None:
+        found = re.search(rf"`{name}`: (.*?)(?:; `|\.$)", " ".join(model.__doc__.split()))
+        assert found is not None, f"{model.__name__}.{name} is described nowhere"
+        said = found[1]
+    return str(said)
 
 
 def _default(field: Any) -> str:
     if field.is_required():
         return "wanted"
+    if field.default_factory is dict:
+        return "none"
     if field.default_factory is not None:
         return "see below"
     if isinstance(field.default, bool):

@@ -46,6 +46,12 @@ HELLO_1 = (
     b'"expires":2.0,"running":1,"waiting":2,"problem":""}'
 )
 END_1 = b'{"seconds":0.25,"closed":"ab","sensors":["a","b"],"parts":{"0/rows":3}}'
+# Octets with the keys that version 1 was given later: lakes, and addresses as marks.
+ASK_1_LATER = (
+    b'{"kind":"ask","version":1,"questions":[{"plan":"count","request":{"verb":"count"}}],"marks":true,'
+    b'"lake":"00ff00ff00ff00ff00ff00ff00ff00ff","beyond":{"a":3,"007":0}}'
+)
+END_1_LATER = b'{"seconds":0.25,"sensors":["a","007"],"parts":{"0/totals":1},"beyond":{"a":2}}'
 READERS = (read_ticket, read_hello, read_end)
 
 
@@ -62,6 +68,24 @@ def test_an_old_question_is_understood() -> None:
     )  # fmt: skip
     assert isinstance(ask, Ask)
     assert ask.tree == parse("tcp dst port 80 and not payload contains 0x00ff")
+
+
+def test_keys_that_came_later_are_understood_and_may_be_missing() -> None:
+    ask = read_ticket(ASK_1_LATER)
+    assert isinstance(ask, Ask)
+    assert (ask.marks, ask.lake, ask.beyond) == (True, "00ff" * 8, {"a": 3, "007": 0})
+    assert read_end(END_1_LATER).beyond == {"a": 2}
+    old = read_ticket(ASK_1)
+    assert isinstance(old, Ask)
+    assert (old.marks, old.lake, old.beyond, read_end(END_1).beyond) == (False, "", {}, {})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"lake": "../.."}, {"beyond": {"a/b": 1}}, {"beyond": {"a": -1}}, {"beyond": {"a": 1 << 60}}]
+)
+def test_a_lake_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        read_ticket(json.dumps({**json.loads(ASK_1_LATER), **wrong}).encode())
 
 
 def test_an_old_tail_hello_and_end_are_understood() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ims import arrow
 from ims.query import distinct
-from ims.query.distinct import MEMBERS, Distinct, as_batches, distinct_addresses, merged_count, once
+from ims.query.distinct import MARKED, MEMBERS, Distinct, as_batches, as_marks, distinct_addresses, merged_count, once
 
 DICE = np.random.default_rng(4)
 KINDS = {
@@ -26,7 +26,7 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     if request.param:
         monkeypatch.setattr(distinct, "AT_ONCE", 60_000)
         monkeypatch.setattr(distinct, "FEW", 100)
-        monkeypatch.setattr(distinct, "MARKED", 2)
+        monkeypatch.setattr(distinct, "MOST_MARKED", 2)
         monkeypatch.setattr(distinct, "MANY", 10)
 
 
@@ -58,7 +58,7 @@ def test_two_columns_batch_by_batch() -> None:
     batches = [pa.RecordBatch.from_arrays([arrow.column(c, pa.uint32()) for c in pair], ["a", "b"]) for pair in columns]
     found = distinct_addresses([*batches, batches[0].slice(0, 0)])
     for at in (0, 1):
-        assert np.array_equal(found[at], np.unique(np.concatenate([pair[at] for pair in columns])))
+        assert np.array_equal(found[at].all(), np.unique(np.concatenate([pair[at] for pair in columns])))
 
 
 @pytest.mark.usefixtures("limits")
@@ -77,3 +77,30 @@ def test_a_half_that_is_in_no_order_counts_the_same() -> None:
     shuffled = np.concatenate([DICE.permutation(other), other[:1000]])
     tables = [pa.Table.from_batches(as_batches(part), MEMBERS) for part in (ordered, shuffled)]
     assert merged_count({"source": tables}).to_pylist()[0]["sources"] == np.union1d(ordered, other).size
+
+
+def test_dense_addresses_are_told_as_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distinct, "DENSE", 2000)
+    arrays = [DICE.integers(eight << 24, (eight + 1) << 24, many).astype(np.uint32)
+              for eight, many in ((9, 50_000), (10, 1000), (200, 9000))]  # fmt: skip
+    halves = []
+    for chosen in (arrays[:2], arrays[1:], arrays):
+        found = Distinct()
+        for numbers in chosen:
+            found.add(numbers)
+        halves.append((found.dense(), found.all()))
+    assert [sorted(dense) for dense, _ in halves] == [[9], [200], [9, 200]]
+    marks = [pa.Table.from_batches(as_marks(dense), MARKED) for dense, _ in halves]
+    members = [pa.Table.from_batches(as_batches(rest), MEMBERS) for _, rest in halves]
+    others = np.unique(DICE.integers(9 << 24, 11 << 24, 100_000).astype(np.uint32))
+    members.append(pa.Table.from_batches(as_batches(others), MEMBERS))
+    row = merged_count({"source": members, "source.marks": marks}).to_pylist()[0]
+    assert row["sources"] == np.unique(np.concatenate([*arrays, others])).size
+
+
+def test_mixed_addresses_have_no_marks() -> None:
+    found = Distinct()
+    found.add(np.arange(1 << 20, dtype=np.uint32))
+    found.add(np.array([0, 1 << 31], np.uint32))
+    assert found.dense() == {}
+    assert found.all().size == (1 << 20) + 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ims.query.marks import MARKS, PLACES, by_eight, how_many, mark, marked, no_recent, unlike_before
+from ims.query.marks import MARKS, PLACES, by_eight, mark, marked, no_recent, unlike_before
 
 ADDRESSES = st.lists(st.one_of(st.integers(0, 0xFFFF_FFFF), st.sampled_from([0, 1, 63, 64, 0xFF_FFFF, 0xFFFF_FFFF])))
 
@@ -33,9 +33,6 @@ def check_marks(values: list[int], eight: int, words: int) -> None:
     found = np.zeros(len(wanted) + 2, np.uint32)
     assert marked(marks, eight, PLACES, found, 1) == len(wanted) + 1
     assert found[1 : len(wanted) + 1].tolist() == wanted
-    assert not marks.any()
-    mark(marks, numbers(values))
-    assert how_many(marks) == len(wanted)
     assert not marks.any()
 
 

@@ -23,6 +23,9 @@ LONGEST_MESSAGE = 2 << 20
 """Octets of a ticket or an action's body; longer ones aren't parsed."""
 MOST_QUESTIONS = 16
 HELLO = "hello"
+MARKED = ".marks"
+"""Ends the name of a part that stands beside another: dense addresses of the same column, a bit each. A daemon may
+leave it out."""
 
 _COUNTS = [pa.field(name, pa.int64()) for name in ("packets", "bytes", "payloads", "new_payloads", "verified")]
 _WHERE = [pa.field("second", pa.int64()), pa.field("sensor", pa.string()), pa.field("block", pa.string())]
@@ -63,6 +66,8 @@ class Ask(_Message):
     octets: int = Field(default=1 << 30, ge=1, le=1 << 40)
     behalf: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
     """whose questions these are, for fairness: a pseudonym of a portal's user"""
+    marks: bool = False
+    """the caller takes addresses as marks too: parts whose names end in MARKED"""
     lake: str = Field(default="", max_length=64, pattern=r"^[0-9a-f]*$")
     """the lake that answers too; what it has needn't be told again"""
     beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
-from ims.link.contract import End, read_end, written
+from ims.link.contract import MARKED, End, read_end, written
 from ims.query.shown import printable
 
 ENVELOPE = pa.schema([pa.field("part", pa.string(), False), pa.field("body", pa.large_binary(), False)])
@@ -88,6 +88,8 @@ def gathered(
     if end is None:
         raise UnreadableError("its answer was cut off")
     for name, batches in found.items():
+        if name.endswith(MARKED) and name not in end.parts and not batches:
+            continue
         if end.parts.get(name) != sum(batch.num_rows for batch in batches):
             raise UnreadableError(f"its answer lacks rows of {name}")
     return {name: pa.Table.from_batches(batches, wanted[name]) for name, batches in found.items()}, end

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from ims.asked import predicate_of
+from ims.query.distinct import MARKED
 from ims.query.question import Question
 from ims.query.standing import MergeEngine
 
@@ -26,7 +27,7 @@ class Merging:
         self._known = lru_cache(maxsize=1024)(self._schemas)
 
     def schemas(self, question: Question) -> Mapping[str, pa.Schema]:
-        """What a sensor's half of this question looks like."""
+        """What a sensor's half of this question looks like; of parts of marks, what it may look like."""
         request = question.request
         return self._known(
             question.plan, question.key, question.other, request.verb, request.group, request.metric, request.per_24
@@ -46,7 +47,8 @@ class Merging:
             {"plan": plan, "request": asked, "key": key, "other": other, "prefix": "000000", **some}
         )
         with self._lent() as engine:
-            return engine.schemas(question.as_plan(), question.request, predicate_of(None))
+            parts = engine.schemas(question.as_plan(), question.request, predicate_of(None))
+        return parts | {f"{end}.marks": MARKED for end in ("source", "destination")} if plan == "count" else parts
 
     @contextmanager
     def _lent(self) -> Iterator[MergeEngine]:

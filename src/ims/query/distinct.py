@@ -14,13 +14,18 @@ import numpy as np
 import pyarrow as pa
 
 from ims import arrow
-from ims.query.marks import MARKS, PLACES, by_eight, how_many, mark, marked, no_recent, unlike_before
+from ims.query.marks import MARKS, PLACES, by_eight, mark, marked, no_recent, unlike_before
 
 Numbers = np.ndarray[Any, np.dtype[np.uint32]]
+Marks = np.ndarray[Any, np.dtype[np.uint64]]
 MEMBERS = pa.schema([pa.field("member", pa.uint32())])
 TOTALS = pa.schema([pa.field(name, pa.int64()) for name in ("packets", "bytes", "payloads", "first", "last")])
+MARKED = pa.schema([pa.field("eight", pa.uint8()), pa.field("marks", pa.binary(MARKS * 8))])
+"""A /8, and a bit for each of its addresses."""
+DENSE = 1 << 19
+"""From so many addresses of a /8 on, marks are smaller than numbers."""
 SIGNATURES = pa.schema([pa.field("member", pa.binary())])
-MARKED = 8
+MOST_MARKED = 8
 """/8s that are marked as their addresses come, 2 MiB each."""
 AT_ONCE = 1 << 23
 """So many others wait to be told apart together."""
@@ -36,13 +41,13 @@ COUNTED = ("packets", "bytes", "sources", "destinations", "payloads", "signature
 class Distinct:
     """Distinct addresses of a column that comes batch by batch.
 
-    While each batch is of one /8, and all are of MARKED at most, as a darknet's destinations are, they are marked as
-    they come; otherwise AT_ONCE of them wait, without most of those that came a short while ago.
+    While each batch is of one /8, and all are of MOST_MARKED at most, as a darknet's destinations are, they are marked
+    as they come; otherwise AT_ONCE of them wait, without most of those that came a short while ago.
     """
 
     def __init__(self) -> None:
         self._recent: Numbers | None = None
-        self._marks: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
+        self._marks: dict[int, Marks] = {}
         self._known = np.zeros(0, np.uint32)
         self._new: list[Numbers] = []
         self._waiting = 0
@@ -51,7 +56,7 @@ class Distinct:
     def add(self, numbers: Numbers) -> None:
         """Addresses as they come; their memory may be used again."""
         eight = int(numbers.min()) >> 24
-        if self._mixed or int(numbers.max()) >> 24 != eight or len(self._marks.keys() | {eight}) > MARKED:
+        if self._mixed or int(numbers.max()) >> 24 != eight or len(self._marks.keys() | {eight}) > MOST_MARKED:
             self._mixed = True
             new = self._unlike_before(numbers)
             self._new.append(new)
@@ -71,6 +76,13 @@ class Distinct:
         new = np.empty_like(numbers)
         new = new[: unlike_before(numbers, self._recent, new)]
         return new if new.size > numbers.size // 2 else new.copy()  # or the rest of its memory would wait too
+
+    def dense(self) -> dict[int, Marks]:
+        """The marks of those /8s that have DENSE addresses; `all` has the rest then."""
+        if self._mixed:
+            return {}
+        many = [eight for eight, marks in self._marks.items() if count_of(marks) >= DENSE]
+        return {eight: self._marks.pop(eight) for eight in sorted(many)}
 
     def all(self) -> Numbers:
         """Each once, ascending. Nothing can be added any more."""
@@ -97,14 +109,14 @@ def once(parts: Sequence[Numbers]) -> Numbers:
     return whole[:at]
 
 
-def distinct_addresses(batches: Iterable[pa.RecordBatch]) -> tuple[Numbers, Numbers]:
+def distinct_addresses(batches: Iterable[pa.RecordBatch]) -> tuple[Distinct, Distinct]:
     """The distinct numbers of the batches' two columns."""
     columns = (Distinct(), Distinct())
     for batch in batches:
         for column, found in zip(batch.columns, columns, strict=True):
             if len(column):
                 found.add(arrow.numbers(column))
-    return columns[0].all(), columns[1].all()
+    return columns
 
 
 def totals_and_signatures(
@@ -124,6 +136,18 @@ def as_batches(numbers: Numbers) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([column], schema=MEMBERS)
 
 
+def as_marks(dense: Mapping[int, Marks]) -> Iterator[pa.RecordBatch]:
+    """Marks as a part of an answer, a batch each."""
+    for eight, marks in dense.items():
+        octets = pa.Array.from_buffers(pa.binary(MARKS * 8), 1, [None, pa.py_buffer(marks)])
+        yield pa.RecordBatch.from_arrays([pa.array([eight], pa.uint8()), octets], schema=MARKED)
+
+
+def count_of(marks: Marks) -> int:
+    """How many bits are set."""
+    return int(np.bitwise_count(marks).sum(dtype=np.int64))
+
+
 def merged_count(gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
     """The one row of `count`, from halves whose sources and destinations are distinct already."""
     totals = [row for table in gathered.get("totals", ()) for row in table.to_pylist()]
@@ -132,8 +156,8 @@ def merged_count(gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
     row = {
         "packets": sum(total["packets"] for total in totals),
         "bytes": sum(total["bytes"] or 0 for total in totals),
-        "sources": _union(gathered.get("source", ())),
-        "destinations": _union(gathered.get("destination", ())),
+        "sources": _union(gathered.get("source", ()), gathered.get("source.marks", ())),
+        "destinations": _union(gathered.get("destination", ()), gathered.get("destination.marks", ())),
         "payloads": sum(total["payloads"] or 0 for total in totals),
         "signatures": len(unique),
         "first": min((total["first"] for total in totals if total["first"] is not None), default=None),
@@ -142,23 +166,30 @@ def merged_count(gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
     return arrow.table([row], pa.schema([pa.field(name, pa.int64()) for name in COUNTED]))
 
 
-def _union(tables: Sequence[pa.Table]) -> int:
-    """How many addresses are in any of the tables."""
+def _union(tables: Sequence[pa.Table], marked: Sequence[pa.Table] = ()) -> int:
+    """How many addresses are in any of the tables, as numbers or marked."""
     parts = [_ascending(arrow.numbers(table.column("member"))) for table in tables if table.num_rows]
-    if sum(part.size for part in parts) < FEW:
+    dense: dict[int, list[Marks]] = {}
+    for batch in (batch for table in marked for batch in table.to_batches()):
+        for eight, octets in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
+            dense.setdefault(eight, []).append(np.frombuffer(octets.as_buffer(), np.uint64))
+    if not dense and sum(part.size for part in parts) < FEW:
         return once(parts).size if parts else 0
     marks, count = np.zeros(MARKS, np.uint64), 0
     limits = [[*np.searchsorted(part, _EIGHTS).tolist(), part.size] for part in parts]
     for eight in range(256):
         slices = [part[ends[eight] : ends[eight + 1]] for part, ends in zip(parts, limits, strict=True)]
         slices = [some for some in slices if some.size]
-        if len(slices) == 1:
+        if len(slices) == 1 and eight not in dense:
             count += slices[0].size
             continue
         for some in slices:
             mark(marks, some)
-        if slices:
-            count += how_many(marks)
+        for others in dense.get(eight, ()):
+            np.bitwise_or(marks, others, out=marks)
+        if slices or eight in dense:
+            count += count_of(marks)
+            marks.fill(0)
     return count
 
 
@@ -167,6 +198,6 @@ def _ascending(numbers: Numbers) -> Numbers:
     return numbers if bool(np.all(numbers[1:] > numbers[:-1])) else once([numbers])
 
 
-def _read(marks: np.ndarray[Any, np.dtype[np.uint64]], eight: int) -> Numbers:
+def _read(marks: Marks, eight: int) -> Numbers:
     found = np.empty(1 << 24, np.uint32)
     return found[: marked(marks, eight, PLACES, found, 0)].copy()

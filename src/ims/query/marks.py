@@ -52,20 +52,6 @@ def marked(marks, eight, places, found, begin):
 
 
 @kernel
-def how_many(marks):
-    """How many bits are set; wipes them."""
-    total = 0
-    for word in range(marks.size):
-        bits = marks[word]
-        if bits != np.uint64(0):
-            while bits != np.uint64(0):
-                bits &= bits - np.uint64(1)
-                total += 1
-            marks[word] = np.uint64(0)
-    return np.int64(total)
-
-
-@kernel
 def unlike_before(numbers, recent, found):
     """Leave out most of the numbers that came before: those that stand in `recent` (RECENT numbers, uint32, each in a
     place that its value gives; `no_recent()` at first). Writes the others to `found` (as long as `numbers`) and

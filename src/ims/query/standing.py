@@ -8,7 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from ims.query.compiled import COUNT_ADDRESSES, COUNT_TOTALS, SELECTED, TABLES, filtered, half, merged, part_table
-from ims.query.distinct import MEMBERS, as_batches, distinct_addresses, merged_count, totals_and_signatures
+from ims.query.distinct import (
+    MARKED,
+    MEMBERS,
+    as_batches,
+    as_marks,
+    distinct_addresses,
+    merged_count,
+    totals_and_signatures,
+)
 from ims.query.engine import BATCH_ROWS, Engine, Files, empty, narrow, narrowed, plainly, quoted
 from ims.query.question import Question
 from ims.query.request import Request
@@ -26,9 +34,10 @@ class HalfEngine(Engine):
             self._con.register(f"ims_empty_{table}", empty(table))
 
     def half(
-        self, store: Files, question: Question, filter: str | None
+        self, store: Files, question: Question, filter: str | None, marks: bool = False
     ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
         """The parts, each as its batches come: finish one before the next. `filter`: JSON, as query/wire.py writes it.
+        `marks`: whether dense addresses may be told as marks, in parts of their own.
 
         Raises OSError, MemoryError, InterruptedError.
         """
@@ -45,8 +54,11 @@ class HalfEngine(Engine):
                     continue
                 if name == COUNT_ADDRESSES:
                     found = distinct_addresses(narrowed(reader, reader.schema))
-                    for end, numbers in zip(("source", "destination"), found, strict=True):
-                        yield end, MEMBERS, as_batches(numbers)
+                    for end, addresses in zip(("source", "destination"), found, strict=True):
+                        dense = addresses.dense() if marks else {}
+                        yield end, MEMBERS, as_batches(addresses.all())
+                        if marks:
+                            yield f"{end}.marks", MARKED, as_marks(dense)
                     continue
                 schema = narrow(reader.schema.empty_table()).schema
                 yield name, schema, narrowed(reader, schema)

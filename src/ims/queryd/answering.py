@@ -95,7 +95,7 @@ class Answerer:
             parts: dict[str, int] = {}
             for index, question in enumerate(ask.questions):
                 for name, schema, batches in engine.half(
-                    told, question, filter if question.plan != "coverage" else None
+                    told, question, filter if question.plan != "coverage" else None, ask.marks
                 ):
                     part = f"{index}/{name}"
                     parts[part] = 0
