@@ -90,9 +90,14 @@ def test_every_group(one: Telescope, lake: str, metric: str) -> None:
 
 @pytest.mark.parametrize("begin", range(0, len(FILTERS), 12))
 def test_every_filter(one: Telescope, lake: str, begin: int) -> None:
-    with ims.open(lake=lake) as telescope:
-        for filter in FILTERS[begin : begin + 12]:
-            assert telescope.count(filter).rows() == one.count(filter).rows(), filter
+    """All over a folder; over a bucket, where every row comes the same way before it is filtered, each fourth."""
+    questions = make_request("count", None)
+    for filter in FILTERS[begin : begin + 12 : 4 if lake.startswith("s3:") else 1]:
+        question = Question(plan="count", request=questions)
+        with LakeAsked(lake, make_request("count", filter), checked_lake({})) as asked:
+            found = asked.run(question)[0]
+        with one._ask(make_request("count", filter)) as right:
+            assert found.equals(right.run(question)[0]), filter
 
 
 @pytest.mark.parametrize("format", ["pcap", "parquet", "csv", "json"])
