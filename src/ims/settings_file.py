@@ -8,9 +8,11 @@ import tomllib
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: Path, example: str) -> dict[str, Any]:
@@ -27,6 +29,14 @@ def read_toml(path: Path, example: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} isn't TOML: {error}") from None
+
+
+def checked(model: type[Model], data: Mapping[str, Any], where: str = "") -> Model:
+    """Settings from their data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(where + sentence(error, data, model)) from None
 
 
 def sentence(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> str:

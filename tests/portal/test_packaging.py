@@ -18,10 +18,12 @@ from ims.queryd.config import checked_queryd, read_queryd_config
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
+SCALE = (ROOT / "docs" / "scale.md").read_text()
 MODELS: dict[str, Callable[[Any], Any]] = {
     "queryd.toml": checked_queryd, "portal.toml": checked_portal, "registry.toml": checked_registry,
 }  # fmt: skip
-SERVICES = ("queryd", "portal")
+SERVICES = ("queryd", "portal", "ship")
+"""In the order in which docs/deploy.md and docs/scale.md say how closed they are."""
 
 
 def printed(language: str = "toml") -> dict[str, str]:
@@ -41,7 +43,7 @@ def test_all_settings_that_it_prints_are_tried() -> None:
 
 
 def test_the_examples_are_those_of_the_documentation() -> None:
-    queryd, portal = (ROOT / "packaging" / f"{name}.toml" for name in SERVICES)
+    queryd, portal = (ROOT / "packaging" / f"{name}.toml" for name in ("queryd", "portal"))
     assert read_queryd_config(queryd) == checked_queryd(tomllib.loads(printed()["queryd.toml on sensor-a"]))
     assert read_portal_config(portal) == checked_portal(tomllib.loads(printed()["portal.toml"]))
     registered = Registry(ROOT / "packaging" / "registry.toml").sensors()
@@ -55,7 +57,7 @@ def test_the_units_are_as_closed_as_the_documentation_says(name: str) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     score = re.search(rf"exposure level for ims-{name}.service: ([0-9.]+)", done.stdout)
     assert score is not None, done.stdout
-    said = re.findall(r"gives it \*\*([0-9.]+)\*\*", DEPLOY)
+    said = re.findall(r"gives it \*\*([0-9.]+)\*\*", DEPLOY + SCALE)
     assert said[SERVICES.index(name)] == score[1]
 
 
@@ -78,6 +80,14 @@ def test_the_query_daemon_s_unit_can_write_nowhere() -> None:
     assert re.search(r"^CapabilityBoundingSet=$", unit, re.MULTILINE)
 
 
+def test_the_shipper_s_unit_can_write_to_what_it_remembers_alone() -> None:
+    unit = (ROOT / "packaging" / "ims-ship.service").read_text()
+    assert "ProtectSystem=strict" in unit
+    writable = r"^(?:ReadWritePaths|StateDirectory|CacheDirectory|LogsDirectory|RuntimeDirectory)=(.*)"
+    assert re.findall(writable, unit, re.MULTILINE) == ["/var/lib/ims/store/_state"]
+    assert re.search(r"^CapabilityBoundingSet=$", unit, re.MULTILINE)
+
+
 def test_every_fault_that_the_portal_tells_has_advice() -> None:
     from ims.portal.fault import SAID
 
@@ -89,7 +99,7 @@ def test_every_fault_that_the_portal_tells_has_advice() -> None:
 
 
 def test_files_that_the_documentation_copies_exist() -> None:
-    for file in re.findall(r"packaging/[a-z.-]+", DEPLOY):
+    for file in re.findall(r"packaging/[a-z.-]+", DEPLOY + SCALE):
         assert (ROOT / file.rstrip(".")).is_file(), file
     for page in re.findall(r"\]\(([a-z]+\.md)\)", DEPLOY):
         assert (ROOT / "docs" / page).is_file(), page

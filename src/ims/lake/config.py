@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ims.config import Octets
 from ims.query.spark_session import SparkSettings
-from ims.settings_file import read_toml, sentence
+from ims.settings_file import checked, read_toml
 
 
 class LakeConfig(BaseModel):
@@ -32,7 +32,4 @@ def read_lake_config(path: Path) -> LakeConfig:
 
 def checked_lake(data: Mapping[str, Any], where: str = "") -> LakeConfig:
     """A configuration from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
-    try:
-        return LakeConfig.model_validate(data)
-    except ValidationError as error:
-        raise ValueError(where + sentence(error, data, LakeConfig)) from None
+    return checked(LakeConfig, data, where)

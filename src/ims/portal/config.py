@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ims.config import Octets, endpoint_of
 from ims.lake.config import LakeConfig
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.queryd.config import TlsConfig
-from ims.settings_file import read_toml, sentence
+from ims.settings_file import checked, read_toml
 
 
 class HttpsConfig(BaseModel):
@@ -91,7 +91,4 @@ def read_portal_config(path: Path) -> PortalConfig:
 
 def checked_portal(data: Mapping[str, Any], where: str = "") -> PortalConfig:
     """A configuration from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
-    try:
-        return PortalConfig.model_validate(data)
-    except ValidationError as error:
-        raise ValueError(where + sentence(error, data, PortalConfig)) from None
+    return checked(PortalConfig, data, where)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ims.config import Octets, endpoint_of
-from ims.settings_file import read_toml, sentence
+from ims.settings_file import checked, read_toml
 
 
 class TlsConfig(BaseModel):
@@ -63,7 +63,4 @@ def read_queryd_config(path: Path) -> QuerydConfig:
 
 def checked_queryd(data: Mapping[str, Any], where: str = "") -> QuerydConfig:
     """A configuration from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
-    try:
-        return QuerydConfig.model_validate(data)
-    except ValidationError as error:
-        raise ValueError(where + sentence(error, data, QuerydConfig)) from None
+    return checked(QuerydConfig, data, where)
