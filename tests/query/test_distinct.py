@@ -104,3 +104,18 @@ def test_mixed_addresses_have_no_marks() -> None:
     found.add(np.array([0, 1 << 31], np.uint32))
     assert found.dense() == {}
     assert found.all().size == (1 << 20) + 1
+
+
+def test_signatures_of_several_halves() -> None:
+    """Some share their first eight octets, some their last, some are the same in several halves."""
+    begins, ends = [DICE.bytes(8) for _ in range(300)], [DICE.bytes(8) for _ in range(3)]
+    every = [begin + end for begin in begins for end in ends[: 1 + begin[0] % 3]]
+    halves = [[every[at] for at in DICE.permutation(len(every))[:250]] for _ in range(4)]
+    tables = [pa.table({"member": pa.array(half, pa.binary())}) for half in halves]
+    tables += [pa.concat_tables([tables[0].slice(5, 100), tables[1].slice(7, 9)]), tables[0].slice(0, 0)]
+    row = merged_count({"signature": tables}).to_pylist()[0]
+    assert row["signatures"] == len({signature for half in halves for signature in half})
+    assert merged_count({}).to_pylist()[0]["signatures"] == 0
+    tables.append(pa.table({"member": pa.array([b"none", b"", every[0]], pa.binary())}))  # from who knows whom
+    row = merged_count({"signature": tables}).to_pylist()[0]
+    assert row["signatures"] == len({every[0], *(signature for half in halves for signature in half)}) + 2

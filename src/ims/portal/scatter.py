@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -193,15 +194,13 @@ class SensorsAsked(Asked):
 
     def _asked_of_all(self, questions: list[Question], names: tuple[str, ...]) -> Kept[_Merged]:
         found = self._scattered(questions)
-        tables = []
-        for index, question in enumerate(questions):
-            gathered: dict[str, list[pa.Table]] = {}
-            for name in sorted(found.parts):
-                for part, table in found.parts[name].items():
-                    number, _, inside = part.partition("/")
-                    if int(number) == index:
-                        gathered.setdefault(inside, []).append(table)
-            tables.append(self._asking.merging.merge(question, gathered))
+        gathered: list[dict[str, list[pa.Table]]] = [{} for _ in questions]
+        for name in sorted(found.parts):
+            for part, table in found.parts[name].items():
+                number, _, inside = part.partition("/")
+                gathered[int(number)].setdefault(inside, []).append(table)
+        with ThreadPoolExecutor(len(questions)) as pool:
+            tables = list(pool.map(self._asking.merging.merge, questions, gathered))
         merged = _merged_of(tables, found)
         closed = {name: end.closed for name, end in found.ends.items()}
         whole = not found.faults and set(closed) == set(names) and all(closed.values())
