@@ -3,6 +3,7 @@ says who is missing and why."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
@@ -122,6 +123,76 @@ def test_a_sensor_killed_in_the_middle_of_an_answer_is_missing(running: Deployme
         assert_right(answer, stores, {"a": ""})
     finally:
         running.start_sensor("a").until("listening")
+    answers(running, NAMES)
+
+
+class Relay:
+    """A link on the way to a sensor; what comes from there passes at so many octets a second, once `rate` is set."""
+
+    def __init__(self, port: int) -> None:
+        self._to, self.rate, self._ended = port, 0.0, threading.Event()
+        self._sockets = [socket.create_server(("127.0.0.1", 0))]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def port(self) -> int:
+        return int(self._sockets[0].getsockname()[1])
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            try:
+                near = self._sockets[0].accept()[0]
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._to))
+            self._sockets += [near, far]
+            for ends in ((near, far, False), (far, near, True)):
+                self._threads.append(threading.Thread(target=self._pass, args=ends))
+                self._threads[-1].start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, slowly: bool) -> None:
+        try:
+            while octets := source.recv(1 << 16):
+                while octets:
+                    some = octets[:64] if slowly and self.rate else octets
+                    if slowly and self.rate and self._ended.wait(len(some) / self.rate):
+                        return
+                    sink.sendall(some)
+                    octets = octets[len(some) :]
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def __enter__(self) -> Relay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for end in list(self._sockets):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(timeout=60)
+        for thread in self._threads:
+            thread.join(timeout=60)
+        for end in self._sockets:
+            end.close()
+
+
+def test_a_slow_link_is_waited_for_until_the_deadline(running: Deployment, stores: dict[str, Path]) -> None:
+    with Relay(running.ports["c"]) as relay:
+        running.register(c=f"127.0.0.1:{relay.port}")
+        try:
+            answers(running, NAMES)
+            relay.rate = 100_000
+            assert_right(count(running), stores, {})
+            relay.rate = 500
+            assert_right(count(running), stores, {"c": "didn't answer"})
+            relay.rate = 0
+            answers(running, NAMES)
+            assert_right(count(running), stores, {})
+        finally:
+            running.register()
     answers(running, NAMES)
 
 
