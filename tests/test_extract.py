@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,6 +20,7 @@ import pytest
 import ims
 from ims import extract
 from ims.capture.open import open_source
+from ims.query.request import make_request
 
 from .stores import BLOCK, CAPTURES, IMS, MIDNIGHT, cli, exported, ingest, ipv4, needs_captures, udp, write_pcap
 
@@ -127,6 +129,19 @@ def test_slices_of_any_size_give_the_same_file(
         found = read_pcap((tmp_path / "x.pcap").read_bytes())
         assert Counter(found) == Counter(whole)
         assert [packet[0] for packet in found] == [packet[0] for packet in whole]
+
+
+def test_hours_with_little_in_them_are_taken_together(one_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ims.open(one_store)._ask(make_request("packets", None)) as asked:
+        hours = asked.hours()
+        assert len(list(extract.slices(asked))) == 1 < len(hours)
+        most = max(packets for _, packets in hours)
+        monkeypatch.setattr(extract, "SLICE_BYTES", (most + min(packets for _, packets in hours)) * extract.MOST_OCTETS)
+        found = list(extract.slices(asked))
+        assert 1 < len(found) < len(hours)
+        assert all(until <= since for (_, until), (since, _) in pairwise(found))
+        for begin, _ in hours:
+            assert sum(since <= begin and begin + extract.HOUR_US <= until for since, until in found) == 1
 
 
 def test_a_filter_and_a_range_choose_what_is_written(tmp_path: Path, one_store: Path) -> None:
