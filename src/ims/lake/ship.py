@@ -27,7 +27,7 @@ from ims.store.shipped import TAKEN_APART, Shipped, read_shipped, shipped_file, 
 TABLES_IN_ORDER = ("payloads", "frames_raw", "packets")
 CHECKPOINT_FILES = 64
 CHECKPOINT_SECONDS = 15.0
-"""The ledger is written anew after so many files, or so long: a year's is 8 MB."""
+"""The ledger is written anew after so many files, or so long: a year's is 6 MB."""
 _OURS = re.compile(r"[0-9a-f]{32}\.parquet")
 
 
