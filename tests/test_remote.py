@@ -231,8 +231,12 @@ def test_from_is_one_of_store_and_portal(
     monkeypatch.delenv("IMS_TOKEN", raising=False)
     (tmp_path / "token").write_text("x")
     for words, says in {
-        (): "wanted --store DIR or --portal URL; found neither",
-        ("--store", one_store, "--portal", served.url): "found both",
+        (): "wanted --store DIR, --portal URL or --lake URI; found none",
+        ("--store", one_store, "--portal", served.url): "found --store and --portal",
+        ("--store", one_store, "--lake", tmp_path): "found --store and --lake",
+        ("--store", one_store, "--engine", "spark"): "--engine and --lake-config go with --lake",
+        ("--lake", one_store): "is a store; wanted a lake",
+        ("--lake", one_store, "--engine", "presto"): "wanted duckdb or spark",
         ("--store", one_store, "--ca", "x"): "--token-file and --ca go with --portal",
         ("--portal", served.url): "--token-file FILE, or IMS_TOKEN in the environment",
         ("--portal", served.url, "--token-file", tmp_path / "none"): "No such file",
@@ -245,4 +249,4 @@ def test_from_is_one_of_store_and_portal(
             assert not (tmp_path / "x").exists()
     done = cli("query", "count")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "ims: wanted --store DIR or --portal URL; found neither\n"
+    assert done.stderr == "ims: wanted --store DIR, --portal URL or --lake URI; found none\n"

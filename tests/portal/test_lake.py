@@ -337,12 +337,17 @@ def test_too_many_rows_are_refused(world: World) -> None:
 
 
 def test_a_lake_that_is_late_is_interrupted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ims.query.engine import Engine
+    from ims.query.engine import Engine, plainly
 
     interrupted: list[bool] = []
     slow = "SELECT count(*) AS packets FROM range(100000000000) a, range(100000) b"
     monkeypatch.setattr(Engine, "interrupt", lambda self: (interrupted.append(True), self._con.interrupt()))
-    monkeypatch.setattr(Engine, "_partial", lambda self, *_: iter([("values", self._con.sql(slow).to_arrow_table())]))
+
+    def forever(self: Engine, *_: Any) -> Iterator[tuple[str, Any]]:
+        with plainly():
+            yield "values", self._con.sql(slow).to_arrow_table()
+
+    monkeypatch.setattr(Engine, "_partial", forever)
     side = LakeSide(str(world.lake), checked_lake({}))
     try:
         question = Question(plan="top", request=make_request("top", None, group="block"))

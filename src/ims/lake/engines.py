@@ -7,7 +7,7 @@ two questions: 0.14 s from a folder, 0.9 s from a bucket on the same machine.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl
@@ -31,8 +31,8 @@ class LakeEngine(Protocol):
 
     def partial(
         self, store: Any, plan: Plan, request: Request, predicate: Any = None
-    ) -> Iterator[tuple[str, pa.Table]]:
-        """The first half of an answer, over a view of the lake."""
+    ) -> Generator[tuple[str, pa.Table], None, None]:
+        """The first half of an answer, over a view of the lake. Close it if it isn't taken whole."""
         ...
 
     def interrupt(self) -> None:

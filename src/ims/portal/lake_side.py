@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -215,9 +215,10 @@ def _parts(engine: LakeEngine, lake: Lake, share: Share, half: LakeHalf, config:
         is_coverage = question.plan == "coverage"
         view = seen_by(coverage if is_coverage else packets, config)
         condition = None if is_coverage else predicate
-        for name, table in engine.partial(view, question.as_plan(), question.request, condition):
-            parts[f"{index}/{name}"] = table
-            rows += table.num_rows
-            if rows > half.rows:
-                raise ValueError(f"the lake would answer with more than {half.rows:,} partial rows")
+        with closing(engine.partial(view, question.as_plan(), question.request, condition)) as found:
+            for name, table in found:
+                parts[f"{index}/{name}"] = table
+                rows += table.num_rows
+                if rows > half.rows:
+                    raise ValueError(f"the lake would answer with more than {half.rows:,} partial rows")
     return parts

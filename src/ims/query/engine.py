@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -91,7 +91,7 @@ class Engine:
 
     def partial(
         self, store: Files, plan: Plan, request: Request, predicate: Any = None
-    ) -> Iterator[tuple[str, pa.Table]]:
+    ) -> Generator[tuple[str, pa.Table], None, None]:
         """One store's half of the answer, part by part. Raises ValueError where a part is too large."""
         try:
             yield from self._partial(store, plan, request, predicate)

@@ -8,7 +8,7 @@ gives for tables without rows.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class SparkEngine:
 
     def partial(
         self, store: Files, plan: Plan, request: Request, predicate: Any = None
-    ) -> Iterator[tuple[str, pa.Table]]:
+    ) -> Generator[tuple[str, pa.Table], None, None]:
         """The first half of the answer, part by part. Raises as `run`."""
         shapes = {name: rows.schema for name, rows in self._shapes.partial(NOTHING, plan, request)}
         try:
