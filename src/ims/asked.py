@@ -7,6 +7,7 @@ asks sensors.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +28,7 @@ PORTS_SHOWN = 8
 HOUR_US = 3_600_000_000
 
 
-class Asked:
+class Asked(ABC):
     """One request, while it is answered. Use it with `with`.
 
     `each` and `hours` are for exports: an answer for each store or sensor by itself, and the hours that have packets.
@@ -39,22 +40,23 @@ class Asked:
         self.tree = _parsed(request.filter)
         self._began = time.perf_counter()
 
+    @abstractmethod
     def run(self, *questions: Question) -> list[pa.Table]:
         """The answers, in order. The request's filter is taken, except for coverage."""
-        raise NotImplementedError
 
+    @abstractmethod
     def each(self, question: Question) -> list[pa.Table]:
         """What each store or sensor answers by itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hours(self) -> list[tuple[int, int]]:
         """Begins of the hours that may have packets of the range, in microseconds, and how many packets at most."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
         """How the answer came about: stores, sensors, who was silent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of what was held."""
 

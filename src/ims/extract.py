@@ -10,7 +10,8 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,7 +62,7 @@ def export(asked: Asked, out: str | Path | BinaryIO, format: str) -> ExportRepor
         raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
     report = ExportReport()
     with opened(out) as file:
-        writer = {"pcap": _Pcap, "parquet": _Parquet, "csv": _Csv, "json": _Json}[format](file, report)
+        writer = _writers()[format](file, report)
         for since, until in slices(asked):
             writer.write(asked, asked.request.model_copy(update={"since": since, "until": until, "limit": 0}))
         writer.close()
@@ -111,24 +112,32 @@ def _parts_of_an_hour(asked: Asked, since: int, until: int) -> Iterator[tuple[in
         yield at, until
 
 
-class _Format:
+class _Format(ABC):
     def __init__(self, file: BinaryIO, report: ExportReport) -> None:
         self.file, self.report = file, report
 
+    @abstractmethod
+    def write(self, asked: Asked, piece: Request) -> None:
+        """Write the packets of a range of time."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what ends the file."""
+
+
+class _Columns(_Format):
     def write(self, asked: Asked, piece: Request) -> None:
         [rows] = asked.run(Question(plan="rows", request=piece))
         self.report.packets += rows.num_rows
         if rows.num_rows:
             self.rows(rows)
 
+    @abstractmethod
     def rows(self, rows: pa.Table) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Write what ends the file."""
+        """Write some rows, at least one."""
 
 
-class _Parquet(_Format):
+class _Parquet(_Columns):
     _writer: pq.ParquetWriter | None = None
 
     def rows(self, rows: pa.Table) -> None:
@@ -143,7 +152,7 @@ class _Parquet(_Format):
         self._writer.close()
 
 
-class _Csv(_Format):
+class _Csv(_Columns):
     _begun = False
 
     def rows(self, rows: pa.Table) -> None:
@@ -159,10 +168,13 @@ class _Csv(_Format):
             self.file.write((",".join(_shown_names()) + "\n").encode())
 
 
-class _Json(_Format):
+class _Json(_Columns):
     def rows(self, rows: pa.Table) -> None:
         for line in json_lines(shown_packets(rows)):
             self.file.write(line)
+
+    def close(self) -> None:
+        """Nothing ends it."""
 
 
 class _Pcap(_Format):
@@ -187,6 +199,13 @@ class _Pcap(_Format):
         self.report.packets += rows.num_rows
         self.report.payloads_lost += records.payloads_lost
         self.report.checksums_unknown += records.checksums_unknown
+
+    def close(self) -> None:
+        """Nothing ends it."""
+
+
+def _writers() -> dict[str, Callable[[BinaryIO, ExportReport], _Format]]:
+    return {"pcap": _Pcap, "parquet": _Parquet, "csv": _Csv, "json": _Json}
 
 
 def _keys(rows: pa.Table, store: int) -> np.ndarray[Any, Any]:

@@ -54,6 +54,8 @@ class Running:
     @contextmanager
     def engine(self, lake: Lake, config: LakeConfig) -> Iterator[LakeEngine]:
         """An engine, closed afterwards. Raises InterruptedError where it was stopped before it began."""
+        if self._stopped:
+            raise InterruptedError
         engine = engine_of(lake, config)
         try:
             with self._lock:

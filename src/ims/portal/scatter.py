@@ -181,6 +181,9 @@ class SensorsAsked(Asked):
             took={name: round(seconds, 4) for name, seconds in sorted(self._seconds.items())},
         )
 
+    def close(self) -> None:
+        """As Asked; nothing is held between questions."""
+
     def _merged(self, questions: list[Question]) -> _Merged:
         names = tuple(name for name in self._asking.sensors.peers() if name not in self._lost)
         said = written(Ask(version=1, questions=tuple(questions), filter=self._filter))
@@ -229,15 +232,18 @@ class SensorsAsked(Asked):
                 beyond=half.numbers if half else {},
             )  # fmt: skip
 
-        found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
+        try:
+            found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
+        except BaseException:
+            if half is not None:
+                half.give_up()
+            raise
         if half is not None:
             found = half.joined(found, wanted)
             fault = found.faults.get(THE_LAKE)
             left = self._until - time.monotonic()
-            if (
-                fault is not None and fault.kind == "request"
-            ):  # ours, which doesn't lie: without it little would be told
-                raise ValueError(fault.text)
+            if fault is not None and fault.kind == "request":
+                raise ValueError(fault.text)  # the lake is ours: unlike a sensor's, its refusal is believed
             if fault is not None and left > 0 and any(end.beyond for end in found.ends.values()):
                 half = None  # what the lake should have told is perhaps still with the sensors
                 found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
