@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+from ..modes import MODES, passes
 
 
-@pytest.mark.parametrize("settings", [{"NUMBA_DISABLE_JIT": "1"}, {"IMS_BOUNDSCHECK": "all"}], ids=["pure", "checked"])
-def test_kernels_do_the_same_in_plain_python_and_with_every_bounds_check(settings: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", str(HERE / "test_reply.py")]
-    run = subprocess.run(
-        command,
-        env=os.environ | {"PYTHONWARNINGS": "error"} | settings,
-        cwd=HERE.parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]
+@pytest.mark.parametrize("mode", MODES)
+def test_kernels_do_the_same_in_plain_python_and_with_every_bounds_check(mode: str) -> None:
+    passes(Path(__file__).parent / "test_reply.py", mode)
