@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ims.query.engine import Engine
+from ims.query.engine import MANY, Engine
 from ims.query.plan import PLANS
 from ims.query.request import GROUPS, make_request
 from ims.store.reader import open_store
@@ -22,11 +22,18 @@ SINCE, UNTIL = MIDNIGHT // 1000 + 5 * HOUR, MIDNIGHT // 1000 + 9 * HOUR
 PREFIXES = ("source/8", "destination/26", "source/32", "source/1")
 
 
-@pytest.fixture(scope="module", params=["one store of three sensors", "three stores"])
+WAYS = {
+    "one store of three sensors": (1, MANY),
+    "three stores": (3, MANY),
+    "one store, told apart by kernels": (1, 0),
+}
+
+
+@pytest.fixture(scope="module", params=WAYS.values(), ids=WAYS)
 def engine(request: pytest.FixtureRequest, three_sensors: Path, three_stores: list[Path]) -> Iterator[Engine]:
-    paths = three_stores if request.param == "three stores" else [three_sensors]
-    stores = [open_store(path) for path in paths]
-    engine = Engine(stores, threads=2)
+    count, many = request.param
+    stores = [open_store(path) for path in ([three_sensors] if count == 1 else three_stores)]
+    engine = Engine(stores, threads=2, many=many)
     yield engine
     engine.close()
     for store in stores:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ..modes import MODES, passes
@@ -11,4 +9,4 @@ from ..modes import MODES, passes
 
 @pytest.mark.parametrize("mode", MODES)
 def test_kernels_do_the_same_in_plain_python_and_with_every_bounds_check(mode: str) -> None:
-    passes(Path(__file__).parent / "test_reply.py", mode)
+    passes(mode, "respond/test_reply.py")

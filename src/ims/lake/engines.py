@@ -50,6 +50,11 @@ class BucketEngine(Engine):
     def __init__(self, lake: Lake, memory_bytes: int | None = None, threads: int | None = None) -> None:
         super().__init__([cast(Any, lake)], memory_bytes, threads)
         self._filesystem = lake.filesystem
+        # Of the whole lake: near enough for choosing how to answer, and the bucket need not be asked file by file.
+        self._size = sum(file.bytes for ledger in lake.ledgers.values() for file in ledger.files.values())
+
+    def _octets(self, files: Sequence[Any]) -> int:
+        return self._size if files else 0
 
     def _table(self, table: str, files: Sequence[Any]) -> Any:
         if not files:

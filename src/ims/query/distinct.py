@@ -44,9 +44,11 @@ class Distinct:
 
     While each batch is of one /8, and all are of MOST_MARKED at most, as a darknet's destinations are, they are marked
     as they come; otherwise AT_ONCE of them wait, without most of those that came a short while ago.
+    `most`: how many there may be in this second case.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1 << 32) -> None:
+        self._most = most
         self._recent: Numbers | None = None
         self._marks: dict[int, Marks] = {}
         self._known = np.zeros(0, np.uint32)
@@ -55,7 +57,7 @@ class Distinct:
         self._mixed = False
 
     def add(self, numbers: Numbers) -> None:
-        """Addresses as they come; their memory may be used again."""
+        """Addresses as they come; their memory may be used again. Raises OverflowError beyond `most`."""
         eight = int(numbers.min()) >> 24
         if self._mixed or int(numbers.max()) >> 24 != eight or len(self._marks.keys() | {eight}) > MOST_MARKED:
             self._mixed = True
@@ -64,6 +66,10 @@ class Distinct:
             self._waiting += new.size
             if self._waiting > max(AT_ONCE, self._known.size // 2):
                 self._known, self._new, self._waiting = once([self._known, *self._new]), [], 0
+                if self._known.size > self._most:
+                    raise OverflowError(
+                        f"{self._known.size:,} different addresses; at most {self._most:,} are told apart"
+                    )
             return
         if eight not in self._marks:
             self._marks[eight] = np.zeros(MARKS, np.uint64)
