@@ -337,7 +337,8 @@ def test_too_many_rows_are_refused(world: World) -> None:
 
 
 def test_a_lake_that_is_late_is_interrupted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ims.query.engine import Engine, plainly
+    from ims.query.duck import plainly
+    from ims.query.engine import Engine
 
     interrupted: list[bool] = []
     slow = "SELECT count(*) AS packets FROM range(100000000000) a, range(100000) b"

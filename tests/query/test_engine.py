@@ -10,9 +10,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from ims.query import engine as query_engine
 from ims.query.engine import Engine
 from ims.query.plan import PLANS
 from ims.query.request import make_request
+from ims.query.told_apart import Packed
 from ims.store.reader import Store, open_store
 
 
@@ -139,3 +141,26 @@ def test_sums_are_64_bit_integers(engine: Engine) -> None:
 
 def test_the_version_is_duckdb_s(engine: Engine) -> None:
     assert engine.version == f"v{duckdb.__version__}"
+
+
+def test_more_addresses_than_memory_allows_are_left_to_the_database(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = []
+
+    def told_apart(self: Packed, batches: Any, most: int) -> Any:
+        try:
+            return whole(self, batches, most)
+        except OverflowError as error:
+            refused.append(str(error))
+            raise
+
+    whole = Packed.told_apart
+    monkeypatch.setattr(Packed, "told_apart", told_apart)
+    monkeypatch.setattr(query_engine, "OCTETS_OF_A_PAIR", 1 << 50)
+    small = Engine([store], many=0)
+    for verb, words in (("series", {"metric": "sources"}), ("top", {"group": "destination_port", "metric": "sources"})):
+        asked = PLANS[verb], make_request(verb, None, **words)
+        assert small.run(*asked).equals(engine.run(*asked))
+    assert [line.partition("; ")[2] for line in refused] == ["at most 0 are told apart"] * 2
+    small.close()

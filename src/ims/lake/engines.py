@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from ims.lake.config import LakeConfig
 from ims.lake.lake import Lake
-from ims.query.engine import Engine, described_as, empty
+from ims.query.engine import Engine
 from ims.query.plan import Plan
 from ims.query.request import Request
+from ims.query.shapes import described_as, empty
 from ims.store.schema import stored_schema
 
 

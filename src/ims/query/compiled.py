@@ -15,12 +15,12 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from ims.query.compiler import to_sql
-from ims.query.engine import described_as, empty
 from ims.query.filter import from_json
 from ims.query.plan import Tables, epoch_us
 from ims.query.predicate import predicate
 from ims.query.question import Question
 from ims.query.request import Request
+from ims.query.shapes import described_as, empty
 
 TABLES = {
     "packets": "ims_packets", "payloads": "ims_payloads", "coverage": "ims_coverage", "frames_raw": "ims_frames_raw",

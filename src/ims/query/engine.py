@@ -7,22 +7,21 @@ connection would take 0.7 s to open and to describe three tables that are descri
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
-import ibis
 import pyarrow as pa
 
 from ims.query.compiler import to_sql
+from ims.query.duck import narrow, narrowed, plainly, quoted
 from ims.query.plan import Plan, Tables, epoch_us
 from ims.query.request import Request
+from ims.query.shapes import described_as, empty
 from ims.query.told_apart import packed
-from ims.records import arrow_schema
 
 PARTIAL_ROWS = 50_000_000
 MEMORY_SHARE = 0.5
@@ -215,61 +214,6 @@ class Engine:
         self._con.close()
 
 
-def described_as(name: str, schema: pa.Schema) -> Any:
-    """A table of the engine as Ibis sees it, which knows no binary of fixed size."""
-    fields = [f.with_type(pa.binary()) if pa.types.is_fixed_size_binary(f.type) else f for f in schema]
-    return ibis.table(ibis.Schema.from_pyarrow(pa.schema(fields)), name=name)
-
-
-@cache
-def empty(table: str) -> pa.Table:
-    """One of a store's tables without rows."""
-    schema = arrow_schema(table)
-    fields = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema]
-    return pa.Table.from_batches([], pa.schema([*fields, pa.field("sensor", pa.string())]))
-
-
-@contextlib.contextmanager
-def plainly() -> Iterator[None]:
-    """DuckDB's errors as built-in ones, in one line: a damaged or missing file, or too little memory."""
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise InterruptedError("the question was given up") from error
-    except duckdb.OutOfMemoryException as error:
-        raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
-    except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        raise OSError(f"the store can't be read: {_first_line(error)}") from error
-    except OSError as error:  # the same, from a stream of batches: their kind is in the text
-        if "INTERRUPT Error" in str(error):
-            raise InterruptedError("the question was given up") from error
-        if "Out of Memory Error" in str(error):
-            raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
-        raise OSError(f"the store can't be read: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
-
-
-def narrow(table: pa.Table) -> pa.Table:
-    """DuckDB sums integers in 128 bits and hands them on as decimals; 64 are enough for what a store counts."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type):
-            table = table.set_column(index, field.name, table.column(index).cast(pa.int64()))
-    return table
-
-
-def narrowed(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The batches of an answer as they come, as `narrow` makes them."""
-    with plainly():
-        for batch in reader:
-            if batch.schema.equals(schema):
-                yield batch
-            else:
-                yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
-
-
 def _whole_days(since_us: int | None, until_us: int | None) -> tuple[int | None, int | None]:
     """A packet's payload is stored with the first of its UTC day, which may lie before the range."""
     day = 86_400_000_000
@@ -277,14 +221,3 @@ def _whole_days(since_us: int | None, until_us: int | None) -> tuple[int | None,
         None if since_us is None else since_us // day * day,
         None if until_us is None else -(-until_us // day) * day,
     )
-
-
-def quoted(value: Any) -> str:
-    """A value in SQL."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return "[" + ", ".join(quoted(item) for item in value) + "]"
-    if isinstance(value, int):
-        return str(value)
-    return "'" + str(value).replace("'", "''") + "'"

@@ -16,9 +16,10 @@ import ibis
 import pyarrow as pa
 
 from ims.query.compiler import to_sql
-from ims.query.engine import Engine, Files, empty
+from ims.query.engine import Engine, Files
 from ims.query.plan import Plan, Tables
 from ims.query.request import Request
+from ims.query.shapes import empty
 from ims.query.spark_session import SparkSettings, spark_errors, spark_session
 
 KINDS: dict[pa.DataType, tuple[str, str]] = {

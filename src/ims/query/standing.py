@@ -17,9 +17,11 @@ from ims.query.distinct import (
     merged_count,
     totals_and_signatures,
 )
-from ims.query.engine import BATCH_ROWS, Engine, Files, empty, narrow, narrowed, plainly, quoted
+from ims.query.duck import narrow, narrowed, plainly, quoted
+from ims.query.engine import BATCH_ROWS, Engine, Files
 from ims.query.question import Question
 from ims.query.request import Request
+from ims.query.shapes import empty
 
 
 class HalfEngine(Engine):
