@@ -53,6 +53,14 @@ def test_more_eights_than_are_marked() -> None:
     assert np.array_equal(found.all(), wanted)
 
 
+@pytest.mark.usefixtures("limits")
+def test_more_addresses_than_there_may_be_are_refused() -> None:
+    found = Distinct(most=70_000)
+    with pytest.raises(OverflowError, match="at most 70,000 are told apart"):
+        for _ in range(200):
+            found.add(DICE.integers(0, 1 << 32, 50_000).astype(np.uint32))
+
+
 def test_two_columns_batch_by_batch() -> None:
     columns = [[DICE.integers(0, 1 << 28, 3000).astype(np.uint32) for _ in range(2)] for _ in range(3)]
     batches = [pa.RecordBatch.from_arrays([arrow.column(c, pa.uint32()) for c in pair], ["a", "b"]) for pair in columns]

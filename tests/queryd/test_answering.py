@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+import ims.query.distinct
 import ims.query.standing
 from ims.asked import StoresAsked
 from ims.link.contract import Ask, asked_tree
@@ -153,6 +154,15 @@ def test_a_question_that_needs_too_much_memory_is_refused(large_store: Path) -> 
     request = make_request("packets", None)
     with pytest.raises(MemoryError, match="more memory than it may have"):
         list(answerer.answer(Ask(version=1, questions=(Question(plan="whole_rows", request=request),)), nobody))
+
+
+def test_more_addresses_than_memory_allows_are_refused(large_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ims.query.distinct, "MOST_MARKED", 0)
+    monkeypatch.setattr(ims.query.distinct, "AT_ONCE", 1000)
+    monkeypatch.setattr(ims.query.standing, "OCTETS_OF_AN_ADDRESS", 1 << 50)
+    count = Ask(version=1, questions=(Question(plan="count", request=make_request("count", None)),))
+    with pytest.raises(MemoryError, match="at most 0 are told apart"):
+        list(Answerer(large_store, 1, 64 << 20, 1).answer(count, nobody))
 
 
 # A store's state

@@ -34,6 +34,8 @@ FEW = 1 << 21
 """Below which sorting is faster than going through the marks of 256 /8s."""
 MANY = 1 << 20
 """From which on those that came lately are worth being remembered."""
+OCTETS_OF_AN_ADDRESS = 20
+"""At most: its number, half as many that wait, and all of both twice while they are told apart."""
 BATCH_ROWS = 1 << 18
 _EIGHTS = np.arange(256, dtype=np.uint32) << 24
 COUNTED = ("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last")
@@ -116,9 +118,9 @@ def once(parts: Sequence[Numbers]) -> Numbers:
     return whole[:at]
 
 
-def distinct_addresses(batches: Iterable[pa.RecordBatch]) -> tuple[Distinct, Distinct]:
-    """The distinct numbers of the batches' two columns."""
-    columns = (Distinct(), Distinct())
+def distinct_addresses(batches: Iterable[pa.RecordBatch], most: int = 1 << 32) -> tuple[Distinct, Distinct]:
+    """The distinct numbers of the batches' two columns. Raises OverflowError beyond `most` in one."""
+    columns = (Distinct(most), Distinct(most))
     for batch in batches:
         for column, found in zip(batch.columns, columns, strict=True):
             if len(column):

@@ -11,6 +11,8 @@ from ims.query.compiled import COUNT_ADDRESSES, COUNT_TOTALS, SELECTED, TABLES, 
 from ims.query.distinct import (
     MARKED,
     MEMBERS,
+    OCTETS_OF_AN_ADDRESS,
+    Distinct,
     as_batches,
     as_marks,
     distinct_addresses,
@@ -55,7 +57,7 @@ class HalfEngine(Engine):
                     yield from totals_and_signatures(narrowed(reader, narrow(reader.schema.empty_table()).schema))
                     continue
                 if name == COUNT_ADDRESSES:
-                    found = distinct_addresses(narrowed(reader, reader.schema))
+                    found = self._addresses(narrowed(reader, reader.schema))
                     for end, addresses in zip(("source", "destination"), found, strict=True):
                         dense = addresses.dense() if marks else {}
                         yield end, MEMBERS, as_batches(addresses.all())
@@ -66,6 +68,12 @@ class HalfEngine(Engine):
                 yield name, schema, narrowed(reader, schema)
             finally:
                 reader.close()
+
+    def _addresses(self, batches: Iterator[pa.RecordBatch]) -> tuple[Distinct, Distinct]:
+        try:
+            return distinct_addresses(batches, self._memory // OCTETS_OF_AN_ADDRESS)
+        except OverflowError as error:
+            raise MemoryError(f"the question needs more memory than it may have: {error}") from error
 
     def _put_behind(self, table: str, store: Files, request: Request) -> None:
         """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone."""
