@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .stores import SKIP_NOTHING
+
 ROOT = Path(__file__).parents[1]
 CONFTEST = """
 from pathlib import Path
@@ -40,7 +42,8 @@ def test_without_real_captures_their_tests_fail_in_ci_and_are_skipped_elsewhere(
 ) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_some.py").write_text(TESTS)
-    environment = {name: value for name, value in os.environ.items() if name != "CI"} | ci | {"PYTHONPATH": str(ROOT)}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("CI", SKIP_NOTHING)}
+    environment = inherited | ci | {"PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-m", "pytest", "-q", "-rsf", "-p", "no:cacheprovider", "--strict-markers", tmp_path]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert outcome in done.stdout, done.stdout + done.stderr

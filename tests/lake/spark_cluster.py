@@ -16,17 +16,19 @@ import pytest
 
 from ims.query.spark_session import SparkSettings, java_program, stop_spark
 
+from ..stores import SKIP_NOTHING
+
 START_SECONDS = 120
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """For Java that lives for a minute: a compiler that costs less than it saves."""
 
 
 def require_java() -> None:
-    """Skip the test where Java isn't; in CI (`CI=true`), where nobody reads what was skipped, fail it."""
+    """Skip the test where Java isn't; in CI, fail it."""
     if java_program() is not None:
         return
     missing = "no Java: wanted Debian's default-jre-headless"
-    if os.environ.get("CI", "").lower() in ("true", "1"):
+    if SKIP_NOTHING in os.environ:
         pytest.fail(missing, pytrace=False)
     pytest.skip(missing)
 
