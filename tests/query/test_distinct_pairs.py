@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,7 @@ def test_each_pair_once(kinds: list[str]) -> None:
         found.add(pairs)
         pairs[:] = 0  # its memory is used again
     numbers, members = found.all()
+    found.close()
     got = numbers.astype(np.uint64) << np.uint64(32) | members
     assert np.array_equal(np.sort(got), np.unique(np.concatenate(wanted)))
 
@@ -46,14 +49,13 @@ def test_each_pair_once(kinds: list[str]) -> None:
 @pytest.mark.usefixtures("limits")
 def test_more_than_may_be_told_apart_are_refused() -> None:
     pairs = np.arange(5000, dtype=np.uint64)
-    found = DistinctPairs(4000)
-    with pytest.raises(OverflowError, match=r"at most 4,000 are told apart"):
+    with closing(DistinctPairs(4000)) as found, pytest.raises(OverflowError, match=r"at most 4,000 are told apart"):
         found.add(pairs)
         found.all()
-    enough = DistinctPairs(5000)
-    for _ in range(3):
-        enough.add(pairs)
-    assert enough.all()[1].size == 5000
+    with closing(DistinctPairs(5000)) as enough:
+        for _ in range(3):
+            enough.add(pairs)
+        assert enough.all()[1].size == 5000
 
 
 @pytest.mark.parametrize("number", [-1, 1 << 32, -(1 << 63), (1 << 63) - 1])

