@@ -27,6 +27,7 @@ KINDS = {
 def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
         monkeypatch.setattr(distinct_pairs, "AT_ONCE", 3000)
+        monkeypatch.setattr(distinct_pairs, "FIRST", 1000)
         monkeypatch.setattr(distinct_pairs, "SMALLEST", 1)
 
 

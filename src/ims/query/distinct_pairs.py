@@ -17,8 +17,10 @@ Numbers = np.ndarray[Any, Any]
 Pairs = np.ndarray[Any, np.dtype[np.uint64]]
 AT_ONCE = 1 << 24
 """At most so many wait to be told apart together, 128 MiB: each time, all tables come through the caches once."""
+FIRST = 1 << 20
+"""So many at first, then twice as many each time: few wait when the last have come."""
 SMALLEST = 1 << 8
-"""Places of a part's table at first."""
+"""Places of a part of the table at first."""
 
 
 class DistinctPairs:
@@ -31,12 +33,13 @@ class DistinctPairs:
         self._most = most
         self._odd: tuple[int, int] = (secrets.randbits(31) | 1, secrets.randbits(31) | 1)
         self._lately = np.zeros(LATELY, np.uint64)
-        self._at_once = min(AT_ONCE, max(most // 8, 1 << 10))
-        self._waiting, self._before, self._ordered = (np.empty(self._at_once, np.uint64) for _ in range(3))
+        room = min(AT_ONCE, max(most // 8, 1 << 10))
+        self._waiting, self._before, self._ordered = (np.empty(room, np.uint64) for _ in range(3))
+        self._at_once = min(FIRST, room)
         self._filled = 0
         self._zero = False
-        self._tables = [np.zeros(SMALLEST, np.uint64) for _ in range(PARTS)]
-        self._counts = [0] * PARTS
+        self._table = np.zeros(PARTS * SMALLEST, np.uint64)
+        self._counts = np.zeros(PARTS, np.int64)
         self._beside = ThreadPoolExecutor(1)
         self._told: Future[None] | None = None
 
@@ -58,40 +61,28 @@ class DistinctPairs:
             self._told.result()
         self._told = self._beside.submit(self._tell_apart, self._waiting[: self._filled])
         self._waiting, self._before, self._filled = self._before, self._waiting, 0
+        self._at_once = min(self._at_once * 2, self._waiting.size)
 
     def all(self) -> tuple[Numbers, Numbers]:
         """Each once, in no order: groups' numbers (int64) and addresses (uint32). Nothing can be added any more."""
         self._go_on_beside()
         self._go_on_beside()
-        count = self._found() + self._zero
+        count = int(self._counts.sum()) + self._zero
         groups, members = np.zeros(count, np.int64), np.zeros(count, np.uint32)
-        at = int(self._zero)
-        while self._tables:  # and no table longer than it is needed
-            at = unpack(self._tables.pop(), groups, members, at)
+        unpack(self._table, groups, members, int(self._zero))
         return groups, members
 
-    def _found(self) -> int:
-        return sum(self._counts)
-
     def _tell_apart(self, waiting: Pairs) -> None:
-        ends = np.empty(PARTS, np.int64)
-        by_part(waiting, *self._odd, ends, self._ordered)
-        begin = 0
-        for part, end in enumerate(ends.tolist()):
-            self._put(part, self._ordered[begin:end])
-            begin = end
-        if self._found() > self._most:
-            raise OverflowError(
-                f"{self._found():,} different addresses of groups; at most {self._most:,} are told apart"
-            )
-
-    def _put(self, part: int, pairs: Pairs) -> None:
-        at, self._counts[part] = put(pairs, 0, *self._odd, self._tables[part], self._counts[part])
+        by_part(waiting, *self._odd, np.empty(PARTS, np.int64), self._ordered)
+        pairs = self._ordered[: waiting.size]
+        at = put(pairs, 0, *self._odd, self._table, self._counts)
         while at < pairs.size:
-            larger = np.zeros(self._tables[part].size * 2, np.uint64)
-            move(self._tables[part], *self._odd, larger)
-            self._tables[part] = larger
-            at, self._counts[part] = put(pairs, at, *self._odd, larger, self._counts[part])
+            larger = np.zeros(self._table.size * 2, np.uint64)
+            move(self._table, *self._odd, larger)
+            self._table = larger
+            at = put(pairs, at, *self._odd, larger, self._counts)
+        if (found := int(self._counts.sum())) > self._most:
+            raise OverflowError(f"{found:,} different addresses of groups; at most {self._most:,} are told apart")
 
 
 def as_pairs(groups: Numbers, members: Numbers, width: int) -> Pairs:

@@ -28,7 +28,7 @@ MEMORY_SHARE = 0.5
 MANY = 128 << 20
 """Octets of packets, of which it takes 15 to 20; kernels are loaded in 0.5 s, and win as much at 7 million rows."""
 OCTETS_OF_A_PAIR = 64
-"""At most: its place in a table that is a quarter full, and in the columns made of it."""
+"""At most: its places in two tables while one grows, and in the columns made of it."""
 BATCH_ROWS = 1 << 18
 """Of an answer that is streamed."""
 

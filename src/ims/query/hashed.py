@@ -1,9 +1,9 @@
-"""Pairs of two numbers told apart by hashing, in parts whose tables stay in a core's second cache.
+"""Pairs of two numbers told apart by hashing, part by part of a table, so that each stays in a core's second cache.
 
-Pairs first wait by the million, then are put in the order of their part, then each part's are looked up in its own
-table: a look costs the same with a hundred thousand different pairs and with a hundred million, where one large table
-would miss every cache. Who sends packets chooses addresses but knows no multiplier, so none can aim at one place
-(multiply-shift hashing: Dietzfelbinger et al., J. Algorithms 25, 1997).
+Pairs first wait by the million, then are put in the order of the part of the table where they belong, then looked up:
+the table comes through the caches once for all of them, where each look would miss every cache. Who sends packets
+chooses addresses but knows no multiplier, so none can aim at one place (multiply-shift hashing: Dietzfelbinger et al.,
+J. Algorithms 25, 1997).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ims.kernels import MASK32, inlined, kernel
 
 PART_BITS = 9
 PARTS = 1 << PART_BITS
+"""Of a table, each with an equal share of its places."""
 LATELY_BITS = 18
 LATELY = 1 << LATELY_BITS
 """So many pairs that came lately are known again: 2 MiB."""
@@ -59,7 +60,7 @@ def unlike_lately(pairs, upper, lower, lately, waiting, begin):
 
 @kernel
 def by_part(pairs, upper, lower, ends, ordered):
-    """Put pairs in the order of their part. `ends` (PARTS, int64): gets where each part ends in `ordered`."""
+    """Put pairs in the order of their part of a table. `ends` (PARTS, int64): gets where each ends in `ordered`."""
     ends[:] = 0
     for at in range(pairs.size):
         ends[spread(pairs[at], upper, lower) >> (32 - PART_BITS)] += 1
@@ -75,47 +76,42 @@ def by_part(pairs, upper, lower, ends, ordered):
 
 
 @inlined
-def shift_of(table):
-    """How far a pair's 32 bits go down to be a place of a part's table: a part's own bits, then a place's. `table`: a
-    power of two places."""
-    shift, places = 32 - PART_BITS, table.size
-    while places > 1 and shift > 0:
-        shift, places = shift - 1, places >> 1
-    return shift
-
-
-@inlined
-def place_of(pair, upper, lower, table, shift):
-    """Where a pair is in its part's table, or the empty place where it belongs: one must be empty at least."""
-    mask = table.size - 1
-    place = spread(pair, upper, lower) >> shift & mask
-    while table[place] != np.uint64(0) and table[place] != pair:
-        place = place + 1 & mask
-    return place
+def place_of(pair, upper, lower, table):
+    """Where a pair is in its part of the table, or the empty place where it belongs: one must be empty at least. Parts
+    are of the same size, a power of two, 2^23 at most."""
+    places = table.size // PARTS
+    hashed = spread(pair, upper, lower)
+    begin = (hashed >> (32 - PART_BITS)) * places
+    within = (hashed & (1 << (32 - PART_BITS)) - 1) * places >> (32 - PART_BITS)
+    while table[begin + within] != np.uint64(0) and table[begin + within] != pair:
+        within = within + 1 & places - 1
+    return begin + within
 
 
 @kernel
-def put(pairs, begin, upper, lower, table, count):
-    """Look pairs of one part up in its table, from `begin` on, and add those that aren't there. `table`: a power of two
-    places (uint64), 0 is none; `count`: how many are in it. Returns where it ended, which is before the last where the
-    table is three quarters full and wants to be larger, and how many are in it now."""
-    at, shift = begin, shift_of(table)
-    while at < pairs.size and count * 4 < table.size * 3:
-        place = place_of(pairs[at], upper, lower, table, shift)
+def put(pairs, begin, upper, lower, table, counts):
+    """Look pairs up in the table, from `begin` on, and add those that aren't there. `table`: PARTS times a power of two
+    places (uint64), 0 is none; `counts` (PARTS, int64): how many are in each part. Returns where it ended: before the
+    last where that one's part is three quarters full and the table wants to be larger."""
+    at, most = begin, table.size // PARTS * 3
+    while at < pairs.size:
+        part = spread(pairs[at], upper, lower) >> (32 - PART_BITS)
+        if counts[part] * 4 >= most:
+            break
+        place = place_of(pairs[at], upper, lower, table)
         if table[place] == np.uint64(0):
             table[place] = pairs[at]
-            count += 1
+            counts[part] += 1
         at += 1
-    return np.int64(at), np.int64(count)
+    return np.int64(at)
 
 
 @kernel
 def move(table, upper, lower, larger):
     """Put all of a table into another one, empty and larger."""
-    shift = shift_of(larger)
     for at in range(table.size):
         if table[at] != np.uint64(0):
-            larger[place_of(table[at], upper, lower, larger, shift)] = table[at]
+            larger[place_of(table[at], upper, lower, larger)] = table[at]
 
 
 @kernel
