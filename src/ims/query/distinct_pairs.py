@@ -41,13 +41,14 @@ class DistinctPairs:
         self._table = np.zeros(PARTS * SMALLEST, np.uint64)
         self._counts = np.zeros(PARTS, np.int64)
         self._beside = ThreadPoolExecutor(1)
-        self._told: Future[None] | None = None
+        self._told: Future[None] = self._beside.submit(lambda: None)
 
     def add(self, pairs: Pairs) -> None:
         """Pairs as they come; their memory may be used again. Raises OverflowError beyond `most`."""
         self._zero = self._zero or not bool(pairs.all())
-        for begin in range(0, pairs.size, self._at_once // 4):
-            some = pairs[begin : begin + self._at_once // 4]
+        step = self._at_once // 4
+        for begin in range(0, pairs.size, step):
+            some = pairs[begin : begin + step]
             if self._filled + some.size > self._at_once:
                 self._go_on_beside()
             self._filled = unlike_lately(some, *self._odd, self._lately, self._waiting, self._filled)
@@ -57,8 +58,7 @@ class DistinctPairs:
         self._beside.shutdown()
 
     def _go_on_beside(self) -> None:
-        if self._told is not None:
-            self._told.result()
+        self._told.result()
         self._told = self._beside.submit(self._tell_apart, self._waiting[: self._filled])
         self._waiting, self._before, self._filled = self._before, self._waiting, 0
         self._at_once = min(self._at_once * 2, self._waiting.size)
@@ -66,7 +66,7 @@ class DistinctPairs:
     def all(self) -> tuple[Numbers, Numbers]:
         """Each once, in no order: groups' numbers (int64) and addresses (uint32). Nothing can be added any more."""
         self._go_on_beside()
-        self._go_on_beside()
+        self._told.result()
         count = int(self._counts.sum()) + self._zero
         groups, members = np.zeros(count, np.int64), np.zeros(count, np.uint32)
         unpack(self._table, groups, members, int(self._zero))
