@@ -13,6 +13,7 @@ import pytest
 import ims
 from ims.lake.asked import LakeAsked
 from ims.lake.config import checked_lake
+from ims.lake.engines import BucketEngine
 from ims.lake.place import open_place
 from ims.lake.ship import Shipper
 from ims.query.question import Question
@@ -55,6 +56,7 @@ def lake(
             bucket = f"lake-{uuid4().hex}"
             s3_client(s3_server).create_bucket(Bucket=bucket)
             uri = s3_uri(bucket, s3_server)
+            patch.setattr(BucketEngine, "_octets", lambda self, files: 1 << 60)  # told apart by kernels
         copy = shutil.copytree(store, tmp_path_factory.mktemp("copy") / "STORE")  # a store is shipped to one lake
         for sensor in ("007", "b"):
             Shipper(copy, open_place(uri)).ship(sensor)
