@@ -36,9 +36,7 @@ QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 PORTS_SEEN = np.array([445, 135, 139, 80, 1434, 1433, 23, 22, 3389, 5060], np.uint16)
 OPTIONS = Distinct(np.frombuffer(b"\x02\x04\x05\xb4", np.uint8), np.array([0, 0, 4], np.int32))
-PROPERTIES = {
-    "spark.executor.memory": "2g", "spark.driver.memory": "2g", "spark.sql.shuffle.partitions": "8",
-}  # fmt: skip
+PROPERTIES = {"spark.executor.memory": "2g", "spark.driver.memory": "2g"}
 WARMING = 2
 LEVEL = 1.1
 """Of a cost that is level: not more than this, from one size to the next."""
