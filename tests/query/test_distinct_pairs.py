@@ -34,15 +34,15 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("limits")
 @pytest.mark.parametrize("kinds", [[kind] * 3 for kind in KINDS] + [list(KINDS), list(reversed(KINDS))], ids="-".join)
 def test_each_pair_once(kinds: list[str]) -> None:
-    found, wanted = DistinctPairs(1 << 32), []
-    for kind in kinds:
-        groups, members = (values.astype(np.int64) for values in KINDS[kind]())
-        pairs = as_pairs(groups * 7, members.astype(np.uint32), 7)
-        wanted.append(groups.astype(np.uint64) << np.uint64(32) | members.astype(np.uint64))
-        found.add(pairs)
-        pairs[:] = 0  # its memory is used again
-    numbers, members = found.all()
-    found.close()
+    wanted = []
+    with closing(DistinctPairs(1 << 32)) as found:
+        for kind in kinds:
+            groups, members = (values.astype(np.int64) for values in KINDS[kind]())
+            pairs = as_pairs(groups * 7, members.astype(np.uint32), 7)
+            wanted.append(groups.astype(np.uint64) << np.uint64(32) | members.astype(np.uint64))
+            found.add(pairs)
+            pairs[:] = 0  # its memory is used again
+        numbers, members = found.all()
     got = numbers.astype(np.uint64) << np.uint64(32) | members
     assert np.array_equal(np.sort(got), np.unique(np.concatenate(wanted)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ import duckdb
 import pytest
 
 from ims.query import engine as query_engine
+from ims.query.distinct_pairs import DistinctPairs
 from ims.query.engine import Engine
 from ims.query.plan import PLANS
 from ims.query.request import make_request
 from ims.query.told_apart import Packed
+from ims.simulate.sample import write_sample
 from ims.store.reader import Store, open_store
+
+from ..stores import ingest
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +169,41 @@ def test_more_addresses_than_memory_allows_are_left_to_the_database(
         assert small.run(*asked).equals(engine.run(*asked))
     assert [line.partition("; ")[2] for line in refused] == ["at most 0 are told apart"] * 2
     small.close()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Enough for several batches of DuckDB's."""
+    folder = tmp_path_factory.mktemp("large")
+    write_sample(folder / "dark.pcap", packets=300_000, seed=3)
+    with open_store(ingest(folder / "STORE", folder / "dark.pcap")) as store:
+        yield store
+
+
+def test_a_number_that_fits_no_pair_in_the_first_of_several_batches(large: Store) -> None:
+    kernels, database = Engine([large], many=0), Engine([large])
+    asked = PLANS["series"], make_request("series", None, metric="sources", bin="1ms")
+    assert kernels.run(*asked).equals(database.run(*asked))
+    for engine in (kernels, database):
+        engine.close()
+
+
+@pytest.mark.parametrize("when", ["add", "all"])
+def test_a_question_is_given_up_while_addresses_are_told_apart(
+    large: Store, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    engine, whole = Engine([large], many=0), getattr(DistinctPairs, when)
+
+    def interrupted(self: DistinctPairs, *words: Any) -> Any:
+        other = threading.Thread(target=engine.interrupt)
+        other.start()
+        other.join()
+        return whole(self, *words)
+
+    asked = PLANS["series"], make_request("series", None, metric="sources")
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError, match="given up"):
+        patch.setattr(DistinctPairs, when, interrupted)
+        engine.run(*asked)
+    assert engine.run(*asked).num_rows == 24
+    assert sql(engine, "SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+    engine.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,8 @@ from ims.query.hashed import LATELY, PARTS, by_part, move, pack, put, unlike_lat
 MOST = 0xFFFF_FFFF
 WORDS = st.one_of(st.integers(0, MOST), st.sampled_from([0, 1, 255, 256, MOST - 1, MOST]))
 PAIRS = st.lists(st.builds(lambda group, address: group << 32 | address, WORDS, WORDS), max_size=60)
-ODD = st.integers(0, (1 << 30) - 1).map(lambda half: 2 * half + 1)
+ODD = st.integers(0, (1 << 63) - 1).map(lambda half: np.uint64(2 * half + 1))
+ONE = np.uint64(1)
 
 
 def numbers(values: list[int]) -> np.ndarray:
@@ -43,7 +45,7 @@ def test_what_came_lately_is_left_out_and_nothing_else_is_lost(values: list[int]
 def test_too_little_room_is_said_before_anything_is_written() -> None:
     lately, waiting = np.zeros(LATELY, np.uint64), np.zeros(3, np.uint64)
     for begin in (1, 4, -1):
-        assert unlike_lately(numbers([7, 8, 9]), 1, 1, lately, waiting, begin) == -1
+        assert unlike_lately(numbers([7, 8, 9]), ONE, ONE, lately, waiting, begin) == -1
     assert not waiting.any()
     assert not lately.any()
 
@@ -89,6 +91,25 @@ def test_pairs_that_all_want_one_place_are_told_apart_too() -> None:
     assert put(alike, 0, 1, 1, table, counts) == 58
     assert counts[0] == 29
     assert sorted(table[:29].tolist()) == sorted(set(alike.tolist()))
+
+
+@pytest.mark.parametrize("bits", [0, 8, 24])
+def test_who_sends_pairs_can_not_have_many_hashed_alike(bits: int) -> None:
+    """Sums modulo 2^32 would: here, a thousand hashes for a million pairs that differ in ten bits of each half."""
+    some = np.arange(1024, dtype=np.uint64) << np.uint64(min(bits, 22))
+    pairs = (some[:, None] << np.uint64(32) | some[None, :]).ravel()
+    counts = np.zeros(PARTS, np.int64)
+    table = np.zeros(PARTS << 13, np.uint64)
+    dice = np.random.default_rng(5)
+    for _ in range(3):
+        upper, lower = dice.integers(0, 1 << 63, 2, np.uint64) << ONE | ONE
+        hashes = (pairs >> np.uint64(32)) * upper + (pairs & np.uint64(MOST)) * lower >> np.uint64(32)
+        assert len(np.unique(hashes)) > 1_000_000
+        table[:], counts[:] = 0, 0
+        ends, ordered = np.empty(PARTS, np.int64), np.empty_like(pairs)
+        by_part(pairs, upper, lower, ends, ordered)
+        assert put(ordered, 0, upper, lower, table, counts) == pairs.size
+        assert counts.max() < 3 * pairs.size // PARTS
 
 
 def test_places_too_short_are_said_and_nothing_is_written_behind_them() -> None:

@@ -19,7 +19,10 @@ class LakeConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="what runs the questions: `duckdb`, or `spark`")
-    memory: Octets | None = Field(None, ge=64 << 20, description="DuckDB's memory; half of the machine's without it")
+    memory: Octets | None = Field(
+        None, ge=64 << 20,
+        description="DuckDB's memory, half of the machine's without it; half as much more may tell addresses apart",
+    )  # fmt: skip
     threads: int | None = Field(None, ge=1, le=256, description="DuckDB's threads; as many as cores without it")
     spark: SparkSettings = Field(default_factory=SparkSettings, description="where Spark runs")
 

@@ -52,7 +52,7 @@ class BucketEngine(Engine):
         super().__init__([cast(Any, lake)], memory_bytes, threads)
         self._filesystem = lake.filesystem
         # Of the whole lake: near enough for choosing how to answer, and the bucket need not be asked file by file.
-        self._size = sum(file.bytes for ledger in lake.ledgers.values() for file in ledger.files.values())
+        self._size = lake.octets("packets")
 
     def _octets(self, files: Sequence[Any]) -> int:
         return self._size if files else 0

@@ -88,6 +88,10 @@ class Lake:
         """Rows of a table (of the hour that begins then), as the ledgers count them."""
         return sum(file.rows for _, part, file in self._named(table) if hour_us in (None, part.since_us))
 
+    def octets(self, table: str) -> int:
+        """Size of a table's files, as the ledgers count them."""
+        return sum(file.bytes for _, _, file in self._named(table))
+
     def hours(self, table: str) -> list[int]:
         """Begins of the hours that have rows of a table, in microseconds, oldest first."""
         return sorted({part.since_us for _, part, _ in self._named(table)})

@@ -29,13 +29,15 @@ SIGNATURES = pa.schema([pa.field("member", pa.binary())])
 MOST_MARKED = 8
 """/8s that are marked as their addresses come, 2 MiB each."""
 AT_ONCE = 1 << 23
-"""So many others wait to be told apart together."""
+"""So many others wait to be told apart together, at most while few are known."""
+LEAST_AT_ONCE = 1 << 16
 FEW = 1 << 21
 """Below which sorting is faster than going through the marks of 256 /8s."""
 MANY = 1 << 20
 """From which on those that came lately are worth being remembered."""
-OCTETS_OF_AN_ADDRESS = 20
-"""At most: its number, half as many that wait, and all of both twice while they are told apart."""
+OCTETS_OF_AN_ADDRESS = 24
+"""At most: its number, half as many that wait, all of both twice while they are told apart, and as a part of an
+answer."""
 BATCH_ROWS = 1 << 18
 _EIGHTS = np.arange(256, dtype=np.uint32) << 24
 COUNTED = ("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last")
@@ -46,11 +48,11 @@ class Distinct:
 
     While each batch is of one /8, and all are of MOST_MARKED at most, as a darknet's destinations are, they are marked
     as they come; otherwise AT_ONCE of them wait, without most of those that came a short while ago.
-    `most`: how many there may be in this second case.
+    `most`: how many there may be in this second case, in which about half as many wait.
     """
 
     def __init__(self, most: int = 1 << 32) -> None:
-        self._most = most
+        self._most, self._at_once = most, min(AT_ONCE, max(most // 2, LEAST_AT_ONCE))
         self._recent: Numbers | None = None
         self._marks: dict[int, Marks] = {}
         self._known = np.zeros(0, np.uint32)
@@ -66,12 +68,8 @@ class Distinct:
             new = self._unlike_before(numbers)
             self._new.append(new)
             self._waiting += new.size
-            if self._waiting > max(AT_ONCE, self._known.size // 2):
-                self._known, self._new, self._waiting = once([self._known, *self._new]), [], 0
-                if self._known.size > self._most:
-                    raise OverflowError(
-                        f"{self._known.size:,} different addresses; at most {self._most:,} are told apart"
-                    )
+            if self._waiting > max(self._at_once, self._known.size // 2):
+                self._known, self._new, self._waiting = self._few(once([self._known, *self._new])), [], 0
             return
         if eight not in self._marks:
             self._marks[eight] = np.zeros(MARKS, np.uint64)
@@ -94,11 +92,16 @@ class Distinct:
         return {eight: self._marks.pop(eight) for eight in sorted(many)}
 
     def all(self) -> Numbers:
-        """Each once, ascending. Nothing can be added any more."""
+        """Each once, ascending. Nothing can be added any more. Raises OverflowError beyond `most`."""
         parts = [_read(marks, eight) for eight, marks in sorted(self._marks.items())]
         if not self._mixed:
             return np.concatenate(parts) if parts else self._known
-        return once([self._known, *self._new, *parts])
+        return self._few(once([self._known, *self._new, *parts]))
+
+    def _few(self, addresses: Numbers) -> Numbers:
+        if addresses.size > self._most:
+            raise OverflowError(f"{addresses.size:,} different addresses; at most {self._most:,} are told apart")
+        return addresses
 
 
 def once(parts: Sequence[Numbers]) -> Numbers:

@@ -16,7 +16,7 @@ from ims.query.hashed import LATELY, PARTS, by_part, move, pack, put, unlike_lat
 Numbers = np.ndarray[Any, Any]
 Pairs = np.ndarray[Any, np.dtype[np.uint64]]
 AT_ONCE = 1 << 24
-"""At most so many wait to be told apart together, 128 MiB: each time, all tables come through the caches once."""
+"""At most so many wait to be told apart together, 128 MiB: each time, the table comes through the caches once."""
 FIRST = 1 << 20
 """So many at first, then twice as many each time: few wait when the last have come."""
 SMALLEST = 1 << 8
@@ -31,7 +31,7 @@ class DistinctPairs:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._odd: tuple[int, int] = (secrets.randbits(31) | 1, secrets.randbits(31) | 1)
+        self._odd = np.uint64(secrets.randbits(64) | 1), np.uint64(secrets.randbits(64) | 1)
         self._lately = np.zeros(LATELY, np.uint64)
         room = min(AT_ONCE, max(most // 8, 1 << 10))
         self._waiting, self._before, self._ordered = (np.empty(room, np.uint64) for _ in range(3))
@@ -41,10 +41,10 @@ class DistinctPairs:
         self._table = np.zeros(PARTS * SMALLEST, np.uint64)
         self._counts = np.zeros(PARTS, np.int64)
         self._beside = ThreadPoolExecutor(1)
-        self._told: Future[None] = self._beside.submit(lambda: None)
+        self._told: Future[int] = self._beside.submit(int)  # how many there are
 
     def add(self, pairs: Pairs) -> None:
-        """Pairs as they come; their memory may be used again. Raises OverflowError beyond `most`."""
+        """Pairs as they come; their memory may be used again. Raises OverflowError beyond `most`, soon after."""
         self._zero = self._zero or not bool(pairs.all())
         step = self._at_once // 4
         for begin in range(0, pairs.size, step):
@@ -58,21 +58,26 @@ class DistinctPairs:
         self._beside.shutdown()
 
     def _go_on_beside(self) -> None:
-        self._told.result()
+        self._await()
         self._told = self._beside.submit(self._tell_apart, self._waiting[: self._filled])
         self._waiting, self._before, self._filled = self._before, self._waiting, 0
         self._at_once = min(self._at_once * 2, self._waiting.size)
 
     def all(self) -> tuple[Numbers, Numbers]:
-        """Each once, in no order: groups' numbers (int64) and addresses (uint32). Nothing can be added any more."""
+        """Each once, in no order: groups' numbers (int64) and addresses (uint32). Nothing can be added any more. Raises
+        OverflowError beyond `most`."""
         self._go_on_beside()
-        self._told.result()
-        count = int(self._counts.sum()) + self._zero
+        count = self._await() + self._zero
         groups, members = np.zeros(count, np.int64), np.zeros(count, np.uint32)
         unpack(self._table, groups, members, int(self._zero))
         return groups, members
 
-    def _tell_apart(self, waiting: Pairs) -> None:
+    def _await(self) -> int:
+        if (found := self._told.result()) > self._most:
+            raise OverflowError(f"{found:,} different addresses of groups; at most {self._most:,} are told apart")
+        return found
+
+    def _tell_apart(self, waiting: Pairs) -> int:
         by_part(waiting, *self._odd, np.empty(PARTS, np.int64), self._ordered)
         pairs = self._ordered[: waiting.size]
         at = put(pairs, 0, *self._odd, self._table, self._counts)
@@ -81,8 +86,7 @@ class DistinctPairs:
             move(self._table, *self._odd, larger)
             self._table = larger
             at = put(pairs, at, *self._odd, larger, self._counts)
-        if (found := int(self._counts.sum())) > self._most:
-            raise OverflowError(f"{found:,} different addresses of groups; at most {self._most:,} are told apart")
+        return int(self._counts.sum())
 
 
 def as_pairs(groups: Numbers, members: Numbers, width: int) -> Pairs:

@@ -7,7 +7,9 @@ connection would take 0.7 s to open and to describe three tables that are descri
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +23,7 @@ from ims.query.duck import narrow, narrowed, plainly, quoted
 from ims.query.plan import Plan, Tables, epoch_us
 from ims.query.request import Request
 from ims.query.shapes import described_as, empty
-from ims.query.told_apart import packed
+from ims.query.told_apart import Packed, packed
 
 PARTIAL_ROWS = 50_000_000
 MEMORY_SHARE = 0.5
@@ -65,6 +67,7 @@ class Engine:
         self._stores = list(stores)
         self._partial_rows = partial_rows
         self._names = 0
+        self._given_up = threading.Event()
         self._con = duckdb.connect()
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self._many = many
@@ -85,6 +88,7 @@ class Engine:
 
     def run(self, plan: Plan, request: Request, predicate: Any = None) -> pa.Table:
         """The answer to a request. Raises ValueError where several stores' partial answers are too large."""
+        self._given_up.clear()
         try:
             if len(self._stores) == 1:
                 return self.arrow(plan.merge(self._parts(self._stores[0], plan, request, predicate), request, True))
@@ -100,6 +104,7 @@ class Engine:
         self, store: Files, plan: Plan, request: Request, predicate: Any = None
     ) -> Generator[tuple[str, pa.Table], None, None]:
         """One store's half of the answer, part by part. Raises ValueError where a part is too large."""
+        self._given_up.clear()
         try:
             yield from self._partial(store, plan, request, predicate)
         finally:
@@ -107,6 +112,7 @@ class Engine:
 
     def interrupt(self) -> None:
         """Stop what runs, from any thread: it raises InterruptedError."""
+        self._given_up.set()
         self._con.interrupt()
 
     def merge(self, plan: Plan, request: Request, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
@@ -136,28 +142,35 @@ class Engine:
 
     def _parts(self, store: Files, plan: Plan, request: Request, predicate: Any) -> dict[str, Any]:
         parts = plan.partial(self.tables_of(store, request.since, request.until), request, predicate)
-        many = self._many if predicate is None else self._many * FILTERED
-        if self._octets(self.files_of("packets", store, request.since, request.until)) < many:
-            return parts
-        return {name: self._told_apart(part, request) for name, part in parts.items()}
+        ways = {name: packed(part, request) for name, part in parts.items()}
+        if any(ways.values()):
+            many = self._many if predicate is None else self._many * FILTERED
+            if self._octets(self.files_of("packets", store, request.since, request.until)) >= many:
+                return {name: self._told_apart(part, ways[name]) for name, part in parts.items()}
+        return parts
 
-    def _told_apart(self, part: Any, request: Request) -> Any:
+    def _told_apart(self, part: Any, way: Packed | None) -> Any:
         """A part of distinct addresses, told apart already; any other part as it is, and one of too many."""
-        how = packed(part, request)
-        if how is None:
+        if way is None:
             return part
         with plainly():
-            reader = self._con.sql(to_sql(how.rows)).to_arrow_reader(BATCH_ROWS)
+            reader = self._con.sql(to_sql(way.rows)).to_arrow_reader(BATCH_ROWS)
         try:
-            return self._register(how.told_apart(narrowed(reader, reader.schema), self._memory // OCTETS_OF_A_PAIR))
-        except OverflowError:
+            batches = narrowed(reader, reader.schema)
+            # DuckDB forgets that it was interrupted if it isn't at work, as while addresses are told apart.
+            going_on = itertools.takewhile(lambda _: not self._given_up.is_set(), batches)
+            rows = way.told_apart(going_on, self._memory // 2 // OCTETS_OF_A_PAIR)
+        except (OverflowError, MemoryError):
             return part  # DuckDB takes any number, and goes on on disk where memory ends
         finally:
             reader.close()
+        if self._given_up.is_set():
+            raise InterruptedError("the question was given up")
+        return self._register(rows)
 
     def _octets(self, files: Sequence[Any]) -> int:
-        """How large some files are."""
-        return sum(file.stat().st_size for file in files)
+        """How large some files are; of those that are missing DuckDB says so."""
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def _merged(self, plan: Plan, request: Request, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
         parts = {name: self._register(pa.concat_tables(tables)) for name, tables in gathered.items()}

@@ -1,16 +1,17 @@
-"""Pairs of two numbers told apart by hashing, part by part of a table, so that each stays in a core's second cache.
+"""Pairs of two numbers told apart by hashing, part by part of a table.
 
 Pairs first wait by the million, then are put in the order of the part of the table where they belong, then looked up:
-the table comes through the caches once for all of them, where each look would miss every cache. Who sends packets
-chooses addresses but knows no multiplier, so none can aim at one place (multiply-shift hashing: Dietzfelbinger et al.,
-J. Algorithms 25, 1997).
+each part, 8 KiB with half a million places, comes through the caches once for all of its pairs, where each look into a
+large table would miss them. Who sends packets chooses addresses but knows no multiplier, so none can aim at one place
+(multiply-shift hashing of vectors: Dietzfelbinger, "Universal hashing via integer arithmetic without primes,
+revisited", 2018).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.kernels import MASK32, inlined, kernel
+from ims.kernels import MASK32, add64, inlined, kernel, mul64
 
 PART_BITS = 9
 PARTS = 1 << PART_BITS
@@ -22,9 +23,9 @@ LATELY = 1 << LATELY_BITS
 
 @inlined
 def spread(pair, upper, lower):
-    """32 bits of a pair (uint64), the first of them the best. `upper`, `lower`: odd numbers below 2^31."""
-    high, low = np.int64(pair >> np.uint64(32)), np.int64(pair & np.uint64(MASK32))
-    return ((high * upper & MASK32) + (low * lower & MASK32)) & MASK32
+    """32 bits of a pair (uint64). `upper`, `lower`: odd numbers (uint64)."""
+    high, low = pair >> np.uint64(32), pair & np.uint64(MASK32)
+    return np.int64(add64(mul64(high, upper), mul64(low, lower)) >> np.uint64(32))
 
 
 @kernel
@@ -78,7 +79,7 @@ def by_part(pairs, upper, lower, ends, ordered):
 @inlined
 def place_of(pair, upper, lower, table):
     """Where a pair is in its part of the table, or the empty place where it belongs: one must be empty at least. Parts
-    are of the same size, a power of two, 2^23 at most."""
+    are of the same size, a power of two."""
     places = table.size // PARTS
     hashed = spread(pair, upper, lower)
     begin = (hashed >> (32 - PART_BITS)) * places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from ims.query.distinct import (
     MARKED,
     MEMBERS,
     OCTETS_OF_AN_ADDRESS,
-    Distinct,
     as_batches,
     as_marks,
     distinct_addresses,
@@ -57,10 +57,15 @@ class HalfEngine(Engine):
                     yield from totals_and_signatures(narrowed(reader, narrow(reader.schema.empty_table()).schema))
                     continue
                 if name == COUNT_ADDRESSES:
-                    found = self._addresses(narrowed(reader, reader.schema))
+                    with within_memory():
+                        found = distinct_addresses(
+                            narrowed(reader, reader.schema), self._memory // OCTETS_OF_AN_ADDRESS
+                        )
                     for end, addresses in zip(("source", "destination"), found, strict=True):
                         dense = addresses.dense() if marks else {}
-                        yield end, MEMBERS, as_batches(addresses.all())
+                        with within_memory():
+                            others = addresses.all()
+                        yield end, MEMBERS, as_batches(others)
                         if marks:
                             yield f"{end}.marks", MARKED, as_marks(dense)
                     continue
@@ -68,12 +73,6 @@ class HalfEngine(Engine):
                 yield name, schema, narrowed(reader, schema)
             finally:
                 reader.close()
-
-    def _addresses(self, batches: Iterator[pa.RecordBatch]) -> tuple[Distinct, Distinct]:
-        try:
-            return distinct_addresses(batches, self._memory // OCTETS_OF_AN_ADDRESS)
-        except OverflowError as error:
-            raise MemoryError(f"the question needs more memory than it may have: {error}") from error
 
     def _put_behind(self, table: str, store: Files, request: Request) -> None:
         """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone."""
@@ -117,6 +116,15 @@ class MergeEngine(Engine):
         finally:
             for name in names:
                 self._con.unregister(name)
+
+
+@contextlib.contextmanager
+def within_memory() -> Iterator[None]:
+    """More addresses than memory has room for are a MemoryError, as DuckDB's are."""
+    try:
+        yield
+    except OverflowError as error:
+        raise MemoryError(f"the question needs more memory than it may have: {error}") from error
 
 
 def _reading(files: Sequence[Path]) -> str:

@@ -2,8 +2,7 @@
 
 A plan's distinct addresses, alone or by one group that is a number, are the costly part of large questions. Here
 DuckDB only reads: addresses alone are marked (distinct.py), those of a group become pairs of 64 bits
-(distinct_pairs.py). (Measured, sources by day, 100 million packets of 5 million sources, two cores: 37 ns a row and 65
-of processor time, where DuckDB's DISTINCT takes 63 and 120.)
+(distinct_pairs.py). What it saves is in docs/decisions/0018.
 """
 
 from __future__ import annotations
@@ -63,7 +62,8 @@ class Packed:
 
 def packed(part: Any, request: Request) -> Packed | None:
     """How a plan's part is told apart here; None where it isn't one of distinct addresses, or they are by two groups,
-    or by one of another kind, such as a text, which is left to the engine."""
+    or by one of another kind, such as a text or a number that any packet may lack and that has 32 bits, which is left
+    to the engine."""
     kinds = {name: str(kind) for name, kind in part.schema().items()}
     if not isinstance(part.op(), ops.Distinct) or kinds.pop("member", "") != "uint32":
         return None
@@ -71,11 +71,12 @@ def packed(part: Any, request: Request) -> Packed | None:
     if not kinds:
         return Packed(rows, _schema(), 1, False)
     [(name, kind), *more] = kinds.items()
-    if more or kind not in _KINDS:
+    if more or kind not in _KINDS or (kind == "uint32" and request.group not in ("source", "destination")):
         return None
     width = request.bin if name == "bin" else 1
-    may_lack = kind != "int64"  # bins and prefixes are int64, and no packet is without
-    number = (rows[name].cast("int64") + 1).fill_null(0) if may_lack else rows[name]
+    may_lack = kind not in ("int64", "uint32")  # bins, prefixes, addresses: no packet is without
+    number = rows[name].cast("int64")
+    number = (number + 1).fill_null(0) if may_lack else number
     return Packed(rows.select(number=number, member=rows.member), _schema(name, kind), width, may_lack)
 
 
