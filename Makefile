@@ -1,5 +1,5 @@
 # Two to begin with: `make demo` and `make test`. Each sets up .venv first if it has to.
-.PHONY: demo test fuzz check bench docs setup format clean
+.PHONY: demo test fuzz check bench judge docs setup format clean
 PY := .venv/bin/python
 
 demo: setup
@@ -19,6 +19,10 @@ check: setup
 
 bench: setup .venv/.spark
 	@$(PY) -m benchmarks
+
+# Any folder of captures, read by ims, tshark and tcpdump: make judge DIR=/var/captures
+judge: setup
+	@$(PY) -m benchmarks.judge "$(DIR)" $(ARGS)
 
 docs: setup
 	@$(PY) scripts/generate_docs.py

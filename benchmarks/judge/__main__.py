@@ -1,0 +1,70 @@
+"""`make judge DIR=…`: a line for each capture, what disagrees, and a summary; exit status 1 on any disagreement."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from benchmarks.judge.verdict import Asked, Judged, judge
+
+NAMES = (".pcap", ".cap", ".pcapng", ".dmp", ".erf", ".gz", ".zst", ".xz", ".lz4", ".bin", ".trace")
+
+
+def captures(folder: Path) -> list[Path]:
+    """Files that are named like captures, in a folder and those below."""
+    if folder.is_file():
+        return [folder]
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in NAMES)
+
+
+def lines(judged: Judged) -> Iterable[str]:
+    """What a person reads about one capture."""
+    said = "DISAGREES" if judged.found else "agrees"
+    yield (f"{said:<10} {judged.frames:>8,} frames {judged.stored:>8,} stored {judged.filters:>4} filters  "
+           f"{judged.path.name} {judged.note}").rstrip()  # fmt: skip
+    for one in judged.found:
+        yield f"           {one.kind}: {one.what}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="judge", description="Hold what ims makes of captures against tshark and tcpdump.",
+        epilog="Example: python -m benchmarks.judge /var/captures --jobs 2",
+    )  # fmt: skip
+    parser.add_argument("folder", type=Path, metavar="DIR", help="captures, in it and below; or one capture")
+    parser.add_argument("--block", action="append", metavar="NAME=CIDR", help="all=0.0.0.0/0 without any")
+    parser.add_argument("--unwrap", default="", metavar="LIST", help="as for `ims ingest`")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="captures at once")
+    given = parser.parse_args()
+    found = captures(given.folder)
+    if not found:
+        sys.exit(f"judge: no captures in {given.folder}")
+    asked = Asked(tuple(given.block or ("all=0.0.0.0/0",)), given.unwrap)
+    began, excused, kinds, wrong = time.monotonic(), Counter[str](), Counter[str](), 0
+    frames = stored = filters = 0
+    with ProcessPoolExecutor(given.jobs) as pool:
+        for judged in pool.map(judge, found, [asked] * len(found), chunksize=4):
+            print("\n".join(lines(judged)), flush=True)
+            excused.update(judged.excused)
+            kinds.update(one.kind for one in judged.found)
+            wrong += bool(judged.found)
+            frames, stored, filters = frames + judged.frames, stored + judged.stored, filters + judged.filters
+    print(f"\n{len(found):,} captures, {frames:,} frames, {stored:,} stored, {filters:,} counts by filters, "
+          f"{time.monotonic() - began:.0f} s: {wrong:,} disagree")  # fmt: skip
+    for kind, number in kinds.most_common():
+        print(f"  {kind}: {number:,}")
+    if excused:
+        print("excused (benchmarks/judge/excused.py says why):")
+        for kind, number in excused.most_common():
+            print(f"  {kind}: {number:,}")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

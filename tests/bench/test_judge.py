@@ -1,0 +1,60 @@
+import struct
+from dataclasses import replace
+
+import pytest
+from benchmarks.judge import product
+from benchmarks.judge.__main__ import captures, lines
+from benchmarks.judge.verdict import Asked, judge
+
+from ..decode.makers import ethernet, icmp, tcp, udp
+from ..stores import ipv4
+
+FEW = Asked(expressions=("tcp", "ip[0] & 0xf = 5", "not udp", "udp[8] = 0"))
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    """One of each transport, one that carries ARP, one whose IP header is cut."""
+    frames = [ethernet(one) for one in (tcp(options=b"\2\4\5\xb4"), udp(), icmp())]
+    frames += [ethernet(bytes(28), 0x0806), ethernet(ipv4(1, 2, 6, b"")[:19])]
+    body = b"".join(struct.pack("<IIII", 5 + at, at, len(one), len(one)) + one for at, one in enumerate(frames))
+    path = tmp_path_factory.mktemp("judged") / "few.pcap"
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1) + body)
+    return path
+
+
+def test_a_right_capture_agrees(capture):
+    judged = judge(capture, FEW)
+    assert (judged.found, judged.frames, judged.stored) == ([], 5, 3)
+    assert judged.filters == 3 and sum(judged.excused.values()) == 1
+    assert [line.split()[0] for line in lines(judged)] == ["agrees"]
+
+
+def test_a_packet_that_was_not_stored_is_missing(capture, monkeypatch):
+    kept = product.rows
+    monkeypatch.setattr(product, "rows", lambda store: [row for row in kept(store) if row["protocol"] != 6])
+    kinds = {one.kind: one.what for one in judge(capture, FEW).found}
+    assert set(kinds) == {"books", "missing"}
+    assert "frame 1 eth:ethertype:ip:tcp to 198.51.100.7" in kinds["missing"]
+
+
+def test_a_column_that_differs_is_told_with_its_frame(capture, monkeypatch):
+    kept = product.rows
+    monkeypatch.setattr(product, "rows", lambda store: [row | {"ttl": row["ttl"] + 1} for row in kept(store)])
+    [found] = judge(capture, FEW).found
+    assert found.kind == "column ttl" and found.what.startswith("3: frame 1: ours 65, tshark's 64")
+
+
+def test_a_wrong_count_and_a_wrong_status_are_told(capture, monkeypatch):
+    ingest = product.ingest
+    monkeypatch.setattr(product, "counts", lambda store, expressions: {"tcp": 2})
+    monkeypatch.setattr(product, "ingest", lambda *given: replace(ingest(*given), status=3))
+    kinds = {one.kind for one in judge(capture, FEW).found}
+    assert "damage told" in kinds and "filter on the export" in kinds
+
+
+def test_what_is_no_capture_is_refused_by_both(tmp_path):
+    path = tmp_path / "text.pcap"
+    path.write_text("no capture at all, but long enough to be looked at")
+    assert judge(path, FEW).found == []
+    assert captures(tmp_path) == [path]
