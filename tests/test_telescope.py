@@ -259,3 +259,41 @@ def test_questions_that_make_no_sense_are_refused_in_one_line(telescope: Telesco
     ):
         with pytest.raises(ValueError, match=message):
             ask()
+
+
+def test_rows_that_a_limit_left_out_are_told_with_how_many_match(telescope: Telescope, rows: Rows) -> None:
+    assert len(rows) > 100
+    packets = telescope.packets()
+    assert (len(packets), packets.record.matching, packets.record.at_least) == (100, len(rows), False)
+    assert packets.record.left_out == [
+        f"only the first 100 of {len(rows):,} rows: --limit N gives more; ims export, all packets"
+    ]
+    for answer, matching in (
+        (telescope.top("protocol", limit=1), len(oracle.top(rows, "protocol"))),
+        (telescope.top("sensor", limit=1, per_24=True), 3),
+        (telescope.payloads(limit=1), len(oracle.payloads(rows))),
+        (telescope.series(bin="1d", group="protocol", limit=1), 2),
+    ):
+        assert (len(answer), answer.record.limit) == (1, 1)
+        assert answer.record.matching == matching
+    sources = telescope.sources(limit=1).record
+    assert sources.matching == min(1001, len(oracle.sources(rows)))
+    assert sources.at_least == (sources.matching == 1001)
+    assert telescope.packets("udp", limit=10_000).record.left_out == []
+
+
+def test_a_series_makes_no_zeros_by_the_hundred_thousand(telescope: Telescope, rows: Rows) -> None:
+    answer = telescope.series(bin="100ms")
+    assert len(answer) == len({row["us"] // 100_000 for row in rows})
+    assert answer.record.bins_left_out > 86_400
+    assert "bins without packets are left out; a wider --bin shows them as 0" in answer.record.left_out[0]
+    assert telescope.series(bin="1h").record.left_out == []
+
+
+def test_weeks_begin_on_monday_and_whole_bins_are_found_again(telescope: Telescope, rows: Rows) -> None:
+    for bin in ("1w", "2w"):
+        [row] = telescope.series(bin=bin).rows()
+        assert row["time"].isoweekday() == 1
+        assert row["value"] == len(rows)
+    [hits] = telescope.cache(bin="1w").rows()
+    assert hits["time"] == datetime(2026, 3, 2, tzinfo=UTC)

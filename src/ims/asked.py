@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from ims.query.darkspace import DarkSpace
 from ims.query.engine import Engine
 from ims.query.plan import Plan
 from ims.query.question import Key, Name, Other, Question, about
-from ims.query.request import Request
+from ims.query.request import MOST_DETAILED, MOST_ROWS, Request
 from ims.store.reader import Store, open_store
 
 PORTS_SHOWN = 8
 HOUR_US = 3_600_000_000
+AGES_US = 366 * 86_400_000_000
+"""The widest bin: few of them hold all packets."""
 
 
 class Asked(ABC):
@@ -83,9 +86,26 @@ class Asked(ABC):
         """The size of what was watched, at any time."""
         return DarkSpace(self.coverage)
 
-    def answer(self, table: pa.Table) -> Answer:
-        """The rows with their record."""
-        return Answer(table, self.record(self.coverage))
+    def first(self, plan: Name, beyond: int, **words: Any) -> tuple[pa.Table, dict[str, Any]]:
+        """The first rows of an answer, as many as are wanted, and what its record says of the others: looked for are so
+        many `beyond`, which costs nothing where all were put in order."""
+        wanted = self.request.rows
+        most = min(wanted + beyond, MOST_DETAILED if plan == "ranked" else MOST_ROWS)
+        found = self.run(Question(plan=plan, request=self.request.model_copy(update={"limit": most}), **words))[0]
+        if len(found) <= wanted:
+            return found, {}
+        return found.slice(0, wanted), {"limit": wanted, "matching": len(found), "at_least": len(found) == most}
+
+    def packets(self) -> int:
+        """How many packets the filter takes in the range."""
+        asked = self.request.model_copy(
+            update={"verb": "series", "bin": AGES_US, "origin": None, "group": None, "metric": "packets", "limit": 0}
+        )
+        return sum(self.run(Question(plan="series", request=asked))[0].column("value").to_pylist())
+
+    def answer(self, table: pa.Table, **left_out: Any) -> Answer:
+        """The rows with their record. `left_out`: what it says of others."""
+        return Answer(table, replace(self.record(self.coverage), **left_out))
 
     def _record(self, coverage: Sequence[dict[str, Any]], **words: Any) -> AnswerRecord:
         # What a capture lost is written on each of its blocks' rows, and belongs to none of them alone.

@@ -26,7 +26,7 @@ from ims.query.shown import printable
 if TYPE_CHECKING:
     from ims.extract import ExportReport
 
-Moment = str | datetime | None
+Moment = str | float | datetime | None
 ARROW = "application/vnd.apache.arrow.stream"
 METADATA = b"ims.answer"
 CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 3600.0
@@ -236,7 +236,10 @@ def _trusting(ca: str | Path) -> ssl.SSLContext:
 
 def _words(**words: Any) -> dict[str, Any]:
     given = {name: value for name, value in words.items() if value is not None}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
+    for name in ("since", "until"):
+        if name in given:
+            given[name] = given[name].isoformat() if isinstance(given[name], datetime) else str(given[name])
+    return given
 
 
 def _record(told: Mapping[str, Any]) -> AnswerRecord:

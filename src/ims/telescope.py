@@ -15,6 +15,7 @@ from ims import arrow
 from ims.asked import Asked, StoresAsked, pairs, ports
 from ims.query import shown
 from ims.query.answer import Answer
+from ims.query.bins import bin_begin
 from ims.query.darkspace import DarkSpace
 from ims.query.request import Request, make_request
 from ims.store.reader import open_store
@@ -22,12 +23,18 @@ from ims.store.reader import open_store
 if TYPE_CHECKING:
     from ims.extract import ExportReport
 
-Moment = str | datetime | None
+Moment = str | float | datetime | None
+BEYOND = 1000
+"""Values looked for beyond those that are shown, to tell how many there are."""
+MOST_ZEROS = 86_400
+"""Bins without packets in a series: those of a day by seconds."""
 
 
 class Telescope:
     """Stores opened for questions. Every verb takes a filter in tcpdump's language (docs/filter.md), and a time range
-    [since, until): ISO 8601 text or datetimes, UTC unless they say otherwise.
+    [since, until): datetimes or ISO 8601 text, UTC unless they say otherwise, or the time since 1970 in seconds,
+    milliseconds, microseconds or nanoseconds, told apart by their digits. Where rows were left out at a limit, the
+    answer's record says so.
 
     Raises FileNotFoundError, NotADirectoryError or ValueError where a folder isn't a store; a filter that can't be
     read raises ValueError and says where.
@@ -76,20 +83,21 @@ class Telescope:
         `bin`: `5m`, `1h`, ... `group`: a column, `block`, `sensor`, `/8` and the like (of the source), `source/N`,
         `destination/N`. `metric`: packets, bytes, sources, destinations, payloads, new_payloads. `per_24` divides by
         the size in /24s of what was watched in the bin (paper, section 2.1). Without a group, bins in which the
-        darknet was watched and nothing came are there with 0.
+        darknet was watched and nothing came are there with 0, unless they are more than 86,400. Whole weeks begin on
+        Mondays. `limit`: 1,000,000 without one.
         """
         words = {"bin": bin, "group": group, "metric": metric, "per_24": per_24, "limit": limit}
         with self._asked("series", filter, since=since, until=until, **words) as asked:
             request = asked.request
-            table = asked.ask("series")
+            table, left_out = asked.first("series", 1)
             if request.group is None:
-                table = _with_empty_bins(table, request, asked.space)
+                table, left_out["bins_left_out"] = _with_empty_bins(table, request, asked.space)
             if request.per_24:
                 table = _per_24(table, request, asked.space)
             columns = {"time": shown.time_column(table.column("bin"))}
             if request.group_name is not None:
                 columns[request.group_name] = _group_column(table.column("key"), request)
-            return asked.answer(pa.table({**columns, "value": table.column("value")}))
+            return asked.answer(pa.table({**columns, "value": table.column("value")}), **left_out)
 
     def top(
         self,
@@ -102,17 +110,22 @@ class Telescope:
         until: Moment = None,
         limit: int | None = None,
     ) -> Answer:
-        """The values of a column (or group, as in `series`) with the most of a metric: the column and `value`."""
+        """The values of a column (or group, as in `series`) with the most of a metric: the column and `value`.
+        `limit`: 10 without one."""
         words = {"group": column, "metric": metric, "per_24": per_24, "limit": limit}
         with self._asked("top", filter, since=since, until=until, **words) as asked:
-            table = asked.ask("top")
-            if asked.request.per_24:
-                table = _per_24(table, asked.request, asked.space)
-                table = table.sort_by([("value", "descending"), ("key", "ascending")]).slice(0, asked.request.rows)
-            name = asked.request.group_name or column
-            return asked.answer(
-                pa.table({name: _group_column(table.column("key"), asked.request), "value": table.column("value")})
-            )
+            request = asked.request
+            if request.per_24 and request.group in ("block", "sensor"):
+                table = _per_24(asked.ask("top"), request, asked.space)
+                table = table.sort_by([("value", "descending"), ("key", "ascending")])
+                left_out = {"limit": request.rows, "matching": len(table)} if len(table) > request.rows else {}
+                table = table.slice(0, request.rows)
+            else:
+                table, left_out = asked.first("top", BEYOND)
+                table = _per_24(table, request, asked.space) if request.per_24 else table
+            name = request.group_name or column
+            columns = {name: _group_column(table.column("key"), request), "value": table.column("value")}
+            return asked.answer(pa.table(columns), **left_out)
 
     def packets(
         self,
@@ -122,9 +135,13 @@ class Telescope:
         until: Moment = None,
         limit: int | None = None,
     ) -> Answer:
-        """The first packets, oldest first, with every column of docs/records.md; `time` has nanoseconds."""
+        """The first packets, oldest first, with every column of docs/records.md; `time` has nanoseconds. `limit`: 100
+        without one; the answer's record says how many match, and `export` gives all."""
         with self._asked("packets", filter, since=since, until=until, limit=limit) as asked:
-            return asked.answer(shown.shown_packets(asked.ask("packets")))
+            table, left_out = asked.first("packets", 1)
+            if left_out and not asked.request.limit:  # who gave no limit may take the answer for all
+                left_out = {"limit": asked.request.rows, "matching": asked.packets()}
+            return asked.answer(shown.shown_packets(table), **left_out)
 
     def payloads(
         self,
@@ -139,10 +156,10 @@ class Telescope:
         hexdump.
 
         Payloads with one MD5 (a collision that somebody made) have a row each, with `number` 1, 2, ...; packets,
-        sources, times and ports are then of all of them together.
+        sources, times and ports are then of all of them together. `limit`: 10 without one.
         """
         with self._asked("payloads", filter, since=since, until=until, limit=limit) as asked:
-            table = asked.ask("ranked", key="signature")
+            table, left_out = asked.first("ranked", BEYOND, key="signature")
             chosen = table.column("signature").to_pylist()
             details = asked.run(
                 asked.about("counted", "signature", chosen, "source"),
@@ -179,7 +196,7 @@ class Telescope:
                 "text": arrow.column(texts, pa.string()),
                 "hexdump": arrow.column(dumps, pa.string()),
             }
-            return asked.answer(pa.table(columns))
+            return asked.answer(pa.table(columns), **left_out)
 
     def payload(self, signature: str) -> bytes:
         """The bytes of one stored payload. Six or more hex digits will do if only one signature begins so; `/2` behind
@@ -216,9 +233,9 @@ class Telescope:
         limit: int | None = None,
     ) -> Answer:
         """The sources with the most packets: source, packets, bytes, destinations, ports (the most used), payloads,
-        first, last, verified (any of its packets was; null where no responder ran)."""
+        first, last, verified (any of its packets was; null where no responder ran). `limit`: 20 without one."""
         with self._asked("sources", filter, since=since, until=until, limit=limit) as asked:
-            table = asked.ask("ranked", key="source")
+            table, left_out = asked.first("ranked", BEYOND, key="source")
             chosen = table.column("source").to_pylist()
             details = asked.run(
                 asked.about("counted", "source", chosen, "destination"),
@@ -244,7 +261,8 @@ class Telescope:
                         "last": shown.time_column(table.column("last")),
                         "verified": arrow.column(verified, pa.bool_()),
                     }
-                )
+                ),
+                **left_out,
             )
 
     def cache(
@@ -320,17 +338,20 @@ def _group_column(keys: pa.ChunkedArray, request: Request) -> pa.Array:
     return keys.combine_chunks()
 
 
-def _with_empty_bins(table: pa.Table, request: Request, space: DarkSpace) -> pa.Table:
-    """Bins without packets in which something was watched, as zeros, unless they are more than the limit."""
+def _with_empty_bins(table: pa.Table, request: Request, space: DarkSpace) -> tuple[pa.Table, int]:
+    """Bins without packets in which something was watched, as zeros; none of them, and how many they are, where that
+    would be more rows than the limit, or zeros by the hundred thousand."""
     known = dict(zip(table.column("bin").to_pylist(), table.column("value").to_pylist(), strict=True))
-    bins = set(known)
-    for since, until in space.periods(request.since, request.until):
-        first = since // request.bin * request.bin
-        if len(bins) + (until - first) // request.bin >= request.rows:
-            return table
-        bins.update(range(first, until, request.bin))
+    spans = [
+        (bin_begin(since, request.bin, request.origin or 0), until)
+        for since, until in space.periods(request.since, request.until)
+    ]
+    watched = sum(-(-(until - first) // request.bin) for first, until in spans)  # the two ends of a hole may share one
+    if watched - len(known) > MOST_ZEROS or watched > request.rows:
+        return table, max(0, watched - len(known))
+    bins = set(known).union(*(range(first, until, request.bin) for first, until in spans))
     rows = [{"bin": begin, "value": known.get(begin, 0)} for begin in sorted(bins)]
-    return arrow.table(rows, pa.schema([("bin", pa.int64()), ("value", pa.int64())]))
+    return arrow.table(rows, pa.schema([("bin", pa.int64()), ("value", pa.int64())])), 0
 
 
 def _per_24(table: pa.Table, request: Request, space: DarkSpace) -> pa.Table:

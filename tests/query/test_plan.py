@@ -19,6 +19,7 @@ from . import oracle
 Rows = list[dict[str, Any]]
 HOUR = 3_600_000_000
 SINCE, UNTIL = MIDNIGHT // 1000 + 5 * HOUR, MIDNIGHT // 1000 + 9 * HOUR
+EARLY = 10**15
 PREFIXES = ("source/8", "destination/26", "source/32", "source/1")
 
 
@@ -58,7 +59,9 @@ def test_the_sample_has_nulls_repeats_and_what_several_sensors_saw(rows: Rows) -
     assert seen[0] & seen[1]
 
 
-@pytest.mark.parametrize(("since", "until"), [(None, None), (SINCE, UNTIL), (0, 1), (UNTIL, None), (None, SINCE)])
+@pytest.mark.parametrize(
+    ("since", "until"), [(None, None), (SINCE, UNTIL), (EARLY, EARLY + 1), (UNTIL, None), (None, SINCE)]
+)
 def test_count(engine: Engine, rows: Rows, since: int | None, until: int | None) -> None:
     expected = oracle.count(oracle.within(rows, since, until))
     table = engine.run(PLANS["count"], make_request("count", None, since=since, until=until))
@@ -121,8 +124,8 @@ def test_a_predicate_is_applied_by_every_verb(engine: Engine, rows: Rows) -> Non
 
 def test_nothing_in_range_gives_no_rows_and_a_count_of_zeros(engine: Engine) -> None:
     for verb, words in {"top": {"group": "ttl"}, "series": {}, "packets": {}, "cache": {}, "coverage": {}}.items():
-        assert asked(engine, verb, since=0, until=1, **words) == []
-    assert asked(engine, "count", since=0, until=1) == [(0, 0, 0, 0, 0, 0, None, None)]
+        assert asked(engine, verb, since=EARLY, until=EARLY + 1, **words) == []
+    assert asked(engine, "count", since=EARLY, until=EARLY + 1) == [(0, 0, 0, 0, 0, 0, None, None)]
 
 
 def test_coverage_overlaps_the_range_half_open(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ims.cli.asked import asks
+from ims.cli.asked import SINCE, asks
 
 EXAMPLES = """\b
 Examples:
@@ -26,7 +26,7 @@ def export(
     filter: Annotated[str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")] = None,
     *,
     out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],
-    since: Annotated[str | None, typer.Option(metavar="T", help="First moment, ISO 8601; UTC unless it says.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="T", help=SINCE)] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")] = None,
 ) -> None:
     """Write packets out: pcap gives back every stored packet byte for byte from the IP header on.

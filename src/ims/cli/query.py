@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ims.cli.asked import asks
+from ims.cli.asked import SINCE, asks
+from ims.query.bins import UNITS
+from ims.query.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from ims.query.answer import Answer
@@ -19,10 +21,15 @@ Filter = Annotated[
     str | None,
     typer.Argument(metavar="[FILTER]", help="tcpdump's language, see docs/filter.md; all without one."),
 ]
-Since = Annotated[str | None, typer.Option(metavar="T", help="First moment, ISO 8601; UTC unless it says.")]
+Since = Annotated[str | None, typer.Option(metavar="T", help=SINCE)]
 Until = Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")]
 Format = Annotated[str, typer.Option(metavar="table|json|csv", help="How to print.")]
-Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many rows.")]
+
+
+def _limit(verb: str) -> Any:
+    return typer.Option(min=1, metavar="N", help=f"At most so many rows; {DEFAULT_LIMITS[verb]:,} without it.")
+
+
 Metric = Annotated[
     str,
     typer.Option(metavar="METRIC", help="packets, bytes, sources, destinations, payloads or new_payloads."),
@@ -40,7 +47,7 @@ def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mappin
     print_rows(answer.rows() if rows is None else rows, format, one, answer.table.column_names)
     if format == "table":
         print(f"\n{answer.record.darkness}")
-    warn(answer.record.losses)
+    warn([*answer.record.losses, *answer.record.left_out])
 
 
 @app.command(
@@ -74,7 +81,7 @@ def series(
     telescope: Any,
     filter: Filter = None,
     *,
-    bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 30s, 5m, 1h, 1d.")] = "1h",
+    bin: Annotated[str, typer.Option(metavar="WIDTH", help=f"Width of a bin, a number and {UNITS}.")] = "1h",
     group: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="A column, block, sensor, /8, source/N or destination/N."),
@@ -83,10 +90,13 @@ def series(
     per_24: Per24 = False,
     since: Since = None,
     until: Until = None,
-    limit: Limit = None,
+    limit: Annotated[int | None, _limit("series")] = None,
     format: Format = "table",
 ) -> None:
-    """A value for each bin of time."""
+    """A value for each bin of time.
+
+    Without --group, bins in which nothing came are shown as 0 while they are at most 86,400.
+    """
     answer = telescope.series(
         filter, bin=bin, group=group, metric=metric, per_24=per_24, since=since, until=until, limit=limit
     )
@@ -109,7 +119,7 @@ def top(
     per_24: Per24 = False,
     since: Since = None,
     until: Until = None,
-    limit: Limit = None,
+    limit: Annotated[int | None, _limit("top")] = None,
     format: Format = "table",
 ) -> None:
     """The values of a column with the most packets, or the most of another metric."""
@@ -131,10 +141,13 @@ def packets(
     *,
     since: Since = None,
     until: Until = None,
-    limit: Limit = None,
+    limit: Annotated[int | None, _limit("packets")] = None,
     format: Format = "table",
 ) -> None:
-    """The packets themselves, oldest first: a line each, or with every column as JSON or CSV."""
+    """The packets themselves, oldest first: a line each, or with every column as JSON or CSV.
+
+    The first 100 without --limit; ims export writes all of them.
+    """
     answer = telescope.packets(filter, since=since, until=until, limit=limit)
     _print(answer, format, rows=[_in_short(row) for row in answer.rows()] if format == "table" else None)
 
@@ -189,7 +202,7 @@ def payloads(
     out: Annotated[str | None, typer.Option(metavar="FILE", help="Where to; - for standard output.")] = None,
     since: Since = None,
     until: Until = None,
-    limit: Limit = None,
+    limit: Annotated[int | None, _limit("payloads")] = None,
     format: Format = "table",
 ) -> None:
     """The payloads that came most often, with a hexdump. What they hold is hostile: it is shown, never run."""
@@ -251,7 +264,7 @@ def sources(
     *,
     since: Since = None,
     until: Until = None,
-    limit: Limit = None,
+    limit: Annotated[int | None, _limit("sources")] = None,
     format: Format = "table",
 ) -> None:
     """The sources with the most packets, and what they tried."""
@@ -269,7 +282,7 @@ def cache(
     telescope: Any,
     filter: Filter = None,
     *,
-    bin: Annotated[str, typer.Option(metavar="WIDTH", help="Width of a bin: 1h, 1d.")] = "1h",
+    bin: Annotated[str, typer.Option(metavar="WIDTH", help=f"Width of a bin, a number and {UNITS}.")] = "1h",
     since: Since = None,
     until: Until = None,
     format: Format = "table",

@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ims.portal import may_ask, seen_by_analysts, seen_by_viewers, viewers
 from ims.portal.darkwords import DarkWords
 from ims.portal.forbidden import Forbidden
 from ims.portal.may_ask import PayloadLookup
-from ims.portal.narrowed import narrowed
+from ims.portal.narrowed import narrowed, wanted_of
 from ims.portal.rounded import Rounding
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.answer import Answer, AnswerRecord
@@ -91,7 +91,8 @@ class Secrecy:
             table = seen_by_viewers.shown(request, may_ask.tree_of(request), answer.table, self._rounding(request))
         else:
             table = seen_by_analysts.shown(request, answer.table, words, payloads)
-        return Answer(table, _record(answer.record, role == "viewer"))
+        record = _record(answer.record, role == "viewer")
+        return Answer(table, replace(record, **_left_out(request, answer, len(table), role == "viewer")))
 
     def may_see_payload(self, role: Role, octets: bytes) -> bool:
         """Whether this role may have a payload: operators any, analysts those without a monitored address."""
@@ -116,6 +117,18 @@ class Secrecy:
             secret=self._secret,
             scale=1 / min(1.0, smallest) if request.per_24 else 1.0,
         )
+
+
+def _left_out(request: Request, answer: Answer, rows: int, viewer: bool) -> dict[str, Any]:
+    """What the record says of rows that were left out. More were asked for than are shown, so what it said was of
+    others; some aren't shown at all, so it is never exact."""
+    wanted = wanted_of(request)
+    cut = len(answer) > wanted if not viewer else rows == wanted
+    bins = 0 if viewer else answer.record.bins_left_out  # viewers' series have every bin
+    if request.verb == "count" or not cut:
+        return {"limit": 0, "matching": 0, "at_least": False, "bins_left_out": bins}
+    matching = wanted if viewer else max(len(answer), answer.record.matching)
+    return {"limit": wanted, "matching": matching, "at_least": True, "bins_left_out": bins}
 
 
 def _record(record: AnswerRecord, viewer: bool) -> AnswerRecord:

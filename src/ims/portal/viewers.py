@@ -13,6 +13,7 @@ from ims.portal.forbidden import Forbidden
 from ims.portal.may_ask import is_compared
 from ims.portal.narrowed import Narrowed, narrowed
 from ims.portal.secrecy_settings import SecrecySettings
+from ims.query.bins import bin_begin, bin_origin
 from ims.query.request import Request
 from ims.query.tree import And, Compare, Expression, Has, Named, Net, Number, Port, Protocol
 
@@ -36,9 +37,10 @@ def check(request: Request, settings: SecrecySettings, now_us: int) -> Narrowed:
     unit = round(settings.viewer_bin * 1e6)
     oldest = now_us - round(settings.viewer_delay * 1e6)
     width = math.ceil(request.bin / unit) * unit if request.verb in ("series", "cache") else unit
-    until = (oldest if request.until is None else min(request.until, oldest)) // width * width
+    origin = bin_origin(width)
+    until = bin_begin(oldest if request.until is None else min(request.until, oldest), width, origin)
     since = until - math.ceil(settings.viewer_span * 1e6 / width) * width if request.since is None else request.since
-    since = -(-since // width) * width
+    since = bin_begin(since + width - 1, width, origin)
     if since >= until:
         raise Forbidden(
             f"viewers are shown whole bins of {width // 1_000_000:,} s that are {settings.viewer_delay:,.0f} s old, "
@@ -50,7 +52,7 @@ def check(request: Request, settings: SecrecySettings, now_us: int) -> Narrowed:
             f"{bins:,} bins are more than viewers may ask for at once; ask for wider ones or a shorter range"
         )
     limit = 0 if request.verb in ("count", "coverage") else max(MOST_BINS, bins * values) + 1
-    return narrowed(request, since=since, until=until, bin=width, limit=limit)
+    return narrowed(request, since=since, until=until, bin=width, origin=origin or None, limit=limit)
 
 
 def check_filter(tree: Expression) -> None:

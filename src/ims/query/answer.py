@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class AnswerRecord:
     """How an answer came about. `sensors`: whose rows these are; of a portal also whom it `asked`, who is `silent` and
     why, and for how many seconds each was waited for (`took`). `darknet_24s`: size in /24s of all blocks watched in the
-    range; `frames_lost` and `payloads_lost`: what the captures of the range are known to lack."""
+    range; `frames_lost` and `payloads_lost`: what the captures of the range are known to lack. `limit`: the most rows,
+    where more match, `matching` of them, or `at_least` so many; 0 where none was left out. `bins_left_out`: bins
+    without packets that a series doesn't show, for they would be too many."""
 
     stores: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
@@ -34,6 +36,10 @@ class AnswerRecord:
     payloads_lost: int = 0
     asked: tuple[str, ...] = ()
     took: dict[str, float] = field(default_factory=dict)
+    limit: int = 0
+    matching: int = 0
+    at_least: bool = False
+    bins_left_out: int = 0
 
     @property
     def darkness(self) -> str:
@@ -50,6 +56,17 @@ class AnswerRecord:
             lines.append(f"{self.frames_lost:,} packets lost here by the capturing programs")
         if self.payloads_lost:
             lines.append(f"{self.payloads_lost:,} payloads lost here: the cache was full and the budget spent")
+        return lines
+
+    @property
+    def left_out(self) -> list[str]:
+        """One line for each kind of row that the answer could have had."""
+        lines = []
+        if self.limit:
+            of = f"{'at least ' if self.at_least else ''}{self.matching:,}"
+            lines.append(f"only the first {self.limit:,} of {of} rows: --limit N gives more; ims export, all packets")
+        if self.bins_left_out:
+            lines.append(f"{self.bins_left_out:,} bins without packets are left out; a wider --bin shows them as 0")
         return lines
 
 
@@ -91,7 +108,7 @@ class Answer:
             "<tr>" + "".join(f"<td>{html.escape(_text(row[name]))}</td>" for name in names) + "</tr>" for row in shown
         )
         notes = [f"{len(self):,} rows" + (", the first 50 shown" if len(self) > len(shown) else "")]
-        notes += [self.record.darkness, *self.record.losses]
+        notes += [self.record.darkness, *self.record.losses, *self.record.left_out]
         foot = html.escape(" · ".join(notes))
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p><small>{foot}</small></p>"
 

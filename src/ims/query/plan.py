@@ -17,6 +17,7 @@ from typing import Any
 
 import ibis
 
+from ims.query.bins import since_a_bin_began
 from ims.query.request import Request
 
 Table = Any  # ibis.Table: Ibis is untyped to us
@@ -87,10 +88,11 @@ def selected(tables: Tables, request: Request, predicate: Any) -> Table:
     return packets if predicate is None else packets.filter(predicate(packets, tables.payloads))
 
 
-def binned(tables: Tables, packets: Table, width: int) -> Any:
+def binned(tables: Tables, packets: Table, request: Request) -> Any:
     """Begin of each row's bin, in microseconds; integer arithmetic, so that no row rounds into another bin."""
     micros = tables.micros(packets.time)
-    return micros - micros % ibis.literal(width, "int64")
+    shift = since_a_bin_began(request.bin, request.origin or 0)
+    return micros - (micros + ibis.literal(shift, "int64")) % ibis.literal(request.bin, "int64")
 
 
 def group_key(table: Table, request: Request) -> Any:
@@ -158,7 +160,7 @@ def _count_merge(parts: Parts, request: Request, whole: bool) -> Table:
 
 def _series_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
     packets = selected(tables, request, predicate)
-    packets = packets.mutate(bin=binned(tables, packets, request.bin))
+    packets = packets.mutate(bin=binned(tables, packets, request))
     if request.group is not None:
         packets = packets.mutate(key=group_key(packets, request))
     return _measured(packets, _series_keys(request), request.metric)
@@ -201,7 +203,7 @@ def _packets_merge(parts: Parts, request: Request, whole: bool) -> Table:
 
 def _cache_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
     packets = selected(tables, request, predicate)
-    packets = packets.filter(packets.payload_length > 0).mutate(bin=binned(tables, packets, request.bin))
+    packets = packets.filter(packets.payload_length > 0).mutate(bin=binned(tables, packets, request))
     error = (packets.protocol == 1) & packets.icmp_type.isin(ICMP_ERRORS).fill_null(False)
     known = ~packets.new_payload
     return {

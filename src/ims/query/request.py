@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ims.query.bins import bin_origin, bin_width
+from ims.query.limits import DEFAULT_LIMITS
+from ims.query.moment import moment
 from ims.records import PACKETS
 
 Verb = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
@@ -16,41 +19,8 @@ METRICS = ("packets", "bytes", "sources", "destinations", "payloads", "new_paylo
 NOT_GROUPS = ("time", "time_ns", "tcp_options")
 GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NOT_GROUPS))
 _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
-_BIN = re.compile(r"([0-9]+)(ms|s|m|h|d|w)?")
-_BIN_UNITS = {None: 1_000_000, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
-              "d": 86_400_000_000, "w": 604_800_000_000}  # fmt: skip
 MOST_DETAILED = 10_000
-DEFAULT_LIMITS = {
-    "series": 1_000_000,
-    "top": 10,
-    "packets": 100,
-    "payloads": 10,
-    "sources": 20,
-    "cache": 1_000_000,
-}
-
-
-def moment(text: str) -> int:
-    """ISO 8601 to microseconds since the epoch; naive is UTC. Raises ValueError."""
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            f"time {text!r}: wanted ISO 8601, such as 2026-03-04, 2026-03-04T12:30 or 2026-03-04T12:30:00+01:00"
-        ) from None
-    if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=UTC)
-    span = parsed - datetime(1970, 1, 1, tzinfo=UTC)
-    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
-
-
-def bin_width(text: str) -> int:
-    """`5m`, `1h`, `1d`, `30s` in microseconds; a bare number is seconds. Raises ValueError."""
-    match = _BIN.fullmatch(text.strip())
-    width = int(match[1]) * _BIN_UNITS[match[2]] if match else 0
-    if not 0 < width <= 366 * 86_400_000_000:
-        raise ValueError(f"bin {text!r}: wanted a positive number and s, m, h, d or w, such as 5m")
-    return width
+MOST_ROWS = 10_000_000
 
 
 def _one_of(kind: str, text: str, wanted: tuple[str, ...]) -> str:
@@ -70,7 +40,7 @@ class Prefix(BaseModel):
 
 
 class Request(BaseModel):
-    """One question. `since` and `until` (not inside) and `bin` are microseconds."""
+    """One question. `since` and `until` (not inside), `bin` and `origin` are microseconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,9 +49,12 @@ class Request(BaseModel):
     since: int | None = None
     until: int | None = None
     bin: int = Field(default=3_600_000_000, gt=0)
+    origin: int | None = None
+    """where bins begin, if not at multiples of their width: of whole weeks a Monday. (None, as it was before there was
+    this key, isn't sent, so that only those who don't know it refuse weeks.)"""
     group: str | None = None
     metric: str = "packets"
-    limit: int = Field(default=0, ge=0, le=10_000_000)
+    limit: int = Field(default=0, ge=0, le=MOST_ROWS)
     per_24: bool = False
 
     @field_validator("metric")
@@ -138,12 +111,12 @@ def make_request(verb: Verb, filter: str | None, **words: Any) -> Request:
 
     values = {name: value for name, value in words.items() if value is not None}
     for name in ("since", "until"):
-        if isinstance(values.get(name), str):
-            values[name] = moment(values[name])
-        elif isinstance(values.get(name), datetime):
-            values[name] = moment(values[name].isoformat())
+        if name in values:
+            given = values[name]
+            values[name] = moment(given.isoformat() if isinstance(given, datetime) else str(given))
     if isinstance(values.get("bin"), str | int):
         values["bin"] = bin_width(str(values["bin"]))
+        values["origin"] = bin_origin(values["bin"]) or None
     try:
         return Request(verb=verb, filter=filter or "", **values)
     except ValidationError as error:

@@ -35,7 +35,7 @@ def record_of(record: AnswerRecord, operator: bool) -> dict[str, Any]:
     answered = [sensor for sensor in asked if sensor not in record.silent]
     silent = {sensor: without_places(why, operator) for sensor, why in record.silent.items()}
     losses = [without_places(line, operator) for line in record.losses]
-    told |= {"asked": asked, "answered": answered, "silent": silent, "losses": losses}
+    told |= {"asked": asked, "answered": answered, "silent": silent, "losses": losses, "left_out": record.left_out}
     return told if operator else {**told, "took": {}}
 
 

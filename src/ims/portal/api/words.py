@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ims.portal.gate import Asking
 from ims.query.answer import Answer
+from ims.query.bins import UNITS
 from ims.query.filter import LONGEST, parse
-from ims.query.request import DEFAULT_LIMITS, Request, Verb, make_request
+from ims.query.limits import DEFAULT_LIMITS
+from ims.query.request import Request, Verb, make_request
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,7 +23,10 @@ class Range(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     since: str | None = Field(
-        None, max_length=64, description="First moment, ISO 8601; UTC unless it says.", examples=["2026-03-04"]
+        None,
+        max_length=64,
+        description="First moment: ISO 8601, UTC unless it says, or seconds, ms, us or ns since 1970.",
+        examples=["2026-03-04"],
     )
     until: str | None = Field(
         None, max_length=64, description="First moment no longer taken.", examples=["2026-03-05T12:00"]
@@ -39,10 +44,27 @@ class Selected(Range):
     )
 
 
-class Limited(Selected):
-    """At most so many rows."""
+def _limit(verb: str) -> Any:
+    said = f"At most so many rows; {DEFAULT_LIMITS[verb]:,} without it. `answer` says where rows were left out."
+    return Field(None, ge=1, le=10_000_000, description=said, examples=[10])
 
-    limit: int | None = Field(None, ge=1, le=10_000_000, description="At most so many rows.", examples=[10])
+
+class Packets(Selected):
+    """The first packets."""
+
+    limit: int | None = _limit("packets")
+
+
+class Payloads(Selected):
+    """The payloads with the most packets."""
+
+    limit: int | None = _limit("payloads")
+
+
+class Sources(Selected):
+    """The sources with the most packets."""
+
+    limit: int | None = _limit("sources")
 
 
 _METRIC = Field(
@@ -52,12 +74,13 @@ _METRIC = Field(
     examples=["sources"],
 )
 _PER_24 = Field(False, description="Divide by the size of what was watched, in /24s.")
-_BIN = Field("1h", max_length=32, description="Width of a bin: 30s, 5m, 1h, 1d.", examples=["1h"])
+_BIN = Field("1h", max_length=32, description=f"Width of a bin: a number and {UNITS}.", examples=["1h"])
 
 
-class Series(Limited):
+class Series(Selected):
     """A value for each bin of time."""
 
+    limit: int | None = _limit("series")
     bin: str = _BIN
     group: str | None = Field(
         None, max_length=64, description="A column, block, sensor, /8, source/N or destination/N.", examples=["block"]
@@ -66,9 +89,10 @@ class Series(Limited):
     per_24: bool = _PER_24
 
 
-class Top(Limited):
+class Top(Selected):
     """The values of a column with the most of a metric."""
 
+    limit: int | None = _limit("top")
     column: str = Field(
         max_length=64, description="A column, block, sensor, /8, source/N, ...", examples=["destination_port"]
     )
@@ -103,15 +127,15 @@ VERBS: dict[Verb, Known] = {
         Top, "The values of a column with the most packets, or another metric", {"destination_port": 445, "value": 812}
     ),
     "packets": Known(
-        Limited, "The packets themselves, oldest first, with every column of docs/records.md",
+        Packets, "The packets themselves, oldest first, with every column of docs/records.md",
         {"time": "2026-03-04T05:00:00.000000000Z", "sensor": "a", "block": "C/24", "source": "203.0.113.9"},
     ),
     "payloads": Known(
-        Limited, "The payloads that came most often, with a hexdump; what they hold is hostile",
+        Payloads, "The payloads that came most often, with a hexdump; what they hold is hostile",
         {"signature": "a0aa4a74b70cbca5a03960df1a3dc878", "number": 1, "length": 376, "packets": 70, "sources": 61},
     ),
     "sources": Known(
-        Limited, "The sources with the most packets, and what they tried",
+        Sources, "The sources with the most packets, and what they tried",
         {"source": "203.0.113.9", "packets": 40, "bytes": 1920, "destinations": 12, "ports": [445, 139]},
     ),
     "cache": Known(
@@ -136,11 +160,6 @@ def question(verb: Verb, words: Range, role: str, most: int) -> Request:
     asked = make_request(verb, filter, **given)
     if asked.filter.strip():
         parse(asked.filter)
-    for name, micros in (("since", asked.since), ("until", asked.until)):
-        try:
-            _text(micros)
-        except OverflowError:
-            raise ValueError(f"{name} {given[name]!r} lies outside the years 1 to 9999 of UTC") from None
     if verb == "series" and not asked.limit and most < DEFAULT_LIMITS[verb]:
         asked = asked.model_copy(update={"limit": most + 1})
     return asked

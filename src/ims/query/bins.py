@@ -1,0 +1,44 @@
+"""Bins of time: how wide they are, and where they begin.
+
+Bins begin at multiples of their width since 1970, in UTC; whole weeks begin on a Monday (ISO 8601, section 4.3.8), for
+1970 began on a Thursday.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BIN = re.compile(r"([0-9]+)(ms|s|m|h|d|w)?", re.ASCII)
+_UNITS = {None: 1_000_000, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
+          "d": 86_400_000_000, "w": 604_800_000_000}  # fmt: skip
+WEEK_US = _UNITS["w"]
+MONDAY_US = 4 * _UNITS["d"]
+"""The first Monday after 1970 began."""
+LONGEST_US = 366 * _UNITS["d"]
+UNITS = "ms, s, m (minutes), h, d or w (weeks, from Monday); a bare number is seconds"
+_AGES_US = 1 << 57
+"""4,500 years: added to times, so that none is negative and every engine's remainder is the mathematician's."""
+
+
+def bin_width(text: str) -> int:
+    """`5m`, `1h`, `1d`, `30s` in microseconds; a bare number is seconds. Raises ValueError."""
+    match = _BIN.fullmatch(text.strip())
+    width = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < width <= LONGEST_US:
+        raise ValueError(f"bin {text!r}: wanted a positive number and ms, s, m, h, d or w, such as 5m")
+    return width
+
+
+def bin_origin(width: int) -> int:
+    """A moment at which a bin of this width begins, in microseconds: 0, or of whole weeks a Monday."""
+    return 0 if width % WEEK_US else MONDAY_US
+
+
+def since_a_bin_began(width: int, origin: int) -> int:
+    """What to add to a time so that the remainder by `width` is the time since its bin began: positive for any time."""
+    return -(-_AGES_US // width) * width - origin
+
+
+def bin_begin(micros: int, width: int, origin: int) -> int:
+    """Begin of the bin that a moment is in."""
+    return micros - (micros - origin) % width

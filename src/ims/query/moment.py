@@ -1,0 +1,64 @@
+"""A moment as people and programs write it: ISO 8601, or the time since the epoch, told apart by its size.
+
+The unit of a number can't be mistaken: from 1973 to 2286 seconds have 9 or 10 digits, milliseconds 12 or 13, and so on.
+Eight digits are a date of ISO 8601's basic form. Whatever could be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+EARLIEST, LATEST = 1900, 2399
+"""Years. A number that was meant otherwise, or a slip of the keyboard, shows itself by its year."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d-?[1-7])([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(0|[1-9]\d*)(\.\d+)?", re.ASCII)
+_UNITS = {9: 1_000_000_000, 10: 1_000_000_000, 12: 1_000_000, 13: 1_000_000, 15: 1000, 16: 1000, 18: 1, 19: 1}
+"""Digits of a number -> nanoseconds of its unit."""
+
+
+def moment(text: str) -> int:
+    """Microseconds since the epoch; naive is UTC, and what is below a microsecond is left out. Raises ValueError."""
+    found = _of_epoch(text.strip()) if _NUMBER.fullmatch(text.strip()) else _of_iso(text.strip())
+    if found is None:
+        raise ValueError(
+            f"time {text!r}: wanted ISO 8601, such as 2026-03-04, 2026-03-04T12:30 or 2026-03-04T12:30:00+01:00, "
+            "or the time since 1970 in seconds (9 or 10 digits), milliseconds (12 or 13), microseconds (15 or 16) or "
+            "nanoseconds (18 or 19)"
+        )
+    first, last = (_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (EARLIEST, LATEST + 1))
+    if not first <= found < last:
+        raise ValueError(f"time {text!r}: it lies outside the years {EARLIEST} to {LATEST}")
+    return found
+
+
+def _of_epoch(text: str) -> int | None:
+    whole, _, fraction = text.partition(".")
+    if whole == "0" and not fraction:
+        return 0
+    if len(whole) == 8 and not fraction:
+        return _of_iso(text)
+    unit = _UNITS.get(len(whole))
+    if unit is None:
+        return None
+    digits = len(str(unit)) - 1
+    return (int(whole) * unit + int(fraction[:digits].ljust(digits, "0") or "0")) // 1000
+
+
+def _of_iso(text: str) -> int | None:
+    if _ISO.fullmatch(text) is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text.upper())
+        return _micros(parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _micros(when: datetime) -> int:
+    return (when - _EPOCH) // timedelta(microseconds=1)
