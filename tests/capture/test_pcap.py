@@ -101,7 +101,7 @@ def test_the_largest_record_comes_and_a_larger_one_is_damage(file, order, magic)
     assert packets == FEW
     assert warnings == [
         f"damaged at byte {before:,}: a record claims 262,145 captured bytes, more than 262,144; "
-        "everything before it was read"
+        f"everything before it was read, the last {file.stat().st_size - before:,} were not"
     ]
 
 
@@ -167,3 +167,24 @@ def test_a_file_cut_off_anywhere_gives_its_whole_records_and_says_where_it_ends(
 def test_a_real_capture_cut_off_anywhere_gives_its_whole_records(file, capture):
     octets = capture.read_bytes()[:2048]
     assert_every_cut(file, octets, record_ends(octets), 2048, 24)
+
+
+@every_form
+def test_zeros_at_the_end_are_told_as_what_is_cut_off_is(file, order, magic):
+    whole = pcap(FEW, order, magic)
+    for zeros in (16, 24, 4096, 4099):
+        file.write_bytes(whole + bytes(zeros))
+        packets, warnings, _ = read(file, 100)
+        assert packets == FEW
+        if magic != MODIFIED or zeros >= 24:
+            assert warnings == [
+                f"ends in {zeros:,} zeros, from byte {len(whole):,} on; everything before them was read"
+            ]
+
+
+def test_zeros_within_a_file_are_passed_over_and_told(file):
+    before, after = pcap(FEW), b"".join(pcap_record(packet) for packet in FEW[1:])
+    file.write_bytes(before + bytes(4096) + after)
+    packets, warnings, _ = read(file, 100)
+    assert packets == [*FEW, *FEW[1:]]
+    assert warnings == [f"4,096 zeros at byte {len(before):,}, where a packet should begin, were passed over"]

@@ -156,6 +156,7 @@ def packet_lists(most: int = 20, link: int = RAW, unit: int = 1) -> st.SearchStr
     times = st.integers(0, (2**32 * 10**9 - 1) // unit).map(lambda count: count * unit)
     one = st.tuples(times, st.binary(max_size=120), st.integers(0, 2000))
     made = one.map(lambda drawn: Packet(drawn[0], link, drawn[1], len(drawn[1]) + drawn[2]))
+    made = made.filter(lambda packet: packet.time or packet.length)  # a record of zeros is none
     return st.lists(made, max_size=most)
 
 

@@ -157,9 +157,26 @@ def test_a_file_cut_in_the_middle_gives_its_whole_packets_and_says_where(tmp_pat
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(sample.read_bytes()[:100_001])
     done = cli("ingest", cut, "--store", tmp_path / "S", "--sensor", "a", "--block", BLOCK, "--format", "json")
-    assert done.returncode == 0
+    assert done.returncode == 3
     assert "cut off at byte 100,001" in done.stderr
-    assert json.loads(done.stdout)["stored"] > 500
+    report = json.loads(done.stdout)
+    assert report["stored"] > 500
+    assert (report["complete"], report["interrupted"]) == (False, False)
+    assert report["warnings"] == [line.removeprefix("ims: ") for line in done.stderr.splitlines() if "cut off" in line]
+    words = ("--store", tmp_path / "T", "--sensor", "a", "--block", BLOCK, "--tolerate-damage", "--format", "csv")
+    tolerant = cli("ingest", cut, *words)
+    assert tolerant.returncode == 0
+    (row,) = csv.DictReader(tolerant.stdout.splitlines())
+    assert row["complete"] == "False"
+    assert "cut off at byte 100,001" in row["warnings"]
+
+
+def test_an_ingest_of_which_nothing_was_stored_says_why(tmp_path: Path, sample: Path) -> None:
+    report = ingest(tmp_path / "S", sample, block="B=203.0.113.0/24")
+    assert report["complete"]
+    assert report["warnings"] == [
+        "nothing was stored of 20,000 frames: 20,000 IPv4 packets to other addresses",
+    ]
 
 
 def test_several_files_are_one_story(tmp_path: Path, sample: Path) -> None:

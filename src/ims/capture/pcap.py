@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ims.capture.pcap_walk import DAMAGED, FULL, LARGEST_CAPTURED, walk_pcap
+from ims.capture.file_source import FileSource
+from ims.capture.pcap_walk import DAMAGED, FULL, LARGEST_CAPTURED, ZEROS, walk_pcap
 from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
 
@@ -25,15 +26,11 @@ def magic_of(head: bytes) -> tuple[str, int, int] | None:
     return None
 
 
-class PcapSource:
+class PcapSource(FileSource):
     """Frames of one pcap file. Raises ValueError where its header can't be right."""
 
     def __init__(self, stream: OctetStream, head: bytes) -> None:
-        self._stream = stream
-        self.name = stream.name
-        self.warnings: list[str] = []
-        self.frames_lost = 0
-        self.first_digest: str | None = None
+        super().__init__(stream)
         found = magic_of(head)
         assert found is not None
         self._order, self._header, self._fraction_ns = found
@@ -48,71 +45,32 @@ class PcapSource:
         self._link = network & 0xFFFF  # above it: whether and how long an FCS is
         stream.advance(FILE_HEADER)
 
-    @property
-    def file_octets(self) -> int | None:
-        """Size of the file; None of a pipe."""
-        return self._stream.file_octets
-
-    @property
-    def octets_read(self) -> int:
-        """Octets read from the file, before decompression."""
-        return self._stream.octets_read
-
-    @property
-    def position(self) -> int:
-        """Octets consumed, after decompression."""
-        return self._stream.position
-
-    def digest(self) -> str:
-        """Digest of the first `position` octets."""
-        return self._stream.digest()
-
-    def mark(self, position: int) -> None:
-        """Have `mark_digest` be the digest of the first `position` octets once they are consumed."""
-        self._stream.mark(position)
-
-    @property
-    def mark_digest(self) -> str | None:
-        """See `mark`."""
-        return self._stream.mark_digest
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
-
     def __iter__(self) -> Iterator[Frames]:
         stream = self._stream
         frames = empty_frames(stream.octets)
         result = np.zeros(3, np.int64)
-        wanted = 1
         while True:
             frames = frames._replace(octets=stream.octets)
             count = walk_pcap(
                 stream.octets, stream.begin, stream.end, self._order == ">", self._header, self._fraction_ns,
                 self._link, frames, result,
             )  # fmt: skip
-            consumed = int(result[0]) - stream.begin
+            self._consume(frames, count, int(result[0]))
             if count:
-                if self.first_digest is None:
-                    first = int(frames.offset[0] + frames.captured[0]) - stream.begin
-                    stream.advance(first)
-                    self.first_digest = stream.digest()
-                    consumed -= first
-                stream.advance(consumed)
                 yield frames._replace(count=count)
             if result[1] == DAMAGED:
-                self.warnings.append(
-                    f"damaged at byte {stream.position:,}: a record claims {int(result[2]):,} captured bytes, more "
-                    f"than {LARGEST_CAPTURED:,}; everything before it was read"
-                )
+                self._damaged(f"a record claims {int(result[2]):,} captured bytes, more than {LARGEST_CAPTURED:,}")
                 return
+            if result[1] == ZEROS:
+                if (yield from self._zeros(self._header)):
+                    return
+                continue
             if result[1] == FULL:
                 continue
-            waiting = stream.end - stream.begin
-            wanted = self._whole_record(waiting)
+            wanted = self._whole_record(stream.end - stream.begin)
             if not stream.fill(wanted):
                 if stream.at_end:
-                    self._say_how_it_ended(stream.end - stream.begin)
+                    self._ended("record")
                     return
                 yield frames._replace(count=0)
 
@@ -124,12 +82,3 @@ class PcapSource:
         field = self._stream.octets[begin + 8 : begin + 12].tobytes()
         captured: int = struct.unpack(self._order + "I", field)[0]
         return self._header + min(captured, LARGEST_CAPTURED)
-
-    def _say_how_it_ended(self, left: int) -> None:
-        if self._stream.warning:
-            self.warnings.append(self._stream.warning)
-        if left:
-            self.warnings.append(
-                f"cut off at byte {self._stream.position + left:,}, within a record that begins at byte "
-                f"{self._stream.position:,}; everything before it was read"
-            )

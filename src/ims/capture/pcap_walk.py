@@ -10,8 +10,8 @@ from ims.octets import be32, le32
 LARGEST_CAPTURED = 262_144
 """libpcap's MAXIMUM_SNAPLEN: a record that claims more is no record."""
 
-# Why a walk stopped: the buffer holds no whole record any more, the columns are full, or a record lies.
-MORE, FULL, DAMAGED = 0, 1, 2
+# Why a walk stopped: the buffer holds no whole record any more, the columns are full, a record lies, or is all zeros.
+MORE, FULL, DAMAGED, ZEROS = 0, 1, 2, 3
 
 
 @kernel
@@ -39,6 +39,9 @@ def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, re
         if captured > LARGEST_CAPTURED:
             result[1] = DAMAGED
             result[2] = captured
+            break
+        if captured == 0 and length == 0 and seconds == 0 and fraction == 0:
+            result[1] = ZEROS
             break
         if at + header + captured > end:
             break

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
+from ims.capture.file_source import FileSource
 from ims.capture.pcapng_walk import (
     DAMAGED,
     FULL,
@@ -33,15 +34,11 @@ IF_TSRESOL, IF_TSOFFSET, ISB_IFDROP = 9, 14, 5
 MICROSECONDS = 6
 
 
-class PcapngSource:
+class PcapngSource(FileSource):
     """Frames of one pcapng file. Raises ValueError where its first section header can't be right."""
 
     def __init__(self, stream: OctetStream) -> None:
-        self._stream = stream
-        self.name = stream.name
-        self.warnings: list[str] = []
-        self.frames_lost = 0
-        self.first_digest: str | None = None
+        super().__init__(stream)
         self._swapped = False
         self._count = 0
         self._interfaces = Interfaces(
@@ -51,43 +48,10 @@ class PcapngSource:
             np.zeros(INTERFACES, np.int64),
         )
         self._dropped: dict[int, int] = {}
-        self._told: set[str] = set()
         self._passed_from: int | None = None
         problem = _outcome(self._section())
         if problem is not None:
             raise ValueError(f"{self.name} is no pcapng file: {problem}")
-
-    @property
-    def file_octets(self) -> int | None:
-        """Size of the file; None of a pipe."""
-        return self._stream.file_octets
-
-    @property
-    def octets_read(self) -> int:
-        """Octets read from the file, before decompression."""
-        return self._stream.octets_read
-
-    @property
-    def position(self) -> int:
-        """Octets consumed, after decompression."""
-        return self._stream.position
-
-    def digest(self) -> str:
-        """Digest of the first `position` octets."""
-        return self._stream.digest()
-
-    def mark(self, position: int) -> None:
-        """Have `mark_digest` be the digest of the first `position` octets once they are consumed."""
-        self._stream.mark(position)
-
-    @property
-    def mark_digest(self) -> str | None:
-        """See `mark`."""
-        return self._stream.mark_digest
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
 
     def __iter__(self) -> Iterator[Frames]:
         stream = self._stream
@@ -99,32 +63,33 @@ class PcapngSource:
                 stream.octets, stream.begin, stream.end, self._swapped, self._interfaces, self._count, LARGEST_READ,
                 frames, result,
             )  # fmt: skip
-            consumed = int(result[0]) - stream.begin
-            if count and self.first_digest is None:
-                # Up to the end of the first packet's bytes: what follows it in its block doesn't matter.
-                first = int(frames.offset[0] + frames.captured[0]) - stream.begin
-                stream.advance(first)
-                self.first_digest = stream.digest()
-                consumed -= first
-            stream.advance(consumed)
+            self._consume(frames, count, int(result[0]))
             if count:
                 self._tell_of_unknown(frames, count)
                 yield frames._replace(count=count)
             why, found = int(result[1]), int(result[2])
             if why == DAMAGED:
+                if found == 0 and not stream.octets[stream.begin : stream.end].any():
+                    if (yield from self._zeros(4)):
+                        self._add_up_dropped()
+                        return
+                    continue
+                self._add_up_dropped()
                 self._damaged(f"a block claims a length of {found:,}")
                 return
             if why == READ:
                 problem = yield from self._read(found)
                 if problem is not None:
+                    self._add_up_dropped()
                     if problem:
                         self._damaged(problem)
                     else:
-                        self._say_how_it_ended()
+                        self._ended("block", self._passed_from)
                     return
             elif why == MORE and not stream.fill(self._whole_block()):
                 if stream.at_end:
-                    self._say_how_it_ended()
+                    self._add_up_dropped()
+                    self._ended("block")
                     return
                 yield frames._replace(count=0)
             else:
@@ -181,7 +146,7 @@ class PcapngSource:
             step = min(left, stream.end - stream.begin)
             stream.advance(step)
             left -= step
-        self._tell(f"a block of {total:,} bytes at byte {at:,} was passed over")
+        self._say(f"a block of {total:,} bytes at byte {at:,} was passed over")
         return None
 
     def _section(self) -> Generator[Frames, None, str | None]:
@@ -213,7 +178,7 @@ class PcapngSource:
         if len(block) < 20:
             return f"an interface block is {len(block)} bytes long; wanted at least 20"
         if self._count == INTERFACES:
-            self._tell(f"more than {INTERFACES:,} interfaces in a section; packets of the others are not decoded")
+            self._say(f"more than {INTERFACES:,} interfaces in a section; packets of the others are not decoded")
             return None
         link, _, snapshot = struct.unpack(order + "HHI", block[8:16])
         which = self._count
@@ -245,29 +210,8 @@ class PcapngSource:
 
     def _tell_of_unknown(self, frames: Frames, count: int) -> None:
         if (frames.link[:count] == NO_LINK).any():
-            self._tell("some packets name an interface that was not described; they are not decoded")
-
-    def _tell(self, warning: str) -> None:
-        if warning not in self._told and len(self._told) < 100:
-            self._told.add(warning)
-            self.warnings.append(warning)
-
-    def _damaged(self, problem: str) -> None:
-        self._add_up_dropped()
-        self.warnings.append(f"damaged at byte {self._stream.position:,}: {problem}; everything before it was read")
-
-    def _say_how_it_ended(self) -> None:
-        self._add_up_dropped()
-        stream = self._stream
-        if stream.warning:
-            self.warnings.append(stream.warning)
-        left = stream.end - stream.begin
-        begin = stream.position if self._passed_from is None else self._passed_from
-        if stream.position + left > begin:
-            self.warnings.append(
-                f"cut off at byte {stream.position + left:,}, within a block that begins at byte "
-                f"{begin:,}; everything before it was read"
-            )
+            self.complete = False
+            self._say("some packets name an interface that was not described; they are not decoded")
 
 
 def _outcome(reading: Generator[Frames, None, str | None]) -> str | None:

@@ -53,6 +53,8 @@ class Source(Protocol):
     warnings: list[str]
     first_digest: str | None
     """digest of everything up to the end of the first packet, once it was yielded"""
+    complete: bool
+    """false once it is known that not everything can be read: cut off, damaged, zeros at the end"""
     frames_lost: int
     """frames that the capturing program says it dropped (pcapng interface statistics)"""
 

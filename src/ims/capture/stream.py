@@ -165,6 +165,11 @@ class OctetStream:
         return self._reader.octets_read
 
     @property
+    def plain_octets(self) -> int | None:
+        """Size of a file that isn't compressed, else None: how much there is after `position`."""
+        return self.file_octets if isinstance(self._reader, PlainReader) else None
+
+    @property
     def warning(self) -> str | None:
         """What was wrong with the compressed data, if anything."""
         return self._reader.warning

@@ -58,9 +58,17 @@ def ingest(
     keep_until_shipped: Annotated[
         bool, typer.Option("--keep-until-shipped", help="Drop only what `ims ship` has copied and read back.")
     ] = False,
+    tolerate_damage: Annotated[
+        bool,
+        typer.Option("--tolerate-damage", help="End with exit status 0 where 3 would say that a capture is damaged."),
+    ] = False,
     format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to report.")] = "table",
 ) -> None:
-    """Read captures into a store: every packet to a monitored block becomes a row, each payload is kept once."""
+    """Read captures into a store: every packet to a monitored block becomes a row, each payload is kept once.
+
+    Exit status: 0, all was read; 3, stored, but not all of a capture could be read (`complete` is false in the report,
+    and `warnings` say what is missing); 130, stopped, and the same command goes on; 2, bad usage or input.
+    """
     from ims.cli.present import check_format
     from ims.darknet import Block, Darknet, check_sensor_name
     from ims.store.retention import parse_age, parse_size
@@ -73,10 +81,12 @@ def ingest(
     if watch is not None and not watch.is_dir():
         raise ValueError(f"--watch {watch}: no such folder")
 
-    from ims.cli.present import announce_compiling
+    from ims.cli.present import announce_compiling, warn
     from ims.decode.tunnel import parse_unwrap
     from ims.sensor.ingest import Ingest, IngestSettings
+    from ims.sensor.logs import log_to_stderr
 
+    log_to_stderr()
     announce_compiling()
     settings = IngestSettings(
         unwrap=parse_unwrap(unwrap),
@@ -90,12 +100,13 @@ def ingest(
     with _progress() as show:
         run = Ingest(store, sensor, darknet, settings, show, stop=_stop_on_signals())
         report = _watch(run, watch) if watch is not None else run.run(captures or [])
-    for warning in report.warnings:
-        print(f"ims: {warning}", file=sys.stderr)
+    warn(report.warnings)
     _print(report, format)
-    if not report.complete:
-        print("ims: stopped; the same command goes on from here", file=sys.stderr)
+    if report.interrupted:
+        warn(["stopped; the same command goes on from here"])
         raise typer.Exit(130)
+    if not report.complete and not tolerate_damage:
+        raise typer.Exit(3)
 
 
 def _watch(run: Ingest, folder: Path) -> Report:
@@ -149,6 +160,7 @@ def _print(report: Report, format: str) -> None:
     from ims.cli.present import print_rows
 
     if format == "csv":
-        print_rows([record], "csv")
-    else:
+        print_rows([record | {"warnings": "; ".join(report.warnings)}], "csv")
+    else:  # warnings stand on standard error in full
+        record["warnings"] = len(report.warnings)
         print_rows([{"counter": key, "value": value} for key, value in record.items()], "table")

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from ims.decode.verdict import EXCLUSIVE, MEANING
+
 
 @dataclass
 class Report:
@@ -13,7 +15,8 @@ class Report:
 
     `frames` = `stored` + `outside` + `not_ipv4` + `malformed` + `unsupported_link`. `bytes_in` are octets of
     captures (after decompression), `bytes_stored` what the sensor's files grew by, `seconds` from the first
-    octet read to the store closed, compaction included.
+    octet read to the store closed, compaction included. `complete` is false where not everything of the captures was
+    read, because they are damaged or the run was `interrupted`; `warnings` say what, and what else there is to know.
     """
 
     bytes_before: int = 0
@@ -28,9 +31,24 @@ class Report:
     bytes_stored: int = 0
     retained: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    complete: bool = True
+    damaged: bool = False
+    """not all of the captures could be read: cut off, damaged, ending in zeros"""
+    interrupted: bool = False
+    """stopped by a signal; the same command goes on"""
     began: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything of all captures was read."""
+        return not self.damaged and not self.interrupted
+
+    def nothing_stored(self) -> str | None:
+        """Why frames came and none was stored; None where it isn't so."""
+        if self.counters.get("stored") or not self.counters.get("frames"):
+            return None
+        each = [f"{self.counters[name]:,} {MEANING[name]}" for name in EXCLUSIVE if self.counters[name]]
+        return f"nothing was stored of {self.counters['frames']:,} frames: " + "; ".join(each)
 
     @property
     def hit_rate(self) -> float | None:
@@ -53,4 +71,7 @@ class Report:
             "bytes_stored": self.bytes_stored,
             "hours_dropped": self.retained.get("hours", 0),
             "seconds": round(self.seconds, 3),
+            "complete": self.complete,
+            "interrupted": self.interrupted,
+            "warnings": list(self.warnings),
         }

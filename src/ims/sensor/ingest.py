@@ -119,6 +119,7 @@ class Ingest:
                 except (OSError, ValueError) as error:
                     log.warning("not ingested", capture=str(capture), reason=str(error))
                     run.report.warnings.append(f"{capture}: not ingested: {error}")
+                    run.report.damaged = True
             return run.end(settle=True)
 
     def _recognise(self, writer: SensorWriter, capture: str) -> _Known | None:
@@ -209,6 +210,10 @@ class _Run:
         if seen < skip and source.file_octets is None:
             raise ValueError(_PIPE_SHORTER.format(expected[0]))
         report.warnings += [f"{record.name}: {warning}" for warning in source.warnings]
+        report.damaged |= not source.complete
+        report.frames_lost += source.frames_lost
+        if source.frames_lost:
+            report.warnings.append(f"{record.name}: {source.frames_lost:,} frames were lost when it was captured")
         report.bytes_in += source.position - before
         record.frames_lost = source.frames_lost
         if record.frames:
@@ -274,7 +279,10 @@ class _Run:
             self._writer.remember({name: record.as_json() for name, record in self._involved.items()})
         self._pipeline.report(self.report)
         self.report.bytes_stored = self._writer.bytes_stored() - self.report.bytes_before
-        self.report.complete = settle
+        self.report.interrupted = not settle
+        nothing = self.report.nothing_stored()
+        if nothing is not None:
+            self.report.warnings.append(nothing)
         self.report.seconds = time.perf_counter() - self.report.began
         return self.report
 
