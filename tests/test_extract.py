@@ -75,9 +75,10 @@ def packets_of(path: Path) -> Iterator[Packet]:
     source.close()
 
 
-def read_pcap(octets: bytes) -> list[Packet]:
-    """A pcap of raw IPv4 with nanoseconds, by hand."""
-    assert struct.unpack_from("<IHHiIII", octets) == (0xA1B23C4D, 2, 4, 0, 0, 262_144, 228)
+def read_pcap(octets: bytes, link: str = "raw") -> list[Packet]:
+    """A pcap with nanoseconds, by hand."""
+    number = {"raw": 101, "ethernet": 1}[link]
+    assert struct.unpack_from("<IHHiIII", octets) == (0xA1B23C4D, 2, 4, 0, 0, 262_144, number)
     found, at = [], 24
     while at < len(octets):
         seconds, nanos, captured, length = struct.unpack_from("<IIII", octets, at)
@@ -115,6 +116,61 @@ def test_tcpdump_reads_the_export(tmp_path: Path, one_store: Path) -> None:
         ["tcpdump", "-r", tmp_path / "x.pcap", "--count", "tcp dst port 23"], capture_output=True, text=True, check=True
     )
     assert int(done.stdout.split()[0]) == ims.open(one_store).count("tcp dst port 23").rows()[0]["packets"] > 0
+
+
+HTTP = b"GET / HTTP/1.1\r\n\r\n"
+READERS = {
+    "argus, ra": ("argus -r raw.pcap -w - | ra -nr - -s proto - ip | grep -cE 'tcp|udp'", 6),
+    "nfpcapd, nfdump": ("nfpcapd -r raw.pcap -w . && cat nfcapd.* > nf && nfdump -r nf -q | wc -l", 6),
+    "softflowd": ("softflowd -r raw.pcap -n 127.0.0.1:9 -d 2>&1 | grep -c 'Packets processed: 6$'", 1),
+    "ngrep": ("ngrep -I raw.pcap GET | grep -c '^  GET'", 6),
+    "tracestats": ("tracestats -f udp pcapfile:raw.pcap | tr -s '\\t ' ' ' | grep -c 'udp: 3 '", 1),
+    "tcpflow": ("tcpflow -r raw.pcap -o flows && cat flows/*.00080 | grep -c GET", 3),
+    "tshark": ("tshark -r raw.pcap -Y 'ip.dst == 198.51.100.9' | wc -l", 6),
+    "p0f": ("p0f -r raw.pcap | grep -c '^All done. Processed 3 packets'", 1),
+    "tcpdump": ("tcpdump -r ipv4.pcap 2>&1 | grep -c 'link-type IPV4'", 1),
+    "tcpreplay": (
+        "unshare -rn sh -c 'ip link set lo up && tcpreplay -t -i lo ethernet.pcap' | grep -c 'Successful packets: *6'", 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three TCP and three UDP packets, exported with each link."""
+    folder = tmp_path_factory.mktemp("exports")
+    tcp = struct.pack(">HHIIHHHH", 1024, 80, 1, 1, 0x5018, 1024, 0, 0) + HTTP
+    packets = [
+        udp(DARK - 256 * n, DARK, 53, HTTP) if n < 4 else ipv4(DARK - 256 * n, DARK, 6, tcp) for n in range(1, 7)
+    ]
+    telescope = ims.open(ingest(folder / "store", write_pcap(folder / "in.pcap", ((MIDNIGHT, p) for p in packets))))
+    for link in ("raw", "ethernet", "ipv4"):
+        assert telescope.export(folder / f"{link}.pcap", link=link).packets == 6
+    return folder
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_what_reads_captures_reads_the_export(exports: Path, tmp_path: Path, reader: str) -> None:
+    command, count = READERS[reader]
+    for name in ("raw.pcap", "ethernet.pcap", "ipv4.pcap"):
+        (tmp_path / name).symlink_to(exports / name)
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split()[-1:] == [str(count)], (done.stdout, done.stderr)
+
+
+def test_an_ethernet_header_is_made_up_and_the_rest_stays(exports: Path) -> None:
+    raw, framed = (read_pcap((exports / f"{link}.pcap").read_bytes(), link) for link in ("raw", "ethernet"))
+    made_up = bytes.fromhex("020000000001 020000000002 0800")
+    assert framed == [(time, length + 14, made_up + octets) for time, length, octets in raw]
+
+
+@pytest.mark.parametrize(("format", "link"), [("pcap", "fddi"), ("csv", "ethernet")])
+def test_a_link_that_no_file_can_have_is_refused_before_anything_is_written(
+    tmp_path: Path, one_store: Path, format: str, link: str
+) -> None:
+    with pytest.raises(ValueError, match="link"):
+        ims.open(one_store).export(tmp_path / "x", format, link=link)
+    assert not (tmp_path / "x").exists()
 
 
 def test_slices_of_any_size_give_the_same_file(

@@ -27,7 +27,8 @@ from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shown import json_lines, shown_packets
 from ims.store.columns import distinct_values
-from ims.store.rebuild import RawPackets, pcap_header, pcap_records
+from ims.store.pcap import check_link, linked, pcap_header
+from ims.store.rebuild import RawPackets, pcap_records
 from ims.store.rowkey import row_keys_of_arrow
 
 FORMATS = ("pcap", "parquet", "csv", "json")
@@ -53,21 +54,30 @@ class ExportReport:
             )
 
 
-def export(asked: Asked, out: str | Path | BinaryIO, format: str) -> ExportReport:
-    """Write the selected packets, oldest first. A file appears whole or not at all.
+def export(asked: Asked, out: str | Path | BinaryIO, format: str, link: str = "raw") -> ExportReport:
+    """Write the selected packets, oldest first. A file appears whole or not at all. `link`: see store/pcap.py.
 
-    Raises ValueError for an unknown format or a folder, OSError where the file can't be written.
+    Raises ValueError for an unknown format, a folder, or times that the format can't hold, OSError where the file can't
+    be written.
     """
-    if format not in FORMATS:
-        raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
+    check_written(format, link)
     report = ExportReport()
     with opened(out) as file:
-        writer = _writers()[format](file, report)
+        writer = _Pcap(file, report, link) if format == "pcap" else _writers()[format](file, report)
         for since, until in slices(asked):
             writer.write(asked, asked.request.model_copy(update={"since": since, "until": until, "limit": 0}))
         writer.close()
     report.close()
     return report
+
+
+def check_written(format: str, link: str) -> None:
+    """Raises ValueError where nothing can be written so."""
+    if format not in FORMATS:
+        raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
+    check_link(link)
+    if link != "raw" and format != "pcap":
+        raise ValueError(f"--link {link} goes with pcap; {format} has no link layer")
 
 
 def slices(asked: Asked) -> Iterator[tuple[int, int]]:
@@ -178,9 +188,10 @@ class _Json(_Columns):
 
 
 class _Pcap(_Format):
-    def __init__(self, file: BinaryIO, report: ExportReport) -> None:
+    def __init__(self, file: BinaryIO, report: ExportReport, link: str) -> None:
         super().__init__(file, report)
-        file.write(pcap_header())
+        self._link = link
+        file.write(pcap_header(link))
 
     def write(self, asked: Asked, piece: Request) -> None:
         parts = asked.each(Question(plan="whole_rows", request=piece))
@@ -195,7 +206,7 @@ class _Pcap(_Format):
             order = np.lexsort((rows.column("time_ns").to_numpy(), rows.column("time").cast(pa.int64()).to_numpy()))
             rows, keys = rows.take(order), keys[order]
         records = pcap_records(rows, _matched(keys, frame_keys, raw))
-        self.file.write(records.octets.data)
+        self.file.write(linked(records.octets, records.offsets, self._link).data)
         self.report.packets += rows.num_rows
         self.report.payloads_lost += records.payloads_lost
         self.report.checksums_unknown += records.checksums_unknown
@@ -205,7 +216,7 @@ class _Pcap(_Format):
 
 
 def _writers() -> dict[str, Callable[[BinaryIO, ExportReport], _Format]]:
-    return {"pcap": _Pcap, "parquet": _Parquet, "csv": _Csv, "json": _Json}
+    return {"parquet": _Parquet, "csv": _Csv, "json": _Json}
 
 
 def _keys(rows: pa.Table, store: int) -> np.ndarray[Any, Any]:

@@ -134,13 +134,13 @@ class RemoteTelescope:
         *,
         since: Moment = None,
         until: Moment = None,
+        link: str = "raw",
     ) -> ExportReport:
         """As Telescope.export: the file appears whole or not at all."""
-        from ims.extract import FORMATS, ExportReport, opened
+        from ims.extract import ExportReport, check_written, opened
 
-        if format not in FORMATS:
-            raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
-        words = _words(filter=filter, since=since, until=until)
+        check_written(format, link)
+        words = _words(filter=filter, since=since, until=until, link=None if link == "raw" else link)
         with opened(out) as file, self._asked("POST", f"export/{format}", json=words) as response:
             for piece in response.iter_bytes():
                 file.write(piece)

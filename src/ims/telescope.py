@@ -302,15 +302,17 @@ class Telescope:
         *,
         since: Moment = None,
         until: Moment = None,
+        link: str = "raw",
     ) -> ExportReport:
         """Write packets to a file (`-`: standard output) as pcap, parquet, csv or json, oldest first.
 
-        pcap gives back every packet byte for byte from the IP header on, with its time to the nanosecond.
+        pcap gives back every packet byte for byte from the IP header on, with its time to the nanosecond. `link`: what
+        it stands in: `raw` (nothing), `ethernet` (a made-up header) or `ipv4` (nothing, and a link type that says so).
         """
         from ims.extract import export
 
         with self._asked("packets", filter, since=since, until=until) as asked:
-            return export(asked, out, format)
+            return export(asked, out, format, link)
 
     def _asked(self, verb: Any, filter: str | None, **words: Any) -> Asked:
         return self._ask(make_request(verb, filter, **words))

@@ -16,6 +16,7 @@ Examples:
   ims export parquet 'category backscatter' --store STORE --out backscatter.parquet
   ims export csv 'payload contains "GET /"' --store STORE --out http.csv
   ims export json 'udp' --store STORE --out - | head
+  ims export pcap --link ethernet --store STORE --out replay.pcap
 """
 
 
@@ -28,18 +29,27 @@ def export(
     out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],
     since: Annotated[str | None, typer.Option(metavar="T", help=SINCE)] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")] = None,
+    link: Annotated[
+        str,
+        typer.Option(
+            metavar="raw|ethernet|ipv4",
+            help="What packets of a pcap stand in: nothing, a made-up Ethernet header, or nothing (link type 228).",
+        ),
+    ] = "raw",
 ) -> None:
     """Write packets out: pcap gives back every stored packet byte for byte from the IP header on.
 
-    pcap holds raw IPv4 packets with nanosecond times; parquet, csv and json hold the columns of docs/records.md,
-    json one record a line.
+    pcap holds packets from their IP header on, with nanosecond times, under link type 101 (RAW), which the programs of
+    the trade read. For those that want Ethernet (tcpreplay) --link ethernet puts a header before each: to
+    02:00:00:00:00:01, from 02:00:00:00:00:02, which are made up. --link ipv4 writes link type 228 (IPV4).
+    parquet, csv and json hold the columns of docs/records.md, json one record a line.
     """
     from ims.cli.present import announce_compiling
     from ims.telescope import Telescope
 
     if isinstance(telescope, Telescope):  # a portal has its own kernels
         announce_compiling()
-    report = telescope.export(out, format, filter, since=since, until=until)
+    report = telescope.export(out, format, filter, since=since, until=until, link=link)
     for warning in report.warnings:
         print(f"ims: {warning}", file=sys.stderr)
     print(f"ims: {report.packets:,} packets to {'standard output' if out == '-' else out}", file=sys.stderr)

@@ -8,7 +8,6 @@ transport checksum is 0, for nobody knows it.
 
 from __future__ import annotations
 
-import struct
 from collections import namedtuple
 from typing import Any, NamedTuple
 
@@ -23,7 +22,6 @@ from ims.store.arrays import layers, numbers, octet_lengths, octets
 
 Array = np.ndarray[Any, Any]
 
-LINKTYPE_IPV4 = 228
 RECORD = 16
 """Octets before each packet: seconds, nanoseconds, octets captured, octets on the wire."""
 
@@ -190,11 +188,6 @@ def write(packets, raw, offsets, out, counts):
         _little32(out, at - 4, wire)
 
 
-def pcap_header() -> bytes:
-    """Header of a pcap file with nanoseconds, least significant octet first, of raw IPv4 packets."""
-    return struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1 << 18, LINKTYPE_IPV4)
-
-
 def _refuse(wrong: Array, what: str) -> None:
     if wrong.any():
         raise ValueError(f"row {int(np.argmax(wrong))} of the packets has {what}; the store is damaged")
@@ -208,10 +201,14 @@ def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
     rows = table.num_rows
     columns = {name: numbers(table.column(name), str(kind)) for name, kind in _COLUMNS.items()}
     time = columns["time"]
-    _refuse(
-        (time < 0) | (time >= LATEST) | (columns["time_ns"] > 999),
-        "a time outside 1970 to 2106, which a pcap file can't hold",
-    )
+    outside = (time < 0) | (time >= LATEST)
+    if outside.any():
+        raise ValueError(
+            f"{int(outside.sum()):,} packets are of times before 1970 or after 2106-02-07T06:28:15Z, which a pcap file "
+            "can't hold: it counts seconds since 1970 in 32 bits; narrow the range with --since and --until, or export "
+            "parquet, csv or json"
+        )
+    _refuse(columns["time_ns"] > 999, "more than 999 nanoseconds below a microsecond")
     found = layers(table)
     options, options_at = octets(table.column("tcp_options"))
     options_length = np.where(found & TCP, octet_lengths(table.column("tcp_options")), 0)
@@ -256,7 +253,7 @@ def _measure(packets: Any, raw: RawPackets) -> Array:
 
 
 def pcap_records(table: pa.Table | pa.RecordBatch, raw: RawPackets | None = None) -> Records:
-    """The rows of a table as records of a pcap file, in the table's order; `pcap_header` goes before them.
+    """The rows of a table as records of a pcap file, in the table's order; store/pcap.py has the header before them.
 
     The table has the columns of `packets`, and `payload_bytes` (binary): null, absent, or of a length other
     than `payload_length` means that the payload is lost. `raw` replaces what would be rebuilt, row by row.

@@ -29,6 +29,14 @@ def test_an_export_is_the_store_s(
     assert found.headers["content-disposition"] == f'attachment; filename="export.{format}"'
 
 
+def test_a_link_is_the_store_s_too(served: Served, one_store: Path, tmp_path: Path) -> None:
+    ims.open(one_store).export(tmp_path / "wanted", link="ethernet")
+    found = served.as_("operator").post("/export/pcap", json={"link": "ethernet"})
+    assert found.content == (tmp_path / "wanted").read_bytes()
+    refused(served.as_("operator").post("/export/csv", json={"link": "ipv4"}), 400, "--link ipv4 goes with pcap")
+    refused(served.as_("operator").post("/export/pcap", json={"link": "fddi"}), 400, "link: ")
+
+
 @pytest.mark.parametrize("role", ["viewer", "analyst"])
 def test_exports_are_for_operators(served: Served, role: str) -> None:
     refused(served.as_(role).post("/export/pcap", json={}), 403, "this is for operators")

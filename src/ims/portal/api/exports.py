@@ -6,16 +6,18 @@ import json
 from dataclasses import asdict
 from typing import Annotated, Literal, get_args
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, HTTPException, Path, Request
+from pydantic import Field
 from starlette.responses import Response
 
-from ims.extract import ExportReport
+from ims.extract import ExportReport, check_written
 from ims.portal.api.asking import allowed, answered, made
 from ims.portal.api.callers import Operator, gate_of, note
 from ims.portal.api.refusals import refusals
 from ims.portal.api.spool import Spool, pieces
 from ims.portal.api.streams import Held
 from ims.portal.api.words import Selected, range_of
+from ims.store.pcap import Link
 
 router = APIRouter(tags=["exports"])
 Kind = Literal["pcap", "parquet", "csv", "json"]
@@ -25,6 +27,16 @@ TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/x-ndjson",
 }
+
+
+class Exported(Selected):
+    """Packets of a range that a filter takes, and what they stand in."""
+
+    link: Link = Field(
+        "raw",
+        description="What packets of a pcap stand in: nothing (link type RAW), a made-up Ethernet header, or nothing, "
+        "under the link type IPV4.",
+    )
 
 
 @router.post(
@@ -45,17 +57,22 @@ async def export(
     request: Request,
     caller: Operator,
     format: Annotated[Kind, Path(description="What to write.", examples=list(get_args(Kind)))],
-    words: Selected,
+    words: Exported,
 ) -> Response:
     """pcap gives back every stored packet byte for byte from the IP header on."""
     gate = gate_of(request)
-    question = await made("packets", words, request, caller)
+    try:
+        check_written(format, words.link)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
+    question = await made("packets", Selected(**words.model_dump(exclude={"link"})), request, caller)
     note(request, verb="export", format=format)
+    link = {} if words.link == "raw" else {"link": words.link}
     spool = Spool(gate.limits.export_bytes, gate.limits.export_folder)
 
     def work() -> ExportReport:
         asked = allowed(question, request, caller)
-        report = gate.telescope.export(spool, format, asked.filter or None, **range_of(asked))
+        report = gate.telescope.export(spool, format, asked.filter or None, **range_of(asked), **link)
         spool.flush()
         return report
 

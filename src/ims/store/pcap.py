@@ -1,0 +1,48 @@
+"""What surrounds rebuilt packets in a pcap file: its header, and a link layer for programs that want one.
+
+Link types: https://www.tcpdump.org/linktypes.html. RAW is read by every program that was tried; IPV4 says more (no
+packet is IPv6), but argus, nfdump, softflowd, tcpflow, ngrep and libtrace's filters refuse it; tcpreplay sends Ethernet
+only. What a packet came in isn't stored, so the Ethernet header is made up: of locally administered addresses (IEEE
+802, section 8.4), which no network card has by itself.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ims.store.rebuild import RECORD
+
+Array = np.ndarray[Any, Any]
+Link = Literal["raw", "ethernet", "ipv4"]
+LINKS: tuple[str, ...] = get_args(Link)
+LINK_TYPES = {"raw": 101, "ethernet": 1, "ipv4": 228}
+DESTINATION, SOURCE = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
+ETHERNET = DESTINATION + SOURCE + b"\x08\x00"
+
+
+def check_link(link: str) -> None:
+    """Raises ValueError where it is none of LINKS."""
+    if link not in LINKS:
+        raise ValueError(f"no link {link!r}; wanted one of {', '.join(LINKS)}")
+
+
+def pcap_header(link: str = "raw") -> bytes:
+    """Header of a pcap file with nanoseconds, least significant octet first."""
+    return struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1 << 18, LINK_TYPES[link])
+
+
+def linked(octets: Array, offsets: Array, link: str) -> Array:
+    """Records of raw packets (uint8, back to back; record i at offsets[i]) as those of a link type."""
+    if LINK_TYPES[link] != 1 or len(offsets) < 2:
+        return octets
+    begins = offsets[:-1]
+    lengths = octets[begins[:, None] + np.arange(8, RECORD)].view("<u4") + len(ETHERNET)
+    out = np.insert(
+        octets, np.repeat(begins + RECORD, len(ETHERNET)), np.tile(np.frombuffer(ETHERNET, np.uint8), len(begins))
+    )
+    moved = begins + len(ETHERNET) * np.arange(len(begins))
+    out[moved[:, None] + np.arange(8, RECORD)] = lengths.astype("<u4").view(np.uint8)
+    return out
