@@ -269,7 +269,7 @@ def test_a_clock_that_is_off_is_told_and_answers_all_the_same(running: Deploymen
     service = Service(
         f"grpc+tls://127.0.0.1:{running.ports['a']}", Answerer(stores["a"], 1, 256 << 20, 1), Turns(1, 16, 16),
         hello=lambda: Hello(oldest=OLDEST, newest=NEWEST, program="test", now=time.time() + 3600),
-        is_revoked=lambda serial: False, tailing=Tailing(stores["a"]),
+        refusal=lambda serial: None, tailing=Tailing(stores["a"]),
         tls=[((place / "a.pem").read_bytes(), (place / "a.key").read_bytes())], ca=(place / "ca.pem").read_bytes(),
     )  # fmt: skip
     try:

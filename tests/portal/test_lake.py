@@ -92,7 +92,7 @@ class World:
             store = self.stores[name]
             self.services[name] = Service(
                 "grpc://127.0.0.1:0", Answerer(store, 1, 256 << 20, 1), Turns(2, 64, 256), hello=partial(hello, store),
-                is_revoked=lambda serial: False, tailing=Tailing(store),
+                refusal=lambda serial: None, tailing=Tailing(store),
             )  # fmt: skip
         self.register()
 

@@ -53,7 +53,7 @@ class Daemons:
         for name, store in stores.items():
             service = Service(
                 "grpc://127.0.0.1:0", Answerer(store, 1, 256 << 20, 1), Turns(2, 64, 256), hello=hello,
-                is_revoked=lambda serial: False, tailing=Tailing(store),
+                refusal=lambda serial: None, tailing=Tailing(store),
             )  # fmt: skip
             self.services.append(service)
             entries.append(f'[[sensor]]\nname = "{name}"\naddress = "127.0.0.1:{service.port}"\n')

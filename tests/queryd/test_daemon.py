@@ -25,7 +25,8 @@ from ims.pki.authority import create_authority
 from ims.pki.credentials import Credentials
 from ims.query.question import Question
 from ims.query.request import make_request
-from ims.sensor.privileges import check_program_readable, user_to_become
+from ims.sensor.access import check_program_readable
+from ims.sensor.privileges import user_to_become
 
 from ..stores import IMS, cli
 from .waiting import DEADLINE, crowd, soon
@@ -60,7 +61,7 @@ def without_rights() -> tuple[list[str], dict[str, str]]:
         return [], {}
     try:
         check_program_readable(user_to_become(None))
-    except ValueError:
+    except PermissionError:
         return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"], {"user": "root"}
     return [], {}
 

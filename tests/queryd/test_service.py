@@ -70,7 +70,7 @@ class Door:
         self.service = Service(
             "grpc+tls://127.0.0.1:0", answerer or Answerer(store, 2, 256 << 20, 1), self.turns,
             hello=lambda: Hello(oldest=1, newest=NEWEST, program="test", now=time.time()),
-            is_revoked=revocations.is_revoked, tailing=Tailing(store, listeners=2), tls=[(own.certificate, own.key)], ca=own.ca,
+            refusal=revocations.refusal, tailing=Tailing(store, listeners=2), tls=[(own.certificate, own.key)], ca=own.ca,
         )  # fmt: skip
         self.folder = folder
         self._clients: list[Any] = []
@@ -205,6 +205,18 @@ def test_one_who_wants_another_sensor_does_not_reach_this_one(opened: Door) -> N
     _, serial = opened.issue("c", "sensor")
     client = opened.client(opened.issue("seeking", "portal")[0], hostname=f"{serial}.sensor.ims")
     assert refused(lambda: hello(client)).kind in ("certificate", "unreachable")
+
+
+def test_without_a_list_of_revoked_certificates_all_are_refused_and_none_is_called_revoked(
+    tmp_path: Path, one_store: Path
+) -> None:
+    with door(tmp_path, one_store) as opened:
+        own, _ = opened.issue("portal", "portal")
+        good = (tmp_path / "PKI" / "revoked.pem").rename(tmp_path / "elsewhere.pem")
+        fault = refused(lambda: hello(opened.client(own)))
+        assert (fault.kind, fault.detail) == ("list", "the list of revoked certificates is missing")
+        good.rename(tmp_path / "PKI" / "revoked.pem")
+        assert hello(opened.client(own)).program == "test"
 
 
 def test_a_revoked_caller_is_refused_at_the_next_request_of_an_open_connection(opened: Door) -> None:
@@ -379,13 +391,13 @@ def test_what_fails_is_logged_and_tells_no_path(
 
     with caplog.at_level(logging.CRITICAL), door(tmp_path, one_store, answerer=Broken()) as opened:
         fault = refused(lambda: ask(opened.portal()))
-        assert (fault.kind, fault.detail) == ("store", "it failed; its log says why")
+        assert (fault.kind, fault.detail) == ("failed", "its log says why")
 
 
 def test_an_address_in_use_is_an_error_in_one_line(opened: Door, one_store: Path) -> None:
     with pytest.raises(OSError, match=f"can't listen on grpc://127.0.0.1:{opened.service.port}: ") as caught:
         Service(
             f"grpc://127.0.0.1:{opened.service.port}", Answerer(one_store, 1, 64 << 20, 1), Turns(1, 1, 1),
-            hello=lambda: Hello(oldest=1, newest=1, program="", now=0), is_revoked=lambda _: False, tailing=Tailing(one_store),
+            hello=lambda: Hello(oldest=1, newest=1, program="", now=0), refusal=lambda _: None, tailing=Tailing(one_store),
         )  # fmt: skip
     assert len(str(caught.value).splitlines()) == 1

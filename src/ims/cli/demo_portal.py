@@ -88,6 +88,7 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
     token = _quietly("account", "token", "alice", "--label", "demo", "--accounts", own / "accounts.db").strip()
     (own / "token").write_text(token + "\n")
     if not user:
+        (folder / "tls").chmod(0o755)  # the list of revoked certificates is read again and again; keys are before
         _hand_over(own)
 
     url = f"http://127.0.0.1:{ports['portal']}"
@@ -152,11 +153,12 @@ def _until_listening(process: subprocess.Popen[str], log: Path) -> None:
 
 def _user() -> str:
     """A setting, where the user that root's daemons become couldn't read the program."""
-    from ims.sensor.privileges import check_program_readable, user_to_become
+    from ims.sensor.access import check_program_readable
+    from ims.sensor.privileges import user_to_become
 
     try:
         check_program_readable(user_to_become(None))
-    except ValueError:
+    except PermissionError:
         return 'user = "root"\n'
     return ""
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
 
 from ims.pki.credentials import parse_authorities
 from ims.pki.pem import read_file
-from ims.pki.revoked_list import number_of, read_lists, serials_of
+from ims.pki.revoked_list import ListError, check_current, number_of, read_lists, serials_of
 
 _SERIAL = re.compile(r"[0-9a-f]{32,40}")
 _SETTLED_NS = 2_000_000_000
@@ -17,62 +22,107 @@ _SETTLED_NS = 2_000_000_000
 same tick of the file system's clock would not show in its times."""
 
 
+class Refusal(NamedTuple):
+    """Why a certificate is refused. `kind`: `revoked`, where the list holds it; `list`, where there is no list to look
+    in, which says nothing of the certificate; `serial`, where it has no serial number. `text` names no file."""
+
+    kind: str
+    text: str
+
+
 class Revocations:
     """May be asked from any thread.
 
-    A list that is missing, damaged, foreign or older than the one in use is not taken: the last good one stays in use
-    and `problem` says why. As long as there was no good one, everybody counts as revoked.
+    A list that is missing, unreadable, damaged, foreign, expired or older than the one in use is not taken: the last
+    good one stays in use, as long as it hasn't expired, and `problem` says why. While there is no good one, nobody's
+    certificate can be told from a revoked one, and all are refused.
     """
 
-    def __init__(self, path: Path, ca_pem: bytes) -> None:
+    def __init__(self, path: Path, ca_pem: bytes, clock: Callable[[], float] = time.time) -> None:
         """`path`: a copy of the authority's revoked.pem, or several after each other, one for each authority in
         `ca_pem`. Raises ValueError for a `ca_pem` that holds no authority; never for the list."""
         self._path = path
         self._authorities = parse_authorities(ca_pem, "ca.pem")
+        self._clock = clock
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] | None = None
         self._settled = False
         self._octets: bytes | None = None
+        self._lists: list[x509.CertificateRevocationList] = []
+        self._until = float("inf")
         self._revoked: frozenset[str] | None = None
         self._numbers = [0] * len(self._authorities)
-        self._problem: str | None = None
+        self._problem: ListError | None = None
 
-    def is_revoked(self, serial: str) -> bool:
-        """Whether to refuse the certificate with this serial number; always for what is no serial number."""
+    def refusal(self, serial: str) -> Refusal | None:
+        """Why to refuse the certificate with this serial number, or None."""
         with self._lock:
             self._refresh()
-            return self._revoked is None or _SERIAL.fullmatch(serial) is None or serial in self._revoked
+            if _SERIAL.fullmatch(serial) is None:
+                return Refusal("serial", "the certificate has no serial number")
+            if self._revoked is not None and serial in self._revoked:
+                return Refusal("revoked", f"the certificate {serial} is revoked")
+            if self._revoked is None or self._clock() > self._until:
+                state = self._problem.state if self._problem is not None else "expired"
+                return Refusal("list", f"the list of revoked certificates is {state}")
+            return None
+
+    def refuses(self, serial: str) -> bool:
+        """Whether to refuse the certificate with this serial number, for whatever reason."""
+        return self.refusal(serial) is not None
 
     @property
     def problem(self) -> str | None:
         """What is wrong with the list that is there now, in one line."""
         with self._lock:
             self._refresh()
-            return self._problem
+            if self._problem is None:
+                return None
+            usable = self._revoked is not None and self._clock() <= self._until
+            return f"{self._problem}; {'the last good list stays in use' if usable else 'all are refused'}"
 
     def _refresh(self) -> None:
         stamp = self._stamp_now()
-        if stamp is not None and stamp == self._stamp and self._settled:
-            return
+        if stamp is None or stamp != self._stamp or not self._settled:
+            self._read(stamp)
+        elif self._problem is None and self._clock() > self._until:
+            self._check_current(self._lists)
+
+    def _read(self, stamp: tuple[int, ...] | None) -> None:
         settled = stamp is not None and time.time_ns() - max(stamp[:2]) > _SETTLED_NS
         try:
             octets = read_file(self._path, "the authority's list, revoked.pem")
             if octets != self._octets:
                 self._take(octets)
             self._problem = None
-        except (ValueError, OSError) as error:
-            consequence = "all are refused" if self._revoked is None else "the last good list stays in use"
-            self._problem = f"{error}; {consequence}"
+            self._check_current(self._lists)
+        except ListError as error:
+            self._problem = error
+        except FileNotFoundError as error:
+            self._problem = ListError("missing", str(error))
+        except ValueError as error:
+            self._problem = ListError("damaged", str(error))
+        except OSError as error:
+            self._problem = ListError("unreadable", str(error))
         self._stamp, self._settled = stamp, settled
 
     def _take(self, octets: bytes) -> None:
         lists = read_lists(octets, self._authorities, self._path)
         numbers = [number_of(found) for found in lists]
         if any(found < known for found, known in zip(numbers, self._numbers, strict=True)):
-            raise ValueError(f"{self._path} is older than the list in use")
+            raise ListError("older", f"{self._path} is older than the list in use")
+        if self._revoked is not None and self._clock() <= self._until:
+            check_current(lists, self._path, datetime.fromtimestamp(self._clock(), UTC))
         self._revoked = frozenset(serial for found in lists for serial in serials_of(found))
-        self._numbers = numbers
-        self._octets = octets
+        self._lists, self._numbers, self._octets = lists, numbers, octets
+        ends = [found.next_update_utc for found in lists]
+        self._until = min((end.timestamp() for end in ends if end is not None), default=float("inf"))
+
+    def _check_current(self, lists: list[x509.CertificateRevocationList]) -> None:
+        try:
+            check_current(lists, self._path, datetime.fromtimestamp(self._clock(), UTC))
+        except ListError as error:
+            self._problem = error
 
     def _stamp_now(self) -> tuple[int, ...] | None:
         """Taken before the file is read: a change in between is seen the next time."""

@@ -16,9 +16,19 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ims.pki.certificate import authority_identifier, check_dates, common_name, serial_text
+from ims.pki.certificate import authority_identifier, check_dates, common_name, moment, serial_text
 
+STATES = ("missing", "unreadable", "damaged", "foreign", "expired", "older")
+"""What a list can be that is not taken."""
 _BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
+
+
+class ListError(ValueError):
+    """Why a list isn't taken: `state` is one of STATES, the text names the file and what is wrong with it."""
+
+    def __init__(self, state: str, text: str) -> None:
+        super().__init__(text)
+        self.state = state
 
 
 def sign_list(
@@ -55,11 +65,11 @@ def read_lists(
 ) -> list[x509.CertificateRevocationList]:
     """The newest list of each of the authorities, in their order; `named` is what errors call the text.
 
-    Raises ValueError where an authority has none, where one is of nobody else's signing, or damaged.
+    Raises ListError, a ValueError, where one is damaged, is signed by nobody of them, or is missing.
     """
     blocks = _BLOCK.findall(pem)
     if not blocks or len(blocks) != pem.count(b"-----BEGIN"):
-        raise ValueError(f"{named} is no list of revoked certificates in PEM, or a damaged one")
+        raise ListError("damaged", f"{named} is no list of revoked certificates in PEM, or a damaged one")
     newest: dict[int, x509.CertificateRevocationList] = {}
     for block in blocks:
         try:
@@ -67,19 +77,30 @@ def read_lists(
             number = number_of(found)
             bound = any(extension.critical for extension in found.extensions)
         except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.ExtensionNotFound):
-            raise ValueError(f"{named} is a damaged list of revoked certificates") from None
+            raise ListError("damaged", f"{named} is a damaged list of revoked certificates") from None
         if bound:
-            raise ValueError(f"{named} is not a whole list of revoked certificates: it holds for a part only")
+            raise ListError("foreign", f"{named} is not a whole list of revoked certificates: it holds for a part only")
         signer = next((at for at, authority in enumerate(authorities) if _signed_by(found, authority)), None)
         if signer is None:
             names = ", ".join(repr(common_name(authority)) for authority in authorities)
-            raise ValueError(f"{named} is not signed by the authority {names}: foreign, or altered")
+            raise ListError("foreign", f"{named} is not signed by the authority {names}: foreign, or altered")
         if signer not in newest or number > number_of(newest[signer]):
             newest[signer] = found
     for at, authority in enumerate(authorities):
         if at not in newest:
-            raise ValueError(f"{named} has no list of the authority {common_name(authority)!r}; wanted one of each")
+            raise ListError(
+                "missing", f"{named} has no list of the authority {common_name(authority)!r}; wanted one of each"
+            )
     return [newest[at] for at in range(len(authorities))]
+
+
+def check_current(found: Iterable[x509.CertificateRevocationList], named: object, now: datetime) -> None:
+    """Raises ListError where one of these lists has expired: a newer one was to be there by then (RFC 5280, 5.1.2.5).
+    Ours last as long as the authority; another program's may not."""
+    for one in found:
+        until = one.next_update_utc
+        if until is not None and until < now:
+            raise ListError("expired", f"{named} expired on {moment(until)}; this machine's clock says {moment(now)}")
 
 
 def _signed_by(found: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:

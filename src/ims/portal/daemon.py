@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,7 +19,7 @@ import uvicorn
 from ims import __version__
 from ims.config import endpoint_of
 from ims.pki.credentials import Credentials, expiry_warnings
-from ims.pki.revocations import Revocations
+from ims.pki.revocations import Refusal, Revocations
 from ims.portal.accounts import Accounts
 from ims.portal.api.app import create_app
 from ims.portal.api.serve import serve_settings
@@ -36,9 +38,25 @@ from ims.portal.throttle import Throttle
 from ims.query.request import Request, make_request
 from ims.queryd.daemon import warm_up
 from ims.queryd.service import quiet
-from ims.sensor.privileges import become, check_program_readable, tell_systemd, user_to_become
+from ims.sensor.access import Need, Way, check_program_readable, refuse_obstacles
+from ims.sensor.privileges import become, tell_systemd, user_to_become
 
 PREFIXES_SECONDS = 60.0
+
+
+def needs(config: PortalConfig) -> list[Need]:
+    """What a portal with these settings reads and writes as the user it becomes, certificates and keys excepted."""
+    found = [
+        Need("the registry", config.registry),
+        Need("the file of accounts", config.accounts, Way.CHANGE),
+        Need("the audit log", config.audit, Way.CHANGE),
+        Need("the folder for exports", config.export_folder or Path(tempfile.gettempdir()), Way.CHANGE),
+    ]
+    if config.tls is not None:
+        found.append(Need("the list of revoked certificates", config.tls.revoked))
+    if config.lake is not None and "://" not in config.lake.uri:
+        found.append(Need("the lake", Path(config.lake.uri), Way.READ_ALL))
+    return found
 
 
 class Portal:
@@ -58,6 +76,7 @@ class Portal:
         self._server, self._socket = self._uvicorn()
         user = user_to_become(config.user)
         check_program_readable(user)
+        refuse_obstacles(user, needs(config), stay_root=config.user == "root")
         warm_up()
         become(user, stay_root=config.user == "root")
         self.accounts = Accounts(config.accounts)
@@ -67,7 +86,7 @@ class Portal:
             )
         self.audit = Audit(config.audit)
         self.registry = Registry(config.registry)
-        self.sensors = Sensors(self.registry, self.credentials, self._is_revoked)
+        self.sensors = Sensors(self.registry, self.credentials, self._refusal)
         self.asking = Scatter(
             self.sensors, Merging(config.merging, config.memory),
             Budget(config.deadline, config.rows, config.answer), Remembered(config.cache),
@@ -150,8 +169,8 @@ class Portal:
         """The health of each sensor, for operators; the API leaves out what others don't see."""
         return [_shown(health) for health in self.sensors.health()]
 
-    def _is_revoked(self, serial: str) -> bool:
-        return self._revocations is not None and self._revocations.is_revoked(serial)
+    def _refusal(self, serial: str) -> Refusal | None:
+        return None if self._revocations is None else self._revocations.refusal(serial)
 
     def _rounded(self, told: float) -> tuple[list[Event], float]:
         """A viewer's finished bins since `told` (seconds since the epoch, of when they were told)."""

@@ -13,21 +13,39 @@ from cryptography import x509
 from ims.link.identity import Identity
 from ims.pki.certificate import identity_of, issued_by
 from ims.pki.credentials import Credentials, parse_authorities
-from ims.portal.fault import Fault
+from ims.portal.fault import REFUSED_OURS, Fault
 from ims.portal.registry import RegisteredSensor
+
+NO_TLS = (
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "HTTPS_PROXY_REQUEST",
+    "PACKET_LENGTH_TOO_LONG",
+    "RECORD_LAYER_FAILURE",
+)
+"""OpenSSL's reasons where what comes is no TLS."""
 
 
 def diagnosed(sensor: RegisteredSensor, credentials: Credentials, seconds: float) -> Fault | None:
-    """The fault, if it is the certificate's; None where it is right or can't be seen."""
+    """The fault, if it is one of the two certificates'; None where they are right or it can't be seen."""
     wanted = sensor.identity
     if wanted is None:
         return None
+    now = datetime.now(UTC)
+    if now > credentials.expires:
+        return Fault("certificate", f"the portal's own certificate expired on {credentials.expires:%Y-%m-%d}")
     try:
-        found = _shown_by(sensor, credentials, seconds)
+        found, alert = _handshake(sensor, credentials, seconds)
+    except ssl.SSLError as error:
+        if error.reason in NO_TLS:
+            return Fault("garbage", "what answers there doesn't speak TLS", str(error))
+        return None
     except (OSError, ValueError):
         return None
-    complaint = _complaint(found, wanted, credentials, datetime.now(UTC))
-    return None if complaint is None else Fault("certificate", complaint)
+    complaint = _complaint(found, wanted, credentials, now)
+    if complaint is not None:
+        return Fault("certificate", complaint)
+    return None if alert is None else Fault("refused", REFUSED_OURS, alert)
 
 
 def _complaint(found: x509.Certificate, wanted: Identity, credentials: Credentials, now: datetime) -> str | None:
@@ -48,8 +66,11 @@ def _complaint(found: x509.Certificate, wanted: Identity, credentials: Credentia
     return None
 
 
-def _shown_by(sensor: RegisteredSensor, credentials: Credentials, seconds: float) -> x509.Certificate:
-    """Whatever certificate is shown there. Nothing is sent but a handshake."""
+def _handshake(
+    sensor: RegisteredSensor, credentials: Credentials, seconds: float
+) -> tuple[x509.Certificate, str | None]:
+    """Whatever certificate is shown there, and what is said against ours, which in TLS 1.3 comes after the handshake
+    (RFC 8446, section 4.4.2.4). Nothing is sent but a handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -65,6 +86,18 @@ def _shown_by(sensor: RegisteredSensor, credentials: Credentials, seconds: float
         context.wrap_socket(plain) as secure,
     ):
         shown = secure.getpeercert(binary_form=True)
+        alert = _alert(secure)
     if not shown:
         raise ValueError("no certificate was shown")
-    return x509.load_der_x509_certificate(shown)
+    return x509.load_der_x509_certificate(shown), alert
+
+
+def _alert(secure: ssl.SSLSocket) -> str | None:
+    """What the other side has against our certificate. One that takes it begins to speak HTTP/2 by itself."""
+    try:
+        secure.recv(1)
+    except ssl.SSLError as error:
+        return str(error) if "ALERT" in (error.reason or "") else None
+    except OSError:
+        return None
+    return None

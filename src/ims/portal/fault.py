@@ -10,13 +10,18 @@ import pyarrow.flight as fl
 _OURS = re.compile(r"ims:([a-z]+): (.*?)(?:\. Detail: |\. gRPC client debug context|$)", re.DOTALL)
 SAID = {
     "busy": "it is busy", "late": "it didn't answer in time", "store": "its store can't be read",
-    "request": "it refused the question", "refused": "it refused the portal",
+    "request": "it refused the question", "refused": "it refused the portal", "ending": "it is being stopped",
+    "list": "its list of revoked certificates can't be used, so it refuses all", "failed": "it failed at this question",
 }  # fmt: skip
+
+REFUSED_OURS = "it doesn't take the portal's certificate"
+UNVERIFIED = "its certificate can't be verified"
 
 
 class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program did wrong
-    """One sensor's failure. `kind`: unreachable, certificate, refused, version, busy, late, request, store, garbage;
-    `text`: one line, without addresses; `detail`: what operators may read besides."""
+    """One sensor's failure. `kind`: unreachable, certificate, refused, list (of revoked certificates, there or here),
+    version, busy, late, request, store, ending, failed, garbage; `text`: one line, without addresses; `detail`: what
+    operators may read besides."""
 
     def __init__(self, kind: str, text: str, detail: str = "") -> None:
         super().__init__(text)
@@ -35,8 +40,12 @@ def fault_of(error: BaseException) -> Fault:
         return Fault(ours[1], text, said)
     if isinstance(error, fl.FlightTimedOutError | fl.FlightCancelledError):
         return Fault("late", SAID["late"], one_line(detail))
-    if "eer certificate" in detail or "certificate verify failed" in detail.lower() or "CERTIFICATE" in detail:
+    if "_ALERT_" in detail:  # TLS's word for what the other side has against ours
+        return Fault("refused", REFUSED_OURS, one_line(detail))
+    if "eer certificate" in detail:  # the name in it isn't the one that was asked for
         return Fault("certificate", "its certificate isn't the one that is registered", one_line(detail))
+    if "certificate verify failed" in detail.lower() or "CERTIFICATE_VERIFY_FAILED" in detail:
+        return Fault("certificate", UNVERIFIED, one_line(detail))
     if isinstance(error, fl.FlightUnavailableError):
         return Fault("unreachable", "it can't be reached", one_line(detail))
     return Fault("garbage", "it answered what isn't an answer", one_line(detail))

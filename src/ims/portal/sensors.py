@@ -18,6 +18,7 @@ import structlog
 
 from ims.link.contract import Ask, End, Hello
 from ims.pki.credentials import Credentials
+from ims.pki.revocations import Refusal
 from ims.portal.diagnosis import diagnosed
 from ims.portal.fault import Fault, fault_of
 from ims.portal.peer import Peer
@@ -68,9 +69,13 @@ class Sensors:
     """The sensors of a registry. For several threads; `start` begins looking after them, `close` ends it."""
 
     def __init__(
-        self, registry: Registry, credentials: Credentials | None, is_revoked: Callable[[str], bool], threads: int = 128
+        self,
+        registry: Registry,
+        credentials: Credentials | None,
+        refusal: Callable[[str], Refusal | None],
+        threads: int = 128,
     ) -> None:
-        self._registry, self._credentials, self._is_revoked = registry, credentials, is_revoked
+        self._registry, self._credentials, self._refusal = registry, credentials, refusal
         self._lock = threading.Lock()
         self._peers: dict[str, Peer] = {}
         self._health: dict[str, Health] = {}
@@ -178,8 +183,11 @@ class Sensors:
 
     def _check(self, peer: Peer) -> None:
         serial = peer.sensor.serial
-        if serial is not None and self._is_revoked(serial):
-            raise Fault("certificate", "its certificate is revoked")
+        refusal = None if serial is None else self._refusal(serial)
+        if refusal is not None:
+            if refusal.kind == "list":
+                raise Fault("list", f"the portal's {refusal.text.removeprefix('the ')}")
+            raise Fault("certificate", "its certificate is revoked", refusal.text)
 
     def _explained(self, peer: Peer, fault: Fault, until: float) -> Fault:
         """What is wrong with the certificate, where that is why nobody can be reached."""

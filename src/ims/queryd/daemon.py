@@ -18,7 +18,7 @@ from ims import __version__
 from ims.config import endpoint_of
 from ims.link.contract import NEWEST, OLDEST, Hello
 from ims.pki.credentials import Credentials, expiry_warnings
-from ims.pki.revocations import Revocations
+from ims.pki.revocations import Refusal, Revocations
 from ims.query.compiled import filtered, half
 from ims.query.filter import parse, to_json
 from ims.query.question import Question
@@ -27,7 +27,8 @@ from ims.queryd.config import QuerydConfig
 from ims.queryd.service import Service, quiet
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
-from ims.sensor.privileges import become, check_program_readable, tell_systemd, user_to_become
+from ims.sensor.access import Need, Way, check_program_readable, refuse_obstacles
+from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.store.reader import open_store
 
 LAST_PACKET_SECONDS = 2.0
@@ -43,6 +44,14 @@ def warm_up() -> None:
     filtered(json.dumps(to_json(parse("tcp dst port 80 and not src net 192.0.2.0/24 and ip[8] < 9"))))
     for verb, plan in (("count", "count"), ("series", "series"), ("coverage", "coverage"), ("sources", "ranked")):
         half(Question.model_validate({"plan": plan, "request": {"verb": verb}, "key": "source"}))
+
+
+def needs(config: QuerydConfig) -> list[Need]:
+    """What a daemon with these settings reads as the user it becomes, which excepts certificate and key."""
+    found = [Need("the store", config.store, Way.READ_ALL)]
+    if config.tls is not None:
+        found.append(Need("the list of revoked certificates", config.tls.revoked))
+    return found
 
 
 class Queryd:
@@ -63,6 +72,7 @@ class Queryd:
             self._revocations = Revocations(tls.revoked, self.credentials.ca)
         user = user_to_become(config.user)
         check_program_readable(user)
+        refuse_obstacles(user, needs(config), stay_root=config.user == "root")
         warm_up()
         become(user, stay_root=config.user == "root")
         pa.set_io_thread_count(1)
@@ -76,7 +86,7 @@ class Queryd:
         tls_pair = [] if self.credentials is None else [(self.credentials.certificate, self.credentials.key)]
         self.service = Service(
             f"grpc{'+tls' if tls_pair else ''}://{shown}:{port}", self._answerer, self._turns, hello=self.hello,
-            is_revoked=self._is_revoked, tailing=self._tailing, tls=tls_pair,
+            refusal=self._refusal, tailing=self._tailing, tls=tls_pair,
             ca=None if self.credentials is None else self.credentials.ca,
         )  # fmt: skip
 
@@ -85,8 +95,8 @@ class Queryd:
         problem = (self._revocations.problem if self._revocations is not None else None) or ""
         try:
             closed, sensors, last = self._store_state()
-        except (OSError, ValueError):
-            closed, sensors, last, problem = "", (), None, problem or "its store can't be read"
+        except (OSError, ValueError) as error:
+            closed, sensors, last, problem = "", (), None, problem or f"its store can't be read: {error}"
         return Hello(
             oldest=OLDEST, newest=NEWEST, program=__version__, sensors=sensors, now=time.time(), last_packet=last,
             closed=closed, expires=self.credentials.expires.timestamp() if self.credentials else None,
@@ -118,8 +128,8 @@ class Queryd:
         with contextlib.suppress(BlockingIOError):  # there is enough to read already
             os.write(self._end, b"x")
 
-    def _is_revoked(self, serial: str) -> bool:
-        return self._revocations is not None and self._revocations.is_revoked(serial)
+    def _refusal(self, serial: str) -> Refusal | None:
+        return None if self._revocations is None else self._revocations.refusal(serial)
 
     def _store_state(self) -> tuple[str, tuple[str, ...], float | None]:
         """What `hello` says of the store; looked up at most every two seconds."""

@@ -1,7 +1,8 @@
 """The daemon's door: Arrow Flight over mutual TLS. Who comes, what is wanted, whether it is its turn, and the answer.
 
-Errors begin with `ims:KIND:`, so that a portal can tell them apart: `refused` (role or certificate), `request` (not
-understood, or too large an answer), `busy`, `late`, `store`.
+Errors begin with `ims:KIND:`, so that a portal can tell them apart: `refused` (role or certificate), `list` (this
+daemon's list of revoked certificates can't be used, so it refuses all), `request` (not understood, or too large an
+answer), `busy`, `late`, `store`, `failed`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import structlog
 from ims.link.contract import HELLO, LONGEST_MESSAGE, Ask, Hello, Tail, read_ticket, written
 from ims.link.envelope import ENVELOPE
 from ims.link.identity import Identity, parse_identity
+from ims.pki.revocations import Refusal
 from ims.query.engine import Engine
 from ims.queryd.answering import Answerer
 from ims.queryd.tail import Tailing
@@ -42,14 +44,14 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         turns: Turns,
         *,
         hello: Callable[[], Hello],
-        is_revoked: Callable[[str], bool],
+        refusal: Callable[[str], Refusal | None],
         tailing: Tailing,
         tls: Sequence[tuple[bytes, bytes]] = (),
         ca: bytes | None = None,
     ) -> None:
         """`tls` and `ca`: certificate and key, and who issues callers' certificates; without them, on loopback alone,
         everybody who reaches it is a caller. Raises OSError where the address can't be used."""
-        self._answerer, self._turns, self._hello, self._is_revoked = answerer, turns, hello, is_revoked
+        self._answerer, self._turns, self._hello, self._refusal = answerer, turns, hello, refusal
         self._tailing, self._tls, self._watch = tailing, bool(tls), Watch()
         self._ending = threading.Event()
         self._log: Log = structlog.get_logger()
@@ -132,8 +134,10 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             raise _error(fl.FlightUnauthenticatedError, "refused", str(error)) from None
         if caller.role not in CALLERS:
             raise _error(fl.FlightUnauthorizedError, "refused", f"a {caller.role}'s certificate asks nothing here")
-        if self._is_revoked(caller.serial):
-            raise _error(fl.FlightUnauthenticatedError, "refused", f"the certificate {caller.serial} is revoked")
+        refusal = self._refusal(caller.serial)
+        if refusal is not None:
+            kind = "list" if refusal.kind == "list" else "refused"
+            raise _error(fl.FlightUnauthenticatedError, kind, refusal.text)
         return caller
 
     def _asked(self, context: Any, ask: Ask, caller: Identity) -> Iterator[pa.RecordBatch]:
@@ -155,7 +159,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         except GeneratorExit:
             raise
         except Exception as error:
-            outcome, kind, refusal, text = _said(error, watched)
+            outcome, kind, refusal, text = _said(error, watched, self._ending.is_set())
             raise _error(kind, refusal, text) from None
         finally:
             self._log.info(
@@ -165,7 +169,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
 
     def _told(self, context: Any, tail: Tail, caller: Identity) -> Iterator[pa.RecordBatch]:
         def gone() -> bool:
-            return context.is_cancelled() or (self._tls and self._is_revoked(caller.serial))
+            return context.is_cancelled() or (self._tls and self._refusal(caller.serial) is not None)
 
         try:
             with self._tailing.listener(caller.name):
@@ -177,10 +181,12 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             raise _error(fl.FlightInternalError, "store", "its store can't be read") from None
 
 
-def _said(error: Exception, watched: list[Watched]) -> tuple[str, type[Exception], str, str]:
+def _said(error: Exception, watched: list[Watched], ending: bool) -> tuple[str, type[Exception], str, str]:
     """(outcome, Flight's error, kind, text) of what went wrong."""
     why = watched[0].why if watched else ""
     match error:
+        case InterruptedError() | GivenUpError() if ending and why in ("", "gone"):
+            return "ending", fl.FlightUnavailableError, "ending", "it is being stopped"
         case BusyError():
             return "busy", fl.FlightUnavailableError, "busy", "too many questions are waiting"
         case GivenUpError():
@@ -191,12 +197,14 @@ def _said(error: Exception, watched: list[Watched]) -> tuple[str, type[Exception
             return "late", fl.FlightTimedOutError, "late", "the deadline passed"
         case MemoryError():
             return "memory", fl.FlightServerError, "request", "it needs more memory than it may have"
+        case pa.ArrowInvalid():  # a ValueError to Python, but of files: filters and limits raise plain ones
+            return "store", fl.FlightInternalError, "store", "its store can't be read"
         case ValueError():
             return "refused", fl.FlightServerError, "request", str(error)
         case OSError():
             return "store", fl.FlightInternalError, "store", "its store can't be read"
     structlog.get_logger().exception("failed", error=repr(error))
-    return "failed", fl.FlightInternalError, "store", "it failed; its log says why"
+    return "failed", fl.FlightInternalError, "failed", "its log says why"
 
 
 def _error(kind: Any, refusal: str, text: str) -> Exception:

@@ -8,8 +8,6 @@ import pwd
 import socket
 from pathlib import Path
 
-import numpy as np
-
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
 CAPABILITY_VERSION_3 = 0x20080522
 CAPABILITY_LINES = ("CapInh", "CapPrm", "CapEff", "CapAmb")
@@ -47,24 +45,6 @@ def prepare_store(store: Path, user: pwd.struct_passwd | None) -> None:
             ) from None
     else:
         os.chown(store, user.pw_uid, user.pw_gid)
-
-
-def check_program_readable(user: pwd.struct_passwd | None) -> None:
-    """Whether that user may read Python and this program: what is imported later fails otherwise, at any moment.
-
-    Raises ValueError with what stands in the way.
-    """
-    if user is None:
-        return
-    for file in (Path(os.__file__), Path(__file__), Path(np.__file__)):
-        for path in (file, *file.resolve().parents):
-            found, wanted = path.stat(), 1 if path.is_dir() else 4
-            shift = 6 if found.st_uid == user.pw_uid else 3 if found.st_gid == user.pw_gid else 0
-            if not found.st_mode >> shift & wanted:
-                raise ValueError(
-                    f"{user.pw_name}, which this process becomes, can't read {path}, where the program is: install it "
-                    "elsewhere, such as /opt/ims, or set user = 'root'"
-                )
 
 
 def become(user: pwd.struct_passwd | None, stay_root: bool = False) -> None:

@@ -1,0 +1,220 @@
+"""What a daemon has to get at once its privileges are gone, tried before that as the user it becomes.
+
+Tried in a child process that gives up what the daemon will give up: of owners, groups, access lists, capabilities and
+mounts the kernel alone knows what follows from them. Nothing is changed by trying.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import json
+import os
+import pwd
+import stat
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ims.sensor.privileges import become
+
+MOST_ENTRIES = 20_000
+"""Of a folder and all below it that are looked at: 0.1 s."""
+DENIED = (errno.EACCES, errno.EPERM)
+
+
+class Way(Enum):
+    """What is to be done with a file or a folder; with a folder and everything in it for the last two."""
+
+    READ = "read"
+    CHANGE = "written to"
+    READ_ALL = "read as a whole"
+    CHANGE_ALL = "written to as a whole"
+
+
+class Need(NamedTuple):
+    """What a daemon has to get at: `named` is what it is, such as `the list of revoked certificates`.
+
+    A file that is absent is no obstacle to reading, for whoever reads it has more to say of that; where it is to be
+    written to, it has to be possible to make it, and whatever is beside it (journals, its successor).
+    """
+
+    named: str
+    path: Path
+    way: Way = Way.READ
+
+
+class Obstacle(NamedTuple):
+    """A need that can't be met: what stands in the way (the file itself or a folder on the way to it) and the error."""
+
+    need: Need
+    blocked_by: Path
+    error: int
+
+
+def obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> list[Obstacle]:
+    """What that user (None: the one we are) can't get at; arguments are `become`'s. Raises OSError where it can't be
+    tried. To be called before other threads begin: the child has none of them."""
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of a library; the child calls none
+        child = os.fork()
+    if child == 0:
+        _report(write, user, needs, stay_root)
+    os.close(write)
+    with open(read, "rb") as pipe:  # noqa: PTH123  # a descriptor
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if status:
+        reason = said.decode(errors="replace") or f"it ended with {os.waitstatus_to_exitcode(status)}"
+        raise OSError(f"what {_name(user)} may read can't be tried: {reason}")
+    return [Obstacle(needs[index], Path(path), error) for index, path, error in json.loads(said)]
+
+
+def refuse_obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> None:
+    """Raises PermissionError, in one line, for the first thing that user can't get at."""
+    for obstacle in obstacles(user, needs, stay_root):
+        raise PermissionError(f"{sentence(user, obstacle)}; {REMEDY}")
+
+
+def check_program_readable(user: pwd.struct_passwd | None) -> None:
+    """Whether that user gets at Python and this program: what is imported later fails otherwise, at any moment.
+
+    Raises PermissionError with what stands in the way.
+    """
+    if user is None:
+        return
+    files = (Path(os.__file__), Path(__file__), Path(np.__file__))
+    for obstacle in obstacles(user, [Need("the program", file) for file in files]):
+        raise PermissionError(
+            f"{sentence(user, obstacle)}; install it elsewhere, such as in /opt/ims, or set user = 'root'"
+        )
+
+
+REMEDY = "change the mode or the owner, or set `user` to another"
+
+
+def sentence(user: pwd.struct_passwd | None, obstacle: Obstacle) -> str:
+    """What can't be done, by whom, and why: the file, the user, the mode."""
+    (named, path, way), blocked_by, error = obstacle
+    who = f"{_name(user)}, who this process becomes" if user is not None else f"{_name(None)}, who runs this"
+    said = f"{named} {path} can't be {way.value} by {who}"
+    if error not in DENIED:
+        return f"{said}: {blocked_by}: {os.strerror(error)}"
+    it = "it" if blocked_by == path else str(blocked_by)
+    return f"{said}: {it} {_described(blocked_by)}"
+
+
+def _described(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError as error:
+        return f"can't be looked at ({error.strerror})"
+    with contextlib.suppress(KeyError):
+        return (
+            f"has mode {stat.S_IMODE(found.st_mode):04o} and belongs to "
+            f"{pwd.getpwuid(found.st_uid).pw_name}:{grp.getgrgid(found.st_gid).gr_name}"
+        )
+    return f"has mode {stat.S_IMODE(found.st_mode):04o} and belongs to user {found.st_uid}, group {found.st_gid}"
+
+
+def _name(user: pwd.struct_passwd | None) -> str:
+    try:
+        return (user or pwd.getpwuid(os.geteuid())).pw_name
+    except KeyError:
+        return f"user {os.geteuid()}"
+
+
+def _report(pipe: int, user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool) -> None:
+    """The child: become that user, try, write what was found, end. Never returns."""
+    code = 1
+    try:
+        become(user, stay_root)
+        found = [
+            (index, str(path), error) for index, need in enumerate(needs) for path, error in list(_blocked(need))[:1]
+        ]
+        said, code = json.dumps(found), 0
+    except BaseException as error:
+        said = repr(error)
+    with contextlib.suppress(OSError), open(pipe, "wb") as end:  # a descriptor
+        end.write(said.encode(errors="replace"))
+    os._exit(code)
+
+
+def _blocked(need: Need) -> Iterator[tuple[Path, int]]:
+    """Where this process is stopped, and by which error."""
+    path = need.path.absolute()
+    way = _on_the_way(path)
+    if way is not None:
+        if way[1] != errno.ENOENT:
+            yield way
+        elif need.way in (Way.CHANGE, Way.CHANGE_ALL):
+            folder = next(parent for parent in path.parents if parent.exists())
+            yield from _folder(folder, change=True)
+        return
+    if path.is_dir():
+        yield from _folder(path, need.way in (Way.CHANGE, Way.CHANGE_ALL))
+    else:
+        yield from _file(path, need.way in (Way.CHANGE, Way.CHANGE_ALL))
+        if need.way is Way.CHANGE:
+            yield from _folder(path.parent, change=True)
+    if need.way in (Way.READ_ALL, Way.CHANGE_ALL):
+        yield from _below(path, need.way is Way.CHANGE_ALL)
+
+
+def _on_the_way(path: Path) -> tuple[Path, int] | None:
+    """Which folder on the way to a path may not be passed, of what the path says and of where its links lead."""
+    for step in (*reversed(path.parents), path):
+        try:
+            step.stat()
+        except OSError as error:
+            number = error.errno or errno.EIO
+            if number not in DENIED:
+                return step, number
+            try:
+                target = Path(os.readlink(step))  # noqa: PTH115  # relative ones stay so
+            except OSError:
+                return step.parent, number
+            return _on_the_way(step.parent / target) or (step, number)
+    return None
+
+
+def _file(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
+    try:
+        os.close(os.open(path, (os.O_RDWR if change else os.O_RDONLY) | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
+    except OSError as error:
+        yield path, error.errno or errno.EIO
+
+
+def _folder(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
+    if not os.access(path, os.R_OK | os.X_OK):
+        yield path, errno.EACCES
+    elif change and not os.access(path, os.W_OK):
+        writable_disk = not os.statvfs(path).f_flag & os.ST_RDONLY
+        yield path, errno.EACCES if writable_disk else errno.EROFS
+
+
+def _below(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
+    """Everything below a folder; files are replaced, so that writing wants their folders' leave alone."""
+    left, folders = MOST_ENTRIES, [path]
+    while folders and left > 0:
+        for entry in _entries(folders.pop()):
+            left -= 1
+            if entry.is_dir(follow_symlinks=False):
+                yield from _folder(Path(entry.path), change)
+                folders.append(Path(entry.path))
+            elif not os.access(entry.path, os.R_OK) and os.path.lexists(entry.path):
+                yield Path(entry.path), errno.EACCES
+
+
+def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return ()
