@@ -110,7 +110,9 @@ def test_everything_in_a_store_is_tried(place: Path, nobody: pwd.struct_passwd) 
     closed = written(store / "packets" / "hour=1" / "a.parquet", 0o600)
     assert f": {closed} has mode 0600" in refusal(nobody, Need("the store", store, Way.READ_ALL))
     closed.chmod(0o644)
-    assert obstacles(nobody, [Need("the store", store, Way.READ_ALL)]) == []
+    written(store / "_state" / "sensor=a" / "key", 0o600)
+    assert "/key has mode 0600" in refusal(nobody, Need("the store", store, Way.READ_ALL))
+    assert obstacles(nobody, [Need("the store", store, Way.READ_ALL, without=("key",))]) == []
     os.chown(store, nobody.pw_uid, -1)
     assert f": {store / 'packets'} has mode 0755" in refusal(nobody, Need("the store", store, Way.CHANGE_ALL))
 

@@ -32,6 +32,8 @@ from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.store.reader import open_store
 
 LAST_PACKET_SECONDS = 2.0
+WRITERS = ("key", "lock", "ship.lock", "seen")
+"""What only who writes to a store needs, and the key nobody else may read."""
 
 
 def warm_up() -> None:
@@ -48,7 +50,7 @@ def warm_up() -> None:
 
 def needs(config: QuerydConfig) -> list[Need]:
     """What a daemon with these settings reads as the user it becomes, which excepts certificate and key."""
-    found = [Need("the store", config.store, Way.READ_ALL)]
+    found = [Need("the store", config.store, Way.READ_ALL, without=WRITERS)]
     if config.tls is not None:
         found.append(Need("the list of revoked certificates", config.tls.revoked))
     return found

@@ -14,7 +14,7 @@ import os
 import pwd
 import stat
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +47,8 @@ class Need(NamedTuple):
     named: str
     path: Path
     way: Way = Way.READ
+    without: tuple[str, ...] = ()
+    """names in a folder, and of what is below it, that aren't needed"""
 
 
 class Obstacle(NamedTuple):
@@ -101,7 +103,7 @@ REMEDY = "change the mode or the owner, or set `user` to another"
 
 def sentence(user: pwd.struct_passwd | None, obstacle: Obstacle) -> str:
     """What can't be done, by whom, and why: the file, the user, the mode."""
-    (named, path, way), blocked_by, error = obstacle
+    (named, path, way, _), blocked_by, error = obstacle
     who = f"{_name(user)}, who this process becomes" if user is not None else f"{_name(None)}, who runs this"
     said = f"{named} {path} can't be {way.value} by {who}"
     if error not in DENIED:
@@ -164,7 +166,7 @@ def _blocked(need: Need) -> Iterator[tuple[Path, int]]:
         if need.way is Way.CHANGE:
             yield from _folder(path.parent, change=True)
     if need.way in (Way.READ_ALL, Way.CHANGE_ALL):
-        yield from _below(path, need.way is Way.CHANGE_ALL)
+        yield from _below(path, need.way is Way.CHANGE_ALL, need.without)
 
 
 def _on_the_way(path: Path) -> tuple[Path, int] | None:
@@ -199,12 +201,14 @@ def _folder(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
         yield path, errno.EACCES if writable_disk else errno.EROFS
 
 
-def _below(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
+def _below(path: Path, change: bool, without: Collection[str]) -> Iterator[tuple[Path, int]]:
     """Everything below a folder; files are replaced, so that writing wants their folders' leave alone."""
     left, folders = MOST_ENTRIES, [path]
     while folders and left > 0:
         for entry in _entries(folders.pop()):
             left -= 1
+            if entry.name in without:
+                continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _folder(Path(entry.path), change)
                 folders.append(Path(entry.path))
