@@ -78,35 +78,48 @@ def cache_folder() -> Path:
         return private_folder(Path(tempfile.gettempdir()) / f"ims-{os.geteuid()}-{name}")
 
 
-if not numba.config.DISABLE_JIT:
-    numba.config.CACHE_DIR = str(cache_folder())
+def _use_cache() -> bool:
+    """Tell numba where; whether there is such a folder: a disk that nothing can be written to has none, and then
+    kernels are compiled anew in each process."""
+    if numba.config.DISABLE_JIT:
+        return False
+    try:
+        numba.config.CACHE_DIR = str(cache_folder())
+    except OSError as error:
+        if isinstance(error, PermissionError) and "kernel cache" in str(error):
+            raise
+        return False
+    return True
 
 
 _kernels: list[Any] = []
+_cached = _use_cache()
+
+
+def _compiled(function: F, **flags: Any) -> F:
+    compiled: F = numba.njit(cache=_cached, nogil=True, error_model="numpy", _nrt=False, **flags)(function)
+    _kernels.append(compiled)
+    return compiled
 
 
 def kernel(function: F) -> F:
     """Compile with bounds checks, cached, without the GIL."""
-    compiled: F = numba.njit(cache=True, nogil=True, boundscheck=True, error_model="numpy", _nrt=False)(function)
-    _kernels.append(compiled)
-    return compiled
+    return _compiled(function, boundscheck=True)
 
 
 def inlined(function: F) -> F:
     """As `kernel`, written out wherever it is called: for small ones that are handed many arrays. (A call hands over
     seven numbers for each array, in memory. Measured on simulated SYNs: 270 -> 110 ns.)"""
-    compiled: F = numba.njit(
-        cache=True, nogil=True, boundscheck=True, error_model="numpy", _nrt=False, forceinline=True
-    )(function)
-    _kernels.append(compiled)
-    return compiled
+    return _compiled(function, boundscheck=True, forceinline=True)
 
 
 def forget_cache() -> None:
-    """Neither read nor write cached kernels any more: the folder belongs to the user we no longer are. What isn't
-    loaded is compiled when it is called."""
+    """Neither read nor write cached kernels any more, those of modules that are imported later included: the folder
+    belongs to the user we no longer are. What isn't loaded is compiled when it is called."""
     from numba.core.caching import NullCache
 
+    global _cached  # noqa: PLW0603  # a process gives up its privileges once
+    _cached = False
     for compiled in _kernels:
         if hasattr(compiled, "_cache"):
             compiled._cache = NullCache()
@@ -114,11 +127,7 @@ def forget_cache() -> None:
 
 def proven(function: F) -> F:
     """Compile without bounds checks; the function's comment says why no index can leave its array."""
-    compiled: F = numba.njit(
-        cache=True, nogil=True, boundscheck=BOUNDSCHECK_EVERYWHERE, error_model="numpy", _nrt=False
-    )(function)
-    _kernels.append(compiled)
-    return compiled
+    return _compiled(function, boundscheck=BOUNDSCHECK_EVERYWHERE)
 
 
 def add64(a: int, b: int) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from ims import __version__
+from ims import __version__, kernels
 from ims.config import endpoint_of
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
@@ -25,6 +25,7 @@ from ims.portal.api.app import create_app
 from ims.portal.api.serve import serve_settings
 from ims.portal.audit import Audit
 from ims.portal.config import PortalConfig
+from ims.portal.darkwords import DarkWords
 from ims.portal.gate import Event, Gate, Limits
 from ims.portal.lake_side import LakeSide
 from ims.portal.live import Live
@@ -78,7 +79,10 @@ class Portal:
         check_program_readable(user)
         refuse_obstacles(user, needs(config), stay_root=config.user == "root")
         warm_up()
+        DarkWords([ipaddress.IPv4Network((0, 32))]).holds(b"0.0.0.0")
         become(user, stay_root=config.user == "root")
+        if user is not None:
+            kernels.forget_cache()
         self.accounts = Accounts(config.accounts)
         if self.accounts.is_empty() and not config.is_local:
             raise ValueError(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis.expr.operations as ops
+import numpy as np
 import pyarrow as pa
 
 from ims import arrow
@@ -86,3 +87,23 @@ _KINDS = {"uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32(), "in
 def _schema(name: str = "", kind: str = "") -> pa.Schema:
     group = [(name, _KINDS[kind])] if name else []
     return pa.schema([*group, ("member", pa.uint32())])
+
+
+def load_kernels() -> None:
+    """Have the kernels that tell addresses apart compiled and loaded, by some addresses of one /8 and of two, and by
+    pairs: while their cache can be read, as long as nobody waits for an answer."""
+    from ims.query.distinct import Distinct
+    from ims.query.marks import MARKS, by_eight, mark, no_recent, unlike_before
+
+    one = arrow.numbers(arrow.column(np.arange(8, dtype=np.uint32), pa.uint32()))
+    for addresses in ([one], [one, one + np.uint32(1 << 24), one + np.uint32(1 << 25)]):
+        found = Distinct()
+        for some in addresses:
+            found.add(some)
+        found.all()
+    ordered, recent = np.empty_like(one), no_recent()
+    unlike_before(one, recent, ordered)
+    by_eight(one, np.empty(256, np.int64), ordered)
+    mark(np.zeros(MARKS, np.uint64), ordered)
+    batch = pa.RecordBatch.from_arrays([pa.array(range(8), pa.int64()), arrow.column(one, pa.uint32())], ["a", "b"])
+    Packed(None, _schema("bin", "int64"), 1, False).told_apart([batch], 1 << 20)

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import structlog
 
-from ims import __version__
+from ims import __version__, kernels
 from ims.config import endpoint_of
 from ims.link.contract import NEWEST, OLDEST, Hello
 from ims.pki.credentials import Credentials, expiry_warnings
@@ -22,6 +22,7 @@ from ims.pki.revocations import Refusal, Revocations
 from ims.query.compiled import filtered, half
 from ims.query.filter import parse, to_json
 from ims.query.question import Question
+from ims.query.told_apart import load_kernels
 from ims.queryd.answering import Answerer, closed_hours
 from ims.queryd.config import QuerydConfig
 from ims.queryd.service import Service, quiet
@@ -37,8 +38,9 @@ WRITERS = ("key", "lock", "ship.lock", "seen")
 
 
 def warm_up() -> None:
-    """Import all that answers need, while the files it is in may still be read: once privileges are dropped, an
-    interpreter in root's home no longer may. No thread begins here."""
+    """Import all that answers need and load compiled kernels, while the files they are in may still be read: once
+    privileges are dropped, an interpreter in root's home no longer may, nor root's cache. No thread begins here but
+    one that tells pairs apart, and that ends."""
     import importlib
 
     for name in ("pyarrow.compute", "pyarrow.dataset", "pandas", "ims.query.predicate"):
@@ -46,6 +48,7 @@ def warm_up() -> None:
     filtered(json.dumps(to_json(parse("tcp dst port 80 and not src net 192.0.2.0/24 and ip[8] < 9"))))
     for verb, plan in (("count", "count"), ("series", "series"), ("coverage", "coverage"), ("sources", "ranked")):
         half(Question.model_validate({"plan": plan, "request": {"verb": verb}, "key": "source"}))
+    load_kernels()
 
 
 def needs(config: QuerydConfig) -> list[Need]:
@@ -77,6 +80,8 @@ class Queryd:
         refuse_obstacles(user, needs(config), stay_root=config.user == "root")
         warm_up()
         become(user, stay_root=config.user == "root")
+        if user is not None:
+            kernels.forget_cache()
         pa.set_io_thread_count(1)
         self._answerer = Answerer(config.store, config.running, config.memory, config.threads)
         self._turns = Turns(config.running, config.waiting_each, config.waiting)

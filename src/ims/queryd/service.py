@@ -160,6 +160,8 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             raise
         except Exception as error:
             outcome, kind, refusal, text = _said(error, watched, self._ending.is_set())
+            if outcome == "store":
+                self._log.warning("store", caller=caller.name, why=str(error))
             raise _error(kind, refusal, text) from None
         finally:
             self._log.info(
