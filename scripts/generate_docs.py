@@ -49,7 +49,43 @@ def records() -> str:
         rows = [f"| `{c.name}` | {_type(c)} | {c.meaning} |" for c in columns]
         head = [f"## `{name}`", "", INTRODUCTIONS[name], "", "| column | type | meaning |", "|---|---|---|"]
         parts.append("\n".join([*head, *rows, ""]))
+        if name == "packets":
+            parts.append(categories())
+    parts.append(counters())
     return "\n".join(parts)
+
+
+CATEGORIES = """### Categories
+What the column `category` says, from `src/ims/decode/category.py`: which packets (the first row that fits counts),
+after whom, and what it gets wrong. A category is a packet's, not its source's.
+
+| category | packets | source | errors |
+|---|---|---|---|
+"""
+
+
+def categories() -> str:
+    """The section of docs/records.md about them."""
+    from ims.decode.category import TABLE
+
+    return CATEGORIES + "".join(f"| `{' | '.join(row).replace(' |', '` |', 1)} |\n" for row in TABLE)
+
+
+COUNTERS = """## Counters
+What becomes of each frame: in an ingest's report, and in a live sensor's metrics (`ims_verdicts`). `frames` is the sum
+of {exclusive}; the others count packets that are among those.
+
+| counter | meaning |
+|---|---|
+"""
+
+
+def counters() -> str:
+    """The section of docs/records.md about the books."""
+    from ims.decode.verdict import EXCLUSIVE, MEANING
+
+    head = COUNTERS.format(exclusive=", ".join(f"`{name}`" for name in EXCLUSIVE))
+    return head + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in MEANING.items())
 
 
 def _type(column: Column) -> str:

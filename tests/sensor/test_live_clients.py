@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ims.simulate.namespaces import MACHINE, PEER, may_make_namespaces
+from ims.simulate.persona import PERSONAS
 from ims.telescope import Telescope
 
 from .lab import DEADLINE, Lab, Sensor
@@ -147,6 +148,10 @@ def test_nmap_finds_every_port_open(lab: Lab, sensor: Sensor) -> None:
     assert found[1].count("/open/tcp/") == 65_535
     syn = "dst host 198.51.100.11 and tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"
     assert sensor.wait_for_packets(65_535, syn) >= 65_535
+    reset = "dst host 198.51.100.11 and tcp[tcpflags] & tcp-rst != 0"  # nmap's own system refuses each SYN-ACK
+    resets = sensor.wait_for_packets(60_000, reset)
+    sessions = sensor.answer("count", f"{reset} and category session")["packets"]
+    assert resets * 0.99 < sessions <= resets, (resets, sessions)
 
 
 def test_nmap_connects_and_fingerprints(lab: Lab, sensor: Sensor) -> None:
@@ -175,6 +180,14 @@ def probed(sensor: Sensor, chosen: str) -> tuple[int, int]:
     return found["packets"], found["destinations"]
 
 
+def of_its_persona(sensor: Sensor, chosen: str, name: str) -> int:
+    """SYNs stored that are written as the simulator's persona says."""
+    persona = PERSONAS[name]
+    header = 5 + len(persona.options) // 8
+    marks = f"ip[8] = {persona.ttl} and ip[6:2] = {persona.fragment} and tcp[14:2] = {persona.window}"
+    return probed(sensor, f"{chosen} and {marks} and tcp[12] >> 4 = {header} and ip[2:2] = {20 + 4 * header}")[0]
+
+
 def test_masscan_counts_an_answer_for_each_probe_and_takes_the_payload(lab: Lab, sensor: Sensor) -> None:
     needs("masscan")
     words = ["masscan", "198.51.100.64/26", "-p", "80", "--rate", "100", "--wait", "3", "--banners", "-oL", "-"]
@@ -187,6 +200,7 @@ def test_masscan_counts_an_answer_for_each_probe_and_takes_the_payload(lab: Lab,
     opened = [line.split()[3] for line in done.stdout.splitlines() if line.startswith("open tcp 80")]
     sensor.balance()
     assert probed(sensor, "src host 198.18.0.9 and dst net 198.51.100.64/26") == (64, 64)
+    assert of_its_persona(sensor, "src host 198.18.0.9 and dst net 198.51.100.64/26", "masscan") == 64
     assert len(opened) == len(set(opened)) == 64, done.stdout + done.stderr
     verified = "src host 198.18.0.9 and dst net 198.51.100.64/26 and verified and payload"
     sensor.wait_for_packets(1, verified)
@@ -204,6 +218,7 @@ def test_zmap_counts_an_answer_for_each_probe(lab: Lab, sensor: Sensor) -> None:
     assert (counted["total_sent"], counted["success_unique"], counted["success_total"]) == (128, 128, 128), counted
     sensor.balance()
     assert probed(sensor, "dst net 198.51.100.128/25 and tcp dst port 443") == (128, 128)
+    assert of_its_persona(sensor, "dst net 198.51.100.128/25 and ip[4:2] = 54321", "zmap") == 128
 
 
 @pytest.mark.parametrize("flags", ["-F", "-A", "-R", "-X", "-Y", "-SA", "-SF", "-SR", "-FPU", "-RA", ""])

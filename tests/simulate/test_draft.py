@@ -33,7 +33,7 @@ from .pcap_by_hand import packet as by_hand
 CONTENTS = [b"x", b"ab", bytes(range(251)), b"q" * 1459, b"z" * 1460]
 SHELF = shelf_of(CONTENTS, [0] * len(CONTENTS))
 PERSONAS = persona_table()
-SAME_OPTIONS = {"raw": 0, "zmap": 1, "linux": 2, "windows-7": 3}
+SAME_OPTIONS = {"raw": 0, "zmap": 0, "nmap": 1, "linux": 2, "windows-7": 3}
 """Personas whose options `wire` has a set of."""
 
 u16, u32 = st.integers(0, 0xFFFF), st.integers(0, 0xFFFF_FFFF)

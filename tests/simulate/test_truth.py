@@ -132,7 +132,7 @@ def test_hops_are_what_is_missing_from_the_first_ttl(told, masks):
 def test_personas_are_those_of_the_syns(told, masks):
     """By window and options, as the fingerprints are written in persona.py."""
     _, _, capture, _ = told
-    marks = {(65_535, 8, 128): "windows-xp", (16_384, 8, 128): "windows-2000", (65_535, 4, 255): "zmap"}
+    marks = {(65_535, 8, 128): "windows-xp", (16_384, 8, 128): "windows-2000", (65_535, 0, 255): "zmap"}
     for name in ("worm", "zmap"):
         found: Counter[str] = Counter()
         for index in np.flatnonzero(masks[name] & (capture.flags & (SYN | ACK) == SYN)).tolist():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 EXCLUSIVE = ("stored", "outside", "not_ipv4", "malformed", "unsupported_link")
-SUB_COUNTERS = ("arp", "ipv6", "unwrapped", "fragments", "truncated", "transport_malformed", "checksum_wrong")
+SUB_COUNTERS = ("arp", "ipv6", "unwrapped", "fragments", "truncated", "transport_malformed", "checksum_wrong",
+                "resets_undecided")  # fmt: skip
 COUNTERS = ("frames", *EXCLUSIVE, *SUB_COUNTERS)
 """Names in the order of the counters' array."""
 
 FRAMES, STORED, OUTSIDE, NOT_IPV4, MALFORMED, UNSUPPORTED_LINK = range(6)
-ARP, IPV6, UNWRAPPED, FRAGMENTS, TRUNCATED, TRANSPORT_MALFORMED, CHECKSUM_WRONG = range(6, 13)
+ARP, IPV6, UNWRAPPED, FRAGMENTS, TRUNCATED, TRANSPORT_MALFORMED, CHECKSUM_WRONG, RESETS_UNDECIDED = range(6, 14)
 
 MEANING = {
     "frames": "frames that the source yielded",
@@ -24,6 +25,8 @@ MEANING = {
     "truncated": "stored packets that the capture cut",
     "transport_malformed": "stored packets whose TCP, UDP or ICMP header is broken or cut",
     "checksum_wrong": "stored packets with a wrong checksum",
+    "resets_undecided": "stored RSTs, taken for `backscatter`, of which it isn't known whether a SYN of the same "
+    "addresses and ports came up to 10 s before (others took its place in the table, or the capture began later)",
 }
 
 # What a link or tunnel kernel returns instead of the offset of an IPv4 header.

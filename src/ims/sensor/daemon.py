@@ -31,6 +31,7 @@ from ims.capture.bpf import program
 from ims.capture.transmit import Outgoing
 from ims.config import SensorConfig
 from ims.darknet import Block, Darknet
+from ims.decode.recent_syns import LIVE_BITS
 from ims.decode.tunnel import NAMES
 from ims.records import packet_batch
 from ims.respond.cookie import Clock
@@ -149,7 +150,7 @@ class Sensor:
                 return Pipeline(
                     None, darknet, unwrap, 0, budget, keeper.checkpoint_now, keeper.deliver,
                     respond if config.respond else None, ROWS, shared, KEPT_OCTETS,
-                    Room(lambda: keeper.reserve(wait=self._replay is not None), keeper.refuse),
+                    Room(lambda: keeper.reserve(wait=self._replay is not None), keeper.refuse), LIVE_BITS,
                 )  # fmt: skip
 
             name = f"{device.name if device else 'replay'}-{number}"

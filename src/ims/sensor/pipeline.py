@@ -21,6 +21,7 @@ from ims.capture.source import Frames
 from ims.darknet import Darknet
 from ims.decode.frames import decode_frames
 from ims.decode.options import collect_options, options_table, reset_options
+from ims.decode.recent_syns import CAPTURE_BITS, recent_syns, settle_resets
 from ims.decode.verdict import COUNTERS, STORED
 from ims.records import arrow_schema, packet_batch
 from ims.sensor.counters import Report
@@ -103,6 +104,7 @@ class Pipeline:
         shared: Shared | None = None,
         kept_octets: int = KEPT_OCTETS,
         room: Room | None = None,
+        syn_bits: int = CAPTURE_BITS,
     ) -> None:
         self._unwrap, self._save = unwrap, save
         if writer is None:
@@ -119,6 +121,7 @@ class Pipeline:
         self._by_block = np.zeros(len(darknet.names), np.int64)
         self.watch(darknet)
         self._counters = np.zeros(len(COUNTERS), np.int64)
+        self._recent_syns = recent_syns(self._shared.cache.key, syn_bits)
         self._signer = Signer(self._shared.cache, rows)
         self._kept = Kept(payload_budget)
         self._batch = _Batch(rows)
@@ -134,6 +137,7 @@ class Pipeline:
         frames = Frames(nothing, none, none, none, none, np.zeros(1, np.uint16), nothing, 0)
         packets = self._batch.packets
         decode_frames(frames, 0, self._ranges, self._unwrap, packets, 0, self._counters)
+        settle_resets(packets, 0, 0, self._recent_syns, self._counters)
         collect_options(nothing, packets, 0, 0, self._batch.options)
         self._signer.load_kernels(nothing, packets)
         self._kept.load_kernels(nothing, packets)
@@ -171,6 +175,7 @@ class Pipeline:
             return
         if self._respond is not None:
             self._respond(frames, packets, first, filled)
+        settle_resets(packets, first, filled, self._recent_syns, self._counters)
         if self._room is not None and first == 0:
             self._reserved = self._room.reserve()
         if self._reserved:

@@ -200,6 +200,7 @@ class Cache:
         self.capacity = capacity
         self.renumbered = 0
         """how often entries got new numbers"""
+        self.key = key
         self._key = np.frombuffer(key, "<u8")
         slots = capacity * 3 // 2 + 1
         self.arrays = CacheArrays(

@@ -22,7 +22,7 @@ _WIDTH = _OPTIONS + 40
 
 OPTION_SETS: tuple[bytes, ...] = (
     b"",
-    bytes.fromhex("020405b4"),  # MSS alone, as ZMap and Masscan send
+    bytes.fromhex("020405b4"),  # MSS alone, as nmap sends
     bytes.fromhex("020405b4 0402 080a 00000000 00000000 01 030307"),  # Linux: MSS, SACK, timestamps, scale
     bytes.fromhex("020405b4 01 030308 0101 0402"),  # Windows: MSS, scale, SACK
     bytes.fromhex("0101 080a 00000000 00000000"),  # timestamps alone, as on established connections
