@@ -11,16 +11,22 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from benchmarks.judge.generated import write_captures
 from benchmarks.judge.verdict import Asked, Judged, judge
+from ims.decode.tunnel import NAMES
 
-NAMES = (".pcap", ".cap", ".pcapng", ".dmp", ".erf", ".gz", ".zst", ".xz", ".lz4", ".bin", ".trace")
+SUFFIXES = (".pcap", ".cap", ".pcapng", ".dmp", ".erf", ".gz", ".zst", ".xz", ".lz4", ".bin", ".trace")
+
+
+TUNNELLED = Asked(("C=198.51.100.0/24",), ",".join(NAMES))
+"""How captures in `tunnels/` of the made ones are ingested."""
 
 
 def captures(folder: Path) -> list[Path]:
     """Files that are named like captures, in a folder and those below."""
     if folder.is_file():
         return [folder]
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in NAMES)
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in SUFFIXES)
 
 
 def lines(judged: Judged) -> Iterable[str]:
@@ -38,18 +44,23 @@ def main() -> None:
         epilog="Example: python -m benchmarks.judge /var/captures --jobs 2",
     )  # fmt: skip
     parser.add_argument("folder", type=Path, metavar="DIR", help="captures, in it and below; or one capture")
+    parser.add_argument("--generate", type=int, metavar="N", help="write so many made captures into DIR, judge those")
+    parser.add_argument("--seed", type=int, default=1, help="of the made captures")
     parser.add_argument("--block", action="append", metavar="NAME=CIDR", help="all=0.0.0.0/0 without any")
     parser.add_argument("--unwrap", default="", metavar="LIST", help="as for `ims ingest`")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="captures at once")
     given = parser.parse_args()
+    if given.generate:
+        write_captures(given.folder, given.generate, given.seed)
     found = captures(given.folder)
     if not found:
         sys.exit(f"judge: no captures in {given.folder}")
     asked = Asked(tuple(given.block or ("all=0.0.0.0/0",)), given.unwrap)
+    of_each = [TUNNELLED if given.generate and path.parent.name == "tunnels" else asked for path in found]
     began, excused, kinds, wrong = time.monotonic(), Counter[str](), Counter[str](), 0
     frames = stored = filters = 0
     with ProcessPoolExecutor(given.jobs) as pool:
-        for judged in pool.map(judge, found, [asked] * len(found), chunksize=4):
+        for judged in pool.map(judge, found, of_each, chunksize=4):
             print("\n".join(lines(judged)), flush=True)
             excused.update(judged.excused)
             kinds.update(one.kind for one in judged.found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
 import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -60,11 +61,29 @@ class Asked:
         return any(ipaddress.ip_address(address) in ipaddress.ip_network(one.partition("=")[2]) for one in self.blocks)
 
 
+UNPACKERS = {".gz": "gzip", ".zst": "zstd", ".xz": "xz", ".lz4": "lz4"}
+
+
+def uncompressed(path: Path, folder: Path) -> tuple[Path, str]:
+    """A capture as tshark and tcpdump take it, as far as its compression goes, and what the unpacker complains of."""
+    unpacker = UNPACKERS.get(path.suffix)
+    if unpacker is None:
+        return path, ""
+    out = folder / path.stem
+    with out.open("wb") as file:
+        done = subprocess.run([unpacker, "-dc", str(path)], stdout=file, stderr=subprocess.PIPE, text=True, check=False)
+    return out, done.stderr.strip() or ("" if done.returncode == 0 else f"{unpacker}: exit {done.returncode}")
+
+
 def judge(path: Path, asked: Asked) -> Judged:
     """Ingest a capture, and hold what became of it against what others see."""
     judged = Judged(path)
-    seen = dissect(path)
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # tcpdump, as root, reads as an ordinary user
+        plain, broken = uncompressed(path, Path(folder))
+        seen = dissect(plain)
+        if broken and not seen.status:
+            seen.status, seen.complaint = 2, broken
         store = Path(folder) / "STORE"
         ran = product.ingest(path, store, asked.blocks, asked.unwrap)
         found = list(_of_status(ran, seen))
@@ -77,7 +96,7 @@ def judge(path: Path, asked: Asked) -> Judged:
             found += _of_books(ran.report, seen, len(rows))
             found += _of_rows(rows, seen, asked, judged.excused)
             if rows:
-                found += _of_filters(path, store, Path(folder), seen, asked, judged)
+                found += _of_filters(plain, store, Path(folder), seen, asked, judged)
     judged.found = []
     for one in found:
         reason = named(path, one.kind)

@@ -1,0 +1,103 @@
+"""Capture files of every format, compression and damage, from frames."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import struct
+import subprocess
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
+
+import zstandard
+
+PCAPS = {"us": 0xA1B2C3D4, "ns": 0xA1B23C4D}
+NS = 1_000_000_000
+
+
+class Record(NamedTuple):
+    """A frame as a capture has it."""
+
+    time_ns: int
+    octets: bytes
+    length: int
+
+
+def pcap(records: Sequence[Record], link: int, order: str, unit: str) -> tuple[bytes, list[int]]:
+    """The file, and where its records begin."""
+    parts, begins = [struct.pack(order + "IHHiIII", PCAPS[unit], 2, 4, 0, 0, 262_144, link)], []
+    for record in records:
+        begins.append(sum(map(len, parts[-1:])) + (begins[-1] if begins else 0))
+        seconds, fraction = divmod(record.time_ns, NS)
+        head = (seconds, fraction // (1000 if unit == "us" else 1), len(record.octets), record.length)
+        parts.append(struct.pack(order + "IIII", *head) + record.octets)
+    return b"".join(parts), begins
+
+
+def _padded(octets: bytes) -> bytes:
+    return octets + bytes(-len(octets) % 4)
+
+
+def _block(order: str, kind: int, body: bytes) -> bytes:
+    size = struct.pack(order + "I", 12 + len(body))
+    return struct.pack(order + "I", kind) + size + body + size
+
+
+def pcapng(records: Sequence[Record], link: int, order: str, nanoseconds: bool) -> tuple[bytes, list[int]]:
+    """One section, one interface, enhanced packet blocks."""
+    options = struct.pack(order + "HHB3xHH", 9, 1, 9, 0, 0) if nanoseconds else b""
+    parts = [_block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))]
+    parts.append(_block(order, 1, struct.pack(order + "HHI", link, 0, 0) + options))
+    begins, at = [], sum(map(len, parts))
+    for record in records:
+        time = record.time_ns if nanoseconds else record.time_ns // 1000
+        head = struct.pack(order + "IIIII", 0, time >> 32, time & 0xFFFFFFFF, len(record.octets), record.length)
+        block = _block(order, 6, head + _padded(record.octets))
+        parts.append(block)
+        begins.append(at)
+        at += len(block)
+    return b"".join(parts), begins
+
+
+FORMATS: dict[str, Callable[[Sequence[Record], int], tuple[bytes, list[int]]]] = {
+    "us-le": lambda r, link: pcap(r, link, "<", "us"),
+    "us-be": lambda r, link: pcap(r, link, ">", "us"),
+    "ns-le": lambda r, link: pcap(r, link, "<", "ns"),
+    "ns-be": lambda r, link: pcap(r, link, ">", "ns"),
+    "ng-le": lambda r, link: pcapng(r, link, "<", nanoseconds=False),
+    "ng-be": lambda r, link: pcapng(r, link, ">", nanoseconds=False),
+    "ng-ns": lambda r, link: pcapng(r, link, "<", nanoseconds=True),
+}
+SUFFIX = {"us": ".pcap", "ns": ".pcap", "ng": ".pcapng"}
+
+
+def _lz4(octets: bytes) -> bytes:
+    return subprocess.run(["lz4", "-qc"], input=octets, capture_output=True, check=True).stdout
+
+
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "": lambda octets: octets,
+    ".gz": lambda octets: gzip.compress(octets, 6, mtime=0),
+    ".zst": lambda octets: zstandard.ZstdCompressor().compress(octets),
+    ".xz": lzma.compress,
+    ".lz4": _lz4,
+}
+
+Damage = Callable[[bytes, list[int], Random], bytes]
+
+
+def _at(octets: bytes, at: int, new: bytes) -> bytes:
+    return octets[:at] + new + octets[at + len(new) :]
+
+
+DAMAGES: dict[str, Damage] = {
+    "": lambda o, b, d: o,
+    "cut": lambda o, b, d: o[: d.randrange(1, len(o))],
+    "cut-record": lambda o, b, d: o[: b[d.randrange(len(b))] + d.randrange(1, 16)],
+    "zeros": lambda o, b, d: o + bytes(d.choice((16, 64, 512, 4096))),
+    "garbage": lambda o, b, d: o + d.randbytes(d.choice((7, 40, 200))),
+    "overwritten": lambda o, b, d: _at(o, b[d.randrange(len(b))], b"\xff" * 24),
+    "length": lambda o, b, d: _at(o, b[d.randrange(len(b))] + 8, struct.pack("<I", d.choice((1 << 31, 300_000)))),
+}  # fmt: skip
+"""What became of a file, before it was compressed."""
