@@ -87,9 +87,12 @@ def explain(error: lark.exceptions.UnexpectedInput, text: str) -> FilterError:
     position = getattr(error, "pos_in_stream", None)
     token = getattr(error, "token", None)
     at_end = position is None or position >= len(text) or (token is not None and token.type == "$END")
-    blamed = _misspelt(error)
+    blamed = _first_unknown(text, len(text) if at_end or position is None else position)
     if blamed is not None:
-        return FilterError(unknown(blamed), text, blamed.start_pos + 1)
+        return blamed
+    misspelt = _misspelt(error)
+    if misspelt is not None:
+        return FilterError(unknown(misspelt), text, misspelt.start_pos + 1)
     wanted = _wanted(error)
     if at_end:
         return FilterError(f"it ends here; wanted {wanted}", text, len(text.rstrip()) + 1)
@@ -104,8 +107,64 @@ def explain(error: lark.exceptions.UnexpectedInput, text: str) -> FilterError:
     return FilterError(f"{shown(word)} can't stand here{hint}", text, position + 1)
 
 
+_WORD = re.compile(r""""([^"\\]|\\.)*"|'([^'\\]|\\.)*'|\\?[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?""", re.DOTALL)
+_NUMERIC = re.compile(r"0[xX][0-9A-Fa-f]+|[0-9][0-9.]*(-[0-9]+)?")
+_NAMED = ("block", "sensor", "signature")
+"""What follows these is a name of its own kind, or digits."""
+_KINDS = ("host", "net", "port", "portrange")
+_HEADS = {
+    **dict.fromkeys(("src", "dst"), _KINDS),
+    **dict.fromkeys(("tcp", "udp", "sctp"), ("port", "portrange", "src", "dst", "and", "or")),
+}
+"""Words -> what may stand behind them, to guess what was meant."""
+_KNOWN = frozenset([*" ".join(WORDS).split(), *CONSTANTS, *SERVICES, *PROTOCOLS])
+
+
+def _first_unknown(text: str, until: int) -> FilterError | None:
+    """The first word up to `until` that is none of the language's: what a parser trips over often stands behind it."""
+    from ims.records import CATEGORIES  # brings NumPy
+
+    before = ""
+    for found in _WORD.finditer(text):
+        word = found[0]
+        if found.start() > until:
+            break
+        named = before in _NAMED or (before == "category" and word in CATEGORIES)
+        known = word[0] in "\"'\\" or word in _KNOWN or named
+        if not (known or _NUMERIC.fullmatch(word) or _is_range(word, before)):
+            if found.start() == until and not nearest(word, _HEADS.get(before, ())):
+                return None  # the parser says what could stand there
+            left = text[: found.start()].rstrip()[-1:]
+            return FilterError(_said(word, before, left), text, found.start() + 1)
+        before = word
+    return None
+
+
+def _said(word: str, before: str, left: str) -> str:
+    """What to say of an unknown word: what could stand there depends on the word, or the sign, left of it."""
+    if word in NOT_STORED:
+        return unknown(word)
+    if left and left in "[=<>&|+-*/^%":
+        return f"no number {shown(word)} is known{nearest(word, CONSTANTS) or '; wanted one such as 80 or tcp-syn'}"
+    if before in ("host", "net"):
+        return f"{shown(word)} is no address, and names aren't looked up; wanted one such as 198.51.100.7"
+    from ims.records import CATEGORIES  # brings NumPy
+
+    for kind, names in (("category", CATEGORIES), ("port", SERVICES), ("proto", PROTOCOLS)):
+        if before == kind:
+            what = {"port": "service", "proto": "protocol"}.get(kind, kind)
+            return f"no {what} {shown(word)} is known{nearest(word, names)}"
+    hint = nearest(word, _HEADS.get(before, ()))
+    return f"{shown(word)} can't stand here{hint}" if hint else unknown(word)
+
+
+def _is_range(word: str, before: str) -> bool:
+    """Whether it may be a range of ports by name: `ftp-http`."""
+    return before in ("portrange", "or") and any(word.startswith(f"{name}-") for name in SERVICES)
+
+
 def _misspelt(error: Any) -> Any:
-    """The name before an unexpected token, if it is what's wrong: unknown, and not the id of a qualifier."""
+    """The name before an unexpected token, if it is what's wrong: no name that is known, and no id of a qualifier."""
     parser = getattr(error, "interactive_parser", None)
     stack = parser.parser_state.value_stack if parser is not None else []
     if not stack or not isinstance(stack[-1], lark.Token) or stack[-1].type != "NAME":

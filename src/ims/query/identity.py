@@ -10,7 +10,7 @@ from typing import Any
 
 from ims.query.arithmetic import MASK32
 from ims.query.complaint import FilterError, nearest, shown
-from ims.query.names import NEVER, PROTOCOLS, SERVICES
+from ims.query.names import KEYWORDS, NEVER, PROTOCOLS, SERVICES
 from ims.query.tree import Direction, Expression, Net, Nothing, Port, Protocol, dotted
 
 
@@ -111,7 +111,7 @@ def _port(qualifiers: Qualifiers, form: str, token: Any, text: str) -> Port:
         hint = nearest(word, SERVICES) or "; wanted a number"
         raise FilterError(f"no service {shown(word)} is known{hint}", text, token.start_pos + 1)
     protocol = first[1] if first[1] == last[1] else None
-    wanted = {"tcp": 6, "udp": 17}.get(qualifiers.protocol or "")
+    wanted = KEYWORDS.get(qualifiers.protocol or "")
     if wanted is not None and protocol not in (None, wanted):
         message = f"port {shown(word)} is {'tcp' if protocol == 6 else 'udp'}, not {qualifiers.protocol}"
         raise FilterError(message, text, token.start_pos + 1)

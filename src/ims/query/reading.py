@@ -118,9 +118,7 @@ class _Reader:
             "host": (None, "ip", "arp", "rarp"),
             "net": (None, "ip", "arp", "rarp"),
             "proto": (None, "ip", "ip6"),
-        }.get(kind, (None, "tcp", "udp"))
-        if protocol == "sctp" and kind.startswith("port"):
-            raise self._error("SCTP's ports aren't stored", head)
+        }.get(kind, (None, "tcp", "udp", "sctp"))
         if protocol not in fits:
             raise self._error(f"{shown(protocol)} doesn't go with {kind}", head)
         return Qualifiers(protocol, direction, kind)  # type: ignore[arg-type]

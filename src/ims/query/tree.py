@@ -15,6 +15,8 @@ from ims.query.arithmetic import MASK32, OPERATORS, check_operand
 from ims.query.fields import known, supported
 
 DEEPEST, MOST_TERMS = 64, 500
+PORTED = (6, 17, 132)
+"""Protocols with ports: TCP, UDP, SCTP."""
 
 Direction = Literal["either", "source", "destination", "both"]
 Flag = Literal["payload", "new", "verified", "fragment"]
@@ -65,8 +67,8 @@ class Octets:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """One of `OPERATORS` between two numbers, which aren't both constant. Dividing by nothing gives nothing, which
-    compares as false; shifting by more than 31 bits gives 0."""
+    """One of `OPERATORS` between two numbers, which aren't both constant. Dividing by zero rejects the packet, as a
+    missing octet does; shifting by more than 31 bits gives 0."""
 
     operator: str
     left: Value
@@ -90,7 +92,8 @@ Value = Number | Octets | Arithmetic
 
 @dataclass(frozen=True)
 class Compare:
-    """One of `RELATIONS` between two numbers; false where the packet lacks what is asked."""
+    """One of `RELATIONS` between two numbers; false where the packet has no such header. Where it has one, but not the
+    octets that are asked, it is neither true nor false: see predicate.py."""
 
     operator: str
     left: Value
@@ -148,7 +151,7 @@ class Net:
 
 @dataclass(frozen=True)
 class Port:
-    """TCP or UDP ports from `low` to `high`; `protocol` None: of either."""
+    """TCP's, UDP's or SCTP's ports from `low` to `high`; `protocol` None: of any of them."""
 
     direction: Direction
     low: int
@@ -160,11 +163,11 @@ class Port:
         _check_number(self.low, 0xFFFF, "a port")
         _check_number(self.high, 0xFFFF, "a port")
         _check(self.low <= self.high, "the lower port first", (self.low, self.high))
-        right = self.protocol is None or (type(self.protocol) is int and self.protocol in (6, 17))
-        _check(right, "protocol 6, 17 or none", self.protocol)
+        right = self.protocol is None or (type(self.protocol) is int and self.protocol in PORTED)
+        _check(right, "protocol 6, 17, 132 or none", self.protocol)
 
     def __str__(self) -> str:
-        head = {6: "tcp ", 17: "udp ", None: ""}[self.protocol] + _DIRECTION_WORDS[self.direction]
+        head = {6: "tcp ", 17: "udp ", 132: "sctp ", None: ""}[self.protocol] + _DIRECTION_WORDS[self.direction]
         return f"{head}port {self.low}" if self.low == self.high else f"{head}portrange {self.low}-{self.high}"
 
 
@@ -239,7 +242,7 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Not:
-    """What the other is not: every packet is one or the other."""
+    """What the other is not; a packet that lacks asked octets is neither."""
 
     inner: Expression
 
