@@ -1,15 +1,28 @@
 # Two to begin with: `make demo` and `make test`. Each sets up .venv first if it has to.
-.PHONY: demo test fuzz check bench judge docs setup format clean
+.PHONY: demo test test-all test-modes fuzz check bench judge docs setup format clean
 PY := .venv/bin/python
 
 demo: setup
 	@.venv/bin/ims demo
 
+# What a commit must pass. CONTRIBUTING.md has a table of what runs when.
 test: setup .venv/.spark
-	@$(PY) -m pytest
+	@$(PY) -m tests.warm
+	@$(PY) -m pytest --junitxml=build/junit.xml --durations=15
 
+# Nightly and before a release: all of every cross product, all of Hypothesis's examples, kernels in their other modes.
+test-all: setup .venv/.spark
+	@$(PY) -m tests.warm
+	@$(PY) -m pytest --junitxml=build/junit-all.xml --durations=50 -m '' --hypothesis-profile=all
+	@$(PY) -m tests.modes -m '' --hypothesis-profile=all
+
+# Kernels as plain Python, and with every bounds check on.
+test-modes: setup
+	@$(PY) -m tests.modes
+
+# Everything, with other random examples each time.
 fuzz: setup .venv/.spark
-	@$(PY) -m pytest --hypothesis-profile=fuzz
+	@$(PY) -m pytest -m '' --hypothesis-profile=fuzz
 
 check: setup
 	@$(PY) -m ruff check src tests benchmarks scripts

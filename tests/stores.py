@@ -17,6 +17,8 @@ import ims
 from ims.darknet import Block, Darknet
 from ims.sensor.ingest import Ingest, IngestSettings
 
+from . import forked
+
 IMS = Path(sys.executable).parent / "ims"
 CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
 SKIP_NOTHING = "IMS_TESTS_SKIP_NOTHING"
@@ -48,8 +50,9 @@ def require_captures() -> None:
 
 
 def cli(*words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs `ims` in a process of its own (see forked.py)."""
     options = {"capture_output": True, "text": True, "timeout": 300} | options
-    return subprocess.run([IMS, *map(str, words)], check=False, **options)
+    return subprocess.run([forked.ims(), *map(str, words)], check=False, **options)
 
 
 def exported(folder: Path, *stores: Path) -> list[dict[str, Any]]:

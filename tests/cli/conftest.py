@@ -1,4 +1,4 @@
-"""A newcomer's desk: a folder with a capture, and a shell in which `ims` is found."""
+"""A newcomer's desk: a folder with a capture, and a shell in which `ims` is found (see forked.py)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import zstandard
 
 from ims.simulate.sample import write_sample
 
+from .. import forked
 from ..stores import IMS, ingest
 
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -43,7 +44,8 @@ def shell(desk: Path) -> Shell:
     """Runs lines as a person types them."""
 
     def run(lines: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"PATH": f"{IMS.parent}:{os.environ['PATH']}", "COLUMNS": "200"}
+        path = f"{forked.ims().parent}:{IMS.parent}:{os.environ['PATH']}"
+        environment = os.environ | {"PATH": path, "COLUMNS": "200"}
         return subprocess.run(
             ["bash", "-euc", lines],
             cwd=desk,

@@ -13,6 +13,7 @@ from ims.cli import app, demo_live
 from ims.cli.demo import PLANTED
 
 
+@pytest.mark.exhaustive  # .ci/run runs `make demo` whole, as it stands
 def test_the_store_answers_what_was_planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_live, "may_be_live", lambda: False)
     folder = tmp_path / "demo"

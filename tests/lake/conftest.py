@@ -10,12 +10,21 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from ..shared import shared
+from .rich_store import STORE, rich_store
+
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "somebody",
     "AWS_SECRET_ACCESS_KEY": "secret",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
+
+
+@pytest.fixture(scope="session")
+def rich(tmp_path_factory):
+    """The rich store; who changes it takes a copy."""
+    return shared(tmp_path_factory, "rich", rich_store) / STORE
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from ..stores import MIDNIGHT, ingest, udp, write_pcap
 
 HOUR = 3_600_000_000_000
 C, SOURCE = permuted.C, 0xDFFFFFFE  # 223.255.255.254: over the signed numbers
+STORE = "it's a [lake]* 100%25 #1?"
 BLOCKS = ("C/24=198.51.100.0/24", "D/25=203.0.113.0/25")
 
 
@@ -43,7 +44,7 @@ def rich_store(folder: Path) -> Path:
     packets = [(time + n % 1000, packet) for n, (time, packet) in enumerate(drawn)]  # no two are alike in all
     packets += odd_packets() + special_packets()
     capture = write_pcap(folder / "made.pcap", sorted(packets, key=lambda packet: packet[0]))
-    store = ingest(folder / "it's a [lake]* 100%25 #1?", capture, sensor="007", blocks=BLOCKS)
+    store = ingest(folder / STORE, capture, sensor="007", blocks=BLOCKS)
     ingest(store, capture, sensor="b", blocks=["E/25=198.51.100.0/25"])
     manifest = Manifest(store, state_folder(store, "007"))
     for path in sorted(store.glob("packets/sensor=007/**/*.parquet")):

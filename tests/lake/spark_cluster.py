@@ -21,6 +21,13 @@ from ..stores import SKIP_NOTHING
 START_SECONDS = 120
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """For Java that lives for a minute: a compiler that costs less than it saves."""
+LOCAL = SparkSettings(
+    master="local[1]",
+    properties={
+        "spark.driver.memory": "800m", "spark.driver.extraJavaOptions": QUICK, "spark.sql.shuffle.partitions": "2",
+    },
+)  # fmt: skip
+"""The session that tests share."""
 
 
 def require_java() -> None:

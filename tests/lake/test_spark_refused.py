@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sys
 import tempfile
@@ -20,18 +21,16 @@ from ims.query.spark import SparkEngine
 from ims.query.spark_session import SparkSettings, spark_session, stop_spark
 from ims.store.reader import Store, open_store
 
-from .rich_store import rich_store
-from .spark_cluster import QUICK, cluster, require_java
+from .spark_cluster import LOCAL, cluster, require_java
 
 COUNT = make_request("count", None)
-LOCAL = SparkSettings(
-    master="local[1]", properties={"spark.driver.memory": "600m", "spark.driver.extraJavaOptions": QUICK}
-)
+pytestmark = pytest.mark.xdist_group("spark")
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rich_store(tmp_path_factory.mktemp("rich"))
+def lake(rich: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, for a test that damages it."""
+    return shutil.copytree(rich, tmp_path_factory.mktemp("damaged") / rich.name)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """Spark over a lake answers as DuckDB does over the store that was shipped there: every verb, group and metric and sixty
 filters, exactly.
 
-Rows, their order and their types. Spark is a standalone master with two workers of one core, each a process.
+Rows, their order and their types. Spark is a standalone master with two workers of one core, each a process; in a commit
+it is the session that all tests of Spark share (test_spark_worker_killed.py has a cluster, and answers from it).
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -32,9 +34,9 @@ from ims.query.spark_session import SparkSettings
 from ims.store.reader import open_store
 from ims.telescope import Telescope
 
+from ..effort import every, pick
 from ..sign import collision
-from .rich_store import rich_store
-from .spark_cluster import cluster
+from .spark_cluster import LOCAL, cluster, require_java
 
 DAY = "2026-03-04"
 RANGE = {"since": f"{DAY}T00:40", "until": f"{DAY}T02:00:00.000001"}
@@ -62,15 +64,22 @@ FILTERS = (
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.xdist_group("spark")
+
+
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rich_store(tmp_path_factory.mktemp("rich"))
+def store(rich: Path) -> Path:
+    return rich
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSettings]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as running:
-        yield running.settings()
+    if pick(True, False):
+        with cluster(tmp_path_factory.mktemp("cluster")) as running:
+            yield running.settings()
+    else:
+        require_java()
+        yield LOCAL
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +90,9 @@ def duckdb(store: Path) -> Telescope:
 @pytest.fixture(scope="module")
 def lake(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     lake = tmp_path_factory.mktemp("lake") / "it's a [lake]* 100%25 #1?"
+    copy = shutil.copytree(store, tmp_path_factory.mktemp("copy") / "STORE")  # shipping is noted in the store
     for sensor in ("007", "b"):
-        Shipper(store, open_place(lake)).ship(sensor)
+        Shipper(copy, open_place(lake)).ship(sensor)
     return lake
 
 
@@ -127,7 +137,7 @@ def test_count(duckdb: Telescope, spark: Telescope) -> None:
     assert_same(spark.count(until="1999-01-01"), duckdb.count(until="1999-01-01"))
 
 
-@pytest.mark.parametrize("group", [*GROUPS, *PREFIXES])
+@pytest.mark.parametrize("group", every(3, (*GROUPS, *PREFIXES)))
 def test_top_of_every_group_by_every_metric(engines: tuple[Engine, SparkEngine], group: str) -> None:
     """All metrics in one question, each with its number as `which`."""
     request = make_request("top", None, group=group, limit=1_000_000)
@@ -161,7 +171,7 @@ def each_metric(group: str) -> Plan:
     return Plan(parts, merge)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", every(2, METRICS))
 def test_series(duckdb: Telescope, spark: Telescope, metric: str) -> None:
     words: dict[str, Any]
     for words in ({"bin": "250ms", **RANGE}, {"bin": "1h", "group": "block", "per_24": True}):
@@ -177,7 +187,7 @@ def test_series_of_groups_and_under_limits(duckdb: Telescope, spark: Telescope) 
         assert_same(spark.series(**words), duckdb.series(**words))
 
 
-@pytest.mark.parametrize("column", ["destination_port", "block", "sensor", "destination/24"])
+@pytest.mark.parametrize("column", every(2, ("destination_port", "block", "sensor", "destination/24")))
 def test_top_as_it_is_shown(duckdb: Telescope, spark: Telescope, column: str) -> None:
     for words in ({"limit": 3}, {"per_24": True, **RANGE}):
         assert_same(spark.top(column, **words), duckdb.top(column, **words))
@@ -192,8 +202,8 @@ def test_filters_are_sixty_and_of_every_kind() -> None:
 
 @pytest.mark.parametrize("begin", range(0, len(FILTERS), 16))
 def test_filters_take_the_same_packets(engines: tuple[Engine, SparkEngine], begin: int) -> None:
-    """Sixteen filters in one question: every column of every packet that each of them takes."""
-    filters = FILTERS[begin : begin + 16]
+    """Sixteen filters in one question, in a commit eight: every column of every packet that each of them takes."""
+    filters = FILTERS[begin : begin + 16 : pick(1, 2)]
     request = make_request("packets", None)
     plan = Plan(
         partial(each_filter, filters), lambda parts, request, whole: parts["rows"].order_by(["which", *ARRIVAL])

@@ -16,9 +16,9 @@ from ims.query.request import make_request
 from ims.query.spark import SparkEngine
 from ims.store.reader import Store, open_store
 
-from .rich_store import rich_store
 from .spark_cluster import Cluster, cluster
 
+pytestmark = pytest.mark.xdist_group("spark")
 SECONDS = 180
 MANY_TASKS = {
     "spark.sql.files.maxPartitionBytes": "1024", "spark.sql.files.openCostInBytes": "1",
@@ -27,8 +27,8 @@ MANY_TASKS = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(rich_store(tmp_path / "rich")) as store:
+def store(rich: Path) -> Iterator[Store]:
+    with open_store(rich) as store:
         yield store
 
 

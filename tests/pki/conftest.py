@@ -11,6 +11,8 @@ import pytest
 from ims.pki.authority import Authority, create_authority
 from ims.pki.credentials import Credentials
 
+from ..shared import shared
+
 ROLES = ("sensor", "portal", "operator")
 
 
@@ -22,12 +24,14 @@ def now() -> datetime:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """PKI with a sensor, a portal and an operator, each called as its role; foreign, likewise."""
-    folder = tmp_path_factory.mktemp("pki")
-    for name in ("PKI", "foreign"):
-        authority = create_authority(folder / name, "Test", 3650)
-        for role in ROLES:
-            authority.issue(role, role)
-    return folder
+
+    def make(folder: Path) -> None:
+        for name in ("PKI", "foreign"):
+            authority = create_authority(folder / name, "Test", 3650)
+            for role in ROLES:
+                authority.issue(role, role)
+
+    return shared(tmp_path_factory, "pki", make)
 
 
 @pytest.fixture

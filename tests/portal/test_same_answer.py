@@ -1,7 +1,8 @@
 """Scattered over the sensors of Table 1, the answer is the one that one store gives: every verb, group and metric.
 
 The traffic is three hours of `ims-2004`, scaled down. Each of the thirty blocks has a store of its own and a query daemon in front of
-it; beside them stands one store that holds all thirty sensors.
+it; beside them stands one store that holds all thirty sensors. (In a commit: nine of
+the thirty, each filter and each group.)
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ims.simulate.scenario import SCENARIOS, scenario_of
 from ims.simulate.written import write_scenario
 from ims.telescope import Telescope
 
+from ..effort import pick, share
 from ..stores import ingest
 
 SCALE = 0.016
@@ -42,6 +44,10 @@ FILTERS = (
     "block C/24 or block D/24", "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn and ttl < 115", 'payload contains "synthetic"',
     "sensor A1-24", "dst port 445 and src portrange 1024-2000", "ip[2:2] > 60", "net 10.0.0.0/9",
 )  # fmt: skip
+
+
+SAMPLE = ("A1/24", "C/24", "D/24", "E/18", "F/17", "H1/20", "M3/25", "N1/22", "O/8")
+"""Blocks of a commit's test: each size, those that filters name, and one that answers nothing."""
 
 
 class Daemons:
@@ -79,7 +85,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with (folder / "day.pcap").open("wb") as file:
         write_scenario(scenario, file, seed=3)
     found = {}
-    for block in scenario.blocks():
+    blocks = scenario.blocks()
+    for block in pick(blocks, [block for block in blocks if block.name in SAMPLE]):
         name = block.name.replace("/", "-")
         found[name] = ingest(folder / name, folder / "day.pcap", sensor=name, blocks=[f"{block.name}={block.prefix}"])
     return found
@@ -120,16 +127,18 @@ def assert_same(found: Any, expected: Any) -> None:
 
 def test_there_is_something_to_compare(one: Telescope, stores: dict[str, Path]) -> None:
     [row] = one.count().rows()
-    assert len(stores) == 30
+    assert len(stores) == pick(30, len(SAMPLE))
     assert row["packets"] > 20_000
     assert row["signatures"] > 100
-    assert len(one.top("sensor", limit=100)) >= 25
+    assert len(one.top("sensor", limit=100)) >= pick(25, 7)
 
 
 @pytest.mark.parametrize("filter", FILTERS)
 def test_count(one: Telescope, scattered: ScatteredTelescope, filter: str | None) -> None:
     assert_same(scattered.count(filter), one.count(filter))
     words = {"since": f"{DAY}T00:40", "until": f"{DAY}T02:30:00.5"}
+    if FILTERS.index(filter) % 3 and not pick(True, False):
+        return
     assert_same(scattered.count(filter, **words), one.count(filter, **words))
 
 
@@ -144,6 +153,7 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
         Question(plan="series", request=make_request("series", None, group=group, metric=metric, bin="1h"))
         for group in ("destination_port", "block", "category", "source/8", "sensor")
     ]
+    questions = list(share(questions, METRICS.index(metric), len(METRICS)))
     for begin in range(0, len(questions), 15):
         part = questions[begin : begin + 15]
         with SensorsAsked(part[0].request, scatter, {}) as asked:
@@ -157,7 +167,8 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("per_24", [False, True])
 def test_series(one: Telescope, scattered: ScatteredTelescope, metric: str, per_24: bool) -> None:
-    for words in ({"bin": "5m"}, {"bin": "1h", "group": "block"}, {"bin": "1d", "group": "source/8"}):
+    kinds = ({"bin": "5m"}, {"bin": "1h", "group": "block"}, {"bin": "1d", "group": "source/8"})
+    for words in share(kinds, METRICS.index(metric) + per_24, len(kinds)):
         asked = {"metric": metric, "per_24": per_24, **words}
         assert_same(scattered.series("tcp", **asked), one.series("tcp", **asked))
 

@@ -8,12 +8,13 @@ import pytest
 
 from ims.simulate.sample import write_sample
 
+from ..shared import shared
+
 BLOCK = "C/24=198.51.100.0/24"
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """20,000 packets of a day to 198.51.100.0/24."""
-    path = tmp_path_factory.mktemp("sample") / "dark.pcap"
-    write_sample(path, packets=20_000, seed=7)
-    return path
+    name = "dark.pcap"
+    return shared(tmp_path_factory, "sample", lambda folder: write_sample(folder / name, packets=20_000, seed=7)) / name

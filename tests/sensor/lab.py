@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ims.simulate.namespaces import Namespaces
 from ims.telescope import Telescope
 
+from .. import forked
 from ..stores import IMS
 
 CONFIG = """
@@ -248,7 +249,7 @@ class Sensor:
     def answer(self, *words: str) -> Any:
         """What `ims query` says, as JSON."""
         done = subprocess.run(
-            [IMS, "query", *words, "--store", self.store, "--format", "json"],
+            [forked.ims(), "query", *words, "--store", self.store, "--format", "json"],
             capture_output=True,
             text=True,
             check=True,

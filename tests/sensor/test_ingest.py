@@ -25,10 +25,9 @@ from ims.darknet import Block, Darknet
 from ims.decode.verdict import EXCLUSIVE
 from ims.sensor.ingest import Ingest, IngestSettings
 
-from ..stores import CAPTURES, needs_captures
+from ..stores import CAPTURES, IMS, cli, needs_captures
 from .conftest import BLOCK
 
-IMS = Path(sys.executable).parent / "ims"
 ALL = "all=0.0.0.0/0"
 
 
@@ -37,10 +36,6 @@ def ingest(
 ) -> dict[str, Any]:
     run = Ingest(store, sensor, Darknet([Block.parse(block)]), IngestSettings(**settings))
     return run.run([str(capture) for capture in captures]).as_json()
-
-
-def cli(*words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([IMS, *map(str, words)], capture_output=True, text=True, timeout=300, check=False, **options)
 
 
 def rows(store: Path) -> list[tuple[Any, ...]]:

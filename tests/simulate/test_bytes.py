@@ -43,7 +43,7 @@ def digest(seed, **tables):
 
 
 def test_the_bytes_are_those_of_every_other_machine():
-    """Compiled, in plain Python and with every bounds check (test_modes): one digest."""
+    """Compiled, in plain Python and with every bounds check (`make test-modes`): one digest."""
     assert digest(1) == DIGEST
 
 
