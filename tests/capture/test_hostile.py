@@ -11,6 +11,7 @@ from ims.capture.pcap import empty_frames
 from ims.capture.pcap_walk import walk_pcap
 from ims.capture.pcapng_walk import FULL, LATEST_NS, NO_LINK, Interfaces, walk_pcapng
 
+from ..effort import examples
 from ..stores import needs_captures
 from . import writers as w
 from .test_pcap import FORMS, every_form
@@ -89,7 +90,7 @@ def test_any_blocks_behind_a_section_header(file, order, data, chunk):
 def test_a_real_capture_with_octets_changed(file, capture):
     whole = capture.read_bytes()
 
-    @settings(max_examples=25)
+    @settings(max_examples=examples(25, 10))
     @given(data=st.data(), chunk=st.sampled_from([100, 1 << 16]))
     def change(data, chunk):
         begin = data.draw(st.integers(0, max(0, len(whole) - 4096)))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ims.capture.open import open_source
 from ims.capture.stream import stream_digest
 
+from ..effort import examples
 from .measured import measured
 from .writers import RAW, Packet, packet_lists, packets_of, pcap, pcap_header, read
 
@@ -44,7 +45,7 @@ def file(tmp_path_factory):
 
 
 @both_kinds
-@settings(max_examples=50)
+@settings(max_examples=examples(50, 10))
 @given(data=st.data(), packets=packet_lists(unit=1000), chunk=st.integers(1, 300))
 def test_parts_one_after_another_give_what_the_plain_file_gives(file, kind, data, packets, chunk):
     plain = pcap(packets)

@@ -22,11 +22,12 @@ from ims.decode.tunnel import NAMES
 from ims.decode.verdict import COUNTERS, EXCLUSIVE
 from ims.records import ICMP, PAYLOAD, PORTS, TCP, packet_batch
 
+from ..effort import examples
 from ..stores import CAPTURES, needs_captures
 from .makers import ethernet, icmp, ip, tcp, udp
 
 PURE = bool(numba.config.DISABLE_JIT)
-EXAMPLES = 60 if PURE else 600
+EXAMPLES = 60 if PURE else examples(600, 120)
 LINKS = [0, 1, 9, 12, 14, 50, 101, 105, 108, 113, 228, 229, 276, 65_535]
 RANGES = Darknet([Block.parse("low=0.0.0.0/1"), Block.parse("C=198.51.100.0/24")]).ranges()
 SEEDS = [

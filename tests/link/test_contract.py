@@ -29,6 +29,7 @@ from ims.query.filter import parse
 from ims.query.question import Question
 from ims.query.request import make_request
 
+from ..effort import examples
 from ..query.test_filter import trees
 
 # Octets of version 1, as they were sent when it was new. They are never changed: sensors that speak it are out there.
@@ -154,7 +155,7 @@ def test_what_is_too_long_is_refused_before_it_is_parsed(read: Any, monkeypatch:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300)
+@settings(max_examples=examples(300, 60))
 def test_octets_are_a_message_or_refused(octets: bytes) -> None:
     for read in READERS:
         refused_or_read(read, octets)
@@ -169,14 +170,14 @@ jsons = st.recursive(
 
 
 @given(jsons)
-@settings(max_examples=300)
+@settings(max_examples=examples(300, 60))
 def test_json_is_a_message_or_refused(found: Any) -> None:
     for read in READERS:
         refused_or_read(read, json.dumps(found).encode())
 
 
 @given(st.sampled_from([ASK_1, TAIL_1, HELLO_1, END_1]), st.data())
-@settings(max_examples=400)
+@settings(max_examples=examples(400, 80))
 def test_messages_that_somebody_touched_are_read_or_refused(octets: bytes, data: st.DataObject) -> None:
     found = json.loads(octets)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -268,7 +269,7 @@ names = st.lists(st.text(max_size=8).filter(lambda text: text.isprintable()), ma
 @given(
     st.lists(questions, min_size=1, max_size=16).map(tuple), st.none() | trees, seconds, st.integers(1, 1 << 40), behalf
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200, 40))
 def test_a_question_is_itself_after_its_way(asked: Any, tree: Any, until: float, rows: int, who: str) -> None:
     ask = Ask(version=1, questions=asked, filter=asked_tree(tree), seconds=until, rows=rows, octets=rows, behalf=who)
     found = read_ticket(written(ask))

@@ -18,6 +18,8 @@ from ims.portal.merging import Merging
 from ims.query.question import Question
 from ims.query.request import make_request
 
+from ..effort import examples
+
 MANY = 1 << 40
 SIGNATURE, TABLE = "ab" * 16, pa.table({"value": pa.array([1, None, 3], pa.int64())})
 QUESTIONS = [
@@ -212,7 +214,7 @@ BODY = PIECE.column(1)[0].as_py()
 
 
 @given(st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(1, 255)), min_size=1, max_size=4))
-@settings(max_examples=1500)
+@settings(max_examples=examples(1500, 300))
 def test_a_garbled_part_is_a_part_or_refused(flips: list[tuple[int, int]]) -> None:
     body = bytearray(BODY)
     for at, mask in flips:

@@ -22,6 +22,8 @@ from ims.query.request import GROUPS, METRICS, Request
 from tests.portal import permuted
 from tests.portal.permuted import HOSTS, MIDNIGHT, PLAIN, SOURCES, C, D, dark_payloads, known_payloads, store
 
+from ..effort import examples
+
 PREFIXES = [ipaddress.IPv4Network(block.split("=")[1]) for block in permuted.BLOCKS]
 START = MIDNIGHT // 1000
 HOUR = 3_600_000_000
@@ -183,7 +185,7 @@ def assert_alike(secrecy: Secrecy, role: Any, request: Request, copies: list[Cop
     return not isinstance(first, str)
 
 
-BISECTING = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+BISECTING = settings(max_examples=examples(120, 24), suppress_health_check=[HealthCheck.too_slow])
 
 
 @BISECTING
@@ -198,7 +200,7 @@ def test_no_question_of_a_viewer_tells_addresses_apart(copies: list[Copy], reque
     assert_alike(gate(), "viewer", request, copies[:2])
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100, 20))
 @given(request=requests(trees))
 def test_what_a_viewer_may_ask_an_analyst_may_too(request: Request) -> None:
     try:

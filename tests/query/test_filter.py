@@ -44,6 +44,7 @@ from ims.query.tree import (
 )
 from ims.records import CATEGORIES
 
+from ..effort import examples
 from ..stores import IMS, cli
 
 WRONG = [
@@ -328,13 +329,13 @@ def well_behaved(text: str) -> None:
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=500)
+@settings(max_examples=examples(500, 100))
 def test_any_text_is_read_or_refused(text: str) -> None:
     well_behaved(text)
 
 
 @given(st.lists(PARTS, max_size=12), st.sampled_from(["", " ", " ", "\n"]))
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000, 200))
 def test_any_words_are_read_or_refused(parts: list[str], between: str) -> None:
     well_behaved(between.join(parts))
 
@@ -346,7 +347,7 @@ VALID = [
 
 
 @given(st.sampled_from(VALID), st.data())
-@settings(max_examples=500)
+@settings(max_examples=examples(500, 100))
 def test_a_slip_of_the_finger_is_read_or_refused(text: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text) - 1))
     put = data.draw(st.characters() | st.sampled_from(["", "", text[at] * 2, " ", "(", ")", "'", '"', "-", "\\"]))
@@ -437,7 +438,7 @@ trees = st.recursive(
 
 
 @given(trees)
-@settings(max_examples=500)
+@settings(max_examples=examples(500, 100))
 def test_a_tree_is_itself_after_json_and_after_text(tree: Any) -> None:
     found = json.loads(json.dumps(to_json(tree)))
     assert from_json(found) == tree
@@ -538,7 +539,7 @@ def places(found: Any) -> list[tuple[Any, Any]]:
 
 
 @given(trees, st.data())
-@settings(max_examples=500)
+@settings(max_examples=examples(500, 100))
 def test_json_that_somebody_touched_is_a_tree_or_refused(tree: Any, data: st.DataObject) -> None:
     found = copy.deepcopy(to_json(tree))
     container, key = data.draw(st.sampled_from(places(found)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ims.query.filter import FilterError, parse
 from ims.query.wire import from_json, to_json
 
+from ..effort import examples
 from ..stores import needs_captures
 from .judge import Judge, RefusedError, captured, made
 
@@ -179,13 +180,13 @@ def compared(judge: Judge, text: str) -> str:
 
 
 @given(filters)
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300, 60), suppress_health_check=list(HealthCheck))
 def test_any_filter_chooses_what_tcpdump_chooses(judge: Judge, text: str) -> None:
     compared(judge, text)
 
 
 @given(filters)
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60, 12), suppress_health_check=list(HealthCheck))
 def test_what_a_tree_says_of_itself_means_the_same_to_tcpdump(judge: Judge, text: str) -> None:
     try:
         tree = parse(text)
@@ -242,7 +243,7 @@ def test_most_random_filters_are_compared(judge: Judge) -> None:
     found: list[str] = []
 
     @given(filters)
-    @settings(max_examples=100, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(100, 20), database=None, suppress_health_check=list(HealthCheck))
     def collect(text: str) -> None:
         found.append(compared(judge, text))
 

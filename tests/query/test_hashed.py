@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from ims.query.hashed import LATELY, PARTS, by_part, move, pack, put, unlike_lately, unpack
 
+from ..effort import examples
+
 MOST = 0xFFFF_FFFF
 WORDS = st.one_of(st.integers(0, MOST), st.sampled_from([0, 1, 255, 256, MOST - 1, MOST]))
 PAIRS = st.lists(st.builds(lambda group, address: group << 32 | address, WORDS, WORDS), max_size=60)
@@ -32,7 +34,7 @@ def test_pairs_are_made_until_a_number_has_more_than_32_bits(rows: list[tuple[in
 
 
 @given(PAIRS, ODD, ODD)
-@settings(max_examples=50)
+@settings(max_examples=examples(50, 10))
 def test_what_came_lately_is_left_out_and_nothing_else_is_lost(values: list[int], upper: int, lower: int) -> None:
     lately, waiting = np.zeros(LATELY, np.uint64), np.zeros(len(values) + 3, np.uint64)
     end = unlike_lately(numbers(values), upper, lower, lately, waiting, 3)
@@ -61,7 +63,7 @@ def test_each_part_has_all_of_its_own_pairs(values: list[int], upper: int, lower
 
 
 @given(PAIRS, ODD, ODD, st.integers(0, 3))
-@settings(max_examples=50)
+@settings(max_examples=examples(50, 10))
 def test_a_table_takes_each_once_until_a_part_is_nearly_full_and_grows(
     values: list[int], upper: int, lower: int, bits: int
 ) -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from ims.query.marks import MARKS, PLACES, by_eight, mark, marked, no_recent, unlike_before
 
+from ..effort import examples
+
 ADDRESSES = st.lists(st.one_of(st.integers(0, 0xFFFF_FFFF), st.sampled_from([0, 1, 63, 64, 0xFF_FFFF, 0xFFFF_FFFF])))
 
 
@@ -17,7 +19,7 @@ def numbers(values: list[int]) -> np.ndarray:
 
 
 @given(st.lists(st.integers(0, 4095)), st.integers(0, 255))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30, 10), deadline=None)
 def test_marks_give_each_address_once_and_in_order_and_are_wiped(values: list[int], eight: int) -> None:
     check_marks(values, eight, words=64)
 
@@ -52,7 +54,7 @@ def test_every_bit_of_a_word_is_told(bit: int) -> None:
 
 
 @given(ADDRESSES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100, 20), deadline=None)
 def test_addresses_come_in_the_order_of_their_first_octet(values: list[int]) -> None:
     ends, ordered = np.empty(256, np.int64), np.empty(len(values), np.uint32)
     by_eight(numbers(values), ends, ordered)
@@ -62,7 +64,7 @@ def test_addresses_come_in_the_order_of_their_first_octet(values: list[int]) -> 
 
 @given(st.lists(ADDRESSES, max_size=5))
 @example([[0], [0, 1], [1, 0]])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50, 10), deadline=None)
 def test_what_is_left_out_came_before(batches: list[list[int]]) -> None:
     recent, seen = no_recent(), set()
     for batch in batches:

@@ -43,6 +43,7 @@ from ims.query.tree import (
 )
 from ims.records import CATEGORIES
 
+from ..effort import examples
 from ..stores import MIDNIGHT, SENSORS, exported, ingest, ipv4, udp, write_pcap
 from .judge import plain
 
@@ -372,7 +373,7 @@ def leaves(rows: Sequence[Row], payloads: Sequence[bytes]) -> st.SearchStrategy[
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=examples(60, 12))
 def test_any_tree_selects_what_plain_python_selects(world: World, data: st.DataObject) -> None:
     trees = st.recursive(
         leaves(world.rows, list(world.payloads.values())),

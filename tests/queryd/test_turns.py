@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from ims.queryd.turns import BusyError, GivenUpError, Turns
 
+from ..effort import examples
 from .waiting import DEADLINE, Crowd, crowd, until
 
 
@@ -205,4 +206,4 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40)
+TestAnyOrder.settings = settings(max_examples=examples(60, 12), stateful_step_count=40)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ims.respond.cookie import SHIFT
 
 from ..decode.makers import MACS, ethernet, icmp, ip, summed, udp
+from ..effort import examples
 from .answers import SENDING, Desk, read
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
@@ -325,7 +326,7 @@ anything = st.one_of(
 
 
 @given(st.lists(anything, max_size=8), st.sampled_from([1, 101, 113]), st.booleans(), st.integers(0, 2**32 - 1))
-@settings(max_examples=300)
+@settings(max_examples=examples(300, 60))
 def test_whatever_comes_replies_are_small_go_back_and_are_one_a_packet(frames, link, with_arp, vlan):
     desk = Desk(echo=True)
     before = desk.slots.octets.copy()

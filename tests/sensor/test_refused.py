@@ -12,7 +12,7 @@ import pytest
 from ims.config import BlockConfig, SensorConfig, checked, read_config
 from ims.simulate.namespaces import ip, may_make_namespaces
 
-from ..stores import IMS
+from ..stores import IMS, cli
 from .lab import Lab
 
 GOOD = {"name": "a", "store": "STORE", "interfaces": ["eth0"], "block": [{"name": "C/24", "prefix": "198.51.100.0/24"}]}
@@ -98,9 +98,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_nothing_to_watch(tmp_path: Path) -> None:
     def say(*words: str) -> str:
-        return refused(
-            subprocess.run([IMS, "sensor", *words], capture_output=True, text=True, check=False, cwd=tmp_path)
-        )
+        return refused(cli("sensor", *words, cwd=tmp_path))
 
     assert "--interface, --store, --sensor, --block missing" in say()
     whole = ["--store", "S", "--sensor", "a", "--block", "C/24=198.51.100.0/24"]
@@ -118,8 +116,7 @@ def test_nothing_to_watch(tmp_path: Path) -> None:
 )
 def test_policies_by_port(tmp_path: Path, policy: str, wanted: str) -> None:
     (tmp_path / "s.toml").write_text(f"{DOCUMENT}policy = {policy}\n")
-    words = [IMS, "sensor", "--config", "s.toml"]
-    assert wanted in refused(subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path))
+    assert wanted in refused(cli("sensor", "--config", "s.toml", cwd=tmp_path))
 
 
 @pytest.fixture

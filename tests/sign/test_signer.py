@@ -14,10 +14,11 @@ from ims.sign.cache import DAYS, Cache
 from ims.sign.key import DAY_US
 from ims.sign.signer import Signer
 
+from ..effort import examples
 from .collision import FIRST, MD5, SECOND
 
 KEY = bytes(range(16))
-EXAMPLES = 15 if numba.config.DISABLE_JIT else 150
+EXAMPLES = 15 if numba.config.DISABLE_JIT else examples(150, 30)
 
 
 def batch_of(packets, capacity=None):

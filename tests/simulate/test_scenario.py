@@ -13,6 +13,8 @@ from ims.simulate.models import AttackModel, BackgroundModel, MisconfigurationMo
 from ims.simulate.play import Play
 from ims.simulate.scenario import read_scenario, scenario_names, scenario_of
 
+from ..effort import examples
+
 GOOD: dict[str, Any] = {
     "title": "a test", "start": "2026-03-04", "duration": "1d",
     "block": [{"name": "C/24", "prefix": "198.51.100.0/24"}, {"name": "E/23", "prefix": "203.0.112.0/23"}],
@@ -184,7 +186,7 @@ def one_key(draw):
     return kind, draw(st.sampled_from([*MODELS[kind].model_fields])), draw(anything)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(400, 80), suppress_health_check=[HealthCheck.too_slow])
 @given(changes=st.lists(one_key(), min_size=1, max_size=3))
 def test_any_value_of_any_key_is_played_or_one_line(changes):
     data = copy.deepcopy(GOOD)

@@ -24,6 +24,8 @@ from ims.store.columns import (
 )
 from ims.store.schema import HOUR_US, parquet_writer, stored_schema
 
+from ..effort import examples
+
 BLOCKS = ["C/24", "B/16", "é"]
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -81,7 +83,7 @@ def keyed(rows):
     return sorted(rows, key=lambda row: repr(sorted(row.items(), key=str)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60, 12))
 @given(st.integers(0, 2**32), st.integers(0, 40))
 def test_a_batch_is_its_rows_column_by_column(seed, rows):
     batch, signatures, options, values = random_batch(seed, rows)
@@ -92,7 +94,7 @@ def test_a_batch_is_its_rows_column_by_column(seed, rows):
     assert [as_plain(row) for row in table.to_pylist()] == [expected(batch, i, signatures, values) for i in order]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60, 12))
 @given(st.integers(0, 2**32), st.integers(0, 40), st.sampled_from([HOUR_US, 9 * HOUR_US]))
 def test_the_kept_order_is_by_hour_then_protocol_and_flags_then_arrival(seed, rows, spread_us):
     batch, *_rest = random_batch(seed, rows, spread_us)
@@ -114,7 +116,7 @@ def test_without_any_options_or_signatures_these_columns_are_null(tmp_path):
     assert found.column("tcp_options").null_count == found.column("signature").null_count == 9
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25, 10))
 @given(st.integers(0, 2**32), st.integers(1, 60), st.sampled_from([HOUR_US, 30 * HOUR_US]))
 def test_duckdb_polars_and_pyarrow_read_back_the_rows_that_were_written(tmp_path_factory, seed, rows, spread_us):
     folder = tmp_path_factory.mktemp("parts")
@@ -142,7 +144,7 @@ def test_rows_of_one_hour_are_passed_on_as_they_are():
     assert hour == 1_700_000_000_000_000 // HOUR_US
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50, 10))
 @given(st.lists(st.integers(0, 5 * HOUR_US), max_size=30))
 def test_hours_come_in_order_each_once_with_their_rows_as_they_came(times):
     table = pa.table({"time": pa.array(times, pa.timestamp("us", "UTC")), "number": range(len(times))})

@@ -19,6 +19,8 @@ from ims.store import manifest as manifest_module
 from ims.store.manifest import ROLL_BYTES, Manifest, Snapshot, generations
 from tests.store.full_disk import files_end_at
 
+from ..effort import examples
+
 SIZE = {"rows": 1, "bytes": 2}
 
 
@@ -127,7 +129,7 @@ def test_a_line_that_is_whole_but_means_nothing_is_an_error(folder, text):
         Snapshot(folder)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200, 40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_any_octets_are_a_state_or_a_value_error(folder, octets):
     (folder / "manifest-00000001.log").write_bytes(octets)
@@ -384,4 +386,6 @@ class Life(RuleBasedStateMachine):
 
 
 def test_no_order_of_events_takes_a_file_from_a_reader_or_leaves_one_behind():
-    run_state_machine_as_test(Life, settings=settings(max_examples=40, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(
+        Life, settings=settings(max_examples=examples(40, 10), stateful_step_count=25, deadline=None)
+    )

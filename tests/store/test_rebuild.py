@@ -22,9 +22,10 @@ from ims.store.columns import Distinct, kept_order, packets_table
 from ims.store.pcap import pcap_header
 from ims.store.rebuild import RawPackets, pcap_records
 
+from ..effort import examples
 from ..stores import CAPTURES, needs_captures
 
-EXAMPLES = 20 if numba.config.DISABLE_JIT else 200
+EXAMPLES = 20 if numba.config.DISABLE_JIT else examples(200, 40)
 
 
 def internet_checksum(octets):

@@ -15,7 +15,9 @@ from ims.siphash import siphash_2_4
 from ims.store.columns import Distinct, kept_order, packets_table
 from ims.store.rowkey import FIELDS, row_keys_of_arrow, row_keys_of_batch
 
-EXAMPLES = 20 if numba.config.DISABLE_JIT else 100
+from ..effort import examples
+
+EXAMPLES = 20 if numba.config.DISABLE_JIT else examples(100, 20)
 LAYERS = (0, PAYLOAD, PORTS, PORTS | PAYLOAD, PORTS | TCP, PORTS | TCP | PAYLOAD, ICMP, ICMP | PAYLOAD)
 OPTIONS = (b"", b"\x02\x04\x05\xb4", bytes(40))
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from ims.store.seen import MERGE_RUNS, Seen, first_half
 from tests.store.full_disk import files_end_at
 
+from ..effort import examples
+
 FOLDER = "_state/sensor=a/seen"
 
 
@@ -37,7 +39,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80, 16))
 @given(steps)
 def test_it_answers_as_a_dict_would(tmp_path_factory, steps):
     store = tmp_path_factory.mktemp("store")

@@ -20,6 +20,8 @@ from tests.store.full_disk import files_end_at, small_disk
 from tests.store.killed import ROWS, checkpoints_of, life
 from tests.store.made import HOUR, NOON, coverage, packets, payloads, plain_files, put, sources
 
+from ..effort import pick
+
 
 @pytest.fixture
 def place(tmp_path):
@@ -324,14 +326,14 @@ def run_killed(*args):
 
 def test_killed_again_and_again_it_keeps_each_checkpoint_and_no_row_twice(place):
     dice, done = random.Random(5), 0
-    for _ in range(15):
+    for _ in range(pick(15, 5)):
         with run_killed(place) as process:
             lines = [int(process.stdout.readline()) for _ in range(dice.randint(1, 4))]
             process.kill()
             lines += map(int, process.stdout.read().split())  # what it said before it heard
         assert lines[0] == done + 1
         done = assert_whole(place, announced=lines[-1], at_most=lines[-1] + 1)
-    assert done >= 15
+    assert done >= pick(15, 5)
 
 
 def test_killed_before_any_change_of_the_disk_it_keeps_each_checkpoint_and_goes_on(tmp_path):
@@ -339,7 +341,7 @@ def test_killed_before_any_change_of_the_disk_it_keeps_each_checkpoint_and_goes_
         changes = int(process.stdout.read())
     assert rows_of(tmp_path / "0" / "s") == list(range(10 * ROWS))
     assert changes > 200
-    steps = range(1, changes + 1, 17)
+    steps = range(1, changes + 1, pick(17, 71))
     with run_killed(tmp_path, *steps) as process:
         said = process.stdout.read()
     assert process.returncode == 0
