@@ -24,7 +24,6 @@ from ims.store.reader import Store, open_store
 from .spark_cluster import LOCAL, cluster, require_java
 
 COUNT = make_request("count", None)
-pytestmark = pytest.mark.xdist_group("spark")
 
 
 @pytest.fixture(scope="module")

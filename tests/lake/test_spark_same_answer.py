@@ -64,9 +64,6 @@ FILTERS = (
 )  # fmt: skip
 
 
-pytestmark = pytest.mark.xdist_group("spark")
-
-
 @pytest.fixture(scope="module")
 def store(rich: Path) -> Path:
     return rich

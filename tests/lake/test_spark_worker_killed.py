@@ -18,7 +18,6 @@ from ims.store.reader import Store, open_store
 
 from .spark_cluster import Cluster, cluster
 
-pytestmark = pytest.mark.xdist_group("spark")
 SECONDS = 180
 MANY_TASKS = {
     "spark.sql.files.maxPartitionBytes": "1024", "spark.sql.files.openCostInBytes": "1",
