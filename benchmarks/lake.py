@@ -20,7 +20,7 @@ import pyarrow as pa
 from benchmarks.table import VERDICT_HEAD, table, verdict
 from ims.query.plan import PLANS
 from ims.query.request import Request, make_request
-from ims.records import CATEGORIES, PAYLOAD, PORTS, TCP, packet_batch
+from ims.records import CATEGORIES, PAYLOAD, PORTS, WHOLE_TCP, packet_batch
 from ims.store.columns import Distinct, conform, packets_table
 from ims.store.schema import ROW_GROUP, hour_folder, parquet_writer, stored_schema
 
@@ -125,7 +125,7 @@ def packets(random: np.random.Generator, rows: int, at: int, step: int, sources:
     batch.payload_length[:] = np.where(udp, 376, 0)
     batch.total_length[:] = np.where(udp, 404, 44)
     batch.category[:] = np.where(udp, CATEGORIES.index("udp"), CATEGORIES.index("scan"))
-    batch.layers[:] = np.where(udp, PORTS | PAYLOAD, PORTS | TCP)
+    batch.layers[:] = np.where(udp, PORTS | PAYLOAD, WHOLE_TCP)
     batch.signature_entry[:] = random.integers(0, len(signatures), rows)
     batch.options_entry[:] = np.where(udp, 0, 1)
     return packets_table(batch, rows, ["C/16"], signatures, OPTIONS)

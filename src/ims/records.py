@@ -16,8 +16,13 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What a packet has, as bits of the working column `layers`. A column is null where its layer is absent.
-PORTS, TCP, ICMP, PAYLOAD, RESPONDER = 1, 2, 4, 8, 16
+# What of a packet is there, as bits of the working column `layers`. A column is null where its layer is absent.
+# Each part of a transport header counts by itself, for a capture may cut it anywhere: TCP stands for its flags, ICMP
+# for its type.
+PORTS, TCP, ICMP, PAYLOAD, RESPONDER, SEQUENCE, ACKNOWLEDGMENT, WINDOW, URGENT = (1 << bit for bit in range(9))
+TCP_OPTIONS, ICMP_CODE, ICMP_REST, IP_HEADER, TCP_OFFSET, UDP_LENGTH, PRESUMED = (1 << bit for bit in range(9, 16))
+WHOLE_TCP = PORTS | TCP | SEQUENCE | ACKNOWLEDGMENT | WINDOW | URGENT | TCP_OPTIONS
+WHOLE_ICMP = ICMP | ICMP_CODE | ICMP_REST
 
 # Bits of the column `checksum`.
 IP_WRONG, TRANSPORT_WRONG, TRANSPORT_UNVERIFIED, UDP_ABSENT = 1, 2, 4, 8
@@ -44,11 +49,11 @@ PACKETS = (
     Column("source", "uint32", "u4", "source address as a number; shown dotted"),
     Column("destination", "uint32", "u4", "monitored address as a number; shown dotted"),
     Column("protocol", "uint8", "u1", "IANA protocol number"),
-    Column("source_port", "uint16", "u2", "TCP or UDP source port; null where there is none", PORTS),
-    Column("destination_port", "uint16", "u2", "TCP or UDP destination port; null where there is none", PORTS),
+    Column("source_port", "uint16", "u2", "TCP, UDP or SCTP source port; null where there is none", PORTS),
+    Column("destination_port", "uint16", "u2", "TCP, UDP or SCTP destination port; null where there is none", PORTS),
     Column("icmp_type", "uint8", "u1", "ICMP type; null unless ICMP", ICMP),
-    Column("icmp_code", "uint8", "u1", "ICMP code; null unless ICMP", ICMP),
-    Column("icmp_rest", "uint32", "u4", "bytes 4 to 7 of the ICMP header; null unless ICMP", ICMP),
+    Column("icmp_code", "uint8", "u1", "ICMP code; null unless ICMP", ICMP_CODE),
+    Column("icmp_rest", "uint32", "u4", "bytes 4 to 7 of the ICMP header; null unless ICMP", ICMP_REST),
     Column(
         "checksum",
         "uint8",
@@ -57,11 +62,17 @@ PACKETS = (
         "4 transport checksum not verifiable (fragment, cut, offloaded), 8 UDP checksum absent",
     ),
     Column("tcp_flags", "uint16", "u2", "the nine flag bits, FIN lowest, NS highest; null unless TCP", TCP),
-    Column("tcp_sequence", "uint32", "u4", "sequence number; null unless TCP", TCP),
-    Column("tcp_acknowledgment", "uint32", "u4", "acknowledgment number; null unless TCP", TCP),
-    Column("tcp_window", "uint16", "u2", "window as on the wire; null unless TCP", TCP),
-    Column("tcp_urgent", "uint16", "u2", "urgent pointer; null unless TCP", TCP),
-    Column("tcp_options", "binary", None, "raw option bytes, in their order; null unless TCP", TCP),
+    Column("tcp_sequence", "uint32", "u4", "sequence number; null unless TCP", SEQUENCE),
+    Column("tcp_acknowledgment", "uint32", "u4", "acknowledgment number; null unless TCP", ACKNOWLEDGMENT),
+    Column("tcp_window", "uint16", "u2", "window as on the wire; null unless TCP", WINDOW),
+    Column("tcp_urgent", "uint16", "u2", "urgent pointer; null unless TCP", URGENT),
+    Column(
+        "tcp_options",
+        "binary",
+        None,
+        "raw option bytes, in their order; null unless TCP, and where they are cut or the data offset lies",
+        TCP_OPTIONS,
+    ),
     Column("tos", "uint8", "u1", "type of service byte (DSCP and ECN)"),
     Column("ttl", "uint8", "u1", "time to live"),
     Column("ip_id", "uint16", "u2", "IP identification"),
@@ -71,8 +82,8 @@ PACKETS = (
         "payload_length",
         "uint16",
         "u2",
-        "captured payload bytes: after the TCP or UDP header, after "
-        "ICMP's first 8 bytes, after the IP header for other protocols and later fragments",
+        "captured payload bytes: after the TCP or UDP header, after ICMP's first 8 bytes, after the IP header for "
+        "other protocols and later fragments; 0 after a TCP, UDP or ICMP header that is cut or lies about its length",
     ),
     Column("signature", "fixed_size_binary[16]", None, "MD5 of the payload; null without payload", PAYLOAD),
     Column("new_payload", "bool", "u1", "the payload was new this UTC day at this sensor"),
@@ -82,21 +93,50 @@ PACKETS = (
     ),
     Column("block", "dictionary[string]", "u2", "name of the monitored block"),
     Column("truncated", "bool", "u1", "the capture cut the packet"),
+    # What the columns above would give is null in these, and so is all of them in what was stored before they came.
+    # They stand last: query/part_files.py tells by the end of a file whether it has them.
+    Column("ip_header_length", "uint8", "u1", "octets of the IP header; null where they are 20", IP_HEADER),
+    Column(
+        "tcp_offset",
+        "uint8",
+        "u1",
+        "octet 12 of the TCP header (data offset, reserved bits); null where it is what the length of `tcp_options` "
+        "and the flag NS give, and where it wasn't captured",
+        TCP_OFFSET,
+    ),
+    Column(
+        "udp_length",
+        "uint16",
+        "u2",
+        "length in the UDP header; null where it is 8 + `payload_length` of a packet that isn't cut and ends there "
+        "by `total_length`, and where it wasn't captured",
+        UDP_LENGTH,
+    ),
+    Column(
+        "presumed_length",
+        "uint32",
+        "u4",
+        "octets of the IP packet on the wire where `total_length` is 0 (segmentation left to hardware), else null",
+        PRESUMED,
+    ),
 )
+
+LENGTHS = tuple(column.name for column in PACKETS[-4:])
+"""The columns of `packets` that stores written before they came lack."""
 
 WORKING = (
     # Where a row's bytes lie in the buffer it was decoded from, valid until the next buffer comes.
-    Column("layers", "", "u1", "which of PORTS, TCP, ICMP, PAYLOAD the packet has, and RESPONDER where one ran"),
+    Column("layers", "", "u2", "which of the parts named above the packet has, and RESPONDER where one ran"),
     Column("raw", "", "u1", "1: the columns can't express this packet, keep its bytes in frames_raw"),
     Column("ip_offset", "", "i8", "offset of the IP header"),
     Column("ip_captured", "", "i8", "captured bytes from the IP header to the end of the IP packet"),
     Column("ip_length", "", "i8", "bytes on the wire from the IP header to the end of the IP packet"),
     Column("options_offset", "", "i8", "offset of the TCP options"),
-    Column("options_length", "", "u1", "length of the TCP options, 0 to 40"),
+    Column("options_length", "", "u1", "length of the TCP options, 0 to 40; 0 where they are null"),
     Column("payload_offset", "", "i8", "offset of the payload; its length is payload_length"),
     Column("frame", "", "i4", "number of the frame that the packet came in"),
     Column("signature_entry", "", "i4", "index into the batch's distinct signatures; -1 without payload"),
-    Column("options_entry", "", "i4", "index into the batch's distinct TCP options; -1 unless TCP"),
+    Column("options_entry", "", "i4", "index into the batch's distinct TCP options; -1 where they are null"),
 )
 
 PAYLOADS = (

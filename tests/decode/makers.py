@@ -14,7 +14,7 @@ from ims.decode.frames import decode_frames
 from ims.decode.options import collect_options, options_table
 from ims.decode.tunnel import parse_unwrap
 from ims.decode.verdict import COUNTERS
-from ims.records import CATEGORIES, ICMP, PAYLOAD, PORTS, TCP, packet_batch
+from ims.records import CATEGORIES, PACKETS, PAYLOAD, packet_batch
 
 from ..stores import checksum
 
@@ -112,12 +112,9 @@ def row_of(octets: np.ndarray[Any, Any], batch: Any, options: Any, at: int) -> R
     layers = int(batch.layers[at])
     row: Row = {name: int(getattr(batch, name)[at]) for name in (*NAMED, "ip_captured", "ip_length", "time", "time_ns")}
     row["category"] = CATEGORIES[batch.category[at]]
-    for bit, names in (
-        (PORTS, ("source_port", "destination_port")),
-        (TCP, ("tcp_flags", "tcp_sequence", "tcp_acknowledgment", "tcp_window", "tcp_urgent")),
-        (ICMP, ("icmp_type", "icmp_code", "icmp_rest")),
-    ):
-        row |= {name: int(getattr(batch, name)[at]) if layers & bit else None for name in names}
+    for column in PACKETS:
+        if column.layer > 0 and column.numpy and column.name != "verified":
+            row[column.name] = int(getattr(batch, column.name)[at]) if layers & column.layer else None
     begin, length = int(batch.payload_offset[at]), int(batch.payload_length[at])
     row["payload"] = octets[begin : begin + length].tobytes() if layers & PAYLOAD else None
     row["packet"] = octets[batch.ip_offset[at] : batch.ip_offset[at] + batch.ip_captured[at]].tobytes()

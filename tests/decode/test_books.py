@@ -20,7 +20,7 @@ from ims.decode.frames import decode_frames
 from ims.decode.options import collect_options, options_table
 from ims.decode.tunnel import NAMES
 from ims.decode.verdict import COUNTERS, EXCLUSIVE
-from ims.records import ICMP, PAYLOAD, PORTS, TCP, packet_batch
+from ims.records import PAYLOAD, RESPONDER, TCP_OPTIONS, packet_batch
 
 from ..effort import examples
 from ..stores import CAPTURES, needs_captures
@@ -105,7 +105,7 @@ def check_row(frames: Frames, batch: object, options: object, row: int) -> None:
         if frames.offset[frame] <= begin and end <= frames.offset[frame] + frames.captured[frame]
     ]
     assert inside and 20 <= value["ip_captured"] <= max(value["ip_length"], value["ip_captured"])
-    assert value["layers"] & ~(PORTS | TCP | ICMP | PAYLOAD) == 0
+    assert value["layers"] & RESPONDER == 0
     assert value["truncated"] in (0, 1) and value["raw"] in (0, 1)
     assert 0 <= value["time_ns"] < 1000
     if value["layers"] & PAYLOAD:
@@ -114,7 +114,7 @@ def check_row(frames: Frames, batch: object, options: object, row: int) -> None:
         assert value["payload_length"] > 0
     else:
         assert value["payload_length"] == 0
-    if value["layers"] & TCP:
+    if value["layers"] & TCP_OPTIONS:
         entry = value["options_entry"]
         length = int(options.offsets[entry + 1] - options.offsets[entry])  # type: ignore[attr-defined]
         assert length == value["options_length"] <= 40

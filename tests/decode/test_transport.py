@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from ims.records import IP_WRONG, TRANSPORT_UNVERIFIED, TRANSPORT_WRONG, UDP_ABSENT
+from ims.records import IP_WRONG, LENGTHS, TRANSPORT_UNVERIFIED, TRANSPORT_WRONG, UDP_ABSENT
 
 from .makers import Row, decoded, icmp, ip, tcp, udp
 
 TCP_FIELDS = ("tcp_flags", "tcp_sequence", "tcp_acknowledgment", "tcp_window", "tcp_urgent")
+
+
+# Protocol, and the octets of its header that are needed to know the column.
+NEEDED = {
+    "tcp_sequence": (6, 8), "tcp_acknowledgment": (6, 12), "tcp_flags": (6, 14), "tcp_window": (6, 16),
+    "tcp_urgent": (6, 20), "icmp_type": (1, 1), "icmp_code": (1, 2), "icmp_rest": (1, 8),
+}  # fmt: skip
+
+
+def there_is(packet: bytes, cut: int) -> bool:
+    """What tells a packet's category is captured: TCP's flags, UDP's ports, ICMP's type."""
+    return cut - 20 >= {6: 14, 17: 4, 1: 1}[packet[9]]
 
 
 def row_of(packet: bytes, cut: int | None = None) -> Row:
@@ -69,7 +81,9 @@ def test_a_tcp_header_length_that_lies_is_not_believed(offset: int) -> None:
     [row], counters = decoded([tcp(b"12345678", offset=offset)], 101)
     assert counters["transport_malformed"] == 1
     assert (row["source_port"], row["destination_port"]) == (1025, 80)  # these are where they are in any case
-    assert row["tcp_flags"] is row["payload"] is row["tcp_options"] is None
+    assert [row[name] for name in TCP_FIELDS] == [2, 7, 8, 1024, 3]
+    assert (row["tcp_offset"], row["category"]) == (offset << 4, "scan")
+    assert row["payload"] is row["tcp_options"] is None  # as tcpdump and tshark: what follows isn't anybody's data
     assert (row["checksum"], row["raw"]) == (TRANSPORT_UNVERIFIED, 1)
 
 
@@ -80,15 +94,20 @@ def test_a_udp_length_is_believed_as_far_as_there_is_something(length: int, payl
     row = row_of(udp(b"abcdef", length=length))
     assert row["payload"] == payload
     assert row["raw"] == (length != 14)
+    assert row["udp_length"] == (None if length == 14 else length)
 
 
 @pytest.mark.parametrize("length", [1, 7])
 def test_a_udp_length_below_its_header_s_is_malformed(length: int) -> None:
     [row], counters = decoded([udp(b"abcdef", length=length)], 101)
     assert (counters["transport_malformed"], row["payload"], row["source_port"]) == (1, None, 1025)
+    assert (row["udp_length"], row["category"]) == (length, "udp")
 
 
-@pytest.mark.parametrize("packet", [tcp(b"payload!"), udp(b"payload!"), icmp(payload=b"payload!")])
+@pytest.mark.parametrize(
+    "packet",
+    [tcp(b"payload!"), tcp(b"payload!", 0x12, b"\2\4\5\xb4\1\1\1\0"), udp(b"payload!"), icmp(payload=b"payload!")],
+)
 def test_cut_anywhere_only_what_was_captured_is_taken(packet: bytes) -> None:
     whole = row_of(packet)
     header = len(packet) - 8
@@ -98,8 +117,13 @@ def test_cut_anywhere_only_what_was_captured_is_taken(packet: bytes) -> None:
         assert (row["ip_captured"], row["ip_length"], row["total_length"]) == (cut, len(packet), len(packet))
         assert row["checksum"] & TRANSPORT_UNVERIFIED
         assert row["payload"] == (whole["payload"][: cut - header] or None if cut >= header else None)
-        if cut < header:
-            assert row["tcp_flags"] is row["icmp_type"] is None
+        for name, (protocol, needed) in NEEDED.items():
+            there = packet[9] == protocol and cut - 20 >= needed
+            assert (row[name] == whole[name]) if there else row[name] is None, (name, cut)
+        known = there_is(packet, cut)
+        assert row["category"] == (whole["category"] if known else "other")
+        assert (row["udp_length"] is not None) == (packet[9] == 17 and cut >= 26)
+        assert (row["tcp_options"] is not None) == (packet[9] == 6 and cut >= header)
         assert (row["source_port"] is None) == (packet[9] == 1 or cut < 24)
 
 
@@ -141,3 +165,40 @@ def test_udp_may_have_no_checksum() -> None:
 def test_reserved_bits_have_no_column() -> None:
     assert row_of(tcp(flags=2 | 0x200))["raw"] == 1
     assert row_of(tcp(flags=2 | 0x100))["raw"] == 0
+
+
+def test_lengths_that_other_columns_give_are_null() -> None:
+    for packet in (tcp(b"data"), udp(b"abc"), icmp(), ip(47, b"gre"), udp(b"")):
+        row = row_of(packet + b"trailer")
+        assert [row[name] for name in LENGTHS] == [None] * 4
+
+
+def test_lengths_that_other_columns_do_not_give_are_kept() -> None:
+    def lengths(packet: bytes, cut: int | None = None) -> list[int | None]:
+        return [row_of(packet, cut)[name] for name in LENGTHS]
+
+    assert lengths(ip(47, b"gre", options=8)) == [28, None, None, None]
+    assert lengths(tcp(flags=2 | 0x600)) == [None, 0x56, None, None]
+    assert lengths(tcp(b"data", options=b"\2\4\5\xb4"), 43) == [None, 0x60, None, None]
+    assert lengths(udp(b"abcdef", length=9)) == [None, None, 9, None]
+    assert lengths(ip(17, udp(b"abcdef")[20:] + b"more")) == [None, None, 14, None]  # where the datagram ends
+    assert lengths(udp(b"abcdef"), 28) == [None, None, 14, None]
+    assert lengths(tcp(b"data", total=0)) == [None, None, None, 44]
+    assert lengths(tcp(b"data", total=0), 41) == [None, None, None, 44]
+
+
+def test_sctp_has_ports_and_its_payload_is_all_after_the_ip_header() -> None:
+    sctp = b"\x0b\x59\x0b\x5a" + bytes(8)
+    [whole, cut, first, later], _ = decoded(
+        [ip(132, sctp), ip(132, sctp[:3]), ip(132, sctp, fragment=0x2000), ip(132, sctp, fragment=2)], 101
+    )
+    assert (whole["source_port"], whole["destination_port"], whole["payload"]) == (2905, 2906, sctp)
+    assert (whole["category"], whole["raw"], whole["checksum"]) == ("other", 0, 0)
+    assert (first["source_port"], cut["source_port"], later["source_port"]) == (2905, None, None)
+
+
+@pytest.mark.parametrize("kind", [8, 3])
+def test_icmp_cut_after_its_type_has_its_category(kind: int) -> None:
+    row = row_of(icmp(kind), 21)
+    assert (row["icmp_type"], row["icmp_code"], row["icmp_rest"]) == (kind, None, None)
+    assert row["category"] == ("scan" if kind == 8 else "backscatter")

@@ -20,7 +20,7 @@ from ims.link.envelope import gathered
 from ims.queryd import tail
 from ims.queryd.tail import News, Tailing
 from ims.queryd.turns import BusyError
-from ims.records import PAYLOAD, PORTS, TCP, arrow_schema, packet_batch
+from ims.records import PAYLOAD, WHOLE_TCP, arrow_schema, packet_batch
 from ims.store.columns import Distinct, packets_table
 from ims.store.writer import SensorWriter
 
@@ -64,7 +64,7 @@ class Live:
             column[:] = 0
         batch.time[:count] = round(seconds * SECOND)
         batch.total_length[:count] = 100
-        batch.layers[:count] = PORTS | TCP
+        batch.layers[:count] = WHOLE_TCP
         batch.protocol[:count] = 6
         batch.category[:count] = SCAN
         batch.destination_port[:count] = port

@@ -5,8 +5,9 @@ import hashlib
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from ims.records import PAYLOAD, PORTS, TCP, arrow_schema, packet_batch
+from ims.records import LENGTHS, PAYLOAD, WHOLE_TCP, arrow_schema, packet_batch
 from ims.store.columns import Distinct, packets_table
 
 HOUR = 3_600_000_000
@@ -23,10 +24,17 @@ def packets(times, first=0):
         column[:] = 0
     batch.time[:rows] = times
     batch.source[:rows] = np.arange(first, first + rows)
-    batch.layers[:rows] = np.resize([PORTS | TCP, PORTS | TCP | PAYLOAD], rows)
+    batch.layers[:rows] = np.resize([WHOLE_TCP, WHOLE_TCP | PAYLOAD], rows)
     batch.signature_entry[:rows] = 0
     batch.options_entry[:rows] = np.resize([1, 0], rows)
     return packets_table(batch, rows, ["C/24"], np.full((1, 16), 7, np.uint8), OPTIONS)
+
+
+def forget_lengths(file):
+    """Rewrite a file of packets as it was before `packets` had columns for lengths."""
+    with pq.ParquetFile(file) as whole:
+        rows = whole.read().drop_columns(list(LENGTHS))
+    pq.write_table(rows, file)
 
 
 def payloads(times, octets=b"GET /"):

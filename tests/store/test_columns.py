@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ims.records import CATEGORIES, PACKETS, PAYLOAD, TCP, packet_batch
+from ims.records import CATEGORIES, PACKETS, PAYLOAD, RESPONDER, TCP_OPTIONS, packet_batch
 from ims.store.columns import (
     Distinct,
     batch_schema,
@@ -37,7 +37,7 @@ def random_batch(seed, rows, spread_us=HOUR_US):
     for column in batch:
         column[:] = dice.integers(0, np.iinfo(column.dtype).max, len(column), column.dtype, endpoint=True)
     batch.time[:] = 1_700_000_000_000_000 // HOUR_US * HOUR_US + dice.integers(0, spread_us, len(batch.time))
-    batch.layers[:] = dice.integers(0, 16, len(batch.layers))
+    batch.layers[:] = dice.integers(0, 1 << 16, len(batch.layers)) & ~RESPONDER
     for flags in (batch.new_payload, batch.truncated):
         flags[:] = dice.integers(0, 2, len(flags))
     batch.category[:] = dice.integers(0, len(CATEGORIES), len(batch.category))
@@ -45,7 +45,7 @@ def random_batch(seed, rows, spread_us=HOUR_US):
     values = [dice.bytes(length) for length in (0, 4, 40)]
     options = Distinct(np.frombuffer(b"".join(values), np.uint8), np.cumsum([0, *map(len, values)]).astype(np.int32))
     signatures = dice.integers(0, 256, (4, 16), np.uint8)
-    batch.options_entry[:] = np.where(batch.layers & TCP, dice.integers(0, 3, len(batch.layers)), -1)
+    batch.options_entry[:] = np.where(batch.layers & TCP_OPTIONS, dice.integers(0, 3, len(batch.layers)), -1)
     batch.signature_entry[:] = np.where(batch.layers & PAYLOAD, dice.integers(0, 4, len(batch.layers)), -1)
     return batch, signatures, options, values
 

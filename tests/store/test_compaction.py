@@ -11,9 +11,9 @@ from ims.store import compaction
 from ims.store.compaction import HOT_PARTS, compact_hot, hot_hours, publish, withdraw
 from ims.store.manifest import Manifest
 from ims.store.parts import Lane
-from ims.store.schema import part_of
+from ims.store.schema import part_of, stored_schema
 from tests.store.full_disk import files_end_at
-from tests.store.made import HOUR, NOON, coverage, packets, payloads, plain_files, sources
+from tests.store.made import HOUR, NOON, coverage, forget_lengths, packets, payloads, plain_files, sources
 
 
 @pytest.fixture
@@ -48,6 +48,18 @@ def on_disk(store):
 def settle(manifest):
     manifest.roll()
     manifest.collect()
+
+
+def test_parts_from_before_a_column_came_are_merged_with_newer_ones(store, manifest):
+    for number in range(3):
+        put(store, manifest, packets([NOON + number], first=number))
+    for file in listed(store, manifest)[::2]:
+        forget_lengths(file)
+    publish(store, manifest, "a")
+    [merged] = listed(store, manifest)
+    found = pq.ParquetFile(merged).read()
+    assert found.schema == stored_schema("packets")
+    assert found.column("source").to_pylist() == [0, 1, 2]
 
 
 def test_a_published_hour_has_all_its_rows_once_for_us_and_for_others(store, manifest):

@@ -10,7 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ims.records import ICMP, PAYLOAD, PORTS, TCP, packet_batch
+from ims.records import (
+    ICMP,
+    IP_HEADER,
+    PAYLOAD,
+    PORTS,
+    PRESUMED,
+    RESPONDER,
+    TCP,
+    TCP_OFFSET,
+    TCP_OPTIONS,
+    UDP_LENGTH,
+    WHOLE_ICMP,
+    WHOLE_TCP,
+    packet_batch,
+)
 from ims.siphash import siphash_2_4
 from ims.store.columns import Distinct, kept_order, packets_table
 from ims.store.rowkey import FIELDS, row_keys_of_arrow, row_keys_of_batch
@@ -18,7 +32,7 @@ from ims.store.rowkey import FIELDS, row_keys_of_arrow, row_keys_of_batch
 from ..effort import examples
 
 EXAMPLES = 20 if numba.config.DISABLE_JIT else examples(100, 20)
-LAYERS = (0, PAYLOAD, PORTS, PORTS | PAYLOAD, PORTS | TCP, PORTS | TCP | PAYLOAD, ICMP, ICMP | PAYLOAD)
+LAYERS = (0, PAYLOAD, PORTS, PORTS | PAYLOAD, PORTS | TCP, WHOLE_TCP, WHOLE_TCP | PAYLOAD, ICMP, WHOLE_ICMP | PAYLOAD)
 OPTIONS = (b"", b"\x02\x04\x05\xb4", bytes(40))
 
 
@@ -33,8 +47,8 @@ def random_batch(seed, rows):
     batch.truncated[:] = dice.integers(0, 2, rows)
     batch.category[:] = 0
     batch.block[:] = 0
-    batch.options_entry[:] = np.where(batch.layers & TCP, dice.integers(0, 3, rows), -1)
-    batch.options_length[:] = np.where(batch.layers & TCP, [len(OPTIONS[e]) for e in batch.options_entry], 0)
+    batch.options_entry[:] = np.where(batch.layers & TCP_OPTIONS, dice.integers(0, 3, rows), -1)
+    batch.options_length[:] = np.where(batch.layers & TCP_OPTIONS, [len(OPTIONS[e]) for e in batch.options_entry], 0)
     batch.signature_entry[:] = np.where(batch.layers & PAYLOAD, dice.integers(0, 5, rows), -1)
     signatures = dice.integers(0, 256, (5, 16), np.uint8)
     options = Distinct(np.frombuffer(b"".join(OPTIONS), np.uint8), np.cumsum([0, *map(len, OPTIONS)]).astype(np.int32))
@@ -86,7 +100,7 @@ def test_no_rows_have_no_keys():
 def test_another_value_in_any_column_gives_another_key(field):
     _, name, _, layer = field
     batch, signatures, _ = random_batch(5, 1)
-    batch.layers[0] = (layer & TCP and PORTS | TCP) or layer or PORTS
+    batch.layers[0] = layer or PORTS
     before = row_keys_of_batch(batch, np.zeros(1, np.int64), signatures)[0]
     getattr(batch, name)[0] ^= 1
     assert row_keys_of_batch(batch, np.zeros(1, np.int64), signatures)[0] != before
@@ -99,6 +113,14 @@ def test_another_signature_or_layer_gives_another_key():
         batch.layers[0], batch.signature_entry[0] = layers, entry
         keys.add(int(row_keys_of_batch(batch, np.zeros(1, np.int64), signatures)[0]))
     assert len(keys) == 5
+
+
+def test_a_responder_that_ran_and_lengths_that_came_later_change_no_key():
+    batch, signatures, _ = random_batch(8, 1)
+    batch.layers[0], batch.truncated[0] = WHOLE_TCP, 0
+    before = row_keys_of_batch(batch, np.zeros(1, np.int64), signatures)[0]
+    batch.layers[0] |= RESPONDER | IP_HEADER | TCP_OFFSET | UDP_LENGTH | PRESUMED
+    assert row_keys_of_batch(batch, np.zeros(1, np.int64), signatures)[0] == before
 
 
 def test_the_key_is_siphash_of_the_documented_words():

@@ -8,7 +8,7 @@ import numpy as np
 
 from ims.kernels import kernel, mul64
 from ims.octets import le16
-from ims.records import TCP
+from ims.records import TCP_OPTIONS
 
 LONGEST = 40
 PROBES = 16
@@ -46,13 +46,14 @@ def reset_options(table: OptionsTable) -> None:
 
 @kernel
 def collect_options(octets, batch, first, last, table):
-    """Enter the options of rows [first, last) and set their `options_entry`: -1 unless TCP, 0 without options."""
+    """Enter the options of rows [first, last) and set their `options_entry`: -1 where they are null, 0 where there
+    are none."""
     known, offsets, slots, counts = table.octets, table.offsets, table.slots, table.count
     layers, entries = batch.layers, batch.options_entry
     lengths, begins = batch.options_length, batch.options_offset
     mask = slots.size - 1
     for row in range(first, last):
-        if layers[row] & TCP == 0:
+        if layers[row] & TCP_OPTIONS == 0:
             entries[row] = -1
             continue
         length = np.int64(lengths[row])

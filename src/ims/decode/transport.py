@@ -9,13 +9,13 @@ from ims.kernels import kernel
 from ims.octets import be16
 from ims.records import TRANSPORT_UNVERIFIED, TRANSPORT_WRONG, UDP_ABSENT
 
-IS_ICMP, IS_TCP, IS_UDP = 1, 6, 17
+IS_ICMP, IS_TCP, IS_UDP, IS_SCTP = 1, 6, 17, 132
 
 
 @kernel
 def transport_header(octets, at, end, protocol):
     """Length of the TCP (RFC 9293, 3.1), UDP (RFC 768) or ICMP (RFC 792) header in octets[at:end]; 0 where it
-    is broken, or cut by the capture: then nothing in it is trusted."""
+    lies about its length, or is cut by the capture: see cut.py."""
     if protocol == IS_TCP:
         if at + 20 > end:
             return np.int64(0)

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from ims.query.compiler import to_sql
 from ims.query.duck import narrow, narrowed, plainly, quoted
+from ims.query.part_files import selecting
 from ims.query.plan import Plan, Tables, epoch_us
 from ims.query.request import Request
 from ims.query.shapes import described_as, empty
@@ -195,14 +196,8 @@ class Engine:
         if not files:
             return self._register(empty(table))
         name = self._new_name(table)
-        columns = ", ".join(f'"{column}"' for column in empty(table).column_names)
-        listed = ", ".join(quoted(str(file)) for file in files)
-        # Types of the folders' columns are fixed: a sensor called 007 is a text.
         with plainly():
-            self._con.execute(
-                f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}], "  # noqa: S608  (names and paths are ours, quoted)
-                "hive_partitioning = true, hive_types = {'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR})"
-            )
+            self._con.execute(f"CREATE TEMP VIEW {name} AS {selecting(table, files)}")
         return described_as(name, empty(table).schema)
 
     def _register(self, rows: pa.Table) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -19,8 +18,9 @@ from ims.query.distinct import (
     merged_count,
     totals_and_signatures,
 )
-from ims.query.duck import narrow, narrowed, plainly, quoted
+from ims.query.duck import narrow, narrowed, plainly
 from ims.query.engine import BATCH_ROWS, Engine, Files
+from ims.query.part_files import selecting
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shapes import empty
@@ -77,12 +77,11 @@ class HalfEngine(Engine):
     def _put_behind(self, table: str, store: Files, request: Request) -> None:
         """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone."""
         files = self.files_of(table, store, request.since, request.until)
-        columns = ", ".join(f'"{column}"' for column in empty(table).column_names)
-        sql = f"SELECT {columns} FROM {_reading(files) if files else f'ims_empty_{table}'}"  # noqa: S608  # ours, quoted
+        sql = selecting(table, files) if files else f"SELECT * FROM ims_empty_{table}"  # noqa: S608  # ours
         if table == "packets":
             limits = [f"epoch_us(time) >= {request.since:d}"] if request.since is not None else []
             limits += [f"epoch_us(time) < {request.until:d}"] if request.until is not None else []
-            sql += f" WHERE {' AND '.join(limits)}" if limits else ""
+            sql = f"SELECT * FROM ({sql}) WHERE {' AND '.join(limits)}" if limits else sql  # noqa: S608  # ours
         self._view(TABLES[table], sql)
 
     def _view(self, name: str, sql: str) -> None:
@@ -125,10 +124,3 @@ def within_memory() -> Iterator[None]:
         yield
     except OverflowError as error:
         raise MemoryError(f"the question needs more memory than it may have: {error}") from error
-
-
-def _reading(files: Sequence[Path]) -> str:
-    listed = ", ".join(quoted(str(file)) for file in files)
-    # Types of the folders' columns are fixed: a sensor called 007 is a text.
-    types = "{'sensor': VARCHAR, 'date': VARCHAR, 'hour': VARCHAR}"
-    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {types})"

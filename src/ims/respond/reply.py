@@ -16,7 +16,7 @@ from ims.darknet import Ranges
 from ims.kernels import kernel
 from ims.membership import block_of
 from ims.octets import be32
-from ims.records import ICMP, IP_WRONG, RESPONDER, TCP, TRANSPORT_WRONG
+from ims.records import ICMP_REST, IP_WRONG, RESPONDER, TCP_OPTIONS, TRANSPORT_WRONG
 from ims.respond.cookie import CLOSED, CONTINUES, SHIFT, WINDOW, acknowledged, cookie, sent
 from ims.respond.limit import ADDRESS_LIMITED, ALLOWED, NETWORK_LIMITED, Limits, allowed
 from ims.respond.policy import ACK as POLICY_ACK
@@ -200,7 +200,7 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
         block = blocks[row]
         source, destination = np.int64(sources[row]), np.int64(destinations[row])
         flags, ports, sequence, acknowledgment = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-        if layers & TCP:
+        if layers & TCP_OPTIONS:  # the header is whole, and tells its length right
             flags, port = np.int64(tcp_flags[row]), np.int64(destination_ports[row])
             ports = np.int64(source_ports[row]) << 16 | port
             sequence, acknowledgment = np.int64(sequences[row]), np.int64(acknowledgments[row])
@@ -214,7 +214,7 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
             if wanted == ACKS and not flags & FIN:
                 reach = sent(sequence, acknowledgment, above, cookies)
                 wanted = by_progress(reach, data, above, settings[0], coarse)
-        elif layers & ICMP and icmp_types[row] == ECHO_REQUEST and echoes[block]:
+        elif layers & ICMP_REST and icmp_types[row] == ECHO_REQUEST and echoes[block]:
             wanted = np.int64(ECHOES if icmp_codes[row] == 0 else -1)
         if wanted < 0 or not answering or truncated[row]:
             continue

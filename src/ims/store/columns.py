@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ims import arrow
 from ims.arrow import bitmap
-from ims.records import CATEGORIES, PACKETS, PAYLOAD, TCP, arrow_schema, arrow_type
+from ims.records import CATEGORIES, PACKETS, PAYLOAD, TCP_OPTIONS, arrow_schema, arrow_type
 from ims.store.schema import HOUR_US
 
 
@@ -67,15 +67,19 @@ def packets_table(
         return values
 
     layers = taken("layers")
+    present = int(np.bitwise_or.reduce(layers)) if rows else 0
     dictionaries = {"category": CATEGORIES, "block": blocks}
     columns: list[pa.Array] = []
     for column in PACKETS:
+        if column.layer > 0 and not present & column.layer:  # most batches lack some
+            columns.append(pa.nulls(rows, batch_schema().field(column.name).type))
+            continue
         kind = arrow_type(column.arrow)
         valid = bitmap((layers & column.layer) != 0) if column.layer > 0 else None
         if column.name == "signature":
             columns.append(_signature_column(taken("signature_entry"), signatures, layers))
         elif column.name == "tcp_options":
-            entries = np.where(layers & TCP, taken("options_entry"), 0).astype(np.int32)
+            entries = np.where(layers & TCP_OPTIONS, taken("options_entry"), 0).astype(np.int32)
             indices = pa.Array.from_buffers(pa.int32(), rows, [valid, pa.py_buffer(entries)])
             columns.append(pa.DictionaryArray.from_arrays(indices, binary_column(options)))
         elif column.name in dictionaries:
@@ -138,6 +142,16 @@ def _dense(table: pa.Table) -> pa.Table:
             plain = field.with_type(field.type.value_type)
             table = table.set_column(index, plain, table.column(index).cast(plain.type))
     return table
+
+
+def complete(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The columns that `schema` names, in its order; what was stored before a column came has nulls there."""
+    if rows.schema.names == schema.names:
+        return rows
+    found = set(rows.schema.names)
+    fields = [rows.schema.field(field.name) if field.name in found else field for field in schema]
+    columns = [rows.column(f.name) if f.name in found else pa.nulls(rows.num_rows, f.type) for f in fields]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

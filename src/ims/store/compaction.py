@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ims.store.columns import complete
 from ims.store.manifest import Manifest, remove_empty
 from ims.store.parts import Part
 from ims.store.schema import ROW_GROUP, part_of, stored_schema, sync_folder
@@ -66,7 +67,7 @@ def merge_parts(
                 for batch in file.iter_batches(read_rows, columns=schema.names, use_threads=False):
                     if not go_on():
                         raise InterruptedError
-                    waiting.append(batch)
+                    waiting.append(complete(batch, schema))
                     octets = sum(waits.nbytes for waits in waiting)
                     if (
                         octets >= (most_octets or MERGED_OCTETS)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from ims.checksum import expected_field, ones_sum, pseudo_header
 from ims.kernels import kernel
 from ims.octets import copy_proven, put16, put32
-from ims.records import ICMP, PACKETS, PORTS, TCP, UDP_ABSENT
+from ims.records import ICMP, LENGTHS, PACKETS, PORTS, TCP, UDP_ABSENT
 from ims.store.arrays import layers, numbers, octet_lengths, octets
 
 Array = np.ndarray[Any, Any]
@@ -28,7 +28,8 @@ RECORD = 16
 LATEST = (1 << 32) * 1_000_000
 """Microseconds; pcap counts seconds in 32 unsigned bits."""
 
-_COLUMNS = {c.name: c.numpy for c in PACKETS if c.numpy and c.name not in ("category", "block", "new_payload")}
+_UNUSED = ("category", "block", "new_payload", *LENGTHS)  # a packet whose lengths aren't null was kept raw
+_COLUMNS = {c.name: c.numpy for c in PACKETS if c.numpy and c.name not in _UNUSED}
 _FIELDS = [*_COLUMNS, "layers", "options", "options_at", "payload", "payload_at", "header", "size"]
 Packets = namedtuple("Packets", _FIELDS)  # type: ignore[misc]
 """Packets as the kernel sees them: columns of `packets`; `layers`; octets of options and payloads (uint8) and

@@ -16,7 +16,8 @@ stored.
 | 6 | time_ns (16), protocol, tos, ttl, checksum, layers + 16 * truncated, length of tcp_options (8 each) |
 | 7, 8 | signature |
 
-Null counts as 0; `layers` says which are null.
+Null counts as 0; of `layers` only PORTS, TCP, ICMP and PAYLOAD count. So keys are what they were before a header that
+is cut was kept field by field, and before `packets` had columns for lengths, which aren't in it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ims.records import ICMP, PAYLOAD, PORTS, TCP
+from ims.records import (
+    ACKNOWLEDGMENT,
+    ICMP,
+    ICMP_CODE,
+    ICMP_REST,
+    PAYLOAD,
+    PORTS,
+    SEQUENCE,
+    TCP,
+    TCP_OPTIONS,
+    URGENT,
+    WINDOW,
+)
 from ims.siphash import siphash_rows
 
 if TYPE_CHECKING:
@@ -33,7 +46,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-# Word, name, bits to shift, layer without which the column is null.
+# Word, name, bits to shift, layer without which the column of a batch is null.
 FIELDS = (
     (0, "time", 0, 0),
     (1, "source", 32, 0),
@@ -42,15 +55,15 @@ FIELDS = (
     (2, "destination_port", 32, PORTS),
     (2, "ip_id", 16, 0),
     (2, "ip_fragment", 0, 0),
-    (3, "tcp_sequence", 32, TCP),
-    (3, "tcp_acknowledgment", 0, TCP),
-    (4, "tcp_window", 48, TCP),
-    (4, "tcp_urgent", 32, TCP),
+    (3, "tcp_sequence", 32, SEQUENCE),
+    (3, "tcp_acknowledgment", 0, ACKNOWLEDGMENT),
+    (4, "tcp_window", 48, WINDOW),
+    (4, "tcp_urgent", 32, URGENT),
     (4, "total_length", 16, 0),
     (4, "payload_length", 0, 0),
-    (5, "icmp_rest", 32, ICMP),
+    (5, "icmp_rest", 32, ICMP_REST),
     (5, "icmp_type", 24, ICMP),
-    (5, "icmp_code", 16, ICMP),
+    (5, "icmp_code", 16, ICMP_CODE),
     (5, "tcp_flags", 0, TCP),
     (6, "time_ns", 48, 0),
     (6, "protocol", 40, 0),
@@ -59,18 +72,17 @@ FIELDS = (
     (6, "checksum", 16, 0),
     (6, "layers", 8, 0),
     (6, "truncated", 12, 0),
-    (6, "options_length", 0, TCP),
+    (6, "options_length", 0, TCP_OPTIONS),
 )
 WORDS = 9
+LAYERS = PORTS | TCP | ICMP | PAYLOAD
 
 
 def _keys(columns: dict[str, Array], signatures: Array) -> Array:
     layers = columns["layers"]
     words = np.zeros((len(layers), WORDS), np.uint64)
-    for word, name, shift, layer in FIELDS:
+    for word, name, shift, _ in FIELDS:
         value = columns[name].astype(np.uint64)
-        if layer:
-            value = np.where(layers & layer, value, np.uint64(0))
         words[:, word] |= value << np.uint64(shift)
     words[:, 7:] = np.ascontiguousarray(signatures).view("<u8")
     keys = np.empty(len(layers), np.uint64)
@@ -82,10 +94,15 @@ def row_keys_of_batch(batch: Any, rows: Array, signatures: Array) -> Array:
     """Row keys (uint64) of `rows` (integers) of a PacketBatch; `signatures` (uint8, n x 16) is what its
     `signature_entry` indexes."""
     columns = {name: getattr(batch, name)[rows] for _, name, _, _ in FIELDS}
+    layers = columns["layers"]
+    for _, name, _, layer in FIELDS:
+        if layer:
+            columns[name] = np.where(layers & layer, columns[name], 0)
     entries = batch.signature_entry[rows]
     own = np.zeros((len(rows), 16), np.uint8)
-    signed = (columns["layers"] & PAYLOAD != 0) & (entries >= 0)
+    signed = (layers & PAYLOAD != 0) & (entries >= 0)
     own[signed] = signatures[entries[signed]]
+    columns["layers"] = layers & LAYERS
     return _keys(columns, own)
 
 

@@ -1,0 +1,100 @@
+"""Transport headers that the capture cut, or that lie about their length: each field counts that is there.
+
+tcpdump prints such a header's fields and no payload, and so do we: whatever follows a data offset that lies, or a UDP
+length below 8, isn't data of anybody.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ims.decode.category import category_of
+from ims.decode.transport import IS_ICMP, IS_TCP
+from ims.kernels import kernel
+from ims.octets import be16, be32
+from ims.records import (
+    ACKNOWLEDGMENT,
+    ICMP,
+    ICMP_CODE,
+    ICMP_REST,
+    IP_HEADER,
+    PORTS,
+    PRESUMED,
+    SEQUENCE,
+    TCP,
+    TCP_OFFSET,
+    TCP_OPTIONS,
+    UDP_LENGTH,
+    URGENT,
+    WINDOW,
+)
+
+
+@kernel
+def take_cut_header(octets, at, end, protocol, batch, row):
+    """Write what octets[at:end], the begin of a TCP, UDP or ICMP header, tells into a row of `batch`; returns its
+    `layers`."""
+    size = end - at
+    layers, flags, kind = np.int64(0), np.int64(0), np.int64(0)
+    if protocol == IS_ICMP:
+        if size >= 1:
+            layers |= ICMP
+            kind = np.int64(octets[at])
+            batch.icmp_type[row] = kind
+        if size >= 2:
+            layers |= ICMP_CODE
+            batch.icmp_code[row] = octets[at + 1]
+        if size >= 8:
+            layers |= ICMP_REST
+            batch.icmp_rest[row] = be32(octets, at + 4)
+    elif size >= 4:
+        layers |= PORTS
+        ports = be32(octets, at)
+        batch.source_port[row] = ports >> 16
+        batch.destination_port[row] = ports & 0xFFFF
+        if protocol == IS_TCP:
+            if size >= 8:
+                layers |= SEQUENCE
+                batch.tcp_sequence[row] = be32(octets, at + 4)
+            if size >= 12:
+                layers |= ACKNOWLEDGMENT
+                batch.tcp_acknowledgment[row] = be32(octets, at + 8)
+            if size >= 13:
+                layers |= TCP_OFFSET
+                batch.tcp_offset[row] = octets[at + 12]
+            if size >= 14:
+                layers |= TCP
+                flags = be16(octets, at + 12) & 0x01FF
+                batch.tcp_flags[row] = flags
+            if size >= 16:
+                layers |= WINDOW
+                batch.tcp_window[row] = be16(octets, at + 14)
+            if size >= 20:
+                layers |= URGENT
+                batch.tcp_urgent[row] = be16(octets, at + 18)
+    batch.category[row] = category_of(protocol, layers, flags, kind)
+    return layers
+
+
+@kernel
+def take_lengths(octets, ip, header, end, length, layers, batch, row):
+    """Write the lengths of the packet octets[ip:end], `length` on the wire, that other columns of its row don't give;
+    returns its `layers` with theirs. `layers`: what is written already."""
+    total = be16(octets, ip + 2)
+    transport = ip + header
+    if header != 20:
+        layers |= IP_HEADER
+        batch.ip_header_length[row] = header
+    if total == 0:
+        layers |= PRESUMED
+        batch.presumed_length[row] = length
+    if layers & TCP_OPTIONS and octets[transport + 12] & 0x0E:
+        layers |= TCP_OFFSET
+        batch.tcp_offset[row] = octets[transport + 12]
+    if octets[ip + 9] == 17 and layers & PORTS and transport + 6 <= end:
+        expected = 8 + np.int64(batch.payload_length[row])
+        field = be16(octets, transport + 4)
+        if field != expected or end - ip != length or total != header + expected:
+            layers |= UDP_LENGTH
+            batch.udp_length[row] = field
+    return layers
