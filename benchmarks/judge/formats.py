@@ -60,6 +60,58 @@ def pcapng(records: Sequence[Record], link: int, order: str, nanoseconds: bool) 
     return b"".join(parts), begins
 
 
+def kuznetsov(records: Sequence[Record], link: int) -> tuple[bytes, list[int]]:
+    """Alexey Kuznetsov's pcap of old Linux: 24 octets before each frame."""
+    parts, begins, at = [struct.pack("<IHHiIII", 0xA1B2CD34, 2, 4, 0, 0, 262_144, link)], [], 24
+    for record in records:
+        seconds, fraction = divmod(record.time_ns, NS)
+        head = struct.pack("<IIII", seconds, fraction // 1000, len(record.octets), record.length)
+        parts.append(head + struct.pack("<iHBx", 1, 0x0800, 0) + record.octets)
+        begins.append(at)
+        at += len(parts[-1])
+    return b"".join(parts), begins
+
+
+def of_the_nineties(records: Sequence[Record], link: int) -> tuple[bytes, list[int]]:
+    """pcap 2.2: the length on the wire stands before the captured one."""
+    parts, begins, at = [struct.pack("<IHHiIII", PCAPS["us"], 2, 2, 0, 0, 68, link)], [], 24
+    for record in records:
+        seconds, fraction = divmod(record.time_ns, NS)
+        parts.append(struct.pack("<IIII", seconds, fraction // 1000, record.length, len(record.octets)) + record.octets)
+        begins.append(at)
+        at += len(parts[-1])
+    return b"".join(parts), begins
+
+
+def older_blocks(records: Sequence[Record], link: int) -> tuple[bytes, list[int]]:
+    """pcapng with two interfaces, and the obsolete packet block for every second frame."""
+    parts = [_block("<", 0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
+    parts += [_block("<", 1, struct.pack("<HHI", link, 0, 0))] * 2
+    begins, at = [], sum(map(len, parts))
+    for number, record in enumerate(records):
+        time = record.time_ns // 1000
+        ids = struct.pack("<HH", 1, 3) if number % 2 else struct.pack("<I", 0)
+        head = ids + struct.pack("<IIII", time >> 32, time & 0xFFFFFFFF, len(record.octets), record.length)
+        parts.append(_block("<", 2 if number % 2 else 6, head + _padded(record.octets)))
+        begins.append(at)
+        at += len(parts[-1])
+    return b"".join(parts), begins
+
+
+def erf(records: Sequence[Record], link: int) -> tuple[bytes, list[int]]:
+    """Endace's records (type 2: Ethernet, 1: HDLC); times to the second, for fractions are of another base."""
+    parts, begins, at = [], [], 0
+    for number, record in enumerate(records):
+        extension = bytes(8) if number % 5 == 4 else b""
+        kind = (2 if link == 1 else 1) | (0x80 if extension else 0)
+        body = extension + (b"\0\0" if link == 1 else b"") + record.octets
+        stamp = struct.pack("<Q", record.time_ns // NS << 32)
+        parts.append(stamp + struct.pack(">BBHHH", kind, 4, 16 + len(body), 0, record.length) + body)
+        begins.append(at)
+        at += len(parts[-1])
+    return b"".join(parts), begins
+
+
 FORMATS: dict[str, Callable[[Sequence[Record], int], tuple[bytes, list[int]]]] = {
     "us-le": lambda r, link: pcap(r, link, "<", "us"),
     "us-be": lambda r, link: pcap(r, link, ">", "us"),
@@ -68,8 +120,13 @@ FORMATS: dict[str, Callable[[Sequence[Record], int], tuple[bytes, list[int]]]] =
     "ng-le": lambda r, link: pcapng(r, link, "<", nanoseconds=False),
     "ng-be": lambda r, link: pcapng(r, link, ">", nanoseconds=False),
     "ng-ns": lambda r, link: pcapng(r, link, "<", nanoseconds=True),
+    "ng-old": older_blocks,
+    "us-kuznetsov": kuznetsov,
+    "us-2.2": of_the_nineties,
+    "erf": erf,
 }
-SUFFIX = {"us": ".pcap", "ns": ".pcap", "ng": ".pcapng"}
+SUFFIX = {"us": ".pcap", "ns": ".pcap", "ng": ".pcapng", "er": ".erf"}
+ERF_LINKS = (1, 104)
 
 
 def _lz4(octets: bytes) -> bytes:

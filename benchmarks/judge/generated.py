@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.judge.envelopes import LINKS, TAGS, TUNNELS
-from benchmarks.judge.formats import COMPRESSIONS, DAMAGES, FORMATS, NS, SUFFIX, Record
+from benchmarks.judge.formats import COMPRESSIONS, DAMAGES, ERF_LINKS, FORMATS, NS, SUFFIX, Record
 from benchmarks.judge.packets import packet
 
 PACKETS = 24
@@ -44,6 +44,8 @@ def write_capture(folder: Path, number: int, seed: int) -> Path:
         octets = TAGS[dice.choice(tags)](inner, dice) if link == "ethernet" else frame(inner, dice)
         records.append(record(octets, at, dice))
     form = [*FORMATS][number // 5 % len(FORMATS)]
+    if form == "erf" and kind not in ERF_LINKS:
+        form = "ns-le"
     damage = "" if number % 2 else [*DAMAGES][number // 2 % len(DAMAGES)]
     compression = [*COMPRESSIONS][number // 7 % len(COMPRESSIONS)] if number % 4 == 1 else ""
     octets, begins = FORMATS[form](records, kind)

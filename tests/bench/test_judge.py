@@ -2,8 +2,9 @@ import struct
 from dataclasses import replace
 
 import pytest
-from benchmarks.judge import product
+from benchmarks.judge import envelopes, formats, product
 from benchmarks.judge.__main__ import captures, lines
+from benchmarks.judge.generated import write_captures
 from benchmarks.judge.verdict import Asked, judge
 
 from ..decode.makers import ethernet, icmp, tcp, udp
@@ -58,3 +59,13 @@ def test_what_is_no_capture_is_refused_by_both(tmp_path):
     path.write_text("no capture at all, but long enough to be looked at")
     assert judge(path, FEW).found == []
     assert captures(tmp_path) == [path]
+
+
+def test_made_captures_hold_every_choice_and_are_the_same_each_time(tmp_path):
+    made = write_captures(tmp_path, 400)
+    names = [path.name for path in made]
+    for choices in (formats.FORMATS, formats.DAMAGES, envelopes.LINKS):
+        assert all(any(f"-{choice}" in name for name in names) for choice in choices if choice)
+    assert {path.suffix for path in made} >= {*formats.COMPRESSIONS} - {""}
+    again = write_captures(tmp_path / "again", 5)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in made[:5]]
