@@ -2,7 +2,7 @@
 .PHONY: demo test test-all test-modes fuzz check bench judge docs setup format clean
 PY := .venv/bin/python
 
-demo: setup
+demo: .venv/.installed
 	@.venv/bin/ims demo
 
 # What a commit must pass. CONTRIBUTING.md has a table of what runs when.
@@ -48,8 +48,17 @@ format: setup
 
 setup: .venv/.ready
 
-.venv/.ready: pyproject.toml scripts/setup.sh
+# Set up again where the checkout was moved, for what is in .venv names its old place, or where Python is gone.
+ifneq ($(shell [ -x .venv/bin/python ] && cat .venv/.installed 2>/dev/null),$(shell pwd))
+.PHONY: .venv/.installed
+endif
+
+.venv/.installed: pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh
+
+# What the project is tested with, which a demo needn't wait for.
+.venv/.ready: .venv/.installed
+	@sh scripts/setup.sh dev
 
 # 400 MB, which a demo needn't wait for.
 .venv/.spark: .venv/.ready

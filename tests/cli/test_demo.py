@@ -1,30 +1,36 @@
-"""`ims demo`: a scenario, its store, and no answer that differs from what was planted."""
+"""`ims demo`: a scenario, its store, and no answer that differs from what was planted; and what fails, in one line.
+
+The whole demo, with its sensor and its daemons, is run by `.ci/demo`, as root and as an ordinary user.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import ims
-from ims.cli import app, demo_live
-from ims.cli.demo import PLANTED
+from ims.cli import demo as demo_module
+from ims.cli.demo import PLANTED, store_demo
+from ims.cli.demo_process import complaint, daemon, say_quietly, show, until_listening
+
+from ..stores import cli
 
 
-@pytest.mark.exhaustive  # .ci/run runs `make demo` whole, as it stands
-def test_the_store_answers_what_was_planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_live, "may_be_live", lambda: False)
-    folder = tmp_path / "demo"
-    said = CliRunner().invoke(app, ["demo", "--folder", str(folder)])
-    assert said.exit_code == 0, said.output
-    assert "differs" not in said.output
+def test_the_store_answers_what_was_planted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "demo with a space"
+    store_demo(folder)
+    said = capsys.readouterr().out
+    assert "differs" not in said
     truth = json.loads((folder / "dark.json").read_text())
     planted = {event["name"] for event in truth["events"]}
     assert planted - {"background"} == {name for name, _ in PLANTED}
     for name, filter in PLANTED:
-        assert any(name in line and filter in line for line in said.output.splitlines()), name
+        assert any(name in line and filter in line for line in said.splitlines()), name
     with ims.open(folder / "store") as telescope:
         hours = telescope.series("tcp dst port 4321", bin="1h", metric="sources").table.column("value").to_pylist()
     peak = hours.index(max(hours))
@@ -32,5 +38,52 @@ def test_the_store_answers_what_was_planted(tmp_path: Path, monkeypatch: pytest.
     assert 9 <= peak <= 11
     assert hours[3:peak] == sorted(hours[3:peak])
     assert 0 < hours[-1] < 0.15 * hours[peak]
-    again = CliRunner().invoke(app, ["demo", "--folder", str(folder)])
-    assert again.exit_code == 0, again.output
+    truth["events"][1]["packets"] += 1
+    (folder / "dark.json").write_text(json.dumps(truth))
+    with pytest.raises(OSError, match=f"the store's answers aren't what was planted: {truth['events'][1]['name']}"):
+        demo_module._compare(folder / "store", folder / "dark.json")
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    done = cli("demo", "--folder", tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2, f"ims: {tmp_path} holds other files than a demo's; give another --folder\n",
+    )  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_command_that_fails_is_one_line_with_its_cause(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=rf"^ims query failed: {tmp_path}/absent: no such store"):
+        show("query", "count", "--store", tmp_path / "absent")
+    with pytest.raises(OSError, match=r"^ims pki failed: ."):
+        say_quietly("pki", "issue", "x", "--role", "none", "--folder", tmp_path)
+
+
+def test_a_daemon_that_ends_is_one_line_with_its_cause(tmp_path: Path, one_store: Path) -> None:
+    """Here because its port is another's."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        config = tmp_path / "queryd.toml"
+        user = 'user = "root"\n' if os.geteuid() == 0 else ""
+        config.write_text(f'{user}store = "{one_store}"\nlisten = "127.0.0.1:{other.getsockname()[1]}"\n')
+        with (
+            daemon("queryd", config) as process,
+            pytest.raises(OSError, match=r"^ims queryd didn't start: can't listen on grpc://127.0.0.1:") as caught,
+        ):
+            until_listening("queryd", config, process)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_process_that_says_nothing_is_told_by_how_it_ended() -> None:
+    assert complaint("", 7) == "it ended with 7 and said nothing"
+    assert complaint(" \n", -9) == "killed by signal 9"
+    assert complaint("Traceback ...\n  x\nValueError: so\n\n", 1) == "ValueError: so"
+
+
+def test_a_tool_that_fails_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Path) -> None:
+        subprocess.run(["false"], check=True)
+
+    monkeypatch.setattr(demo_module, "store_demo", fails)
+    with pytest.raises(OSError, match=r"a step of the demo failed: .*'false'.* exit status 1"):
+        demo_module.demo(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def test_a_scenario_of_one_s_own_is_written_with_its_truth(desk: Path) -> None:
     again = cli("simulate", "small.toml", "--out", "b.pcap", "--seed", "2", "--scale", "0.5", cwd=desk)
     assert again.returncode == 0
     assert 0.3 < (desk / "b.pcap").stat().st_size / (desk / "a.pcap").stat().st_size < 0.7
-    line = f"{IMS} simulate small.toml --out - | {IMS} ingest - --store S --sensor a --block C/24=198.51.100.0/24"
+    ims = shlex.quote(str(IMS))
+    line = f"{ims} simulate small.toml --out - | {ims} ingest - --store S --sensor a --block C/24=198.51.100.0/24"
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", f"{line} --format json"], cwd=desk, capture_output=True,
                           text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr

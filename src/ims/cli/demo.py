@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -55,9 +56,39 @@ def demo(
     Needs no network. As root, real programs and a scenario meet a live sensor in a network namespace; as anybody else,
     the capture is replayed.
     """
-    from ims.cli import app
+    from ims.cli.demo_kernels import compiling_beside
     from ims.cli.demo_live import live_demo, may_be_live, replay_demo
     from ims.cli.demo_portal import portal_demo
+
+    try:
+        with compiling_beside():
+            store_demo(folder)
+            if may_be_live():
+                _say("And live: a sensor in a network namespace of its own answers for 198.51.100.0/24.")
+                live_demo(_say, folder / "dark.toml")
+            else:
+                replay_demo(_say, folder / "dark.pcap", folder / "live")
+            _say("And many sensors, one answer: a portal in front of three of them.")
+            portal_demo(_say, folder / "dark.pcap")
+    except subprocess.SubprocessError as error:  # `ip`, where namespaces can't be made
+        raise OSError(f"a step of the demo failed: {error}") from None
+    store = folder / "store"
+    _say(
+        f"Next, with .venv/bin before ims (or after: . .venv/bin/activate):\n"
+        f"  ims query payloads 'udp dst port 1434' --store {shlex.quote(str(store))}\n"
+        f"  ims query top source/16 'tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn' --store {shlex.quote(str(store))}\n"
+        f"  ims simulate --list\n"
+        f"  ims ingest YOUR.pcap --store {shlex.quote(str(store))} --sensor mine --block NAME=CIDR\n"
+        f'  python -c \'import ims; print(ims.open("{store}").top("destination_port").to_pandas())\'\n'
+        f"The words of filters: docs/filter.md. The columns: docs/records.md. Scenarios: docs/simulate.md. "
+        f"Every command: docs/cli.md."
+    )
+
+
+def store_demo(folder: Path) -> None:
+    """The first part: the scenario, its capture, the store, questions. Raises OSError where the answers aren't the
+    truth, and whatever the commands raise."""
+    from ims.cli import app
 
     capture, store, scenario, truth = (folder / name for name in ("dark.pcap", "store", "dark.toml", "dark.json"))
     left = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
@@ -85,23 +116,6 @@ def demo(
         ["export", "pcap", "udp", "--store", str(store), "--out", str(folder / "udp.pcap")],
     )
     (folder / "udp.pcap").unlink()
-    if may_be_live():
-        _say("And live: a sensor in a network namespace of its own answers for 198.51.100.0/24.")
-        live_demo(_say, scenario)
-    else:
-        replay_demo(_say, capture, folder / "live")
-    _say("And many sensors, one answer: a portal in front of three of them.")
-    portal_demo(_say, capture)
-    _say(
-        f"Next, with .venv/bin before ims (or after: . .venv/bin/activate):\n"
-        f"  ims query payloads 'udp dst port 1434' --store {shlex.quote(str(store))}\n"
-        f"  ims query top source/16 'tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn' --store {shlex.quote(str(store))}\n"
-        f"  ims simulate --list\n"
-        f"  ims ingest YOUR.pcap --store {shlex.quote(str(store))} --sensor mine --block NAME=CIDR\n"
-        f'  python -c \'import ims; print(ims.open("{store}").top("destination_port").to_pandas())\'\n'
-        f"The words of filters: docs/filter.md. The columns: docs/records.md. Scenarios: docs/simulate.md. "
-        f"Every command: docs/cli.md."
-    )
 
 
 def _compare(store: Path, truth: Path) -> None:
@@ -111,6 +125,7 @@ def _compare(store: Path, truth: Path) -> None:
     _say(f"What was planted ({truth}), and what the store answers:")
     events = {event["name"]: event for event in json.loads(truth.read_text(encoding="utf-8"))["events"]}
     print(f"  {'':27} {'filter':30} {'packets':>8} {'stored':>8} {'sources':>8} {'stored':>8}")
+    differing = []
     with ims.open(store) as telescope:
         for name, filter in PLANTED:
             [found] = telescope.count(filter).table.to_pylist()
@@ -121,6 +136,9 @@ def _compare(store: Path, truth: Path) -> None:
                 f"  {name:27} {filter:30} {planted[0]:8,} {found['packets']:8,} {planted[1]:8,} {found['sources']:8,}"
                 f"{same}"
             )
+            differing += [name] if same else []
+    if differing:
+        raise OSError(f"the store's answers aren't what was planted: {', '.join(differing)}")
 
 
 def _say(text: str) -> None:
@@ -129,4 +147,6 @@ def _say(text: str) -> None:
 
 def _run(app: typer.Typer, what: str, words: Sequence[str]) -> None:
     _say(f"{what}\n  $ ims {shlex.join(words)}")
-    app(list(words), standalone_mode=False)
+    code = app(list(words), standalone_mode=False)
+    if code:
+        raise OSError(f"ims {words[0]} ended with {code}")

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ims.cli.demo_process import IMS, complaint, say_quietly, show
 from ims.simulate.namespaces import PEER, Namespaces, may_make_namespaces
 
-IMS = (sys.executable, "-c", "from ims.cli import main; main()")
 CONFIG = """
 name = "live"
 store = "{store}"
@@ -65,7 +65,7 @@ def live_demo(say: Callable[[str], None], scenario: Path) -> None:
              ["count", "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"]),
         ):  # fmt: skip
             say(f"{question}\n  $ ims query {shlex.join(words)}")
-            subprocess.run([*IMS, "query", *words, "--store", str(store)], check=True)
+            show("query", *words, "--store", store)
     finally:
         shutil.rmtree(folder)
 
@@ -73,10 +73,8 @@ def live_demo(say: Callable[[str], None], scenario: Path) -> None:
 def _play(say: Callable[[str], None], net: Namespaces, scenario: Path) -> None:
     words = ["simulate", str(scenario), "--interface", "eth0", "--speed", "0", "--seed", "2"]
     say(f"And a day like the first, as fast as it goes: who gets a SYN-ACK goes on.\n  $ ims {shlex.join(words)}")
-    done = subprocess.run(net.at_peer(*IMS, *words), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OSError(f"the scenario couldn't be played: {done.stderr.strip()}")
-    print(f"  {done.stdout.splitlines()[-1]}", flush=True)
+    said = say_quietly(*words, before=net.at_peer())
+    print(f"  {(said.splitlines() or [''])[-1]}", flush=True)
 
 
 def _probe(net: Namespaces, words: Sequence[str]) -> None:
@@ -98,11 +96,11 @@ def _sensor(net: Namespaces, folder: Path, store: Path) -> Iterator[None]:
         net.at_machine(*IMS, "sensor", "--config", config), stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        said = ""
-        while "watching" not in said:
-            said = process.stderr.readline()
-            if not said:
-                raise OSError("the sensor didn't start")
+        said = [""]
+        while "watching" not in said[-1]:
+            said.append(process.stderr.readline())
+            if not said[-1]:
+                raise OSError(f"ims sensor didn't start: {complaint(''.join(said), process.wait())}")
         try:
             yield
         finally:
@@ -116,9 +114,9 @@ def replay_demo(say: Callable[[str], None], capture: Path, store: Path) -> None:
     words += ["--block", "C/24=198.51.100.0/24", "--reply-limit", "none"]
     say(f"The live sensor on the same capture; its replies go nowhere:\n  $ ims {shlex.join(words)}")
     done = subprocess.run([*IMS, *words], stderr=subprocess.PIPE, text=True, check=False)
-    print(done.stderr.splitlines()[-1] if done.stderr else "", flush=True)
     if done.returncode:
-        raise OSError("the replay failed")
+        raise OSError(f"ims sensor failed: {complaint(done.stderr, done.returncode)}")
+    print((done.stderr.splitlines() or [""])[-1], flush=True)
 
 
 def may_be_live() -> bool:

@@ -8,14 +8,14 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-IMS = (sys.executable, "-c", "from ims.cli import main; main()")
+from ims.cli.demo_process import daemon, say_quietly, show, until_listening
+
 BLOCKS = {"a": "A/16=198.18.0.0/16", "b": "B/24=198.51.100.0/24", "c": "C/24=198.51.100.0/24"}
 ORGANISATIONS = {"a": "Example University", "b": "Example Provider", "c": "Example CERT"}
 QUERYD = """\
@@ -62,15 +62,17 @@ def portal_demo(say: Callable[[str], None], capture: Path) -> None:
 
 def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
     modern = folder / "modern.pcap"
-    _quietly("simulate", "modern", "--scale", "0.01", "--out", modern)
+    say_quietly("simulate", "modern", "--scale", "0.01", "--out", modern)
     entries = []
     ports = {name: _free_port() for name in (*BLOCKS, "portal")}
-    _quietly("pki", "init", "--folder", folder / "PKI", "--name", "Demo")
+    say_quietly("pki", "init", "--folder", folder / "PKI", "--name", "Demo")
     for name, block in BLOCKS.items():
-        _quietly(
+        say_quietly(
             "ingest", capture if name == "c" else modern, "--store", folder / name, "--sensor", name, "--block", block
         )
-        said = _quietly("pki", "issue", name, "--role", "sensor", "--folder", folder / "PKI", "--out", folder / "tls")
+        said = say_quietly(
+            "pki", "issue", name, "--role", "sensor", "--folder", folder / "PKI", "--out", folder / "tls"
+        )
         serial = next(line for line in said.splitlines() if line.startswith("serial"))
         entries.append(
             f'[[sensor]]\nname = "{name}"\naddress = "127.0.0.1:{ports[name]}"\n{serial}\n'
@@ -78,14 +80,14 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
         )
         config = QUERYD.format(store=folder / name, port=ports[name], tls=folder / "tls", name=name)
         (folder / f"queryd-{name}.toml").write_text(_user() + config)
-    _quietly("pki", "issue", "portal", "--role", "portal", "--folder", folder / "PKI", "--out", folder / "tls")
+    say_quietly("pki", "issue", "portal", "--role", "portal", "--folder", folder / "PKI", "--out", folder / "tls")
     own, user = folder / "portal", _user()
     own.mkdir()
     (own / "registry.toml").write_text("\n".join(entries))
     (own / "portal.toml").write_text(user + PORTAL.format(folder=own, port=ports["portal"], tls=folder / "tls"))
     password = secrets.token_urlsafe(12)
-    _quietly("account", "add", "alice", "--role", "operator", "--accounts", own / "accounts.db", stdin=password)
-    token = _quietly("account", "token", "alice", "--label", "demo", "--accounts", own / "accounts.db").strip()
+    say_quietly("account", "add", "alice", "--role", "operator", "--accounts", own / "accounts.db", stdin=password)
+    token = say_quietly("account", "token", "alice", "--label", "demo", "--accounts", own / "accounts.db").strip()
     (own / "token").write_text(token + "\n")
     if not user:
         (folder / "tls").chmod(0o755)  # the list of revoked certificates is read again and again; keys are before
@@ -94,8 +96,11 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
     url = f"http://127.0.0.1:{ports['portal']}"
     with ExitStack() as stack:
         say("Three sensors' query daemons and a portal, each with a certificate of the deployment's own authority:")
-        daemons = {name: stack.enter_context(_daemon("queryd", folder / f"queryd-{name}.toml")) for name in BLOCKS}
-        stack.enter_context(_daemon("portal", own / "portal.toml"))
+        configs = {name: ("queryd", folder / f"queryd-{name}.toml") for name in BLOCKS}
+        configs["portal"] = ("portal", own / "portal.toml")
+        daemons = {name: stack.enter_context(daemon(*words)) for name, words in configs.items()}
+        for name, (command, file) in configs.items():
+            until_listening(command, file, daemons[name])
         ask = ["--portal", url, "--token-file", str(own / "token")]
         for question, words in QUESTIONS:
             _ask(say, question, [*words, *ask])
@@ -108,47 +113,14 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
             f'  curl -s {url}/api/v1/login --json \'{{"name": "alice", "password": "{password}"}}\''
         )
         if sys.stdin.isatty() and sys.stdout.isatty():
-            input("It runs until you press Enter. ")
+            with suppress(EOFError):
+                input("It runs until you press Enter. ")
 
 
 def _ask(say: Callable[[str], None], what: str, words: Sequence[str]) -> None:
     shown = [word for word in words if not word.startswith("/") and word != "--token-file"]
     say(f"{what}\n  $ ims query {shlex.join(shown)}")
-    subprocess.run([*IMS, "query", *words], check=True)
-
-
-def _quietly(*words: str | Path, stdin: str | None = None) -> str:
-    """What a command says on standard output. Raises OSError with its complaint."""
-    done = subprocess.run(
-        [*IMS, *map(str, words)], input=stdin, capture_output=True, text=True, check=False, timeout=600
-    )
-    if done.returncode:
-        raise OSError(f"ims {words[0]} failed: {done.stderr.strip()}")
-    return done.stdout
-
-
-@contextmanager
-def _daemon(command: str, config: Path) -> Iterator[subprocess.Popen[str]]:
-    print(f"  $ ims {command} --config {config.name}", flush=True)
-    with (
-        config.with_suffix(".log").open("w+") as log,
-        subprocess.Popen([*IMS, command, "--config", str(config)], stderr=log, text=True) as process,
-    ):
-        try:
-            _until_listening(process, config.with_suffix(".log"))
-            yield process
-        finally:
-            process.terminate()
-
-
-def _until_listening(process: subprocess.Popen[str], log: Path) -> None:
-    while '"listening"' not in (said := log.read_text()):
-        if process.poll() is not None:
-            raise OSError(f"it didn't start: {said.strip().splitlines()[-1:] or 'no reason was given'}")
-        try:
-            process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            continue
+    show("query", *words)
 
 
 def _user() -> str:

@@ -64,7 +64,7 @@ def sensor(
 
     log_to_stderr()
     announce_compiling()
-    running = Sensor(settings, replay, speed)
+    running = Sensor(settings, replay, speed, config)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: running.stop())
     signal.signal(signal.SIGHUP, lambda *_: running.reload())

@@ -60,6 +60,11 @@ def needs(config: PortalConfig) -> list[Need]:
     return found
 
 
+def load_scanning_kernels() -> None:
+    """Have the kernels compiled and loaded that look for monitored addresses in payloads."""
+    DarkWords([ipaddress.IPv4Network((0, 32))]).holds(b"0.0.0.0")
+
+
 class Portal:
     """One portal. `run` blocks until `stop` is called, from a signal handler or another thread."""
 
@@ -79,7 +84,7 @@ class Portal:
         check_program_readable(user)
         refuse_obstacles(user, needs(config), stay_root=config.user == "root")
         warm_up()
-        DarkWords([ipaddress.IPv4Network((0, 32))]).holds(b"0.0.0.0")
+        load_scanning_kernels()
         become(user, stay_root=config.user == "root")
         if user is not None:
             kernels.forget_cache()

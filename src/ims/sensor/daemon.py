@@ -28,8 +28,9 @@ import structlog
 from ims import kernels
 from ims.capture.afpacket import BLOCK, Ring, interface, is_up
 from ims.capture.bpf import program
+from ims.capture.ring_walk import Aside
 from ims.capture.transmit import Outgoing
-from ims.config import SensorConfig
+from ims.config import SensorConfig, checked
 from ims.darknet import Block, Darknet
 from ims.decode.recent_syns import LIVE_BITS
 from ims.decode.tunnel import NAMES
@@ -39,6 +40,7 @@ from ims.respond.limit import limits
 from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules
+from ims.sensor.access import Need, Way, refuse_obstacles
 from ims.sensor.host import refuse_own, this_host
 from ims.sensor.ingest import Ingest
 from ims.sensor.keeper import Keeper
@@ -65,10 +67,21 @@ RECENT = 4096
 """Packets of a worker among which the commonest ports are found."""
 
 
+def needs(config: SensorConfig, file: Path | None = None) -> list[Need]:
+    """What a sensor with these settings reads and writes as the user it becomes. `file`: where they are, which SIGHUP
+    has it read again."""
+    found = [Need("the store", config.store, Way.CHANGE_ALL)]
+    return found if file is None else [*found, Need("the file of settings, which SIGHUP reads again,", file)]
+
+
 class Sensor:
     """`open` it, `run` it, in one thread. `stop` and `reload` may be called from signal handlers."""
 
-    def __init__(self, config: SensorConfig, replay: str | None = None, speed: float = 1.0) -> None:
+    def __init__(
+        self, config: SensorConfig, replay: str | None = None, speed: float = 1.0, file: Path | None = None
+    ) -> None:
+        """`file`: where the settings are, if they are to be read again."""
+        self._file = file
         self.config, self._replay, self._speed = config, replay, speed
         self._stop, self._reload = threading.Event(), threading.Event()
         self.workers: list[Worker] = []
@@ -95,6 +108,7 @@ class Sensor:
                 self._open_interfaces(darknet)
                 user = user_to_become(config.user)
                 prepare_store(config.store, user)
+                refuse_obstacles(user, needs(config, self._file), stay_root=os.geteuid() == 0)
                 if user is None:
                     become(None, stay_root=os.geteuid() == 0)
             secret, self._limits = secrets.token_bytes(32), self._new_limits()
@@ -359,3 +373,13 @@ def load_stage_kernels() -> None:
         cache.make_room(())
         row_keys_of_batch(packet_batch(1), np.zeros(0, np.int64), np.zeros((0, 16), np.uint8))
         Ingest(Path(folder) / "store", "warm", Darknet([Block.parse("all=0.0.0.0/0")])).run([str(sample)])
+
+
+def load_answering_kernels() -> None:
+    """Have the kernels that answer compiled without a wire, so that a later sensor finds them in the cache."""
+    block = {"name": "all", "prefix": "0.0.0.0/0"}
+    config = checked({"name": "warm", "store": "unused", "interfaces": ["none"], "block": [block]})
+    sensor = Sensor(config, replay="none")
+    sensor._limits = sensor._new_limits()
+    setup = sensor._setup(config.darknet(), Clock(bytes(32), config.data_limit))
+    load_reply_kernels(setup, Aside(np.zeros(1, np.uint32), np.zeros(1, np.uint8)), NoWire().slots)

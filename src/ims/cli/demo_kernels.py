@@ -1,0 +1,32 @@
+"""Kernels that `ims demo` comes to later, compiled in a process beside what it does first: on a machine that has none
+in its cache, half a minute."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+COMPILE = """
+from ims.sensor.daemon import load_stage_kernels, load_answering_kernels
+load_stage_kernels()
+load_answering_kernels()
+from ims.queryd.daemon import warm_up
+from ims.portal.daemon import load_scanning_kernels
+warm_up()
+load_scanning_kernels()
+"""
+
+
+@contextmanager
+def compiling_beside() -> Iterator[None]:
+    """Begin to compile; whoever comes to a kernel that isn't there yet compiles it himself. Whether it works is no
+    matter here: what is wrong shows where it is wanted."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMPILE], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            yield
+        finally:
+            process.kill()
