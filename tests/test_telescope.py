@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ims.telescope import Telescope
 
 from .query import oracle
 from .sign.collision import FIRST, MD5, SECOND
-from .stores import MIDNIGHT, exported, ingest, udp, write_pcap
+from .stores import MIDNIGHT, exported, ingest, ipv4, udp, write_pcap
 
 Rows = list[dict[str, Any]]
 DARK = int(ipaddress.IPv4Address("198.51.100.9"))
@@ -297,3 +298,16 @@ def test_weeks_begin_on_monday_and_whole_bins_are_found_again(telescope: Telesco
         assert row["value"] == len(rows)
     [hits] = telescope.cache(bin="1w").rows()
     assert hits["time"] == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_bytes_of_what_was_left_to_hardware_are_presumed(tmp_path: Path) -> None:
+    """As tcpdump does: the IP total length is 0, the packet is as long as what came. The column stays."""
+    header = struct.pack(">HHIIHHHH", 1024, 80, 1, 1, 0x5018, 1024, 0, 0)
+    packets = [ipv4(DARK - 256, DARK, 6, header + bytes(2000), total_length=0), udp(DARK - 512, DARK, 53, b"1234")]
+    telescope = ims.open(ingest(tmp_path / "store", write_pcap(tmp_path / "x.pcap", ((MIDNIGHT, p) for p in packets))))
+    assert telescope.count().rows()[0]["bytes"] == 2040 + 32
+    assert [row["value"] for row in telescope.series(metric="bytes").rows()] == [2072]
+    assert [row["value"] for row in telescope.top("protocol", metric="bytes").rows()] == [2040, 32]
+    assert [row["bytes"] for row in telescope.sources("tcp").rows()] == [2040]
+    assert sorted(row["total_length"] for row in telescope.packets().rows()) == [0, 32]
+    assert telescope.count("ip[2:2] = 0").rows()[0]["packets"] == 1

@@ -11,7 +11,7 @@ Key = Callable[[Row], Any]
 
 METRICS: dict[str, Callable[[Sequence[Row]], int]] = {
     "packets": len,
-    "bytes": lambda rows: sum(row["total_length"] for row in rows),
+    "bytes": lambda rows: sum(row["total_length"] or row["presumed_length"] for row in rows),
     "sources": lambda rows: len({row["source"] for row in rows}),
     "destinations": lambda rows: len({row["destination"] for row in rows}),
     "payloads": lambda rows: sum(row["payload_length"] > 0 for row in rows),

@@ -57,7 +57,7 @@ NUMBERED = [
     "foo",
 ]
 IDS = {"host": ADDRESSES, "": ADDRESSES, "net": NETS, "port": PORTS, "portrange": RANGES, "proto": NUMBERED}
-HEADS = {"host": ["", "ip", "arp"], "": ["", "ip"], "net": ["", "ip", "rarp"], "port": ["", "tcp", "udp"], "portrange": ["", "tcp", "udp"],
+HEADS = {"host": ["", "ip", "arp"], "": ["", "ip"], "net": ["", "ip", "rarp"], "port": ["", "tcp", "udp", "sctp"], "portrange": ["", "tcp", "udp", "sctp"],
          "proto": ["", "ip", "ip6"]}  # fmt: skip
 NUMBERS = ["0", "1", "2", "5", "0x12", "017", "20", "31", "40", "64", "255", "256", "0xffff", "65535", "0x80000000", "4294967295", "4294967296",
            "tcp-syn", "(tcp-syn|tcp-ack)", "icmp-echo", "tcp-cwr", "- 1", "-1", "(64)"]  # fmt: skip
@@ -106,15 +106,9 @@ def operation(left: str, operator: str, right: str, space: str, grouped: bool) -
     return f"({found})" if grouped else found
 
 
-def divisors(operator: str, right: str) -> str:
-    """tcpdump drops a packet for a division by zero, whatever stands around it: an odd number is none."""
-    return f"({right} | 1)" if operator in "/%" else right
-
-
 def calculated(left: Text, right: Text) -> Text:
     return st.builds(
-        lambda left, operator, right, space, grouped: operation(left, operator, divisors(operator, right), space, grouped),
-        left, one_of([*"+-*/%&|^", "<<", ">>"]), right, one_of([" ", ""]), st.booleans(),
+        operation, left, one_of([*"+-*/%&|^", "<<", ">>"]), right, one_of([" ", ""]), st.booleans(),
     )  # fmt: skip
 
 
@@ -144,7 +138,7 @@ filters = st.recursive(
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
-    return Judge(tmp_path_factory.mktemp("judge") / "judged.pcap", captured() + made(4000))
+    return Judge(tmp_path_factory.mktemp("judge") / "judged.pcap", captured() + made(4000), flags=["-O"])
 
 
 OURS_ONLY = ("syntax error", "unknown port", "unknown ip proto")
@@ -218,7 +212,7 @@ def test_what_a_tree_says_of_itself_means_the_same_to_tcpdump(judge: Judge, text
         ("portrange ftp-data-80", "ours only"),
         ("1 << 40 / ip[2:2] = 1", "ours only"),
         ("tcp[13] << - 1 = icmp[0]", "tcpdump only"),
-        ("ip[8] << - 1 = 0", "refused by both"),
+        ("ip[8] << - 1 = 0", "tcpdump only"),
         ("sctp port 80", "same"),
         ("sctp port http", "refused by both"),
         ("ip[10:2] != 0", "tcpdump only"),
@@ -248,7 +242,7 @@ def test_most_random_filters_are_compared(judge: Judge) -> None:
         found.append(compared(judge, text))
 
     collect()
-    assert found.count("same") > 50, found
+    assert found.count("same") > len(found) // 2, found
 
 
 def test_the_judge_sees_a_difference(judge: Judge) -> None:

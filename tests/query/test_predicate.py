@@ -40,6 +40,7 @@ from ims.query.tree import (
     Port,
     Protocol,
     Signature,
+    walk,
 )
 from ims.records import CATEGORIES
 
@@ -60,7 +61,7 @@ def odd_packets() -> list[tuple[int, bytes]]:
     """What the sample lacks: every kind of fragment, TTLs, other protocols, odd payloads."""
     found = [udp(FROM + n, TO + n, 1000 + n, payload) for n, payload in enumerate(PAYLOADS)] * 2
     for n, bits in enumerate((0x2000, 0x2001, 0x0001, 0x1FFF, 0x3FFF, 0x4000, 0x8000, 0x00B9)):
-        for protocol in (6, 17, 1, 47):
+        for protocol in (6, 17, 1, 47, 132):
             packet = bytearray(
                 ipv4(FROM + n, TO + n, protocol, struct.pack(">HHIIHHHH", 80, 81, 1, 2, 0x5012, 3, 0, 4))
             )
@@ -258,24 +259,25 @@ RELATION = {
 }
 
 
-def number(tree: Any, row: Row) -> int | None:
-    """A number of a packet; None where it lacks what is asked, and of a division by nothing."""
+class RejectedError(Exception):
+    """BPF's end without a match: an octet that wasn't captured, or a division by zero."""
+
+
+def number(tree: Any, row: Row) -> int:
+    """A number of a packet that has the headers."""
     if isinstance(tree, Number):
         return tree.value
     if isinstance(tree, Octets):
-        wanted = {"ip": None, "tcp": 6, "udp": 17, "icmp": 1}[tree.header]
-        if wanted is not None and (row["protocol"] != wanted or row["ip_fragment"] & 0x1FFF):
-            return None
         octets = []
         for at in range(tree.offset, tree.offset + tree.size):
             name, shift = COLUMNS[tree.header, at]
             if row[name] is None:
-                return None
+                raise RejectedError
             octets.append(row[name] >> shift & 0xFF)
         return int.from_bytes(bytes(octets))
     left, right = number(tree.left, row), number(tree.right, row)
-    if left is None or right is None or (tree.operator in "/%" and right == 0):
-        return None
+    if tree.operator in "/%" and right == 0:
+        raise RejectedError
     if tree.operator in ("<<", ">>"):
         found = 0 if right > 31 else left << right if tree.operator == "<<" else left >> right
     else:
@@ -287,24 +289,37 @@ def number(tree: Any, row: Row) -> int | None:
 
 
 def takes(tree: Any, row: Row, payload: bytes) -> bool:
-    """Whether a filter takes a packet."""
+    """Whether a filter takes a packet, as BPF goes about it: from left to right, until it is rejected."""
+    try:
+        return is_true(tree, row, payload)
+    except RejectedError:
+        return False
+
+
+def is_true(tree: Any, row: Row, payload: bytes) -> bool:
     if isinstance(tree, And):
-        return all(takes(term, row, payload) for term in tree.terms)
+        return all(is_true(term, row, payload) for term in tree.terms)
     if isinstance(tree, Or):
-        return any(takes(term, row, payload) for term in tree.terms)
+        return any(is_true(term, row, payload) for term in tree.terms)
     if isinstance(tree, Not):
-        return not takes(tree.inner, row, payload)
+        return not is_true(tree.inner, row, payload)
     if isinstance(tree, Compare):
-        left, right = number(tree.left, row), number(tree.right, row)
-        return left is not None and right is not None and RELATION[tree.operator](left, right)
+        headers = {node.header for node in walk(tree) if isinstance(node, Octets)} - {"ip"}
+        protocols = {{"tcp": 6, "udp": 17, "icmp": 1}[header] for header in headers}
+        if protocols - {row["protocol"]} or (protocols and row["ip_fragment"] & 0x1FFF):
+            return False
+        return RELATION[tree.operator](number(tree.left, row), number(tree.right, row))
     if isinstance(tree, Net | Port):
         if isinstance(tree, Net):
             ends = {end: row[end] & tree.mask == tree.address for end in ("source", "destination")}
         else:
-            ports = {end: row[f"{end}_port"] for end in ("source", "destination")}
-            ends = {end: port is not None and tree.low <= port <= tree.high for end, port in ports.items()}
-            if tree.protocol not in (None, row["protocol"]):
+            wanted = (6, 17, 132) if tree.protocol is None else (tree.protocol,)
+            if row["protocol"] not in wanted or row["ip_fragment"] & 0x1FFF:
                 return False
+            ports = {end: row[f"{end}_port"] for end in ("source", "destination")}
+            if None in ports.values():
+                raise RejectedError
+            ends = {end: tree.low <= port <= tree.high for end, port in ports.items()}
         if tree.direction in ends:
             return ends[tree.direction]
         return all(ends.values()) if tree.direction == "both" else any(ends.values())
@@ -362,7 +377,7 @@ def leaves(rows: Sequence[Row], payloads: Sequence[bytes]) -> st.SearchStrategy[
         st.builds(Compare, one_of(RELATIONS), octets, numbers.map(Number)),
         st.builds(Protocol, st.none() | one_of([0, 1, 2, 6, 17, 47])),
         st.builds(lambda way, address, mask: Net(way, address & mask, mask), directions, addresses, masks),
-        st.builds(lambda way, p, q, protocol: Port(way, min(p, q), max(p, q), protocol), directions, ports, ports, one_of([None, 6, 17])),
+        st.builds(lambda way, p, q, protocol: Port(way, min(p, q), max(p, q), protocol), directions, ports, ports, one_of([None, 6, 17, 132])),
         st.builds(lambda way, p: Port(way, p, p, None), directions, ports),
         st.builds(Has, one_of(FLAGS)),
         there.flatmap(lambda row: one_of([Named(column, row[column]) for column in ("category", "block", "sensor")])),

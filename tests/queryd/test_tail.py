@@ -20,7 +20,7 @@ from ims.link.envelope import gathered
 from ims.queryd import tail
 from ims.queryd.tail import News, Tailing
 from ims.queryd.turns import BusyError
-from ims.records import PAYLOAD, WHOLE_TCP, arrow_schema, packet_batch
+from ims.records import PAYLOAD, PRESUMED, WHOLE_TCP, arrow_schema, packet_batch
 from ims.store.columns import Distinct, packets_table
 from ims.store.writer import SensorWriter
 
@@ -57,14 +57,25 @@ class Live:
         self.path, self._writer = path, SensorWriter(path, "a", lanes=1)
         self.stored = 0
 
-    def come(self, seconds: float, count: int = 1, port: int = 80, block: int = 0, new: bytes | None = None) -> None:
-        """`count` packets of this moment, the first with a new payload."""
+    def come(
+        self,
+        seconds: float,
+        count: int = 1,
+        port: int = 80,
+        block: int = 0,
+        new: bytes | None = None,
+        presumed: int = 0,
+    ) -> None:
+        """`count` packets of this moment, the first with a new payload. `presumed`: their length, left to hardware."""
         batch = packet_batch(count)
         for column in batch:
             column[:] = 0
         batch.time[:count] = round(seconds * SECOND)
         batch.total_length[:count] = 100
         batch.layers[:count] = WHOLE_TCP
+        if presumed:
+            batch.total_length[:count], batch.presumed_length[:count] = 0, presumed
+            batch.layers[:count] |= PRESUMED
         batch.protocol[:count] = 6
         batch.category[:count] = SCAN
         batch.destination_port[:count] = port
@@ -145,12 +156,12 @@ def test_what_came_is_told_by_second_block_and_port(live: Live, clock: Clock) ->
     clock.now += 2
     live.come(BEGAN + 1, 3, port=80, new=b"GET /")
     live.come(BEGAN + 1.999, 2, port=445)
-    live.come(BEGAN + 2, 1, port=80, block=1)
+    live.come(BEGAN + 2, 1, port=80, block=1, presumed=2040)
     live.show()
     parts = news.since_last()
     zero = {"payloads": 0, "new_payloads": 0, "verified": 0}
     first = {"second": BEGAN + 1, "sensor": "a", "block": "C/24"}
-    other = {"second": BEGAN + 2, "sensor": "a", "block": "D/24", "packets": 1, "bytes": 100, **zero}
+    other = {"second": BEGAN + 2, "sensor": "a", "block": "D/24", "packets": 1, "bytes": 2040, **zero}
     assert sorted(told(parts), key=repr) == [
         {**first, "packets": 5, "bytes": 500, "payloads": 1, "new_payloads": 1, "verified": 0}, other,
     ]  # fmt: skip

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ims.query.compiler import to_sql
 from ims.query.filter import from_json
-from ims.query.plan import Tables, epoch_us
+from ims.query.plan import Tables, epoch_us, octets
 from ims.query.predicate import predicate
 from ims.query.question import Question
 from ims.query.request import Request
@@ -84,7 +84,7 @@ def _half(question: str) -> tuple[Part, ...]:
     packets = tables.packets
     totals = packets.agg(
         packets=packets.count(),
-        bytes=packets.total_length.cast("int64").sum(),
+        bytes=octets(packets).sum(),
         payloads=(packets.payload_length > 0).cast("int64").sum(),
         first=epoch_us(packets.time.min()),
         last=epoch_us(packets.time.max()),

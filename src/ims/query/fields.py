@@ -5,12 +5,17 @@ from __future__ import annotations
 HEADERS: dict[str, dict[int, tuple[str, int]]] = {"ip": {}, "tcp": {}, "udp": {}, "icmp": {}}
 """Header -> offset -> (column or derived number, bits to shift it right by)."""
 
+PORT_OCTETS = 4
+"""Both ports are stored, or none."""
 PROTOCOL_OF = {"tcp": 6, "udp": 17, "icmp": 1}
 
 DERIVED = {
-    "ip_header": ("total_length", "payload_length", "protocol", "tcp_options", "ip_fragment", "checksum", "truncated"),
-    "tcp_header": ("tcp_options", "tcp_flags"),
-    "udp_length": ("payload_length", "checksum"),
+    "ip_header": (
+        "ip_header_length", "total_length", "payload_length", "protocol", "tcp_options", "ip_fragment", "truncated",
+        "udp_length", "tcp_offset",
+    ),
+    "tcp_header": ("tcp_options", "tcp_flags", "tcp_offset"),
+    "datagram_length": ("udp_length", "payload_length", "truncated", "total_length", "ip_header_length"),
 }  # fmt: skip
 """Numbers that no column holds but several give (predicate.py says how) -> the columns they are made of."""
 
@@ -34,7 +39,7 @@ for _header, _offset, _size, _name in (
     ("tcp", 18, 2, "tcp_urgent"),
     ("udp", 0, 2, "source_port"),
     ("udp", 2, 2, "destination_port"),
-    ("udp", 4, 2, "udp_length"),
+    ("udp", 4, 2, "datagram_length"),
     ("icmp", 0, 1, "icmp_type"),
     ("icmp", 1, 1, "icmp_code"),
     ("icmp", 4, 4, "icmp_rest"),
@@ -56,6 +61,12 @@ def columns_of(header: str, offset: int, size: int) -> set[str]:
         name = HEADERS[header][at][0]
         found.update(DERIVED.get(name, (name,)))
     return found
+
+
+def captured(header: str, offset: int, size: int) -> int:
+    """Octets of the header that a packet must have for these to be known: a column is known whole or not at all."""
+    ends = [at + HEADERS[header][at][1] // 8 + 1 for at in range(offset, offset + size)]
+    return max(*ends, PORT_OCTETS if header in ("tcp", "udp") else 0)
 
 
 def supported() -> str:

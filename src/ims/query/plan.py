@@ -95,6 +95,12 @@ def binned(tables: Tables, packets: Table, request: Request) -> Any:
     return micros - (micros + ibis.literal(shift, "int64")) % ibis.literal(request.bin, "int64")
 
 
+def octets(packets: Table) -> Any:
+    """Octets of each IP packet on the wire: its total length, and what is presumed where segmentation offload left 0
+    there, as tcpdump does."""
+    return packets.presumed_length.cast("int64").fill_null(packets.total_length.cast("int64"))
+
+
 def group_key(table: Table, request: Request) -> Any:
     """What rows are grouped by: a column, or the first bits of an address."""
     prefix = request.prefix
@@ -111,7 +117,7 @@ def _measured(table: Table, keys: list[str], metric: str) -> Parts:
         return {"members": table.select(*keys, member=table[member]).distinct()}
     value = {
         "packets": table.count(),
-        "bytes": table.total_length.cast("int64").sum(),
+        "bytes": octets(table).sum(),
         "payloads": (table.payload_length > 0).cast("int64").sum(),
         "new_payloads": table.new_payload.cast("int64").sum(),
     }[metric]
@@ -131,7 +137,7 @@ def _count_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
     return {
         "totals": packets.agg(
             packets=packets.count(),
-            bytes=packets.total_length.cast("int64").sum(),
+            bytes=octets(packets).sum(),
             payloads=(packets.payload_length > 0).cast("int64").sum(),
             first=tables.micros(packets.time.min()),
             last=tables.micros(packets.time.max()),

@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from ims.query.plan import Parts, Plan, Table, Tables, selected
+from ims.query.plan import Parts, Plan, Table, Tables, octets, selected
 from ims.query.request import Request
 
 
@@ -19,7 +19,7 @@ def _ranked(tables: Tables, request: Request, predicate: Any, key: str) -> Parts
     return {
         "values": packets.group_by(key).agg(
             packets=packets.count(),
-            bytes=packets.total_length.cast("int64").sum(),
+            bytes=octets(packets).sum(),
             length=packets.payload_length.max(),
             payloads=(packets.payload_length > 0).cast("int64").sum(),
             first=micros.min(),

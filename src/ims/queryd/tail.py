@@ -20,6 +20,7 @@ import pyarrow as pa
 from ims import arrow
 from ims.link.contract import BLOCKS, NEW, PORTS, End, Tail
 from ims.link.envelope import ending, pieces
+from ims.query.part_files import selecting
 from ims.queryd.turns import BusyError
 from ims.store.reader import Store, open_store
 
@@ -28,8 +29,9 @@ LOOK_BACK_SECONDS = 15
 SECOND_US = 1_000_000
 MEASURES = ("packets", "bytes", "payloads", "new_payloads", "verified")
 _SUMS = (
-    "count(*) AS packets, sum(total_length)::BIGINT AS bytes, count(*) FILTER (payload_length > 0) AS payloads, "
-    "count(*) FILTER (new_payload) AS new_payloads, count(*) FILTER (verified) AS verified"
+    "count(*) AS packets, sum(coalesce(presumed_length, total_length))::BIGINT AS bytes, "
+    "count(*) FILTER (payload_length > 0) AS payloads, count(*) FILTER (new_payload) AS new_payloads, "
+    "count(*) FILTER (verified) AS verified"
 )
 _KEYS = {
     "blocks": "epoch_us(time) // 1000000 AS second, sensor, block",
@@ -151,7 +153,7 @@ class News:
     def _ask(self, sql: str, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
         if not files:
             return []
-        source = f"(SELECT * FROM {_files(files)} WHERE epoch_us(time) >= {since * SECOND_US})"  # noqa: S608
+        source = f"(SELECT * FROM ({selecting('packets', files)}) WHERE epoch_us(time) >= {since * SECOND_US})"  # noqa: S608
         try:
             return arrow.rows(self._con.sql(sql.format(packets=source)).to_arrow_table())
         except duckdb.Error as error:

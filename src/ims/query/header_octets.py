@@ -1,0 +1,109 @@
+"""Numbers of a filter, `tcp[13] & 2` or `ip[2:2] - 40`, as Ibis expressions over columns.
+
+Computed in 64 bits, signed, since Spark reads unsigned columns as wider signed ones, and masked to BPF's 32. Null where
+an octet wasn't captured, and for a division by zero: both make BPF reject the packet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+
+from ims.query import fields
+from ims.query.arithmetic import MASK32
+from ims.query.tree import Arithmetic, Number, Octets, Value
+
+
+@ibis.udf.scalar.builtin(name="octet_length")  # type: ignore[untyped-decorator]
+def octet_length(value: bytes) -> int:  # type: ignore[empty-body]
+    """Octets of a binary value; DuckDB and Spark know it under this name."""
+
+
+def number(tree: Value, packets: Any) -> Any:
+    """A number of each row of `packets`."""
+    if isinstance(tree, Number):
+        return ibis.literal(tree.value, "int64")
+    if isinstance(tree, Octets):
+        return _octets(tree, packets)
+    return _arithmetic(tree, packets)
+
+
+def is_first(packets: Any) -> Any:
+    """Whether a packet is no later fragment."""
+    return (packets.ip_fragment.cast("int64") & 0x1FFF) == 0
+
+
+def _arithmetic(tree: Arithmetic, packets: Any) -> Any:
+    left, right = number(tree.left, packets), number(tree.right, packets)
+    mask = ibis.literal(MASK32, "int64")
+    if tree.operator == "+":
+        return (left + right) & mask
+    if tree.operator == "-":
+        return (left - right) & mask
+    if tree.operator == "*":  # in halves: the product of two 32-bit numbers doesn't fit 63 bits
+        return ((left & 0xFFFF) * right + (((left >> 16) * (right & 0xFFFF)) & 0xFFFF) * 65536) & mask
+    if tree.operator == "/":  # both engines divide as floats; a multiple of the divisor divides exactly
+        return (left - left % right.nullif(0)) // right.nullif(0)
+    if tree.operator == "%":
+        return left % right.nullif(0)
+    if tree.operator == "&":
+        return left & right
+    if tree.operator == "|":
+        return left | right
+    if tree.operator == "^":
+        return left ^ right
+    # Over 31 bits the shifted mask is 0. Masked before shifting left: DuckDB refuses to shift bits out.
+    bits = right.clip(upper=32).cast("int32")
+    if tree.operator == ">>":
+        return left >> bits
+    return (left & (mask >> bits)) << bits
+
+
+def _octets(tree: Octets, packets: Any) -> Any:
+    """The octets as one number, the first one most significant; a whole column as it is."""
+    parts: list[tuple[str, int, int]] = []  # column, its lowest octet's shift, octets taken of it
+    for at in range(tree.offset, tree.offset + tree.size):
+        column, shift = fields.HEADERS[tree.header][at]
+        if parts and parts[-1][0] == column:
+            parts[-1] = (column, shift, parts[-1][2] + 1)
+        else:
+            parts.append((column, shift, 1))
+    value = None
+    for column, shift, octets in parts:
+        part = _DERIVED[column](packets) if column in _DERIVED else packets[column].cast("int64")
+        part = part >> shift if shift else part
+        part = part & ibis.literal((1 << 8 * octets) - 1, "int64")
+        value = part if value is None else value * (1 << 8 * octets) + part
+    return value
+
+
+def _ip_header(packets: Any) -> Any:
+    """Version and length in words."""
+    # Stores written before there was `ip_header_length` tell of IP options by the other lengths alone.
+    tcp = octet_length(packets.tcp_options).cast("int64") + 20
+    transport = ibis.cases(
+        (~is_first(packets), 0), (packets.protocol == 6, tcp), (packets.protocol.isin([1, 17]), 8), else_=0
+    )
+    told = packets.total_length.cast("int64") - packets.payload_length.cast("int64") - transport
+    consistent = ~packets.truncated & packets.udp_length.isnull() & packets.tcp_offset.isnull()
+    with_options = (consistent & told.between(24, 60) & (told % 4 == 0)).fill_null(False)
+    length = packets.ip_header_length.cast("int64").fill_null(ibis.cases((with_options, told), else_=20))
+    return (length >> 2) + 0x40
+
+
+def _tcp_header(packets: Any) -> Any:
+    """Data offset in words, reserved bits and NS."""
+    words = (octet_length(packets.tcp_options).cast("int64") + 20) >> 2
+    return packets.tcp_offset.cast("int64").fill_null(words * 16 + ((packets.tcp_flags.cast("int64") >> 8) & 1))
+
+
+def _datagram_length(packets: Any) -> Any:
+    """UDP's length; null where the field wasn't captured."""
+    expected = packets.payload_length.cast("int64") + 8
+    header = packets.ip_header_length.cast("int64").fill_null(20)
+    whole = ~packets.truncated & (packets.total_length.cast("int64") == header + expected)
+    return packets.udp_length.cast("int64").fill_null(ibis.cases((whole, expected), else_=None))
+
+
+_DERIVED = {"ip_header": _ip_header, "tcp_header": _tcp_header, "datagram_length": _datagram_length}
