@@ -1,25 +1,30 @@
 """Captures in gzip and zstd give what they give plain: in parts, cut off, damaged, or blown up to exhaust memory."""
 
+import bz2
 import contextlib
 import gzip
 import itertools
+import lzma
 import random
 import re
 import struct
 import zlib
 
+import lz4.frame
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ims.capture.open import open_source
-from ims.capture.stream import stream_digest
+from ims.capture.stream import OctetStream, stream_digest
 
 from ..effort import examples
 from .measured import measured
 from .writers import RAW, Packet, packet_lists, packets_of, pcap, pcap_header, read
 
+KINDS = ["gzip", "zstd", "xz", "lz4", "bzip2"]
+every_kind = pytest.mark.parametrize("kind", KINDS)
 both_kinds = pytest.mark.parametrize("kind", ["gzip", "zstd"])
 EVEN = [Packet(number * 1000, RAW, bytes(400), 400) for number in range(100)]
 UNEVEN = [Packet(number * 1000, RAW, random.Random(number).randbytes(60), 60) for number in range(16)]
@@ -30,13 +35,19 @@ EMPTY_PACKET = bytes(15) + b"\1"  # a record of no octets captured; all zeros wo
 def pressed(kind, octets):
     if kind == "gzip":
         return gzip.compress(octets, mtime=0)
+    if kind == "xz":
+        return lzma.compress(octets)
+    if kind == "lz4":
+        return bytes(lz4.frame.compress(octets, content_checksum=True))
+    if kind == "bzip2":
+        return bz2.compress(octets)
     return zstandard.ZstdCompressor(write_checksum=True).compress(octets)
 
 
 def filler(kind):
     """What may stand between and after the parts: a part of nothing, and what both formats pass over."""
-    skipped = bytes(7) if kind == "gzip" else struct.pack("<II", 0x184D2A53, 5) + b"hello"
-    return [b"", pressed(kind, b""), skipped]
+    skipped = {"gzip": bytes(7), "xz": bytes(8), "zstd": struct.pack("<II", 0x184D2A53, 5) + b"hello"}
+    return [b"", pressed(kind, b""), skipped.get(kind, b"")]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +55,7 @@ def file(tmp_path_factory):
     return tmp_path_factory.mktemp("streams") / "made"
 
 
-@both_kinds
+@every_kind
 @settings(max_examples=examples(50, 10))
 @given(data=st.data(), packets=packet_lists(unit=1000), chunk=st.integers(1, 300))
 def test_parts_one_after_another_give_what_the_plain_file_gives(file, kind, data, packets, chunk):
@@ -62,7 +73,7 @@ def test_a_zstd_file_may_begin_with_what_is_to_be_skipped(file):
     assert packets_of(file) == UNEVEN
 
 
-@both_kinds
+@every_kind
 def test_position_and_digest_are_those_of_the_plain_file(file, kind):
     plain = pcap(UNEVEN)
     found = []
@@ -81,10 +92,16 @@ def given_before(kind, octets):
     """What can be decompressed of data that is cut off."""
     if kind == "gzip":
         return zlib.decompressobj(wbits=31).decompress(octets)
+    if kind == "xz":
+        return lzma.LZMADecompressor().decompress(octets)
+    if kind == "lz4":
+        return bytes(lz4.frame.LZ4FrameDecompressor().decompress(octets, 4 * MIB))
+    if kind == "bzip2":
+        return bz2.BZ2Decompressor().decompress(octets)
     return zstandard.ZstdDecompressor().decompressobj().decompress(octets)
 
 
-@both_kinds
+@every_kind
 @pytest.mark.parametrize("packets", [EVEN, UNEVEN], ids=["even", "uneven"])
 @pytest.mark.parametrize("chunk", [100, 1 << 16])
 def test_data_cut_off_anywhere_gives_all_packets_before_and_says_so(file, kind, packets, chunk):
@@ -102,7 +119,7 @@ def test_data_cut_off_anywhere_gives_all_packets_before_and_says_so(file, kind, 
         assert warnings[0] == f"{kind} data is cut off at its byte {cut:,}"
 
 
-@both_kinds
+@every_kind
 @given(bit=st.integers(0, 10_000), chunk=st.sampled_from([100, 1 << 16]))
 def test_damaged_data_is_never_taken_for_whole(file, kind, bit, chunk):
     octets = bytearray(pressed(kind, pcap(UNEVEN)))
@@ -119,7 +136,7 @@ def test_damaged_data_is_never_taken_for_whole(file, kind, bit, chunk):
         assert "\n" not in "".join(warnings)
 
 
-@both_kinds
+@every_kind
 def test_packets_long_before_the_damage_come(file, kind):
     packets = [Packet(number * 1000, RAW, random.Random(number).randbytes(1000), 1000) for number in range(3000)]
     octets = bytearray(pressed(kind, pcap(packets)))
@@ -130,6 +147,58 @@ def test_packets_long_before_the_damage_come(file, kind):
     assert len(found) >= 1500
     assert found[:1500] == packets[:1500]
     assert warnings
+
+
+@every_kind
+@pytest.mark.parametrize("packets", [EVEN, UNEVEN], ids=["even", "uneven"])
+@pytest.mark.parametrize("chunk", [100, 1 << 16])
+def test_with_a_wrong_checksum_every_packet_comes_and_it_says_so(file, kind, packets, chunk):
+    octets = bytearray(pressed(kind, pcap(packets)))
+    if kind == "xz":
+        octets = bytearray(lzma.compress(pcap(packets), check=lzma.CHECK_CRC32))
+        octets[-12 - 16 - 1] ^= 1  # before the footer (12 octets) and an index of one block
+    else:
+        octets[-5 if kind == "gzip" else -1] ^= 0xFF if kind != "bzip2" else 0
+    if kind == "bzip2":
+        octets[-3] ^= 0xFF  # the last octet is padded with bits of nothing
+    file.write_bytes(octets)
+    found, warnings, _ = read(file, chunk)
+    assert found == packets
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"{kind} data is damaged near its byte ")
+
+
+@every_kind
+def test_what_follows_a_whole_file_and_is_garbage_takes_nothing_away(file, kind):
+    file.write_bytes(pressed(kind, pcap(UNEVEN)) + b"not compressed at all")
+    found, warnings, _ = read(file)
+    assert found == UNEVEN
+    assert len(warnings) == 1
+    assert "damaged near its byte" in warnings[0]
+
+
+def test_every_gzip_octet_before_the_damage_is_given(file):
+    """The judge is a coder that is given single octets."""
+    packets = [Packet(number * 1000, RAW, random.Random(number).randbytes(100), 100) for number in range(600)]
+    octets = bytearray(pressed("gzip", pcap(packets)))
+    octets[len(octets) // 2] ^= 0x55
+    coder, plain = zlib.decompressobj(wbits=31), 0
+    with contextlib.suppress(zlib.error):
+        for octet in octets:
+            plain += len(coder.decompress(bytes([octet])))
+    file.write_bytes(octets)
+    with contextlib.closing(OctetStream(file)) as stream:
+        while not stream.at_end:
+            stream.fill(1 << 20)
+        assert stream.end == plain
+        assert "damaged" in stream.warning
+
+
+def test_an_xz_file_that_wants_too_much_memory_is_refused_in_one_line(file):
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 29}]
+    file.write_bytes(lzma.compress(pcap(UNEVEN), filters=filters))
+    with pytest.raises(ValueError, match=r"^[^\n]+: xz data is damaged near its byte [^\n]+Memory usage limit[^\n]+$"):
+        read(file)
 
 
 @both_kinds

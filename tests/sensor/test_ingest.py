@@ -166,6 +166,110 @@ def test_a_file_cut_in_the_middle_gives_its_whole_packets_and_says_where(tmp_pat
     assert "cut off at byte 100,001" in row["warnings"]
 
 
+def test_within_one_command_a_capture_is_taken_once_however_it_is_given(tmp_path: Path, sample: Path) -> None:
+    """By hard and soft link, copy, compressed copy, one whose compressing isn't over, and pipe."""
+    octets = sample.read_bytes()
+    packed, part, linked, hard = (tmp_path / name for name in ("b.gz", "c.gz", "d.pcap", "e.pcap"))
+    packed.write_bytes(gzip.compress(octets, 1))
+    part.write_bytes(packed.read_bytes()[: packed.stat().st_size // 2])
+    linked.symlink_to(sample)
+    shutil.copy(sample, tmp_path / "f.pcap")
+    hard.hardlink_to(tmp_path / "f.pcap")
+    reader, writer = os.pipe()
+    feeder = threading.Thread(target=lambda: Path(f"/dev/fd/{writer}").write_bytes(octets) and os.close(writer))
+    feeder.start()
+    report = ingest(tmp_path / "S", sample, packed, part, linked, hard, f"/dev/fd/{reader}")
+    feeder.join()
+    os.close(reader)
+    assert (report["stored"], report["complete"]) == (20_000, True)
+    assert report["warnings"] == [
+        f"{name} is the same capture as {sample}; it was not taken twice"
+        for name in (packed, part, linked, hard, f"/dev/fd/{reader}")
+    ]
+    with pytest.raises(ValueError, match=r"c\.gz was ingested before"):
+        ingest(tmp_path / "S", part)
+
+
+def test_within_one_command_a_longer_capture_gives_what_is_new(tmp_path: Path, sample: Path) -> None:
+    begin = tmp_path / "begin.pcap"
+    begin.write_bytes(sample.read_bytes()[:100_001])
+    report = ingest(tmp_path / "S", begin, sample)
+    assert report["stored"] == 20_000
+    assert report["frames_resumed"] > 0
+    ingest(tmp_path / "W", sample)
+    assert rows(tmp_path / "S") == rows(tmp_path / "W")
+
+
+def test_several_pipes_and_a_file_are_read_in_order(tmp_path: Path, sample: Path) -> None:
+    captures = [tmp_path / name for name in ("1", "2", "3")]
+    for number, capture in enumerate(captures):
+        write_udp(capture, [b"%d" % number] * 10, 1_000_000_000 + number)
+    pipes = [tmp_path / "p1", tmp_path / "p2"]
+    feeders = []
+    for pipe, capture in zip(pipes, captures, strict=False):
+        os.mkfifo(pipe)
+        feeders.append(threading.Thread(target=pipe.write_bytes, args=(capture.read_bytes(),)))
+        feeders[-1].start()
+    report = ingest(tmp_path / "S", pipes[0], captures[2], pipes[1], block=ALL)
+    assert (report["stored"], report["complete"]) == (30, True)
+    for feeder in feeders:
+        feeder.join()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait_for_a_pipe(tmp_path: Path, number: int) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    words = ["ingest", tmp_path / "pipe", "--store", tmp_path / "S", "--sensor", "a", "--block", BLOCK]
+    with subprocess.Popen([IMS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        writer = os.open(tmp_path / "pipe", os.O_WRONLY)  # returns once it is opened for reading
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        os.close(writer)
+    assert process.returncode == 130
+    assert "stopped; the same command goes on" in said
+    assert not (tmp_path / "S").exists()
+
+
+def test_a_pipe_given_twice_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"link and .*pipe are one"):
+        ingest(tmp_path / "S", tmp_path / "pipe", tmp_path / "link")
+    with pytest.raises(ValueError, match=r"^- is given twice$"):
+        ingest(tmp_path / "S", "-", "/dev/stdin")
+
+
+def test_one_packet_of_another_age_does_not_stretch_what_was_watched(tmp_path: Path) -> None:
+    capture = tmp_path / "ages.pcap"
+    octets = b""
+    for number, seconds in enumerate((1_772_600_400, 1_772_600_401, 1, 4_000_000_000, 1_772_600_402)):
+        write_udp(capture, [b"x"], seconds)
+        octets += capture.read_bytes()[24 if number else 0 :]
+    capture.write_bytes(octets)
+    report = ingest(tmp_path / "S", capture, block=ALL)
+    assert report["stored"] == 5
+    assert report["warnings"] == [
+        f"{capture}: its packets lie in 3 periods, which are out of order in the file: 1970-01-01T00:00:01Z to "
+        "1970-01-01T00:00:01Z, 2026-03-04T05:00:00Z to 2026-03-04T05:00:02Z, 2096-10-02T07:06:40Z to "
+        "2096-10-02T07:06:40Z. Only these count as watched"
+    ]
+    watched = [row["until"] - row["since"] for row in ims.open(tmp_path / "S").coverage().rows()]
+    assert sorted(period.total_seconds() for period in watched) == [1e-6, 1e-6, 2.000001]
+
+
+def test_frames_that_are_none_of_ours_do_not_count_as_watched(tmp_path: Path) -> None:
+    capture, other = tmp_path / "a.pcap", tmp_path / "b.pcap"
+    write_udp(capture, [b"x"] * 3)
+    write_udp(other, [b"x"], seconds=1)
+    octets = bytearray(other.read_bytes())
+    octets[24 + 16 + 16] = 10  # the destination, 10.51.100.0
+    capture.write_bytes(capture.read_bytes() + octets[24:])
+    report = ingest(tmp_path / "S", capture)
+    assert (report["stored"], report["outside"], report["warnings"]) == (3, 1, [])
+    (row,) = ims.open(tmp_path / "S").coverage().rows()
+    assert row["since"].year == 2001
+
+
 def test_an_ingest_of_which_nothing_was_stored_says_why(tmp_path: Path, sample: Path) -> None:
     report = ingest(tmp_path / "S", sample, block="B=203.0.113.0/24")
     assert report["complete"]
@@ -253,7 +357,7 @@ def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path, sample: Path, sour
 SLOW = """
 import os, sys
 from pathlib import Path
-import ims.capture.open, ims.capture.stream, ims.sensor.ingest as ingest
+import ims.capture.open, ims.capture.stream, ims.sensor.ingest_run as ingest
 import ims.store.compaction as compaction, ims.store.manifest as manifest, ims.store.parts as parts
 ims.capture.stream.CHUNK = 1 << 18
 ingest.open_source = lambda path: ims.capture.open.open_source(path, 1 << 18)
@@ -267,7 +371,8 @@ def loud(owner, name):
 loud(manifest.Manifest, 'commit'); loud(manifest.Manifest, 'roll'); loud(manifest.Manifest, 'collect')
 loud(parts.Part, 'close'); loud(compaction, '_appear'); loud(compaction, '_link')
 from ims.darknet import Block, Darknet
-run = ingest.Ingest(Path(os.environ['IMS_TEST_STORE']), 'a', Darknet([Block.parse('C/24=198.51.100.0/24')]))
+from ims.sensor.ingest import Ingest
+run = Ingest(Path(os.environ['IMS_TEST_STORE']), 'a', Darknet([Block.parse('C/24=198.51.100.0/24')]))
 run.run([os.environ['IMS_TEST_CAPTURE']])
 print('done', flush=True)
 """
@@ -372,7 +477,7 @@ def test_a_sensor_that_is_being_written_is_locked_and_readers_are_not(tmp_path: 
         assert cli("query", "count", "--store", store).returncode == 0
         assert cli("ingest", sample, "--store", store, "--sensor", "b", "--block", BLOCK).returncode == 0
         process.stdin.close()
-        assert process.wait(60) == 0
+        assert process.wait(60) == 3  # the capture was cut off
 
 
 def test_a_full_cache_bounds_what_is_stored_and_says_what_is_lost(tmp_path: Path) -> None:

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ims.capture.file import Stop, never
 from ims.capture.pcap import PcapSource, magic_of
 from ims.capture.pcapng import SECTION_MAGIC, PcapngSource
 from ims.capture.source import Source
 from ims.capture.stream import CHUNK, OctetStream
 
+READ = "pcap (every version and variant), pcapng, ERF; plain or in gzip, zstd, xz, lz4 or bzip2"
+FOREIGN = {
+    b"snoop\0\0\0": "Sun's snoop",
+    b"RTSS": "Microsoft Network Monitor 1",
+    b"GMBU": "Microsoft Network Monitor 2",
+    b"TRSNIFF ": "Network General's Sniffer",
+    b"iptrace ": "AIX iptrace",
+    b"XCP\0": "NetXRay",
+    b"\x7fver": "EtherPeek",
+    b"PK\x03\x04": "a zip archive: unpack it first",
+    b"\x02\x21\x4c\x18": "lz4's legacy format: `lz4 -d` reads it",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it first",
+    b"Rar!": "a RAR archive: unpack it first",
+    b"\x1f\x9d": "compress's .Z: `zcat` reads it",
+}
 
-def open_source(path: str | Path, chunk: int = CHUNK) -> Source:
-    """The frames of a capture file; `-` is standard input.
 
-    Raises FileNotFoundError, IsADirectoryError, PermissionError, or ValueError where the file is empty or no
-    capture.
+def open_source(path: str | Path, chunk: int = CHUNK, stop: Stop = never) -> Source:
+    """The frames of a capture file; `-` is standard input. What is no regular file is opened once, and waited for.
+
+    Raises FileNotFoundError, IsADirectoryError, PermissionError; ValueError where the file is empty or no capture;
+    InterruptedError where `stop` ended the waiting for its beginning.
     """
-    stream = OctetStream(path, chunk)
+    stream = OctetStream(path, chunk, stop)
     try:
-        while stream.end - stream.begin < 4 and not stream.at_end:
-            stream.fill(4)
+        stream.need(4)
         head = stream.octets[stream.begin : min(stream.begin + 4, stream.end)].tobytes()
         if len(head) == 4:
             if magic_of(head) is not None:
@@ -28,9 +44,11 @@ def open_source(path: str | Path, chunk: int = CHUNK) -> Source:
                 return PcapngSource(stream)
         if stream.warning:
             raise ValueError(f"{stream.name}: {stream.warning}")
+        head = stream.octets[stream.begin : min(stream.begin + 8, stream.end)].tobytes()
+        kind = next((f" ({name})" for magic, name in FOREIGN.items() if head.startswith(magic)), "")
         raise ValueError(
-            f"{stream.name} is no capture: it begins with {head.hex(' ') or 'nothing'}; "
-            "wanted pcap (a1 b2 c3 d4 in either order) or pcapng (0a 0d 0d 0a), plain, gzip or zstd"
+            f"{stream.name} is no capture: it begins with {head[:4].hex(' ') or 'nothing'}{kind}; wanted {READ}. "
+            "Others can be converted: editcap -F pcapng IN OUT"
         )
     except BaseException:
         stream.close()

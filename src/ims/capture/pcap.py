@@ -34,8 +34,7 @@ class PcapSource(FileSource):
         found = magic_of(head)
         assert found is not None
         self._order, self._header, self._fraction_ns = found
-        while stream.end - stream.begin < FILE_HEADER and not stream.at_end:
-            stream.fill(FILE_HEADER)
+        stream.need(FILE_HEADER)
         header = stream.octets[stream.begin : min(stream.begin + FILE_HEADER, stream.end)].tobytes()
         if len(header) < FILE_HEADER:
             raise ValueError(f"{self.name} is cut off within its 24-byte pcap header, at byte {len(header)}")

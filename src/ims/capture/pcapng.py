@@ -49,9 +49,19 @@ class PcapngSource(FileSource):
         )
         self._dropped: dict[int, int] = {}
         self._passed_from: int | None = None
-        problem = _outcome(self._section())
+        problem = self._outcome(self._section())
         if problem is not None:
             raise ValueError(f"{self.name} is no pcapng file: {problem}")
+
+    def _outcome(self, reading: Generator[Frames, None, str | None]) -> str | None:
+        """What a reader returns in the end, whatever it waits for. Raises InterruptedError."""
+        while True:
+            try:
+                next(reading)
+            except StopIteration as done:
+                outcome: str | None = done.value
+                return outcome
+            self._stream.refuse_to_wait()
 
     def __iter__(self) -> Iterator[Frames]:
         stream = self._stream
@@ -212,16 +222,6 @@ class PcapngSource(FileSource):
         if (frames.link[:count] == NO_LINK).any():
             self.complete = False
             self._say("some packets name an interface that was not described; they are not decoded")
-
-
-def _outcome(reading: Generator[Frames, None, str | None]) -> str | None:
-    """What a reader returns in the end, whatever it waits for."""
-    while True:
-        try:
-            next(reading)
-        except StopIteration as done:
-            outcome: str | None = done.value
-            return outcome
 
 
 def _options(octets: bytes, order: str) -> Iterator[tuple[int, bytes]]:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ims.decode.verdict import EXCLUSIVE, MEANING
+from ims.decode.verdict import COUNTERS, EXCLUSIVE, MEANING
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Report:
     """
 
     bytes_before: int = 0
-    counters: dict[str, int] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     payloads: int = 0
     new_payloads: int = 0
     payloads_undeduplicated: int = 0

@@ -26,6 +26,7 @@ from ims.decode.verdict import COUNTERS, STORED
 from ims.records import arrow_schema, packet_batch
 from ims.sensor.counters import Report
 from ims.sensor.kept import Kept
+from ims.sensor.spans import merged
 from ims.sign.cache import Cache
 from ims.sign.signer import Signer
 from ims.store.columns import Distinct, packets_table
@@ -161,8 +162,9 @@ class Pipeline:
         """Packets stored so far, those still waiting included."""
         return int(self._counters[STORED])
 
-    def add(self, frames: Frames, start: int, lost: dict[str, int]) -> None:
-        """Take frames[start:]; `lost` counts payloads not kept, by block."""
+    def add(self, frames: Frames, start: int, lost: dict[str, int]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Take frames[start:]; `lost` counts payloads not kept, by block. Returns the times of the packets that were
+        stored, in microseconds; valid until the next call."""
         if any(day in self._begun for day in self._days(frames, start) - self._signer.cache.days):
             self.flush()
             self._save()  # a day that the cache forgot comes back: what it learnt has to be in the store
@@ -171,8 +173,9 @@ class Pipeline:
         batch = self._batch
         packets, first = batch.packets, batch.filled
         filled = decode_frames(frames, start, self._ranges, self._unwrap, packets, first, self._counters)
+        times: np.ndarray[Any, np.dtype[np.int64]] = packets.time[first:filled]
         if filled == first:
-            return
+            return times
         if self._respond is not None:
             self._respond(frames, packets, first, filled)
         settle_resets(packets, first, filled, self._recent_syns, self._counters)
@@ -182,7 +185,8 @@ class Pipeline:
             self._sign(frames, first, filled, lost)
         batch.filled = filled
         self._by_block += np.bincount(packets.block[first:filled], minlength=len(self._by_block))
-        self._newest_us = max(self._newest_us, int(packets.time[first:filled].max()))
+        self._newest_us = max(self._newest_us, int(times.max()))
+        return times
 
     def _sign(self, frames: Frames, first: int, filled: int, lost: dict[str, int]) -> None:
         """Everything about rows [first, filled) that only matters if they are stored."""
@@ -281,17 +285,21 @@ class Pipeline:
         return (self._newest_us - 60_000_000) // HOUR_US * HOUR_US
 
     def coverage(self, record: CaptureRecord) -> pa.Table:
-        """The coverage rows of one capture: every block, from its first packet to its last."""
+        """The coverage rows of one capture: every block, in each of its periods. When in them something was lost isn't
+        known; it stands in the longest."""
+        periods = [(since, last + 1) for since, last, *_ in merged(record.spans)]
+        longest = max(periods, key=lambda period: period[1] - period[0])
         rows = [
             {
                 "block": block.name,
                 "prefix": str(block.prefix),
                 "policy": PASSIVE,
-                "since": record.since_us,
-                "until": record.until_us,
-                "frames_lost": record.frames_lost,
-                "payloads_lost": record.payloads_lost.get(block.name, 0),
+                "since": period[0],
+                "until": period[1],
+                "frames_lost": record.frames_lost if period == longest else 0,
+                "payloads_lost": record.payloads_lost.get(block.name, 0) if period == longest else 0,
             }
+            for period in periods
             for block in self._darknet.blocks
         ]
         return arrow.table(rows, arrow_schema("coverage"))

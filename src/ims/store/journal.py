@@ -30,6 +30,8 @@ class CaptureRecord:
     frames_lost: int = 0
     payloads_lost: dict[str, int] = field(default_factory=dict)
     coverage: list[str] = field(default_factory=list)
+    spans: list[list[int]] = field(default_factory=list)
+    """when it watched: rows of sensor/spans.py"""
 
     def as_json(self) -> dict[str, Any]:
         """As the manifest keeps it."""
@@ -40,15 +42,29 @@ class CaptureRecord:
         self.since_us = since_us if self.since_us is None else min(self.since_us, since_us)
         self.until_us = until_us if self.until_us is None else max(self.until_us, until_us)
 
+    def watched(self, spans: list[list[int]]) -> None:
+        """Remember when it watched, and from when to when that is."""
+        self.spans = spans
+        for since, last, *_ in spans:
+            self.saw(since, last + 1)
+
 
 def same_beginning(captures: Mapping[str, Mapping[str, Any]], first_digest: str | None) -> dict[str, CaptureRecord]:
     """Captures whose first packet was the same, the one read farthest first."""
     found = {
-        name: CaptureRecord(**record)
+        name: _record(record)
         for name, record in captures.items()
         if first_digest is not None and record["first_digest"] == first_digest
     }
     return dict(sorted(found.items(), key=lambda item: -item[1].position))
+
+
+def _record(kept: Mapping[str, Any]) -> CaptureRecord:
+    """A record; one kept before there were spans watched from its first packet to its last."""
+    record = CaptureRecord(**kept)
+    if not record.spans and record.since_us is not None and record.until_us is not None:
+        record.spans = [[record.since_us, record.until_us - 1, 0, 0]]
+    return record
 
 
 def find_known(

@@ -1,0 +1,170 @@
+"""Compressed captures, as they are read: gzip, zstd, xz, lz4 and bzip2, of any number of members or frames.
+
+Whatever a coder gave before it met damage is kept. A coder throws away what it made in the call in which it finds
+the damage, so calls are small: some octets at a time at the begin and the end of what was read (checksums stand at
+the end), and steps of STEP between. gzip's coder can be copied before each call, so its calls may be large.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from io import FileIO
+from typing import Any, NamedTuple
+
+import zstandard
+
+ZSTD_WINDOW = 128 << 20
+XZ_MEMORY = 128 << 20
+"""`xz -9` takes 65 MiB."""
+READ = 1 << 18
+STEP = 256
+"""Octets given to a coder at once. A zstd block of 4 octets can stand for 128 KiB of zeros, so 8 MiB may come of it."""
+SINGLE = 4096
+"""So many octets at the begin of a file are given one at a time: a small file's packets are all before its damage."""
+TAIL = 64
+LZ4_BLOCK = 4 << 20
+"""With less room, or none told, the coder keeps a block's end, and has no way to say so (lz4 4.4)."""
+MOST = 1 << 20
+"""Octets at once of the coders that can be told so."""
+
+
+class Format(NamedTuple):
+    """One way to compress: how it begins, its coder, what its errors are, and what may stand between its parts."""
+
+    name: str
+    magics: tuple[bytes, ...]
+    coder: Callable[[], Any]
+    padding: bytes
+    bounded: bool
+    """its coder can be told how much to give, and keeps the rest"""
+
+
+def _zstd() -> Any:
+    return zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
+
+
+def _xz() -> Any:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+
+def _lz4() -> Any:
+    import lz4.frame
+
+    return lz4.frame.LZ4FrameDecompressor()
+
+
+SKIPPABLE = tuple(bytes([0x50 | low]) + b"\x2a\x4d\x18" for low in range(16))  # RFC 8878, section 3.1.2; lz4's too
+FORMATS = (
+    Format("gzip", (b"\x1f\x8b",), lambda: zlib.decompressobj(wbits=31), b"\0", bounded=True),
+    Format("zstd", (b"\x28\xb5\x2f\xfd", *SKIPPABLE), _zstd, b"", bounded=False),
+    Format("xz", (b"\xfd7zX",), _xz, b"\0", bounded=True),
+    Format("lz4", (b"\x04\x22\x4d\x18",), _lz4, b"", bounded=False),
+    Format("bzip2", (b"BZh",), bz2.BZ2Decompressor, b"", bounded=True),
+)
+ERRORS = (zlib.error, zstandard.ZstdError, lzma.LZMAError, RuntimeError, OSError, EOFError, ValueError)
+"""What coders raise: lz4's a RuntimeError, bzip2's an OSError."""
+
+
+def format_of(head: bytes) -> Format | None:
+    """How a file that begins so is compressed; None where it isn't."""
+    return next((each for each in FORMATS if head.startswith(each.magics)), None)
+
+
+class CompressedReader:
+    """Octets of a compressed file. `came` says whether reading the file won't wait (or waited for long enough)."""
+
+    def __init__(self, file: FileIO, head: bytes, kind: Format, came: Callable[[], bool]) -> None:
+        self._file, self._kind, self._came = file, kind, came
+        self._coder: Any = None
+        self._waiting = memoryview(head)
+        self._given: Iterator[bytes] = iter(())
+        self._ready = memoryview(b"")
+        self._ended = False
+        self._taken = 0
+        self.octets_read = len(head)
+        self.warning: str | None = None
+
+    def readinto(self, target: memoryview) -> int | None:
+        """Fill up to len(target) octets; 0 at the end, None where nothing came for a while."""
+        while not self._ready and not self._ended:
+            try:
+                given = next(self._given, None)
+            except ERRORS as error:
+                self._end(f"{self._kind.name} data is damaged near its byte {self.octets_read:,} ({_words(error)})")
+                break
+            if given is not None:
+                self._ready = memoryview(given)
+            elif self._waiting:
+                self._given = self._decode()
+            elif not self._came():
+                return None
+            else:
+                more = self._file.read(READ)
+                if more is None:
+                    return None
+                self.octets_read += len(more)
+                self._waiting = memoryview(more)
+                if not more:
+                    cut = self._coder is not None
+                    self._end(f"{self._kind.name} data is cut off at its byte {self.octets_read:,}" if cut else None)
+        count = min(len(self._ready), len(target))
+        target[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def _decode(self) -> Iterator[bytes]:
+        """What the waiting octets give, piece by piece. Raises ERRORS, after all that came before the damage."""
+        while self._waiting:
+            if self._coder is None:
+                if self._kind.padding and self._waiting[:1] == self._kind.padding:
+                    self._waiting = memoryview(self._waiting.tobytes().lstrip(self._kind.padding))
+                    continue
+                self._coder = self._kind.coder()
+            yield from self._decode_gzip() if self._kind.name == "gzip" else self._decode_step()
+
+    def _decode_gzip(self) -> Iterator[bytes]:
+        before = self._coder.copy()
+        octets = self._waiting
+        try:
+            given = self._coder.decompress(octets, MOST)
+        except zlib.error:
+            for at in range(len(octets)):  # once more, by single octets: the damage is met when all before it is out
+                yield before.decompress(octets[at : at + 1])
+            raise
+        self._waiting = memoryview(self._coder.unconsumed_tail)
+        yield given
+        while len(given) == MOST and not self._waiting and not self._coder.eof:
+            given = self._coder.decompress(b"", MOST)
+            yield given
+        if self._coder.eof:
+            self._waiting = memoryview(self._coder.unused_data or self._waiting)
+            self._coder = None
+
+    def _decode_step(self) -> Iterator[bytes]:
+        single = self._taken < SINGLE or len(self._waiting) <= TAIL
+        step = 1 if single else min(STEP, len(self._waiting) - TAIL)
+        octets = self._waiting[:step].tobytes()
+        self._waiting = self._waiting[step:]
+        self._taken += step
+        if self._kind.bounded:
+            yield self._coder.decompress(octets, MOST)
+            while not self._coder.eof and not self._coder.needs_input:
+                yield self._coder.decompress(b"", MOST)
+        elif self._kind.name == "lz4":
+            yield self._coder.decompress(octets, LZ4_BLOCK)
+        else:
+            yield self._coder.decompress(octets)
+        if self._coder.eof:
+            if self._coder.unused_data:
+                self._waiting = memoryview(self._coder.unused_data + self._waiting.tobytes())
+            self._coder = None
+
+    def _end(self, warning: str | None) -> None:
+        self.warning, self._ended = warning, True
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,104 @@
+"""A capture's file: opened once, whatever it is, and waited for without being deaf to signals.
+
+Regular files can be opened again and read ahead. Pipes, terminals and the like give their octets once.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+
+SILENCE_SECONDS = 0.2
+KINDS = {stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a block device"}
+
+Stop = Callable[[], bool]
+"""Whether to give up waiting."""
+
+
+def never() -> bool:
+    """Wait for ever."""
+    return False
+
+
+def gives_once(path: str | Path) -> bool:
+    """Whether it is no regular file, so that its octets can be read once only. Standard input counts as such, for it
+    may have been read from before. Raises FileNotFoundError."""
+    return str(path) == "-" or not stat.S_ISREG(_status(path).st_mode)
+
+
+def identity(path: str | Path) -> tuple[int, int]:
+    """What is the same for two names of one file, pipe or device; `-` is one name of standard input."""
+    status = os.fstat(sys.stdin.fileno()) if str(path) == "-" else _status(path)
+    return status.st_dev, status.st_ino
+
+
+def open_file(path: str | Path) -> tuple[FileIO, int | None]:
+    """(a file, its size or None where octets come when they come). A named pipe is opened without waiting for its
+    writer: `something_came` waits.
+
+    Raises FileNotFoundError, IsADirectoryError, PermissionError; ValueError for what can't be a capture.
+    """
+    if str(path) == "-":
+        if sys.stdin is None or sys.stdin.closed:
+            raise ValueError("standard input is closed")
+        file: FileIO = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    else:
+        kind = stat.S_IFMT(_status(path).st_mode)
+        if kind == stat.S_IFDIR:
+            raise IsADirectoryError(f"{path} is a folder; wanted a capture file (or --watch for a folder)")
+        if kind in KINDS:
+            raise ValueError(f"{path} is {KINDS[kind]}; wanted a capture file or a pipe")
+        # A descriptor that doesn't block; what reads it polls.
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
+    try:
+        status = os.fstat(file.fileno())
+        if file.isatty():
+            raise ValueError(f"{name_of(path)} is a terminal; wanted a capture file or a pipe")
+    except BaseException:
+        file.close()
+        raise
+    return file, status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def name_of(path: str | Path) -> str:
+    """As messages call it."""
+    return "standard input" if str(path) == "-" else str(path)
+
+
+def something_came(file: FileIO) -> bool:
+    """Wait for a pipe's octets or end, at most SILENCE_SECONDS; files have theirs always.
+
+    A pipe that no writer has opened yet gives neither (Linux, pipe_poll): its first reader waits, and isn't told of an
+    end that never was.
+    """
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(SILENCE_SECONDS * 1000))
+
+
+def first_octets(file: FileIO, count: int, stop: Stop) -> bytes:
+    """The first `count` octets, or fewer where the file ends sooner. Raises InterruptedError once `stop` says so."""
+    head = b""
+    while len(head) < count:
+        if stop():
+            raise InterruptedError("stopped before the capture began")
+        if something_came(file):
+            more = file.read(count - len(head))
+            if more is None:
+                continue
+            if not more:
+                break
+            head += more
+    return head
+
+
+def _status(path: str | Path) -> os.stat_result:
+    try:
+        return os.stat(path)  # noqa: PTH116  (/dev/fd/N is followed to what it is)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None

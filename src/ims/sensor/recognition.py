@@ -1,0 +1,59 @@
+"""Which capture of those read before a file is, told by its content: a link, a copy, a compressed one, a grown one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ims.capture.open import open_source
+from ims.capture.stream import stream_digest
+from ims.store.journal import CaptureRecord, find_known, same_beginning
+
+Captures = Mapping[str, Mapping[str, Any]]
+
+
+class Known(NamedTuple):
+    """A capture that was read before."""
+
+    id: str
+    record: CaptureRecord
+    more: bool
+    """the file holds frames that follow those read then"""
+
+
+def recognise(capture: str, captures: Captures) -> Known | None:
+    """The one of `captures` with which this file begins, or which begins with this file; None where none does.
+
+    Raises what open_source raises.
+    """
+    with closing(open_source(capture)) as source:
+        frames = position = 0
+        digest = ""
+        for some in source:
+            if not some.count:
+                continue
+            if frames == 0 and not same_beginning(captures, source.first_digest):
+                return None  # nearly always: nothing but the first chunk was read
+            frames += some.count
+            position, digest = source.position, source.digest()
+        first_digest = source.first_digest
+    found = find_known(captures, first_digest, lambda lengths: stream_digest(capture, lengths))
+    if found is not None:
+        return Known(*found, more=frames > found[1].frames)
+    for name, record in same_beginning(captures, first_digest).items():
+        if begins(record, position, digest):
+            return Known(name, record, more=False)
+    return None
+
+
+def begins(record: CaptureRecord, position: int, digest: str) -> bool:
+    """Whether a capture that was read begins with `position` octets of this digest: a copy that was cut off, or one
+    whose compressing goes on. Its file is asked, so it must still be there."""
+    try:
+        if record.position < position or not Path(record.name).is_file():
+            return False
+        return stream_digest(record.name, [position]) == [digest]
+    except (OSError, ValueError):
+        return False
