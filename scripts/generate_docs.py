@@ -38,7 +38,13 @@ INTRODUCTIONS = {
     "MD5 has a row of its own.",
     "frames_raw": "What the columns of `packets` can't express, byte for byte: IP options, lengths that lie, wrong "
     "or unverifiable checksums, reserved bits, a second payload with the same MD5.",
-    "coverage": "What was watched, and when: one row for each block and uninterrupted period.",
+    "coverage": (
+        "What was watched, and when: one row for each block and uninterrupted period. Of a capture, the times of the "
+        "packets that were stored tell: times within an hour of each other are watched, and so is a quiet of at most a "
+        "week between two that follow each other in the file. A longer hole, and a time that stands out of the file's "
+        "order, ends a period, and ingest says so. When in its periods a capture lost frames isn't known: the number "
+        "stands in the longest."
+    ),
 }
 
 

@@ -29,7 +29,10 @@ Examples:
 def ingest(
     captures: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CAPTURE]...", help="pcap, pcapng or ERF, plain or in gzip, zstd, xz, lz4, bzip2; a pipe; - for standard input."),
+        typer.Argument(
+            metavar="[CAPTURE]...",
+            help="pcap, pcapng or ERF, plain or in gzip, zstd, xz, lz4, bzip2; a file, a pipe, - for standard input.",
+        ),
     ] = None,
     *,
     store: Annotated[Path, typer.Option(metavar="DIR", help="The store; made if there is none.")],
