@@ -150,6 +150,7 @@ def test_a_bucket(lake: Path, shell: Shell, s3_server: str, monkeypatch: pytest.
     assert done.stdout == expected.stdout
 
 
+@pytest.mark.exhaustive  # a master, a worker and three drivers
 def test_a_spark_cluster_on_loopback(lake: Path, shell: Shell) -> None:
     require_java()
     ports = {"7077": str(free_port())}

@@ -117,8 +117,9 @@ def test_a_master_of_no_known_kind(master: str) -> None:
 
 def test_what_spark_does_not_take_is_quoted() -> None:
     settings = SparkSettings(master="local[1]", properties={"spark.driver.memory": "much"})
-    assert refused(settings).startswith("Spark's Java doesn't start: ")
-    assert "much" in refused(settings)
+    said = refused(settings)
+    assert said.startswith("Spark's Java doesn't start: ")
+    assert "much" in said
     with pytest.raises(OSError, match=r"Spark doesn't start at local\[none\]: "):
         spark_session(SparkSettings(master="local[none]"))
 

@@ -233,6 +233,7 @@ def test_who_answered_is_said(scattered: ScatteredTelescope) -> None:
     assert "the lake" in record.took
 
 
+@pytest.mark.exhaustive  # a Java of its own
 def test_spark_tells_the_lake_s_half_too(world: World, one: Telescope) -> None:
     stop_spark()
     scatter = asking(world, "spark")

@@ -18,6 +18,7 @@ from ims.query.request import Request
 from ims.sensor.ingest import Ingest
 from ims.store.reader import open_store
 
+from ..effort import pick
 from ..stores import CAPTURES, needs_captures
 
 EXPRESSIONS = """
@@ -345,7 +346,7 @@ def ours(store_path: Path, expressions: Sequence[str]) -> list[int]:
     return [int(row[f"c{n}"] or 0) for n in range(len(expressions))]
 
 
-WHOLE = 14
+WHOLE = pick(14, 5)
 """Captures of which every expression is asked; of the others each ninth."""
 
 
