@@ -20,6 +20,7 @@ from ims.query.filter import parse
 from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.answering import Answerer, closed_hours
+from ims.records import LENGTHS
 from ims.store.reader import open_store
 from ims.store.writer import SensorWriter
 
@@ -89,6 +90,27 @@ def test_answers_are_those_of_the_store_itself(
             [wanted] = store.run(question)
         assert table.schema.names == wanted.schema.names, question
         assert in_any_order(table) == in_any_order(wanted), question
+
+
+def test_a_portal_that_does_not_know_later_columns_is_not_sent_them_and_one_that_does_takes_answers_without(
+    answerer: Answerer, merging: Merging
+) -> None:
+    questions = tuple(
+        Question(plan=plan, request=make_request("packets", None, limit=50)) for plan in ("packets", "whole_rows")
+    )
+    sent = {}
+    for lengths in (False, True):
+        ask = Ask(version=1, questions=questions, lengths=lengths)
+        known: dict[str, set[str]] = {}
+        for row in answerer.answer(ask, nobody):
+            for name, body in zip(row.column(0).to_pylist(), row.column(1), strict=True):
+                if name:
+                    known.setdefault(name, set()).update(pa.ipc.open_stream(body.as_buffer()).schema.names)
+        sent[lengths] = known
+        tables, _ = answered(answerer, merging, ask)
+        assert all(set(LENGTHS) <= set(table.column_names) for table in tables)
+    for name, columns in sent[True].items():
+        assert columns - sent[False][name] == set(LENGTHS)
 
 
 def test_its_engine_is_there_for_the_next_after_every_failure(answerer: Answerer, merging: Merging) -> None:

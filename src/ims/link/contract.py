@@ -68,6 +68,8 @@ class Ask(_Message):
     """whose questions these are, for fairness: a pseudonym of a portal's user"""
     marks: bool = False
     """the caller takes addresses as marks too: parts whose names end in MARKED"""
+    lengths: bool = False
+    """the caller knows the columns of packets that came later (records.LENGTHS): they are sent too"""
     lake: str = Field(default="", max_length=64, pattern=r"^[0-9a-f]*$")
     """the lake that answers too; what it has needn't be told again"""
     beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ims.link.contract import MARKED, End, read_end, written
 from ims.query.shown import printable
+from ims.records import LENGTHS
 
 ENVELOPE = pa.schema([pa.field("part", pa.string(), False), pa.field("body", pa.large_binary(), False)])
 PIECE_ROWS, PIECE_OCTETS = 1 << 18, 4 << 20
@@ -111,13 +112,21 @@ def _end(octets: bytes) -> End:
         raise UnreadableError(f"its answer's end can't be read: {error}") from None
 
 
+def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """With nulls in the columns that an older daemon doesn't know."""
+    known = set(batch.schema.names)
+    columns = [batch.column(f.name) if f.name in known else pa.nulls(batch.num_rows, f.type) for f in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
 def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     try:
         with pa.ipc.open_stream(octets) as reader:
-            if not reader.schema.equals(schema):
+            older = pa.schema([field for field in schema if field.name not in LENGTHS])
+            if not reader.schema.equals(schema) and not reader.schema.equals(older):
                 raise UnreadableError("its answer has other columns than were asked for")
             for batch in reader:
                 batch.validate(full=True)
-                yield batch
+                yield batch if batch.schema.equals(schema) else _completed(batch, schema)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UnreadableError(f"its answer can't be read: {printable(str(error).splitlines()[0][:120])}") from None

@@ -228,7 +228,7 @@ class SensorsAsked(Asked):
         def ask(peer: Peer) -> Ask:
             return Ask(
                 version=peer.version, questions=tuple(questions), filter=self._filter, seconds=left, rows=budget.rows,
-                octets=share, behalf=on_behalf_of.get(), marks=True, lake=half.id if half else "",
+                octets=share, behalf=on_behalf_of.get(), marks=True, lengths=True, lake=half.id if half else "",
                 beyond=half.numbers if half else {},
             )  # fmt: skip
 

@@ -17,6 +17,7 @@ from ims.link.contract import Ask, End
 from ims.link.envelope import ending, pieces
 from ims.query.engine import Engine
 from ims.query.standing import HalfEngine
+from ims.records import LENGTHS
 from ims.store.reader import Store, open_store
 from ims.store.schema import part_of
 from ims.store.shipped import TAKEN_APART, Shipped, open_shipped
@@ -99,12 +100,13 @@ class Answerer:
                 ):
                     part = f"{index}/{name}"
                     parts[part] = 0
+                    left = [] if ask.lengths else [column for column in LENGTHS if column in schema.names]
                     for batch in batches:
                         parts[part] += batch.num_rows
                         rows += batch.num_rows
                         if rows > ask.rows:
                             raise ValueError(f"the answer has more than {ask.rows:,} partial rows; {TOO_LARGE}")
-                        for row in pieces(part, pa.Table.from_batches([batch], schema)):
+                        for row in pieces(part, pa.Table.from_batches([batch], schema).drop_columns(left)):
                             octets += row.nbytes
                             if octets > ask.octets:
                                 raise ValueError(f"the answer has more than {ask.octets:,} octets; {TOO_LARGE}")
