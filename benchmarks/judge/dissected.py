@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+HEADER_CLAIMED = "header_claimed"
+"""No column: what a TCP header says of its own length."""
 IP = {
     "ip.src": "source", "ip.dst": "destination", "ip.proto": "protocol", "ip.id": "ip_id", "ip.ttl": "ttl",
     "ip.dsfield": "tos", "ip.len": "total_length",
@@ -19,6 +21,7 @@ ABOVE = {
         "tcp.srcport": "source_port", "tcp.dstport": "destination_port", "tcp.flags": "tcp_flags",
         "tcp.seq_raw": "tcp_sequence", "tcp.ack_raw": "tcp_acknowledgment", "tcp.window_size_value": "tcp_window",
         "tcp.urgent_pointer": "tcp_urgent", "tcp.options": "tcp_options",
+        "tcp.hdr_len": HEADER_CLAIMED,
     },
     "udp": {"udp.srcport": "source_port", "udp.dstport": "destination_port"},
     "icmp": {"icmp.type": "icmp_type", "icmp.code": "icmp_code"},
