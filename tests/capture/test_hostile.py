@@ -112,7 +112,7 @@ def assert_walked(octets, begin, end, frames, count, result):
         offset, captured = int(frames.offset[row]), int(frames.captured[row])
         assert begin <= offset <= offset + captured <= result[0]
         assert captured <= frames.length[row] < 2**32
-        assert 0 <= frames.time[row] <= LATEST_NS
+        assert -LATEST_NS <= frames.time[row] <= LATEST_NS
     assert (np.diff(frames.offset[:count]) > 0).all()
 
 
@@ -129,7 +129,8 @@ def test_a_walk_through_pcap_stays_within_its_octets(order, magic, data, capacit
     octets, begin, end = drawn_buffer(data, data.draw(numbers_and_octets(order)))
     frames, result = empty_frames(octets, capacity), np.zeros(3, np.int64)
     header = 24 if magic == w.MODIFIED else 16
-    count = walk_pcap(octets, begin, end, order == ">", header, 1, 1, frames, result)
+    lengths = data.draw(st.integers(0, 2))
+    count = walk_pcap(octets, begin, end, order == ">", header, 1, 1, frames, result, lengths)
     assert_walked(octets, begin, end, frames, count, result)
     assert (result[1] == FULL) <= (count == capacity)
 
@@ -138,13 +139,14 @@ def test_a_walk_through_pcap_stays_within_its_octets(order, magic, data, capacit
 @given(data=st.data(), capacity=st.integers(1, 5), known=st.integers(0, 3))
 def test_a_walk_through_pcapng_stays_within_its_octets(order, data, capacity, known):
     octets, begin, end = drawn_buffer(data, data.draw(st.one_of(blocks(order), numbers_and_octets(order))))
-    frames, result = empty_frames(octets, capacity), np.zeros(3, np.int64)
+    frames, result = empty_frames(octets, capacity), np.zeros(4, np.int64)
     each = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=3, max_size=3)
     interfaces = Interfaces(
         np.array([1, 101, 113], np.uint16),
         np.array(data.draw(st.lists(NUMBERS, min_size=3, max_size=3)), np.int64),
         np.frombuffer(data.draw(st.binary(min_size=3, max_size=3)), np.uint8).copy(),
         np.array(data.draw(each), np.int64),
+        np.zeros(3, np.int64),
     )
     largest = data.draw(st.sampled_from([12, 100, 1 << 20]))
     count = walk_pcapng(octets, begin, end, order == ">", interfaces, known, largest, frames, result)

@@ -150,10 +150,12 @@ def test_the_link_type_is_told_apart_from_what_says_how_long_the_fcs_is(file):
     assert packets_of(file) == [FEW[0]._replace(link=1)]
 
 
-@pytest.mark.parametrize("version", [(0, 0), (1, 0), (3, 4), (512, 1024)])
+@pytest.mark.parametrize("version", [(0, 0), (1, 0), (3, 4), (512, 1024), (2, 5)])
 def test_another_version_is_refused_in_one_line(file, version):
     file.write_bytes(pcap_header(version=version) + pcap_record(FEW[0]))
-    with pytest.raises(ValueError, match=rf"^[^\n]+ is pcap version {version[0]}\.{version[1]}; wanted 2\.x$"):
+    with pytest.raises(
+        ValueError, match=rf"^[^\n]+ is pcap version {version[0]}\.{version[1]}; wanted 2\.0 to 2\.4, or 543"
+    ):
         read(file)
 
 
@@ -191,3 +193,58 @@ def test_zeros_within_a_file_are_passed_over_and_told(file):
     packets, warnings, _ = read(file, 100)
     assert packets == [*FEW, *FEW[1:]]
     assert warnings == [f"4,096 zeros at byte {len(before):,}, where a packet should begin, were passed over"]
+
+
+CUT = [
+    Packet(930_000_000 * 10**9 + 1_000_000 * number, RAW, bytes([number]) * number, 3 * number)
+    for number in range(1, 40)
+]
+
+
+def dialect(path, magic=MICRO, version=(2, 4), link=RAW, order="<", after=b"", extra=b"", turned=False, fraction=1000):
+    """A file of CUT: `extra` after each record's header, its lengths `turned`."""
+    octets = pcap_header(order, magic, link, version) + after
+    for packet in CUT:
+        lengths = (packet.length, len(packet.octets)) if turned else (len(packet.octets), packet.length)
+        seconds, rest = divmod(packet.time, 10**9)
+        octets += struct.pack(order + "IIII", seconds, rest // fraction, *lengths) + extra + packet.octets
+    path.write_bytes(octets)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"version": (2, 0), "turned": True},
+        {"version": (2, 1), "turned": True},
+        {"version": (2, 2), "turned": True},
+        {"version": (2, 3), "turned": True},
+        {"version": (2, 3)},
+        {"version": (543, 0), "turned": True},
+        {"magic": 0x1C0001AC, "after": b"size", "fraction": 1},
+        {"magic": 0x1C0001AB, "after": b"size"},
+        {"extra": bytes(4) + b"\x08\x00" + bytes(2)},
+        {"extra": b"junk"},
+        {"magic": MODIFIED, "extra": bytes(8)},
+        {"magic": MODIFIED, "extra": bytes(12)},
+    ],
+    ids=str,
+)
+def test_dialects_are_read_as_their_writers_meant_them(file, written, order):
+    dialect(file, order=order, **written)
+    for chunk in (100, 1 << 16):
+        assert packets_of(file, chunk) == CUT
+
+
+def test_aix_counts_nanoseconds_and_numbers_its_links_by_itself(file):
+    for number, link in ((6, 1), (9, 6), (15, 10), (24, 0)):
+        dialect(file, version=(2, 2), link=number, turned=True, fraction=1)
+        assert packets_of(file) == [packet._replace(link=link) for packet in CUT]
+
+
+def test_a_link_type_of_no_known_class_is_refused_and_an_fcs_is_none(file):
+    file.write_bytes(pcap_header(link=0x0224_0001))
+    with pytest.raises(ValueError, match=r"has a link type of 0x2240001"):
+        read(file)
+    file.write_bytes(pcap_header(link=0x4400_0065) + pcap_record(FEW[0]))
+    assert packets_of(file) == FEW[:1]

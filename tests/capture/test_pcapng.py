@@ -25,15 +25,21 @@ def file(tmp_path_factory):
     return tmp_path_factory.mktemp("pcapng") / "made.pcapng"
 
 
+UNKNOWN = "some packets name an interface that was not described; they are not decoded"
+
+
 def time_of(units, resolution, offset):
-    """Nanoseconds since the epoch, by the letter and in whole numbers."""
+    """Nanoseconds since the epoch, by the letter and in whole numbers; a number that is beyond what can be kept may be
+    a negative one."""
     per_second = 2 ** (resolution & 0x7F) if resolution & 0x80 else 10**resolution
-    seconds = units // per_second + offset
-    if seconds < 0:
-        return 0
-    if seconds >= LATEST_NS // 10**9:
-        return LATEST_NS
-    return seconds * 10**9 + units % per_second * 10**9 // per_second
+    last = LATEST_NS // 10**9
+    seconds, rest = divmod(units, per_second)
+    if -last <= seconds + offset < last:
+        return (seconds + offset) * 10**9 + rest * 10**9 // per_second
+    past, back = divmod(2**64 - units, per_second)
+    if units >= 2**63 and -last < offset - past <= last:
+        return (offset - past) * 10**9 - back * 10**9 // per_second
+    return LATEST_NS if seconds + offset > 0 else -LATEST_NS
 
 
 @st.composite
@@ -84,7 +90,9 @@ def test_what_is_written_is_read_whatever_the_chunks(file, made, chunk):
         found, warnings, _ = read(file, size)
         assert found == packets
         unknown = any(packet.link == NO_LINK for packet in packets)
-        assert len(warnings) == unknown
+        untimely = sum(abs(packet.time) == LATEST_NS for packet in packets)
+        assert [warning for warning in warnings if "times" not in warning] == [UNKNOWN] * unknown
+        assert any(warning.startswith(f"{untimely:,} packets have times") for warning in warnings) == (untimely > 0)
 
 
 @given(units=st.integers(0, 2**64 - 1), resolution=RESOLUTIONS, offset=st.integers(-(2**60), 2**60))
@@ -108,7 +116,7 @@ def test_a_section_forgets_the_interfaces_of_the_one_before(file, order):
     file.write_bytes(begin + w.section(order) + w.enhanced(0, 1000, b"lost", order=order))
     packets, warnings, _ = read(file)
     assert packets == [ONE, Packet(0, NO_LINK, b"lost", 4)]
-    assert warnings == ["some packets name an interface that was not described; they are not decoded"]
+    assert warnings == [UNKNOWN]
 
 
 @both_orders
@@ -125,6 +133,47 @@ def test_what_the_capturing_program_dropped_is_counted_once(file, order):
     unknown = w.statistics(2, 1000, order)
     file.write_bytes((begin + counts + unknown) * 2)
     assert read(file).frames_lost == 84
+
+
+@both_orders
+def test_what_the_system_dropped_counts_and_the_last_statistics_do(file, order):
+    def both(interface, system):
+        each = [
+            w.option(5, struct.pack(order + "Q", interface), order),
+            w.option(7, struct.pack(order + "Q", system), order),
+        ]
+        return w.block(w.STATISTICS, struct.pack(order + "III", 0, 0, 0) + w.options(*each), order)
+
+    file.write_bytes(w.section(order) + w.interface(order) + both(5, 6) + both(10, 20))
+    assert read(file).frames_lost == 30
+
+
+@both_orders
+def test_what_packets_say_of_those_lost_before_them_is_added_up(file, order):
+    """And isn't counted twice where statistics say it too."""
+    lost = w.options(w.option(1, b"comment", order), w.option(4, struct.pack(order + "Q", 40), order))
+    begin = w.section(order) + w.interface(order) * 3
+    packets = w.enhanced(0, 1, b"12345", order=order, end=lost) * 3 + w.enhanced(1, 1, b"1234", order=order, end=lost)
+    for drops in (7, 0xFFFF):  # the latter means that it isn't known
+        body = struct.pack(order + "HHIIII", 2, drops, 0, 1, 4, 4) + b"1234"
+        packets += w.block(w.OLD_PACKET, body, order)
+    file.write_bytes(begin + packets)
+    assert read(file).frames_lost == 167
+    file.write_bytes(begin + packets + w.statistics(0, 100, order) + w.statistics(1, 100, order))
+    assert read(file).frames_lost == 120 + 100 + 7
+
+
+def test_times_before_1970_are_kept_and_those_beyond_2262_are_told(file):
+    early = w.clock(None, -1000)
+    octets = w.section() + w.interface(end=early) + b"".join(w.enhanced(0, second * 10**6, b"x") for second in range(3))
+    octets += w.interface() + w.enhanced(1, 2**64 - 505_425_287, b"x")
+    file.write_bytes(octets)
+    assert [packet.time for packet in packets_of(file)] == [-1000 * 10**9, -999 * 10**9, -998 * 10**9, -505_425_287_000]
+    file.write_bytes(octets + w.enhanced(1, 10_413_792_000 * 10**6, b"2300"))
+    assert read(file).warnings == [
+        "1 packets have times that can't be kept, before 1677 or after 2262; "
+        "they are stored as of the first or last moment of these"
+    ]
 
 
 def test_a_count_of_drops_that_lies_stays_a_number_that_can_be_stored(file):

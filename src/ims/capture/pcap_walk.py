@@ -13,9 +13,12 @@ LARGEST_CAPTURED = 262_144
 # Why a walk stopped: the buffer holds no whole record any more, the columns are full, a record lies, or is all zeros.
 MORE, FULL, DAMAGED, ZEROS = 0, 1, 2, 3
 
+# Which of a record's two lengths comes first: captured; on the wire (before version 2.3); the smaller (2.3: both did).
+CAPTURED_FIRST, LENGTH_FIRST, SMALLER_FIRST = 0, 1, 2
+
 
 @kernel
-def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, result):
+def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, result, lengths_order=CAPTURED_FIRST):
     """Fill the columns of `frames` with the records of octets[begin:end]; returns how many.
 
     `header`: octets of a record's header, 16 or (the modified format) 24. `fraction_ns`: nanoseconds in one
@@ -36,6 +39,8 @@ def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, re
         else:
             seconds, fraction = le32(octets, at), le32(octets, at + 4)
             captured, length = le32(octets, at + 8), le32(octets, at + 12)
+        if lengths_order != CAPTURED_FIRST and (lengths_order == LENGTH_FIRST or captured > length):
+            captured, length = length, captured
         if captured > LARGEST_CAPTURED:
             result[1] = DAMAGED
             result[2] = captured

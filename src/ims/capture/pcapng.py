@@ -16,6 +16,7 @@ from ims.capture.pcapng_walk import (
     FULL,
     INTERFACE,
     MORE,
+    MOST_LOST,
     NO_LINK,
     READ,
     SECTION,
@@ -30,7 +31,9 @@ SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 INTERFACES = 1 << 16
 LARGEST_READ = 1 << 20
-IF_TSRESOL, IF_TSOFFSET, ISB_IFDROP = 9, 14, 5
+IF_TSRESOL, IF_TSOFFSET = 9, 14
+ISB_DROPS = (5, 7)
+"""isb_ifdrop, isb_osdrop: what the interface lost, and what the system below the capturing program lost."""
 MICROSECONDS = 6
 
 
@@ -46,9 +49,11 @@ class PcapngSource(FileSource):
             np.zeros(INTERFACES, np.int64),
             np.full(INTERFACES, MICROSECONDS, np.uint8),
             np.zeros(INTERFACES, np.int64),
+            np.zeros(INTERFACES, np.int64),
         )
-        self._dropped: dict[int, int] = {}
+        self._dropped: dict[int, dict[int, int]] = {}
         self._passed_from: int | None = None
+        self._untimely = 0
         problem = self._outcome(self._section())
         if problem is not None:
             raise ValueError(f"{self.name} is no pcapng file: {problem}")
@@ -64,9 +69,16 @@ class PcapngSource(FileSource):
             self._stream.refuse_to_wait()
 
     def __iter__(self) -> Iterator[Frames]:
+        try:
+            yield from self._frames()
+        finally:  # whoever stops early learns it too
+            self._add_up_dropped()
+            self._tell_of_times()
+
+    def _frames(self) -> Iterator[Frames]:
         stream = self._stream
         frames = empty_frames(stream.octets)
-        result = np.zeros(3, np.int64)
+        result = np.zeros(4, np.int64)
         while True:
             frames = frames._replace(octets=stream.octets)
             count = walk_pcapng(
@@ -74,6 +86,7 @@ class PcapngSource(FileSource):
                 frames, result,
             )  # fmt: skip
             self._consume(frames, count, int(result[0]))
+            self._untimely, result[3] = self._untimely + int(result[3]), 0
             if count:
                 self._tell_of_unknown(frames, count)
                 yield frames._replace(count=count)
@@ -81,16 +94,13 @@ class PcapngSource(FileSource):
             if why == DAMAGED:
                 if found == 0 and not stream.octets[stream.begin : stream.end].any():
                     if (yield from self._zeros(4)):
-                        self._add_up_dropped()
                         return
                     continue
-                self._add_up_dropped()
                 self._damaged(f"a block claims a length of {found:,}")
                 return
             if why == READ:
                 problem = yield from self._read(found)
                 if problem is not None:
-                    self._add_up_dropped()
                     if problem:
                         self._damaged(problem)
                     else:
@@ -98,7 +108,6 @@ class PcapngSource(FileSource):
                     return
             elif why == MORE and not stream.fill(self._whole_block()):
                 if stream.at_end:
-                    self._add_up_dropped()
                     self._ended("block")
                     return
                 yield frames._replace(count=0)
@@ -179,8 +188,8 @@ class PcapngSource(FileSource):
         if self._number(total - 4) != total:
             return f"a section header of {total:,} bytes does not say so at its end"
         stream.advance(total)
-        self._count = 0
         self._add_up_dropped()
+        self._count = 0
         return None
 
     def _interface(self, block: bytes) -> str | None:
@@ -210,18 +219,31 @@ class PcapngSource(FileSource):
             return
         which = struct.unpack(order + "I", block[8:12])[0]
         for code, value in _options(block[20:-4], order):
-            if code == ISB_IFDROP and len(value) == 8 and which < self._count:
-                dropped = struct.unpack(order + "Q", value)[0]
-                self._dropped[which] = max(self._dropped.get(which, 0), min(dropped, 1 << 62))  # it counts up
+            if code in ISB_DROPS and len(value) == 8 and which < self._count:
+                # They count from the capture's begin on, so the last block of an interface says it all.
+                self._dropped.setdefault(which, {})[code] = min(struct.unpack(order + "Q", value)[0], MOST_LOST)
 
     def _add_up_dropped(self) -> None:
-        self.frames_lost = min(self.frames_lost + sum(self._dropped.values()), 1 << 62)
+        """A section is over. Of an interface, statistics and packets may both say what was lost: the larger counts."""
+        of_packets = self._interfaces.dropped
+        lost = sum(max(sum(each.values()), int(of_packets[which])) for which, each in self._dropped.items())
+        counted = list(self._dropped)
+        lost += int(of_packets[: self._count].sum()) - int(of_packets[counted].sum())
+        self.frames_lost = min(self.frames_lost + lost, MOST_LOST)
         self._dropped.clear()
+        of_packets[: self._count] = 0
 
     def _tell_of_unknown(self, frames: Frames, count: int) -> None:
         if (frames.link[:count] == NO_LINK).any():
             self.complete = False
             self._say("some packets name an interface that was not described; they are not decoded")
+
+    def _tell_of_times(self) -> None:
+        if self._untimely:
+            self._say(
+                f"{self._untimely:,} packets have times that can't be kept, before 1677 or after 2262; "
+                "they are stored as of the first or last moment of these"
+            )
 
 
 def _options(octets: bytes, order: str) -> Iterator[tuple[int, bytes]]:

@@ -16,7 +16,11 @@ MORE, FULL, READ, DAMAGED = 0, 1, 2, 3
 
 SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, STATISTICS, PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
 NO_LINK = 0xFFFF
-LATEST_NS = 9_223_372_036_000_000_000  # the last whole second that fits in int64
+LATEST_NS = 9_223_372_036_000_000_000
+"""The last whole second that fits in int64, in the year 2262; its negative, in 1677, is the first."""
+OPTION_DROPCOUNT = 4
+UNKNOWN_DROPS = 0xFFFF
+MOST_LOST = 1 << 62
 
 
 class Interfaces(NamedTuple):
@@ -29,12 +33,13 @@ class Interfaces(NamedTuple):
     """if_tsresol: an exponent of 10, or of 2 with the highest bit set"""
     offset: np.ndarray[Any, np.dtype[np.int64]]
     """if_tsoffset in seconds"""
+    dropped: np.ndarray[Any, np.dtype[np.int64]]
+    """frames lost before a packet, as its block says, in all"""
 
 
 @kernel
-def nanoseconds(high, low, resolution, offset):
-    """A timestamp in nanoseconds since the epoch; what can't be expressed is clamped to 0 or LATEST_NS."""
-    units = np.uint64(high) << np.uint64(32) | np.uint64(low)
+def split(units, resolution):
+    """(whole seconds, nanoseconds) of so many units, as uint64 and int64."""
     exponent = np.int64(resolution) & 0x7F
     fraction = np.int64(0)
     if resolution & 0x80:
@@ -63,14 +68,44 @@ def nanoseconds(high, low, resolution, offset):
             units = units // np.uint64(10)
         seconds = units // np.uint64(1_000_000_000)
         fraction = np.int64(units - seconds * np.uint64(1_000_000_000))
+    return seconds, fraction
+
+
+@kernel
+def nanoseconds(high, low, resolution, offset):
+    """A timestamp in nanoseconds since the epoch, negative before it; LATEST_NS or its negative for what those don't
+    hold. A number that as it stands is beyond them, and whose highest bit is set, is a negative one that was written
+    as unsigned (some writers do so before 1970)."""
+    units = np.uint64(high) << np.uint64(32) | np.uint64(low)
     limit = np.int64(LATEST_NS // 1_000_000_000)
     far = np.int64(1) << 61  # two of them still fit
-    whole = np.int64(min(seconds, np.uint64(far))) + max(-far, min(far, np.int64(offset)))
-    if whole < 0:
-        return np.int64(0)
-    if whole >= limit:
-        return np.int64(LATEST_NS)
-    return whole * np.int64(1_000_000_000) + fraction
+    shift = max(-far, min(far, np.int64(offset)))
+    seconds, fraction = split(units, resolution)
+    whole = np.int64(min(seconds, np.uint64(far))) + shift
+    if -limit <= whole < limit:
+        return whole * np.int64(1_000_000_000) + fraction
+    if high & 0x8000_0000:
+        seconds, fraction = split((units ^ np.uint64(0xFFFF_FFFF_FFFF_FFFF)) + np.uint64(1), resolution)
+        past = shift - np.int64(min(seconds, np.uint64(far)))
+        if -limit < past <= limit:
+            return past * np.int64(1_000_000_000) - fraction
+    return np.int64(LATEST_NS) if whole > 0 else -np.int64(LATEST_NS)
+
+
+@kernel
+def dropped_before(octets, at, end, swapped):
+    """epb_dropcount among the options octets[at:end] of a packet block; 0 without it."""
+    while at + 4 <= end:
+        code = be16(octets, at) if swapped else le16(octets, at)
+        length = be16(octets, at + 2) if swapped else le16(octets, at + 2)
+        if code == 0 or at + 4 + length > end:
+            break
+        if code == OPTION_DROPCOUNT and length == 8:
+            high = be32(octets, at + 4) if swapped else le32(octets, at + 8)
+            low = be32(octets, at + 8) if swapped else le32(octets, at + 4)
+            return min(high, np.int64(0xFFFF)) << 32 | low  # a few of them fit
+        at += 4 + (length + 3) // 4 * 4
+    return np.int64(0)
 
 
 @kernel
@@ -78,7 +113,9 @@ def walk_pcapng(octets, begin, end, swapped, interfaces, interface_count, larges
     """Fill the columns of `frames` with the packets of octets[begin:end]; returns how many.
 
     Unknown blocks are passed over; section, interface and statistics blocks, and any longer than `largest`, are
-    left to the caller. result[0] is where the next block begins, result[1] why the walk stopped.
+    left to the caller. result[0] is where the next block begins, result[1] why the walk stopped; result[3] counts
+    packets whose time is beyond what a time can be. What packets say of those lost before them is added up in
+    `interfaces.dropped`.
     """
     count = 0
     at = begin
@@ -134,6 +171,16 @@ def walk_pcapng(octets, begin, end, swapped, interfaces, interface_count, larges
                     high = be32(octets, at + 12) if swapped else le32(octets, at + 12)
                     low = be32(octets, at + 16) if swapped else le32(octets, at + 16)
                     time = nanoseconds(high, low, interfaces.resolution[which], interfaces.offset[which])
+                    if time == LATEST_NS or time == -LATEST_NS:
+                        result[3] += 1
+                    if kind == OLD_PACKET:
+                        drops = be16(octets, at + 10) if swapped else le16(octets, at + 10)
+                        if drops != UNKNOWN_DROPS:
+                            interfaces.dropped[which] += drops
+                    elif total > 32 + (captured + 3) // 4 * 4:
+                        end_of_data = data + (captured + 3) // 4 * 4
+                        drops = dropped_before(octets, end_of_data, at + total - 4, swapped)
+                        interfaces.dropped[which] = min(interfaces.dropped[which] + drops, MOST_LOST)
             if captured > LARGEST_CAPTURED:
                 result[1] = DAMAGED
                 result[2] = captured
