@@ -58,8 +58,8 @@ class Telescope:
         return telescope
 
     def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
-        """One row: packets, bytes (IP total length), distinct sources and destinations, payloads (packets that have
-        one), distinct signatures, first and last arrival."""
+        """One row: packets, bytes (IP total length; where hardware left 0 there, what came), distinct sources and
+        destinations, payloads (packets that have one), distinct signatures, first and last arrival."""
         with self._asked("count", filter, since=since, until=until) as asked:
             table = asked.ask("count")
             for name in ("first", "last"):

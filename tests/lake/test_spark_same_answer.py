@@ -60,6 +60,8 @@ FILTERS = (
     "ip[2:2] / ip[9] = 6", "1000 / tcp[15] > 3", "ip[19] % tcp[13] = 1", "ip[16:4] >> 8 = 0xc63364",
     "1 << ip[19] = 0", "ip[12:4] << 4 > 0xf0000000", "ip[19] ^ 0xff < 100", "ip[0] & 0xf > 5", "ip[0] = 0x45",
     "udp[4:2] > 30", "tcp[12] & 0xf0 > 0x50", "ip[1] | ip[8] = 64",
+    "not port 80 or ip[8] = 64", "not (tcp[13] = 2) or icmp[0] = 3", "udp[4:2] - 8 != 0", "not (ip[8] / ip[1] = 1)", "sctp port 80",
+    "not (tcp[13] & 2 != 0 and port 80) or (udp[4:2] > 20 or tcp[14:2] = 1024) and not (port 80 or icmp[0] = 3)",
     "(tcp or icmp) and not (src net 8.0.0.0/8 or dst port 23) and ip[2:2] <= 40",
 )  # fmt: skip
 
@@ -171,7 +173,7 @@ def each_metric(group: str) -> Plan:
 @pytest.mark.parametrize("metric", every(2, METRICS))
 def test_series(duckdb: Telescope, spark: Telescope, metric: str) -> None:
     words: dict[str, Any]
-    for words in ({"bin": "250ms", **RANGE}, {"bin": "1h", "group": "block", "per_24": True}):
+    for words in ({"bin": "250ms", **RANGE}, {"bin": "1w", "group": "block", "per_24": True}):
         assert_same(spark.series(metric=metric, **words), duckdb.series(metric=metric, **words))
 
 

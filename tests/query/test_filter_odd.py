@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ..effort import examples
 from .judge import Judge
 from .odd import KNOWN, expressions, odd
 
@@ -20,7 +21,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
 
 
 def test_odd_packets_are_chosen_as_tcpdump_chooses_them(judge: Judge) -> None:
-    texts = expressions(100)
+    texts = expressions(examples(400, 60))
     with ThreadPoolExecutor(2) as pool:
         theirs = list(pool.map(judge.tcpdump, texts))
     ours = [found for at in range(0, len(texts), BATCH) for found in judge.ours_of_each(texts[at : at + BATCH])]

@@ -161,11 +161,11 @@ def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
     from ims.query.written import iso
 
     ends = {end: "" if row[f"{end}_port"] is None else f":{row[f'{end}_port']}" for end in ("source", "destination")}
-    what = {1: "ICMP", 6: "TCP", 17: "UDP"}.get(row["protocol"], f"protocol {row['protocol']}")
+    what = {1: "ICMP", 6: "TCP", 17: "UDP", 132: "SCTP"}.get(row["protocol"], f"protocol {row['protocol']}")
     if row["tcp_flags"] is not None:
         what += " " + ("".join(flag for bit, flag in enumerate(FLAGS) if row["tcp_flags"] >> bit & 1) or "no flags")
     if row["icmp_type"] is not None:
-        what += f" {row['icmp_type']}/{row['icmp_code']}"
+        what += f" {row['icmp_type']}" + ("" if row["icmp_code"] is None else f"/{row['icmp_code']}")
     if row["ip_fragment"] & 0x3FFF:
         what += " fragment"
     return {
