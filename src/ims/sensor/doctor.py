@@ -9,13 +9,14 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ims.capture.afpacket import PACKET_IGNORE_OUTGOING, SOL_PACKET
 from ims.config import SensorConfig
 from ims.sensor import doctor_network
+from ims.sensor.access import REMEDY, Need, check_program_readable, obstacles, sentence
 from ims.sensor.finding import OK, WARNING, WRONG, Finding
 from ims.sensor.privileges import user_to_become
 
@@ -23,15 +24,56 @@ TIME_ERROR = 5
 MEMORY_OF_A_WORKER = 700 << 20
 
 
-def examine(config: SensorConfig) -> Iterator[Finding]:
-    """All findings for a sensor with this configuration on this machine."""
-    for check in CHECKS:
+def examine(config: SensorConfig, file: Path | None = None) -> Iterator[Finding]:
+    """All findings for a sensor with this configuration, from this file, on this machine."""
+    checks = {check.__name__.strip("_"): partial(check, config) for check in CHECKS}
+    checks["access"] = partial(_access, config, file)
+    yield from findings(checks)
+
+
+def findings(checks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[Finding]:
+    """What some checks, by subject, find; one that can't look says so."""
+    for subject, check in checks.items():
         try:
-            yield from check(config)
+            yield from check()
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            yield Finding(
-                WARNING, check.__name__.strip("_"), f"couldn't look: {error}", "look again when the rest is right"
-            )
+            yield Finding(WARNING, subject, f"couldn't look: {error}", "look again when the rest is right")
+
+
+def access(name: str | None, needs: Sequence[Need]) -> Iterator[Finding]:
+    """Whether whom a daemon becomes gets at all it needs; `name`: its setting `user`."""
+    user = user_to_become(name)
+    found = obstacles(user, needs, stay_root=name == "root")
+    for obstacle in found:
+        yield Finding(WRONG, "access", sentence(user, obstacle), REMEDY)
+    if not found and needs:
+        yield Finding(OK, "access", f"{', '.join(need.named for need in needs)} can be got at")
+
+
+def program(name: str | None) -> Iterator[Finding]:
+    """Whom a daemon becomes, and whether he gets at the program; `name`: its setting `user`."""
+    user = user_to_become(name)
+    if user is None:
+        stays = pwd.getpwuid(os.geteuid()).pw_name
+        level = WARNING if os.geteuid() == 0 else OK
+        yield Finding(level, "user", f"it stays {stays}", "" if level == OK else "leave `user` out, or name another")
+        return
+    try:
+        check_program_readable(user)
+    except PermissionError as error:
+        said, _, remedy = str(error).partition("; ")
+        yield Finding(WARNING, "user", said, remedy)
+        return
+    yield Finding(OK, "user", f"it becomes {user.pw_name}")
+
+
+def _access(config: SensorConfig, file: Path | None) -> Iterator[Finding]:
+    from ims.sensor.daemon import needs
+
+    found = needs(config, file)
+    if not config.store.exists() or not any(config.store.iterdir()):  # the sensor makes it his
+        found = [need for need in found if need.path != config.store]
+    return access(config.user, found)
 
 
 def _capabilities(config: SensorConfig) -> Iterator[Finding]:
@@ -78,25 +120,7 @@ def _memory(config: SensorConfig) -> Iterator[Finding]:
 
 
 def _user(config: SensorConfig) -> Iterator[Finding]:
-    user = user_to_become(config.user)
-    if user is None:
-        name = pwd.getpwuid(os.geteuid()).pw_name
-        level = WARNING if os.geteuid() == 0 else OK
-        yield Finding(level, "user", f"it stays {name}", "" if level == OK else "leave `user` out, or name another")
-        return
-    for path in (Path(sys.prefix), Path(sys.base_prefix), Path(__file__)):
-        closed = next((each for each in (path, *path.parents) if not _may_enter(each, user)), None)
-        if closed is not None:
-            yield Finding(WARNING, "user", f"{user.pw_name}, whom the sensor becomes, can't enter {closed}",
-                          "install ims where everybody may read, such as /opt/ims")  # fmt: skip
-            return
-    yield Finding(OK, "user", f"it becomes {user.pw_name}")
-
-
-def _may_enter(path: Path, user: pwd.struct_passwd) -> bool:
-    status = path.stat()
-    shift = 6 if status.st_uid == user.pw_uid else 3 if status.st_gid == user.pw_gid else 0
-    return bool(status.st_mode >> shift & (1 if path.is_dir() else 4))
+    return program(config.user)
 
 
 def _kernel(config: SensorConfig) -> Iterator[Finding]:
