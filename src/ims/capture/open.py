@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ims.capture.erf import ErfSource, is_erf
 from ims.capture.file import Stop, never
 from ims.capture.pcap import PcapSource, magic_of
 from ims.capture.pcapng import SECTION_MAGIC, PcapngSource
@@ -40,15 +41,16 @@ def open_source(path: str | Path, chunk: int = CHUNK, stop: Stop = never) -> Sou
     stream = OctetStream(path, chunk, stop)
     try:
         stream.need(4)
-        head = stream.octets[stream.begin : min(stream.begin + 4, stream.end)].tobytes()
-        if len(head) == 4:
+        head = stream.octets[stream.begin : min(stream.begin + 8, stream.end)].tobytes()
+        if len(head) >= 4:
             if magic_of(head) is not None:
                 return PcapSource(stream, head)
-            if head == SECTION_MAGIC:
+            if head.startswith(SECTION_MAGIC):
                 return PcapngSource(stream)
+            if is_erf(stream):
+                return ErfSource(stream)
         if stream.warning:
             raise ValueError(f"{stream.name}: {stream.warning}")
-        head = stream.octets[stream.begin : min(stream.begin + 8, stream.end)].tobytes()
         kind = next((f" ({name})" for magic, name in FOREIGN.items() if head.startswith(magic)), "")
         raise ValueError(
             f"{stream.name} is no capture: it begins with {head[:4].hex(' ') or 'nothing'}{kind}; wanted {READ}. "
