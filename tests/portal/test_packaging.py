@@ -80,6 +80,13 @@ def test_the_query_daemon_s_unit_can_write_nowhere() -> None:
     assert re.search(r"^CapabilityBoundingSet=$", unit, re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_unit_forbids_new_machine_code_where_no_kernel_is_compiled(name: str) -> None:
+    """Kernels can't be compiled under MemoryDenyWriteExecute, and the query daemon tells addresses apart by some."""
+    unit = (ROOT / "packaging" / f"ims-{name}.service").read_text()
+    assert bool(re.search(r"^MemoryDenyWriteExecute=yes$", unit, re.MULTILINE)) == (name == "ship")
+
+
 def test_the_shipper_s_unit_can_write_to_what_it_remembers_alone() -> None:
     unit = (ROOT / "packaging" / "ims-ship.service").read_text()
     assert "ProtectSystem=strict" in unit

@@ -25,6 +25,8 @@ NO_TLS = (
 )
 """OpenSSL's reasons where what comes is no TLS."""
 
+HUNG_UP = "it hangs up once it has seen the portal's certificate"
+
 
 def diagnosed(sensor: RegisteredSensor, credentials: Credentials, seconds: float) -> Fault | None:
     """The fault, if it is one of the two certificates'; None where they are right or it can't be seen."""
@@ -45,7 +47,7 @@ def diagnosed(sensor: RegisteredSensor, credentials: Credentials, seconds: float
     complaint = _complaint(found, wanted, credentials, now)
     if complaint is not None:
         return Fault("certificate", complaint)
-    return None if alert is None else Fault("refused", REFUSED_OURS, alert)
+    return alert
 
 
 def _complaint(found: x509.Certificate, wanted: Identity, credentials: Credentials, now: datetime) -> str | None:
@@ -68,7 +70,7 @@ def _complaint(found: x509.Certificate, wanted: Identity, credentials: Credentia
 
 def _handshake(
     sensor: RegisteredSensor, credentials: Credentials, seconds: float
-) -> tuple[x509.Certificate, str | None]:
+) -> tuple[x509.Certificate, Fault | None]:
     """Whatever certificate is shown there, and what is said against ours, which in TLS 1.3 comes after the handshake
     (RFC 8446, section 4.4.2.4). Nothing is sent but a handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -92,12 +94,16 @@ def _handshake(
     return x509.load_der_x509_certificate(shown), alert
 
 
-def _alert(secure: ssl.SSLSocket) -> str | None:
-    """What the other side has against our certificate. One that takes it begins to speak HTTP/2 by itself."""
+def _alert(secure: ssl.SSLSocket) -> Fault | None:
+    """What the other side has against our certificate: TLS's word for it, or, as gRPC's servers do, hanging up. One
+    that takes it begins to speak HTTP/2 by itself."""
     try:
-        secure.recv(1)
+        if secure.recv(1):
+            return None
     except ssl.SSLError as error:
-        return str(error) if "ALERT" in (error.reason or "") else None
+        return Fault("refused", REFUSED_OURS, str(error)) if "ALERT" in (error.reason or "") else None
+    except ConnectionError:
+        pass
     except OSError:
         return None
-    return None
+    return Fault("refused", HUNG_UP)

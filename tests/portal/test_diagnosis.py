@@ -1,0 +1,137 @@
+"""Why a sensor can't be talked to, as a handshake shows: whose certificate it is that won't do, and what is wrong with it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.flight as fl
+import pytest
+
+from ims.pki.authority import Authority, create_authority
+from ims.pki.credentials import Credentials
+from ims.pki.revocations import Refusal
+from ims.portal.diagnosis import diagnosed
+from ims.portal.fault import Fault
+from ims.portal.peer import Peer
+from ims.portal.registry import RegisteredSensor, Registry
+from ims.portal.sensors import Sensors
+
+SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder = tmp_path_factory.mktemp("pki") / "PKI"
+    return create_authority(folder, "Test", 900, now=datetime.now(UTC) - timedelta(days=60))
+
+
+def credentials(authority: Authority, folder: Path, name: str, role: str, expired: bool = False) -> Credentials:
+    now = datetime.now(UTC) - timedelta(days=40 if expired else 0)
+    authority.issue(name, role, folder, days=10 if expired else 300, now=now)
+    return Credentials.read(folder / f"{name}.pem", folder / f"{name}.key", folder / "ca.pem", now=now)
+
+
+@contextlib.contextmanager
+def daemon(own: Credentials, trusted: bytes) -> Iterator[RegisteredSensor]:
+    """A server that wants callers' certificates of the authority `trusted`, and how it is registered."""
+    with fl.FlightServerBase(
+        "grpc+tls://127.0.0.1:0",
+        tls_certificates=[(own.certificate, own.key)],
+        verify_client=True,
+        root_certificates=trusted,
+    ) as server:
+        yield RegisteredSensor(name="a", address=f"127.0.0.1:{server.port}", serial=own.identity.serial)
+
+
+def test_two_good_certificates_are_no_fault(authority: Authority, tmp_path: Path) -> None:
+    portal = credentials(authority, tmp_path / "portal", "portal", "portal")
+    with daemon(credentials(authority, tmp_path / "a", "a", "sensor"), authority.pem) as sensor:
+        assert diagnosed(sensor, portal, SECONDS) is None
+
+
+def test_a_portal_s_certificate_that_the_sensor_does_not_take_is_the_portal_s_fault(
+    authority: Authority, tmp_path: Path
+) -> None:
+    foreign = create_authority(tmp_path / "foreign", "Foreign", 900)
+    portal = credentials(authority, tmp_path / "portal", "portal", "portal")
+    with daemon(credentials(authority, tmp_path / "a", "a", "sensor"), foreign.pem) as sensor:
+        fault = diagnosed(sensor, portal, SECONDS)
+    assert fault is not None
+    assert (fault.kind, fault.text) == ("refused", "it hangs up once it has seen the portal's certificate")
+
+
+def test_an_alert_about_the_portal_s_certificate_is_told(authority: Authority, tmp_path: Path) -> None:
+    """As OpenSSL's servers say it; gRPC's hang up."""
+    own = credentials(authority, tmp_path / "a", "a", "sensor")
+    portal = credentials(authority, tmp_path / "portal", "portal", "portal")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "a" / "a.pem", tmp_path / "a" / "a.key")
+    context.verify_mode = ssl.CERT_REQUIRED
+    create_authority(tmp_path / "foreign", "Foreign", 900)
+    context.load_verify_locations(tmp_path / "foreign" / "ca.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def shake_hands() -> None:
+            with contextlib.suppress(OSError), listening.accept()[0] as plain:
+                context.wrap_socket(plain, server_side=True)
+
+        talking = threading.Thread(target=shake_hands)
+        talking.start()
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        fault = diagnosed(RegisteredSensor(name="a", address=address, serial=own.identity.serial), portal, SECONDS)
+        talking.join()
+    assert fault is not None
+    assert (fault.kind, fault.text) == ("refused", "it doesn't take the portal's certificate")
+    assert "alert" in fault.detail.lower()
+
+
+def test_a_portal_s_own_certificate_that_expired_is_said_to_be_its_own(authority: Authority, tmp_path: Path) -> None:
+    portal = credentials(authority, tmp_path / "portal", "portal", "portal", expired=True)
+    sensor = RegisteredSensor(name="a", address="127.0.0.1:9", serial="1" * 32)
+    fault = diagnosed(sensor, portal, SECONDS)
+    assert fault is not None
+    assert fault.text == f"the portal's own certificate expired on {portal.expires:%Y-%m-%d}"
+
+
+def test_what_speaks_no_tls_is_said_to(authority: Authority, tmp_path: Path) -> None:
+    portal = credentials(authority, tmp_path / "portal", "portal", "portal")
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+
+        def answer() -> None:
+            with plain.accept()[0] as caller:
+                caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                caller.recv(1 << 16)
+
+        talking = threading.Thread(target=answer)
+        talking.start()
+        sensor = RegisteredSensor(name="a", address=f"127.0.0.1:{plain.getsockname()[1]}", serial="1" * 32)
+        fault = diagnosed(sensor, portal, SECONDS)
+        talking.join()
+    assert fault is not None
+    assert fault.text == "what answers there doesn't speak TLS"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind", "text"),
+    [
+        (Refusal("revoked", "the certificate 1 is revoked"), "certificate", "its certificate is revoked"),
+        (Refusal("list", "the list of revoked certificates is unreadable"), "list",
+         "the portal's list of revoked certificates is unreadable"),
+    ],
+)  # fmt: skip
+def test_only_a_listed_sensor_is_called_revoked(tmp_path: Path, refusal: Refusal, kind: str, text: str) -> None:
+    registry = tmp_path / "registry.toml"
+    registry.write_text(f'[[sensor]]\nname = "a"\naddress = "127.0.0.1:9"\nserial = "{"1" * 32}"\n')
+    sensors = Sensors(Registry(registry), None, lambda _: refusal)
+    try:
+        with pytest.raises(Fault) as caught:
+            sensors._check(Peer(sensors.peers()["a"].sensor, None))
+    finally:
+        sensors.close()
+    assert (caught.value.kind, caught.value.text) == (kind, text)
