@@ -13,6 +13,7 @@ from scripts.generate_docs import _walk, cli, records, settings
 from typer.testing import CliRunner
 
 from ims.cli import app
+from ims.query.limits import DEFAULT_LIMITS
 
 from ..stores import IMS
 from .conftest import Shell
@@ -109,6 +110,12 @@ def test_those_that_do_not_run_alone_are_known() -> None:
         ),
         *("ims doctor", "ims doctor", "ims ship", "ip netns", "ims demo"),
     ]
+
+
+@pytest.mark.parametrize("verb", [verb for verb in DEFAULT_LIMITS if verb != "cache"])  # it takes no limit
+def test_a_default_limit_is_in_the_help(verb: str) -> None:
+    shown = CliRunner().invoke(app, ["query", verb, "--help"], prog_name="ims").output
+    assert f"At most so many rows; {DEFAULT_LIMITS[verb]:,} without it." in " ".join(shown.split())
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -11,11 +11,14 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.cli.present import check_format, print_rows
+from ims.cli.present import FORMATS, check_format, print_rows
+from ims.cli.query import _print
+from ims.query.answer import Answer, AnswerRecord
 from ims.query.shown import hexdump, printable, printable_octets
 
 from ..stores import IMS, MIDNIGHT, cli, ingest, udp, write_pcap
@@ -144,3 +147,15 @@ def test_what_takes_long_says_so(tmp_path: Path, samples: dict[int, Path]) -> No
         assert done.returncode == 0, done.stderr
         assert done.stderr.startswith(said)
         assert done.stderr.count("\n") == (1 if said else 0)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_rows_that_a_limit_left_out_are_told_beside_the_answer(capsys: pytest.CaptureFixture[str], format: str) -> None:
+    record = AnswerRecord(limit=2, matching=3_000, bins_left_out=400)
+    _print(Answer(pa.table({"value": [1, 2]}), record), format)
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [
+        "ims: only the first 2 of 3,000 rows: --limit N gives more; ims export, all packets",
+        "ims: 400 bins without packets are left out; a wider --bin shows them as 0",
+    ]
+    assert "3,000" not in said.out
