@@ -1,4 +1,7 @@
-"""Blaster in August 2003 and in July 2004: Figures 9 and 10 of the paper, and the numbers of its section 3.2."""
+"""Blaster in August 2003 and in July 2004: Figures 9 and 10 of the paper, and the numbers of its section 3.2.
+
+In a commit, July 2004's and what a query shows of a fortieth of August's hosts; in `make test-all`, all five million packets.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pytest
 
 import ims
 
+from ..effort import exhaustive
 from ..stores import ingest
 from .scenarios import Played
 
@@ -29,16 +33,19 @@ def syns(of_2003):
     return of_2003.hourly(chosen)
 
 
+@exhaustive
 def test_a_default_run_has_at_most_five_million_packets(of_2003):
     assert len(of_2003.capture) == of_2003.truth["packets"] <= 5_000_000
 
 
+@exhaustive
 def test_there_are_286_000_sources_at_full_scale(of_2003):
     """A quarter of them, within 2 %."""
     assert of_2003.scenario.scale == 0.25
     assert of_2003.events["blaster"]["sources"] * 4 == pytest.approx(286_000, rel=0.02)
 
 
+@exhaustive
 def test_three_phases(syns):
     """Before: less than 1 % of the peak. Growth to hundreds of thousands an hour (at full scale); decay; and a rest of
     less than 10 % of the peak that stays."""
@@ -55,6 +62,7 @@ def test_three_phases(syns):
     assert (np.diff(six[top : top + 10]) < 0).all()
 
 
+@exhaustive
 def test_growth_doubles_in_2_3_hours_at_first(of_2003):
     """By the maximum of the likelihood over the first 13 hours, whose standard error is below 2 %; by then the logistic
     law is slower than its first rate by a few per cent."""
@@ -75,6 +83,7 @@ def test_growth_doubles_in_2_3_hours_at_first(of_2003):
     assert best[1] == pytest.approx(2.3, rel=0.06)
 
 
+@exhaustive
 def test_activity_halves_in_10_4_hours_afterwards(of_2003):
     """Unique hosts an hour on 135, without the rest and the earlier scans: a straight line on a logarithmic axis."""
     chosen = of_2003.capture.syn & (of_2003.capture.destination_port == 135)
@@ -86,6 +95,7 @@ def test_activity_halves_in_10_4_hours_afterwards(of_2003):
     assert -1 / slope == pytest.approx(10.4, rel=0.1)
 
 
+@exhaustive
 def test_the_rest_keeps_hours(syns):
     """The last three days: hosts are switched off by night."""
     days = syns[-72:].reshape(3, 24).mean(axis=0)
@@ -93,7 +103,7 @@ def test_the_rest_keeps_hours(syns):
     assert smooth.max() > 1.15 * smooth.min()
 
 
-def test_a_plain_query_shows_the_three_phases(of_2003, tmp_path):
+def test_a_plain_query_shows_the_three_phases(tmp_path):
     """`ims query series` over the store of an ingest. A fortieth of the hosts, so that it is quick."""
     small = Played("blaster-2003", 0.025)
     path = tmp_path / "b.pcap"
