@@ -15,6 +15,7 @@ test-all: setup .venv/.spark
 	@$(PY) -m tests.warm
 	@$(PY) -m pytest --junitxml=build/junit-all.xml --durations=50 -m '' --hypothesis-profile=all
 	@$(PY) -m tests.modes -m '' --hypothesis-profile=all
+	@.ci/demo private
 
 # Kernels as plain Python, and with every bounds check on.
 test-modes: setup

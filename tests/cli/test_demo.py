@@ -82,7 +82,7 @@ def test_a_process_that_says_nothing_is_told_by_how_it_ended() -> None:
 
 
 def test_a_tool_that_fails_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(_: Path) -> None:
+    def fails(*_: object) -> None:
         subprocess.run(["false"], check=True)
 
     monkeypatch.setattr(demo_module, "store_demo", fails)

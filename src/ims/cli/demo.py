@@ -6,7 +6,7 @@ import json
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -61,8 +61,8 @@ def demo(
     from ims.cli.demo_portal import portal_demo
 
     try:
-        with compiling_beside():
-            store_demo(folder)
+        with compiling_beside() as compiled:
+            store_demo(folder, compiled)
             if may_be_live():
                 _say("And live: a sensor in a network namespace of its own answers for 198.51.100.0/24.")
                 live_demo(_say, folder / "dark.toml")
@@ -85,9 +85,11 @@ def demo(
     )
 
 
-def store_demo(folder: Path) -> None:
-    """The first part: the scenario, its capture, the store, questions. Raises OSError where the answers aren't the
-    truth, and whatever the commands raise."""
+def store_demo(folder: Path, compiled: Callable[[], object] = lambda: None) -> None:
+    """The first part: the scenario, its capture, the store, questions. `compiled` waits for kernels.
+
+    Raises OSError where the answers aren't the truth, and whatever the commands raise.
+    """
     from ims.cli import app
 
     capture, store, scenario, truth = (folder / name for name in ("dark.pcap", "store", "dark.toml", "dark.json"))
@@ -106,6 +108,7 @@ def store_demo(folder: Path) -> None:
         ["simulate", str(scenario), "--out", str(capture), "--truth", str(truth)],
     )
     command = ["ingest", str(capture), "--store", str(store), "--sensor", "demo", "--block", "C/24=198.51.100.0/24"]
+    compiled()
     _run(app, "Into a store, as columns, each payload once:", command)
     for question, words in QUESTIONS:
         _run(app, question, [*words, "--store", str(store)])

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 COMPILE = """
 from ims.sensor.daemon import load_stage_kernels, load_answering_kernels
 load_stage_kernels()
+print("stages", flush=True)
 load_answering_kernels()
 from ims.queryd.daemon import warm_up
 from ims.portal.daemon import load_scanning_kernels
@@ -20,13 +21,15 @@ load_scanning_kernels()
 
 
 @contextmanager
-def compiling_beside() -> Iterator[None]:
-    """Begin to compile; whoever comes to a kernel that isn't there yet compiles it himself. Whether it works is no
-    matter here: what is wrong shows where it is wanted."""
+def compiling_beside() -> Iterator[Callable[[], object]]:
+    """Begin to compile. What is yielded waits until the stages from frames to a store are ready, which an ingest would
+    else compile once more at the same time; whoever comes to another kernel that isn't there yet compiles it himself.
+    Whether it works is no matter here: what is wrong shows where it is needed."""
     with subprocess.Popen(
-        [sys.executable, "-c", COMPILE], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", COMPILE], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
+        assert process.stdout is not None
         try:
-            yield
+            yield process.stdout.readline
         finally:
             process.kill()
