@@ -1,5 +1,6 @@
 """A folder into which captures are rotated: each file is given once, when it is finished."""
 
+import errno
 import os
 import random
 import shutil
@@ -156,13 +157,98 @@ def test_a_file_moved_out_or_removed_is_not_given(folder, files, tmp_path):
     assert names_until_last(files, folder) == [LAST]
 
 
-def test_folders_and_what_lies_in_them_and_empty_files_are_passed_over(folder, files, tmp_path):
-    (folder / "sub").mkdir()
-    put(folder / "sub" / "deep")
+def test_empty_files_and_hidden_folders_are_passed_over(folder, files):
     put(folder / "empty", b"")
-    (tmp_path / "another").mkdir()
-    (tmp_path / "another").rename(folder / "another")
+    (folder / ".hidden").mkdir()
+    put(folder / ".hidden" / "made")
     assert names_until_last(files, folder) == [LAST]
+
+
+def test_folders_below_are_watched_those_there_and_those_that_come(folder, stop, tmp_path):
+    (folder / "there" / "deep").mkdir(parents=True)
+    put(folder / "there" / "deep" / "old", age_seconds=100)
+    files = finished_files(folder, stop, settle_seconds=0)
+    assert names_until(files, "old") == ["old"]
+    put(folder / "there" / "deep" / "new")
+    assert names_until(files, "new") == ["new"]
+    (folder / "day" / "hour").mkdir(parents=True)
+    put(folder / "day" / "hour" / "made")
+    assert names_until(files, "made") == ["made"]
+    files.close()
+
+
+def test_a_folder_that_is_moved_in_gives_its_files_and_is_watched(folder, stop, tmp_path):
+    files = finished_files(folder, stop, settle_seconds=0)
+    assert next(files) is None
+    (tmp_path / "another" / "deep").mkdir(parents=True)
+    put(tmp_path / "another" / "deep" / "old", age_seconds=100)
+    (tmp_path / "another").rename(folder / "another")
+    assert names_until(files, "old") == ["old"]
+    put(folder / "another" / "deep" / "new")
+    assert names_until(files, "new") == ["new"]
+    files.close()
+
+
+def test_links_to_files_that_come_are_given(folder, stop, tmp_path):
+    put(tmp_path / "target", age_seconds=100)
+    files = finished_files(folder, stop, settle_seconds=0)
+    assert next(files) is None
+    (folder / "soft").symlink_to(tmp_path / "target")
+    assert names_until(files, "soft") == ["soft"]
+    (folder / "hard").hardlink_to(tmp_path / "target")
+    assert names_until(files, "hard") == ["hard"]
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "nowhere").symlink_to(tmp_path / "absent")
+    assert names_until_last(files, folder) == [LAST]
+    files.close()
+
+
+def test_links_to_folders_are_not_followed_which_is_said_once(folder, stop):
+    said = []
+    (folder / "below").mkdir()
+    (folder / "below" / "loop").symlink_to(folder)
+    files = finished_files(folder, stop, say=said.append)
+    assert next(files) is None
+    (folder / "loop").symlink_to(folder / "below")
+    assert names_until_last(files, folder) == [LAST]
+    assert next(files) is None
+    assert said == [
+        f"{folder / name} is a link to a folder, which is not followed; watch that folder itself"
+        for name in ("below/loop", "loop")
+    ]
+    files.close()
+
+
+@pytest.mark.parametrize("end", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("elsewhere"))])
+def test_a_folder_that_goes_away_is_said_and_ends_it(folder, stop, end):
+    said = []
+    files = finished_files(folder, stop, say=said.append)
+    assert next(files) is None
+    end(folder)
+    assert [path for path in files if path is not None] == []
+    assert said == [f"{folder} is gone: it was removed or renamed; watching ends"]
+
+
+def test_a_folder_that_is_replaced_is_watched_anew(folder, stop):
+    files = finished_files(folder, stop, settle_seconds=0)
+    assert next(files) is None
+    folder.rename(folder.with_name("elsewhere"))
+    folder.mkdir()
+    assert next(files) is None
+    put(folder / "made")
+    assert names_until(files, "made") == ["made"]
+    files.close()
+
+
+def test_a_limit_of_the_kernel_is_said_in_words(folder, stop, monkeypatch):
+    def start(self):
+        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+    monkeypatch.setattr(watch.InotifyObserver, "start", start)
+    with pytest.raises(
+        OSError, match=r"can't be watched: inotify watch limit reached; raise sysctl fs\.inotify\.max_user_w"
+    ):
+        next(finished_files(folder, stop))
 
 
 def test_who_reads_a_file_does_not_finish_it_again(folder, files):

@@ -43,7 +43,7 @@ def ingest(
     ] = "",
     watch: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Ingest files as they are finished in this folder, until stopped."),
+        typer.Option(metavar="DIR", help="Ingest files as they are finished in this folder or below, until stopped."),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Store a capture even if it was ingested before.")] = False,
     cache_signatures: Annotated[
@@ -115,7 +115,7 @@ def ingest(
 def _watch(run: Ingest, folder: Path) -> Report:
     from ims.capture.watch import finished_files
 
-    return run.watch(finished_files(folder, run.stop))
+    return run.watch(finished_files(folder, run.stop, say=run.note))
 
 
 def _stop_on_signals() -> threading.Event:

@@ -41,6 +41,7 @@ class Ingest:
     settings: IngestSettings = field(default_factory=IngestSettings)
     progress: Callable[[Progress], None] = lambda progress: None
     stop: threading.Event = field(default_factory=threading.Event)
+    _notes: list[str] = field(default_factory=list)
 
     def run(self, captures: Sequence[str]) -> Report:
         """Ingest captures in the order given; `-` is standard input. What is no regular file is opened once; waiting
@@ -96,7 +97,13 @@ class Ingest:
                     log.warning("not ingested", capture=str(capture), reason=str(error))
                     run.report.warnings.append(f"{capture}: not ingested: {error}")
                     run.report.damaged = True
+            run.report.warnings += self._notes
             return run.end(settle=True)
+
+    def note(self, text: str) -> None:
+        """Log what the one who watches should know, and have the report say it."""
+        log.warning("watching", problem=text)
+        self._notes.append(text)
 
     def _new_run(self, writer: SensorWriter, live: bool = False) -> Run:
         return Run(writer, self.darknet, self.settings, self.stop.is_set, self.progress, live)
