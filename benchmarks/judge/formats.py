@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import lzma
 import struct
-import subprocess
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
+import lz4.frame
 import zstandard
 
 PCAPS = {"us": 0xA1B2C3D4, "ns": 0xA1B23C4D}
@@ -129,16 +129,12 @@ SUFFIX = {"us": ".pcap", "ns": ".pcap", "ng": ".pcapng", "er": ".erf"}
 ERF_LINKS = (1, 104)
 
 
-def _lz4(octets: bytes) -> bytes:
-    return subprocess.run(["lz4", "-qc"], input=octets, capture_output=True, check=True).stdout
-
-
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda octets: octets,
     ".gz": lambda octets: gzip.compress(octets, 6, mtime=0),
     ".zst": lambda octets: zstandard.ZstdCompressor().compress(octets),
     ".xz": lzma.compress,
-    ".lz4": _lz4,
+    ".lz4": lz4.frame.compress,
 }
 
 Damage = Callable[[bytes, list[int], Random], bytes]
