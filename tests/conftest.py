@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -24,6 +25,9 @@ from .stores import SENSORS, ingest
 # Where CI is set, pytest compares what differs line by line, whatever its size: two files of a megabyte took hours.
 if os.environ.pop("CI", "").lower() in ("true", "1"):
     os.environ[stores.SKIP_NOTHING] = "1"
+
+# By itself, structlog draws a traceback with all variables in it, by rich: half a minute for one of a portal.
+structlog.configure([structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])
 
 settings.register_profile("ims", deadline=None, derandomize=True, max_examples=40)
 settings.register_profile("all", deadline=None, derandomize=True)

@@ -10,7 +10,9 @@ import structlog
 def log_to_stderr() -> None:
     """Have all logs go there, with the time in UTC."""
     terminal = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    # Without plain_traceback, rich would draw every variable of every frame: half a minute for one of a portal.
+    words = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = words if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
