@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from scripts.generate_docs import simulate
 
+from ..effort import exhaustive
 from .conftest import Shell
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,7 @@ def test_each_key_of_the_truth_is_explained_and_no_other(played: Path) -> None:
     assert set(nested) <= inside
 
 
+@exhaustive  # tests/simulate/test_blaster.py has a fortieth of it
 def test_a_plain_series_of_blaster_shows_three_phases(desk: Path, shell: Shell) -> None:
     [lines] = [block for block in blocks("sh") if "blaster-2003" in block]
     done = shell(lines + "ims query series --bin 1h --store BLASTER --format json > series.json")
