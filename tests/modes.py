@@ -17,7 +17,8 @@ KERNELS = (
     ("simulate/test_draft simulate/test_order simulate/test_bytes simulate/test_client player/test_hand_out",
      "not another_seed"),
     ("query/test_marks query/test_hashed", ""),
-    ("capture/test_pcap capture/test_pcapng capture/test_hostile", "written or walk or nanosecond"),
+    ("capture/test_pcap capture/test_pcapng capture/test_erf capture/test_hostile", "written or walk or nanosecond"),
+    ("sensor/test_spans", ""),
     ("respond/test_reply", ""),
 )  # fmt: skip
 

@@ -21,6 +21,8 @@ from watchdog.events import FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 
 SILENCE_SECONDS = 0.2
+SETTLE_SECONDS = 2.0
+"""A file that is given too early is given again when its writer closes it, and then only what is new is taken."""
 Say = Callable[[str], None]
 
 
@@ -150,7 +152,7 @@ class _Tree:
 
 
 def finished_files(
-    folder: Path, stop: threading.Event, settle_seconds: float = 10.0, say: Say = lambda text: None
+    folder: Path, stop: threading.Event, settle_seconds: float = SETTLE_SECONDS, say: Say = lambda text: None
 ) -> Iterator[Path | None]:
     """Finished files of `folder` and of the folders in it, in the order in which they were finished, those already
     there first (oldest first); None at least every 200 ms of silence. Ends when `stop` is set, or the folder is gone.
