@@ -75,7 +75,7 @@ FIELDS = [
     "tcp[12:2] & 0x1ff", "tcp[4:4]", "tcp[8:4]", "tcp[14:2]", "tcp[18:2]", "tcp[12:4]",
     "udp[0:2]", "udp[2:2]", "udp[4:2]", "udp[4:2] - 8", "udp[4]", "udp[2:4]", "icmp[0]", "icmp[icmpcode]", "icmp[0:2]", "icmp[4:4]", "icmp[6:2]",
     "ip[2:2] - ((ip[0] & 0xf) << 2)", "tcp[14:2] / ip[8]", "ip[8] / ip[1]",
-    "tcp[4:4] / tcp[8:4]", "udp[4:2] % udp[2:2]", "tcp[2:2] % ip[1]",
+    "tcp[4:4] / tcp[8:4]", "udp[4:2] % udp[2:2]", "tcp[2:2] % ip[1]", "udp[2:2] ^ icmp[0]",
 ]  # fmt: skip
 SIMPLE = [
     "tcp", "udp", "icmp", "sctp", "proto 47", "fragment", "port 80", "src port 80", "dst port 80", "src and dst port 80", "tcp port 80",
@@ -116,6 +116,8 @@ KNOWN = [
     "not port 80",
     "not port 80 or ip[8] = 64",
     "not (icmp[0] = 8 and icmp[4:4] != 0)",
+    "ip[6:2] & 0x1fff = 0 and (tcp or udp or icmp or sctp) and ip[8] + tcp[0:2] > 1000",
+    "ip[6:2] & 0x1fff = 0 and (tcp or udp or sctp) and not 1 + tcp[2:2] = 81",
     "not (tcp[13] & 2 != 0 and port 80) or (udp[4:2] > 20 or tcp[14:2] = 1024) and not (port 80 or icmp[0] = 3)",
 ]
 

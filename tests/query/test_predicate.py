@@ -40,7 +40,6 @@ from ims.query.tree import (
     Port,
     Protocol,
     Signature,
-    walk,
 )
 from ims.records import CATEGORIES
 
@@ -263,15 +262,31 @@ class RejectedError(Exception):
     """BPF's end without a match: an octet that wasn't captured, or a division by zero."""
 
 
+PROTOCOL = {"tcp": 6, "udp": 17, "icmp": 1}
+
+
+def first_octets(tree: Any) -> str | None:
+    """The header that libpcap makes sure of before it works out a number."""
+    while isinstance(tree, Arithmetic):
+        tree = tree.left
+    return tree.header if isinstance(tree, Octets) and tree.header != "ip" else None
+
+
 def number(tree: Any, row: Row) -> int:
-    """A number of a packet that has the headers."""
+    """A number of a packet: octets behind the IP header are taken from whatever header is there."""
     if isinstance(tree, Number):
         return tree.value
     if isinstance(tree, Octets):
+        header = tree.header
+        if header != "ip":
+            there = {6: "tcp", 17: "udp", 1: "icmp", 132: "udp" if tree.offset + tree.size <= 4 else None}
+            header = there.get(row["protocol"])
+            if row["ip_fragment"] & 0x1FFF:
+                raise RejectedError
         octets = []
         for at in range(tree.offset, tree.offset + tree.size):
-            name, shift = COLUMNS[tree.header, at]
-            if row[name] is None:
+            name, shift = COLUMNS.get((header, at), (None, 0))
+            if name is None or row[name] is None:
                 raise RejectedError
             octets.append(row[name] >> shift & 0xFF)
         return int.from_bytes(bytes(octets))
@@ -304,8 +319,7 @@ def is_true(tree: Any, row: Row, payload: bytes) -> bool:
     if isinstance(tree, Not):
         return not is_true(tree.inner, row, payload)
     if isinstance(tree, Compare):
-        headers = {node.header for node in walk(tree) if isinstance(node, Octets)} - {"ip"}
-        protocols = {{"tcp": 6, "udp": 17, "icmp": 1}[header] for header in headers}
+        protocols = {PROTOCOL[h] for h in (first_octets(tree.left), first_octets(tree.right)) if h is not None}
         if protocols - {row["protocol"]} or (protocols and row["ip_fragment"] & 0x1FFF):
             return False
         return RELATION[tree.operator](number(tree.left, row), number(tree.right, row))

@@ -81,7 +81,8 @@ class Answer:
         return int(self.table.num_rows)
 
     def __repr__(self) -> str:
-        return f"<Answer of {len(self)} rows: {', '.join(self.table.column_names)}>"
+        left_out = "".join(f"; {line}" for line in self.record.left_out)
+        return f"<Answer of {len(self)} rows: {', '.join(self.table.column_names)}{left_out}>"
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.table.__arrow_c_stream__(requested_schema)

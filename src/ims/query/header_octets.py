@@ -14,19 +14,29 @@ from ims.query import fields
 from ims.query.arithmetic import MASK32
 from ims.query.tree import Arithmetic, Number, Octets, Value
 
+SCTP = 132
+
 
 @ibis.udf.scalar.builtin(name="octet_length")  # type: ignore[untyped-decorator]
 def octet_length(value: bytes) -> int:  # type: ignore[empty-body]
     """Octets of a binary value; DuckDB and Spark know it under this name."""
 
 
-def number(tree: Value, packets: Any) -> Any:
-    """A number of each row of `packets`."""
+def number(tree: Value, packets: Any, checked: str | None) -> Any:
+    """A number of each row of `packets`. `checked`: the header that they are known to have, beside IP's."""
     if isinstance(tree, Number):
         return ibis.literal(tree.value, "int64")
     if isinstance(tree, Octets):
-        return _octets(tree, packets)
-    return _arithmetic(tree, packets)
+        return _octets(tree, packets) if tree.header in ("ip", checked) else _unchecked(tree, packets)
+    return _arithmetic(tree, packets, checked)
+
+
+def checked_header(tree: Value) -> str | None:
+    """The header above IP's that a packet is asked for before a number is worked out: that of its first octets (of
+    what stands right of an operator libpcap forgets the check)."""
+    while isinstance(tree, Arithmetic):
+        tree = tree.left
+    return tree.header if isinstance(tree, Octets) and tree.header != "ip" else None
 
 
 def is_first(packets: Any) -> Any:
@@ -34,8 +44,8 @@ def is_first(packets: Any) -> Any:
     return (packets.ip_fragment.cast("int64") & 0x1FFF) == 0
 
 
-def _arithmetic(tree: Arithmetic, packets: Any) -> Any:
-    left, right = number(tree.left, packets), number(tree.right, packets)
+def _arithmetic(tree: Arithmetic, packets: Any, checked: str | None) -> Any:
+    left, right = number(tree.left, packets, checked), number(tree.right, packets, checked)
     mask = ibis.literal(MASK32, "int64")
     if tree.operator == "+":
         return (left + right) & mask
@@ -76,6 +86,19 @@ def _octets(tree: Octets, packets: Any) -> Any:
         part = part & ibis.literal((1 << 8 * octets) - 1, "int64")
         value = part if value is None else value * (1 << 8 * octets) + part
     return value
+
+
+def _unchecked(tree: Octets, packets: Any) -> Any:
+    """What stands behind the IP header, whatever it is: null where no column has it."""
+    known = [
+        (is_first(packets) & (packets.protocol == protocol), _octets(Octets(header, tree.offset, tree.size), packets))
+        for header, protocol in fields.PROTOCOL_OF.items()
+        if fields.known(header, tree.offset, tree.size)
+    ]
+    if tree.offset + tree.size <= fields.PORT_OCTETS:
+        ports = Octets("udp", tree.offset, tree.size)
+        known.append((is_first(packets) & (packets.protocol == SCTP), _octets(ports, packets)))
+    return ibis.cases(*known, else_=None)
 
 
 def _ip_header(packets: Any) -> Any:

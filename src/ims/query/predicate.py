@@ -14,7 +14,7 @@ import ibis
 
 from ims.query import fields
 from ims.query.arithmetic import MASK32
-from ims.query.header_octets import is_first, number
+from ims.query.header_octets import checked_header, is_first, number
 from ims.query.short_circuit import ANY_PROTOCOL, Decided, holds
 from ims.query.tree import (
     PORTED,
@@ -109,17 +109,23 @@ def _port(tree: Port, packets: Any) -> Decided:
 
 
 def _compare(tree: Compare, packets: Any) -> Decided:
-    found = _RELATIONS[tree.operator](number(tree.left, packets), number(tree.right, packets))
+    sides = [(side, checked_header(side)) for side in (tree.left, tree.right)]
+    found = _RELATIONS[tree.operator](*(number(side, packets, checked) for side, checked in sides))
     asked: dict[int, int] = {}
-    divides = False
-    for node in walk(tree):
-        if isinstance(node, Octets) and node.header != "ip":
-            protocol = fields.PROTOCOL_OF[node.header]
-            asked[protocol] = max(asked.get(protocol, 0), fields.captured(node.header, node.offset, node.size))
-        elif isinstance(node, Arithmetic) and node.operator in ("/", "%"):
-            divides = divides or not isinstance(node.right, Number)
+    proved = True
+    for side, checked in sides:
+        if checked is not None:
+            asked.setdefault(fields.PROTOCOL_OF[checked], 0)
+        for node in walk(side):
+            if isinstance(node, Octets) and node.header == checked:
+                protocol, octets = fields.PROTOCOL_OF[checked], fields.captured(checked, node.offset, node.size)
+                asked[protocol] = max(asked[protocol], octets)
+            elif isinstance(node, Octets):
+                proved = proved and node.header == "ip"
+            elif isinstance(node, Arithmetic) and node.operator in ("/", "%"):
+                proved = proved and isinstance(node.right, Number)
     if not asked:
-        if not divides:
+        if proved:
             return Decided(found, None)
         return Decided(found.fill_null(False), (~found).fill_null(False), {ANY_PROTOCOL: _NO_CAPTURE})
     # tcp[13] asks for a TCP header: the protocol, and no later fragment, whose first octets are data.
@@ -129,7 +135,7 @@ def _compare(tree: Compare, packets: Any) -> Decided:
     return Decided(
         found.fill_null(False) & has,
         ~has | (~found).fill_null(False),
-        dict.fromkeys(asked, _NO_CAPTURE) if divides else asked,
+        asked if proved else dict.fromkeys(asked, _NO_CAPTURE),
         asked,
     )
 
