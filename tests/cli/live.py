@@ -15,9 +15,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 PACKETS = 40
 CONFIG = """
 name = "a"
@@ -48,14 +50,27 @@ def stored() -> int:
     return int(json.loads(done.stdout)["packets"]) if done.returncode == 0 else 0
 
 
+def empty_var() -> None:
+    """An empty /var of our own; but for the checkout and the folder we are in, where they are below it."""
+    kept = [folder for folder in (ROOT, Path.cwd()) if folder.is_relative_to("/var")]
+    whole = Path(tempfile.mkdtemp(prefix="ims-var-", dir="/tmp"))
+    subprocess.run(["mount", "--rbind", "/var", whole], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/var"], check=True)
+    for folder in kept:
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "--bind", whole / folder.relative_to("/var"), folder], check=True)
+    subprocess.run(["umount", "-l", whole], check=True)
+    whole.rmdir()
+
+
 def main(kind: str, line: str) -> int:
     for command in (
         "ip link add eth0 type veth peer name peer",
         "ip link set eth0 up",
         "ip link set peer up",
-        "mount -t tmpfs none /var",
     ):
         subprocess.run(command.split(), check=True)
+    empty_var()
     folder = Path("/var/captures")
     folder.mkdir()
     Path("/var").chmod(0o755)
