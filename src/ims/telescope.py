@@ -139,7 +139,7 @@ class Telescope:
         without one; the answer's record says how many match, and `export` gives all."""
         with self._asked("packets", filter, since=since, until=until, limit=limit) as asked:
             table, left_out = asked.first("packets", 1)
-            if left_out and not asked.request.limit:  # who gave no limit may take the answer for all
+            if left_out:
                 left_out = {"limit": asked.request.rows, "matching": asked.packets()}
             return asked.answer(shown.shown_packets(table), **left_out)
 
