@@ -177,20 +177,35 @@ def test_what_follows_a_whole_file_and_is_garbage_takes_nothing_away(file, kind)
     assert "damaged near its byte" in warnings[0]
 
 
-def test_every_gzip_octet_before_the_damage_is_given(file):
-    """The judge is a coder that is given single octets."""
-    packets = [Packet(number * 1000, RAW, random.Random(number).randbytes(100), 100) for number in range(600)]
-    octets = bytearray(pressed("gzip", pcap(packets)))
-    octets[len(octets) // 2] ^= 0x55
-    coder, plain = zlib.decompressobj(wbits=31), 0
-    with contextlib.suppress(zlib.error):
+def by_single_octets(kind, octets):
+    """How much comes before the damage, of a coder that is given single octets."""
+    coders = {
+        "gzip": lambda: zlib.decompressobj(wbits=31),
+        "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+        "xz": lzma.LZMADecompressor,
+        "bzip2": bz2.BZ2Decompressor,
+        "lz4": lz4.frame.LZ4FrameDecompressor,
+    }
+    coder, plain = coders[kind](), 0
+    with contextlib.suppress(Exception):
         for octet in octets:
-            plain += len(coder.decompress(bytes([octet])))
+            plain += len(coder.decompress(bytes([octet]), *([4 * MIB] if kind == "lz4" else [])))
+    return plain
+
+
+@every_kind
+@pytest.mark.parametrize("where", [0.5, 0.8])
+def test_every_octet_before_the_damage_is_given(file, kind, where):
+    packets = [Packet(number * 1000, RAW, random.Random(number).randbytes(100), 100) for number in range(8000)]
+    octets = bytearray(pressed(kind, pcap(packets)))
+    begin = int(len(octets) * where)
+    octets[begin : begin + 40] = bytes(40)
+    expected = by_single_octets(kind, octets)
     file.write_bytes(octets)
     with contextlib.closing(OctetStream(file)) as stream:
         while not stream.at_end:
             stream.fill(1 << 20)
-        assert stream.end == plain
+        assert stream.end == expected
         assert "damaged" in stream.warning
 
 

@@ -81,7 +81,7 @@ class OctetStream:
         kind = format_of(head)
         self._reader: Reader
         if kind is not None:
-            self._reader = CompressedReader(self._file, head, kind, self._came)
+            self._reader = CompressedReader(self._file, head, kind, self._came, self.file_octets is not None)
         else:
             self._reader = PlainReader(self._file, head, self._came)
         self.octets: np.ndarray[Any, np.dtype[np.uint8]] = np.empty(chunk, np.uint8)
