@@ -175,7 +175,7 @@ def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
         "destination": row["destination"] + ends["destination"],
         "what": what,
         "ttl": row["ttl"],
-        "bytes": row["total_length"] if row["presumed_length"] is None else row["presumed_length"],
+        "bytes": row.get("presumed_length") or row["total_length"],
         "payload": "" if row["signature"] is None else f"{row['signature'][:8]}, {row['payload_length']} bytes",
         "category": row["category"],
     }
