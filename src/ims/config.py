@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ims.darknet import Block, Darknet, check_sensor_name
 from ims.settings_file import read_toml, sentence
+from ims.unwrap import TUNNELS, unwrap_of
 
 Policy = Literal["silent", "synack", "ack", "reset"]
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -68,7 +69,7 @@ class SensorConfig(_Model):
         None, description="unprivileged user to become; `ims` if there is one, else `nobody`; `root` stays root"
     )
     arp: bool = Field(False, description="answer ARP for dark addresses: where the block is on-link")
-    unwrap: tuple[Literal["gre", "ipip", "vxlan"], ...] = Field((), description="tunnels to take off")
+    unwrap: tuple[str, ...] = Field((), description=f"tunnels to take off: {TUNNELS}")
     promiscuous: bool = Field(False, description="take frames to other machines too, as from a mirror port")
     reply_limit: Rate = Field(500, description="replies a second to an address, ten times as many to a /24; or `none`")
     global_limit: Rate = Field(100_000, description="replies a second in all, or `none`")
@@ -91,6 +92,12 @@ class SensorConfig(_Model):
     @classmethod
     def _may_name_a_sensor(cls, name: str) -> str:
         return check_sensor_name(name)
+
+    @field_validator("unwrap")
+    @classmethod
+    def _are_tunnels(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        unwrap_of(words)
+        return words
 
     @field_validator("exclude")
     @classmethod

@@ -94,6 +94,8 @@ def wrapped() -> Iterator[tuple[str, bytes]]:
     yield "ipip", ip(4, inner, destination=0x01020304)
     yield "gre", ip(47, b"\0\0\x08\0" + inner, destination=0x01020304)
     yield "vxlan", udp(b"\x08" + bytes(7) + tagged(inner, []), port=4789, destination=0x01020304)
+    yield "vxlan:8472", udp(b"\x08" + bytes(7) + tagged(inner, []), port=8472, destination=0x01020304)
+    yield "geneve", udp(b"\0\0\x65\x58" + bytes(4) + tagged(inner, []), port=6081, destination=0x01020304)
 
 
 def test_a_tunnel_s_packets_pass_where_it_is_taken_off() -> None:

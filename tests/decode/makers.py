@@ -12,9 +12,9 @@ from ims.capture.source import Frames
 from ims.darknet import Block, Darknet
 from ims.decode.frames import decode_frames
 from ims.decode.options import collect_options, options_table
-from ims.decode.tunnel import parse_unwrap
 from ims.decode.verdict import COUNTERS
 from ims.records import CATEGORIES, PACKETS, PAYLOAD, packet_batch
+from ims.unwrap import parse_unwrap
 
 from ..stores import checksum
 

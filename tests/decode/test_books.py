@@ -18,17 +18,19 @@ from ims.capture.source import Frames
 from ims.darknet import Block, Darknet
 from ims.decode.frames import decode_frames
 from ims.decode.options import collect_options, options_table
-from ims.decode.tunnel import NAMES
 from ims.decode.verdict import COUNTERS, EXCLUSIVE
 from ims.records import PAYLOAD, RESPONDER, TCP_OPTIONS, packet_batch
+from ims.unwrap import parse_unwrap
 
 from ..effort import examples
 from ..stores import CAPTURES, needs_captures
 from .makers import ethernet, icmp, ip, tcp, udp
 
+EVERY = parse_unwrap("gre,ipip,vxlan,vxlan:8472,geneve")
 PURE = bool(numba.config.DISABLE_JIT)
 EXAMPLES = 60 if PURE else examples(600, 120)
-LINKS = [0, 1, 9, 12, 14, 50, 101, 105, 108, 113, 228, 229, 276, 65_535]
+LINKS = [0, 1, 9, 10, 12, 14, 50, 51, 100, 101, 104, 105, 106, 107, 108, 109, 113, 117, 119, 122, 127, 138, 163, 178,
+         192, 219, 226, 228, 229, 239, 240, 241, 258, 276, 281, 282, 284, 285, 283, 65_535]  # fmt: skip
 RANGES = Darknet([Block.parse("low=0.0.0.0/1"), Block.parse("C=198.51.100.0/24")]).ranges()
 SEEDS = [
     ethernet(tcp(b"GET / HTTP/1.0\r\n\r\n", options=b"\2\4\5\xb4")),
@@ -125,7 +127,7 @@ def check_row(frames: Frames, batch: object, options: object, row: int) -> None:
     assert value["destination"] >> 31 == 0 or value["destination"] >> 8 == 0xC63364
 
 
-@given(hostile(), st.integers(0, sum(NAMES.values())))
+@given(hostile(), st.integers(0, (1 << 57) - 1) | st.just(EVERY))
 @settings(max_examples=EXAMPLES)
 def test_any_frames_on_any_link_with_any_lengths(frames: Frames, unwrap: int) -> None:
     check_books(frames, unwrap)

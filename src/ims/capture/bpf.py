@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ims.unwrap import udp_ports
+
 RANGES = 500
 """A program may have 4,096 instructions, and a range takes seven."""
 ACCEPT, REJECT = 0xFFFFFFFF, 0
@@ -21,7 +23,6 @@ SET_X, JUMP, EQUAL, AT_LEAST, ABOVE, RETURN = 0x01, 0x05, 0x15, 0x35, 0x25, 0x06
 
 IPV4, ARP, VLANS = 0x0800, 0x0806, (0x8100, 0x88A8, 0x9100)
 PROTOCOLS = {"ipip": 4, "gre": 47}
-VXLAN_PORT = 4789
 
 
 class Step(NamedTuple):
@@ -63,10 +64,12 @@ def program(
     tunnels = set(unwrap)
     for name in sorted(tunnels & PROTOCOLS.keys()):
         add(Step(EQUAL, PROTOCOLS[name], "accept"))
-    if "vxlan" in tunnels:
+    ports = udp_ports(sorted(tunnels))
+    if ports:
         add(Step(EQUAL, 17, None, "destination"))
         add(Step(half, base + 22))
-        add(Step(EQUAL, VXLAN_PORT, "accept"))
+        for port in ports:
+            add(Step(EQUAL, port, "accept"))
     add(Step(word, base + 16), "destination")
     add(Step(JUMP, 0, "search"))
     if link_header and arp:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ims.unwrap import TUNNELS
+
 if TYPE_CHECKING:
     from ims.sensor.counters import Report
     from ims.sensor.ingest import Ingest, Progress
@@ -39,7 +41,7 @@ def ingest(
     sensor: Annotated[str, typer.Option(metavar="NAME", help="The sensor's name.")],
     block: Annotated[list[str], typer.Option(metavar="NAME=CIDR", help="A monitored block; give one or more.")],
     unwrap: Annotated[
-        str, typer.Option(metavar="LIST", help="Tunnels to take off: gre, ipip, vxlan, with commas between.")
+        str, typer.Option(metavar="LIST", help=f"Tunnels to take off, with commas between: {TUNNELS}.")
     ] = "",
     watch: Annotated[
         Path | None,
@@ -85,9 +87,9 @@ def ingest(
         raise ValueError(f"--watch {watch}: no such folder")
 
     from ims.cli.present import announce_compiling, warn
-    from ims.decode.tunnel import parse_unwrap
     from ims.sensor.ingest import Ingest, IngestSettings
     from ims.sensor.logs import log_to_stderr
+    from ims.unwrap import parse_unwrap
 
     log_to_stderr()
     announce_compiling()
@@ -161,9 +163,14 @@ def _print(report: Report, format: str) -> None:
         print(json.dumps(record))
         return
     from ims.cli.present import print_rows
+    from ims.decode.met import told
 
     if format == "csv":
-        print_rows([record | {"warnings": "; ".join(report.warnings)}], "csv")
+        met = "; ".join(map(told, report.not_read))
+        print_rows([record | {"not_read": met, "warnings": "; ".join(report.warnings)}], "csv")
     else:  # warnings stand on standard error in full
         record["warnings"] = len(report.warnings)
+        met = record.pop("not_read")
         print_rows([{"counter": key, "value": value} for key, value in record.items()], "table")
+        for row in met:
+            print(f"not read: {told(row)}")

@@ -7,8 +7,10 @@ import numpy as np
 from ims.checksum import expected_field, ones_sum
 from ims.decode.category import category_of
 from ims.decode.cut import take_cut_header, take_lengths
+from ims.decode.ethernet import IPV4 as ETHERTYPE_IPV4
 from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, header_length, packet_end
-from ims.decode.link import ETHERNET, ETHERTYPE_IPV4, find_ipv4
+from ims.decode.link import ETHERNET, find_ipv4
+from ims.decode.met import NO_LINK, NO_TYPE, meet
 from ims.decode.raw import is_odd
 from ims.decode.transport import IS_ICMP, IS_SCTP, IS_TCP, IS_UDP, transport_header, udp_end, verify
 from ims.decode.tunnel import take_out
@@ -21,6 +23,7 @@ from ims.decode.verdict import (
     IS_ARP,
     IS_IPV6,
     IS_MALFORMED,
+    IS_TYPE,
     IS_UNSUPPORTED,
     MALFORMED,
     NOT_IPV4,
@@ -45,26 +48,29 @@ from ims.records import (
 
 
 @kernel
-def refuse(verdict, counters):
-    """Count a frame that holds no packet for us."""
+def refuse(verdict, link, counters):
+    """Count a frame that holds no packet for us, and what it was."""
     if verdict == IS_MALFORMED:
         counters[MALFORMED] += 1
     elif verdict == IS_UNSUPPORTED:
         counters[UNSUPPORTED_LINK] += 1
+        meet(counters, link, np.int64(NO_LINK))
     else:
         counters[NOT_IPV4] += 1
         if verdict == IS_ARP:
             counters[ARP] += 1
         elif verdict == IS_IPV6:
             counters[IPV6] += 1
+        else:
+            meet(counters, link, np.int64(IS_TYPE - verdict if verdict <= IS_TYPE else NO_TYPE))
 
 
 @kernel
 def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
     """Decode frames[start:count] into the rows of `batch` from `filled` on; returns how many are filled then.
 
-    `ranges`: the darknet (darknet.Ranges). `unwrap`: flags of tunnel.py. `counters`: int64, as COUNTERS of
-    verdict.py. The caller sees to it that the batch has room; where it hasn't, decoding stops before the frame
+    `ranges`: the darknet (darknet.Ranges). `unwrap`: from unwrap.py. `counters`: as `new_counters` of met.py
+    has them. The caller sees to it that the batch has room; where it hasn't, decoding stops before the frame
     that doesn't fit. Writes every column of a row but `signature_entry`, `new_payload` and `options_entry`, and the
     last four of PACKETS only where `layers` says that they aren't null.
 
@@ -105,9 +111,9 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
         if links[index] != ETHERNET or ip > end or be16(octets, at + 12) != ETHERTYPE_IPV4:
             ip = find_ipv4(octets, at, end, np.int64(links[index]))  # not called for most (measured: 5.9 -> 9.1 Mpps)
         if unwrap and ip >= 0:
-            ip, end, wire_end = take_out(octets, ip, end, wire_end, unwrap, counters)
+            ip, end, wire_end = take_out(octets, ip, end, wire_end, ranges, unwrap, counters)
         if ip < 0:
-            refuse(ip, counters)
+            refuse(ip, np.int64(links[index]), counters)
             continue
         header = header_length(octets, ip, end)
         if header == 0:

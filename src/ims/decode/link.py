@@ -4,14 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.verdict import IS_ARP, IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_UNSUPPORTED
+from ims.decode.ethernet import BRIDGED, IPV4, IPV6, LLC, MALFORMED, MPLS, NOT_IPV4, by_ethertype
+from ims.decode.host_link import (
+    DSA,
+    DSA_BRCM,
+    DSA_BRCM_BEFORE,
+    EDSA,
+    ENC,
+    IPNET,
+    LOOP,
+    NFLOG,
+    NULL,
+    PFLOG,
+    by_family,
+    by_firewall_log,
+    by_ipnet,
+    by_netfilter_log,
+    by_switch_tag,
+)
+from ims.decode.ppp import ppp_protocol
+from ims.decode.radio import AVS, IEEE802_11, PRISM, RADIOTAP, by_radio
+from ims.decode.verdict import IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_UNSUPPORTED
 from ims.kernels import kernel
-from ims.octets import be16, be32, le32
+from ims.octets import be16, le16, le32
 
-NULL, ETHERNET, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, RAW, LOOP, SLL, IPV4, IPV6_LINK, SLL2 = (
-    0, 1, 9, 12, 14, 50, 101, 108, 113, 228, 229, 276,
+ETHERNET, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, PPPOE, RAW, C_HDLC, FRAME_RELAY, SLL = (
+    1, 9, 12, 14, 50, 51, 101, 104, 107, 113,
 )  # fmt: skip
-ETHERTYPE_IPV4 = 0x0800
+JUNIPER_ETHER, PPI, IPV4_LINK, IPV6_LINK, PKTAP, SLL2 = 178, 192, 228, 229, 258, 276
+ATM_RFC1483, ATM_CLIP, FDDI, FIBRE_CHANNEL, FIREWIRE, MPLS_LINK, NETANALYZER, NETANALYZER_WHOLE = (
+    100, 106, 10, 122, 138, 219, 240, 241,
+)  # fmt: skip
+UNSUPPORTED = -3
+"""Instead of an Ethernet type, beside ethernet.py's: a link type that isn't read."""
 
 
 @kernel
@@ -28,113 +53,147 @@ def by_version(octets, at, end):
 
 
 @kernel
-def below_labels(octets, at, end):
-    """Below a stack of MPLS labels (RFC 3032); nothing says what follows, so its first nibble has to."""
-    bottom = False
-    while not bottom:
-        if at + 4 > end:
-            return np.int64(IS_MALFORMED)
-        bottom = octets[at + 2] & 1 == 1
-        at += 4
-    return by_version(octets, at, end)
-
-
-@kernel
-def by_ppp_protocol(octets, at, end):
-    """PPP (RFC 1661): the protocol field, of one octet if that is odd."""
-    if at >= end:
-        return np.int64(IS_MALFORMED)
-    if octets[at] & 1:
-        protocol = np.int64(octets[at])
-        at += 1
-    else:
-        if at + 2 > end:
-            return np.int64(IS_MALFORMED)
-        protocol = be16(octets, at)
-        at += 2
-    if protocol == 0x0021:
-        return np.int64(at)
-    if protocol == 0x0057:
-        return np.int64(IS_IPV6)
-    if protocol == 0x0281 or protocol == 0x0283:
-        return below_labels(octets, at, end)
-    return np.int64(IS_NOT_IPV4)
-
-
-@kernel
-def by_ethertype(octets, at, end, kind):
-    """Follow any stack of 802.1Q and 802.1ad tags and MPLS labels. Each step goes forward, so it ends."""
-    while True:
-        if kind == ETHERTYPE_IPV4:
-            return np.int64(at)
-        if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100:
-            if at + 4 > end:
-                return np.int64(IS_MALFORMED)
-            kind = be16(octets, at + 2)
-            at += 4
-        elif kind == 0x8847 or kind == 0x8848:
-            return below_labels(octets, at, end)
-        elif kind == 0x8864:  # PPPoE session (RFC 2516)
-            return by_ppp_protocol(octets, at + 6, end)
-        elif kind == 0x0806:
-            return np.int64(IS_ARP)
-        elif kind == 0x86DD:
-            return np.int64(IS_IPV6)
-        elif kind <= 1500:  # 802.3: a length, then LLC; SNAP holds an Ethernet type again (RFC 1042)
-            if at + 8 > end:
-                return np.int64(IS_NOT_IPV4)
-            if be32(octets, at) != 0xAAAA0300 or be16(octets, at + 4) != 0:
-                return np.int64(IS_NOT_IPV4)
-            kind = be16(octets, at + 6)
-            at += 8
-        else:
-            return np.int64(IS_NOT_IPV4)
-
-
-@kernel
-def by_ethernet(octets, at, end):
-    """An Ethernet frame."""
-    if at + 14 > end:
-        return np.int64(IS_MALFORMED)
-    return by_ethertype(octets, at + 14, end, be16(octets, at + 12))
-
-
-@kernel
-def by_family(octets, at, end, link):
-    """BSD loopback: an address family in the byte order of the capturing host (LOOP: of the network)."""
+def by_cisco(octets, at, end):
+    """(type, where it begins) in Cisco's HDLC: address, control, an Ethernet type."""
     if at + 4 > end:
-        return np.int64(IS_MALFORMED)
-    family = be32(octets, at)
-    if link == NULL and family > 0xFFFF:
-        family = le32(octets, at)
-    if family == 2:
-        return np.int64(at + 4)
-    if family == 10 or family == 24 or family == 28 or family == 30:
-        return np.int64(IS_IPV6)
-    return np.int64(IS_NOT_IPV4)
+        return np.int64(MALFORMED), at
+    return be16(octets, at + 2), at + 4
+
+
+@kernel
+def by_ppp(octets, at, end, link):
+    """(type, where it begins) in PPP; in HDLC's framing Cisco's own stands beside it, told by the first octet."""
+    if link == PPP_HDLC and at < end and (octets[at] == 0x0F or octets[at] == 0x8F):
+        return by_cisco(octets, at, end)
+    if at + 2 <= end and octets[at] == 0xFF and octets[at + 1] == 0x03:
+        at += 2
+    return ppp_protocol(octets, at, end)
+
+
+@kernel
+def by_frame_relay(octets, at, end):
+    """(type, where it begins) in Frame Relay (RFC 2427): an address of 2 to 4 octets, UI, and a network layer's number;
+    or Cisco's way, an Ethernet type at once."""
+    length = 0
+    while length < 4:
+        if at + length >= end:
+            return np.int64(MALFORMED), at
+        length += 1
+        if octets[at + length - 1] & 1:
+            break
+    at += length
+    if length < 2 or at + 2 > end:
+        return np.int64(MALFORMED), at
+    if octets[at] != 3:
+        return be16(octets, at), at + 2
+    at += 1
+    if octets[at] == 0 and at + 1 < end:  # padding
+        at += 1
+    if octets[at] == 0xCC:
+        return np.int64(IPV4), at + 1
+    if octets[at] == 0x8E:
+        return np.int64(IPV6), at + 1
+    if octets[at] == 0x80:  # SNAP
+        if at + 6 > end:
+            return np.int64(MALFORMED), at
+        owner, kind = be16(octets, at + 1) << 8 | octets[at + 3], be16(octets, at + 4)
+        if owner == 0:
+            return kind, at + 6
+        if owner == 0x0080C2 and (kind == 1 or kind == 7):
+            return np.int64(BRIDGED), at + 6
+    return np.int64(NOT_IPV4), at
+
+
+@kernel
+def by_juniper(octets, at, end):
+    """(type, where it begins) below Juniper's header: MGC, flags, and extensions where they say so."""
+    if at + 6 > end or octets[at] != 0x4D or octets[at + 1] != 0x47 or octets[at + 2] != 0x43:
+        return np.int64(MALFORMED), at
+    flags = octets[at + 3]
+    at += 6 + be16(octets, at + 4) if flags & 0x80 else 4
+    if flags & 0x02:  # no link header: four octets, the last two a type of Juniper's
+        at += 4
+        if at >= end:
+            return np.int64(MALFORMED), at
+        version = octets[at] >> 4
+        return np.int64(IPV4 if version == 4 else IPV6 if version == 6 else NOT_IPV4), at
+    return np.int64(BRIDGED), at
+
+
+@kernel
+def below_link(octets, at, end, link):
+    """(Ethernet type, where what it names begins) below a link header that isn't Ethernet's."""
+    if link == SLL:
+        if at + 16 > end:
+            return np.int64(MALFORMED), at
+        return be16(octets, at + 14), at + 16
+    if link == SLL2:
+        if at + 20 > end:
+            return np.int64(MALFORMED), at
+        return be16(octets, at), at + 20
+    if link == NULL or link == LOOP or link == ENC:
+        return by_family(octets, at, end, link)
+    if link == PPP or link == PPP_HDLC:
+        return by_ppp(octets, at, end, link)
+    if link == C_HDLC:
+        return by_cisco(octets, at, end)
+    if link == NFLOG:
+        return by_netfilter_log(octets, at, end)
+    if link == PFLOG:
+        return by_firewall_log(octets, at, end)
+    if link == IPNET:
+        return by_ipnet(octets, at, end)
+    if link == PPPOE:
+        return np.int64(0x8864), at
+    if link == FRAME_RELAY:
+        return by_frame_relay(octets, at, end)
+    if link == IEEE802_11 or link == RADIOTAP or link == PRISM or link == AVS:
+        return by_radio(octets, at, end, link)
+    if link == DSA or link == EDSA or link == DSA_BRCM or link == DSA_BRCM_BEFORE:
+        return by_switch_tag(octets, at, end, link)
+    if link == JUNIPER_ETHER:
+        return by_juniper(octets, at, end)
+    if link == IPV6_LINK:
+        return np.int64(IPV6), at
+    if link == MPLS_LINK:
+        return np.int64(MPLS), at
+    if link == ATM_RFC1483 or link == ATM_CLIP:
+        return np.int64(LLC), at
+    if link == FDDI or link == FIBRE_CHANNEL:  # frame control and addresses, then LLC
+        return np.int64(LLC), at + (13 if link == FDDI else 16)
+    if link == FIREWIRE:
+        return (be16(octets, at + 16), at + 18) if at + 18 <= end else (np.int64(MALFORMED), at)
+    if link == NETANALYZER or link == NETANALYZER_WHOLE:  # and preamble
+        return np.int64(BRIDGED), at + (4 if link == NETANALYZER else 12)
+    return np.int64(UNSUPPORTED), at
+
+
+@kernel
+def below_wrapper(octets, at, end, link):
+    """(link type, where its frame begins) inside PPI or PKTAP, which say it; -1 where they are cut."""
+    if link == PPI:
+        length = np.int64(le16(octets, at + 2)) if at + 8 <= end else np.int64(0)
+        if length < 8 or at + length > end:
+            return np.int64(-1), at
+        return le32(octets, at + 4), at + length
+    length = np.int64(le32(octets, at)) if at + 12 <= end else np.int64(0)
+    if length < 108 or at + length > end:
+        return np.int64(-1), at
+    return le32(octets, at + 8), at + length
 
 
 @kernel
 def find_ipv4(octets, at, end, link):
     """Offset of the IPv4 header of the frame octets[at:end], or one of the negative numbers of verdict.py."""
+    if link == PPI or link == PKTAP:
+        link, at = below_wrapper(octets, at, end, link)
+        if link < 0:
+            return np.int64(IS_MALFORMED)
     if link == ETHERNET:
-        return by_ethernet(octets, at, end)
-    if link == RAW or link == IPV4 or link == RAW_BSD or link == RAW_OPENBSD:
+        return by_ethertype(octets, at, end, np.int64(BRIDGED))
+    if link == RAW or link == IPV4_LINK or link == RAW_BSD or link == RAW_OPENBSD:
         return by_version(octets, at, end)
-    if link == SLL:
-        if at + 16 > end:
-            return np.int64(IS_MALFORMED)
-        return by_ethertype(octets, at + 16, end, be16(octets, at + 14))
-    if link == SLL2:
-        if at + 20 > end:
-            return np.int64(IS_MALFORMED)
-        return by_ethertype(octets, at + 20, end, be16(octets, at))
-    if link == NULL or link == LOOP:
-        return by_family(octets, at, end, link)
-    if link == PPP or link == PPP_HDLC:
-        if at + 2 <= end and octets[at] == 0xFF and octets[at + 1] == 0x03:
-            at += 2
-        return by_ppp_protocol(octets, at, end)
-    if link == IPV6_LINK:
-        return np.int64(IS_IPV6)
-    return np.int64(IS_UNSUPPORTED)
+    kind, at = below_link(octets, at, end, link)
+    if kind == UNSUPPORTED:
+        return np.int64(IS_UNSUPPORTED)
+    return by_ethertype(octets, at, end, kind)

@@ -6,7 +6,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from ims.decode.met import told
 from ims.decode.verdict import COUNTERS, EXCLUSIVE, MEANING
+
+MOST_TOLD = 8
+"""Types of frames that a warning names; the report has all."""
 
 
 @dataclass
@@ -29,6 +33,8 @@ class Report:
     resumed: int = 0
     bytes_in: int = 0
     bytes_stored: int = 0
+    not_read: list[dict[str, Any]] = field(default_factory=list)
+    """link types and Ethernet types of frames that count as `unsupported_link` or `not_ipv4` (ARP and IPv6 apart)"""
     retained: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     damaged: bool = False
@@ -48,7 +54,22 @@ class Report:
         if self.counters.get("stored") or not self.counters.get("frames"):
             return None
         each = [f"{self.counters[name]:,} {MEANING[name]}" for name in EXCLUSIVE if self.counters[name]]
+        if self.not_read:
+            each.append("not read were " + ", ".join(map(told, self.not_read[:MOST_TOLD])))
         return f"nothing was stored of {self.counters['frames']:,} frames: " + "; ".join(each)
+
+    def unread(self) -> list[str]:
+        """What else is to be said of frames that weren't read: link types, and fragments of tunnels."""
+        said = []
+        links = [told(row) for row in self.not_read if row["counter"] == "unsupported_link"]
+        if links and self.counters.get("stored"):
+            said.append("not read were " + ", ".join(links[:MOST_TOLD]))
+        lost = self.counters.get("tunnel_fragments", 0)
+        if lost:
+            said.append(
+                f"{lost:,} later fragments of tunnels hold parts of packets that are lost; first fragments are stored"
+            )
+        return said
 
     @property
     def hit_rate(self) -> float | None:
@@ -73,5 +94,6 @@ class Report:
             "seconds": round(self.seconds, 3),
             "complete": self.complete,
             "interrupted": self.interrupted,
+            "not_read": list(self.not_read),
             "warnings": list(self.warnings),
         }

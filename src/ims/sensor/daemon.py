@@ -33,7 +33,6 @@ from ims.capture.transmit import Outgoing
 from ims.config import SensorConfig, checked
 from ims.darknet import Block, Darknet
 from ims.decode.recent_syns import LIVE_BITS
-from ims.decode.tunnel import NAMES
 from ims.records import packet_batch
 from ims.respond.cookie import Clock
 from ims.respond.limit import limits
@@ -54,6 +53,7 @@ from ims.sensor.watched import Watched, policies_of
 from ims.sign.cache import Cache
 from ims.simulate.sample import write_sample
 from ims.store.rowkey import row_keys_of_batch
+from ims.unwrap import unwrap_of
 
 log = structlog.get_logger()
 
@@ -156,7 +156,7 @@ class Sensor:
         self._watched = Watched(darknet, policies_of(config), self._now_us, steady)
         self.keeper = keeper = Keeper(config, self._watched, self._lost, self._newest_us)
         shared = Shared(Cache(config.cache_signatures, keeper.key), keeper.payloads_of, threading.Lock())
-        unwrap = sum(NAMES[name] for name in config.unwrap)
+        unwrap = unwrap_of(config.unwrap)
         for number, ring in enumerate(self._rings):
             device = ring.device if isinstance(ring, Ring) else None
 

@@ -19,7 +19,7 @@ from ims.capture.open import open_source
 from ims.darknet import Darknet
 from ims.sensor.counters import Report
 from ims.sensor.ingest_run import IngestSettings, Progress, Run
-from ims.sensor.recognition import Known, recognise
+from ims.sensor.recognition import Known, nothing_stored, recognise
 from ims.store.lock import refuse_busy
 from ims.store.schema import refuse_other_folder, state_folder
 from ims.store.writer import SensorWriter
@@ -68,7 +68,7 @@ class Ingest:
             except InterruptedError:
                 return Report(interrupted=True)
             writer = opened.enter_context(closing(SensorWriter(self.store, self.sensor)))
-            known = {capture: self._recognise(writer, capture) for capture in captures if capture not in once}
+            known = {each: self._recognise_stored(writer, each) for each in captures if each not in once}
             self._refuse_known(known)
             run = self._new_run(writer)
             for capture in captures:
@@ -112,6 +112,11 @@ class Ingest:
         if self.settings.again or not writer.captures:
             return None
         return recognise(capture, writer.captures)
+
+    def _recognise_stored(self, writer: SensorWriter, capture: str) -> Known | None:
+        """The same among captures of which something was stored: with another --block or --unwrap more may be."""
+        stored = {name: record for name, record in writer.captures.items() if not nothing_stored(record)}
+        return recognise(capture, stored) if stored and not self.settings.again else None
 
     def _refuse_known(self, known: dict[str, Known | None]) -> None:
         for capture, old in known.items():

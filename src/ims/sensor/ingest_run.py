@@ -217,6 +217,7 @@ class Run:
         self._pipeline.report(self.report)
         self.report.bytes_stored = self._writer.bytes_stored() - self.report.bytes_before
         self.report.interrupted = not settle
+        self.report.warnings += self.report.unread()
         nothing = self.report.nothing_stored()
         if nothing is not None:
             self.report.warnings.append(nothing)

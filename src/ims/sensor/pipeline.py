@@ -20,6 +20,7 @@ from ims import arrow
 from ims.capture.source import Frames
 from ims.darknet import Darknet
 from ims.decode.frames import decode_frames
+from ims.decode.met import new_counters, what_was_met
 from ims.decode.options import collect_options, options_table, reset_options
 from ims.decode.recent_syns import CAPTURE_BITS, recent_syns, settle_resets
 from ims.decode.verdict import COUNTERS, STORED
@@ -121,7 +122,7 @@ class Pipeline:
         self._darknet, self._counted = darknet, dict[str, int]()
         self._by_block = np.zeros(len(darknet.names), np.int64)
         self.watch(darknet)
-        self._counters = np.zeros(len(COUNTERS), np.int64)
+        self._counters = new_counters()
         self._recent_syns = recent_syns(self._shared.cache.key, syn_bits)
         self._signer = Signer(self._shared.cache, rows)
         self._kept = Kept(payload_budget)
@@ -218,7 +219,7 @@ class Pipeline:
     @property
     def counters(self) -> dict[str, int]:
         """The books so far: COUNTERS of decode/verdict.py."""
-        return dict(zip(COUNTERS, self._counters.tolist(), strict=True))
+        return dict(zip(COUNTERS, self._counters.tolist(), strict=False))  # behind them stands what was met
 
     @property
     def newest_us(self) -> int:
@@ -306,7 +307,8 @@ class Pipeline:
 
     def report(self, report: Report) -> None:
         """Write the counts of the run."""
-        report.counters = {name: int(value) for name, value in zip(COUNTERS, self._counters, strict=True)}
+        report.counters = {name: int(value) for name, value in zip(COUNTERS, self._counters, strict=False)}
+        report.not_read = what_was_met(self._counters)
         report.payloads = self._kept.payloads
         report.new_payloads = self._kept.new_payloads
         report.payloads_undeduplicated = self._kept.undeduplicated

@@ -48,6 +48,11 @@ def recognise(capture: str, captures: Captures) -> Known | None:
     return None
 
 
+def nothing_stored(record: Mapping[str, Any]) -> bool:
+    """Whether a capture was read to its end and held no packet to a monitored address."""
+    return bool(record.get("settled")) and not record.get("spans") and record.get("since_us") is None
+
+
 def begins(record: CaptureRecord, position: int, digest: str) -> bool:
     """Whether a capture that was read begins with `position` octets of this digest: a copy that was cut off, or one
     whose compressing goes on. Its file is asked, so it must still be there."""

@@ -1,0 +1,171 @@
+"""Ethernet types, and what switches and mirrors put before an IPv4 packet: each step goes forward, so it ends.
+
+| type | what it is | octets before what follows |
+|---|---|---|
+| 0x8100, 0x88A8, 0x9100, 0x9200 | VLAN tags: IEEE 802.1Q, and before it | 4, the last two a type |
+| 0x8847, 0x8848 | MPLS labels (RFC 3032), Ethernet pseudowires (RFC 4448) | 4 each; 4 for a control word |
+| 0x8864 | PPPoE session (RFC 2516) | 6, then PPP |
+| 0x6558 | transparent Ethernet bridging (RFC 1701) | none, then Ethernet |
+| 0x88E7 | provider backbone bridges, IEEE 802.1ah | 4, then Ethernet |
+| 0x8903 | Cisco FabricPath, and DCE | 2, then Ethernet |
+| 0x8926 | VN-tag | 6, the last two a type |
+| 0x893F | E-tag, IEEE 802.1BR | 8, the last two a type |
+| 0x894F | network service header (RFC 8300) | as it says |
+| 0x8909 | Cisco MetaData | 8, the last two a type |
+| 0xD28B | Arista's time stamps | 14 or 12, the last two a type |
+| 0x88E5 | MACsec, IEEE 802.1AE, where it only authenticates | 8 or 16, the last two a type |
+| up to 1500 | LLC: IP, or SNAP with an Ethernet type (RFC 1042) | 3 or 8 |
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ims.decode.ppp import ppp_protocol
+from ims.decode.verdict import IS_ARP, IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_TYPE
+from ims.kernels import kernel
+from ims.octets import be16, be32
+
+IPV4, IPV6, ARP, BRIDGED, LLC, MPLS = 0x0800, 0x86DD, 0x0806, 0x6558, 4, 0x8847
+MALFORMED, NOT_IPV4 = -1, -2
+"""Instead of a type: the frame ends here, broken or holding something else."""
+
+
+@kernel
+def is_usual(kind):
+    """Whether so many frames have this Ethernet type that it tells where an Ethernet header is."""
+    return (
+        kind == IPV4 or kind == IPV6 or kind == ARP or kind == 0x8100 or kind == 0x88A8 or kind == MPLS
+        or kind == 0x8864
+    )  # fmt: skip
+
+
+@kernel
+def bridged(octets, at, end):
+    """Whether octets[at:end] may well begin with an Ethernet header."""
+    return at + 14 <= end and is_usual(be16(octets, at + 12))
+
+
+@kernel
+def below_labels(octets, at, end):
+    """(type, where it begins) below a stack of MPLS labels. Nothing says what follows, so its first octets have to: an
+    IP version, a pseudowire's control word (its first nibble is 0), or an Ethernet header."""
+    bottom = False
+    while not bottom:
+        if at + 4 > end:
+            return np.int64(MALFORMED), at
+        bottom = octets[at + 2] & 1 == 1
+        at += 4
+    if at >= end:
+        return np.int64(MALFORMED), at
+    version = octets[at] >> 4
+    if version == 4 and (octets[at] & 15 >= 5 or not bridged(octets, at, end)):
+        return np.int64(IPV4), at
+    if version == 6 and not bridged(octets, at, end):
+        return np.int64(IPV6), at
+    if version == 0 and bridged(octets, at + 4, end):
+        return np.int64(BRIDGED), at + 4
+    if bridged(octets, at, end):
+        return np.int64(BRIDGED), at
+    return np.int64(NOT_IPV4), at
+
+
+@kernel
+def below_llc(octets, at, end):
+    """(type, where it begins) below an IEEE 802.2 header."""
+    if at + 3 <= end and octets[at] == 6 and octets[at + 1] == 6 and octets[at + 2] == 3:
+        return np.int64(IPV4), at + 3
+    if at + 8 > end or be32(octets, at) >> 8 != 0xAAAA03:
+        return np.int64(NOT_IPV4), at
+    owner, kind = be32(octets, at + 2) & 0xFFFFFF, be16(octets, at + 6)
+    if (owner == 0 or owner == 0xF8) and kind > 1500:
+        return kind, at + 8
+    if owner == 0x0080C2 and (kind == 1 or kind == 7):  # RFC 2684: Ethernet, after two octets of padding
+        return np.int64(BRIDGED), at + 10
+    return np.int64(NOT_IPV4), at
+
+
+@kernel
+def below_service_header(octets, at, end):
+    """(type, where it begins) below a network service header."""
+    if at + 8 > end:
+        return np.int64(MALFORMED), at
+    length = np.int64(octets[at + 1] & 0x3F) * 4
+    if length < 8:
+        return np.int64(MALFORMED), at
+    following = octets[at + 3]
+    at += length
+    if following == 1:
+        return np.int64(IPV4), at
+    if following == 2:
+        return np.int64(IPV6), at
+    if following == 3:
+        return np.int64(BRIDGED), at
+    if following == 4:
+        return np.int64(0x894F), at
+    if following == 5:
+        return np.int64(MPLS), at
+    return np.int64(NOT_IPV4), at
+
+
+@kernel
+def tag_length(octets, at, end, kind):
+    """Octets of a tag that ends with the type of what follows; 0 where `kind` is none. It may be cut."""
+    if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100 or kind == 0x9200:
+        return np.int64(4)
+    if kind == 0x8926:
+        return np.int64(6)
+    if kind == 0x893F or kind == 0x8909:
+        return np.int64(8)
+    if kind == 0xD28B and at + 4 <= end and be16(octets, at) == 1:
+        if octets[at + 3] >> 4 == 1:
+            return np.int64(14)
+        if octets[at + 3] >> 4 == 2:
+            return np.int64(12)
+    if kind == 0x88E5 and at < end and octets[at] & 0x8C == 0:  # neither encrypted nor changed, version 0
+        return np.int64(16 if octets[at] & 0x20 else 8)
+    return np.int64(0)
+
+
+@kernel
+def by_ethertype(octets, at, end, kind):
+    """Offset of the IPv4 header in octets[at:end], of which `kind` is the Ethernet type, or a negative number of
+    verdict.py."""
+    while True:
+        if kind == IPV4:
+            return np.int64(at)
+        tag = tag_length(octets, at, end, kind)
+        if tag:
+            at += tag
+            if at > end:
+                return np.int64(IS_MALFORMED)
+            kind = be16(octets, at - 2)
+        elif kind == MPLS or kind == 0x8848:
+            kind, at = below_labels(octets, at, end)
+        elif kind == 0x8864:
+            kind, at = ppp_protocol(octets, at + 6, end)
+        elif kind == BRIDGED or kind == 0x88E7 or kind == 0x8903:
+            at += (4 if kind == 0x88E7 else 2 if kind == 0x8903 else 0) + 14
+            if at > end:
+                return np.int64(IS_MALFORMED)
+            kind = be16(octets, at - 2)
+        elif kind == 0x894F:
+            kind, at = below_service_header(octets, at, end)
+        elif kind == ARP:
+            return np.int64(IS_ARP)
+        elif kind == IPV6:
+            return np.int64(IS_IPV6)
+        elif kind == MALFORMED:
+            return np.int64(IS_MALFORMED)
+        elif kind < 0:
+            return np.int64(IS_NOT_IPV4)
+        elif kind <= 1500:
+            kind, at = below_llc(octets, at, end)
+        else:
+            return np.int64(IS_TYPE - kind)
+
+
+@kernel
+def by_ethernet(octets, at, end):
+    """The same of an Ethernet frame."""
+    return by_ethertype(octets, at, end, np.int64(BRIDGED))

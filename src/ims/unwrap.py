@@ -1,0 +1,63 @@
+"""Tunnels that are to be taken off: the words for them, and the number that decode/tunnel.py's kernels take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+UNWRAP_GRE, UNWRAP_IPIP, UNWRAP_UDP = 1, 2, 4
+NAMES = {"gre": UNWRAP_GRE, "ipip": UNWRAP_IPIP}
+VXLAN, GENEVE = 1, 2
+PORTS = {"vxlan": (VXLAN, 4789), "geneve": (GENEVE, 6081)}
+"""Tunnels over UDP: what a slot calls them, and their port unless another one is said."""
+
+SLOTS, SLOT_BITS, FIRST_BIT = 3, 18, 3
+"""Above its flags, what to unwrap has so many slots of a port (16 bits) and a tunnel (2 bits)."""
+
+TUNNELS = "gre, ipip, vxlan, geneve, the last two with a port where it isn't the usual one (vxlan:8472)"
+
+
+def udp_port(word: str) -> tuple[int, int] | None:
+    """(tunnel, port) of a word such as `vxlan`, `vxlan:8472` or `geneve=6082`; None where it is none."""
+    name, _, port = word.replace("=", ":").partition(":")
+    if name not in PORTS:
+        return None
+    kind, usual = PORTS[name]
+    if name == word:
+        return kind, usual
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 1 << 16):
+        raise ValueError(f"tunnel {word!r}: expected a port from 1 to 65535 after {name}:")
+    return kind, int(port)
+
+
+def udp_ports(words: Iterable[str]) -> list[int]:
+    """Destination ports of the tunnels over UDP among some words."""
+    slots = (udp_port(word) for word in words)
+    return [slot[1] for slot in slots if slot is not None]
+
+
+def unwrap_of(words: Iterable[str]) -> int:
+    """Tunnels as one number, for kernels: flags, and slots of UDP's ports. Raises ValueError for another word, and for
+    more than SLOTS ports."""
+    flags, slots = 0, []
+    for word in words:
+        if word in NAMES:
+            flags |= NAMES[word]
+            continue
+        slot = udp_port(word)
+        if slot is None:
+            raise ValueError(f"no such tunnel: {word!r}; expected some of {TUNNELS}")
+        if slot not in slots:
+            slots.append(slot)
+    if len(slots) > SLOTS:
+        raise ValueError(f"{len(slots)} ports of tunnels over UDP; at most {SLOTS}")
+    for number, (kind, port) in enumerate(slots):
+        flags |= UNWRAP_UDP | (port << 2 | kind) << (FIRST_BIT + number * SLOT_BITS)
+    return flags
+
+
+def parse_unwrap(text: str) -> int:
+    """`gre,ipip,vxlan:8472` as `unwrap_of` has it. Raises ValueError, naming the option."""
+    try:
+        return unwrap_of(tuple(filter(None, (word.strip() for word in text.split(",")))))
+    except ValueError as error:
+        raise ValueError(f"--unwrap: {error}") from None
