@@ -27,7 +27,7 @@ NOT_STORED = (
     Excuse(
         "wireless",
         lambda f: bool({"wlan", "radiotap", "ppi", "wlan_radio"} & set(_before_ip(f))),
-        "802.11 is none of the links that are read; the report names the link type",
+        "of 802.11 whole data frames are read that aren't encrypted, no aggregates",
     ),
     Excuse(
         "quoted or carried by a protocol above links",

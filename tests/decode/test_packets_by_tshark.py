@@ -90,7 +90,6 @@ KNOWN: dict[str, dict[int, str]] = {
     "tcpdump-icmp-length-zero.pcapng": {1: "total length 0 (left to the hardware), for which tshark shows the frame's"},
     "mmt-23.ip_frag_overlapping.pcap": {2: "a first fragment of 8 octets, of which tshark shows the ports alone"},
     "ndpi-fuzz-2006-06-26-2594.pcap": {86: "a data offset beyond the packet: tshark shows the ports alone"},
-    "zeek-radiotap.pcap": dict.fromkeys((1, 2), "802.11 with a radiotap header, link type 127, is none of ours"),
 }
 
 

@@ -24,8 +24,9 @@ import ims
 from ims.darknet import Block, Darknet
 from ims.decode.verdict import EXCLUSIVE
 from ims.sensor.ingest import Ingest, IngestSettings
+from ims.unwrap import parse_unwrap
 
-from ..stores import CAPTURES, IMS, cli, needs_captures
+from ..stores import CAPTURES, IMS, MIDNIGHT, cli, ipv4, needs_captures, udp, write_pcap
 from .conftest import BLOCK
 
 ALL = "all=0.0.0.0/0"
@@ -57,10 +58,6 @@ DIFFERENCES: dict[str, tuple[str, dict[str, int]]] = {
     "zeek-linux_dlt_sll2.pcap": (
         "frames 5 and 6 are ARP (0x0806) and RARP (0x8035), whose IPv4 addresses the reference counted",
         {"ipv4_outer": 2, "uniq_ipv4_src": 1, "uniq_ipv4_dst": 1},
-    ),
-    "zeek-radiotap.pcap": (
-        "link type 127, 802.11 with a radiotap header, is none of ours: 3 unsupported frames",
-        {"ipv4_outer": 0, "proto17_outer": 0, "uniq_ipv4_src": 0, "uniq_ipv4_dst": 0},
     ),
     "tcpdump-ipv4_invalid_hdr_length.pcap": (
         "the header length says 16 bytes (first byte 0x44), less than an IPv4 header has: malformed",
@@ -568,3 +565,35 @@ def udp_payloads(path: Path) -> list[bytes]:
         found.append(octets[at + 16 + 28 : at + 16 + captured])
         at += 16 + captured
     return found
+
+
+def test_a_capture_of_which_nothing_was_stored_may_be_ingested_with_another_unwrap(tmp_path: Path) -> None:
+    inner = udp(1, 0xC6336407, 53, b"in a tunnel")
+    capture = write_pcap(tmp_path / "tunnel.pcap", [(MIDNIGHT, ipv4(2, 3, 47, b"\0\0\x08\0" + inner))])
+    darknet = Darknet([Block.parse("C/24=198.51.100.0/24")])
+
+    def ingested(unwrap: int) -> dict[str, Any]:
+        return Ingest(tmp_path / "store", "a", darknet, IngestSettings(unwrap=unwrap)).run([str(capture)]).as_json()
+
+    assert ingested(0)["stored"] == ingested(0)["stored"] == 0
+    assert ingested(parse_unwrap("gre"))["stored"] == 1
+    with pytest.raises(ValueError, match="ingested before"):
+        ingested(parse_unwrap("gre"))
+
+
+def test_an_ingest_that_stored_nothing_names_what_it_met(tmp_path: Path) -> None:
+    capture = tmp_path / "usb.pcap"
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 189)
+    capture.write_bytes(header + struct.pack("<IIII", 1_700_000_000, 0, 4, 4) + b"usb!")
+    report = Ingest(tmp_path / "store", "a", Darknet([Block.parse("C/24=198.51.100.0/24")])).run([str(capture)])
+    assert any("1 frames of link type 189 (USB_LINUX)" in warning for warning in report.warnings)
+    assert report.as_json()["not_read"] == [
+        {
+            "counter": "unsupported_link",
+            "link_type": 189,
+            "link_name": "USB_LINUX",
+            "ethernet_type": None,
+            "ethernet_name": None,
+            "frames": 1,
+        }
+    ]
