@@ -59,6 +59,10 @@ DIFFERENCES: dict[str, tuple[str, dict[str, int]]] = {
         "frames 5 and 6 are ARP (0x0806) and RARP (0x8035), whose IPv4 addresses the reference counted",
         {"ipv4_outer": 2, "uniq_ipv4_src": 1, "uniq_ipv4_dst": 1},
     ),
+    "zeek-radiotap.pcap": (
+        "of its three wireless frames the last holds IPv6, which the reference counts too",
+        {"ipv4_outer": 2, "uniq_ipv4_src": 2, "uniq_ipv4_dst": 2},
+    ),
     "tcpdump-ipv4_invalid_hdr_length.pcap": (
         "the header length says 16 bytes (first byte 0x44), less than an IPv4 header has: malformed",
         {"ipv4_outer": 0, "uniq_ipv4_src": 0, "uniq_ipv4_dst": 0},
