@@ -18,12 +18,24 @@ find_python() {
 install() {
     quiet=--quiet
     if [ -t 2 ]; then quiet=; fi
-    .venv/bin/python -m pip install $quiet --disable-pip-version-check --no-compile --editable "$1" >&2
+    .venv/bin/python -m pip install $quiet --disable-pip-version-check --no-compile "$@" >&2
+}
+
+# What kernels are compiled with: of the packages that pyproject.toml names, so many.
+compilers() {
+    .venv/bin/python -c '
+import re, tomllib
+wanted = "numpy numba pyarrow pydantic structlog prometheus-client pyroute2 zstandard xxhash typer rich".split()
+for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]:
+    if re.match("[a-z0-9-]+", line)[0] in wanted:
+        print(line)'
 }
 
 if [ "${1-}" = dev ]; then
     echo "setup: installing what the project is tested with" >&2
-    install '.[dev]'
+    install --editable '.[dev]'
+    # Now, for warnings about other people's code are errors in tests, and come when it is compiled.
+    .venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
     touch .venv/.ready
     exit
 fi
@@ -42,6 +54,17 @@ fi
 
 echo "setup: making .venv with $("$python" --version)" >&2
 "$python" -m venv --clear .venv
-echo "setup: installing the project and the 50 packages it is built on, about 600 MB, half a minute" >&2
-install .
+echo "setup: installing what kernels are compiled with, 1 of 2" >&2
+compilers >.venv/compilers.txt
+install --requirement .venv/compilers.txt
+# Half a minute on one core, while pip installs the rest on another. Whoever finds a kernel missing compiles it.
+echo "setup: compiling for this processor, and installing the rest, 2 of 2" >&2
+PYTHONPATH="$(pwd -P)/src" .venv/bin/python -c 'from ims.sensor.daemon import load_stage_kernels; load_stage_kernels()' \
+    >/dev/null 2>&1 &
+compiling=$!
+if ! install --editable .; then
+    kill "$compiling" 2>/dev/null || true
+    exit 2
+fi
+wait "$compiling" || true
 pwd >.venv/.installed

@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from ims.cli.demo_process import show
+
 EXAMPLES = """\b
 Examples:
   ims demo
@@ -90,8 +92,6 @@ def store_demo(folder: Path, compiled: Callable[[], object] = lambda: None) -> N
 
     Raises OSError where the answers aren't the truth, and whatever the commands raise.
     """
-    from ims.cli import app
-
     capture, store, scenario, truth = (folder / name for name in ("dark.pcap", "store", "dark.toml", "dark.json"))
     left = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
     if left - set(OURS):
@@ -103,18 +103,16 @@ def store_demo(folder: Path, compiled: Callable[[], object] = lambda: None) -> N
     shutil.copyfile(SCENARIO, scenario)
 
     _run(
-        app,
         f"A day at a dark /24 in which a worm breaks out, as {scenario} says:",
         ["simulate", str(scenario), "--out", str(capture), "--truth", str(truth)],
     )
     command = ["ingest", str(capture), "--store", str(store), "--sensor", "demo", "--block", "C/24=198.51.100.0/24"]
     compiled()
-    _run(app, "Into a store, as columns, each payload once:", command)
+    _run("Into a store, as columns, each payload once:", command)
     for question, words in QUESTIONS:
-        _run(app, question, [*words, "--store", str(store)])
+        _run(question, [*words, "--store", str(store)])
     _compare(store, truth)
     _run(
-        app,
         "And back as it came:",
         ["export", "pcap", "udp", "--store", str(store), "--out", str(folder / "udp.pcap")],
     )
@@ -148,8 +146,6 @@ def _say(text: str) -> None:
     typer.echo(f"\n{text}")
 
 
-def _run(app: typer.Typer, what: str, words: Sequence[str]) -> None:
+def _run(what: str, words: Sequence[str]) -> None:
     _say(f"{what}\n  $ ims {shlex.join(words)}")
-    code = app(list(words), standalone_mode=False)
-    if code:
-        raise OSError(f"ims {words[0]} ended with {code}")
+    show(*words)

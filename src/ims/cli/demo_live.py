@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ims.cli.demo_process import IMS, complaint, say_quietly, show
+from ims.cli.demo_process import IMS, complaint, show
 from ims.simulate.namespaces import PEER, Namespaces, may_make_namespaces
 
 CONFIG = """
@@ -73,8 +73,10 @@ def live_demo(say: Callable[[str], None], scenario: Path) -> None:
 def _play(say: Callable[[str], None], net: Namespaces, scenario: Path) -> None:
     words = ["simulate", str(scenario), "--interface", "eth0", "--speed", "0", "--seed", "2"]
     say(f"And a day like the first, as fast as it goes: who gets a SYN-ACK goes on.\n  $ ims {shlex.join(words)}")
-    said = say_quietly(*words, before=net.at_peer())
-    print(f"  {(said.splitlines() or [''])[-1]}", flush=True)
+    done = subprocess.run(net.at_peer(*IMS, *words), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"ims simulate failed: {complaint(done.stderr, done.returncode)}")
+    print(f"  {(done.stdout.splitlines() or [''])[-1]}", flush=True)
 
 
 def _probe(net: Namespaces, words: Sequence[str]) -> None:

@@ -1,41 +1,39 @@
-"""Processes that `ims demo` starts: commands and daemons of ours. One that fails is an OSError of one line."""
+"""Commands that `ims demo` runs and daemons that it starts. One that fails is an OSError of one line."""
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 IMS = (sys.executable, "-c", "from ims.cli import main; main()")
-LONGEST_SECONDS = 600
 
 
 def show(*words: str | Path) -> None:
-    """Run a command whose answer goes to standard output. Raises OSError with its complaint."""
-    done = _run([*IMS, *map(str, words)], stderr=subprocess.PIPE)
-    sys.stderr.write(done.stderr)
+    """Run a command in this process, which spares a start of a second or two. Raises what it raises, and OSError where
+    it ends with another code than 0."""
+    from ims.cli import app
+
+    code = app(list(map(str, words)), standalone_mode=False)
+    if code:
+        raise OSError(f"ims {words[0]} ended with {code}")
 
 
-def say_quietly(*words: str | Path, stdin: str | None = None, before: Sequence[str] = ()) -> str:
-    """What a command says on standard output; `before`: what it is run by. Raises OSError with its complaint."""
-    done = _run([*before, *IMS, *map(str, words)], stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    return str(done.stdout)
-
-
-def _run(command: Sequence[str], stdin: str | None = None, **pipes: int) -> subprocess.CompletedProcess[str]:
-    name = f"ims {command[command.index(IMS[-1]) + 1]}"
-    sys.stdout.flush()
-    if stdin is None:
-        pipes["stdin"] = subprocess.DEVNULL
+def say_quietly(*words: str | Path, stdin: str = "") -> str:
+    """As `show`, but what the command says on standard output is handed back."""
+    said, before = io.StringIO(), sys.stdin
+    sys.stdin = io.StringIO(stdin)
     try:
-        done = subprocess.run(command, input=stdin, text=True, check=False, timeout=LONGEST_SECONDS, **pipes)  # type: ignore[call-overload]
-    except subprocess.TimeoutExpired:
-        raise OSError(f"{name} didn't end within {LONGEST_SECONDS} s") from None
-    if done.returncode:
-        raise OSError(f"{name} failed: {complaint(done.stderr, done.returncode)}")
-    return done  # type: ignore[no-any-return]
+        with redirect_stdout(said), redirect_stderr(io.StringIO()):
+            show(*words)
+    except (ValueError, OSError) as error:
+        raise OSError(f"ims {words[0]} failed: {error}") from error
+    finally:
+        sys.stdin = before
+    return said.getvalue()
 
 
 def complaint(said: str, code: int | None) -> str:
