@@ -95,7 +95,10 @@ def test_a_public_address_wants_an_account(tmp_path: Path) -> None:
     ("settings", "said"),
     [
         ({"listen": "0.0.0.0:18443"}, "without [https]"),
-        ({"https": {"certificate": "/nowhere/c.pem", "key": "/nowhere/k.pem"}}, "/nowhere/c.pem can't be read"),
+        (
+            {"https": {"certificate": "/nowhere/c.pem", "key": "/nowhere/k.pem"}},
+            "/nowhere/c.pem isn't there; wanted a certificate in PEM",
+        ),
         ({"registry": "/nowhere/registry.toml"}, "/nowhere/registry.toml isn't there"),
         ({"tls": dict.fromkeys(("certificate", "key", "ca", "revoked"), "/nowhere/x.pem")}, "/nowhere/x.pem"),
         ({"audit": "/nowhere/audit.jsonl"}, "/nowhere"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
+import ssl
 import tempfile
 import threading
 import time
@@ -19,6 +19,7 @@ import uvicorn
 from ims import __version__, kernels
 from ims.config import endpoint_of
 from ims.pki.credentials import Credentials, expiry_warnings
+from ims.pki.pem import read_file
 from ims.pki.revocations import Refusal, Revocations
 from ims.portal.accounts import Accounts
 from ims.portal.api.app import create_app
@@ -209,9 +210,8 @@ class Portal:
         settings = serve_settings(connections=self.config.connections, proxies=self.config.proxies)
         if self.config.https is not None:
             settings |= {"ssl_certfile": self.config.https.certificate, "ssl_keyfile": self.config.https.key}
-            for path in (self.config.https.certificate, self.config.https.key):
-                if not os.access(path, os.R_OK):
-                    raise ValueError(f"{path} can't be read; wanted a certificate and its key in PEM")
+            read_file(self.config.https.certificate, "a certificate in PEM")
+            read_file(self.config.https.key, "its private key in PEM")
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await self._app(scope, receive, send)
@@ -219,6 +219,12 @@ class Portal:
         config = uvicorn.Config(app, host=address, port=port, **settings)
         try:
             config.load()
+        except ssl.SSLError as error:
+            https = self.config.https
+            assert https is not None
+            if error.reason == "KEY_VALUES_MISMATCH":
+                raise ValueError(f"[https]: {https.key} is not the private key of {https.certificate}") from None
+            raise ValueError(f"[https]: {https.certificate} or {https.key} is no PEM that TLS takes: {error}") from None
         except OSError as error:
             raise ValueError(f"[https]: {error}") from None
         try:
