@@ -57,7 +57,8 @@ echo "setup: making .venv with $("$python" --version)" >&2
 echo "setup: installing what kernels are compiled with, 1 of 2" >&2
 compilers >.venv/compilers.txt
 install --requirement .venv/compilers.txt
-# Half a minute on one core, while pip installs the rest on another. Whoever finds a kernel missing compiles it.
+# Half a minute on one core, while pip installs the rest on another; nobody waits for its end. Whoever finds a kernel
+# missing compiles it.
 echo "setup: compiling for this processor, and installing the rest, 2 of 2" >&2
 PYTHONPATH="$(pwd -P)/src" .venv/bin/python -c 'from ims.sensor.daemon import load_stage_kernels; load_stage_kernels()' \
     >/dev/null 2>&1 &
@@ -66,5 +67,4 @@ if ! install --editable .; then
     kill "$compiling" 2>/dev/null || true
     exit 2
 fi
-wait "$compiling" || true
 pwd >.venv/.installed
