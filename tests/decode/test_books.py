@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numba
 import numpy as np
 import pytest
@@ -180,19 +175,3 @@ def test_a_full_batch_stops_before_the_frame_that_does_not_fit() -> None:
     batch = packet_batch(4)
     assert decode_frames(frames, 3, RANGES, 0, batch, 1, counters) == 3
     assert counters[0] == 5
-
-
-@pytest.mark.skipif(PURE or os.environ.get("IMS_BOUNDSCHECK") == "all", reason="this is the test that starts those")
-@pytest.mark.parametrize("mode", [{"NUMBA_DISABLE_JIT": "1"}, {"IMS_BOUNDSCHECK": "all"}], ids=["pure", "checked"])
-def test_in_plain_python_and_with_every_bounds_check(mode: dict[str, str]) -> None:
-    here = Path(__file__).parent
-    files = ["test_books.py", "test_link.py", "test_tunnel.py", "test_transport.py", "test_category.py"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", *(str(here / name) for name in files)],
-        env=os.environ | {"PYTHONWARNINGS": "error"} | mode,
-        cwd=here.parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

@@ -41,7 +41,8 @@ def test_every_icmp_type() -> None:
         (ip(17, b"x" * 16, fragment=4), "other"),
         (ip(6, b"x" * 16, fragment=4), "other"),
         (ip(6, bytes(12)), "other"),
-        (ip(17, bytes(4)), "other"),
+        (ip(17, bytes(4)), "udp"),  # its ports are there
+        (ip(17, bytes(3)), "other"),
         (tcp(b"fast open"), "scan"),
     ],
 )
