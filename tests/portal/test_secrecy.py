@@ -396,6 +396,19 @@ def test_a_bin_that_is_not_shown_looks_as_one_in_which_nothing_came(copies: list
     assert len(grouped) == 0
 
 
+@pytest.mark.parametrize(
+    ("verb", "group"), [("packets", None), ("top", "source"), ("top", "destination_port"), ("sources", None)]
+)
+def test_analysts_are_told_that_a_limit_left_rows_out(copies: list[Copy], verb: Any, group: str | None) -> None:
+    few, all_of_them = (
+        through(gate(), "analyst", Request(verb=verb, group=group, limit=limit), copies[0]) for limit in (1, 10_000)
+    )
+    assert isinstance(few, Answer)
+    assert isinstance(all_of_them, Answer)
+    assert (few.record.limit, few.record.at_least, all_of_them.record.limit) == (1, True, 0)
+    assert few.record.matching > 1
+
+
 def test_the_record_names_no_folder_and_no_address() -> None:
     record = AnswerRecord(
         stores=("/var/lib/ims",), sensors=("a",), silent={"a": "10.0.0.7:8815: refused", "b": "[2001:db8::1]:1: down"},

@@ -123,7 +123,7 @@ def _left_out(request: Request, answer: Answer, rows: int, viewer: bool) -> dict
     """What the record says of rows that were left out. More were asked for than are shown, so what it said was of
     others; some aren't shown at all, so it is never exact."""
     wanted = wanted_of(request)
-    cut = len(answer) > wanted if not viewer else rows == wanted
+    cut = rows == wanted if viewer else len(answer) > wanted or answer.record.limit > 0
     bins = 0 if viewer else answer.record.bins_left_out  # viewers' series have every bin
     if request.verb == "count" or not cut:
         return {"limit": 0, "matching": 0, "at_least": False, "bins_left_out": bins}
