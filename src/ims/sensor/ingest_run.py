@@ -226,16 +226,6 @@ class Run:
 
 
 _PIPE_DIFFERS = (
-    "standard input begins like a capture that was read before, but differs from it within its first {:,} bytes; "
-    "nothing of it was stored: write it to a file and ingest that, or use --again"
-)
-_PIPE_SHORTER = (
-    "standard input begins like a capture that was read before ({:,} bytes of it), but ends sooner; nothing of it "
-    "was stored: write it to a file and ingest that, or use --again"
-)
-
-
-_PIPE_DIFFERS = (
     "{} begins like a capture that was read before, but differs from it within its first {:,} bytes; "
     "nothing of it was stored: write it to a file and ingest that, or use --again"
 )
