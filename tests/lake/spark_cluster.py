@@ -120,8 +120,10 @@ class Cluster:
 
 @contextlib.contextmanager
 def cluster(folder: Path, workers: int = 2, memory: str = "1g") -> Iterator[Cluster]:
-    """A cluster; when it is left, this process's Spark is stopped, and then all of the cluster's processes."""
+    """A cluster. This process's Spark, which is elsewhere, is stopped first; when the cluster is left, it is stopped again,
+    and then all of the cluster's processes."""
     require_java()
+    stop_spark()
     running = Cluster(folder, workers, memory)
     try:
         yield running
