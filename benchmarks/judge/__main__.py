@@ -12,9 +12,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from benchmarks.judge.counted import EXPRESSIONS
+from benchmarks.judge.envelopes import UNWRAP
 from benchmarks.judge.generated import write_captures
 from benchmarks.judge.verdict import Asked, Judged, judge
-from ims.unwrap import NAMES, PORTS
 
 SUFFIXES = (".pcap", ".cap", ".pcapng", ".dmp", ".erf", ".gz", ".zst", ".xz", ".lz4", ".bin", ".trace")
 
@@ -27,7 +27,7 @@ def asked_of(path: Path, number: int) -> Asked:
     """How a made capture is ingested."""
     some = EXPRESSIONS[number % EACH :: EACH]
     if path.parent.name == "tunnels":
-        return Asked(("C=198.51.100.0/24",), ",".join([*NAMES, *PORTS]), some)
+        return Asked(("C=198.51.100.0/24",), UNWRAP, some)
     return Asked(expressions=some)
 
 

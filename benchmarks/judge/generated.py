@@ -47,6 +47,8 @@ def write_capture(folder: Path, number: int, seed: int) -> Path:
     if form == "erf" and kind not in ERF_LINKS:
         form = "ns-le"
     damage = "" if number % 2 else [*DAMAGES][number // 2 % len(DAMAGES)]
+    if (form, damage) == ("us-kuznetsov", "length"):
+        damage = "cut"  # which variant such a file is, tshark guesses from the lengths of its first records
     compression = [*COMPRESSIONS][number // 7 % len(COMPRESSIONS)] if number % 4 == 1 else ""
     octets, begins = FORMATS[form](records, kind)
     octets = COMPRESSIONS[compression](DAMAGES[damage](octets, begins, dice))
