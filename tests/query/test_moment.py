@@ -60,7 +60,7 @@ def test_no_microsecond_of_a_time_is_lost(when: datetime) -> None:
     assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment(when.isoformat())) == when
 
 
-@given(st.datetimes(datetime(1973, 4, 1), datetime(2286, 1, 1), timezones=st.just(UTC)))
+@given(st.datetimes(datetime(1980, 1, 1), datetime(2286, 1, 1), timezones=st.just(UTC)))
 def test_every_unit_tells_the_same_time(when: datetime) -> None:
     micros = (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     said = [
@@ -75,7 +75,7 @@ def test_every_unit_tells_the_same_time(when: datetime) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "yesterday", "2026-13-01", "12:30", "2026-03-04T25:00", "2026", "202603", "17120102030", "17726256000000",
-     "20261301", "-1772625600", "1e9", "2026-03-04x12:00", "20260304120000", "20260304.5", "٢٠٢٦-03-04", "9" * 400],
+     "20261301", "202603040500", "202603040500.0", "-1772625600", "1e9", "2026-03-04x12:00", "20260304120000", "20260304.5", "٢٠٢٦-03-04", "9" * 400],
 )  # fmt: skip
 def test_a_time_that_is_none_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"wanted ISO 8601, such as 2026-03-04.*seconds \(9 or 10 digits\)") as refused:

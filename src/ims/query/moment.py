@@ -1,7 +1,8 @@
 """A moment as people and programs write it: ISO 8601, or the time since the epoch, told apart by its size.
 
 The unit of a number can't be mistaken: from 1973 to 2286 seconds have 9 or 10 digits, milliseconds 12 or 13, and so on.
-Eight digits are a date of ISO 8601's basic form. Whatever could be read in two ways is refused.
+Eight digits are a date of ISO 8601's basic form. Whatever could be read in two ways is refused: 202603040500 is a
+minute to people, and would be milliseconds of 1976.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def _of_epoch(text: str) -> int | None:
     if len(whole) == 8 and not fraction:
         return _of_iso(text)
     unit = _UNITS.get(len(whole))
-    if unit is None:
+    if unit is None or (len(whole) == 12 and _of_iso(f"{whole[:8]}T{whole[8:]}") is not None):
         return None
     digits = len(str(unit)) - 1
     return (int(whole) * unit + int(fraction[:digits].ljust(digits, "0") or "0")) // 1000
