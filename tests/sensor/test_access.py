@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ims.sensor import access
 from ims.sensor.access import Need, Way, obstacles, refuse_obstacles
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user; CI is root")
@@ -115,6 +116,29 @@ def test_everything_in_a_store_is_tried(place: Path, nobody: pwd.struct_passwd) 
     assert obstacles(nobody, [Need("the store", store, Way.READ_ALL, without=("key",))]) == []
     os.chown(store, nobody.pw_uid, -1)
     assert f": {store / 'packets'} has mode 0755" in refusal(nobody, Need("the store", store, Way.CHANGE_ALL))
+
+
+@needs_root
+def test_a_store_may_be_a_file_system_of_its_own(place: Path, nobody: pwd.struct_passwd) -> None:
+    store = place / "STORE"
+    (store / "lost+found").mkdir(parents=True, mode=0o700)
+    os.chown(store, nobody.pw_uid, -1)
+    assert obstacles(nobody, [Need("the store", store, way) for way in (Way.READ_ALL, Way.CHANGE_ALL)]) == []
+
+
+def test_a_folder_that_goes_meanwhile_is_no_obstacle(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store's writer removes folders at any time: here between the look at its parent and the one at itself."""
+    (place / "hour").mkdir()
+    listed = access._entries
+
+    def going(folder: Path) -> object:
+        found = list(listed(folder))
+        for entry in found:
+            Path(entry.path).rmdir()
+        return found
+
+    monkeypatch.setattr(access, "_entries", going)
+    assert obstacles(None, [Need("the store", place, Way.READ_ALL)], stay_root=True) == []
 
 
 @needs_root

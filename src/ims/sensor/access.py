@@ -25,6 +25,8 @@ from ims.sensor.privileges import become
 
 MOST_ENTRIES = 20_000
 """Of a folder and all below it that are looked at: 0.1 s."""
+LOST_AND_FOUND = "lost+found"
+"""Root's own folder, mode 0700, where a file system of its own is mounted."""
 DENIED = (errno.EACCES, errno.EPERM)
 
 
@@ -195,7 +197,8 @@ def _file(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
 
 def _folder(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
     if not os.access(path, os.R_OK | os.X_OK):
-        yield path, errno.EACCES
+        if os.path.lexists(path):  # not one that was there a moment ago: writers make folders and remove them
+            yield path, errno.EACCES
     elif change and not os.access(path, os.W_OK):
         writable_disk = not os.statvfs(path).f_flag & os.ST_RDONLY
         yield path, errno.EACCES if writable_disk else errno.EROFS
@@ -207,7 +210,7 @@ def _below(path: Path, change: bool, without: Collection[str]) -> Iterator[tuple
     while folders and left > 0:
         for entry in _entries(folders.pop()):
             left -= 1
-            if entry.name in without:
+            if entry.name in without or entry.name == LOST_AND_FOUND:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _folder(Path(entry.path), change)
