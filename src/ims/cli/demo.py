@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ims.cli.demo_process import show
+from ims.cli.demo_process import ending_on_signals, show
 
 EXAMPLES = """\b
 Examples:
@@ -21,7 +22,8 @@ Examples:
 """
 
 SCENARIO = Path(__file__).with_name("demo.toml")
-OURS = ("dark.toml", "dark.pcap", "dark.json", "store", "live")
+OURS = re.compile(r"dark\.(toml|pcap|json)|store|live|(\.udp\.pcap\..*|udp\.pcap)")
+"""Names in the demo's folder, also of what a demo left that was killed."""
 
 QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
     ("How much came, and from how many sources?", ["query", "count"]),
@@ -63,7 +65,7 @@ def demo(
     from ims.cli.demo_portal import portal_demo
 
     try:
-        with compiling_beside() as compiled:
+        with ending_on_signals(), compiling_beside() as compiled:
             store_demo(folder, compiled)
             if may_be_live():
                 _say("And live: a sensor in a network namespace of its own answers for 198.51.100.0/24.")
@@ -93,12 +95,14 @@ def store_demo(folder: Path, compiled: Callable[[], object] = lambda: None) -> N
     Raises OSError where the answers aren't the truth, and whatever the commands raise.
     """
     capture, store, scenario, truth = (folder / name for name in ("dark.pcap", "store", "dark.toml", "dark.json"))
-    left = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    if left - set(OURS):
+    left = list(folder.iterdir()) if folder.is_dir() else []
+    if not all(OURS.fullmatch(old.name) for old in left):
         raise ValueError(f"{folder} holds other files than a demo's; give another --folder")
-    for old in (store, folder / "live"):
-        if old.exists():
+    for old in left:
+        if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
+        else:
+            old.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(SCENARIO, scenario)
 

@@ -99,11 +99,11 @@ def _sensor(net: Namespaces, folder: Path, store: Path) -> Iterator[None]:
     ) as process:
         assert process.stderr is not None
         said = [""]
-        while "watching" not in said[-1]:
-            said.append(process.stderr.readline())
-            if not said[-1]:
-                raise OSError(f"ims sensor didn't start: {complaint(''.join(said), process.wait())}")
         try:
+            while "watching" not in said[-1]:
+                said.append(process.stderr.readline())
+                if not said[-1]:
+                    raise OSError(f"ims sensor didn't start: {complaint(''.join(said), process.wait())}")
             yield
         finally:
             process.send_signal(signal.SIGTERM)

@@ -88,7 +88,8 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
     password = secrets.token_urlsafe(12)
     say_quietly("account", "add", "alice", "--role", "operator", "--accounts", own / "accounts.db", stdin=password)
     token = say_quietly("account", "token", "alice", "--label", "demo", "--accounts", own / "accounts.db").strip()
-    (own / "token").write_text(token + "\n")
+    (folder / "token").touch(0o600)
+    (folder / "token").write_text(token + "\n")
     if not user:
         (folder / "tls").chmod(0o755)  # the list of revoked certificates is read again and again; keys are before
         _hand_over(own)
@@ -101,7 +102,7 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
         daemons = {name: stack.enter_context(daemon(*words)) for name, words in configs.items()}
         for name, (command, file) in configs.items():
             until_listening(command, file, daemons[name])
-        ask = ["--portal", url, "--token-file", str(own / "token")]
+        ask = ["--portal", url, "--token-file", str(folder / "token")]
         for question, words in QUESTIONS:
             _ask(say, question, [*words, *ask])
         daemons["b"].send_signal(signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 IMS = (sys.executable, "-c", "from ims.cli import main; main()")
+INTERRUPTED = 130
+"""What a command ends with that was stopped by a signal."""
 
 
 def show(*words: str | Path) -> None:
@@ -18,6 +21,8 @@ def show(*words: str | Path) -> None:
     from ims.cli import app
 
     code = app(list(map(str, words)), standalone_mode=False)
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
     if code:
         raise OSError(f"ims {words[0]} ended with {code}")
 
@@ -34,6 +39,25 @@ def say_quietly(*words: str | Path, stdin: str = "") -> str:
     finally:
         sys.stdin = before
     return said.getvalue()
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Have SIGTERM, and SIGHUP where nohup doesn't keep it away, end what is inside as an exception does: daemons,
+    namespaces and folders go too."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def complaint(said: str, code: int | None) -> str:

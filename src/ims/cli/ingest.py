@@ -102,8 +102,8 @@ def ingest(
         keep_bytes=None if keep_size is None else parse_size(keep_size),
         keep_until_shipped=keep_until_shipped,
     )
-    with _progress() as show:
-        run = Ingest(store, sensor, darknet, settings, show, stop=_stop_on_signals())
+    with _progress() as show, stopping_on_signals() as stop:
+        run = Ingest(store, sensor, darknet, settings, show, stop=stop)
         report = _watch(run, watch) if watch is not None else run.run(captures or [])
     warn(report.warnings)
     _print(report, format)
@@ -120,11 +120,17 @@ def _watch(run: Ingest, folder: Path) -> Report:
     return run.watch(finished_files(folder, run.stop, say=run.note))
 
 
-def _stop_on_signals() -> threading.Event:
+@contextmanager
+def stopping_on_signals() -> Iterator[threading.Event]:
+    """What SIGINT and SIGTERM set. At the end they do what they did before: the demo runs commands in its process."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -61,14 +61,13 @@ def ship(
     if pace == 0:
         raise ValueError(f"--rate {rate}: wanted at least one byte a second")
 
-    from ims.cli.ingest import _stop_on_signals
+    from ims.cli.ingest import stopping_on_signals
     from ims.lake.paced import Pace
     from ims.lake.place import open_place
     from ims.lake.ship import Shipper
 
     _sensors(store, sensor)
-    stop = _stop_on_signals()
-    with _progress() as show:
+    with _progress() as show, stopping_on_signals() as stop:
         shipper = Shipper(store, open_place(to), Pace(pace), show, stop)
         while True:
             reports, errors = _round(shipper, sensor, keep_age_us, keep_bytes)
