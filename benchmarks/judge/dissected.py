@@ -71,7 +71,7 @@ class Frame:
             values = self.fields[key]
             # A header that is cut has some of its fields: which ones are whose is known only where all have them.
             if len(values) == present and before < len(values):
-                found[name] = values[before].removeprefix("<missing>")
+                found[name] = values[before].removeprefix("<MISSING>")
         return found
 
 

@@ -98,6 +98,6 @@ LINKS: dict[str, tuple[int, Maker]] = {
     "sll": (113, lambda p, d: b"\0\0\0\1\0\6" + bytes(8) + b"\x08\0" + p),
     "sll2": (276, lambda p, d: b"\x08\0\0\0\0\0\0\1\0\1\0\6" + bytes(8) + p),
     "nflog": (239, lambda p, d: b"\2\0\0\0" + struct.pack("<HH", 4 + len(p), 9) + p + bytes(-len(p) % 4)),
-    "ipnet": (226, lambda p, d: b"\1\2\0\0" + bytes(20) + p),
+    "ipnet": (226, lambda p, d: b"\1\2\0\0" + struct.pack(">I", len(p)) + bytes(16) + p),
 }  # fmt: skip
 """Name -> link type (tcpdump.org/linktypes.html) and how a packet is framed."""

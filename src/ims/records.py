@@ -95,7 +95,13 @@ PACKETS = (
     Column("truncated", "bool", "u1", "the capture cut the packet"),
     # What the columns above would give is null in these, and so is all of them in what was stored before they came.
     # They stand last: query/part_files.py tells by the end of a file whether it has them.
-    Column("ip_header_length", "uint8", "u1", "octets of the IP header; null where they are 20", IP_HEADER),
+    Column(
+        "ip_header_length",
+        "uint8",
+        "u1",
+        "octets of the IP header, as it says; null where they are 20 and `total_length` was sent",
+        IP_HEADER,
+    ),
     Column(
         "tcp_offset",
         "uint8",

@@ -178,6 +178,7 @@ def test_lengths_that_other_columns_do_not_give_are_kept() -> None:
         return [row_of(packet, cut)[name] for name in LENGTHS]
 
     assert lengths(ip(47, b"gre", options=8)) == [28, None, None, None]
+    assert lengths(icmp(total=60)) == [20, None, None, None]  # more than was sent: those aren't IP options
     assert lengths(tcp(flags=2 | 0x600)) == [None, 0x56, None, None]
     assert lengths(tcp(b"data", options=b"\2\4\5\xb4"), 43) == [None, 0x60, None, None]
     assert lengths(udp(b"abcdef", length=9)) == [None, None, 9, None]
@@ -185,6 +186,20 @@ def test_lengths_that_other_columns_do_not_give_are_kept() -> None:
     assert lengths(udp(b"abcdef"), 28) == [None, None, 14, None]
     assert lengths(tcp(b"data", total=0)) == [None, None, None, 44]
     assert lengths(tcp(b"data", total=0), 41) == [None, None, None, 44]
+
+
+@pytest.mark.parametrize("cut", [20, 21, 24, 59])
+@pytest.mark.parametrize("protocol", [6, 17, 1, 132, 47])
+def test_ip_options_may_be_cut(cut: int, protocol: int) -> None:
+    [row], counters = decoded([ip(protocol, bytes(20), options=40)], 101, cut=cut)
+    assert (row["ip_header_length"], row["protocol"], row["truncated"], row["raw"]) == (60, protocol, 1, 1)
+    assert (row["checksum"] & IP_WRONG, row["payload"], row["source_port"]) == (0, None, None)
+    assert counters["stored"] == counters["truncated"] == 1
+
+
+def test_ip_options_that_were_never_there_are_no_header() -> None:
+    assert decoded([ip(6, b"", options=40)[:24]], 101)[1]["malformed"] == 1
+    assert decoded([ip(6, b"", options=40)[:19]], 101)[1]["malformed"] == 1
 
 
 def test_sctp_has_ports_and_its_payload_is_all_after_the_ip_header() -> None:

@@ -82,7 +82,7 @@ def take_lengths(octets, ip, header, end, length, layers, batch, row):
     returns its `layers` with theirs. `layers`: what is written already."""
     total = be16(octets, ip + 2)
     transport = ip + header
-    if header != 20:
+    if header != 20 or total > length:  # (a query takes octets that lack of a whole packet for IP options)
         layers |= IP_HEADER
         batch.ip_header_length[row] = header
     if total == 0:

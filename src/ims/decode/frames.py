@@ -8,7 +8,7 @@ from ims.checksum import expected_field, ones_sum
 from ims.decode.category import category_of
 from ims.decode.cut import take_cut_header, take_lengths
 from ims.decode.ethernet import IPV4 as ETHERTYPE_IPV4
-from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, header_length, packet_end
+from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, cut_header_length, header_length, packet_end
 from ims.decode.link import ETHERNET, find_ipv4
 from ims.decode.met import NO_LINK, NO_TYPE, meet
 from ims.decode.raw import is_odd
@@ -116,9 +116,13 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
             refuse(ip, np.int64(links[index]), counters)
             continue
         header = header_length(octets, ip, end)
+        claimed = header
         if header == 0:
-            counters[MALFORMED] += 1
-            continue
+            claimed = cut_header_length(octets, ip, end, wire_end)
+            header = end - ip
+            if claimed == 0:
+                counters[MALFORMED] += 1
+                continue
         destination = be32(octets, ip + 16)
         block = block_of(destination, ranges)
         if block < 0:
@@ -135,7 +139,7 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
         fragment = be16(octets, ip + 6)
         sums = np.int64(0)
         field = be16(octets, ip + 10)
-        expected = expected_field(ones_sum(octets, ip, header), field)
+        expected = expected_field(ones_sum(octets, ip, header), field) if header == claimed else field
         if field != expected and not (field == 0xFFFF and expected == 0):
             sums |= IP_WRONG
 
@@ -230,7 +234,7 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
         if raw:  # all that is unlike most packets, for most packets aren't
             if cut_header:
                 layers |= take_cut_header(octets, transport, limit, protocol, batch, row)
-            layers = take_lengths(octets, ip, header, limit, length, layers, batch, row)
+            layers = take_lengths(octets, ip, claimed, limit, length, layers, batch, row)
         out_layers[row] = layers
         if fragment & (MORE_FRAGMENTS | OFFSET):
             counters[FRAGMENTS] += 1

@@ -25,6 +25,19 @@ def header_length(octets, at, end):
 
 
 @kernel
+def cut_header_length(octets, at, end, wire_end):
+    """Octets of an IPv4 header of which the capture cut the options, so that its fixed part is in octets[at:end] and
+    the rest was on the wire, up to `wire_end`; 0 where it is another."""
+    if at + 20 > end or octets[at] >> 4 != 4:
+        return np.int64(0)
+    length = np.int64(octets[at] & 15) * 4
+    total = be16(octets, at + 2)
+    if at + length <= end or at + length > wire_end or (total != 0 and total < length):
+        return np.int64(0)
+    return length
+
+
+@kernel
 def packet_end(octets, at, end):
     """Where the packet ends if octets[at:end] may be its: what its total length says, as far as it goes. A total
     length of 0 means all the rest: the sender's kernel left segmentation to hardware."""
