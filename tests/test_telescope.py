@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 import ims
+from ims.query.limits import DEFAULT_LIMITS
 from ims.telescope import Telescope
 
 from .query import oracle
@@ -281,6 +282,21 @@ def test_rows_that_a_limit_left_out_are_told_with_how_many_match(telescope: Tele
     assert sources.matching == min(1001, len(oracle.sources(rows)))
     assert sources.at_least == (sources.matching == 1001)
     assert telescope.packets("udp", limit=10_000).record.left_out == []
+
+
+def test_bins_that_a_limit_cut_off_are_not_called_empty(telescope: Telescope) -> None:
+    record = telescope.series(limit=10).record
+    assert (record.limit, record.at_least, record.bins_left_out) == (10, True, 0)
+
+
+def test_at_the_most_rows_there_may_be_others(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ims.asked.MOST_DETAILED", 2)
+    monkeypatch.setattr("ims.asked.MOST_ROWS", 2)
+    monkeypatch.setitem(DEFAULT_LIMITS, "cache", 2)
+    for answer in (telescope.sources(limit=2), telescope.top("protocol", limit=2), telescope.cache(bin="1h")):
+        assert (len(answer), answer.record.limit, answer.record.matching, answer.record.at_least) == (2, 2, 2, True)
+    record = telescope.packets(limit=2).record
+    assert (record.matching > 2, record.at_least) == (True, False)
 
 
 def test_a_series_makes_no_zeros_by_the_hundred_thousand(telescope: Telescope, rows: Rows) -> None:

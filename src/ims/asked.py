@@ -88,11 +88,12 @@ class Asked(ABC):
 
     def first(self, plan: Name, beyond: int, **words: Any) -> tuple[pa.Table, dict[str, Any]]:
         """The first rows of an answer, as many as are wanted, and what its record says of the others: looked for are so
-        many `beyond`, which costs nothing where all were put in order."""
+        many `beyond`, which costs nothing where all were put in order. At the most rows that there may be, none can be
+        looked for, and there may be others."""
         wanted = self.request.rows
         most = min(wanted + beyond, MOST_DETAILED if plan == "ranked" else MOST_ROWS)
         found = self.run(Question(plan=plan, request=self.request.model_copy(update={"limit": most}), **words))[0]
-        if len(found) <= wanted:
+        if len(found) < min(wanted + 1, most):
             return found, {}
         return found.slice(0, wanted), {"limit": wanted, "matching": len(found), "at_least": len(found) == most}
 

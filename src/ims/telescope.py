@@ -90,7 +90,7 @@ class Telescope:
         with self._asked("series", filter, since=since, until=until, **words) as asked:
             request = asked.request
             table, left_out = asked.first("series", 1)
-            if request.group is None:
+            if request.group is None and not left_out:  # else bins that aren't here may be full
                 table, left_out["bins_left_out"] = _with_empty_bins(table, request, asked.space)
             if request.per_24:
                 table = _per_24(table, request, asked.space)
@@ -140,7 +140,8 @@ class Telescope:
         with self._asked("packets", filter, since=since, until=until, limit=limit) as asked:
             table, left_out = asked.first("packets", 1)
             if left_out:
-                left_out = {"limit": asked.request.rows, "matching": asked.packets()}
+                matching = asked.packets()
+                left_out = {"limit": asked.request.rows, "matching": matching} if matching > len(table) else {}
             return asked.answer(shown.shown_packets(table), **left_out)
 
     def payloads(
@@ -276,14 +277,14 @@ class Telescope:
         """How often a payload was known already (Figure 8 of the paper): time, payloads, hits, hit_rate, and the
         same without ICMP errors, whose quotes are nearly all different."""
         with self._asked("cache", filter, since=since, until=until, bin=bin) as asked:
-            table = asked.ask("cache")
+            table, left_out = asked.first("cache", 1)
             columns = {"time": shown.time_column(table.column("bin"))}
             for suffix in ("", "_without_icmp_errors"):
                 payloads, hits = table.column(f"payloads{suffix}"), table.column(f"hits{suffix}")
                 rate = [h / p if p else None for p, h in zip(payloads.to_pylist(), hits.to_pylist(), strict=True)]
                 columns |= {f"payloads{suffix}": payloads, f"hits{suffix}": hits}
                 columns[f"hit_rate{suffix}"] = arrow.column(rate, pa.float64())
-            return asked.answer(pa.table(columns))
+            return asked.answer(pa.table(columns), **left_out)
 
     def coverage(self, *, since: Moment = None, until: Moment = None) -> Answer:
         """What was watched, and when: sensor, block, prefix, policy, since, until, frames_lost, payloads_lost."""
