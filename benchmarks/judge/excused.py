@@ -55,7 +55,7 @@ STORED = (
     ),
     Beyond(
         "NFLOG or IPNET cut in its packet",
-        lambda row, f: f.captured < f.length and f.protocols in (("nflog",), ("ipnet", "ip")),
+        lambda row, f: f.captured != f.length and f.protocols in (("nflog",), ("ipnet",), ("ipnet", "ip")),
         "tshark dissects no attribute of NFLOG, and no packet of IPNET, that isn't whole",
     ),
 )
