@@ -63,6 +63,7 @@ echo "setup: compiling for this processor, and installing the rest, 2 of 2" >&2
 PYTHONPATH="$(pwd -P)/src" .venv/bin/python -c 'from ims.sensor.daemon import load_stage_kernels; load_stage_kernels()' \
     >/dev/null 2>&1 &
 compiling=$!
+trap 'kill "$compiling" 2>/dev/null; exit 130' HUP INT TERM # what is begun with & hears no Ctrl-C
 if ! install --editable .; then
     kill "$compiling" 2>/dev/null || true
     exit 2
