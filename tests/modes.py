@@ -20,7 +20,8 @@ KERNELS = (
     ("capture/test_pcap capture/test_pcapng capture/test_erf capture/test_hostile", "written or walk or nanosecond"),
     ("sensor/test_spans", ""),
     ("respond/test_reply", ""),
-    ("decode/test_books decode/test_link decode/test_tunnel decode/test_transport decode/test_category", ""),
+    ("decode/test_books decode/test_link decode/test_tunnel decode/test_transport decode/test_category "
+     "decode/test_recent_syns", ""),
 )  # fmt: skip
 
 
