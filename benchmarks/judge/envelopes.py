@@ -81,6 +81,12 @@ TUNNELS: dict[str, Maker] = {
 """In IPv4."""
 UNWRAP = "gre,ipip,vxlan,vxlan:8472,geneve"
 
+
+def netfilter_log(inner: bytes, order: str) -> bytes:
+    """Its attributes are in the order of the host that captures, which is that of the file."""
+    return b"\2\0\0\0" + struct.pack(order + "HH", 4 + len(inner), 9) + inner + bytes(-len(inner) % 4)
+
+
 LINKS: dict[str, tuple[int, Maker]] = {
     "ethernet": (1, lambda p, d: ethernet(p)),
     "null": (0, lambda p, d: d.choice((b"\2\0\0\0", b"\0\0\0\2")) + p),
@@ -97,7 +103,7 @@ LINKS: dict[str, tuple[int, Maker]] = {
     "pflog": (117, lambda p, d: b"\x3d\2\0\0" + bytes(60) + p),
     "sll": (113, lambda p, d: b"\0\0\0\1\0\6" + bytes(8) + b"\x08\0" + p),
     "sll2": (276, lambda p, d: b"\x08\0\0\0\0\0\0\1\0\1\0\6" + bytes(8) + p),
-    "nflog": (239, lambda p, d: b"\2\0\0\0" + struct.pack("<HH", 4 + len(p), 9) + p + bytes(-len(p) % 4)),
+    "nflog": (239, lambda p, d: netfilter_log(p, "<")),
     "ipnet": (226, lambda p, d: b"\1\2\0\0" + struct.pack(">I", len(p)) + bytes(16) + p),
 }  # fmt: skip
 """Name -> link type (tcpdump.org/linktypes.html) and how a packet is framed."""

@@ -31,6 +31,11 @@ NOT_STORED = (
         "of 802.11 whole data frames are read that aren't encrypted, no aggregates",
     ),
     Excuse(
+        "IPNET cut in its packet",
+        lambda f: f.protocols[0] == "ipnet" and f.captured < f.length,
+        "tshark reads it as if it began four octets on, and shows ports as addresses",
+    ),
+    Excuse(
         "quoted or carried by a protocol above links",
         lambda f: bool({"arp", "lwapp", "capwap", "l2tp", "gtp", "teredo", "usb"} & set(_before_ip(f))),
         "IPv4 inside another protocol's payload, not below a link layer",

@@ -9,10 +9,11 @@ some thousand every pair. In `whole/` every IPv4 address is to be monitored, in 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from benchmarks.judge.envelopes import LINKS, TAGS, TUNNELS
+from benchmarks.judge.envelopes import LINKS, TAGS, TUNNELS, netfilter_log
 from benchmarks.judge.formats import COMPRESSIONS, DAMAGES, ERF_LINKS, FORMATS, NS, SUFFIX, Record
 from benchmarks.judge.packets import packet
 
@@ -28,34 +29,75 @@ def record(octets: bytes, at: int, dice: Random) -> Record:
     return Record(BEGIN + at * 1_000_001_000, octets[:cut], len(octets))
 
 
-def write_capture(folder: Path, number: int, seed: int) -> Path:
-    """One file; its name says what it is. Every third is whole of tunnels, every second undamaged."""
-    dice = Random(f"{seed} {number}")
-    where = "tunnels" if number % 3 == 0 else "whole"
-    link = "ethernet" if where == "tunnels" or number % 2 else [*LINKS][number // 2 % len(LINKS)]
-    tags = [[*TAGS][(number + each) % len(TAGS)] for each in range(3)]
-    tunnels = [[*TUNNELS][(number // 3 + each) % len(TUNNELS)] for each in range(4)]
-    records = []
-    for at in range(PACKETS):
-        inner = packet(dice)
-        if where == "tunnels" or dice.randrange(6) == 0:
-            inner = TUNNELS[dice.choice(tunnels)](inner, dice)
-        kind, frame = LINKS[link]
-        octets = TAGS[dice.choice(tags)](inner, dice) if link == "ethernet" else frame(inner, dice)
-        records.append(record(octets, at, dice))
+@dataclass(frozen=True)
+class Choices:
+    """What a made capture is of."""
+
+    tunnelled: bool
+    link: str
+    tags: tuple[str, ...]
+    tunnels: tuple[str, ...]
+    form: str
+    damage: str
+    compression: str
+    cut_stream: bool
+    """the compressed octets are cut"""
+
+    def each(self) -> set[tuple[str, str]]:
+        """(name of a choice, what was chosen), as far as frames show it."""
+        found = {("link", self.link), ("form", self.form), ("damage", self.damage), ("compression", self.compression)}
+        found |= {("tag", tag) for tag in self.tags if self.link == "ethernet"}
+        return found | {("tunnel", tunnel) for tunnel in self.tunnels if self.tunnelled}
+
+
+def choices(number: int) -> Choices:
+    """Every third file is whole of tunnels, every second undamaged."""
+    tunnelled = number % 3 == 0
+    link = "ethernet" if tunnelled or number % 2 else [*LINKS][number // 2 % len(LINKS)]
     form = [*FORMATS][number // 5 % len(FORMATS)]
-    if form == "erf" and kind not in ERF_LINKS:
+    if form == "erf" and LINKS[link][0] not in ERF_LINKS:
         form = "ns-le"
     damage = "" if number % 2 else [*DAMAGES][number // 2 % len(DAMAGES)]
     if (form, damage) == ("us-kuznetsov", "length"):
         damage = "cut"  # which variant such a file is, tshark guesses from the lengths of its first records
     compression = [*COMPRESSIONS][number // 7 % len(COMPRESSIONS)] if number % 4 == 1 else ""
-    octets, begins = FORMATS[form](records, kind)
-    octets = COMPRESSIONS[compression](DAMAGES[damage](octets, begins, dice))
-    if compression and number % 5 == 0:
+    return Choices(
+        tunnelled, link, tuple([*TAGS][(number + each) % len(TAGS)] for each in range(3)),
+        tuple([*TUNNELS][(number // 3 + each) % len(TUNNELS)] for each in range(4)), form, damage, compression,
+        compression != "" and number % 5 == 0,
+    )  # fmt: skip
+
+
+def covering() -> list[int]:
+    """Numbers of files that hold every choice: always that which holds most of what is left."""
+    offered = {number: choices(number).each() for number in range(1200)}
+    left, found = set[tuple[str, str]]().union(*offered.values()), []
+    while left:
+        found.append(max(offered, key=lambda number: len(offered[number] & left)))
+        left -= offered[found[-1]]
+    return found
+
+
+def write_capture(folder: Path, number: int, seed: int) -> Path:
+    """One file; its name says what it is."""
+    dice, chosen = Random(f"{seed} {number}"), choices(number)
+    records = []
+    for at in range(PACKETS):
+        inner = packet(dice)
+        if chosen.tunnelled or dice.randrange(6) == 0:
+            inner = TUNNELS[dice.choice(chosen.tunnels)](inner, dice)
+        kind, frame = LINKS[chosen.link]
+        octets = TAGS[dice.choice(chosen.tags)](inner, dice) if chosen.link == "ethernet" else frame(inner, dice)
+        if chosen.link == "nflog" and chosen.form.endswith("be"):
+            octets = netfilter_log(inner, ">")
+        records.append(record(octets, at, dice))
+    octets, begins = FORMATS[chosen.form](records, kind)
+    octets, damage = COMPRESSIONS[chosen.compression](DAMAGES[chosen.damage](octets, begins, dice)), chosen.damage
+    if chosen.cut_stream:
         octets, damage = octets[: dice.randrange(len(octets) // 2, len(octets))], "cut-stream"
-    name = "-".join(filter(None, (f"{number:05}", link, form, damage)))
-    path = folder / where / f"{name}{SUFFIX[form[:2]]}{compression}"
+    name = "-".join(filter(None, (f"{number:05}", chosen.link, chosen.form, damage)))
+    where = "tunnels" if chosen.tunnelled else "whole"
+    path = folder / where / f"{name}{SUFFIX[chosen.form[:2]]}{chosen.compression}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(octets)
     return path

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 from benchmarks.judge import envelopes, formats, product
-from benchmarks.judge.__main__ import captures, lines
-from benchmarks.judge.generated import write_captures
+from benchmarks.judge.__main__ import asked_of, captures, lines
+from benchmarks.judge.generated import covering, write_capture, write_captures
 from benchmarks.judge.verdict import Asked, judge
 
 from ..decode.makers import ethernet, icmp, tcp, udp
@@ -59,6 +59,12 @@ def test_what_is_no_capture_is_refused_by_both(tmp_path):
     path.write_text("no capture at all, but long enough to be looked at")
     assert judge(path, FEW).found == []
     assert captures(tmp_path) == [path]
+
+
+@pytest.mark.parametrize("number", covering())
+def test_of_captures_that_hold_every_choice_ours_and_others_agree(number, tmp_path):
+    judged = judge(path := write_capture(tmp_path, number, seed=1), asked_of(path, number))
+    assert [*lines(judged)][1:] == []
 
 
 def test_made_captures_hold_every_choice_and_are_the_same_each_time(tmp_path):
