@@ -168,6 +168,12 @@ def requests(draw: Any, filters: Any, verbs: tuple[str, ...] = VERBS) -> Request
     )
 
 
+def told(answer: Answer) -> tuple[Any, ...]:
+    """What the record says of rows that aren't shown, and of what was watched."""
+    record = answer.record
+    return record.limit, record.matching, record.at_least, record.bins_left_out, record.darknet_24s
+
+
 def assert_alike(secrecy: Secrecy, role: Any, request: Request, copies: list[Copy]) -> bool:
     """Whether there was an answer; it is the same for every copy, and holds no monitored address."""
     first, *others = [through(secrecy, role, request, copy) for copy in copies]
@@ -179,6 +185,7 @@ def assert_alike(secrecy: Secrecy, role: Any, request: Request, copies: list[Cop
             assert isinstance(other, Answer)
             assert other.table.schema == first.table.schema
             assert other.table.to_pylist() == first.table.to_pylist()
+            assert told(other) == told(first)
     text = first if isinstance(first, str) else str(first.table.to_pylist())
     assert "198.51.100" not in text
     assert "203.0.113" not in text
@@ -389,6 +396,7 @@ def test_a_bin_that_is_not_shown_looks_as_one_in_which_nothing_came(copies: list
         assert isinstance(seen[0], Answer)
         assert isinstance(seen[1], Answer)
         assert seen[0].table == seen[1].table
+        assert told(seen[0]) == told(seen[1])
         assert len(seen[0]) == (limit or 300)
     words = {"since": START, "until": START + 5 * HOUR, "bin": HOUR}
     grouped = through(secrecy, "viewer", Request(verb="series", group="destination_port", **words), copies[0])  # type: ignore[arg-type]
@@ -407,6 +415,20 @@ def test_analysts_are_told_that_a_limit_left_rows_out(copies: list[Copy], verb: 
     assert isinstance(all_of_them, Answer)
     assert (few.record.limit, few.record.at_least, all_of_them.record.limit) == (1, True, 0)
     assert few.record.matching > 1
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_viewers_are_told_that_a_limit_left_rows_out_and_not_how_many(copies: list[Copy], limit: int) -> None:
+    words = {"since": START, "until": START + 5 * HOUR, "group": "destination_port"}
+    few, all_of_them = (
+        through(gate(), "viewer", Request(verb="top", limit=most, **words), copies[0])  # type: ignore[arg-type]
+        for most in (limit, 10_000)
+    )
+    assert isinstance(few, Answer)
+    assert isinstance(all_of_them, Answer)
+    assert len(all_of_them) > limit
+    assert told(few)[:4] == (limit, limit, True, 0)
+    assert told(all_of_them)[:4] == (0, 0, False, 0)
 
 
 def test_the_record_names_no_folder_and_no_address() -> None:
