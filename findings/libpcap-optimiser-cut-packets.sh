@@ -13,7 +13,7 @@ export LD_LIBRARY_PATH=$work/root/usr/lib/x86_64-linux-gnu:$work/root/usr/lib
 python3 - <<'PY'
 import struct
 tcp = struct.pack(">HHIIBBHHH", 40000, 80, 1, 0, 5 << 4, 2, 1024, 0, 0)
-with open("cut.pcap", "wb") as out:  # RAW, 34 of 40 octets captured: TCP's flags are the last but one, its window is missing
+with open("cut.pcap", "wb") as out:  # RAW, 34 of 40 octets captured: TCP's flags are the last octet, its window is missing
     out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 34, 101))
     for n in range(1, 6):
         head = struct.pack(">BBHHHBBH4B4B", 0x45, 0, 40, n, 0, 64, 6, 0, 192, 0, 2, n, 198, 51, 100, 7)
