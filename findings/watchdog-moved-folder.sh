@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # watchdog 6.0.0 (PyPI), a recursive schedule on Linux (inotify): a folder that is made inside the watched one, or renamed within it, is watched too.
 # A folder that is moved in from outside isn't: watchdog tells of it and of each file that it holds already ("created"), as if it had begun to watch
-# it, but of no file that is written there afterwards, at whatever depth. No error, no log line. Moving a finished folder into place is a
-# common way to have files arrive whole, and it works as long as nothing is added later. Scheduling the same folder anew doesn't
-# help either; it takes a new Observer, or a look of one's own from time to time.
+# it, but of no file that is written there afterwards, at whatever depth. No error, no log line. Moving a finished folder into place is a common way
+# to have files arrive whole, and it works as long as nothing is added later. Scheduling the same folder anew doesn't help either; it takes a new
+# Observer, or a look of one's own from time to time.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 python3 -m venv env

@@ -3,8 +3,9 @@
 # ("pwethheuristic") by the vendors' prefixes of MAC addresses in its list of names, /usr/share/wireshark/manuf. With Intel's both ways to send a frame
 # are read; with locally administered ones, as virtual machines, containers and tests have, both the wrong way about (the control word as part of the
 # frame, or the frame's first octets as a control word): no IP is seen in a valid packet, and no error told. With 52:54:00, KVM's, or a broadcast's
-# ff:ff:ff:ff:ff:ff, a frame without a control word is just data. Where the list isn't there, Intel's without one aren't read
-# any more, and local ones with one are: what is in a packet hangs on a table of names, with -n as well. `-d mpls.label==16,pwethcw` (or pwethnocw) says what it is, and is always right. Untold, tshark is no judge of these.
+# ff:ff:ff:ff:ff:ff, a frame without a control word is just data. Where the list isn't there, Intel's without one aren't read any more, and local ones
+# with one are: what is in a packet hangs on a table of names, with -n as well. `-d mpls.label==16,pwethcw` (or pwethnocw) says what it is, and is
+# always right. Untold, tshark is no judge of these.
 # Each tshark runs in namespaces of its own (needs user namespaces, no root), where /usr/share is the package's, or empty.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
