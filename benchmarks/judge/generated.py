@@ -58,8 +58,6 @@ def choices(number: int) -> Choices:
     if form == "erf" and LINKS[link][0] not in ERF_LINKS:
         form = "ns-le"
     damage = "" if number % 2 else [*DAMAGES][number // 2 % len(DAMAGES)]
-    if (form, damage) == ("us-kuznetsov", "length"):
-        damage = "cut"  # which variant such a file is, tshark guesses from the lengths of its first records
     compression = [*COMPRESSIONS][number // 7 % len(COMPRESSIONS)] if number % 4 == 1 else ""
     return Choices(
         tunnelled, link, tuple([*TAGS][(number + each) % len(TAGS)] for each in range(3)),
@@ -92,7 +90,10 @@ def write_capture(folder: Path, number: int, seed: int) -> Path:
             octets = netfilter_log(inner, ">")
         records.append(record(octets, at, dice))
     octets, begins = FORMATS[chosen.form](records, kind)
-    octets, damage = COMPRESSIONS[chosen.compression](DAMAGES[chosen.damage](octets, begins, dice)), chosen.damage
+    # Which variant a file of Kuznetsov's is, tshark guesses from its first records: those are spared.
+    spared = begins[4] if chosen.form == "us-kuznetsov" else 0
+    damaged = DAMAGES[chosen.damage](octets[spared:], [at - spared for at in begins if at >= spared], dice)
+    octets, damage = COMPRESSIONS[chosen.compression](octets[:spared] + damaged), chosen.damage
     if chosen.cut_stream:
         octets, damage = octets[: dice.randrange(len(octets) // 2, len(octets))], "cut-stream"
     name = "-".join(filter(None, (f"{number:05}", chosen.link, chosen.form, damage)))

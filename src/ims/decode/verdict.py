@@ -17,7 +17,8 @@ MEANING = {
     "stored": "packets to a monitored address",
     "outside": "IPv4 packets to other addresses",
     "not_ipv4": "frames that carry something else (`arp` and `ipv6` are among them)",
-    "malformed": "frames whose link header or IPv4 header is broken or cut; nothing after the error is trusted",
+    "malformed": "frames whose link header or IPv4 header is broken, or cut before its options; nothing after the "
+    "error is trusted",
     "unsupported_link": "frames of a link type that we can't read",
     "arp": "ARP frames",
     "ipv6": "IPv6 frames",
