@@ -118,7 +118,7 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
         header = header_length(octets, ip, end)
         claimed = header
         if header == 0:
-            claimed = cut_header_length(octets, ip, end, wire_end)
+            claimed = cut_header_length(octets, ip, end)
             header = end - ip
             if claimed == 0:
                 counters[MALFORMED] += 1

@@ -25,14 +25,14 @@ def header_length(octets, at, end):
 
 
 @kernel
-def cut_header_length(octets, at, end, wire_end):
-    """Octets of an IPv4 header of which the capture cut the options, so that its fixed part is in octets[at:end] and
-    the rest was on the wire, up to `wire_end`; 0 where it is another."""
+def cut_header_length(octets, at, end):
+    """Octets that an IPv4 header claims whose fixed part is in octets[at:end] and whose options aren't, or not all; 0
+    where it is another."""
     if at + 20 > end or octets[at] >> 4 != 4:
         return np.int64(0)
     length = np.int64(octets[at] & 15) * 4
     total = be16(octets, at + 2)
-    if at + length <= end or at + length > wire_end or (total != 0 and total < length):
+    if length < 20 or at + length <= end or (total != 0 and total < length):
         return np.int64(0)
     return length
 
