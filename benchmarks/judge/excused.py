@@ -65,10 +65,32 @@ STORED = (
     ),
 )
 
-UNCHECKED = ("tcp and ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2) != 0",)
-"""Filters with a header's octets right of an operator: libpcap forgets the check that a packet has such a header, and
-reads a later fragment's payload, which no column holds (docs/filter.md, where it differs). Of all other packets the
-counts must be equal."""
+
+@dataclass(frozen=True)
+class Except:
+    """Packets of which filters may count differently, and why; with `others` added the counts must be equal."""
+
+    name: str
+    applies: Callable[[str], bool]
+    others: str
+    reason: str
+
+
+COUNTED = (
+    Except(
+        "an operand that is payload of a later fragment",
+        lambda expression: "- ((tcp[12]" in expression,
+        "ip[6:2] & 0x1fff = 0",
+        "right of an operator libpcap forgets the check that a packet has such a header, and reads payload, which no "
+        "column holds (docs/filter.md, where it differs)",
+    ),
+    Except(
+        "a port of which the other one is cut",
+        lambda expression: "port" in expression,
+        "(ip[6:2] & 0x1fff != 0 or not (tcp or udp) or tcp[0:4] != 1 or udp[0:4] != 1)",
+        "a field of which a part was captured is missing: ports are one (docs/filter.md)",
+    ),
+)
 
 NAMED: dict[tuple[str, str], str] = {}
 """(file's name, kind of disagreement) -> why it is right."""
@@ -77,6 +99,14 @@ NAMED: dict[tuple[str, str], str] = {}
 def excuse(frame: Frame) -> str | None:
     """Which excuse a frame has."""
     return next((one.name for one in NOT_STORED if one.applies(frame)), None)
+
+
+def excuse_count(expression: str, equal: Callable[[str], bool]) -> str | None:
+    """Which excuse a filter's count has: `equal` says whether both count the same of another filter."""
+    for one in COUNTED:
+        if one.applies(expression) and equal(f"({expression}) and {one.others}"):
+            return one.name
+    return None
 
 
 def excuse_row(row: dict[str, Any], frame: Frame | None) -> str | None:
