@@ -37,6 +37,10 @@ def ip_offset(frame: bytes, link: int) -> int | None:
         return 0
     if link in (0, 108):
         return 4 if len(frame) >= 4 and frame[:4] in (b"\2\0\0\0", b"\0\0\0\2") else None
+    if link == 127:  # Radiotap, then a data frame of 802.11, with or without quality of service, and SNAP
+        at = int.from_bytes(frame[2:4], "little")
+        at += 26 if frame[at : at + 1] and frame[at] & 0x80 else 24
+        return at + 8 if frame[at : at + 8] == b"\xaa\xaa\3\0\0\0\x08\0" else None
     if link == 9:
         kind = 2 if frame[:2] == b"\xff\x03" else 0
         at = kind + 2
@@ -59,7 +63,7 @@ def ip_offset(frame: bytes, link: int) -> int | None:
 
 
 def packets_of(path: Path) -> Iterator[Packet]:
-    """The IPv4 packets of a capture whose header is whole and makes sense."""
+    """The IPv4 packets of a capture whose header makes sense, and is whole but for its options."""
     source = open_source(path)
     for frames in source:
         for row in range(frames.count):
@@ -70,7 +74,7 @@ def packets_of(path: Path) -> Iterator[Packet]:
                 continue
             packet, header, total = frame[at:], (frame[at] & 15) * 4, struct.unpack_from(">H", frame, at + 2)[0]
             wire = int(frames.length[row]) - at
-            if 20 <= header <= len(packet) and (total == 0 or total >= header):
+            if header >= 20 and (total == 0 or total >= header):
                 length = min(total or wire, wire)
                 yield int(frames.time[row]), length, packet[: total or None]
     source.close()

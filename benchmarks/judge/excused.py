@@ -54,13 +54,13 @@ class Beyond:
 
 STORED = (
     Beyond(
-        "IP options cut by the capture",
-        lambda row, f: bool(row["truncated"]) and row["ip_header_length"] is not None and f.protocols[-1] == "ip",
+        "IP options that aren't all there",
+        lambda row, f: row["ip_header_length"] is not None and f.protocols[-1] == "ip",
         "tshark shows no addresses of such a header; tcpdump's filters read them",
     ),
     Beyond(
         "NFLOG or IPNET cut in its packet",
-        lambda row, f: f.captured != f.length and f.protocols in (("nflog",), ("ipnet",), ("ipnet", "ip")),
+        lambda row, f: f.captured != f.length and (f.protocols == ("nflog",) or f.protocols[0] == "ipnet"),
         "tshark dissects no attribute of NFLOG, and no packet of IPNET, that isn't whole",
     ),
 )
