@@ -18,7 +18,7 @@ import ims
 from ims.cli import app
 from ims.extract import FORMATS
 from ims.query.complaint import FilterError
-from ims.remote import RemoteTelescope
+from ims.remote import RemoteTelescope, _words
 from ims.telescope import Telescope
 
 from .portal.api.served import Served, world
@@ -250,3 +250,10 @@ def test_from_is_one_of_store_and_portal(
     done = cli("query", "count")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "ims: wanted --store DIR, --portal URL or --lake URI; found none\n"
+
+
+@pytest.mark.parametrize("given", [1772625600, "1772625600", 1772625600000, "1772625600000000", 1772625600.0])
+def test_numbers_are_sent_as_iso_8601_which_every_portal_reads_alike(given: str | float) -> None:
+    assert _words(since=given, until="2026-03-05") == {
+        "since": "2026-03-04T12:00:00+00:00", "until": "2026-03-05",
+    }  # fmt: skip

@@ -10,7 +10,7 @@ import ssl
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.complaint import FilterError
+from ims.query.moment import moment
 from ims.query.shown import printable
 
 if TYPE_CHECKING:
@@ -238,8 +239,17 @@ def _words(**words: Any) -> dict[str, Any]:
     given = {name: value for name, value in words.items() if value is not None}
     for name in ("since", "until"):
         if name in given:
-            given[name] = given[name].isoformat() if isinstance(given[name], datetime) else str(given[name])
+            given[name] = _moment(given[name])
     return given
+
+
+def _moment(given: str | float | datetime) -> str:
+    """As ISO 8601 where it is a number: portals of earlier versions read one by accident, as a year."""
+    if isinstance(given, datetime):
+        return given.isoformat()
+    if str(given).strip().replace(".", "", 1).isdigit():
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment(str(given)))).isoformat()
+    return str(given)
 
 
 def _record(told: Mapping[str, Any]) -> AnswerRecord:
