@@ -114,7 +114,8 @@ def test_those_that_do_not_run_alone_are_known() -> None:
             "ims queryd",
             "ims portal",
         ),
-        *("ims doctor", "ims doctor", "ims ship", "ip netns", "ims demo"),
+        *("ims doctor",) * 4,
+        *("ims ship", "ip netns", "ims demo"),
     ]
 
 
