@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,6 +23,7 @@ import ims
 from ims import extract
 from ims.capture.open import open_source
 from ims.query.request import make_request
+from ims.store.rowkey import row_keys_of_arrow
 
 from .stores import BLOCK, CAPTURES, IMS, MIDNIGHT, cli, exported, ingest, ipv4, needs_captures, udp, write_pcap
 
@@ -271,6 +273,28 @@ def test_what_the_columns_can_t_express_comes_back_too(tmp_path: Path) -> None:
     packets += [(MIDNIGHT + 52, ipv4(7, DARK, 17, right[20:], total_length=9000))]
     capture = write_pcap(tmp_path / "c.pcap", packets)
     ims.open(ingest(tmp_path / "S", capture)).export(tmp_path / "x.pcap")
+    assert Counter(read_pcap((tmp_path / "x.pcap").read_bytes())) == Counter(packets_of(capture))
+
+
+def test_raw_packets_of_a_responder_s_old_store_are_found(tmp_path: Path) -> None:
+    """Its row keys had the bit of `truncated` wherever a responder ran."""
+    right = udp(7, DARK, 53, b"question")
+    packets = [right, right[:26] + b"\x12\x34" + right[28:], ipv4(7, DARK, 6, b"\0\x50"), right]
+    capture = write_pcap(tmp_path / "c.pcap", [(MIDNIGHT + n, packet) for n, packet in enumerate(packets)])
+    store = ingest(tmp_path / "S", capture)
+    for path in store.glob("packets/**/*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        verified = table.schema.get_field_index("verified")
+        table = table.set_column(verified, table.schema.field(verified), pa.array([False] * table.num_rows))
+        pq.write_table(table, path)
+        keys = dict(zip(row_keys_of_arrow(table).tolist(), row_keys_of_arrow(table, old=True).tolist(), strict=True))
+    for path in store.glob("frames_raw/**/*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        old = pa.array([keys[key] for key in table.column("row_key").to_pylist()], pa.uint64())
+        assert old.to_pylist() != table.column("row_key").to_pylist()
+        column = table.schema.get_field_index("row_key")
+        pq.write_table(table.set_column(column, table.schema.field(column), old), path)
+    ims.open(store).export(tmp_path / "x.pcap")
     assert Counter(read_pcap((tmp_path / "x.pcap").read_bytes())) == Counter(packets_of(capture))
 
 

@@ -205,6 +205,10 @@ class _Pcap(_Format):
         if len(parts) > 1:
             order = np.lexsort((rows.column("time_ns").to_numpy(), rows.column("time").cast(pa.int64()).to_numpy()))
             rows, keys = rows.take(order), keys[order]
+        if not np.isin(frame_keys, keys).all():
+            old = np.concatenate([_keys(part, number, old=True) for number, part in enumerate(parts)])
+            old = old[order] if len(parts) > 1 else old
+            keys = np.where(np.isin(keys, frame_keys), keys, old)
         records = pcap_records(rows, _matched(keys, frame_keys, raw))
         self.file.write(linked(records.octets, records.offsets, self._link).data)
         self.report.packets += rows.num_rows
@@ -219,8 +223,8 @@ def _writers() -> dict[str, Callable[[BinaryIO, ExportReport], _Format]]:
     return {"parquet": _Parquet, "csv": _Csv, "json": _Json}
 
 
-def _keys(rows: pa.Table, store: int) -> np.ndarray[Any, Any]:
-    return _sensor_keys(rows, row_keys_of_arrow(rows), store)
+def _keys(rows: pa.Table, store: int, old: bool = False) -> np.ndarray[Any, Any]:
+    return _sensor_keys(rows, row_keys_of_arrow(rows, old), store)
 
 
 def _sensor_keys(rows: pa.Table, keys: np.ndarray[Any, Any], store: int) -> np.ndarray[Any, Any]:

@@ -123,6 +123,18 @@ def test_a_responder_that_ran_and_lengths_that_came_later_change_no_key():
     assert row_keys_of_batch(batch, np.zeros(1, np.int64), signatures)[0] == before
 
 
+def test_keys_of_a_responder_s_first_stores_are_those_of_truncated_packets():
+    batch, signatures, options = random_batch(9, 20)
+    batch.layers[::2] |= RESPONDER
+    batch.truncated[:] = 0
+    table = table_of(batch, signatures, options, 20)
+    new, old = row_keys_of_arrow(table), row_keys_of_arrow(table, old=True)
+    ran = table.column("verified").is_valid().to_numpy(zero_copy_only=False)
+    assert ran.sum() == 10 and (old == new).tolist() == (~ran).tolist()
+    batch.truncated[:] = batch.layers & RESPONDER != 0
+    assert row_keys_of_arrow(table_of(batch, signatures, options, 20)).tolist() == old.tolist()
+
+
 def test_the_key_is_siphash_of_the_documented_words():
     batch, signatures, _ = random_batch(7, 1)
     for column in batch:

@@ -106,9 +106,10 @@ def row_keys_of_batch(batch: Any, rows: Array, signatures: Array) -> Array:
     return _keys(columns, own)
 
 
-def row_keys_of_arrow(table: pa.Table | pa.RecordBatch) -> Array:
-    """Row keys (uint64) of all rows of a table with the columns of `packets`."""
-    from ims.store.arrays import layers, numbers, octet_lengths
+def row_keys_of_arrow(table: pa.Table | pa.RecordBatch, old: bool = False) -> Array:
+    """Row keys (uint64) of all rows of a table with the columns of `packets`. `old`: as sensors with a responder made
+    them at first, when that one ran was told by the bit of `truncated`."""
+    from ims.store.arrays import layers, numbers, octet_lengths, present
     from ims.store.arrays import signatures as signatures_of
 
     columns = {
@@ -118,4 +119,6 @@ def row_keys_of_arrow(table: pa.Table | pa.RecordBatch) -> Array:
     for _, name, _, _ in FIELDS:
         if name not in columns:
             columns[name] = numbers(table.column(name), "i8")
+    if old:
+        columns["truncated"] = columns["truncated"] | present(table.column("verified"))
     return _keys(columns, signatures_of(table.column("signature")))
