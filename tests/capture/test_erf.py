@@ -110,6 +110,14 @@ def test_zeros_at_the_end_are_told(file):
     assert read(file).warnings == [f"ends in 4,096 zeros, from byte {len(whole)} on; everything before them was read"]
 
 
+def test_zeros_that_are_no_whole_record_are_damage(file):
+    whole = record(BEGIN, FRAME) * 9
+    file.write_bytes(whole + b"\x07" + bytes(15) + whole)
+    packets, warnings, _ = read(file)
+    assert len(packets) == 9
+    assert [warning.partition(":")[0] for warning in warnings] == [f"damaged at byte {len(whole):,}"]
+
+
 @pytest.mark.parametrize(
     "octets",
     [

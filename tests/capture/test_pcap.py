@@ -187,6 +187,16 @@ def test_zeros_at_the_end_are_told_as_what_is_cut_off_is(file, order, magic):
             ]
 
 
+def test_zeros_that_are_no_whole_record_are_damage(file):
+    whole = pcap(FEW, magic=MODIFIED)
+    file.write_bytes(whole + bytes(16) + b"\1\2\3\4\5\6\7\7" + whole[24:])
+    packets, warnings, _ = read(file, 100)
+    assert packets == FEW
+    assert [warning.partition(";")[0] for warning in warnings] == [
+        f"damaged at byte {len(whole):,}: 16 zeros are no record"
+    ]
+
+
 def test_zeros_within_a_file_are_passed_over_and_told(file):
     before, after = pcap(FEW), b"".join(pcap_record(packet) for packet in FEW[1:])
     file.write_bytes(before + bytes(4096) + after)

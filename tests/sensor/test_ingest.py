@@ -30,6 +30,7 @@ from ..stores import CAPTURES, IMS, MIDNIGHT, cli, ipv4, needs_captures, udp, wr
 from .conftest import BLOCK
 
 ALL = "all=0.0.0.0/0"
+OTHER = "other/24=203.0.113.0/24"
 
 
 def ingest(
@@ -414,6 +415,43 @@ def test_a_pipe_that_only_begins_like_a_known_capture_is_refused(tmp_path: Path,
     assert other.returncode == 2
     assert b"begins like a capture that was read before" in other.stderr
     assert ims.open(store).count().rows()[0]["packets"] == 20_000
+
+
+def test_a_short_pipe_that_only_begins_like_a_known_capture_is_another(tmp_path: Path) -> None:
+    """Each fits into the first octets read, so what differs is known before anything is skipped."""
+    begin = [(MIDNIGHT, udp(1, 0xC6336407, 53, b"same"))]
+    rest = {"a": b"aaa", "b": b"bbbbb", "c": b"ccccccc"}
+    for name, octets in rest.items():
+        each = [(MIDNIGHT + at, udp(1, 0xC6336407, 53, name.encode())) for at in octets]
+        capture, pipe = write_pcap(tmp_path / name, begin + each), tmp_path / f"{name}.pipe"
+        for stored in (1 + len(octets), 0):
+            os.mkfifo(pipe)
+            feeder = threading.Thread(target=pipe.write_bytes, args=(capture.read_bytes(),))
+            feeder.start()
+            assert ingest(tmp_path / "S", pipe)["stored"] == stored
+            feeder.join()
+            pipe.unlink()
+
+
+def test_a_pipe_of_which_nothing_was_stored_may_be_ingested_with_another_block(tmp_path: Path) -> None:
+    capture, pipe = write_pcap(tmp_path / "c.pcap", [(MIDNIGHT, udp(1, 0xC6336407, 53, b"x"))]), tmp_path / "pipe"
+    for block, stored in ((OTHER, 0), (BLOCK, 1), (BLOCK, 0)):
+        os.mkfifo(pipe)
+        feeder = threading.Thread(target=pipe.write_bytes, args=(capture.read_bytes(),))
+        feeder.start()
+        assert ingest(tmp_path / "S", pipe, block=block)["stored"] == stored
+        feeder.join()
+        pipe.unlink()
+
+
+def test_what_an_interrupted_ingest_passed_over_is_read_with_another_block(tmp_path: Path) -> None:
+    capture = write_pcap(tmp_path / "c.pcap", [(MIDNIGHT + n, udp(1, 0xC6336407, 53, b"x")) for n in range(9)])
+    stop = threading.Event()
+    stopped = Ingest(
+        tmp_path / "S", "a", Darknet([Block.parse(OTHER)]), progress=lambda progress: stop.set(), stop=stop
+    ).run([str(capture)])
+    assert stopped.interrupted
+    assert ingest(tmp_path / "S", capture)["stored"] == 9
 
 
 def test_packets_from_a_growing_pipe_are_seen_before_it_ends(tmp_path: Path, sample: Path) -> None:

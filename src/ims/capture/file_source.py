@@ -61,6 +61,7 @@ class FileSource:
         if count and self.first_digest is None:
             stream.advance(int(frames.offset[0] + frames.captured[0]) - stream.begin)
             self.first_digest = stream.digest()
+            stream.keep()
         stream.advance(upto - stream.begin)
 
     def _say(self, warning: str) -> None:
@@ -89,7 +90,8 @@ class FileSource:
             )
 
     def _zeros(self, unit: int) -> Generator[Frames, None, bool]:
-        """Pass over zeros where a record should begin, `unit` octets at a time; whether the file ends with them.
+        """Pass over zeros where a record should begin, `unit` octets at a time; whether reading ends here: the file
+        ends with them, or they are fewer than `unit`, which is damage.
 
         A file system that lost power, or a file whose space was reserved, ends so.
         """
@@ -117,4 +119,6 @@ class FileSource:
                 self._say(stream.warning)
         elif passed:
             self._say(f"{passed:,} zeros at byte {begin:,}, where a packet should begin, were passed over")
-        return at_end
+        else:
+            self._damaged(f"{other:,} zeros are no record")
+        return at_end or not passed

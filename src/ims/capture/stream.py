@@ -89,6 +89,7 @@ class OctetStream:
         self.position = 0
         self.at_end = False
         self._hash = xxhash.xxh3_128()
+        self._kept: tuple[Any, int, int] | None = None
         self._mark = -1
         self.mark_digest: str | None = None
 
@@ -135,6 +136,7 @@ class OctetStream:
         LARGEST_RECORD.
         """
         before = self.end - self.begin
+        self._kept = None
         if wanted > len(self.octets):
             grown = np.empty(min(max(wanted, 2 * len(self.octets)), 2 * LARGEST_RECORD), np.uint8)
             grown[:before] = self.octets[self.begin : self.end]
@@ -166,8 +168,18 @@ class OctetStream:
         self.position += count
 
     def mark(self, position: int) -> None:
-        """Have `mark_digest` become the digest of the first `position` octets, once so many are consumed."""
+        """Have `mark_digest` become the digest of the first `position` octets, once so many are consumed; at once where
+        they are, and what was consumed since `keep` is still in the buffer."""
         self._mark, self.mark_digest = position, None
+        if self._kept is not None and self._kept[1] <= position < self.position:
+            digest, kept, begin = self._kept
+            digest = digest.copy()
+            digest.update(self.octets[begin : begin + position - kept].data)
+            self.mark_digest = str(digest.hexdigest())
+
+    def keep(self) -> None:
+        """Let `mark` go back to here, until the buffer is filled again."""
+        self._kept = self._hash.copy(), self.position, self.begin
 
     def digest(self) -> str:
         """Hex digest of all octets consumed."""

@@ -19,7 +19,7 @@ from ims.capture.open import open_source
 from ims.darknet import Darknet
 from ims.sensor.counters import Report
 from ims.sensor.ingest_run import IngestSettings, Progress, Run
-from ims.sensor.recognition import Known, nothing_stored, recognise
+from ims.sensor.recognition import Known, recognise, something_stored
 from ims.store.lock import refuse_busy
 from ims.store.schema import refuse_other_folder, state_folder
 from ims.store.writer import SensorWriter
@@ -115,7 +115,7 @@ class Ingest:
 
     def _recognise_stored(self, writer: SensorWriter, capture: str) -> Known | None:
         """The same among captures of which something was stored: with another --block or --unwrap more may be."""
-        stored = {name: record for name, record in writer.captures.items() if not nothing_stored(record)}
+        stored = something_stored(writer.captures)
         return recognise(capture, stored) if stored and not self.settings.again else None
 
     def _refuse_known(self, known: dict[str, Known | None]) -> None:

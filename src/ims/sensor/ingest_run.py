@@ -17,7 +17,7 @@ from ims.capture.source import Source
 from ims.darknet import Darknet
 from ims.sensor.counters import Report
 from ims.sensor.pipeline import Pipeline
-from ims.sensor.recognition import Captures, Known, begins, recognise
+from ims.sensor.recognition import Captures, Known, begins, recognise, something_stored
 from ims.sensor.spans import Spans, holes_in_words
 from ims.store.journal import CaptureRecord, same_beginning
 from ims.store.writer import SensorWriter
@@ -105,9 +105,10 @@ class Run:
         self._follow(source, uuid.uuid4().hex, CaptureRecord(source.name), skip=0, once=True)
 
     def _known_now(self, store: bool) -> Captures:
-        """Captures of this run, and of the store."""
-        own = {name: record.as_json() for name, record in self._involved.items()}
-        return {**self._writer.captures, **own} if store else own
+        """Captures of this run, and those of the store of which something was stored. (No copies: of those who watch a
+        folder there are many.)"""
+        own = {name: vars(record) for name, record in self._involved.items()}
+        return {**something_stored(self._writer.captures), **own} if store else own
 
     def _twice(self, capture: str, record: CaptureRecord) -> None:
         self.report.warnings.append(f"{capture} is the same capture as {record.name}; it was not taken twice")
@@ -169,7 +170,9 @@ class Run:
         had, and make sure on the way that it was the same octets."""
         for known, old in same_beginning(self._known_now(store=True), record.first_digest).items():
             source.mark(old.position)
-            return known, old, old.frames
+            if source.mark_digest in (None, old.digest):
+                return known, old, old.frames
+        source.mark(-1)
         return identity, record, 0
 
     def _only_known(self, source: Source, record: CaptureRecord, shorter: bool, expected: tuple[int, str]) -> None:

@@ -48,9 +48,12 @@ def recognise(capture: str, captures: Captures) -> Known | None:
     return None
 
 
-def nothing_stored(record: Mapping[str, Any]) -> bool:
-    """Whether a capture was read to its end and held no packet to a monitored address."""
-    return bool(record.get("settled")) and not record.get("spans") and record.get("since_us") is None
+def something_stored(captures: Captures) -> Captures:
+    """Those that held packets to a monitored address, as far as they were read. Others may be read once more, for with
+    another block or unwrap they may, and nothing of them can be stored twice."""
+    return {
+        name: record for name, record in captures.items() if record.get("spans") or record.get("since_us") is not None
+    }
 
 
 def begins(record: CaptureRecord, position: int, digest: str) -> bool:
