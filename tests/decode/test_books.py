@@ -38,6 +38,7 @@ SEEDS = [
     ethernet(udp(b"\x08\0\0\0\0\0\1\0" + ethernet(tcp(b"in vxlan")), port=4789)),
     ethernet(ip(17, bytes(24), fragment=0x2000)),
     ethernet(ip(6, bytes(24), fragment=0x0005)),
+    ethernet(ip(17, bytes(24), options=40)[:30]),
 ]
 
 

@@ -127,6 +127,12 @@ def test_cut_anywhere_only_what_was_captured_is_taken(packet: bytes) -> None:
         assert (row["source_port"] is None) == (packet[9] == 1 or cut < 24)
 
 
+def test_a_later_fragment_cut_in_its_ip_options_has_no_payload() -> None:
+    [row], counters = decoded([ip(6, bytes(40), options=40, fragment=5)], 101, cut=30)
+    assert (row["payload"], row["payload_length"], row["ip_header_length"]) == (None, 0, 60)
+    assert counters == {"frames": 1, "stored": 1, "fragments": 1, "truncated": 1}
+
+
 def test_octets_behind_the_packet_aren_t_its_own() -> None:
     packet = tcp(b"")
     row = row_of(packet + b"trailer")

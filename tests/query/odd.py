@@ -63,7 +63,9 @@ def odd(count: int, seed: int = 1) -> list[Odd]:
         if dice.random() < 0.5:
             begin = 20 + len(options)
             cuts = [begin + end for end in ends] + [begin + ends[-1] + dice.randrange(60)]
-            found.append((packet[: dice.choice(cuts)], len(packet)))
+            cut = packet[: 20 + dice.randrange(len(options)) if options and dice.random() < 0.3 else dice.choice(cuts)]
+            short = len(cut) < begin and dice.random() < 0.5  # a header length beyond what was sent
+            found.append((cut, len(cut) if short else len(packet)))
         else:
             found.append((packet, len(packet)))
     return found

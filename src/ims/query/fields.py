@@ -15,7 +15,9 @@ DERIVED = {
         "udp_length", "tcp_offset",
     ),
     "tcp_header": ("tcp_options", "tcp_flags", "tcp_offset"),
-    "datagram_length": ("udp_length", "payload_length", "truncated", "total_length", "ip_header_length"),
+    "datagram_length": (
+        "udp_length", "payload_length", "truncated", "total_length", "ip_header_length", "source_port"
+    ),
 }  # fmt: skip
 """Numbers that no column holds but several give (predicate.py says how) -> the columns they are made of."""
 

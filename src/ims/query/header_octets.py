@@ -125,7 +125,8 @@ def _datagram_length(packets: Any) -> Any:
     """UDP's length; null where the field wasn't captured."""
     expected = packets.payload_length.cast("int64") + 8
     header = packets.ip_header_length.cast("int64").fill_null(20)
-    whole = ~packets.truncated & (packets.total_length.cast("int64") == header + expected)
+    there = packets.source_port.notnull()  # else the IP options went on to where the frame ended
+    whole = there & ~packets.truncated & (packets.total_length.cast("int64") == header + expected)
     return packets.udp_length.cast("int64").fill_null(ibis.cases((whole, expected), else_=None))
 
 
