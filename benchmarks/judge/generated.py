@@ -90,8 +90,8 @@ def write_capture(folder: Path, number: int, seed: int) -> Path:
             octets = netfilter_log(inner, ">")
         records.append(record(octets, at, dice))
     octets, begins = FORMATS[chosen.form](records, kind)
-    # Which variant a file of Kuznetsov's is, tshark guesses from its first records: those are spared.
-    spared = begins[4] if chosen.form == "us-kuznetsov" else 0
+    # Which variant of pcap a file is, tshark guesses from its first records: those are spared.
+    spared = begins[4] if chosen.form == "us-kuznetsov" or chosen.damage == "length" else 0
     damaged = DAMAGES[chosen.damage](octets[spared:], [at - spared for at in begins if at >= spared], dice)
     octets, damage = COMPRESSIONS[chosen.compression](octets[:spared] + damaged), chosen.damage
     if chosen.cut_stream:
