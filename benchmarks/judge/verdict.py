@@ -119,10 +119,10 @@ def judge(path: Path, asked: Asked) -> Judged:
 
 
 def _without_zeros(seen: Dissection, excused: Counter[str]) -> None:
-    """ims tells zeros at the end as damage; tshark reads them as frames without octets, of 1970."""
-    while seen.frames and seen.frames[-1].captured == 0 == seen.frames[-1].length:
-        seen.frames.pop()
-        excused["zeros at the end: told as damage, frames without octets to tshark"] += 1
+    """ims tells zeros instead of records as damage; tshark reads them as frames without octets, of 1970."""
+    kept = [frame for frame in seen.frames if frame.captured or frame.length]
+    excused["zeros: told as damage, frames without octets to tshark"] += len(seen.frames) - len(kept)
+    seen.frames = kept
     seen.status, seen.complaint = 2, "ends in zeros"
 
 
