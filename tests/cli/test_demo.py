@@ -113,13 +113,26 @@ def test_a_demo_that_is_ended_takes_its_daemons_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setattr(demo_process, "IMS", (sys.executable, "-c", "import time; time.sleep(60)"))
-    before = signal.getsignal(number)
-    with pytest.raises(SystemExit) as ended, ending_on_signals(), daemon("queryd", tmp_path / "x.toml") as process:
-        os.kill(os.getpid(), number)
-        signal.sigtimedwait([], 10)  # whichever comes is handled first
+    before = signal.signal(number, signal.SIG_DFL)  # the tests themselves may run under nohup
+    try:
+        with pytest.raises(SystemExit) as ended, ending_on_signals(), daemon("queryd", tmp_path / "x.toml") as process:
+            os.kill(os.getpid(), number)
+            signal.sigtimedwait([], 10)  # whichever comes is handled first
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
     assert ended.value.code == 128 + number
     assert process.returncode == -signal.SIGTERM
-    assert signal.getsignal(number) == before
+
+
+def test_under_nohup_the_demo_goes_on() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ending_on_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_sensor_that_is_still_starting_is_ended_too(tmp_path: Path) -> None:
