@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from ims.capture import watch
+from ims.capture import folder_tree, watch
 from ims.capture.watch import finished_files
 
 from .writers import RAW, Packet, packets_of, pcap
@@ -114,17 +114,8 @@ def test_a_file_already_there_waits_for_its_writer(folder, stop):
     files.close()
 
 
-def test_a_writer_is_found_whatever_else_its_process_closes(folder):
-    passing = (folder / "passing").open("wb")
-    with (folder / "written").open("wb") as written:
-        passing.close()  # its number is lower, and is taken for a moment by whoever lists the open files
-        status = os.fstat(written.fileno())
-        assert watch._open_for_writing(status.st_dev, status.st_ino) is True
-    assert watch._open_for_writing(status.st_dev, status.st_ino) is not True
-
-
 def test_where_no_process_tells_a_newer_file_or_settling_does(folder, stop, monkeypatch):
-    monkeypatch.setattr(watch, "_open_for_writing", lambda device, inode: None)
+    monkeypatch.setattr(watch, "is_open_for_writing", lambda device, inode: None)
     put(folder / "older", age_seconds=1)
     put(folder / "newest")
     files = finished_files(folder, stop, settle_seconds=3600)
@@ -203,6 +194,17 @@ def test_links_to_files_that_come_are_given(folder, stop, tmp_path):
     files.close()
 
 
+def test_a_link_that_leads_round_and_is_moved_in_is_said_and_ends_nothing(folder, stop, tmp_path):
+    said = []
+    files = finished_files(folder, stop, say=said.append)
+    assert next(files) is None
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "loop").rename(folder / "loop")
+    assert names_until_last(files, folder) == [LAST]
+    assert said == [f"{folder / 'loop'} is passed over: Too many levels of symbolic links"]
+    files.close()
+
+
 def test_links_to_folders_are_not_followed_which_is_said_once(folder, stop):
     said = []
     (folder / "below").mkdir()
@@ -244,7 +246,7 @@ def test_a_limit_of_the_kernel_is_said_in_words(folder, stop, monkeypatch):
     def start(self):
         raise OSError(errno.ENOSPC, "inotify watch limit reached")
 
-    monkeypatch.setattr(watch.InotifyObserver, "start", start)
+    monkeypatch.setattr(folder_tree.InotifyObserver, "start", start)
     with pytest.raises(
         OSError, match=r"can't be watched: inotify watch limit reached; raise sysctl fs\.inotify\.max_user_w"
     ):
