@@ -218,3 +218,22 @@ def test_a_file_cut_off_anywhere_gives_its_whole_packets_and_says_where_it_ends(
     octets = capture.read_bytes()[:2048] if capture else made_of_everything()
     ends, packets = block_ends(octets)
     assert_every_cut(file, octets, packets, 2048, ends[0], chunk=64, boundaries=ends)
+
+
+@both_orders
+@pytest.mark.parametrize("zeros", [12, 400, 70_000])
+def test_zeros_within_a_file_are_passed_over_and_told_as_in_pcap(file, order, zeros):
+    before = w.section(order) + w.interface(order) + w.enhanced(0, 1000, ONE.octets, ONE.length, order)
+    after = w.enhanced(0, 1000, ONE.octets, ONE.length, order)
+    file.write_bytes(before + bytes(zeros) + after)
+    packets, warnings, _ = read(file, 100)
+    assert packets == [ONE, ONE]
+    assert warnings == [f"{zeros:,} zeros at byte {len(before):,}, where a packet should begin, were passed over"]
+
+
+def test_zeros_at_the_end_are_told(file):
+    before = w.section() + w.interface() + w.enhanced(0, 1000, ONE.octets, ONE.length)
+    file.write_bytes(before + bytes(4096))
+    packets, warnings, _ = read(file)
+    assert packets == [ONE]
+    assert warnings == [f"ends in 4,096 zeros, from byte {len(before):,} on; everything before them was read"]

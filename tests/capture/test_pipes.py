@@ -13,7 +13,7 @@ from ims.capture.open import open_source
 
 from . import writers as w
 from .measured import measured
-from .writers import RAW, Packet, pcap, pcap_header, pcap_record
+from .writers import MICRO, MODIFIED, RAW, Packet, pcap, pcap_header, pcap_record
 
 PACKETS = [Packet(number * 1000, RAW, bytes([number]) * number * 5, number * 9) for number in range(1, 8)]
 
@@ -132,6 +132,18 @@ def test_silence_is_told_within_every_pcapng_block(tmp_path, octets):
             assert next_packets(frames_of) == [PACKETS[0].octets]
             end.write(octets[:30])
             assert next(frames_of).count == 0
+
+
+@pytest.mark.parametrize("dialect", [(MICRO, 8), (MICRO, 4), (MODIFIED, 8), (MODIFIED, 12)])
+def test_records_with_longer_headers_are_told_in_a_pipe_that_has_them_ready(tmp_path, dialect):
+    """Red Hat's and Nokia's, which have pcap's usual magic number; Kuznetzov's and SuSE's."""
+    magic, longer = dialect
+    (tmp_path / "old").write_bytes(
+        pcap_header(magic=magic)
+        + b"".join(pcap_record(packet)[:16] + bytes(longer) + packet.octets for packet in PACKETS)
+    )
+    with subprocess.Popen(["cat", tmp_path / "old"], stdout=subprocess.PIPE) as cat:
+        assert w.packets_of(f"/dev/fd/{cat.stdout.fileno()}") == PACKETS
 
 
 @every_coder

@@ -85,11 +85,13 @@ class PcapSource(FileSource):
             self._link, self._fraction_ns = AIX_LINKS[network], 1
         stream.advance(whole)
         self._header = magic.headers[0]
-        if self._lengths_order == CAPTURED_FIRST and len(magic.headers) > 1 and not stream.is_pipe:
+        if self._lengths_order == CAPTURED_FIRST and len(magic.headers) > 1:
             self._header = self._likely_header(magic.headers)
 
     def _likely_header(self, headers: tuple[int, ...]) -> int:
-        """Octets of a record's header: the first with which the first records make sense."""
+        """Octets of a record's header: the first with which the first records make sense. Of a pipe only those count
+        that come at once: from a program that captures one may be long in coming, and no such program writes the
+        longer headers any more."""
         if self._sensible(headers[0]) is not None:
             return headers[0]
         return next((header for header in headers[1:] if (self._sensible(header) or 0) > 1), headers[0])
@@ -98,7 +100,7 @@ class PcapSource(FileSource):
         """With how many of the first three records' headers nothing is wrong; None where something is."""
         stream, at = self._stream, 0
         for number in range(3):
-            if not stream.need(at + header):
+            if not stream.soon(at + header):
                 return number
             begin = stream.begin + at
             octets = stream.octets[begin : begin + header].tobytes()

@@ -92,7 +92,7 @@ class PcapngSource(FileSource):
                 yield frames._replace(count=count)
             why, found = int(result[1]), int(result[2])
             if why == DAMAGED:
-                if found == 0 and not stream.octets[stream.begin : stream.end].any():
+                if found == 0 and self._number(0) == 0:
                     if (yield from self._zeros(4)):
                         return
                     continue

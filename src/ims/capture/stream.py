@@ -104,6 +104,15 @@ class OctetStream:
             self.fill(wanted)
         return self.end - self.begin >= wanted
 
+    def soon(self, wanted: int) -> bool:
+        """Whether `wanted` octets wait; a pipe isn't waited for once it falls silent. Only before the first frame:
+        raises InterruptedError once `stop` says so."""
+        while self.end - self.begin < wanted and not self.at_end:
+            self.refuse_to_wait()
+            if not self.fill(wanted):
+                break
+        return self.end - self.begin >= wanted
+
     def refuse_to_wait(self) -> None:
         """Raise InterruptedError once `stop` says so."""
         if self._stop():
@@ -130,9 +139,8 @@ class OctetStream:
         return self._reader.warning
 
     def fill(self, wanted: int = 1) -> bool:
-        """Read more, until at least `wanted` octets wait or the end has come; False where nothing came.
-
-        On a pipe this waits at most SILENCE_SECONDS. The buffer grows to `wanted`, which the caller bounds by
+        """Read more; False where nothing came. A file is read until at least `wanted` octets wait or it ends, a pipe
+        once, and it is waited for at most SILENCE_SECONDS. The buffer grows to `wanted`, which the caller bounds by
         LARGEST_RECORD.
         """
         before = self.end - self.begin
