@@ -22,7 +22,14 @@ def test_words_may_be_repeated_and_come_in_any_number_of_ports_up_to_three() -> 
         parse_unwrap("vxlan:1,vxlan:2,vxlan:3,geneve")
 
 
-@pytest.mark.parametrize("text", ["sit", "gre:47", "vxlan:", "vxlan:0", "vxlan:65536", "vxlan:x", "vxlan:-1", "VXLAN"])
+def test_two_tunnels_of_one_port_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"--unwrap: tunnel 'geneve:4789': port 4789 is another tunnel's already"):
+        parse_unwrap("vxlan,geneve:4789")
+
+
+@pytest.mark.parametrize(
+    "text", ["sit", "gre:47", "vxlan:", "vxlan:0", "vxlan:65536", "vxlan:0000080000", "vxlan:x", "vxlan:-1", "VXLAN"]
+)
 def test_what_is_no_tunnel_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"--unwrap: (no such tunnel|tunnel '.*': expected a port)"):
         parse_unwrap(text)

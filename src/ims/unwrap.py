@@ -24,7 +24,7 @@ def udp_port(word: str) -> tuple[int, int] | None:
     kind, usual = PORTS[name]
     if name == word:
         return kind, usual
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 1 << 16):
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 1 << 16):
         raise ValueError(f"tunnel {word!r}: expected a port from 1 to 65535 after {name}:")
     return kind, int(port)
 
@@ -36,9 +36,10 @@ def udp_ports(words: Iterable[str]) -> list[int]:
 
 
 def unwrap_of(words: Iterable[str]) -> int:
-    """Tunnels as one number, for kernels: flags, and slots of UDP's ports. Raises ValueError for another word, and for
-    more than SLOTS ports."""
-    flags, slots = 0, []
+    """Tunnels as one number, for kernels: flags, and slots of UDP's ports. Raises ValueError for another word, for
+    two tunnels of one port, and for more than SLOTS ports."""
+    flags = 0
+    slots: list[tuple[int, int]] = []
     for word in words:
         if word in NAMES:
             flags |= NAMES[word]
@@ -46,8 +47,11 @@ def unwrap_of(words: Iterable[str]) -> int:
         slot = udp_port(word)
         if slot is None:
             raise ValueError(f"no such tunnel: {word!r}; expected some of {TUNNELS}")
-        if slot not in slots:
-            slots.append(slot)
+        if slot in slots:
+            continue
+        if any(slot[1] == port for _, port in slots):
+            raise ValueError(f"tunnel {word!r}: port {slot[1]} is another tunnel's already; expected one tunnel a port")
+        slots.append(slot)
     if len(slots) > SLOTS:
         raise ValueError(f"{len(slots)} ports of tunnels over UDP; at most {SLOTS}")
     for number, (kind, port) in enumerate(slots):
