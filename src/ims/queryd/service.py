@@ -2,7 +2,7 @@
 
 Errors begin with `ims:KIND:`, so that a portal can tell them apart: `refused` (role or certificate), `list` (this
 daemon's list of revoked certificates can't be used, so it refuses all), `request` (not understood, or too large an
-answer), `busy`, `late`, `store`, `failed`.
+answer), `busy`, `late`, `store`, `ending` (it is being stopped), `failed`.
 """
 
 from __future__ import annotations
