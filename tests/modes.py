@@ -20,8 +20,9 @@ KERNELS = (
     ("capture/test_pcap capture/test_pcapng capture/test_erf capture/test_hostile", "written or walk or nanosecond"),
     ("sensor/test_spans", ""),
     ("respond/test_reply", ""),
-    ("decode/test_books decode/test_link decode/test_tunnel decode/test_transport decode/test_category "
-     "decode/test_recent_syns", ""),
+    ("decode/test_books decode/test_ethernet decode/test_ppp decode/test_wan_link decode/test_host_link decode/test_radio "
+     "decode/test_link decode/test_tunnel decode/test_ipv4 decode/test_transport decode/test_cut decode/test_lengths "
+     "decode/test_category decode/test_recent_syns", ""),
 )  # fmt: skip
 
 

@@ -98,6 +98,12 @@ def decoded(
     return decode(frames_of(frames, links, cut), unwrap, block)
 
 
+def only_row(packet: bytes, cut: int | None = None) -> Row:
+    """The row of a raw packet."""
+    [row], _ = decoded([packet], 101, cut=cut)
+    return row
+
+
 def decode(given: Frames, unwrap: str = "", block: str = "all=0.0.0.0/0") -> tuple[list[Row], dict[str, int]]:
     batch, options = packet_batch(max(given.count, 1)), options_table(max(given.count, 1))
     counters = np.zeros(len(COUNTERS), np.int64)

@@ -20,6 +20,11 @@ def vxlan(inner: bytes, flags: int = 0x08, port: int = 4789) -> bytes:
     return udp(struct.pack(">BxxxI", flags, 7 << 8) + ethernet(inner), port=port, destination=OUTER)
 
 
+def gpe(following: int, inner: bytes, port: int = 4790) -> bytes:
+    """The Generic Protocol Extension."""
+    return udp(struct.pack(">BxxBI", 0x0C, following, 7 << 8) + inner, port=port, destination=OUTER)
+
+
 def geneve(inner: bytes, first: int = 0, control: int = 0, port: int = 6081, kind: int = 0x6558) -> bytes:
     head = struct.pack(">BBHI", first | 2, control, kind, 5 << 8) + struct.pack(">HBBI", 0x108, 1, 1, 9)
     return udp(head + (ethernet(inner) if kind == 0x6558 else inner), port=port, destination=OUTER)
@@ -53,7 +58,10 @@ TUNNELS = {
     "VXLAN on Linux's port": ("vxlan:8472", vxlan(INNER, port=8472)),
     "VXLAN, port as an assignment": ("vxlan=8472", vxlan(INNER, port=8472)),
     "VXLAN, two ports": ("vxlan,vxlan:8472", vxlan(INNER, port=8472)),
-    "VXLAN GPE": ("vxlan:4790", udp(b"\x0c\0\0\1\0\0\7\0" + INNER, port=4790, destination=OUTER)),
+    "VXLAN GPE": ("vxlan:4790", gpe(1, INNER)),
+    "VXLAN GPE, Ethernet": ("vxlan:4790", gpe(3, ethernet(INNER))),
+    "VXLAN GPE, NSH": ("vxlan:4790", gpe(4, struct.pack(">HBBI", 0x0FC2, 2, 1, 0x1FF) + INNER)),
+    "VXLAN GPE, MPLS": ("vxlan:4790", gpe(5, b"\0\1\x01\x40" + INNER)),
     "GENEVE": ("geneve", geneve(INNER)),
     "GENEVE, IPv4": ("geneve", geneve(INNER, kind=0x0800)),
     "GENEVE, a critical option": ("geneve", geneve(INNER, control=0x40)),
@@ -75,7 +83,7 @@ def test_the_inner_packet_is_what_is_monitored(name: str) -> None:
 @pytest.mark.parametrize("name", TUNNELS)
 def test_unasked_for_the_outer_one_is_monitored(name: str) -> None:
     unwrap, packet = TUNNELS[name]
-    others = ",".join({"gre", "ipip", "vxlan:4444", "geneve:4444"} - set(unwrap.split(",")))
+    others = ",".join({"gre", "ipip", "vxlan:4444", "geneve:5555"} - set(unwrap.split(",")))
     for asked in ("", others):
         rows, counters = decoded([ethernet(packet)], unwrap=asked, block="outer=203.0.113.0/24")
         assert [row["packet"] for row in rows] == [packet]
@@ -109,6 +117,7 @@ BROKEN = {
     "GRE that holds IPv6": (gre(b"\x60" + bytes(39), kind=0x86DD), "not_ipv4"),
     "IP in IP, nothing in it": (ip(4, b"", destination=OUTER), "malformed"),
     "IP in IP, half a header": (ip(4, INNER[:19], destination=OUTER), "malformed"),
+    "VXLAN GPE, no protocol that is known": (gpe(6, ethernet(INNER), port=4789), "not_ipv4"),
     "VXLAN cut": (udp(b"\x08\0\0\0", port=4789, destination=OUTER), "malformed"),
     "VXLAN with half an Ethernet header": (
         udp(struct.pack(">BxxxI", 8, 1) + bytes(13), port=4789, destination=OUTER),

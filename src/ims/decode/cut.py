@@ -17,14 +17,10 @@ from ims.records import (
     ICMP,
     ICMP_CODE,
     ICMP_REST,
-    IP_HEADER,
     PORTS,
-    PRESUMED,
     SEQUENCE,
     TCP,
     TCP_OFFSET,
-    TCP_OPTIONS,
-    UDP_LENGTH,
     URGENT,
     WINDOW,
 )
@@ -73,28 +69,4 @@ def take_cut_header(octets, at, end, protocol, batch, row):
                 layers |= URGENT
                 batch.tcp_urgent[row] = be16(octets, at + 18)
     batch.category[row] = category_of(protocol, layers, flags, kind)
-    return layers
-
-
-@kernel
-def take_lengths(octets, ip, header, end, length, layers, batch, row):
-    """Write the lengths of the packet octets[ip:end], `length` on the wire, that other columns of its row don't give;
-    returns its `layers` with theirs. `layers`: what is written already."""
-    total = be16(octets, ip + 2)
-    transport = ip + header
-    if header != 20 or total > length:  # (a query takes octets that lack of a whole packet for IP options)
-        layers |= IP_HEADER
-        batch.ip_header_length[row] = header
-    if total == 0:
-        layers |= PRESUMED
-        batch.presumed_length[row] = length
-    if layers & TCP_OPTIONS and octets[transport + 12] & 0x0E:
-        layers |= TCP_OFFSET
-        batch.tcp_offset[row] = octets[transport + 12]
-    if octets[ip + 9] == 17 and layers & PORTS and transport + 6 <= end:
-        expected = 8 + np.int64(batch.payload_length[row])
-        field = be16(octets, transport + 4)
-        if field != expected or end - ip != length or total != header + expected:
-            layers |= UDP_LENGTH
-            batch.udp_length[row] = field
     return layers

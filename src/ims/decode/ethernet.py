@@ -26,7 +26,7 @@ from ims.decode.verdict import IS_ARP, IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_TY
 from ims.kernels import kernel
 from ims.octets import be16, be32
 
-IPV4, IPV6, ARP, BRIDGED, LLC, MPLS = 0x0800, 0x86DD, 0x0806, 0x6558, 4, 0x8847
+IPV4, IPV6, ARP, BRIDGED, LLC, MPLS, NSH = 0x0800, 0x86DD, 0x0806, 0x6558, 4, 0x8847, 0x894F
 MALFORMED, NOT_IPV4 = -1, -2
 """Instead of a type: the frame ends here, broken or holding something else."""
 
@@ -102,7 +102,7 @@ def below_service_header(octets, at, end):
     if following == 3:
         return np.int64(BRIDGED), at
     if following == 4:
-        return np.int64(0x894F), at
+        return np.int64(NSH), at
     if following == 5:
         return np.int64(MPLS), at
     return np.int64(NOT_IPV4), at
@@ -149,7 +149,7 @@ def by_ethertype(octets, at, end, kind):
             if at > end:
                 return np.int64(IS_MALFORMED)
             kind = be16(octets, at - 2)
-        elif kind == 0x894F:
+        elif kind == NSH:
             kind, at = below_service_header(octets, at, end)
         elif kind == ARP:
             return np.int64(IS_ARP)

@@ -6,9 +6,10 @@ import numpy as np
 
 from ims.checksum import expected_field, ones_sum
 from ims.decode.category import category_of
-from ims.decode.cut import take_cut_header, take_lengths
+from ims.decode.cut import take_cut_header
 from ims.decode.ethernet import IPV4 as ETHERTYPE_IPV4
 from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, cut_header_length, header_length, packet_end
+from ims.decode.lengths import take_lengths
 from ims.decode.link import ETHERNET, find_ipv4
 from ims.decode.met import NO_LINK, NO_TYPE, meet
 from ims.decode.raw import is_odd

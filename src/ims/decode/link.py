@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import BRIDGED, IPV4, IPV6, LLC, MALFORMED, MPLS, NOT_IPV4, by_ethertype
+from ims.decode.ethernet import BRIDGED, IPV6, LLC, MALFORMED, MPLS, by_ethertype
 from ims.decode.host_link import (
     DSA,
     DSA_BRCM,
@@ -12,6 +12,7 @@ from ims.decode.host_link import (
     EDSA,
     ENC,
     IPNET,
+    JUNIPER_ETHER,
     LOOP,
     NFLOG,
     NULL,
@@ -19,19 +20,18 @@ from ims.decode.host_link import (
     by_family,
     by_firewall_log,
     by_ipnet,
+    by_juniper,
     by_netfilter_log,
     by_switch_tag,
 )
-from ims.decode.ppp import ppp_protocol
 from ims.decode.radio import AVS, IEEE802_11, PRISM, RADIOTAP, by_radio
 from ims.decode.verdict import IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_UNSUPPORTED
+from ims.decode.wan_link import C_HDLC, FRAME_RELAY, PPP, PPP_HDLC, by_cisco, by_frame_relay, by_ppp
 from ims.kernels import kernel
 from ims.octets import be16, le16, le32
 
-ETHERNET, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, PPPOE, RAW, C_HDLC, FRAME_RELAY, SLL = (
-    1, 9, 12, 14, 50, 51, 101, 104, 107, 113,
-)  # fmt: skip
-JUNIPER_ETHER, PPI, IPV4_LINK, IPV6_LINK, PKTAP, SLL2 = 178, 192, 228, 229, 258, 276
+ETHERNET, RAW_BSD, RAW_OPENBSD, PPPOE, RAW, SLL = 1, 12, 14, 51, 101, 113
+PPI, IPV4_LINK, IPV6_LINK, PKTAP, SLL2 = 192, 228, 229, 258, 276
 ATM_RFC1483, ATM_CLIP, FDDI, FIBRE_CHANNEL, FIREWIRE, MPLS_LINK, NETANALYZER, NETANALYZER_WHOLE = (
     100, 106, 10, 122, 138, 219, 240, 241,
 )  # fmt: skip
@@ -50,74 +50,6 @@ def by_version(octets, at, end):
     if version == 6:
         return np.int64(IS_IPV6)
     return np.int64(IS_NOT_IPV4)
-
-
-@kernel
-def by_cisco(octets, at, end):
-    """(type, where it begins) in Cisco's HDLC: address, control, an Ethernet type."""
-    if at + 4 > end:
-        return np.int64(MALFORMED), at
-    return be16(octets, at + 2), at + 4
-
-
-@kernel
-def by_ppp(octets, at, end, link):
-    """(type, where it begins) in PPP; in HDLC's framing Cisco's own stands beside it, told by the first octet."""
-    if link == PPP_HDLC and at < end and (octets[at] == 0x0F or octets[at] == 0x8F):
-        return by_cisco(octets, at, end)
-    if at + 2 <= end and octets[at] == 0xFF and octets[at + 1] == 0x03:
-        at += 2
-    return ppp_protocol(octets, at, end)
-
-
-@kernel
-def by_frame_relay(octets, at, end):
-    """(type, where it begins) in Frame Relay (RFC 2427): an address of 2 to 4 octets, UI, and a network layer's number;
-    or Cisco's way, an Ethernet type at once."""
-    length = 0
-    while length < 4:
-        if at + length >= end:
-            return np.int64(MALFORMED), at
-        length += 1
-        if octets[at + length - 1] & 1:
-            break
-    at += length
-    if length < 2 or at + 2 > end:
-        return np.int64(MALFORMED), at
-    if octets[at] != 3:
-        return be16(octets, at), at + 2
-    at += 1
-    if octets[at] == 0 and at + 1 < end:  # padding
-        at += 1
-    if octets[at] == 0xCC:
-        return np.int64(IPV4), at + 1
-    if octets[at] == 0x8E:
-        return np.int64(IPV6), at + 1
-    if octets[at] == 0x80:  # SNAP
-        if at + 6 > end:
-            return np.int64(MALFORMED), at
-        owner, kind = be16(octets, at + 1) << 8 | octets[at + 3], be16(octets, at + 4)
-        if owner == 0:
-            return kind, at + 6
-        if owner == 0x0080C2 and (kind == 1 or kind == 7):
-            return np.int64(BRIDGED), at + 6
-    return np.int64(NOT_IPV4), at
-
-
-@kernel
-def by_juniper(octets, at, end):
-    """(type, where it begins) below Juniper's header: MGC, flags, and extensions where they say so."""
-    if at + 6 > end or octets[at] != 0x4D or octets[at + 1] != 0x47 or octets[at + 2] != 0x43:
-        return np.int64(MALFORMED), at
-    flags = octets[at + 3]
-    at += 6 + be16(octets, at + 4) if flags & 0x80 else 4
-    if flags & 0x02:  # no link header: four octets, the last two a type of Juniper's
-        at += 4
-        if at >= end:
-            return np.int64(MALFORMED), at
-        version = octets[at] >> 4
-        return np.int64(IPV4 if version == 4 else IPV6 if version == 6 else NOT_IPV4), at
-    return np.int64(BRIDGED), at
 
 
 @kernel

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import BRIDGED, by_ethertype
+from ims.decode.ethernet import BRIDGED, MPLS, NOT_IPV4, NSH, by_ethertype
 from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, header_length, packet_end
 from ims.decode.link import by_version
 from ims.decode.verdict import IS_MALFORMED, IS_NO_TUNNEL, TUNNEL_FRAGMENTS, UNWRAPPED
@@ -58,7 +58,8 @@ def inside_vxlan(octets, at, end):
     at += 8
     if following == 1 or following == 2:
         return by_version(octets, at, end)
-    return by_ethertype(octets, at, end, np.int64(0x894F if following == 4 else BRIDGED))
+    kind = BRIDGED if following == 3 else NSH if following == 4 else MPLS if following == 5 else NOT_IPV4
+    return by_ethertype(octets, at, end, np.int64(kind))
 
 
 @kernel

@@ -1,0 +1,64 @@
+"""Links over long lines: Cisco's HDLC, PPP in HDLC's framing (RFC 1662), Frame Relay (RFC 2427)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ims.decode.ethernet import BRIDGED, IPV4, IPV6, MALFORMED, NOT_IPV4
+from ims.decode.ppp import ppp_protocol
+from ims.kernels import kernel
+from ims.octets import be16
+
+PPP, PPP_HDLC, C_HDLC, FRAME_RELAY = 9, 50, 104, 107
+
+
+@kernel
+def by_cisco(octets, at, end):
+    """(type, where it begins) in Cisco's HDLC: address, control, an Ethernet type."""
+    if at + 4 > end:
+        return np.int64(MALFORMED), at
+    return be16(octets, at + 2), at + 4
+
+
+@kernel
+def by_ppp(octets, at, end, link):
+    """(type, where it begins) in PPP; in HDLC's framing Cisco's own stands beside it, told by the first octet."""
+    if link == PPP_HDLC and at < end and (octets[at] == 0x0F or octets[at] == 0x8F):
+        return by_cisco(octets, at, end)
+    if at + 2 <= end and octets[at] == 0xFF and octets[at + 1] == 0x03:
+        at += 2
+    return ppp_protocol(octets, at, end)
+
+
+@kernel
+def by_frame_relay(octets, at, end):
+    """(type, where it begins) in Frame Relay (RFC 2427): an address of 2 to 4 octets, UI, and a network layer's number;
+    or Cisco's way, an Ethernet type at once."""
+    length = 0
+    while length < 4:
+        if at + length >= end:
+            return np.int64(MALFORMED), at
+        length += 1
+        if octets[at + length - 1] & 1:
+            break
+    at += length
+    if length < 2 or at + 2 > end:
+        return np.int64(MALFORMED), at
+    if octets[at] != 3:
+        return be16(octets, at), at + 2
+    at += 1
+    if octets[at] == 0 and at + 1 < end:  # padding
+        at += 1
+    if octets[at] == 0xCC:
+        return np.int64(IPV4), at + 1
+    if octets[at] == 0x8E:
+        return np.int64(IPV6), at + 1
+    if octets[at] == 0x80:  # SNAP
+        if at + 6 > end:
+            return np.int64(MALFORMED), at
+        owner, kind = be16(octets, at + 1) << 8 | octets[at + 3], be16(octets, at + 4)
+        if owner == 0:
+            return kind, at + 6
+        if owner == 0x0080C2 and (kind == 1 or kind == 7):
+            return np.int64(BRIDGED), at + 6
+    return np.int64(NOT_IPV4), at

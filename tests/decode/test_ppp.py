@@ -1,0 +1,38 @@
+"""PPP's protocol field: of one octet or two, in PPP and in PPPoE."""
+
+from __future__ import annotations
+
+import pytest
+
+from .headers import PACKET, counts_nothing_else, gives_the_packet, label, never_gives_another
+from .makers import ethernet
+
+SAME = {
+    "PPP": (9, b"\0\x21" + PACKET),
+    "PPP, short protocol": (9, b"\x21" + PACKET),
+    "PPP, MPLS": (9, b"\x02\x81" + label(PACKET)),
+    "PPP, MPLS multicast": (9, b"\x02\x83" + label(PACKET)),
+    "in PPPoE, short protocol": (1, ethernet(b"\x11\0\0\1\0\x20\x21" + PACKET, 0x8864)),
+}
+NOTHING = {
+    "IPv6 in PPP": (9, b"\0\x57" + bytes(40), {"not_ipv4": 1, "ipv6": 1}),
+    "PPP's LCP": (9, b"\xc0\x21" + bytes(40), {"not_ipv4": 1}),
+    "half a protocol": (9, b"\0", {"malformed": 1}),
+    "no protocol": (9, b"\xff\x03", {"malformed": 1}),
+    "compressed TCP": (9, b"\0\x2d" + PACKET, {"not_ipv4": 1}),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_each_gives_the_same_packet(name: str) -> None:
+    gives_the_packet(*SAME[name])
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_cut_off_anywhere_it_is_malformed_or_truncated_never_another(name: str) -> None:
+    never_gives_another(*SAME[name])
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_what_holds_no_packet_is_counted_for_what_it_is(name: str) -> None:
+    counts_nothing_else(*NOTHING[name])
