@@ -1,4 +1,4 @@
-"""`ims doctor` finds what would be in a query daemon's or a portal's way, as the user it becomes finds it."""
+"""`ims doctor` finds what would be in a query daemon's way, as the user it becomes finds it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from ims.pki.authority import Authority, create_authority
-from ims.portal.config import checked_portal
-from ims.portal.doctor import examine_portal
 from ims.queryd.config import checked_queryd
 from ims.queryd.doctor import examine_queryd
 from ims.sensor.finding import Finding
@@ -72,16 +70,6 @@ def test_the_user_it_becomes_is_tried(tmp_path: Path, one_store: Path, authority
     assert said.startswith("wrong: the list of revoked certificates") or said.startswith("wrong: the store")
     assert "can't be read by nobody, who this process becomes" in said
     assert "has mode 0700 and belongs to root:root" in said
-
-
-def test_a_portal_that_is_well_and_one_that_is_not(tmp_path: Path, authority: Authority) -> None:
-    (tmp_path / "registry.toml").write_text('[[sensor]]\nname = "a"\naddress = "127.0.0.1:9443"\n')
-    data = {"registry": tmp_path / "registry.toml", "accounts": tmp_path / "accounts.db", "tls": tls(tmp_path / "portal"),
-            "audit": tmp_path / "audit.jsonl"} | ({"user": "root"} if os.geteuid() == 0 else {})  # fmt: skip
-    assert wrong(examine_portal(checked_portal(data))) == {}
-    assert not (tmp_path / "accounts.db").exists()
-    (tmp_path / "registry.toml").write_text("[[sensor]]\nname = 7\n")
-    assert "name = 7" in wrong(examine_portal(checked_portal(data)))["registry"]
 
 
 def test_from_the_command_line(tmp_path: Path, one_store: Path) -> None:

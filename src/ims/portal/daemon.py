@@ -18,6 +18,8 @@ import uvicorn
 
 from ims import __version__, kernels
 from ims.config import endpoint_of
+from ims.lake.folder import Folder
+from ims.lake.place import open_place
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.pem import read_file
 from ims.pki.revocations import Refusal, Revocations
@@ -47,7 +49,10 @@ PREFIXES_SECONDS = 60.0
 
 
 def needs(config: PortalConfig) -> list[Need]:
-    """What a portal with these settings reads and writes as the user it becomes, certificates and keys excepted."""
+    """What a portal with these settings reads and writes as the user it becomes, certificates and keys excepted.
+
+    Raises ValueError where the lake's URI is none.
+    """
     found = [
         Need("the registry", config.registry),
         Need("the file of accounts", config.accounts, Way.CHANGE),
@@ -56,8 +61,9 @@ def needs(config: PortalConfig) -> list[Need]:
     ]
     if config.tls is not None:
         found.append(Need("the list of revoked certificates", config.tls.revoked))
-    if config.lake is not None and "://" not in config.lake.uri:
-        found.append(Need("the lake", Path(config.lake.uri), Way.READ_ALL))
+    lake = open_place(config.lake.uri) if config.lake is not None else None
+    if isinstance(lake, Folder):
+        found.append(Need("the lake", lake.folder, Way.READ_ALL))
     return found
 
 

@@ -1,0 +1,52 @@
+"""`ims doctor` finds what would be in a portal's way, as the user it becomes finds it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ims.portal.config import PortalConfig, checked_portal
+from ims.portal.daemon import needs
+from ims.portal.doctor import examine_portal
+from ims.sensor.access import Way
+
+from ..queryd.test_doctor import authority, tls, wrong
+
+__all__ = ["authority"]  # a fixture
+ROOT = {"user": "root"} if os.geteuid() == 0 else {}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> PortalConfig:
+    """Of a portal without TLS, and its registry."""
+    (tmp_path / "registry.toml").write_text('[[sensor]]\nname = "a"\naddress = "127.0.0.1:9443"\n')
+    files = {name: tmp_path / file for name, file in (
+        ("registry", "registry.toml"), ("accounts", "accounts.db"), ("audit", "audit.jsonl"))}  # fmt: skip
+    return checked_portal(files | ROOT)
+
+
+@pytest.mark.usefixtures("authority")
+def test_a_portal_that_is_well_and_one_that_is_not(tmp_path: Path, config: PortalConfig) -> None:
+    data = config.model_dump(exclude_defaults=True) | {"tls": tls(tmp_path / "portal")}
+    assert wrong(examine_portal(checked_portal(data))) == {}
+    assert not (tmp_path / "accounts.db").exists()
+    (tmp_path / "registry.toml").write_text("[[sensor]]\nname = 7\n")
+    assert "name = 7" in wrong(examine_portal(checked_portal(data)))["registry"]
+
+
+@pytest.mark.parametrize("scheme", ["", "file://", "FILE://"])
+def test_a_lake_in_a_folder_is_tried_whole_however_it_is_named(
+    tmp_path: Path, config: PortalConfig, scheme: str
+) -> None:
+    lake = tmp_path / "a lake"
+    uri = f"{scheme}{str(lake).replace(' ', '%20') if scheme else lake}"
+    data = config.model_dump(exclude_defaults=True) | {"lake": {"uri": uri}}
+    [need] = [need for need in needs(checked_portal(data)) if need.named == "the lake"]
+    assert (need.path, need.way) == (lake, Way.READ_ALL)
+
+
+def test_a_lake_in_a_bucket_is_no_file(config: PortalConfig) -> None:
+    data = config.model_dump(exclude_defaults=True) | {"lake": {"uri": "s3://bucket/prefix"}}
+    assert "the lake" not in [need.named for need in needs(checked_portal(data))]
