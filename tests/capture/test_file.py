@@ -88,18 +88,3 @@ def test_one_pipe_by_two_names_is_one(tmp_path, pipe):
     os.close(writer)
     (tmp_path / "file").write_bytes(b"")
     assert not gives_once(tmp_path / "file")
-
-
-@pytest.mark.parametrize(
-    ("octets", "name"),
-    [
-        (b"snoop\0\0\0\0\0\0\2", "Sun's snoop"),
-        (b"RTSS\1\1", "Microsoft Network Monitor 1"),
-        (b"GMBU\0\2", "Microsoft Network Monitor 2"),
-        (b"PK\3\4", "a zip archive"),
-    ],
-)
-def test_a_foreign_file_is_called_by_its_name_and_how_to_convert_it_is_told(tmp_path, octets, name):
-    (tmp_path / "foreign").write_bytes(octets + bytes(100))
-    with pytest.raises(ValueError, match=f"is no capture: it begins with .*{name}.*pcapng, ERF.*xz, lz4.*editcap -F"):
-        open_source(tmp_path / "foreign")

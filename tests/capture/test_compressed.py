@@ -1,4 +1,4 @@
-"""Captures in gzip and zstd give what they give plain: in parts, cut off, damaged, or blown up to exhaust memory."""
+"""Compressed captures give what they give plain: in parts, cut off, damaged, or blown up to exhaust memory."""
 
 import bz2
 import contextlib

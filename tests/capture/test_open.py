@@ -1,0 +1,64 @@
+"""Which reader a capture gets, by its first octets alone, whatever its name; and what is refused in words."""
+
+import contextlib
+
+import pytest
+
+from ims.capture.erf import ErfSource
+from ims.capture.open import open_source
+from ims.capture.pcap import PcapSource
+from ims.capture.pcapng import PcapngSource
+
+from .test_compressed import KINDS, pressed
+from .test_erf import record
+from .writers import RAW, Packet, enhanced, interface, pcap, section
+
+PACKETS = [Packet(1_772_600_400 * 10**9 + number * 1000, RAW, bytes([number]) * 30, 30) for number in range(1, 8)]
+WRITTEN = {
+    PcapSource: pcap(PACKETS),
+    PcapngSource: section() + interface() + b"".join(enhanced(0, one.time // 1000, one.octets) for one in PACKETS),
+    ErfSource: b"".join(record(one.time, one.octets, kind=22) for one in PACKETS),
+}
+
+
+@pytest.mark.parametrize("name", ["capture", "capture.txt", "capture.pcap.gz", "capture.erf"])
+@pytest.mark.parametrize("source", WRITTEN)
+def test_the_first_octets_tell_and_no_name_does(tmp_path, source, name):
+    path = tmp_path / name
+    for octets in (WRITTEN[source], *(pressed(kind, WRITTEN[source]) for kind in KINDS)):
+        path.write_bytes(octets)
+        with contextlib.closing(open_source(path)) as opened:
+            assert type(opened) is source
+            assert sum(frames.count for frames in opened) == len(PACKETS)
+
+
+@pytest.mark.parametrize("octets", [b"a", b"ab\n", b"\xd4\xc3\xb2", b"\x0a\x0d\x0d"])
+def test_fewer_octets_than_tell_are_refused(tmp_path, octets):
+    (tmp_path / "short").write_bytes(octets)
+    with pytest.raises(ValueError, match=rf"^[^\n]+short is no capture: it begins with {octets.hex(' ')}; wanted "):
+        open_source(tmp_path / "short")
+
+
+def test_the_file_of_what_is_refused_is_closed(tmp_path):
+    (tmp_path / "text").write_bytes(b"no capture at all")
+    for _ in range(2000):  # more than a process may have open
+        with pytest.raises(ValueError, match="is no capture"):
+            open_source(tmp_path / "text", chunk=64)
+
+
+@pytest.mark.parametrize(
+    ("octets", "name"),
+    [
+        (b"snoop\0\0\0\0\0\0\2", "Sun's snoop"),
+        (b"RTSS\1\1", "Microsoft Network Monitor 1"),
+        (b"GMBU\0\2", "Microsoft Network Monitor 2"),
+        (b"PK\3\4", "a zip archive"),
+        (b"\x1f\x9d\x90", "compress's .Z"),
+        (b"\x02\x21\x4c\x18", "lz4's legacy format"),
+        (b"\xa1\x2b\x3c\x4d", "Navtel's pcap"),
+    ],
+)
+def test_a_foreign_file_is_called_by_its_name_and_how_to_convert_it_is_told(tmp_path, octets, name):
+    (tmp_path / "foreign").write_bytes(octets + bytes(100))
+    with pytest.raises(ValueError, match=f"is no capture: it begins with .*{name}.*pcapng, ERF.*xz, lz4.*editcap -F"):
+        open_source(tmp_path / "foreign")
