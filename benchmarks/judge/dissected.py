@@ -35,7 +35,8 @@ PREFERENCES = (
     "tcp.analyze_sequence_numbers:FALSE", "ip.tso_support:TRUE", "sctp.reassembly:FALSE",
 )  # fmt: skip
 DECODE_AS = ("udp.port==8472,vxlan", "udp.port==4789,vxlan", "udp.port==6081,geneve")
-LINK_RECORDS = {"pcapng", "file-pcapng"}
+FILES = {"json", "mime_dlt"}
+"""What Wireshark makes of a file that is no capture, and begins like one of text or a picture: a single frame."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def dissect(path: Path) -> Dissection:
         )  # fmt: skip
     frames = [_frame(line.split("\t")) for line in done.stdout.splitlines()]
     complaint = " ".join(line for line in done.stderr.splitlines() if line and not line.startswith("Running as user"))
+    if frames and all(frame.protocols[0] in FILES for frame in frames):
+        return Dissection([], 2, f"isn't a capture file (shown as {frames[0].protocols[0]})")
     return Dissection([one for one in frames if not _pseudo(one, path)], done.returncode, complaint)
 
 

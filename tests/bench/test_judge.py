@@ -54,6 +54,14 @@ def test_a_wrong_count_and_a_wrong_status_are_told(capture, monkeypatch):
     assert "damage told" in kinds and "filter on the export" in kinds
 
 
+def test_a_header_that_is_cut_and_taken_for_text_is_refused_by_both(tmp_path):
+    path = tmp_path / "begun.pcapng"
+    path.write_bytes(bytes.fromhex("0a0d0d0a0000001c1a2b3c"))  # tshark 4.0 shows it as JSON
+    judged = judge(path, FEW)
+    assert judged.found == []
+    assert judged.note.startswith("refused exit 2")
+
+
 def test_what_is_no_capture_is_refused_by_both(tmp_path):
     path = tmp_path / "text.pcap"
     path.write_text("no capture at all, but long enough to be looked at")
