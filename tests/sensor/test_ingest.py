@@ -280,6 +280,17 @@ def test_an_ingest_of_which_nothing_was_stored_says_why(tmp_path: Path, sample: 
     ]
 
 
+def test_a_capture_without_frames_is_said_to_be_one(tmp_path: Path, sample: Path) -> None:
+    empty = tmp_path / "empty.pcap"
+    empty.write_bytes(sample.read_bytes()[:24])
+    report = ingest(tmp_path / "S", empty)
+    assert (report["frames"], report["complete"], report["warnings"]) == (0, True, [f"{empty} holds no frames"])
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(sample.read_bytes()[:30])
+    (warning,) = ingest(tmp_path / "S", cut)["warnings"]
+    assert "cut off at byte 30" in warning
+
+
 def test_several_files_are_one_story(tmp_path: Path, sample: Path) -> None:
     octets = sample.read_bytes()
     header, at = octets[:24], 24

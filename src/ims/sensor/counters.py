@@ -53,7 +53,13 @@ class Report:
         """Why frames came and none was stored; None where it isn't so."""
         if self.counters.get("stored") or not self.counters.get("frames"):
             return None
-        each = [f"{self.counters[name]:,} {MEANING[name]}" for name in EXCLUSIVE if self.counters[name]]
+        known = [
+            f"{self.counters[name]:,} {word}"
+            for name, word in (("arp", "ARP"), ("ipv6", "IPv6"))
+            if self.counters[name]
+        ]
+        words = MEANING | {"not_ipv4": "frames that carry something else" + (f" ({', '.join(known)})" if known else "")}
+        each = [f"{self.counters[name]:,} {words[name]}" for name in EXCLUSIVE if self.counters[name]]
         if self.not_read:
             each.append("not read were " + ", ".join(map(told, self.not_read[:MOST_TOLD])))
         return f"nothing was stored of {self.counters['frames']:,} frames: " + "; ".join(each)

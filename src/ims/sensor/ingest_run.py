@@ -149,6 +149,8 @@ class Run:
         if once and skip and record.finished and not taken:
             self._only_known(source, record, seen < skip, expected)
         report.warnings += [f"{name}: {warning}" for warning in source.warnings]
+        if record.finished and not (seen or source.warnings or self._live):
+            report.warnings.append(f"{name} holds no frames")
         report.damaged |= not source.complete
         report.frames_lost += source.frames_lost
         if source.frames_lost:
