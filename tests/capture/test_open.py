@@ -9,7 +9,7 @@ from ims.capture.open import open_source
 from ims.capture.pcap import PcapSource
 from ims.capture.pcapng import PcapngSource
 
-from .test_compressed import KINDS, pressed
+from .test_decompression import KINDS, pressed
 from .test_erf import record
 from .writers import RAW, Packet, enhanced, interface, pcap, section
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import xxhash
 
-from ims.capture.compressed import CompressedReader, format_of
+from ims.capture.decompression import CompressedReader, format_of
 from ims.capture.file import Stop, first_octets, name_of, never, open_file, something_came
 
 CHUNK = 4 << 20

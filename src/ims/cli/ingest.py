@@ -169,14 +169,14 @@ def _print(report: Report, format: str) -> None:
         print(json.dumps(record))
         return
     from ims.cli.present import print_rows
-    from ims.decode.met import told
+    from ims.decode.frame_types import in_words
 
     if format == "csv":
-        met = "; ".join(map(told, report.not_read))
-        print_rows([record | {"not_read": met, "warnings": "; ".join(report.warnings)}], "csv")
+        types = "; ".join(map(in_words, report.not_read))
+        print_rows([record | {"not_read": types, "warnings": "; ".join(report.warnings)}], "csv")
     else:  # warnings stand on standard error in full
         record["warnings"] = len(report.warnings)
-        met = record.pop("not_read")
+        types = record.pop("not_read")
         print_rows([{"counter": key, "value": value} for key, value in record.items()], "table")
-        for row in met:
-            print(f"not read: {told(row)}")
+        for row in types:
+            print(f"not read: {in_words(row)}")

@@ -6,12 +6,12 @@ import numpy as np
 
 from ims.checksum import expected_field, ones_sum
 from ims.decode.category import category_of
-from ims.decode.cut import take_cut_header
+from ims.decode.cut_header import take_cut_header
 from ims.decode.ethernet import IPV4 as ETHERTYPE_IPV4
+from ims.decode.frame_types import NO_LINK, NO_TYPE, count_type
 from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, cut_header_length, header_length, packet_end
 from ims.decode.lengths import take_lengths
 from ims.decode.link import ETHERNET, find_ipv4
-from ims.decode.met import NO_LINK, NO_TYPE, meet
 from ims.decode.raw import is_odd
 from ims.decode.transport import IS_ICMP, IS_SCTP, IS_TCP, IS_UDP, transport_header, udp_end, verify
 from ims.decode.tunnel import take_out
@@ -55,7 +55,7 @@ def refuse(verdict, link, counters):
         counters[MALFORMED] += 1
     elif verdict == IS_UNSUPPORTED:
         counters[UNSUPPORTED_LINK] += 1
-        meet(counters, link, np.int64(NO_LINK))
+        count_type(counters, link, np.int64(NO_LINK))
     else:
         counters[NOT_IPV4] += 1
         if verdict == IS_ARP:
@@ -63,14 +63,14 @@ def refuse(verdict, link, counters):
         elif verdict == IS_IPV6:
             counters[IPV6] += 1
         else:
-            meet(counters, link, np.int64(IS_TYPE - verdict if verdict <= IS_TYPE else NO_TYPE))
+            count_type(counters, link, np.int64(IS_TYPE - verdict if verdict <= IS_TYPE else NO_TYPE))
 
 
 @kernel
 def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
     """Decode frames[start:count] into the rows of `batch` from `filled` on; returns how many are filled then.
 
-    `ranges`: the darknet (darknet.Ranges). `unwrap`: from unwrap.py. `counters`: as `new_counters` of met.py
+    `ranges`: the darknet (darknet.Ranges). `unwrap`: from unwrap.py. `counters`: as `new_counters` of frame_types.py
     has them. The caller sees to it that the batch has room; where it hasn't, decoding stops before the frame
     that doesn't fit. Writes every column of a row but `signature_entry`, `new_payload` and `options_entry`, and the
     last four of PACKETS only where `layers` says that they aren't null.

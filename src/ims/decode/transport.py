@@ -15,7 +15,7 @@ IS_ICMP, IS_TCP, IS_UDP, IS_SCTP = 1, 6, 17, 132
 @kernel
 def transport_header(octets, at, end, protocol):
     """Length of the TCP (RFC 9293, 3.1), UDP (RFC 768) or ICMP (RFC 792) header in octets[at:end]; 0 where it
-    lies about its length, or is cut by the capture: see cut.py."""
+    lies about its length, or is cut by the capture: see cut_header.py."""
     if protocol == IS_TCP:
         if at + 20 > end:
             return np.int64(0)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ims.decode.met import told
+from ims.decode.frame_types import in_words
 from ims.decode.verdict import COUNTERS, EXCLUSIVE, MEANING
 
 MOST_TOLD = 8
@@ -61,13 +61,13 @@ class Report:
         words = MEANING | {"not_ipv4": "frames that carry something else" + (f" ({', '.join(known)})" if known else "")}
         each = [f"{self.counters[name]:,} {words[name]}" for name in EXCLUSIVE if self.counters[name]]
         if self.not_read:
-            each.append("not read were " + ", ".join(map(told, self.not_read[:MOST_TOLD])))
+            each.append("not read were " + ", ".join(map(in_words, self.not_read[:MOST_TOLD])))
         return f"nothing was stored of {self.counters['frames']:,} frames: " + "; ".join(each)
 
     def unread(self) -> list[str]:
         """What else is to be said of frames that weren't read: link types, and fragments of tunnels."""
         said = []
-        links = [told(row) for row in self.not_read if row["counter"] == "unsupported_link"]
+        links = [in_words(row) for row in self.not_read if row["counter"] == "unsupported_link"]
         if links and self.counters.get("stored"):
             said.append("not read were " + ", ".join(links[:MOST_TOLD]))
         lost = self.counters.get("tunnel_fragments", 0)

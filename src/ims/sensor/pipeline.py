@@ -19,8 +19,8 @@ import pyarrow as pa
 from ims import arrow
 from ims.capture.source import Frames
 from ims.darknet import Darknet
+from ims.decode.frame_types import frame_types, new_counters
 from ims.decode.frames import decode_frames
-from ims.decode.met import new_counters, what_was_met
 from ims.decode.options import collect_options, options_table, reset_options
 from ims.decode.recent_syns import CAPTURE_BITS, recent_syns, settle_resets
 from ims.decode.verdict import COUNTERS, STORED
@@ -219,7 +219,7 @@ class Pipeline:
     @property
     def counters(self) -> dict[str, int]:
         """The books so far: COUNTERS of decode/verdict.py."""
-        return dict(zip(COUNTERS, self._counters.tolist(), strict=False))  # behind them stands what was met
+        return dict(zip(COUNTERS, self._counters.tolist(), strict=False))  # behind them stand types of frames
 
     @property
     def newest_us(self) -> int:
@@ -308,7 +308,7 @@ class Pipeline:
     def report(self, report: Report) -> None:
         """Write the counts of the run."""
         report.counters = {name: int(value) for name, value in zip(COUNTERS, self._counters, strict=False)}
-        report.not_read = what_was_met(self._counters)
+        report.not_read = frame_types(self._counters)
         report.payloads = self._kept.payloads
         report.new_payloads = self._kept.new_payloads
         report.payloads_undeduplicated = self._kept.undeduplicated

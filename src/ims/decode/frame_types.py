@@ -1,4 +1,4 @@
-"""What was met in frames that aren't read: link types and Ethernet types, in a table of fixed size.
+"""Link types and Ethernet types of frames that aren't read, counted in a table of fixed size.
 
 The table stands behind the counters in their array, so that kernels have one array for all that they count: SLOTS pairs
 of a key and its frames, and the frames of keys that found no place.
@@ -28,7 +28,7 @@ def new_counters() -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 @kernel
-def meet(counters, link, kind):
+def count_type(counters, link, kind):
     """Count a frame of this link type and Ethernet type (NO_TYPE: none is known; NO_LINK: the link type isn't read).
     An array without the table is left as it is."""
     if counters.size <= END:
@@ -45,7 +45,7 @@ def meet(counters, link, kind):
     counters[END] += 1
 
 
-def what_was_met(counters: np.ndarray[Any, np.dtype[np.int64]]) -> list[dict[str, Any]]:
+def frame_types(counters: np.ndarray[Any, np.dtype[np.int64]]) -> list[dict[str, Any]]:
     """The table as the report has it, most frames first."""
     found: list[dict[str, Any]] = []
     if counters.size <= END:
@@ -70,7 +70,7 @@ def what_was_met(counters: np.ndarray[Any, np.dtype[np.int64]]) -> list[dict[str
     return found
 
 
-def told(row: dict[str, Any]) -> str:
+def in_words(row: dict[str, Any]) -> str:
     """A row of it in words."""
     if row["link_type"] is None:
         return f"{row['frames']:,} frames of other types"
