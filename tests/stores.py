@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -24,6 +25,14 @@ CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
 SKIP_NOTHING = "IMS_TESTS_SKIP_NOTHING"
 """Set in CI (`CI=true`), where nobody reads what was skipped (see conftest.py)."""
 needs_captures = pytest.mark.needs_captures
+
+
+def needs_programs(*names: str) -> pytest.MarkDecorator:
+    """Skip where one of these isn't installed."""
+    missing = [name for name in names if shutil.which(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"missing: {' '.join(missing)}; .ci/run installs what tests need")
+
+
 BLOCK = "C/24=198.51.100.0/24"
 LIKE_OTHERS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 """Before a command: root's leave to read and write everything isn't taken along."""

@@ -1,3 +1,5 @@
+"""The judge agrees where all is right, finds what is made wrong, and holds ours and others' against each other."""
+
 import struct
 from dataclasses import replace
 
@@ -8,8 +10,9 @@ from benchmarks.judge.generated import covering, write_capture, write_captures
 from benchmarks.judge.verdict import Asked, judge
 
 from ..decode.makers import ethernet, icmp, tcp, udp
-from ..stores import ipv4
+from ..stores import ipv4, needs_programs
 
+pytestmark = needs_programs("tshark", "tcpdump", "gzip", "zstd", "xz", "lz4")
 FEW = Asked(expressions=("tcp", "ip[0] & 0xf = 5", "not udp", "udp[8] = 0"))
 
 

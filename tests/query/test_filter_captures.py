@@ -14,7 +14,7 @@ from ims.darknet import Block, Darknet
 from ims.sensor.ingest import Ingest
 
 from ..effort import pick
-from ..stores import CAPTURES, needs_captures
+from ..stores import CAPTURES, needs_captures, needs_programs
 
 EXPRESSIONS = """
 ip
@@ -316,6 +316,7 @@ WHOLE = pick(14, 5)
 
 
 @needs_captures
+@needs_programs("tcpdump")
 def test_every_construct_counts_what_tcpdump_counts(tmp_path: Path) -> None:
     assert len(EXPRESSIONS) > 200
     captures = sorted(

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ..effort import examples
+from ..stores import needs_programs
 from .judge import Judge
 from .odd import KNOWN, expressions, odd
 
+pytestmark = needs_programs("tcpdump")
 BATCH = 50
 
 
