@@ -81,6 +81,15 @@ def test_every_endpoint_is_described_with_examples(document: dict[str, Any]) -> 
                 assert refusal["content"]["application/json"]["schema"]["$ref"].endswith("/Refusal"), (which, status)
 
 
+def test_moments_may_be_whole_numbers(document: dict[str, Any]) -> None:
+    models = document["components"]["schemas"]
+    for model in (models["Selected"], models["Series"], models["Exported"]):
+        for name in ("since", "until"):
+            assert [one["type"] for one in model["properties"][name]["anyOf"]] == ["string", "integer", "null"]
+    [since] = [one for one in document["paths"]["/api/v1/query/count"]["get"]["parameters"] if one["name"] == "since"]
+    assert [one["type"] for one in since["schema"]["anyOf"]] == ["string", "integer", "null"]
+
+
 def operations(document: dict[str, Any]) -> list[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

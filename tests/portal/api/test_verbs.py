@@ -6,6 +6,8 @@ import csv
 import dataclasses
 import io
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from ims.query.answer import Answer
 from ims.query.written import written_columns
 from ims.telescope import Telescope
 
-from ...stores import ingest, udp, write_pcap
+from ...stores import cli, ingest, udp, write_pcap
 from .served import NOW, Served, refused, world
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -135,12 +137,76 @@ def test_what_makes_no_sense_is_refused_in_one_line(
     refused(served.as_("operator").post(f"/query/{verb}", content=body, headers=headers), 400, says)
 
 
+NOON = 1_772_625_600
+"""2026-03-04T12:00 in seconds since 1970: the middle of the sample's day"""
+
+
+@pytest.mark.parametrize("unit", [1, 1000, 1_000_000, 1_000_000_000])
+def test_a_moment_may_be_a_whole_number_and_means_what_the_command_line_reads(
+    served: Served, one_store: Path, unit: int
+) -> None:
+    """Two hours are asked for, so that a unit that was mistaken would find nothing or all."""
+    since, until = NOON * unit, (NOON + 7200) * unit
+    asker = served.as_("operator")
+    said = cli("query", "count", "--since", since, "--until", until, "--store", one_store, "--format", "json")
+    wanted = json.loads(said.stdout)
+    assert 0 < wanted["packets"] < 3000
+    found = asker.post("/query/count", json={"since": since, "until": until})
+    assert found.status_code == 200 and found.json()["rows"] == wanted
+    assert asker.post("/query/count", json={"since": str(since), "until": str(until)}).json()["rows"] == wanted
+    assert asker.get(f"/query/count?since={since}&until={until}").json()["rows"] == wanted
+    exported = asker.post("/export/json", json={"since": since, "until": until})
+    assert len(exported.text.splitlines()) == wanted["packets"]
+
+
+def test_curl_sends_moments_as_numbers(served: Served) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl isn't installed")
+    found = {}
+    for since in (f"{NOON}", f"{NOON * 1000}", '"2026-03-04T12:00Z"', f'"{NOON}.0"'):
+        words = ["--json", f'{{"since": {since}}}', "-H", f"Authorization: Bearer {served.world.tokens['operator']}"]
+        done = subprocess.run(
+            ["curl", "-sS", "--noproxy", "*", *words, f"{served.url}/api/v1/query/count"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found[since] = json.loads(done.stdout)["rows"]["packets"]
+    assert len(set(found.values())) == 1 and 0 < found[str(NOON)] < 3000, found
+
+
+NO_MOMENTS = [
+    ("true", "found true"),
+    ("false", "found false"),
+    (f"{NOON}.5", f"(a fraction in quotes); found {NOON}.5"),
+    (f"{NOON}.0", f"found {NOON}.0"),
+    ("1.7726256e9", "found 1772625600.0"),
+    ("NaN", "found NaN"),
+    ("-Infinity", "found -Infinity"),
+    (f"[{NOON}]", f"found [{NOON}]"),
+    ("{}", "found {}"),
+    ("202603040500", "time '202603040500': wanted ISO 8601"),
+    ("-1772625600", "time '-1772625600': wanted ISO 8601"),
+    ("17726256001", "time '17726256001': wanted ISO 8601"),
+    ("1" + "0" * 99, "wanted ISO 8601"),
+]
+
+
+@pytest.mark.parametrize("place", ["since", "until"])
+@pytest.mark.parametrize(("given", "says"), NO_MOMENTS, ids=[given[:20] for given, _ in NO_MOMENTS])
+def test_what_could_be_a_slip_is_no_moment(served: Served, place: str, given: str, says: str) -> None:
+    asker, headers = served.as_("operator"), {"Content-Type": "application/json"}
+    body = f'{{"{place}": {given}}}'.encode()
+    line = refused(asker.post("/query/count", content=body, headers=headers), 400, says)
+    assert line.startswith(f"{place}: ") and len(line) < 400
+    assert refused(asker.post("/export/csv", content=body, headers=headers), 400) == line
+
+
 def test_bodies_that_are_no_words(served: Served) -> None:
     asker = served.as_("operator")
     json_ = {"Content-Type": "application/json"}
     refused(asker.post("/query/count", content=b"{", headers=json_), 400, "the body is no JSON")
     refused(asker.post("/query/count", content=b"[1]", headers=json_), 400)
     refused(asker.post("/query/count", content=b"[" * 60_000, headers=json_), 400)
+    refused(asker.post("/query/count", content=b'{"since": 1' + b"0" * 5000 + b"}", headers=json_), 400)
     refused(asker.post("/query/count"), 400, "missing")
     refused(asker.post("/query/count", content=b"filter=tcp", headers={"Content-Type": "text/plain"}), 415)
     refused(asker.post("/query/count", content=b"{}"), 415, "wanted application/json")

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ims.portal.gate import Asking
 from ims.query.answer import Answer
 from ims.query.bins import UNITS
 from ims.query.filter import LONGEST, parse
 from ims.query.limits import DEFAULT_LIMITS
+from ims.query.moment import moment
 from ims.query.request import Request, Verb, make_request
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_MOMENT = 64
+"""characters"""
+
+
+def _whole_as_text(given: Any) -> Any:
+    """A moment given as a whole number of JSON, as the command line would have it. Raises ValueError for what could be
+    a slip: true and false, fractions (programs round them), NaN, lists and objects."""
+    if type(given) is int:
+        text = str(given)
+        moment(text)  # what is wrong with a number is said of moments, not of texts
+        return text
+    if given is None or isinstance(given, str):
+        return given
+    raise ValueError(
+        f"wanted ISO 8601 in quotes, or a whole number of seconds, milliseconds, microseconds or nanoseconds since "
+        f"1970 (a fraction in quotes); found {json.dumps(given)[:LONGEST_MOMENT]}"
+    )
+
+
+Moment = Annotated[
+    str | None,
+    Field(max_length=LONGEST_MOMENT),
+    BeforeValidator(_whole_as_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": LONGEST_MOMENT},
+                {"type": "integer", "minimum": 0},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+"""Text, or a whole number, which becomes text."""
 
 
 class Range(BaseModel):
@@ -22,14 +58,14 @@ class Range(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: str | None = Field(
+    since: Moment = Field(
         None,
-        max_length=64,
-        description="First moment: ISO 8601, UTC unless it says, or seconds, ms, us or ns since 1970.",
-        examples=["2026-03-04"],
+        description="First moment: ISO 8601, UTC unless it says, or seconds, ms, us or ns since 1970, as text or as a "
+        "whole number.",
+        examples=["2026-03-04", 1772582400],
     )
-    until: str | None = Field(
-        None, max_length=64, description="First moment no longer taken.", examples=["2026-03-05T12:00"]
+    until: Moment = Field(
+        None, description="First moment no longer taken.", examples=["2026-03-05T12:00", 1772712000000]
     )
 
 
