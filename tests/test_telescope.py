@@ -284,6 +284,20 @@ def test_rows_that_a_limit_left_out_are_told_with_how_many_match(telescope: Tele
     assert telescope.packets("udp", limit=10_000).record.left_out == []
 
 
+def test_cache_without_all_its_rows_says_what_shows_them(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = telescope.cache()
+    monkeypatch.setitem(DEFAULT_LIMITS, "cache", len(whole) - 1)  # a million rows would take a minute to make
+    cut = telescope.cache()
+    assert len(cut) == len(whole) - 1
+    [line] = cut.record.left_out
+    assert line == (
+        f"only the first {len(cut):,} of at least {len(whole):,} rows: "
+        "a wider --bin, or a shorter time (--since, --until), has all of its rows"
+    )
+    assert telescope.cache(bin="1d").record.left_out == []
+    assert telescope.cache(until=whole.rows()[-1]["time"]).record.left_out == []
+
+
 def test_bins_that_a_limit_cut_off_are_not_called_empty(telescope: Telescope) -> None:
     record = telescope.series(limit=10).record
     assert (record.limit, record.at_least, record.bins_left_out) == (10, True, 0)

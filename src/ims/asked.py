@@ -116,6 +116,7 @@ class Asked(ABC):
             darknet_24s=self.space.size_24(),
             frames_lost=sum(frames.values()),
             payloads_lost=sum(row["payloads_lost"] for row in coverage),
+            verb=self.request.verb,
             **words,
         )
 

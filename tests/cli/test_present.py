@@ -7,9 +7,11 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pytest
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from ims.cli.present import FORMATS, check_format, print_rows
 from ims.cli.query import _print
 from ims.query.answer import Answer, AnswerRecord
+from ims.query.request import Verb
 from ims.query.shown import hexdump, printable, printable_octets
 
 from ..stores import IMS, MIDNIGHT, cli, ingest, udp, write_pcap
@@ -159,3 +162,11 @@ def test_rows_that_a_limit_left_out_are_told_beside_the_answer(capsys: pytest.Ca
         "ims: 400 bins without packets are left out; a wider --bin shows them as 0",
     ]
     assert "3,000" not in said.out
+
+
+@pytest.mark.parametrize("verb", get_args(Verb))
+def test_the_line_about_rows_left_out_names_options_that_the_command_has(verb: str) -> None:
+    [line] = AnswerRecord(limit=2, matching=3_000, verb=verb).left_out
+    named = set(re.findall(r"--[a-z-]+", line))
+    if verb not in ("count", "coverage"):  # these leave nothing out
+        assert named and named <= set(re.findall(r"--[a-z-]+", cli("query", verb, "--help").stdout))

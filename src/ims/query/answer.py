@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+MORE = {"cache": "a wider --bin, or a shorter time (--since, --until), has all of its rows"}
+"""What can be done where rows were left out, for verbs that have no limit of the asker's."""
+
 
 @dataclass(frozen=True)
 class AnswerRecord:
@@ -25,7 +28,8 @@ class AnswerRecord:
     why, and for how many seconds each was waited for (`took`). `darknet_24s`: size in /24s of all blocks watched in the
     range; `frames_lost` and `payloads_lost`: what the captures of the range are known to lack. `limit`: the most rows,
     where more match, `matching` of them, or `at_least` so many; 0 where none was left out. `bins_left_out`: bins
-    without packets that a series doesn't show, for they would be too many."""
+    without packets that a series doesn't show, for they would be too many. `verb`: what was asked; empty where a
+    portal of an earlier version answered."""
 
     stores: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
@@ -40,6 +44,7 @@ class AnswerRecord:
     matching: int = 0
     at_least: bool = False
     bins_left_out: int = 0
+    verb: str = ""
 
     @property
     def darkness(self) -> str:
@@ -64,7 +69,8 @@ class AnswerRecord:
         lines = []
         if self.limit:
             of = f"{'at least ' if self.at_least else ''}{self.matching:,}"
-            lines.append(f"only the first {self.limit:,} of {of} rows: --limit N gives more; ims export, all packets")
+            more = MORE.get(self.verb, "--limit N gives more; ims export, all packets")
+            lines.append(f"only the first {self.limit:,} of {of} rows: {more}")
         if self.bins_left_out:
             lines.append(f"{self.bins_left_out:,} bins without packets are left out; a wider --bin shows them as 0")
         return lines
