@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ims.darknet import Block, Darknet, check_sensor_name
 from ims.settings_file import read_toml, sentence
-from ims.unwrap import TUNNELS, unwrap_of
+from ims.unwrap import KEPT, TUNNELS, unwrap_of
 
 Policy = Literal["silent", "synack", "ack", "reset"]
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -69,7 +69,7 @@ class SensorConfig(_Model):
         None, description="unprivileged user to become; `ims` if there is one, else `nobody`; `root` stays root"
     )
     arp: bool = Field(False, description="answer ARP for dark addresses: where the block is on-link")
-    unwrap: tuple[str, ...] = Field((), description=f"tunnels to take off: {TUNNELS}")
+    unwrap: tuple[str, ...] = Field((), description=f"tunnels to take off: {TUNNELS}; {KEPT}")
     promiscuous: bool = Field(False, description="take frames to other machines too, as from a mirror port")
     reply_limit: Rate = Field(500, description="replies a second to an address, ten times as many to a /24; or `none`")
     global_limit: Rate = Field(100_000, description="replies a second in all, or `none`")

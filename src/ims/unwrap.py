@@ -14,6 +14,8 @@ SLOTS, SLOT_BITS, FIRST_BIT = 3, 18, 3
 """Above its flags, what to unwrap has so many slots of a port (16 bits) and a tunnel (2 bits)."""
 
 TUNNELS = "gre, ipip, vxlan, geneve, the last two with a port where it isn't the usual one (vxlan:8472)"
+KEPT = "a packet to a monitored address stays as it came, so a block of 0.0.0.0/0 unwraps nothing"
+"""What is never unwrapped, for help and settings."""
 
 
 def udp_port(word: str) -> tuple[int, int] | None:

@@ -125,6 +125,14 @@ def test_a_default_limit_is_in_the_help(verb: str) -> None:
     assert f"At most so many rows; {DEFAULT_LIMITS[verb]:,} without it." in " ".join(shown.split())
 
 
+def test_the_help_of_unwrap_says_where_nothing_is_unwrapped() -> None:
+    """The claim itself is held in tests/decode/test_tunnel.py."""
+    said = " ".join(CliRunner().invoke(app, ["ingest", "--help"], prog_name="ims").output.split())
+    assert "so a block of 0.0.0.0/0 unwraps nothing" in said.partition("--unwrap")[2].partition("--watch")[0]
+    [setting] = [line for line in settings().splitlines() if line.startswith("| `unwrap`")]
+    assert "so a block of 0.0.0.0/0 unwraps nothing" in setting
+
+
 def test_help_imports_nothing_heavy() -> None:
     heavy = ["numpy", "numba", "pyarrow", "duckdb", "ibis", "pandas", "polars", "pydantic", "lark", "structlog"]
     code = (

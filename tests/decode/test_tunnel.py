@@ -178,8 +178,11 @@ def test_what_was_sent_to_a_monitored_address_is_never_unwrapped(inner: bytes, u
 
 
 def test_where_all_addresses_are_monitored_nothing_is_unwrapped() -> None:
-    rows, counters = decoded([gre(INNER), ipip(INNER), vxlan(INNER)], 101, unwrap="gre,ipip,vxlan")
-    assert len(rows) == 3 and "unwrapped" not in counters
+    given = [gre(INNER), ipip(INNER), vxlan(INNER), geneve(INNER)]
+    rows, counters = decoded(given, 101, unwrap="gre,ipip,vxlan,geneve")
+    assert [row["packet"] for row in rows] == given and "unwrapped" not in counters
+    rows, counters = decoded(given, 101, unwrap="gre,ipip,vxlan,geneve", block=C)
+    assert len(rows) == counters["unwrapped"] == 4
 
 
 @pytest.mark.parametrize("name", ["gre", "ipip", "vxlan", "geneve"])

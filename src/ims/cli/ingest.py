@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ims.unwrap import TUNNELS
+from ims.unwrap import KEPT, TUNNELS
 
 if TYPE_CHECKING:
     from ims.sensor.counters import Report
@@ -41,7 +41,7 @@ def ingest(
     sensor: Annotated[str, typer.Option(metavar="NAME", help="The sensor's name.")],
     block: Annotated[list[str], typer.Option(metavar="NAME=CIDR", help="A monitored block; give one or more.")],
     unwrap: Annotated[
-        str, typer.Option(metavar="LIST", help=f"Tunnels to take off, with commas between: {TUNNELS}.")
+        str, typer.Option(metavar="LIST", help=f"Tunnels to take off, with commas between: {TUNNELS}; {KEPT}.")
     ] = "",
     watch: Annotated[
         Path | None,
