@@ -26,7 +26,7 @@ Between them: `link` (what query daemons and portals agree on), `pki` (certifica
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
 off), `kernels`, `octets`,
-`checksum`, `siphash` (what compiled code is made of).
+`checksum`, `siphash` (what compiled code is made of), `full_disk` (its error names the file).
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from ims import arrow
 from ims.asked import Asked
+from ims.full_disk import naming
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shown import json_lines, shown_packets
@@ -278,14 +279,15 @@ def opened(out: str | Path | BinaryIO) -> Iterator[BinaryIO]:
         yield out
         return
     if str(out) == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with naming("standard output"):
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
         return
     path = Path(out)
     if path.is_dir():
         raise IsADirectoryError(f"{out} is a folder; wanted a file to write")
     if path.exists() and not path.is_file():  # a device or a pipe is written as it is
-        with path.open("wb") as file:
+        with naming(path), path.open("wb") as file:
             yield file
         return
     if not path.parent.exists():
@@ -295,7 +297,7 @@ def opened(out: str | Path | BinaryIO) -> Iterator[BinaryIO]:
     except OSError as error:  # it would name the file that is written aside
         raise OSError(error.errno, error.strerror, str(out)) from error
     try:
-        with os.fdopen(handle, "wb") as file:
+        with naming(out), os.fdopen(handle, "wb") as file:
             yield file
         os.chmod(aside, 0o666 & ~_umask())  # noqa: PTH101
         Path(aside).rename(path)

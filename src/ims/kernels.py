@@ -31,6 +31,8 @@ from typing import Any, TypeVar
 import numba
 from numba.extending import overload
 
+from ims.full_disk import naming
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 BOUNDSCHECK_EVERYWHERE = os.environ.get("IMS_BOUNDSCHECK") == "all"
@@ -116,8 +118,21 @@ _cached = _use_cache()
 
 def _compiled(function: F, **flags: Any) -> F:
     compiled: F = numba.njit(cache=_cached, nogil=True, error_model="numpy", _nrt=False, **flags)(function)
+    if _cached:
+        _name_cache(compiled._cache)  # type: ignore[attr-defined]
     _kernels.append(compiled)
     return compiled
+
+
+def _name_cache(cache: Any) -> None:
+    """Have the cache of one kernel say where it is when the disk is full."""
+    save = cache.save_overload
+
+    def save_or_say(signature: Any, compiled: Any) -> None:
+        with naming(f"the kernel cache {numba.config.CACHE_DIR}"):
+            save(signature, compiled)
+
+    cache.save_overload = save_or_say
 
 
 def kernel(function: F) -> F:

@@ -15,7 +15,8 @@ import ims
 from ims.cli import demo as demo_module
 from ims.cli.demo import PLANTED, store_demo
 
-from ..stores import cli
+from ..store.full_disk import small_disk
+from ..stores import IMS, cli
 
 
 @pytest.mark.exhaustive  # .ci/run runs `make demo` whole, which fails where an answer isn't what was planted
@@ -49,6 +50,30 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
         2, f"ims: {tmp_path} holds other files than a demo's; give another --folder\n",
     )  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "taken", "named"),
+    [
+        (4096, 4096, "dark.toml"),
+        (8192, 0, "dark.pcap"),
+        (4 << 20, 0, "dark.json"),
+        (4500 << 10, 0, "store/"),
+    ],
+)
+def test_a_full_disk_is_one_line_that_names_the_file(tmp_path: Path, octets: int, taken: int, named: str) -> None:
+    """`taken`: of the room, before the demo begins."""
+    disk = tmp_path / "disk"
+    with small_disk(disk, octets) as mounted:
+        if not mounted:
+            pytest.skip("file systems can't be mounted here; CI is root")
+        (disk / "other").write_bytes(bytes(taken))
+        done = subprocess.run(
+            [IMS, "demo", "--folder", disk / "demo"], capture_output=True, text=True, timeout=300, check=False
+        )
+    line = done.stderr.splitlines()[-1]
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert line.startswith(f"ims: {disk}/demo/{named}") and line.endswith(": No space left on device"), line
 
 
 def test_a_tool_that_fails_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

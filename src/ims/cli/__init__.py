@@ -79,11 +79,12 @@ def main() -> None:
     except (ValueError, OSError, MemoryError) as error:
         if os.environ.get("IMS_DEBUG"):
             raise
-        _refuse(_one_line(error) + _caret(error))
+        _refuse(one_line(error) + _caret(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """What is wrong, and with which file where that is known."""
     from ims.query.shown import printable
 
     if isinstance(error, OSError) and error.strerror and error.filename is not None:

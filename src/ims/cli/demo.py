@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ims.cli.demo_process import ending_on_signals, show
+from ims.full_disk import naming
 
 EXAMPLES = """\b
 Examples:
@@ -104,7 +105,8 @@ def store_demo(folder: Path, compiled: Callable[[], object] = lambda: None) -> N
         else:
             old.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(SCENARIO, scenario)
+    with naming(scenario):
+        shutil.copyfile(SCENARIO, scenario)
 
     _run(
         f"A day at a dark /24 in which a worm breaks out, as {scenario} says:",

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ims.cli.demo_process import IMS, complaint, show
+from ims.full_disk import naming
 from ims.simulate.namespaces import PEER, Namespaces, may_make_namespaces
 
 CONFIG = """
@@ -93,7 +94,8 @@ def _probe(net: Namespaces, words: Sequence[str]) -> None:
 @contextmanager
 def _sensor(net: Namespaces, folder: Path, store: Path) -> Iterator[None]:
     config = folder / "sensor.toml"
-    config.write_text(CONFIG.format(store=store))
+    with naming(config):
+        config.write_text(CONFIG.format(store=store))
     with subprocess.Popen(
         net.at_machine(*IMS, "sensor", "--config", config), stderr=subprocess.PIPE, text=True
     ) as process:

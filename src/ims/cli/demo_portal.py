@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from ims.cli.demo_process import daemon, say_quietly, show, until_listening
+from ims.full_disk import naming
 
 BLOCKS = {"a": "A/16=198.18.0.0/16", "b": "B/24=198.51.100.0/24", "c": "C/24=198.51.100.0/24"}
 ORGANISATIONS = {"a": "Example University", "b": "Example Provider", "c": "Example CERT"}
@@ -55,7 +56,8 @@ def portal_demo(say: Callable[[str], None], capture: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="ims-demo-"))
     folder.chmod(0o755)  # daemons that root starts become ordinary users
     try:
-        _deploy(say, folder, capture)
+        with naming(folder):
+            _deploy(say, folder, capture)
     finally:
         shutil.rmtree(folder)
 

@@ -29,13 +29,15 @@ def show(*words: str | Path) -> None:
 
 def say_quietly(*words: str | Path, stdin: str = "") -> str:
     """As `show`, but what the command says on standard output is handed back."""
+    from ims.cli import one_line
+
     said, before = io.StringIO(), sys.stdin
     sys.stdin = io.StringIO(stdin)
     try:
         with redirect_stdout(said), redirect_stderr(io.StringIO()):
             show(*words)
     except (ValueError, OSError) as error:
-        raise OSError(f"ims {words[0]} failed: {error}") from error
+        raise OSError(f"ims {words[0]} failed: {one_line(error)}") from error
     finally:
         sys.stdin = before
     return said.getvalue()

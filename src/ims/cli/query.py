@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ims.cli.asked import SINCE, asks
+from ims.full_disk import naming
 from ims.query.bins import UNITS
 from ims.query.limits import DEFAULT_LIMITS
 
@@ -251,7 +252,8 @@ def _write(octets: bytes, out: str) -> None:
         sys.stdout.buffer.write(octets)
         sys.stdout.buffer.flush()
     else:
-        Path(out).write_bytes(octets)
+        with naming(out):
+            Path(out).write_bytes(octets)
 
 
 @app.command(

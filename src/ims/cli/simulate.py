@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ims.full_disk import naming
+
 EXAMPLES = """\b
 Examples:
   ims simulate --list
@@ -100,11 +102,11 @@ def _write(scenario: Any, seed: int, out: str) -> dict[str, Any]:
     if out == "-":
         if sys.stdout.isatty():
             raise ValueError("--out -: a capture on a terminal would be of no use; redirect it")
-        with _progress("simulating") as progress:
+        with naming("standard output"), _progress("simulating") as progress:
             whole = write_play(play, sys.stdout.buffer, progress)
-        sys.stdout.buffer.flush()
+            sys.stdout.buffer.flush()
         return whole
-    with Path(out).open("wb") as file, _progress("simulating") as progress:
+    with naming(out), Path(out).open("wb") as file, _progress("simulating") as progress:
         return write_play(play, file, progress)
 
 

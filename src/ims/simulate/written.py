@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ims.full_disk import naming
 from ims.simulate.order import write_records
 from ims.simulate.play import Play
 from ims.simulate.scenario import Scenario
@@ -48,4 +49,5 @@ def write_play(play: Play, file: BinaryIO, progress: Callable[[float, int], None
 
 def write_truth(path: Path, truth: dict[str, Any]) -> None:
     """The truth as JSON."""
-    path.write_text(json.dumps(truth, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with naming(path):
+        path.write_text(json.dumps(truth, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ims.full_disk import naming
 from ims.store.columns import complete
 from ims.store.manifest import Manifest, remove_empty
 from ims.store.parts import Part
@@ -183,6 +184,7 @@ def _link(source: Path, target: Path) -> None:
     except OSError as error:  # a file system without hard links
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
             raise
-        shutil.copyfile(source, target)
-        with target.open("rb+") as copy:
-            os.fsync(copy.fileno())
+        with naming(target):
+            shutil.copyfile(source, target)
+            with target.open("rb+") as copy:
+                os.fsync(copy.fileno())

@@ -25,6 +25,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ims.full_disk import naming
 from ims.store.schema import write_aside
 
 _GENERATION = re.compile(r"manifest-(\d{8,})\.log")
@@ -171,9 +172,10 @@ class Manifest:
         log = self._usable()
         self._broken = True
         try:
-            if log.write(line) != len(line):
-                raise OSError(errno.ENOSPC, "the disk is full: a manifest's line was cut off", log.name)
-            os.fsync(log.fileno())
+            with naming(log.name):
+                if log.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, "the disk is full: a manifest's line was cut off", log.name)
+                os.fsync(log.fileno())
         except BaseException:
             os.ftruncate(log.fileno(), self._log_bytes)
             self._broken = False

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ims.full_disk import naming
 from ims.store.columns import by_hour, conform
 from ims.store.schema import ROW_GROUP, hour_folder, make_folder, parquet_writer, sync_folder
 
@@ -31,7 +32,8 @@ class Part:
         make_folder(self._file.parent)
         self._schema = schema
         try:
-            self._writer = parquet_writer(self._file, table, schema)
+            with naming(self._file):
+                self._writer = parquet_writer(self._file, table, schema)
         except BaseException:
             self._file.unlink(missing_ok=True)
             raise
@@ -41,18 +43,20 @@ class Part:
         """Append rows; the file on disk has them only after `close`."""
         if rows.schema != self._schema:
             rows = conform(rows, self._schema)
-        self._writer.write_table(rows, row_group_size=ROW_GROUP)
+        with naming(self._file):
+            self._writer.write_table(rows, row_group_size=ROW_GROUP)
         self.rows += rows.num_rows
 
     def close(self) -> dict[str, int]:
         """Finish the file and make it durable; what the manifest says of it."""
-        self._writer.close()
-        fd = os.open(self._file, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-            size = os.fstat(fd).st_size
-        finally:
-            os.close(fd)
+        with naming(self._file):
+            self._writer.close()
+            fd = os.open(self._file, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+                size = os.fstat(fd).st_size
+            finally:
+                os.close(fd)
         sync_folder(self._file.parent)
         return {"rows": self.rows, "bytes": size}
 

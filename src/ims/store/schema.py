@@ -20,6 +20,7 @@ from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ims.full_disk import naming
 from ims.records import TABLES, arrow_schema
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ def write_aside(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file so that it is there whole or not at all: aside, fsync, rename, fsync of the folder."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123  (an fd)
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with naming(path), open(fd, "wb") as file:  # noqa: PTH123
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ims.full_disk import naming
 from ims.store.schema import make_folder, sync_folder
 from ims.store.seen_table import look_up_or_add
 
@@ -119,7 +120,7 @@ class Seen:
         place = self._store / path
         make_folder(place.parent)
         try:
-            with place.open("wb") as file:
+            with naming(place), place.open("wb") as file:
                 file.write(_header(0))
                 rows = 0
                 for piece in pieces:
