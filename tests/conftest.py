@@ -20,11 +20,12 @@ from ims.simulate.sample import write_sample
 
 from . import stores
 from .shared import shared
+from .skipped import SKIP_NOTHING, fail_if_skipped
 from .stores import SENSORS, ingest
 
 # Where CI is set, pytest compares what differs line by line, whatever its size: two files of a megabyte took hours.
 if os.environ.pop("CI", "").lower() in ("true", "1"):
-    os.environ[stores.SKIP_NOTHING] = "1"
+    os.environ[SKIP_NOTHING] = "1"
 
 # By itself, structlog draws a traceback with all variables in it, by rich: half a minute for one of a portal.
 structlog.configure([structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])
@@ -52,6 +53,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    fail_if_skipped(config)
     config.addinivalue_line("markers", "needs_captures: skipped without the real captures; in CI it fails without them")
     config.addinivalue_line("markers", "exhaustive: one of a cross product; a commit runs a sample (see effort.py)")
 

@@ -19,11 +19,10 @@ from ims.darknet import Block, Darknet
 from ims.sensor.ingest import Ingest, IngestSettings
 
 from . import forked
+from .skipped import SKIP_NOTHING
 
 IMS = Path(sys.executable).parent / "ims"
 CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
-SKIP_NOTHING = "IMS_TESTS_SKIP_NOTHING"
-"""Set in CI (`CI=true`), where nobody reads what was skipped (see conftest.py)."""
 needs_captures = pytest.mark.needs_captures
 
 
