@@ -1,13 +1,17 @@
 """Which reader a capture gets, by its first octets alone, whatever its name; and what is refused in words."""
 
 import contextlib
+import re
+from pathlib import Path
 
 import pytest
 
+from ims.capture.decompression import FORMATS
 from ims.capture.erf import ErfSource
 from ims.capture.open import open_source
 from ims.capture.pcap import PcapSource
 from ims.capture.pcapng import PcapngSource
+from ims.capture.stream import READ
 
 from .test_decompression import KINDS, pressed
 from .test_erf import record
@@ -30,6 +34,32 @@ def test_the_first_octets_tell_and_no_name_does(tmp_path, source, name):
         with contextlib.closing(open_source(path)) as opened:
             assert type(opened) is source
             assert sum(frames.count for frames in opened) == len(PACKETS)
+
+
+def test_an_empty_file_is_called_empty_and_told_what_is_read(tmp_path):
+    (tmp_path / "empty.pcap").touch()
+    with pytest.raises(ValueError, match="pcap is empty") as caught:
+        open_source(tmp_path / "empty.pcap")
+    assert str(caught.value) == f"{tmp_path}/empty.pcap is empty; wanted {READ}"
+
+
+def test_readme_and_refusals_name_every_format_and_compression():
+    section = (Path(__file__).parents[2] / "README.md").read_text().partition("## Your own capture")[2]
+    table = section.partition("## ")[0]
+    for name in ["pcap", "pcapng", "ERF", *(each.name for each in FORMATS)]:
+        assert re.search(rf"\b{name}\b", READ) and re.search(rf"\b{name}\b", table), name
+    for dialect in (
+        "nanoseconds",
+        "2.0 to 2.4",
+        "543.0",
+        "Kuznetzov",
+        "Red Hat 6.1",
+        "SuSE 6.3",
+        "AIX",
+        "Ixia",
+        "Nokia",
+    ):
+        assert dialect in table, dialect
 
 
 @pytest.mark.parametrize("octets", [b"a", b"ab\n", b"\xd4\xc3\xb2", b"\x0a\x0d\x0d"])

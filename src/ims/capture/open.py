@@ -9,9 +9,8 @@ from ims.capture.file import Stop, never
 from ims.capture.pcap import PcapSource, magic_of
 from ims.capture.pcapng import SECTION_MAGIC, PcapngSource
 from ims.capture.source import Source
-from ims.capture.stream import CHUNK, OctetStream
+from ims.capture.stream import CHUNK, READ, OctetStream
 
-READ = "pcap (every version and variant), pcapng, ERF; plain or in gzip, zstd, xz, lz4 or bzip2"
 FOREIGN = {
     b"snoop\0\0\0": "Sun's snoop",
     b"RTSS": "Microsoft Network Monitor 1",
@@ -51,9 +50,11 @@ def open_source(path: str | Path, chunk: int = CHUNK, stop: Stop = never) -> Sou
                 return ErfSource(stream)
         if stream.warning:
             raise ValueError(f"{stream.name}: {stream.warning}")
+        if not head:
+            raise ValueError(f"{stream.name} is empty once it is unpacked; wanted {READ}")
         kind = next((f" ({name})" for magic, name in FOREIGN.items() if head.startswith(magic)), "")
         raise ValueError(
-            f"{stream.name} is no capture: it begins with {head[:4].hex(' ') or 'nothing'}{kind}; wanted {READ}. "
+            f"{stream.name} is no capture: it begins with {head[:4].hex(' ')}{kind}; wanted {READ}. "
             "Others can be converted: editcap -F pcapng IN OUT"
         )
     except BaseException:

@@ -19,6 +19,7 @@ import xxhash
 from ims.capture.decompression import CompressedReader, format_of
 from ims.capture.file import Stop, first_octets, name_of, never, open_file, something_came
 
+READ = "pcap (every version and variant), pcapng, ERF; plain or in gzip, zstd, xz, lz4 or bzip2"
 CHUNK = 4 << 20
 LARGEST_RECORD = 64 << 20
 MAGIC_OCTETS = 4
@@ -74,7 +75,7 @@ class OctetStream:
         try:
             head = first_octets(self._file, MAGIC_OCTETS, stop)
             if not head:
-                raise ValueError(f"{self.name} is empty; wanted a pcap or pcapng file")
+                raise ValueError(f"{self.name} is empty; wanted {READ}")
         except BaseException:
             self._file.close()
             raise
