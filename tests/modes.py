@@ -23,6 +23,7 @@ KERNELS = (
     ("sensor/test_spans", ""),
     ("respond/test_reply", ""),
     ("decode/test_books decode/test_ethernet decode/test_ppp decode/test_wan_link decode/test_host_link decode/test_radio "
+     "decode/test_rare_link decode/test_juniper_link "
      "decode/test_link decode/test_tunnel decode/test_ipv4 decode/test_transport decode/test_cut_header decode/test_lengths "
      "decode/test_category decode/test_recent_syns", ""),
 )  # fmt: skip

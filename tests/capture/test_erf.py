@@ -19,7 +19,7 @@ from .writers import Packet, packets_of, pcap, read
 
 SECOND = 10**9
 BEGIN = 1_772_600_400 * SECOND
-ETHERNET, PPP, CISCO, ERF, IPV4, IPV6 = 1, 50, 104, 197, 228, 229
+ETHERNET, PPP, ATM, CISCO, ERF, IPV4, IPV6 = 1, 50, 100, 104, 197, 228, 229
 FRAME = bytes(12) + b"\x08\x00" + b"\x45" + bytes(45)
 
 
@@ -31,7 +31,7 @@ def file(tmp_path_factory):
 def record(time, octets, kind=2, length=None, lost=0, extensions=0, total=None):
     """A record; `length` is the packet's on the wire, `total` what it claims of its own, if not the truth."""
     seconds, nanos = divmod(time, SECOND)
-    before = {2: 2, 11: 2, 16: 2, 20: 2, 5: 4, 17: 4}.get(kind, 0)
+    before = {2: 2, 11: 2, 16: 2, 20: 2, 4: 4, 5: 4, 17: 4, 9: 8}.get(kind, 0)
     more = b"".join(bytes([3 | (0x80 if number + 1 < extensions else 0)]) + bytes(7) for number in range(extensions))
     body = more + bytes(before) + octets
     body += bytes(-len(body) % 8)
@@ -42,7 +42,7 @@ def record(time, octets, kind=2, length=None, lost=0, extensions=0, total=None):
 
 def test_every_type_that_holds_packets(file):
     made, packets = b"", []
-    links = {2: ETHERNET, 11: ETHERNET, 16: ETHERNET, 20: ETHERNET, 22: IPV4, 23: IPV6, 3: ERF, 24: ERF}
+    links = {2: ETHERNET, 11: ETHERNET, 16: ETHERNET, 20: ETHERNET, 4: ATM, 9: ATM, 22: IPV4, 23: IPV6, 3: ERF, 24: ERF}
     links |= dict.fromkeys((1, 5, 10, 15, 17, 19), CISCO)
     for number, (kind, link) in enumerate(links.items()):
         time = BEGIN + number * 1_000_001

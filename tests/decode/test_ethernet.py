@@ -17,6 +17,8 @@ def deep(tags: int) -> bytes:
     return ethernet(inner, kind)
 
 
+ISL = b"\x01\0\x0c\0\0"
+ISL_REST = b"\xaa\xaa\x03" + MACS[6:9] + b"\0\x0e" + bytes(4)
 SAME = {
     "Ethernet": (1, ethernet(PACKET)),
     "802.1Q": (1, ethernet(tag(0x8100, PACKET, 0x0800), 0x8100)),
@@ -54,6 +56,27 @@ SAME = {
         ethernet(struct.pack(">HBBI", 0x0FC2, 2, 4, 1) + struct.pack(">HBBI", 0x0FC2, 2, 1, 1) + PACKET, 0x894F),
     ),
     "802.3 with SNAP of bridges": (1, ethernet(b"\xaa\xaa\x03\0\0\xf8\x08\0" + PACKET, 8 + len(PACKET))),
+    "HSR": (1, ethernet(b"\0\x30\0\1\x08\0" + PACKET, 0x892F)),
+    "an R-tag below 802.1Q": (1, ethernet(tag(0x8100, b"\0\0\0\1\x08\0" + PACKET, 0xF1C1), 0x8100)),
+    "TRILL": (1, ethernet(b"\0\x3f\0\1\0\2" + ethernet(PACKET), 0x22F3)),
+    "TRILL with options": (1, ethernet(b"\0\x7f\0\1\0\2" + bytes(4) + ethernet(PACKET), 0x22F3)),
+    "ISL": (1, ISL + b"\0" + MACS[6:] + b"\0\x40" + ISL_REST + ethernet(PACKET)),
+    "ISL, the other group, a long frame": (
+        1,
+        b"\x0c" + ISL[1:] + b"\0" + MACS[6:] + b"\5\xfa" + ISL_REST + ethernet(PACKET),
+    ),
+    "ISL, 802.1Q in it": (
+        1,
+        ISL + b"\x30" + MACS[6:] + b"\0\x40" + ISL_REST + ethernet(tag(0x8100, PACKET, 0x0800), 0x8100),
+    ),
+    "jumbo LLC": (1, ethernet(snap(PACKET, 0x0800), 0x8870)),
+    "LLC, a network layer's number": (1, ethernet(b"\xfe\xfe\3\xcc" + PACKET, 4 + len(PACKET))),
+    "PPP": (1, ethernet(b"\0\x21" + PACKET, 0x880B)),
+    "PPP with address and control": (1, ethernet(b"\xff\3\0\x21" + PACKET, 0x880B)),
+    "a pseudowire of SNAP": (1, ethernet(label(bytes(4) + ethernet(snap(PACKET, 0x0800), 8 + len(PACKET))), 0x8847)),
+    "a pseudowire of PBB": (1, ethernet(label(bytes(4) + ethernet(bytes(4) + ethernet(PACKET), 0x88E7)), 0x8847)),
+    "a pseudowire from a MAC that begins with 1": (1, ethernet(label(b"\x10" + ethernet(PACKET)[1:]), 0x8847)),
+    "a label's associated channel": (1, ethernet(label(b"\x10\0\0\x21" + PACKET), 0x8847)),
 }
 NOTHING = {
     "ARP": (1, ethernet(bytes(28), 0x0806), {"not_ipv4": 1, "arp": 1}),
@@ -76,6 +99,11 @@ NOTHING = {
     "MACsec, changed": (1, ethernet(b"\x04" + bytes(40), 0x88E5), {"not_ipv4": 1}),
     "Arista, no time that is known": (1, ethernet(b"\0\1\0\x30" + bytes(40), 0xD28B), {"not_ipv4": 1}),
     "labels above what nobody knows": (1, ethernet(label(b"\x10" + bytes(40)), 0x8847), {"not_ipv4": 1}),
+    "TRILL cut off": (1, ethernet(b"\0\x3f\0", 0x22F3), {"malformed": 1}),
+    "TRILL, IPv6": (1, ethernet(b"\0\x3f\0\1\0\2" + ethernet(bytes(40), 0x86DD), 0x22F3), {"not_ipv4": 1, "ipv6": 1}),
+    "CDP": (1, b"\x01\0\x0c\xcc\xcc\xcc" + MACS[6:] + b"\0\x40" + ISL_REST + ethernet(PACKET), {"not_ipv4": 1}),
+    "LLC, IS-IS": (1, ethernet(b"\xfe\xfe\3\x83" + bytes(40), 44), {"not_ipv4": 1}),
+    "a label's associated channel, BFD": (1, ethernet(label(b"\x10\0\0\7" + bytes(40)), 0x8847), {"not_ipv4": 1}),
     "PPPoE discovery": (1, ethernet(bytes(40), 0x8863), {"not_ipv4": 1}),
 }
 

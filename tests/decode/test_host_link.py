@@ -1,4 +1,4 @@
-"""Headers of loopbacks, firewalls' logs, routers' and switches' ports: the packet behind them, and what holds none."""
+"""Headers of loopbacks, firewalls' logs, switches' ports: the packet behind them, and what holds none."""
 
 from __future__ import annotations
 
@@ -25,13 +25,10 @@ SAME = {
     "NFLOG": (239, b"\2\0\0\0" + attribute(1, bytes(4), "<") + attribute(9, PACKET, "<")[:-1]),
     "NFLOG, a prefix to be padded": (239, b"\2\0\0\0" + attribute(10, b"drop\0", "<") + attribute(9, PACKET, "<")[:-1]),
     "NFLOG, big-endian": (239, b"\2\0\0\0" + attribute(1, bytes(4), ">") + attribute(9, PACKET, ">")[:-1]),
-    "Juniper Ethernet": (178, b"MGC\1" + ethernet(PACKET)),
-    "Juniper Ethernet with extensions": (178, b"MGC\x81\0\6" + b"\1\4\0\0\0\x47" + ethernet(PACKET)),
     "Broadcom's tag": (281, MACS + bytes(4) + b"\x08\0" + PACKET),
     "Broadcom's tag before": (282, bytes(4) + ethernet(PACKET)),
     "Marvell's DSA": (284, MACS + b"\xc0\x20\0\0" + b"\x08\0" + PACKET),
     "Marvell's EDSA": (285, MACS + b"\xda\xda\0\0\xc0\x20\0\0" + b"\x08\0" + PACKET),
-    "Juniper, no link header": (178, b"MGC\3" + b"\0\0\0\2" + PACKET),
     "PFLOG, without padding": (117, b"\x30\2" + bytes(46) + PACKET),
 }
 NOTHING = {
@@ -45,8 +42,6 @@ NOTHING = {
     "IPv6 in NFLOG": (239, b"\x0a\0\0\0" + attribute(9, bytes(40), "<"), {"not_ipv4": 1, "ipv6": 1}),
     "NFLOG without a packet": (239, b"\2\0\0\0" + attribute(10, b"drop\0", "<"), {"malformed": 1}),
     "an attribute that lies": (239, b"\2\0\0\0\1\0\1\0" + attribute(9, PACKET, "<"), {"malformed": 1}),
-    "Juniper without its magic": (178, b"MGX\1" + bytes(60), {"malformed": 1}),
-    "IPv6 behind Juniper's header": (178, b"MGC\3\0\0\0\2\x60" + bytes(39), {"not_ipv4": 1, "ipv6": 1}),
     "ARP behind a switch's tag": (281, MACS + bytes(4) + b"\x08\6" + bytes(28), {"not_ipv4": 1, "arp": 1}),
 }
 

@@ -10,9 +10,18 @@ from .headers import PACKET, counts_nothing_else, gives_the_packet, label, never
 from .makers import MACS, decoded, ethernet, udp
 from .test_ethernet import SAME as ON_ETHERNET
 from .test_host_link import SAME as OF_HOSTS
+from .test_juniper_link import SAME as OF_JUNIPER
 from .test_ppp import SAME as IN_PPP
 from .test_radio import SAME as BY_RADIO
+from .test_rare_link import SAME as ON_RARE
 from .test_wan_link import SAME as OVER_WAN
+
+
+def erf(kind: int, inner: bytes, extensions: bytes = b"") -> bytes:
+    """A record of Endace's."""
+    head = struct.pack("<QBB", 0, kind | (0x80 if extensions else 0), 4)
+    return head + struct.pack(">HHH", 16 + len(extensions) + len(inner), 0, len(inner)) + extensions + inner
+
 
 SAME = {
     "RAW": (101, PACKET),
@@ -31,6 +40,13 @@ SAME = {
     "IP over Fibre Channel": (122, bytes(16) + snap(PACKET, 0x0800)),
     "IP over FireWire": (138, bytes(16) + b"\x08\0" + PACKET),
     "netANALYZER": (240, bytes(4) + ethernet(PACKET)),
+    "ERF, Ethernet": (197, erf(2, b"\0\0" + ethernet(PACKET))),
+    "ERF with extension headers": (197, erf(16, b"\0\0" + ethernet(PACKET), b"\x83" + bytes(7) + b"\4" + bytes(7))),
+    "ERF, Cisco HDLC": (197, erf(1, b"\x0f\0\x08\0" + PACKET)),
+    "ERF, PPP of a channel": (197, erf(5, bytes(4) + b"\xff\3\0\x21" + PACKET)),
+    "ERF, ATM": (197, erf(4, bytes(4) + snap(PACKET, 0x0800))),
+    "ERF, ATM of a channel": (197, erf(9, bytes(8) + snap(PACKET, 0x0800))),
+    "ERF, IPv4": (197, erf(22, PACKET)),
     "SLL, GRE's": (113, b"\0\0\x03\x0a" + bytes(10) + b"\x08\0" + PACKET),
     "SLL, 802.2": (113, bytes(14) + b"\0\4" + snap(PACKET, 0x0800)),
     "ATM with LLC, Linux's": (106, snap(PACKET, 0x0800)),
@@ -50,6 +66,9 @@ NOTHING = {
     "PPI in PPI": (192, struct.pack("<BBHI", 0, 0, 8, 192) * 9, {"unsupported_link": 1}),
     "PPI that lies": (192, struct.pack("<BBHI", 0, 0, 7, 1) + ethernet(PACKET), {"malformed": 1}),
     "PKTAP that lies": (258, struct.pack("<III", 107, 1, 1) + bytes(160), {"malformed": 1}),
+    "ERF, IPv6": (197, erf(23, b"\x60" + bytes(39)), {"not_ipv4": 1, "ipv6": 1}),
+    "ERF, InfiniBand": (197, erf(21, bytes(60)), {"unsupported_link": 1}),
+    "ERF whose extensions don't end": (197, erf(2, b"", b"\x83" + bytes(7)), {"malformed": 1}),
     "raw, version 5": (101, b"\x55" + PACKET[1:], {"not_ipv4": 1}),
 }
 
@@ -77,6 +96,8 @@ def test_links_may_differ_frame_by_frame() -> None:
         *IN_PPP.values(),
         *BY_RADIO.values(),
         *OVER_WAN.values(),
+        *OF_JUNIPER.values(),
+        *ON_RARE.values(),
     ]
     rows, counters = decoded([frame for _, frame in every], [link for link, _ in every])
     assert {row["packet"] for row in rows} == {PACKET}

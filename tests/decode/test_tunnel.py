@@ -54,6 +54,12 @@ TUNNELS = {
         "gre",
         gre(struct.pack(">III", 0x2000_0005, 0, 2 << 10) + INNER, 0x1000, 0x22EB, bytes(4)),
     ),
+    "ERSPAN III by the number of II": (
+        "gre",
+        gre(struct.pack(">III", 0x2000_0005, 0, 0) + ethernet(INNER), 0x1000, 0x88BE, bytes(4)),
+    ),
+    "PPP in GRE": ("gre", gre(b"\xff\3\0\x21" + INNER, kind=0x880B)),
+    "Frame Relay in GRE": ("gre", gre(b"\x18\x41\3\xcc" + INNER, kind=0x6559)),
     "WCCP": ("gre", gre(bytes(4) + INNER, kind=0x883E)),
     "VXLAN on Linux's port": ("vxlan:8472", vxlan(INNER, port=8472)),
     "VXLAN, port as an assignment": ("vxlan=8472", vxlan(INNER, port=8472)),

@@ -14,13 +14,13 @@ MORE_HEADERS = 0x80
 """The highest bit of a type: an extension header follows, whose first octet is again a type."""
 
 # Types of records.
-HDLC, ETH, MC_HDLC, COLOR_HDLC, COLOR_ETH = 1, 2, 5, 10, 11
+HDLC, ETH, AAL5, MC_HDLC, MC_AAL5, COLOR_HDLC, COLOR_ETH = 1, 2, 4, 5, 9, 10, 11
 IP_COUNTER, TCP_FLOW_COUNTER, DSM_HDLC, DSM_ETH, COLOR_MC_HDLC, HASH_HDLC, HASH_ETH = 13, 14, 15, 16, 17, 19, 20
 IPV4, IPV6, META, PAD = 22, 23, 27, 48
 MOST_TYPE = 48
 
 # LINKTYPE_ numbers: what isn't among them stays a record of ERF, which decoding counts by that number.
-LINK_ETHERNET, LINK_PPP_HDLC, LINK_CISCO_HDLC, LINK_ERF, LINK_IPV4, LINK_IPV6 = 1, 50, 104, 197, 228, 229
+LINK_ETHERNET, LINK_PPP_HDLC, LINK_ATM, LINK_CISCO_HDLC, LINK_ERF, LINK_IPV4, LINK_IPV6 = 1, 50, 100, 104, 197, 228, 229
 PPP_ADDRESS = 0xFF
 
 
@@ -60,8 +60,10 @@ def walk_erf(octets, begin, end, frames, result):
         is_hdlc = is_channel or kind == HDLC or kind == COLOR_HDLC or kind == DSM_HDLC or kind == HASH_HDLC
         if is_ethernet:
             data += 2
-        elif is_channel:
+        elif is_channel or kind == AAL5:  # a channel; the header of an ATM cell
             data += 4
+        elif kind == MC_AAL5:
+            data += 8
         if more or data > next_record:
             result[1] = DAMAGED
             break
@@ -75,6 +77,8 @@ def walk_erf(octets, begin, end, frames, result):
         link = LINK_ERF
         if is_ethernet:
             link = LINK_ETHERNET
+        elif kind == AAL5 or kind == MC_AAL5:
+            link = LINK_ATM
         elif kind == IPV4:
             link = LINK_IPV4
         elif kind == IPV6:

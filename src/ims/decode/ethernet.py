@@ -5,16 +5,20 @@
 | 0x8100, 0x88A8, 0x9100, 0x9200 | VLAN tags: IEEE 802.1Q, and before it | 4, the last two a type |
 | 0x8847, 0x8848 | MPLS labels (RFC 3032), Ethernet pseudowires (RFC 4448) | 4 each; 4 for a control word |
 | 0x8864 | PPPoE session (RFC 2516) | 6, then PPP |
+| 0x880B | PPP, such as GRE carries it | 0 or 2, then PPP |
 | 0x6558 | transparent Ethernet bridging (RFC 1701) | none, then Ethernet |
 | 0x88E7 | provider backbone bridges, IEEE 802.1ah | 4, then Ethernet |
 | 0x8903 | Cisco FabricPath, and DCE | 2, then Ethernet |
 | 0x8926 | VN-tag | 6, the last two a type |
 | 0x893F | E-tag, IEEE 802.1BR | 8, the last two a type |
+| 0x892F, 0xF1C1 | HSR, IEC 62439-3; R-tag, IEEE 802.1CB | 6, the last two a type |
+| 0x22F3 | TRILL (RFC 6325) | 6 and options, then Ethernet |
 | 0x894F | network service header (RFC 8300) | as it says |
 | 0x8909 | Cisco MetaData | 8, the last two a type |
 | 0xD28B | Arista's time stamps | 14 or 12, the last two a type |
 | 0x88E5 | MACsec, IEEE 802.1AE, where it only authenticates | 8 or 16, the last two a type |
-| up to 1500 | LLC: IP, or SNAP with an Ethernet type (RFC 1042) | 3 or 8 |
+| up to 1500, 0x8870 | LLC: IP, SNAP with an Ethernet type (RFC 1042), a network layer's number (RFC 2684) | 3, 8, 4 |
+| a length, to 01:00:0C:00:00 | Cisco's ISL | 12, then Ethernet |
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from ims.kernels import kernel
 from ims.octets import be16, be32
 
 IPV4, IPV6, ARP, BRIDGED, LLC, MPLS, NSH = 0x0800, 0x86DD, 0x0806, 0x6558, 4, 0x8847, 0x894F
+PPP_TYPE, TRILL, JUMBO_LLC = 0x880B, 0x22F3, 0x8870
 MALFORMED, NOT_IPV4 = -1, -2
 """Instead of a type: the frame ends here, broken or holding something else."""
 
@@ -36,14 +41,29 @@ def is_usual(kind):
     """Whether so many frames have this Ethernet type that it tells where an Ethernet header is."""
     return (
         kind == IPV4 or kind == IPV6 or kind == ARP or kind == 0x8100 or kind == 0x88A8 or kind == MPLS
-        or kind == 0x8864
+        or kind == 0x8864 or kind == 0x88E7 or kind == 0x9100 or kind == 0x8848
     )  # fmt: skip
 
 
 @kernel
 def bridged(octets, at, end):
     """Whether octets[at:end] may well begin with an Ethernet header."""
-    return at + 14 <= end and is_usual(be16(octets, at + 12))
+    if at + 14 > end:
+        return False
+    kind = be16(octets, at + 12)
+    if kind <= 1500:  # a length, and SNAP
+        return at + 17 <= end and be32(octets, at + 13) & 0xFFFFFF == 0xAAAA03
+    return is_usual(kind)
+
+
+@kernel
+def is_isl(octets, at, end):
+    """Whether octets[at:end] follow an Ethernet header that is the begin of ISL's: one of its two destinations, and
+    SNAP."""
+    if at + 12 > end or be32(octets, at) >> 8 != 0xAAAA03 or octets[at - 10] != 0:
+        return False
+    group = be32(octets, at - 14)
+    return group == 0x01000C00 or group == 0x0C000C00
 
 
 @kernel
@@ -65,9 +85,18 @@ def below_labels(octets, at, end):
         return np.int64(IPV6), at
     if version == 0 and bridged(octets, at + 4, end):
         return np.int64(BRIDGED), at + 4
+    if version == 1 and at + 4 <= end and not bridged(octets, at, end):  # RFC 5586: an associated channel's type
+        kind = be16(octets, at + 2)
+        return np.int64(IPV4 if kind == 0x21 else IPV6 if kind == 0x57 else NOT_IPV4), at + 4
     if bridged(octets, at, end):
         return np.int64(BRIDGED), at
     return np.int64(NOT_IPV4), at
+
+
+@kernel
+def by_network_layer(number):
+    """The type for a network layer's number (NLPID: ISO/IEC TR 9577)."""
+    return np.int64(IPV4 if number == 0xCC else IPV6 if number == 0x8E else NOT_IPV4)
 
 
 @kernel
@@ -75,6 +104,8 @@ def below_llc(octets, at, end):
     """(type, where it begins) below an IEEE 802.2 header."""
     if at + 3 <= end and octets[at] == 6 and octets[at + 1] == 6 and octets[at + 2] == 3:
         return np.int64(IPV4), at + 3
+    if at + 4 <= end and be32(octets, at) >> 8 == 0xFEFE03:
+        return by_network_layer(octets[at + 3]), at + 4
     if at + 8 > end or be32(octets, at) >> 8 != 0xAAAA03:
         return np.int64(NOT_IPV4), at
     owner, kind = be32(octets, at + 2) & 0xFFFFFF, be16(octets, at + 6)
@@ -113,7 +144,7 @@ def tag_length(octets, at, end, kind):
     """Octets of a tag that ends with the type of what follows; 0 where `kind` is none. It may be cut."""
     if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100 or kind == 0x9200:
         return np.int64(4)
-    if kind == 0x8926:
+    if kind == 0x8926 or kind == 0x892F or kind == 0xF1C1:
         return np.int64(6)
     if kind == 0x893F or kind == 0x8909:
         return np.int64(8)
@@ -149,8 +180,18 @@ def by_ethertype(octets, at, end, kind):
             if at > end:
                 return np.int64(IS_MALFORMED)
             kind = be16(octets, at - 2)
+            if kind < 1536 and is_isl(octets, at, end):
+                kind, at = np.int64(BRIDGED), at + 12
         elif kind == NSH:
             kind, at = below_service_header(octets, at, end)
+        elif kind == TRILL:
+            if at + 6 > end:
+                return np.int64(IS_MALFORMED)
+            kind, at = np.int64(BRIDGED), at + 6 + 4 * (be16(octets, at) >> 6 & 0x1F)
+        elif kind == PPP_TYPE:
+            if at + 2 <= end and be16(octets, at) == 0xFF03:
+                at += 2
+            kind, at = ppp_protocol(octets, at, end)
         elif kind == ARP:
             return np.int64(IS_ARP)
         elif kind == IPV6:
@@ -159,7 +200,7 @@ def by_ethertype(octets, at, end, kind):
             return np.int64(IS_MALFORMED)
         elif kind < 0:
             return np.int64(IS_NOT_IPV4)
-        elif kind <= 1500:
+        elif kind <= 1500 or kind == JUMBO_LLC:
             kind, at = below_llc(octets, at, end)
         else:
             return np.int64(IS_TYPE - kind)

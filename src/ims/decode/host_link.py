@@ -1,14 +1,14 @@
-"""Link headers that operating systems make up: loopback, firewalls' logs, routers' ports, tagging ports of switches."""
+"""Link headers that operating systems make up: loopback, firewalls' logs, tagging ports of switches."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import BRIDGED, IPV4, IPV6, MALFORMED, NOT_IPV4
+from ims.decode.ethernet import IPV4, IPV6, MALFORMED, NOT_IPV4
 from ims.kernels import kernel
 from ims.octets import be16, be32, le16, le32
 
-NULL, LOOP, ENC, PFLOG, JUNIPER_ETHER, IPNET, NFLOG = 0, 108, 109, 117, 178, 226, 239
+NULL, LOOP, ENC, PFLOG, IPNET, NFLOG = 0, 108, 109, 117, 226, 239
 DSA_BRCM, DSA_BRCM_BEFORE, DSA, EDSA = 281, 282, 284, 285
 
 
@@ -80,22 +80,6 @@ def by_ipnet(octets, at, end):
     if at + 24 > end:
         return np.int64(MALFORMED), at
     return of_family(octets[at + 1]), at + 24
-
-
-@kernel
-def by_juniper(octets, at, end):
-    """(type, where it begins) below Juniper's header: MGC, flags, and extensions where they say so."""
-    if at + 6 > end or octets[at] != 0x4D or octets[at + 1] != 0x47 or octets[at + 2] != 0x43:
-        return np.int64(MALFORMED), at
-    flags = octets[at + 3]
-    at += 6 + be16(octets, at + 4) if flags & 0x80 else 4
-    if flags & 0x02:  # no link header: four octets, the last two a type of Juniper's
-        at += 4
-        if at >= end:
-            return np.int64(MALFORMED), at
-        version = octets[at] >> 4
-        return np.int64(IPV4 if version == 4 else IPV6 if version == 6 else NOT_IPV4), at
-    return np.int64(BRIDGED), at
 
 
 @kernel

@@ -12,7 +12,6 @@ from ims.decode.host_link import (
     EDSA,
     ENC,
     IPNET,
-    JUNIPER_ETHER,
     LOOP,
     NFLOG,
     NULL,
@@ -20,18 +19,33 @@ from ims.decode.host_link import (
     by_family,
     by_firewall_log,
     by_ipnet,
-    by_juniper,
     by_netfilter_log,
     by_switch_tag,
 )
+from ims.decode.juniper_link import by_juniper, is_juniper
 from ims.decode.radio import AVS, IEEE802_11, PRISM, RADIOTAP, by_radio
+from ims.decode.rare_link import ARCNET, ARCNET_LINUX, SLIP, SUNATM, SYMANTEC, TOKEN_RING, by_rare_link
 from ims.decode.verdict import IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_UNSUPPORTED
-from ims.decode.wan_link import C_HDLC, FRAME_RELAY, PPP, PPP_HDLC, by_cisco, by_frame_relay, by_ppp
+from ims.decode.wan_link import (
+    C_HDLC,
+    C_HDLC_DIRECTED,
+    FRAME_RELAY,
+    FRAME_RELAY_DIRECTED,
+    MULTILINK_FRAME_RELAY,
+    PPP,
+    PPP_DIRECTED,
+    PPP_HDLC,
+    PPPD,
+    by_cisco,
+    by_frame_relay,
+    by_line,
+    by_ppp,
+)
 from ims.kernels import kernel
 from ims.octets import be16, le16, le32
 
 ETHERNET, RAW_BSD, RAW_OPENBSD, PPPOE, RAW, SLL = 1, 12, 14, 51, 101, 113
-PPI, IPV4_LINK, IPV6_LINK, PKTAP, SLL2 = 192, 228, 229, 258, 276
+PPI, ERF, IPV4_LINK, IPV6_LINK, PKTAP, SLL2 = 192, 197, 228, 229, 258, 276
 ATM_RFC1483, ATM_CLIP, FDDI, FIBRE_CHANNEL, FIREWIRE, MPLS_LINK, NETANALYZER, NETANALYZER_WHOLE = (
     100, 106, 10, 122, 138, 219, 240, 241,
 )  # fmt: skip
@@ -83,8 +97,18 @@ def below_link(octets, at, end, link):
         return by_radio(octets, at, end, link)
     if link == DSA or link == EDSA or link == DSA_BRCM or link == DSA_BRCM_BEFORE:
         return by_switch_tag(octets, at, end, link)
-    if link == JUNIPER_ETHER:
-        return by_juniper(octets, at, end)
+    if is_juniper(link):
+        return by_juniper(octets, at, end, link)
+    if (
+        link == PPPD or link == MULTILINK_FRAME_RELAY or link == PPP_DIRECTED or link == C_HDLC_DIRECTED
+        or link == FRAME_RELAY_DIRECTED
+    ):  # fmt: skip
+        return by_line(octets, at, end, link)
+    if (
+        link == TOKEN_RING or link == ARCNET or link == ARCNET_LINUX or link == SLIP or link == SYMANTEC
+        or link == SUNATM
+    ):  # fmt: skip
+        return by_rare_link(octets, at, end, link)
     if link == IPV6_LINK:
         return np.int64(IPV6), at
     if link == MPLS_LINK:
@@ -101,8 +125,38 @@ def below_link(octets, at, end, link):
 
 
 @kernel
+def below_erf(octets, at, end):
+    """(link type, where its frame begins) inside a record of ERF (capture/erf_walk.py reads files of them); ERF's own
+    where its type isn't read, -1 where it is cut."""
+    if at + 16 > end:
+        return np.int64(-1), at
+    kind, more = octets[at + 8] & 0x7F, octets[at + 8] & 0x80
+    at += 16
+    while more and at + 8 <= end:
+        more = octets[at] & 0x80
+        at += 8
+    if more or at > end:
+        return np.int64(-1), at
+    if kind == 2 or kind == 11 or kind == 16 or kind == 20:  # Ethernet, after two octets
+        return np.int64(ETHERNET), at + 2
+    if kind == 1 or kind == 10 or kind == 15 or kind == 19:
+        return np.int64(PPP_HDLC), at
+    if kind == 5 or kind == 17:  # the same of one channel of many
+        return np.int64(PPP_HDLC), at + 4
+    if kind == 4 or kind == 9:  # ATM's cells put together
+        return np.int64(ATM_RFC1483), at + (4 if kind == 4 else 8)
+    if kind == 22:
+        return np.int64(IPV4_LINK), at
+    if kind == 23:
+        return np.int64(IPV6_LINK), at
+    return np.int64(ERF), at
+
+
+@kernel
 def below_wrapper(octets, at, end, link):
-    """(link type, where its frame begins) inside PPI or PKTAP, which say it; -1 where they are cut."""
+    """(link type, where its frame begins) inside ERF, PPI or PKTAP, which say it; -1 where they are cut."""
+    if link == ERF:
+        return below_erf(octets, at, end)
     if link == PPI:
         length = np.int64(le16(octets, at + 2)) if at + 8 <= end else np.int64(0)
         if length < 8 or at + length > end:
@@ -117,7 +171,7 @@ def below_wrapper(octets, at, end, link):
 @kernel
 def find_ipv4(octets, at, end, link):
     """Offset of the IPv4 header of the frame octets[at:end], or one of the negative numbers of verdict.py."""
-    if link == PPI or link == PKTAP:
+    if link == PPI or link == PKTAP or link == ERF:
         link, at = below_wrapper(octets, at, end, link)
         if link < 0:
             return np.int64(IS_MALFORMED)

@@ -13,6 +13,7 @@ from ims.decode.ethernet import BRIDGED, MPLS, NOT_IPV4, NSH, by_ethertype
 from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, header_length, packet_end
 from ims.decode.link import by_version
 from ims.decode.verdict import IS_MALFORMED, IS_NO_TUNNEL, TUNNEL_FRAGMENTS, UNWRAPPED
+from ims.decode.wan_link import by_frame_relay
 from ims.kernels import kernel
 from ims.membership import block_of
 from ims.octets import be16, be32
@@ -32,9 +33,9 @@ def inside_gre(octets, at, end):
         return np.int64(IS_NO_TUNNEL)
     numbered = flags & 0x1000
     at += 4 + 4 * ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1))
-    if kind == 0x88BE:  # ERSPAN: type I has no header and no sequence number
-        return by_ethertype(octets, at + (8 if numbered else 0), end, np.int64(BRIDGED))
-    if kind == 0x22EB:  # type III
+    if kind == 0x88BE and not (numbered and at < end and octets[at] >> 4 == 2):
+        return by_ethertype(octets, at + (8 if numbered else 0), end, np.int64(BRIDGED))  # ERSPAN I has no header
+    if kind == 0x22EB or kind == 0x88BE:  # type III; some send it by the number of II
         if at + 12 > end:
             return np.int64(IS_MALFORMED)
         frame_type, more = octets[at + 10] >> 2 & 0x1F, octets[at + 11] & 1
@@ -42,6 +43,9 @@ def inside_gre(octets, at, end):
         if frame_type == 2:
             return by_version(octets, at, end)
         return by_ethertype(octets, at, end, np.int64(BRIDGED))
+    if kind == 0x6559:
+        kind, at = by_frame_relay(octets, at, end)
+        return by_ethertype(octets, at, end, kind)
     if kind == 0x883E:  # WCCP: version 2 puts four octets before the packet
         return by_version(octets, at if at < end and octets[at] >> 4 == 4 else at + 4, end)
     return by_ethertype(octets, at, end, kind if kind > 1500 else np.int64(0xFFFF))

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import BRIDGED, IPV4, IPV6, MALFORMED, NOT_IPV4
+from ims.decode.ethernet import BRIDGED, LLC, MALFORMED, NOT_IPV4, by_network_layer
 from ims.decode.ppp import ppp_protocol
 from ims.kernels import kernel
 from ims.octets import be16
 
 PPP, PPP_HDLC, C_HDLC, FRAME_RELAY = 9, 50, 104, 107
+PPPD, MULTILINK_FRAME_RELAY, PPP_DIRECTED, C_HDLC_DIRECTED, FRAME_RELAY_DIRECTED = 166, 182, 204, 205, 206
 
 
 @kernel
 def by_cisco(octets, at, end):
-    """(type, where it begins) in Cisco's HDLC: address, control, an Ethernet type."""
+    """(type, where it begins) in Cisco's HDLC: address, control, an Ethernet type, or for ISO's protocols LLC."""
     if at + 4 > end:
         return np.int64(MALFORMED), at
-    return be16(octets, at + 2), at + 4
+    kind = be16(octets, at + 2)
+    if kind == 0xFEFE:
+        return np.int64(LLC), at + 2
+    return kind, at + 4
 
 
 @kernel
@@ -49,10 +53,8 @@ def by_frame_relay(octets, at, end):
     at += 1
     if octets[at] == 0 and at + 1 < end:  # padding
         at += 1
-    if octets[at] == 0xCC:
-        return np.int64(IPV4), at + 1
-    if octets[at] == 0x8E:
-        return np.int64(IPV6), at + 1
+    if octets[at] == 0xCF:  # RFC 1973
+        return ppp_protocol(octets, at + 1, end)
     if octets[at] == 0x80:  # SNAP
         if at + 6 > end:
             return np.int64(MALFORMED), at
@@ -61,4 +63,31 @@ def by_frame_relay(octets, at, end):
             return kind, at + 6
         if owner == 0x0080C2 and (kind == 1 or kind == 7):
             return np.int64(BRIDGED), at + 6
-    return np.int64(NOT_IPV4), at
+        return np.int64(NOT_IPV4), at
+    return by_network_layer(octets[at]), at + 1
+
+
+@kernel
+def by_multilink(octets, at, end):
+    """(type, where it begins) in multilink Frame Relay (FRF.16): of fragments the first holds the headers."""
+    if at + 2 > end:
+        return np.int64(MALFORMED), at
+    if octets[at] & 0xA0 != 0x80:
+        return np.int64(NOT_IPV4), at
+    return by_frame_relay(octets, at + 2, end)
+
+
+@kernel
+def by_line(octets, at, end, link):
+    """(type, where it begins) of the lines that know an octet's direction, of pppd's, and of multilink Frame Relay."""
+    if link == MULTILINK_FRAME_RELAY:
+        return by_multilink(octets, at, end)
+    if link == PPPD:  # direction and control
+        return ppp_protocol(octets, at + 2, end)
+    if at >= end:
+        return np.int64(MALFORMED), at
+    if link == PPP_DIRECTED:
+        return by_ppp(octets, at + 1, end, np.int64(PPP))
+    if link == C_HDLC_DIRECTED:
+        return by_cisco(octets, at + 1, end)
+    return by_frame_relay(octets, at + 1, end)
