@@ -104,6 +104,16 @@ def test_a_record_that_lies_ends_the_file_in_one_line(file, lie):
     assert warnings[0].startswith(f"damaged at byte {len(whole):,}: a record of ")
 
 
+@pytest.mark.parametrize(("name", "whole"), [("made.erf", 2), ("MADE.ERF.1", 3), ("made", 4), ("made", 7)])
+@pytest.mark.parametrize("lie", [b"\xff" * 64, bytes(64), record(1 << 50, FRAME)])
+def test_what_stands_before_early_damage_is_read(tmp_path, name, whole, lie):
+    (tmp_path / name).write_bytes(record(BEGIN, FRAME) * whole + lie + record(BEGIN, FRAME) * 3)
+    packets, warnings, _ = read(tmp_path / name)
+    assert len(packets) >= whole
+    assert {packet.time for packet in packets[:whole]} == {BEGIN}
+    assert warnings or len(packets) == whole + 4  # a record of another age is one
+
+
 def test_zeros_at_the_end_are_told(file):
     whole = record(BEGIN, FRAME) * 9
     file.write_bytes(whole + bytes(4096))

@@ -16,6 +16,8 @@ from ims.capture.stream import OctetStream
 LOOKED_AT = 8
 """Records that must make sense; of a pipe, which may be slow, PIPE_LOOKED_AT."""
 PIPE_LOOKED_AT = 2
+ENOUGH, ENOUGH_NAMED = 4, 2
+"""After so many, one that makes no sense is damage: of any file, and of one that is called .erf."""
 YEAR_SECONDS = 366 * 24 * 3600
 EARLIEST, LATEST = 0x2000_0000, 0xF000_0000
 """Seconds since the epoch that a first packet may have: 1987 to 2097."""
@@ -34,6 +36,7 @@ def is_erf(stream: OctetStream) -> bool:
     record will do if the file ends with it, or is called .erf. Raises InterruptedError."""
     at, before = 0, 0
     named = ".erf" in stream.name.lower()
+    enough = ENOUGH_NAMED if named else ENOUGH
     for number in range(PIPE_LOOKED_AT if stream.is_pipe else LOOKED_AT):
         if not stream.need(at + HEADER):
             left = stream.end - stream.begin - at
@@ -43,12 +46,12 @@ def is_erf(stream: OctetStream) -> bool:
         record = Record(octets[8] & 0x7F, int.from_bytes(octets[10:12], "big"), int.from_bytes(octets[4:8], "little"))
         least = HEADER + 8 * bool(octets[8] & MORE_HEADERS) + (record.kind != PAD)
         if not (1 <= record.kind <= IPV6 + 1 or record.kind in (META, PAD)) or record.length < least:
-            return False
+            return number >= enough
         if record.kind not in (META, PAD):
             if not EARLIEST <= record.seconds < LATEST:
-                return False
+                return number >= enough
             if before and not before - 1 <= record.seconds <= before + YEAR_SECONDS:
-                return False
+                return number >= enough
             before = record.seconds
         at += record.length
     return True
