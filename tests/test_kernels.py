@@ -53,6 +53,28 @@ def test_somebody_else_s_folder_is_refused(tmp_path: Path) -> None:
     assert "must be a folder of user 0" in started(IMS_CACHE_DIR=str(tmp_path / "cache")).stderr
 
 
+ANNOUNCED = """
+from ims.cli.present import announce_compiling
+announce_compiling()
+from ims.checksum import expected_field
+print(expected_field(1, 2))
+"""
+
+
+def test_where_nothing_can_be_kept_kernels_are_compiled_each_time_which_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    for folder, times in (
+        (str(tmp_path / "cache"), "once"),
+        ("/proc/nowhere", "each time: set IMS_CACHE_DIR"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", ANNOUNCED], env=os.environ | {"IMS_CACHE_DIR": folder}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert f"takes up to half a minute, {times}" in done.stderr
+
+
 def test_flags_and_sources_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = {"IMS_CACHE_DIR": str(tmp_path)}
     tmp_path.chmod(0o700)

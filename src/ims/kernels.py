@@ -116,6 +116,11 @@ _kernels: list[Any] = []
 _cached = _use_cache()
 
 
+def are_kept() -> bool:
+    """Whether what is compiled is there for the next process."""
+    return _cached
+
+
 def _compiled(function: F, **flags: Any) -> F:
     compiled: F = numba.njit(cache=_cached, nogil=True, error_model="numpy", _nrt=False, **flags)(function)
     if _cached:

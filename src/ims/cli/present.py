@@ -101,13 +101,18 @@ def announce_compiling() -> None:
     """Have a line on standard error say so when a kernel must be compiled: it looks like hanging otherwise."""
     from numba.core import event
 
+    from ims.kernels import are_kept
+
+    # Asked now: a daemon that gives up its privileges forgets root's cache.
+    times = "once" if are_kept() else "each time: set IMS_CACHE_DIR to a folder that can be written to, to keep it"
+
     class Announce(event.Listener):  # type: ignore[misc]
         said = False
 
         def on_start(self, event: Any) -> None:
             if not self.said:
                 self.said = True
-                print("ims: compiling for this processor, which takes up to half a minute, once", file=sys.stderr)
+                print(f"ims: compiling for this processor, which takes up to half a minute, {times}", file=sys.stderr)
 
         def on_end(self, event: Any) -> None:
             """Nothing to say."""
