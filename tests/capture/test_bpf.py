@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import Iterator, Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,22 +90,72 @@ def test_arp_passes_where_the_sensor_answers_it(target: int, outer: list[int]) -
         assert not kernel.accepts(frame)
 
 
-def wrapped() -> Iterator[tuple[str, bytes]]:
-    inner = udp(destination=BLOCKS[0][0])
-    yield "ipip", ip(4, inner, destination=0x01020304)
-    yield "gre", ip(47, b"\0\0\x08\0" + inner, destination=0x01020304)
-    yield "vxlan", udp(b"\x08" + bytes(7) + tagged(inner, []), port=4789, destination=0x01020304)
-    yield "vxlan:8472", udp(b"\x08" + bytes(7) + tagged(inner, []), port=8472, destination=0x01020304)
-    yield "geneve", udp(b"\0\0\x65\x58" + bytes(4) + tagged(inner, []), port=6081, destination=0x01020304)
+OTHERS = 0x01020304
+EACH = {"arp": True, "unwrap": ["gre", "ipip", "vxlan", "vxlan:8472", "geneve"]}
 
 
-def test_a_tunnel_s_packets_pass_where_it_is_taken_off() -> None:
-    for name, packet in wrapped():
+def wrapped(options: int = 0) -> Iterator[tuple[str, bytes]]:
+    inner, ends = udp(destination=BLOCKS[0][0]), {"destination": OTHERS, "options": options}
+    yield "ipip", ip(4, inner, **ends)
+    yield "gre", ip(47, b"\0\0\x08\0" + inner, **ends)
+    yield "vxlan", udp(b"\x08" + bytes(7) + tagged(inner, []), port=4789, **ends)
+    yield "vxlan:8472", udp(b"\x08" + bytes(7) + tagged(inner, []), port=8472, **ends)
+    yield "geneve", udp(b"\0\0\x65\x58" + bytes(4) + tagged(inner, []), port=6081, **ends)
+
+
+@pytest.mark.parametrize("options", range(0, 41, 4))
+@pytest.mark.parametrize("outer", [[], [0x8100], [0x88A8, 0x8100]], ids=["no tag", "one", "two"])
+def test_a_tunnel_s_packets_pass_where_it_is_taken_off(outer: list[int], options: int) -> None:
+    for name, packet in wrapped(options):
         with Kernel(program(BLOCKS, True, unwrap=[name])) as kernel:
-            assert kernel.accepts(tagged(packet, [0x8100]))
-            assert not kernel.accepts(tagged(udp(destination=0x01020304), []))
+            assert kernel.accepts(tagged(packet, outer)), name
+            assert not kernel.accepts(tagged(udp(destination=OTHERS, options=options), outer))
         with Kernel(program(BLOCKS, True)) as kernel:
-            assert not kernel.accepts(tagged(packet, []))
+            assert not kernel.accepts(tagged(packet, outer))
+
+
+def test_options_that_hold_a_tunnel_s_port_are_none() -> None:
+    """Where the port would be behind a header of 20 octets."""
+    packet = bytearray(udp(destination=OTHERS, options=8))
+    packet[22:24] = struct.pack(">H", 4789)
+    with Kernel(program(BLOCKS, True, unwrap=["vxlan"])) as kernel:
+        assert not kernel.accepts(tagged(bytes(packet), []))
+
+
+@given(addresses, tags, st.integers(0, 40), st.integers(0, 15))
+def test_whatever_is_cut_a_packet_to_a_block_passes(destination: int, outer: list[int], kept: int, words: int) -> None:
+    """Nothing but the address need be there: no ports, and no options that the header's length claims."""
+    packet = bytes([0x40 | words]) + udp(destination=destination, port=9)[1:20] + bytes(kept)
+    with Kernel(program(BLOCKS, True, **EACH)) as kernel:
+        if inside(destination, BLOCKS):
+            assert kernel.accepts(tagged(packet, outer))
+        elif words >= 5:
+            assert not kernel.accepts(tagged(packet, outer))
+
+
+def test_later_fragments_of_udp_pass_where_a_tunnel_over_it_is_taken_off() -> None:
+    """They have no ports, and are counted."""
+    for fragment in (1, 0x1FFF, 0x2001):
+        later = tagged(ip(17, b"what follows", destination=OTHERS, fragment=fragment), [])
+        tcp = tagged(ip(6, b"what follows", destination=OTHERS, fragment=fragment), [])
+        with Kernel(program(BLOCKS, True, unwrap=["geneve"])) as kernel:
+            assert kernel.accepts(later) and not kernel.accepts(tcp)
+        with Kernel(program(BLOCKS, True, unwrap=["gre"])) as kernel:
+            assert not kernel.accepts(later)
+    whole = tagged(ip(17, b"\0\1\0\2what follows", destination=OTHERS, fragment=0x4000), [])
+    with Kernel(program(BLOCKS, True, unwrap=["geneve"])) as kernel:
+        assert not kernel.accepts(whole)
+
+
+@given(addresses, tags)
+def test_arp_is_no_tunnel(target: int, outer: list[int]) -> None:
+    """An address of a sender may look like a protocol and a port."""
+    frame = bytearray(tagged(arp(target), outer, 0x0806))
+    with Kernel(program(BLOCKS, True, **EACH)) as kernel:
+        for protocol in (4, 17, 47):
+            at = len(frame) - 28
+            frame[at + 9] = protocol
+            assert kernel.accepts(bytes(frame)) == inside(target, BLOCKS)
 
 
 @given(st.lists(st.tuples(addresses, st.integers(0, 3000)), min_size=1, max_size=40), st.lists(addresses, max_size=20))

@@ -117,20 +117,42 @@ def test_out_of_a_tunnel_that_linux_takes_off(lab: Lab) -> None:
     assert sensor.stop() == 0
 
 
-@pytest.mark.parametrize("kind", ["gre", "ipip", "vxlan"])
-def test_a_tunnel_that_the_sensor_takes_off_is_stored_and_not_answered(lab: Lab, kind: str) -> None:
-    sensor = lab.sensor(settings=f'unwrap = ["{kind}"]')
-    mac = bytes.fromhex(lab.mac().replace(":", ""))
+def in_tunnel(kind: str, mac: bytes, options: int = 0) -> bytes:
+    """makers.tcp's SYN in a tunnel between two addresses of nobody's, behind `options` octets of IP options."""
     inner = tcp(source=SOURCE)
-    ends = {"source": 0xC6120001, "destination": 0xC6120002}
-    wrapped = {
+    ends = {"source": 0xC6120001, "destination": 0xC6120002, "options": options}
+    frame = mac + THEIRS + b"\x08\0" + inner
+    return {
         "gre": make_ip(47, b"\0\0\x08\0" + inner, **ends),
         "ipip": make_ip(4, inner, **ends),
-        "vxlan": udp(b"\x08\0\0\0\0\0\x07\0" + mac + THEIRS + b"\x08\0" + inner, port=4789, **ends),
+        "vxlan": udp(b"\x08\0\0\0\0\0\x07\0" + frame, port=4789, **ends),
+        "geneve": udp(b"\0\0\x65\x58\0\0\x07\0" + frame, port=6081, **ends),
     }[kind]
-    done = lab.run(*raw_peer("packet", "eth0", mac + THEIRS + b"\x08\0" + wrapped, seconds=1), cwd=ROOT)
-    assert "nothing came back" in done.stderr
-    assert sensor.wait_for_packets(1, "src host 192.0.2.1 and dst host 198.51.100.7 and tcp dst port 80") == 1
+
+
+@pytest.mark.parametrize("kind", ["gre", "ipip", "vxlan", "geneve"])
+def test_a_tunnel_that_the_sensor_takes_off_is_stored_and_not_answered(lab: Lab, kind: str) -> None:
+    """The outer IP header may have options, and a VLAN tag before it."""
+    sensor = lab.sensor(settings=f'unwrap = ["{kind}"]')
+    mac = bytes.fromhex(lab.mac().replace(":", ""))
+    for options, tag in ((0, b""), (8, b""), (40, b"\x81\0\0\5")):
+        frame = mac + THEIRS + tag + b"\x08\0" + in_tunnel(kind, mac, options)
+        done = lab.run(*raw_peer("packet", "eth0", frame, seconds=1), cwd=ROOT)
+        assert "nothing came back" in done.stderr
+    assert sensor.wait_for_packets(3, "src host 192.0.2.1 and dst host 198.51.100.7 and tcp dst port 80") == 3
+    assert sensor.stop() == 0
+
+
+def test_tunnels_out_of_a_device_without_link_headers_are_taken_off(lab: Lab) -> None:
+    ip(f"-n {lab.machine} tuntap add dev tun7 mode tun")
+    ip(f"-n {lab.machine} link set tun7 up")
+    kinds = ["gre", "ipip", "vxlan", "geneve"]
+    sensor = lab.sensor(interface="tun7", settings=f"unwrap = {kinds}")
+    for kind in kinds:
+        for options in (0, 12):
+            frame = in_tunnel(kind, bytes(6), options)
+            subprocess.run(lab.at_machine(*raw_peer("tun", "tun7", frame, seconds=0)), check=False, cwd=ROOT)
+    assert sensor.wait_for_packets(8, "src host 192.0.2.1 and dst host 198.51.100.7 and tcp dst port 80") == 8
     assert sensor.stop() == 0
 
 

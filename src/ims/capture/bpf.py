@@ -19,10 +19,12 @@ NETWORK = 0xFFF00000  # SKF_NET_OFF: offsets from the network header on
 
 LOAD_32, LOAD_16, LOAD_8 = 0x20, 0x28, 0x30  # from the frame
 AT_X_32, AT_X_16, AT_X_8 = 0x40, 0x48, 0x50  # from the frame, X further
-SET_X, JUMP, EQUAL, AT_LEAST, ABOVE, RETURN = 0x01, 0x05, 0x15, 0x35, 0x25, 0x06
+SET_X, JUMP, EQUAL, AT_LEAST, ABOVE, ANY_OF, RETURN = 0x01, 0x05, 0x15, 0x35, 0x25, 0x45, 0x06
+AND, SHIFT_LEFT, ADD_X, TO_X = 0x54, 0x64, 0x0C, 0x07  # of A; the last copies it to X
 
 IPV4, ARP, VLANS = 0x0800, 0x0806, (0x8100, 0x88A8, 0x9100)
 PROTOCOLS = {"ipip": 4, "gre": 47}
+UDP, FRAGMENT_OFFSET = 17, 0x1FFF
 
 
 class Step(NamedTuple):
@@ -59,26 +61,49 @@ def program(
                     add(Step(EQUAL, kind, f"tags{number + 1}"))
             add(Step(JUMP, 0, "reject"))
     base = 14 if link_header else NETWORK
-    byte, word, half = (AT_X_8, AT_X_32, AT_X_16) if link_header else (LOAD_8, LOAD_32, LOAD_16)
-    add(Step(byte, base + 9), "ipv4")
+    byte, word = (AT_X_8, AT_X_32) if link_header else (LOAD_8, LOAD_32)
     tunnels = set(unwrap)
+    ports = udp_ports(sorted(tunnels))
+    add(Step(byte, base + 9), "ipv4")
     for name in sorted(tunnels & PROTOCOLS.keys()):
         add(Step(EQUAL, PROTOCOLS[name], "accept"))
-    ports = udp_ports(sorted(tunnels))
-    if ports:
-        add(Step(EQUAL, 17, None, "destination"))
-        add(Step(half, base + 22))
-        for port in ports:
-            add(Step(EQUAL, port, "accept"))
-    add(Step(word, base + 16), "destination")
+    add(Step(word, base + 16))
     add(Step(JUMP, 0, "search"))
     if link_header and arp:
         add(Step(AT_X_32, 38), "arp")
         add(Step(JUMP, 0, "search"))
     add(Step(RETURN, ACCEPT), "accept")
     add(Step(RETURN, REJECT), "reject")
-    steps += _search(joined(ranges), "search")
+    # Ports last: a frame that ends before they would come is refused there, and may be for a block.
+    steps += _search(joined(ranges), "search", "udp" if ports else "none")
+    steps += _udp_tunnels(ports, link_header) if ports else []
+    steps.append(("none", Step(RETURN, REJECT)))
     return _assembled(steps)
+
+
+def _udp_tunnels(ports: Iterable[int], link_header: bool) -> list[tuple[str | None, Step]]:
+    """To some port of UDP, behind an IP header of any length; or a later fragment, which has no ports and is counted
+    (decode/tunnel.py). X is what tags take."""
+    byte, half, base = (AT_X_8, AT_X_16, 14) if link_header else (LOAD_8, LOAD_16, NETWORK)
+    steps: list[Step] = []
+    if link_header:  # it may be ARP that asked for another address
+        steps += [Step(AT_X_16, 12), Step(EQUAL, IPV4, None, "none")]
+    steps += [
+        Step(byte, base + 9),
+        Step(EQUAL, UDP, None, "none"),
+        Step(half, base + 6),
+        Step(ANY_OF, FRAGMENT_OFFSET, "tunnel"),
+        Step(byte, base),
+        Step(AND, 0x0F),
+        Step(SHIFT_LEFT, 2),
+        *([Step(ADD_X)] if link_header else []),
+        Step(TO_X),
+        Step(AT_X_16, base + 2),
+        *(Step(EQUAL, port, "tunnel") for port in ports),
+        Step(JUMP, 0, "none"),
+    ]
+    labels = ["udp", *[None] * (len(steps) - 1), "tunnel"]
+    return list(zip(labels, [*steps, Step(RETURN, ACCEPT)], strict=True))
 
 
 def joined(ranges: Iterable[tuple[int, int]], most: int = RANGES) -> list[tuple[int, int]]:
@@ -104,15 +129,15 @@ def joined(ranges: Iterable[tuple[int, int]], most: int = RANGES) -> list[tuple[
     return found
 
 
-def _search(ranges: list[tuple[int, int]], label: str) -> list[tuple[str | None, Step]]:
-    """A binary search for the address in A."""
+def _search(ranges: list[tuple[int, int]], label: str, other: str) -> list[tuple[str | None, Step]]:
+    """A binary search for the address in A; where it is in no range, `other` goes on."""
     if len(ranges) == 1:
         first, last = ranges[0]
         return [
             (label, Step(AT_LEAST, first, f"{label}+")),
-            (None, Step(RETURN, REJECT)),
+            (None, Step(JUMP, 0, other)),
             (f"{label}+", Step(ABOVE, last, None, f"{label}=")),
-            (None, Step(RETURN, REJECT)),
+            (None, Step(JUMP, 0, other)),
             (f"{label}=", Step(RETURN, ACCEPT)),
         ]
     middle = len(ranges) // 2
@@ -120,8 +145,8 @@ def _search(ranges: list[tuple[int, int]], label: str) -> list[tuple[str | None,
     return [
         (label, Step(AT_LEAST, ranges[middle][0], None, left)),
         (None, Step(JUMP, 0, right)),
-        *_search(ranges[:middle], left),
-        *_search(ranges[middle:], right),
+        *_search(ranges[:middle], left, other),
+        *_search(ranges[middle:], right, other),
     ]
 
 
