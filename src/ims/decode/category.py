@@ -22,7 +22,8 @@ TABLE = (
         "RFC 9293, 3.10.7.1: a scanner's system refuses our SYN-ACK, which it didn't ask for",
         "A RST later in a conversation stays `backscatter`, unless it acknowledges our cookie. So does one whose SYN "
         "isn't known any more: it came in an earlier command, or another took its place in a table of 16,384 (live: "
-        "65,536 a worker). The counter `resets_undecided` says of how many RSTs that may be so",
+        "65,536 a worker). The counter `resets_undecided` says of how many RSTs that may be so. It doesn't know of one "
+        "that a live sensor got through another interface than its SYN, which stays `backscatter`, too",
     ),
     (
         "backscatter",
