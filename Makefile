@@ -36,6 +36,7 @@ bench: setup .venv/.spark
 
 # Any folder of captures, read by ims, tshark and tcpdump: make judge DIR=/var/captures
 judge: setup
+	@test -n "$(DIR)" || { echo "wanted a folder of captures: make judge DIR=/var/captures" >&2; exit 2; }
 	@$(PY) -m benchmarks.judge "$(DIR)" $(ARGS)
 
 docs: setup

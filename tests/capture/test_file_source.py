@@ -1,9 +1,15 @@
 """What readers of files have in common: what they say of a file that isn't whole, and its digests."""
 
 import contextlib
+import errno
+import gzip
+import os
+from io import FileIO
 
+import pytest
 import xxhash
 
+from ims.capture import stream
 from ims.capture.file_source import WARNINGS
 from ims.capture.open import open_source
 
@@ -46,3 +52,33 @@ def test_digests_are_those_of_the_octets_up_to_there(tmp_path):
         assert source.position == len(octets)
         assert source.digest() == xxhash.xxh3_128_hexdigest(octets)
         assert source.mark_digest == xxhash.xxh3_128_hexdigest(octets[:200])
+
+
+class BadSector(FileIO):
+    """A file that can be read up to its middle."""
+
+    @property
+    def _good(self):
+        return os.fstat(self.fileno()).st_size // 2 - self.tell()
+
+    def readinto(self, target):
+        if self._good <= 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().readinto(memoryview(target)[: self._good])
+
+    def read(self, size=-1):
+        if self._good <= 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(min(size, self._good))
+
+
+@pytest.mark.parametrize("pressed", [bytes, lambda octets: gzip.compress(octets, 0)], ids=["plain", "gzip"])
+def test_what_stands_before_a_bad_sector_is_read_and_the_error_is_said(tmp_path, monkeypatch, pressed):
+    packets = [Packet(number * 1000, RAW, bytes(range(200)), 200) for number in range(1000)]
+    octets = pressed(pcap(packets))
+    (tmp_path / "made").write_bytes(octets)
+    monkeypatch.setattr(stream, "open_file", lambda path: (BadSector(path), len(octets)))
+    with contextlib.closing(open_source(tmp_path / "made")) as source:
+        assert 480 <= sum(frames.count for frames in source) <= 500
+        assert not source.complete
+        assert source.warnings[0] == f"can't be read beyond byte {len(octets) // 2:,} (Input/output error)"

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import zstandard
 
+from ims.capture.file import unreadable
+
 ZSTD_WINDOW = 128 << 20
 XZ_MEMORY = 128 << 20
 """`xz -9` takes 65 MiB."""
@@ -107,7 +109,11 @@ class CompressedReader:
             elif not self._came():
                 return None
             else:
-                more = self._file.read(READ)
+                try:
+                    more = self._file.read(READ)
+                except OSError as error:
+                    self._end(unreadable(self.octets_read, error))
+                    break
                 if more is None:
                     return None
                 self.octets_read += len(more)

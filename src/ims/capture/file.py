@@ -70,6 +70,11 @@ def name_of(path: str | Path) -> str:
     return "standard input" if str(path) == "-" else str(path)
 
 
+def unreadable(octets_read: int, error: OSError) -> str:
+    """What to say of a file that can't be read to its end: a disk's bad sector, a server that is gone."""
+    return f"can't be read beyond byte {octets_read:,} ({error.strerror or error})"
+
+
 def something_came(file: FileIO) -> bool:
     """Wait for a pipe's octets or end, at most SILENCE_SECONDS; files have theirs always.
 

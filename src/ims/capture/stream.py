@@ -17,7 +17,7 @@ import numpy as np
 import xxhash
 
 from ims.capture.decompression import CompressedReader, format_of
-from ims.capture.file import Stop, first_octets, name_of, never, open_file, something_came
+from ims.capture.file import Stop, first_octets, name_of, never, open_file, something_came, unreadable
 
 READ = "pcap (every version and variant), pcapng, ERF; plain or in gzip, zstd, xz, lz4 or bzip2"
 CHUNK = 4 << 20
@@ -53,7 +53,11 @@ class PlainReader:
         elif not self._came():
             return None
         else:
-            came: int | None = self._file.readinto(target)
+            try:
+                came: int | None = self._file.readinto(target)
+            except OSError as error:
+                self.warning = unreadable(self.octets_read, error)
+                return 0
             if came is None:
                 return None
             count = came
@@ -136,7 +140,7 @@ class OctetStream:
 
     @property
     def warning(self) -> str | None:
-        """What was wrong with the compressed data, if anything."""
+        """What was wrong with the file itself, or with its compressed data, if anything."""
         return self._reader.warning
 
     def fill(self, wanted: int = 1) -> bool:
