@@ -182,9 +182,12 @@ class CompressedReader:
 
     def _give(self, coder: Any, octets: bytes) -> Iterator[bytes]:
         if self._kind.bounded:
-            yield coder.decompress(octets, MOST)
-            while not coder.eof and not coder.needs_input:
-                yield coder.decompress(b"", MOST)
+            given = coder.decompress(octets, MOST)
+            yield given
+            # bzip2's says that it waits for input once it has taken all, though most of a block may be still to come.
+            while not coder.eof and (not coder.needs_input or (given and self._kind.name == "bzip2")):
+                given = coder.decompress(b"", MOST)
+                yield given
         elif self._kind.name == "lz4":
             yield coder.decompress(octets, LZ4_BLOCK)
         else:

@@ -32,8 +32,9 @@ def gives_once(path: str | Path) -> bool:
 
 
 def identity(path: str | Path) -> tuple[int, int]:
-    """What is the same for two names of one file, pipe or device; `-` is one name of standard input."""
-    status = os.fstat(sys.stdin.fileno()) if str(path) == "-" else _status(path)
+    """What is the same for two names of one file, pipe or device; `-` is one name of standard input. Raises ValueError
+    where that is closed."""
+    status = os.fstat(_standard_input()) if str(path) == "-" else _status(path)
     return status.st_dev, status.st_ino
 
 
@@ -44,9 +45,7 @@ def open_file(path: str | Path) -> tuple[FileIO, int | None]:
     Raises FileNotFoundError, IsADirectoryError, PermissionError; ValueError for what can't be a capture.
     """
     if str(path) == "-":
-        if sys.stdin is None or sys.stdin.closed:
-            raise ValueError("standard input is closed")
-        file: FileIO = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+        file: FileIO = os.fdopen(os.dup(_standard_input()), "rb", buffering=0)
     else:
         kind = stat.S_IFMT(_status(path).st_mode)
         if kind == stat.S_IFDIR:
@@ -100,6 +99,13 @@ def first_octets(file: FileIO, count: int, stop: Stop) -> bytes:
                 break
             head += more
     return head
+
+
+def _standard_input() -> int:
+    """Its descriptor. Raises ValueError."""
+    if sys.stdin is None or sys.stdin.closed:
+        raise ValueError("standard input is closed")
+    return sys.stdin.fileno()
 
 
 def _status(path: str | Path) -> os.stat_result:

@@ -61,10 +61,23 @@ app.add_typer(pki.app, name="pki")
 _USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
+def _open_standard_output() -> None:
+    """Whoever closed standard output or standard error gets nothing by it; no file that is opened later is taken for
+    it."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "w"))
+
+
 def main() -> None:
     """Run `ims`: what the console script calls."""
     gc.set_threshold(100_000, 50, 50)  # importing makes a million objects and no garbage: 0.08 s of a 0.9 s answer
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's linear algebra, unused here, would start spinning
+    _open_standard_output()
     try:
         code = app(standalone_mode=False)
     except _USAGE as error:

@@ -33,8 +33,8 @@ def _accounts(file: Path, new: bool = False) -> Accounts:
 
 def _password() -> str:
     """From a terminal asked twice, else one line of standard input."""
-    if not sys.stdin.isatty():
-        line = sys.stdin.readline()
+    if sys.stdin is None or not sys.stdin.isatty():
+        line = sys.stdin.readline() if sys.stdin is not None else ""
         if not line:
             raise ValueError("no password on standard input; wanted one line")
         return line.rstrip("\r\n")
