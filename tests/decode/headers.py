@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping
+
+import pytest
 
 from .makers import decoded, udp
 
@@ -53,3 +56,27 @@ def counts_nothing_else(link: int, frame: bytes, counted: dict[str, int]) -> Non
     rows, counters = decoded([frame], link)
     assert rows == []
     assert counters == {"frames": 1, **counted}
+
+
+Test = Callable[[str], None]
+
+
+def checks_of(
+    same: Mapping[str, tuple[int, bytes]], nothing: Mapping[str, tuple[int, bytes, dict[str, int]]]
+) -> tuple[Test, Test, Test]:
+    """Three tests for a module's headers, by name: of (link type, frame) that gives PACKET, and of (link type, frame,
+    counters) that gives none."""
+
+    @pytest.mark.parametrize("name", same)
+    def gives(name: str) -> None:
+        gives_the_packet(*same[name])
+
+    @pytest.mark.parametrize("name", same)
+    def never_another(name: str) -> None:
+        never_gives_another(*same[name])
+
+    @pytest.mark.parametrize("name", nothing)
+    def counts(name: str) -> None:
+        counts_nothing_else(*nothing[name])
+
+    return gives, never_another, counts

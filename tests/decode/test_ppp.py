@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from .headers import PACKET, counts_nothing_else, gives_the_packet, label, never_gives_another
+from .headers import PACKET, checks_of, label
 from .makers import ethernet
 
 SAME = {
@@ -28,16 +26,8 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize("name", SAME)
-def test_each_gives_the_same_packet(name: str) -> None:
-    gives_the_packet(*SAME[name])
-
-
-@pytest.mark.parametrize("name", SAME)
-def test_cut_off_anywhere_it_is_malformed_or_truncated_never_another(name: str) -> None:
-    never_gives_another(*SAME[name])
-
-
-@pytest.mark.parametrize("name", NOTHING)
-def test_what_holds_no_packet_is_counted_for_what_it_is(name: str) -> None:
-    counts_nothing_else(*NOTHING[name])
+(
+    test_each_gives_the_same_packet,
+    test_cut_off_anywhere_it_is_malformed_or_truncated_never_another,
+    test_what_holds_no_packet_is_counted_for_what_it_is,
+) = checks_of(SAME, NOTHING)
