@@ -1,7 +1,11 @@
 """Which reader a capture gets, by its first octets alone, whatever its name; and what is refused in words."""
 
 import contextlib
+import gzip
+import io
+import lzma
 import re
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -92,3 +96,35 @@ def test_a_foreign_file_is_called_by_its_name_and_how_to_convert_it_is_told(tmp_
     (tmp_path / "foreign").write_bytes(octets + bytes(100))
     with pytest.raises(ValueError, match=f"is no capture: it begins with .*{name}.*pcapng, ERF.*xz, lz4.*editcap -F"):
         open_source(tmp_path / "foreign")
+
+
+FOREIGN = {
+    b"snoop\0\0\0\0\0\0\2\0\0\0\4": "Sun's snoop",
+    b"ObserverPktBufferVersion=15.00\0\0": "Network Instruments' Observer",
+    b"TR\0d" + bytes(60): "HP-UX nettl",
+    b"+---------+---------------+----------+": "K12 text",
+    lzma.compress(pcap(PACKETS), format=lzma.FORMAT_ALONE): "lzma without xz: `xz -dc` reads it",
+    gzip.compress(gzip.compress(pcap(PACKETS))): "compressed twice: below is gzip",
+    pressed("zstd", pressed("xz", pcap(PACKETS))): "compressed twice: below is xz",
+}
+
+
+@pytest.mark.parametrize("octets", FOREIGN, ids=FOREIGN.values())
+def test_what_is_known_and_not_read_is_named(tmp_path, octets):
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(octets)
+    with pytest.raises(ValueError, match=re.escape(f"({FOREIGN[octets]}); wanted {READ}. Others can be converted")):
+        open_source(path)
+
+
+@pytest.mark.parametrize("kind", ["plain", *KINDS])
+def test_an_archive_of_captures_is_to_be_unpacked(tmp_path, kind):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo("a.pcap")
+        entry.size = len(pcap(PACKETS))
+        tar.addfile(entry, io.BytesIO(pcap(PACKETS)))
+    octets = archive.getvalue()
+    (tmp_path / "captures").write_bytes(octets if kind == "plain" else pressed(kind, octets))
+    with pytest.raises(ValueError, match=re.escape("begins with 61 2e 70 63 (a tar archive: unpack it first); wanted")):
+        open_source(tmp_path / "captures")

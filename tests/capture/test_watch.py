@@ -205,6 +205,20 @@ def test_a_link_that_leads_round_and_is_moved_in_is_said_and_ends_nothing(folder
     files.close()
 
 
+def test_pipes_and_links_that_lead_nowhere_are_passed_over_which_is_said(folder, stop):
+    said = []
+    os.mkfifo(folder / "pipe")
+    (folder / "nowhere").symlink_to(folder / "absent")
+    (folder / ".nowhere").symlink_to(folder / "absent")
+    files = finished_files(folder, stop, say=said.append)
+    assert names_until_last(files, folder) == [LAST]
+    assert sorted(said) == [
+        f"{folder / 'nowhere'} is passed over: it is a link that leads nowhere",
+        f"{folder / 'pipe'} is passed over: it is no regular file",
+    ]
+    files.close()
+
+
 def test_links_to_folders_are_not_followed_which_is_said_once(folder, stop):
     said = []
     (folder / "below").mkdir()

@@ -10,10 +10,12 @@ import signal
 import struct
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from structlog.testing import capture_logs
 
 import ims
 from ims.darknet import Block, Darknet
@@ -242,3 +244,23 @@ def test_an_ingest_that_stored_nothing_names_what_it_met(tmp_path: Path) -> None
             "frames": 1,
         }
     ]
+
+
+def test_what_is_wrong_with_a_file_of_a_watched_folder_is_logged_when_it_was_read(tmp_path: Path) -> None:
+    """Not only when watching ends, which may be years ahead."""
+    write_udp(tmp_path / "whole.pcap", [b"one", b"two"])
+    (tmp_path / "cut.pcap").write_bytes((tmp_path / "whole.pcap").read_bytes()[:-1])
+    said_before: list[list[str]] = []
+
+    def folder() -> Iterator[Path | None]:
+        for name in ("cut.pcap", "whole.pcap"):
+            yield tmp_path / name
+            said_before.append([str(each.get("warning")) for each in said])
+            yield None
+
+    with capture_logs() as said:
+        report = Ingest(tmp_path / "S", "a", Darknet([Block.parse(BLOCK)])).watch(folder())
+    cut = f"{tmp_path}/cut.pcap: cut off at byte "
+    assert [[warning.startswith(cut) for warning in some] for some in said_before] == [[True], [True]]
+    assert report.warnings[0] == said[0]["warning"]
+    assert not report.complete

@@ -111,6 +111,10 @@ class FolderTree:
             try:
                 if path.is_file():
                     times[path] = path.stat().st_mtime_ns
+                elif path.is_symlink() and not path.exists():
+                    self.tell(f"{path} is passed over: it is a link that leads nowhere")
+                elif path.exists() and not path.is_dir():
+                    self.tell(f"{path} is passed over: it is no regular file")
             except OSError as error:
                 self.unreadable(error)
         return sorted(times, key=lambda path: (times[path], path.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ims.capture.decompression import format_of
 from ims.capture.erf import ErfSource, is_erf
 from ims.capture.file import Stop, never
 from ims.capture.pcap import PcapSource, magic_of
@@ -28,7 +29,14 @@ FOREIGN = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it first",
     b"Rar!": "a RAR archive: unpack it first",
     b"\x1f\x9d": "compress's .Z: `zcat` reads it",
+    b"\x5d\0\0": "lzma without xz: `xz -dc` reads it",
+    b"Observer": "Network Instruments' Observer",
+    b"TR\0d": "HP-UX nettl",
+    b"\x05VNF": "Visual Networks",
+    b"\xaa\xaa\xaa\xaa": "Accellent 5Views",
+    b"+------": "K12 text",
 }
+TAR, TAR_AT = b"ustar", 257
 
 
 def open_source(path: str | Path, chunk: int = CHUNK, stop: Stop = never) -> Source:
@@ -52,11 +60,23 @@ def open_source(path: str | Path, chunk: int = CHUNK, stop: Stop = never) -> Sou
             raise ValueError(f"{stream.name}: {stream.warning}")
         if not head:
             raise ValueError(f"{stream.name} is empty once it is unpacked; wanted {READ}")
-        kind = next((f" ({name})" for magic, name in FOREIGN.items() if head.startswith(magic)), "")
         raise ValueError(
-            f"{stream.name} is no capture: it begins with {head[:4].hex(' ')}{kind}; wanted {READ}. "
+            f"{stream.name} is no capture: it begins with {head[:4].hex(' ')}{_foreign(stream, head)}; wanted {READ}. "
             "Others can be converted: editcap -F pcapng IN OUT"
         )
     except BaseException:
         stream.close()
         raise
+
+
+def _foreign(stream: OctetStream, head: bytes) -> str:
+    """What it is, in brackets, where that is known."""
+    if not stream.is_pipe:  # whose octets may be long in coming
+        stream.need(TAR_AT + len(TAR))
+    begin = stream.begin + TAR_AT
+    if stream.octets[begin : min(begin + len(TAR), stream.end)].tobytes() == TAR:
+        return " (a tar archive: unpack it first)"
+    twice = format_of(head)
+    if twice is not None:
+        return f" (compressed twice: below is {twice.name})"
+    return next((f" ({name})" for magic, name in FOREIGN.items() if head.startswith(magic)), "")

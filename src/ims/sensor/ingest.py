@@ -89,10 +89,13 @@ class Ingest:
                 if capture is None:
                     run.idle()
                     continue
+                said = len(run.report.warnings)
                 try:
                     known = self._recognise(writer, str(capture))
                     if known is None or known.more:
                         run.read_file(str(capture), known)
+                    for warning in run.report.warnings[said:]:  # not at the end only, which may be years ahead
+                        log.warning("ingested", warning=warning)
                 except (OSError, ValueError) as error:
                     log.warning("not ingested", capture=str(capture), reason=str(error))
                     run.report.warnings.append(f"{capture}: not ingested: {error}")
