@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from pathlib import Path
 from benchmarks.judge.counted import EXPRESSIONS
 from benchmarks.judge.envelopes import UNWRAP
 from benchmarks.judge.generated import write_captures
-from benchmarks.judge.verdict import Asked, Judged, judge
+from benchmarks.judge.verdict import UNPACKERS, Asked, Judged, judge
 
 SUFFIXES = (".pcap", ".cap", ".pcapng", ".dmp", ".erf", ".gz", ".zst", ".xz", ".lz4", ".bin", ".trace")
 
@@ -36,6 +37,12 @@ def captures(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in SUFFIXES)
+
+
+def missing_programs(found: Iterable[Path]) -> list[str]:
+    """What these captures are held against or unpacked with, and isn't installed."""
+    needed = {"tshark", "tcpdump"} | {UNPACKERS[path.suffix] for path in found if path.suffix in UNPACKERS}
+    return sorted(name for name in needed if shutil.which(name) is None)
 
 
 def lines(judged: Judged) -> Iterable[str]:
@@ -65,6 +72,9 @@ def main() -> None:
     found = captures(given.folder)
     if not found:
         sys.exit(f"judge: no captures in {given.folder}")
+    missing = missing_programs(found)
+    if missing:
+        sys.exit(f"judge: missing: {', '.join(missing)}; CONTRIBUTING.md has the packages")
     asked = Asked(tuple(given.block or ("all=0.0.0.0/0",)), given.unwrap)
     of_each = [asked] * len(found)
     if given.generate:

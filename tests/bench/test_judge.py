@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from benchmarks.judge import envelopes, formats, product
-from benchmarks.judge.__main__ import asked_of, captures, lines
+from benchmarks.judge.__main__ import asked_of, captures, lines, missing_programs
 from benchmarks.judge.generated import covering, write_capture, write_captures
 from benchmarks.judge.verdict import Asked, judge
 
@@ -63,6 +63,13 @@ def test_a_header_that_is_cut_and_taken_for_text_is_refused_by_both(tmp_path):
     judged = judge(path, FEW)
     assert judged.found == []
     assert judged.note.startswith("refused exit 2")
+
+
+def test_programs_that_are_missing_are_named(tmp_path, monkeypatch):
+    found = [tmp_path / "a.pcap", tmp_path / "b.lz4", tmp_path / "c.erf"]
+    assert missing_programs(found) == []
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert missing_programs(found) == ["lz4", "tcpdump", "tshark"]
 
 
 def test_what_is_no_capture_is_refused_by_both(tmp_path):
