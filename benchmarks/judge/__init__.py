@@ -6,6 +6,6 @@
 * `dissected` what tshark sees of a capture, frame by frame, without reassembly
 * `counted`   how many packets tcpdump prints, by filter
 * `product`   what ims does with the same file: exit status, books, rows, counts, export
-* `verdict`   where they disagree; `excused` says where they may, and why
+* `verdict`   where they disagree (`rows`: packet by packet); `excused` says where they may, and why
 * `generated` captures of every format, encapsulation and damage, from a seed
 """

@@ -15,7 +15,8 @@ from pathlib import Path
 from benchmarks.judge.counted import EXPRESSIONS
 from benchmarks.judge.envelopes import UNWRAP
 from benchmarks.judge.generated import write_captures
-from benchmarks.judge.verdict import UNPACKERS, Asked, Judged, judge
+from benchmarks.judge.judged import Asked, Judged
+from benchmarks.judge.verdict import UNPACKERS, judge
 
 SUFFIXES = (".pcap", ".cap", ".pcapng", ".dmp", ".erf", ".gz", ".zst", ".xz", ".lz4", ".bin", ".trace")
 

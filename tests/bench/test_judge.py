@@ -7,7 +7,8 @@ import pytest
 from benchmarks.judge import envelopes, formats, product
 from benchmarks.judge.__main__ import asked_of, captures, lines, missing_programs
 from benchmarks.judge.generated import covering, write_capture, write_captures
-from benchmarks.judge.verdict import Asked, judge
+from benchmarks.judge.judged import Asked
+from benchmarks.judge.verdict import judge
 
 from ..decode.makers import ethernet, icmp, tcp, udp
 from ..stores import ipv4, needs_programs
