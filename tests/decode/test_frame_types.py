@@ -35,16 +35,21 @@ def test_types_are_named_by_number_and_name_most_frames_first() -> None:
     assert (found[1]["link_type"], found[1]["ethernet_type"], found[1]["frames"]) == (1, 0x88CC, 1)
 
 
+def test_users_own_link_types_and_new_ones_have_names() -> None:
+    found = types_of((147, bytes(60)), (162, bytes(60)), (162, bytes(60)), (290, bytes(60)))
+    assert [row["link_name"] for row in found] == ["USER15", "USER0", "ETW"]
+
+
 def test_arp_and_ipv6_have_counters_of_their_own() -> None:
     assert types_of((1, ethernet(bytes(46), 0x0806)), (1, ethernet(bytes(46), 0x86DD)), (229, bytes(40))) == []
 
 
 def test_a_type_below_tags_or_in_a_tunnel_is_told_and_what_has_none_too() -> None:
-    gre = ip(47, b"\0\0\x22\xf3" + bytes(40), destination=1)
+    gre = ip(47, b"\0\0\x88\xf7" + bytes(40), destination=1)
     found = types_of(
         (1, ethernet(b"\0\1\x88\xcc" + bytes(46), 0x8100)), (1, ethernet(gre)), (9, b"\xc0\x21" + bytes(9))
     )
-    assert {(row["link_type"], row["ethernet_type"]) for row in found} == {(1, 0x88CC), (1, 0x22F3), (9, None)}
+    assert {(row["link_type"], row["ethernet_type"]) for row in found} == {(1, 0x88CC), (1, 0x88F7), (9, None)}
 
 
 def test_more_types_than_fit_are_counted_together() -> None:
