@@ -19,6 +19,11 @@ def fail_if_skipped(config: pytest.Config) -> None:
         config.pluginmanager.register(Skipped())
 
 
+FORBIDDEN = ("file systems can't be mounted here", "files at both ends")
+"""Of reasons: what a machine that is no whole one may forbid to root itself, and .ci/run can't install. Such tests are
+listed, and the run doesn't fail for them."""
+
+
 class Skipped:
     """A plugin of pytest. With several workers, only the process that hears all of them lists and fails."""
 
@@ -41,7 +46,8 @@ class Skipped:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Before the summary is written."""
-        if self._reasons and session.exitstatus in PASSED:
+        failing = [why for why in self._reasons.values() if not any(words in why for words in FORBIDDEN)]
+        if failing and session.exitstatus in PASSED:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
