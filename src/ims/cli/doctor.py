@@ -30,8 +30,8 @@ def doctor(
     portal: Annotated[Path | None, typer.Option(metavar="FILE", help="A portal's: docs/deploy.md.")] = None,
     format: Annotated[str, typer.Option(metavar="table|json", help="How findings are printed.")] = "table",
 ) -> None:
-    """Look at capabilities, interfaces, offloads, routes, ARP, firewall, clock, disk; and whether whom a daemon becomes
-    gets at its files, as he finds them. Changes nothing.
+    """Look at capabilities, interfaces, offloads, routes, ARP, firewall, clock, disk; and whether the user that a
+    daemon becomes can use its files. Changes nothing.
 
     Exits with 1 where something is wrong.
     """

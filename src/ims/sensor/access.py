@@ -1,4 +1,4 @@
-"""What a daemon has to get at once its privileges are gone, tried before that as the user it becomes.
+"""Files that a daemon needs after it has given up its privileges, tried before that as the user it becomes.
 
 Tried in a child process that gives up what the daemon will give up: of owners, groups, access lists, capabilities and
 mounts the kernel alone knows what follows from them. Nothing is changed by trying.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import grp
+import itertools
 import json
 import os
 import pwd
@@ -40,7 +41,7 @@ class Way(Enum):
 
 
 class Need(NamedTuple):
-    """What a daemon has to get at: `named` is what it is, such as `the list of revoked certificates`.
+    """A file or folder that a daemon needs: `named` is what it is, such as `the list of revoked certificates`.
 
     A file that is absent is no obstacle to reading, for whoever reads it has more to say of that; where it is to be
     written to, it has to be possible to make it, and whatever is beside it (journals, its successor).
@@ -62,7 +63,7 @@ class Obstacle(NamedTuple):
 
 
 def obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> list[Obstacle]:
-    """What that user (None: the one we are) can't get at; arguments are `become`'s. Raises OSError where it can't be
+    """What that user (None: the one we are) can't use; arguments are `become`'s. Raises OSError where it can't be
     tried. To be called before other threads begin: the child has none of them."""
     read, write = os.pipe()
     with warnings.catch_warnings():
@@ -81,13 +82,13 @@ def obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: 
 
 
 def refuse_obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> None:
-    """Raises PermissionError, in one line, for the first thing that user can't get at."""
+    """Raises PermissionError, in one line, for the first thing that user can't use."""
     for obstacle in obstacles(user, needs, stay_root):
         raise PermissionError(f"{sentence(user, obstacle)}; {REMEDY}")
 
 
 def check_program_readable(user: pwd.struct_passwd | None) -> None:
-    """Whether that user gets at Python and this program: what is imported later fails otherwise, at any moment.
+    """Whether that user can read Python and this program: what is imported later fails otherwise, at any moment.
 
     Raises PermissionError with what stands in the way.
     """
@@ -140,7 +141,9 @@ def _report(pipe: int, user: pwd.struct_passwd | None, needs: Sequence[Need], st
     try:
         become(user, stay_root)
         found = [
-            (index, str(path), error) for index, need in enumerate(needs) for path, error in list(_blocked(need))[:1]
+            (index, str(path), error)
+            for index, need in enumerate(needs)
+            for path, error in itertools.islice(_blocked(need), 1)
         ]
         said, code = json.dumps(found), 0
     except BaseException as error:

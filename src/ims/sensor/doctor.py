@@ -41,17 +41,17 @@ def findings(checks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[
 
 
 def access(name: str | None, needs: Sequence[Need]) -> Iterator[Finding]:
-    """Whether whom a daemon becomes gets at all it needs; `name`: its setting `user`."""
+    """Whether the user that a daemon becomes can use all files that it needs; `name`: its setting `user`."""
     user = user_to_become(name)
     found = obstacles(user, needs, stay_root=name == "root")
     for obstacle in found:
         yield Finding(WRONG, "access", sentence(user, obstacle), REMEDY)
     if not found and needs:
-        yield Finding(OK, "access", f"{', '.join(need.named for need in needs)} can be got at")
+        yield Finding(OK, "access", f"{', '.join(need.named for need in needs)} can be used")
 
 
 def program(name: str | None) -> Iterator[Finding]:
-    """Whom a daemon becomes, and whether he gets at the program; `name`: its setting `user`."""
+    """Which user a daemon becomes, and whether it can read the program; `name`: its setting `user`."""
     user = user_to_become(name)
     if user is None:
         stays = pwd.getpwuid(os.geteuid()).pw_name
