@@ -23,6 +23,13 @@ def _before_ip(frame: Frame) -> tuple[str, ...]:
     return frame.protocols[: frame.protocols.index("ip")] if "ip" in frame.protocols else frame.protocols
 
 
+def _innermost(frame: Frame) -> str:
+    """The last layer that is no guess of tshark's at what pads the frame."""
+    return next((name for name in reversed(frame.protocols) if name not in TRAILERS), "")
+
+
+TRAILERS = ("vssmonitoring",)
+
 NOT_STORED = (
     Excuse("in IPv6", lambda f: "ipv6" in _before_ip(f), "IPv6 is counted and not read, whatever is inside"),
     Excuse(
@@ -55,7 +62,7 @@ class Beyond:
 STORED = (
     Beyond(
         "IP options that aren't all there",
-        lambda row, f: row["ip_header_length"] is not None and f.protocols[-1] == "ip",
+        lambda row, f: row["ip_header_length"] is not None and _innermost(f) == "ip",
         "tshark shows no addresses of such a header; tcpdump's filters read them",
     ),
     Beyond(
