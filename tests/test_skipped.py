@@ -63,7 +63,7 @@ def test_however_a_test_was_skipped_the_run_fails_and_names_it(tmp_path: Path, w
 
 @as_root
 def test_what_the_machine_forbids_is_listed_only(tmp_path: Path) -> None:
-    forbidden = "import pytest\ndef test_it(): pytest.skip(\"file systems can't be mounted here; CI is root\")"
+    forbidden = 'import pytest\ndef test_it(): pytest.skip("file systems can\'t be mounted here; CI is root")'
     code, said = run(tmp_path, {"mount": forbidden}, **{SKIP_NOTHING: "1"})
     assert code == 0 and f" 1 {LIST} " in said and "test_mount.py::test_it: file systems" in said, said
 

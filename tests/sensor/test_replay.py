@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -79,6 +82,63 @@ def test_a_capture_without_a_frame(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "has no frame to replay" in done.stderr
+
+
+def test_a_capture_that_is_cut_off_is_replayed_as_far_as_it_goes_and_said(tmp_path: Path) -> None:
+    capture = write_pcap(tmp_path / "cut.pcap", [(MIDNIGHT * 1000, udp(0xC0000201, HERE, 53, b"x"))] * 3)
+    capture.write_bytes(capture.read_bytes()[:-1])
+    words = [IMS, "sensor", "--replay", capture, "--store", tmp_path / "S", "--sensor", "a", "--block", BLOCK]
+    done = subprocess.run([*words, "--speed", "0"], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    said = done.stderr.splitlines()[-2:]
+    assert said[0].startswith("ims: stopped; 2 packets stored, 0 lost")
+    assert said[1].startswith(f"ims: {capture}: cut off at byte ")
+
+
+@pytest.mark.parametrize("before", ["", "in its header", "after a packet"])
+def test_a_signal_ends_the_wait_for_a_pipe_at_any_moment(tmp_path: Path, before: str) -> None:
+    pipe, octets = (
+        tmp_path / "pipe",
+        write_pcap(tmp_path / "a.pcap", [(0, udp(0xC0000201, HERE, 53, b"x"))]).read_bytes(),
+    )
+    os.mkfifo(pipe)
+    words = [IMS, "sensor", "--replay", pipe, "--store", tmp_path / "S", "--sensor", "a", "--block", BLOCK]
+    with (
+        subprocess.Popen([*words, "--speed", "0"], stderr=subprocess.PIPE, text=True) as running,
+        pipe.open("wb", buffering=0) if before else contextlib.nullcontext() as writer,
+    ):
+        if writer is not None:
+            writer.write(octets[:7] if before == "in its header" else octets)
+        if before == "after a packet":
+            wait_until_stored(tmp_path / "S")
+        else:
+            wait_until_it_heeds_signals(running.pid)
+        running.terminate()
+        _, said = running.communicate(timeout=60)
+    if before == "after a packet":
+        assert (running.returncode, "1 packets stored, 0 lost" in said) == (0, True)
+    else:
+        assert (running.returncode, said.splitlines()[-1]) == (130, "ims: stopped before the capture began")
+
+
+def wait_until_stored(store: Path) -> None:
+    for _ in range(600):
+        time.sleep(0.1)
+        if store.is_dir():
+            with contextlib.suppress(ValueError, OSError), Telescope(store) as telescope:
+                if telescope.count().rows()[0]["packets"]:
+                    return
+    raise AssertionError("nothing was stored")
+
+
+def wait_until_it_heeds_signals(process: int) -> None:
+    """Until SIGTERM is caught (proc(5), SigCgt)."""
+    for _ in range(600):
+        time.sleep(0.1)
+        caught = next(line for line in Path(f"/proc/{process}/status").read_text().splitlines() if "SigCgt" in line)
+        if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+    raise AssertionError("it heeds no signal")
 
 
 def test_a_replay_waits_for_the_disk_instead_of_losing_packets(tmp_path: Path) -> None:

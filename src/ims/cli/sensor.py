@@ -32,7 +32,11 @@ def sensor(
     arp: Annotated[bool, typer.Option("--arp", help="Answer ARP for the blocks: they are on-link.")] = False,
     reply_limit: Annotated[str, typer.Option(metavar="PPS|none", help="Replies a second to one address.")] = "500",
     replay: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Take packets from a capture; replies go nowhere.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take packets from a capture; replies go nowhere. Exit status 3 where not all of it can be read.",
+        ),
     ] = None,
     speed: Annotated[
         float, typer.Option(min=0, metavar="N", help="How many times as fast to replay; 0: at once.")
@@ -57,7 +61,7 @@ def sensor(
         raise ValueError("wanted --config, or --interface, --store, --sensor and --block, not both")
     settings = read()
 
-    from ims.cli.present import announce_compiling
+    from ims.cli.present import announce_compiling, warn
     from ims.respond.reply import REPLIES
     from ims.sensor.daemon import Sensor
     from ims.sensor.logs import log_to_stderr
@@ -68,7 +72,11 @@ def sensor(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: running.stop())
     signal.signal(signal.SIGHUP, lambda *_: running.reload())
-    running.open()
+    try:
+        running.open()
+    except InterruptedError as error:
+        print(f"ims: {error}", file=sys.stderr)
+        raise typer.Exit(130) from None
     line = None
     if sys.stderr.isatty():
         from ims.cli.live_line import LiveLine
@@ -88,6 +96,10 @@ def sensor(
         f"ims: stopped; {state.stored:,} packets stored, {lost:,} lost, {state.sum_of(*REPLIES):,} replies",
         file=sys.stderr,
     )
+    complete, warnings = running.replayed
+    warn(warnings)
+    if not complete:
+        raise typer.Exit(3)
 
 
 def _data(

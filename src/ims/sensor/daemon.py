@@ -102,7 +102,7 @@ class Sensor:
         user = None
         try:
             if self._replay is not None:
-                self._rings = [ReplayRing(self._replay, self._speed)]
+                self._rings = [ReplayRing(self._replay, self._speed, self._stop.is_set)]
                 self._wires = [NoWire()]
             else:
                 self._open_interfaces(darknet)
@@ -241,6 +241,12 @@ class Sensor:
             ports.update(pipeline.recent("destination_port")[-RECENT:].tolist())
         state.ports = ports.most_common(5)
         return state
+
+    @property
+    def replayed(self) -> tuple[bool, list[str]]:
+        """(whether all of the capture that is replayed could be read, what is wrong with it)"""
+        rings = [ring for ring in self._rings if isinstance(ring, ReplayRing)]
+        return all(ring.complete for ring in rings), [warning for ring in rings for warning in ring.warnings]
 
     def stop(self) -> None:
         """End soon."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ims.capture.file import Stop, never
 from ims.capture.open import open_source
 from ims.capture.ring_walk import Aside
 from ims.capture.source import FRAMES, Frames
@@ -21,33 +22,56 @@ AT_ONCE = 8192
 class ReplayRing:
     """Frames of a capture, each when its time has come; `speed` times as fast as it was captured, 0: at once.
 
-    Raises what open_source raises, and ValueError where the capture has no frame.
+    Raises what open_source raises, ValueError where the capture has no frame, and InterruptedError where `stop` ended
+    the waiting for its first one.
     """
 
-    def __init__(self, path: str, speed: float = 1.0) -> None:
-        self._source = open_source(path)
+    def __init__(self, path: str, speed: float = 1.0, stop: Stop = never) -> None:
+        self._source = open_source(path, stop=stop)
         self._speed = speed
         self._all: Iterator[Frames] = iter(self._source)
         self.aside = Aside(np.zeros(FRAMES, np.uint32), np.zeros(FRAMES, np.uint8))
-        self.finished = False
-        self._frames = self._more()
-        if self._frames is None:
-            raise ValueError(f"{path} has no frame to replay")
+        self.finished = self._read = False
+        self._frames: Frames | None = None
         self._at = self._due = 0
-        self.first_us = int(self._frames.time[0]) // 1000
+        try:
+            self.first_us = self._first_time(stop) // 1000
+        except BaseException:
+            self._source.close()
+            raise
         self._began: float | None = None
-        self.warnings = self._source.warnings
 
-    def _more(self) -> Frames | None:
-        for frames in self._all:
-            if frames.count:
-                return frames
-        return None
+    def _first_time(self, stop: Stop) -> int:
+        while not stop():
+            self._more()
+            if self._frames is not None:
+                return int(self._frames.time[0])
+            if self._read:
+                raise ValueError(f"{self._source.name} has no frame to replay")
+        raise InterruptedError("stopped before the capture began")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong with the capture, as far as it was read."""
+        return [f"{self._source.name}: {warning}" for warning in self._source.warnings]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of it is known to be missing."""
+        return self._source.complete
+
+    def _more(self) -> None:
+        """Read on; a pipe may have nothing yet."""
+        frames = next(self._all, None)
+        self._read = frames is None
+        self._frames = frames if frames is not None and frames.count else None
 
     def wait(self, seconds: float) -> bool:
         """Wait until a frame is due, at most so long."""
+        if self._frames is None and not self._read:
+            self._more()
         if self._frames is None:
-            self.finished = True
+            self.finished = self._read
             return False
         if self._began is None:
             self._began = time.monotonic()
@@ -77,11 +101,11 @@ class ReplayRing:
         """Go on to the next ones."""
         self._at = self._due
         if self._frames is not None and self._at == self._frames.count:
-            self._frames, self._at, self._due = self._more(), 0, 0
+            self._frames, self._at, self._due = None, 0, 0
 
     def refuse_more(self) -> None:
         """Give none of the frames that are still to come."""
-        self._frames = None
+        self._frames, self._read = None, True
         self._at = self._due = 0
 
     def statistics(self) -> tuple[int, int]:
