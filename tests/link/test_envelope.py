@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -228,6 +228,25 @@ def test_a_garbled_part_is_a_part_or_refused(flips: list[tuple[int, int]]) -> No
     assert found["p"].num_rows == SAMPLE.num_rows
     assert found["p"].schema.equals(SAMPLE.schema)
     assert found["p"].to_pylist() is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "last"),
+    [
+        (pa.timestamp("us", "UTC"), datetime(1, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)),
+        (pa.timestamp("s", "UTC"), datetime(1, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC, microsecond=0)),
+        (pa.date32(), date.min, date.max),
+    ],
+)
+def test_moments_that_nobody_can_show_are_refused(kind: pa.DataType, first: Any, last: Any) -> None:
+    width = pa.int32() if pa.types.is_date32(kind) else pa.int64()
+    known = pa.table({"t": pa.array([None, first, last], kind)})
+    assert received(sent({"t": known}), {"t": known.schema})[0]["t"].to_pylist() == known.to_pylist()
+    [lowest, highest] = known["t"].cast(width).to_pylist()[1:]
+    for beyond in (lowest - 1, highest + 1, -(1 << width.bit_width - 1), (1 << width.bit_width - 1) - 1):
+        wrong = pa.table({"t": pa.array([0, beyond], width).cast(kind)})
+        with pytest.raises(UnreadableError, match="moments outside the years 1 to 9999"):
+            received(sent({"t": wrong}), {"t": wrong.schema})
 
 
 @given(st.integers(0, len(BODY) - 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ims.link.contract import MARKED, End, read_end, written
 from ims.query.shown import printable
@@ -19,6 +20,9 @@ PIECE_ROWS, PIECE_OCTETS = 1 << 18, 4 << 20
 LONGEST_BODY = 2 * PIECE_OCTETS
 """Octets of a piece as it travels. It is compressed, and may be made to unfold to 250 times that: what it unfolds to is
 counted before the next one is looked at."""
+_DAYS = -719_162, 2_932_896
+"""From 0001-01-01 to 9999-12-31, since the epoch: the moments that Python knows."""
+_A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -119,6 +123,19 @@ def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
+def _is_shown(column: pa.Array) -> bool:
+    """Whether its moments, if it has some, can be shown; Arrow itself takes any number for one."""
+    if pa.types.is_timestamp(column.type):
+        numbers, a_day = column.cast(pa.int64()), _A_DAY[column.type.unit]
+    elif pa.types.is_date32(column.type):
+        numbers, a_day = column.cast(pa.int32()), 1
+    else:
+        return True
+    found = pc.min_max(numbers).as_py()
+    first, last = _DAYS
+    return found["min"] is None or (first * a_day <= found["min"] and found["max"] < (last + 1) * a_day)
+
+
 def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     try:
         with pa.ipc.open_stream(octets) as reader:
@@ -127,6 +144,8 @@ def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
                 raise UnreadableError("its answer has other columns than were asked for")
             for batch in reader:
                 batch.validate(full=True)
+                if not all(_is_shown(column) for column in batch.columns):
+                    raise UnreadableError("its answer has moments outside the years 1 to 9999")
                 yield batch if batch.schema.equals(schema) else _completed(batch, schema)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UnreadableError(f"its answer can't be read: {printable(str(error).splitlines()[0][:120])}") from None
