@@ -24,8 +24,9 @@ from .makers import ethernet, icmp, ip, tcp, udp
 EVERY = parse_unwrap("gre,ipip,vxlan,vxlan:8472,geneve")
 PURE = bool(numba.config.DISABLE_JIT)
 EXAMPLES = 60 if PURE else examples(600, 120)
-LINKS = [0, 1, 9, 10, 12, 14, 50, 51, 100, 101, 104, 105, 106, 107, 108, 109, 113, 117, 119, 122, 127, 138, 163, 178,
-         192, 219, 226, 228, 229, 239, 240, 241, 258, 276, 281, 282, 284, 285, 283, 65_535]  # fmt: skip
+LINKS = [0, 1, 6, 7, 8, 9, 10, 12, 14, 50, 51, 99, 100, 101, 104, 105, 106, 107, 108, 109, 113, 117, 119, 122, 123, 127,
+         129, 135, 137, 138, 163, 166, 167, 178, 179, 180, 181, 182, 192, 197, 204, 205, 206, 219, 226, 228, 229, 239,
+         240, 241, 258, 276, 281, 282, 284, 285, 283, 65_535]  # fmt: skip
 RANGES = Darknet([Block.parse("low=0.0.0.0/1"), Block.parse("C=198.51.100.0/24")]).ranges()
 SEEDS = [
     ethernet(tcp(b"GET / HTTP/1.0\r\n\r\n", options=b"\2\4\5\xb4")),
@@ -39,6 +40,13 @@ SEEDS = [
     ethernet(ip(17, bytes(24), fragment=0x2000)),
     ethernet(ip(6, bytes(24), fragment=0x0005)),
     ethernet(ip(17, bytes(24), options=40)[:30]),
+    ethernet(b"\0\x7f\0\1\0\2" + bytes(4) + ethernet(udp()), 0x22F3),
+    ethernet(b"\0\x30\0\1\x08\0" + udp(), 0x892F),
+    ethernet(b"\0\x3d\xc0\0\0\1\0\x31\0\1" + ethernet(udp()), 0x880B),
+    b"\x01\0\x0c\0\0" + bytes(7) + b"\0\x40\xaa\xaa\x03" + bytes(9) + ethernet(udp()),
+    ethernet(ip(47, b"\0\0\x65\x59\x18\x41\3\xcf\0\x21" + udp())),
+    bytes(8) + b"\x82\4" + bytes(6) + b"\3" + bytes(9) + ethernet(udp()),
+    b"MGC\x81\0\6" + bytes(6) + b"\x18\x41\3\0\x80\0\x80\xc2\0\7" + ethernet(udp()),
 ]
 
 
