@@ -91,7 +91,8 @@ def ingest(
     from ims.sensor.logs import log_to_stderr
     from ims.unwrap import parse_unwrap
 
-    log_to_stderr()
+    if watch is not None:
+        log_to_stderr()
     announce_compiling()
     settings = IngestSettings(
         unwrap=parse_unwrap(unwrap),

@@ -12,21 +12,18 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
 from ims.capture.file import gives_once, identity
 from ims.capture.open import open_source
 from ims.darknet import Darknet
 from ims.sensor.counters import Report
 from ims.sensor.ingest_run import IngestSettings, Progress, Run
+from ims.sensor.logs import log_warning
 from ims.sensor.recognition import Known, recognise, something_stored
 from ims.store.lock import refuse_busy
 from ims.store.schema import refuse_other_folder, state_folder
 from ims.store.writer import SensorWriter
 
 __all__ = ["Ingest", "IngestSettings", "Progress"]
-
-log = structlog.get_logger()
 
 STANDARD_INPUT = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
@@ -95,9 +92,9 @@ class Ingest:
                     if known is None or known.more:
                         run.read_file(str(capture), known)
                     for warning in run.report.warnings[said:]:  # not at the end only, which may be years ahead
-                        log.warning("ingested", warning=warning)
+                        log_warning("ingested", warning=warning)
                 except (OSError, ValueError) as error:
-                    log.warning("not ingested", capture=str(capture), reason=str(error))
+                    log_warning("not ingested", capture=str(capture), reason=str(error))
                     run.report.warnings.append(f"{capture}: not ingested: {error}")
                     run.report.damaged = True
             run.report.warnings += self._notes
@@ -105,7 +102,7 @@ class Ingest:
 
     def note(self, text: str) -> None:
         """Log what the one who watches should know, and have the report say it."""
-        log.warning("watching", problem=text)
+        log_warning("watching", problem=text)
         self._notes.append(text)
 
     def _new_run(self, writer: SensorWriter, live: bool = False) -> Run:
