@@ -40,3 +40,19 @@ def test_what_is_stored_does_not_depend_on_who_listens(tmp_path: Path, samples: 
         asked = closing(streams, "query", verb, "--store", "S", "--format", "csv", cwd=tmp_path)
         assert (asked.returncode, asked.stderr.count("Traceback")) == (0, 0)
         assert (asked.stdout == "") == (">&-" in streams.split())
+
+
+@pytest.mark.parametrize("words", [("export", "pcap", "--out", "-"), ("query", "packets", "--limit", "1000")])
+def test_who_has_read_enough_ends_it_in_silence(
+    tmp_path: Path, samples: dict[int, Path], words: tuple[str, ...]
+) -> None:
+    assert closing("", "ingest", samples[1], *USUAL, cwd=tmp_path).returncode == 0
+    line = 'set -o pipefail; "$0" "$@" | head -c 10 | wc -c'
+    done = subprocess.run(
+        ["bash", "-c", line, str(IMS), *words, "--store", "S"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "10", "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -85,8 +85,11 @@ def main() -> None:
     except typer.Abort:
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
-        sys.exit(0)
+        _end_unread()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # click has a status of its own for it, 1
+            _end_unread()
+        raise
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, OSError, MemoryError) as error:
@@ -94,6 +97,12 @@ def main() -> None:
             raise
         _refuse(one_line(error) + _caret(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_unread() -> NoReturn:
+    """Who read what we write has enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
+    sys.exit(0)
 
 
 def one_line(error: BaseException) -> str:

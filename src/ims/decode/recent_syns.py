@@ -6,8 +6,8 @@ itself alone such a RST looks like backscatter.
 
 The table has one place for each 4-tuple, chosen by a secret key (multilinear hashing: Lemire and Kaser, "Strongly
 Universal String Hashing is Fast", 2014), and each SYN takes its place whatever was there: nothing is searched, and
-whoever floods it can't aim at another's place. Of a place that was taken over in the time that counts, it isn't known
-whose SYN was there before: a RST that finds it so is counted as undecided.
+whoever floods it can't aim at another's place. Of a place that was taken over in the time that counts, by another's SYN
+or by a later one of the same source, it isn't known what was there before: a RST that finds it so is counted as undecided.
 """
 
 from __future__ import annotations
@@ -121,11 +121,9 @@ def settle_resets(packets, first, last, recent, counters):
             held = places[at, NUMBERS]
             age = times[row] - places[at, TIME]
             same = places[at, ADDRESSES] == addresses and held >> 32 & MASK == ports
-            if verified[row]:
+            answered = sequence == held & MASK or sequence == places[at, AFTER_DATA]
+            if verified[row] or (same and answered and 0 <= age <= WITHIN_US):
                 categories[row] = SESSION
-            elif same and 0 <= age <= WITHIN_US:
-                if sequence == held & MASK or sequence == places[at, AFTER_DATA]:
-                    categories[row] = SESSION
             elif not (sequence == 0 and flags & ACK) and (
                 -WITHIN_US <= age <= WITHIN_US or abs(times[row] - began[0]) < WITHIN_US
             ):

@@ -29,7 +29,8 @@ MEANING = {
     "is there is stored",
     "checksum_wrong": "stored packets with a wrong checksum",
     "resets_undecided": "stored RSTs, taken for `backscatter`, of which it isn't known whether a SYN of the same "
-    "addresses and ports came up to 10 s before (others took its place in the table, or the capture began later)",
+    "addresses and ports came up to 10 s before with the number before its own (others took its place in the table, or "
+    "the capture began later, or one came with another number)",
     "tunnel_fragments": "later fragments to other addresses (among `outside`) that may be of a tunnel to be unwrapped: "
     "what they hold of inner packets is lost. The first fragment gives its inner packet, as truncated. All of UDP "
     "count where a tunnel over UDP is unwrapped, for they have no ports",
