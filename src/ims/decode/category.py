@@ -21,9 +21,10 @@ TABLE = (
         "the one after that SYN, or after its data; or where it acknowledges our cookie (`verified`)",
         "RFC 9293, 3.10.7.1: a scanner's system refuses our SYN-ACK, which it didn't ask for",
         "A RST later in a conversation stays `backscatter`, unless it acknowledges our cookie. So does one whose SYN "
-        "isn't known any more: it came in an earlier command, or another, of the same ports or not, took its place in a "
-        "table of 16,384 (live: 65,536 a worker). The counter `resets_undecided` says of how many RSTs that may be so. It doesn't know of one "
-        "that a live sensor got through another interface than its SYN, which stays `backscatter`, too",
+        "isn't known any more: it came in an earlier command, or another, of the same ports or not, took its place in "
+        "a table of 16,384 (live: 65,536 a worker). The counter `resets_undecided` says of how many RSTs that may be "
+        "so. It doesn't know of one that a live sensor got through another interface than its SYN, which stays "
+        "`backscatter`, too",
     ),
     (
         "backscatter",

@@ -6,8 +6,9 @@ itself alone such a RST looks like backscatter.
 
 The table has one place for each 4-tuple, chosen by a secret key (multilinear hashing: Lemire and Kaser, "Strongly
 Universal String Hashing is Fast", 2014), and each SYN takes its place whatever was there: nothing is searched, and
-whoever floods it can't aim at another's place. Of a place that was taken over in the time that counts, by another's SYN
-or by a later one of the same source, it isn't known what was there before: a RST that finds it so is counted as undecided.
+whoever floods it can't aim at another's place. Of a place that was taken over in the time that counts, by another's
+SYN or by a later one of the same source, it isn't known what was there before: a RST that finds it so is counted as
+undecided.
 """
 
 from __future__ import annotations
