@@ -226,7 +226,7 @@ class Sensor:
     def count(self, expression: str = "") -> int:
         """Packets stored that a filter chooses."""
         words = [
-            IMS,
+            forked.ims(),
             "query",
             "count",
             *([expression] if expression else []),
