@@ -212,6 +212,7 @@ def test_zmap_counts_an_answer_for_each_probe(lab: Lab, sensor: Sensor) -> None:
     empty, summary = lab.folder / "empty", lab.folder / "zmap.json"
     empty.write_text("")
     words = ["zmap", "-p", "443", "-i", "eth0", "-G", lab.mac(), "-S", PEER, "-r", "2000", "-c", "3", "-q", "-b", empty]
+    words += ["-e", "1"]  # its order of addresses: with one of its own choice zmap 2.1.1 now and then aborts by itself
     done = lab.run(*words, "-m", summary, "198.51.100.128/25", "-o", "-")
     answered = done.stdout.split()
     assert len(answered) == len(set(answered)) == 128, done.stderr
