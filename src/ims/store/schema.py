@@ -38,8 +38,8 @@ _PART = re.compile(
 # but Spark 4.3 can't read it for unsigned 32-bit columns.
 _DELTA = ("time", "first_seen", "ever_first_seen", "destination")
 # Narrow numbers that Parquet keeps in 32 bits: split into streams of octets, the empty ones vanish.
-# (A random port: 2.00 bytes and 10 ns; as deltas 2.19 and 12; plain 2.50. Destination ports of benchmarks/traffic.py: 1.52
-# bytes and 4.3 ns; in a dictionary 1.60 and 12.8. DuckDB reads it from 2.0 on.)
+# (A random port: 2.00 bytes and 10 ns; as deltas 2.19 and 12; plain 2.50. Destination ports of benchmarks/traffic.py:
+# 1.52 bytes and 4.3 ns; in a dictionary 1.60 and 12.8. DuckDB reads it from 2.0 on.)
 _SPLIT = ("source_port", "destination_port", "ip_id", "ip_fragment", "ttl", "total_length", "payload_length")
 # Values too random for a dictionary to help: trying costs 40 ns a value and then falls back.
 _RANDOM = ("source", "tcp_sequence", "tcp_acknowledgment", "icmp_rest", "payload", "frame", "row_key", "length")
