@@ -19,7 +19,7 @@ def fail_if_skipped(config: pytest.Config) -> None:
         config.pluginmanager.register(Skipped())
 
 
-FORBIDDEN = ("file systems can't be mounted here", "files at both ends")
+FORBIDDEN = ("file systems can't be mounted here", "no user namespace can be made here", "files at both ends")
 """Of reasons: what a machine that is no whole one may forbid to root itself, and .ci/run can't install. Such tests are
 listed, and the run doesn't fail for them."""
 

@@ -1,6 +1,5 @@
 """A folder into which captures are rotated: each file is given once, when it is finished."""
 
-import errno
 import os
 import random
 import shutil
@@ -9,9 +8,10 @@ import threading
 
 import pytest
 
-from ims.capture import folder_tree, watch
+from ims.capture import watch
 from ims.capture.watch import finished_files
 
+from ..stores import IMS
 from .writers import RAW, Packet, packets_of, pcap
 
 PATIENCE = 150
@@ -256,15 +256,18 @@ def test_a_folder_that_is_replaced_is_watched_anew(folder, stop):
     files.close()
 
 
-def test_a_limit_of_the_kernel_is_said_in_words(folder, stop, monkeypatch):
-    def start(self):
-        raise OSError(errno.ENOSPC, "inotify watch limit reached")
-
-    monkeypatch.setattr(folder_tree.InotifyObserver, "start", start)
-    with pytest.raises(
-        OSError, match=r"can't be watched: inotify watch limit reached; raise sysctl fs\.inotify\.max_user_w"
-    ):
-        next(finished_files(folder, stop))
+@pytest.mark.parametrize("kind", ["instances", "watches"])
+def test_a_limit_of_the_kernel_is_said_in_words(folder, tmp_path, kind):
+    """A user namespace has limits of its own."""
+    alone = ("unshare", "-Ur", "sh", "-c", f'echo 0 > /proc/sys/user/max_inotify_{kind} && exec "$@"', "sh")
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace can be made here")
+    words = (IMS, "ingest", "--watch", folder, "--store", tmp_path / "S", "--sensor", "a", "--block", "all=0.0.0.0/0")
+    done = subprocess.run([*alone, *map(str, words)], capture_output=True, text=True, check=False, timeout=300)
+    limit = {"instances": "instance", "watches": "watch"}[kind]
+    said = f"{folder} can't be watched: inotify {limit} limit reached; raise sysctl fs.inotify.max_user_{kind}"
+    assert done.stderr.splitlines()[-1] == f"ims: {said}"  # before it, kernels may have been compiled
+    assert done.returncode == 2
 
 
 def test_who_reads_a_file_does_not_finish_it_again(folder, files):
