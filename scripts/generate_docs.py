@@ -45,7 +45,8 @@ INTRODUCTIONS = {
         "packets that were stored tell: times within an hour of each other are watched, and so is a quiet of at most a "
         "week between two that follow each other in the file. A longer hole, and a time that stands out of the file's "
         "order, ends a period, and ingest says so. When in its periods a capture lost frames isn't known: the number "
-        "stands in the longest."
+        "stands in the longest. The darknet's size, which `--per-24` divides by, is the number of distinct addresses "
+        "in these prefixes, the mean over the moments of the bin or range at which there is any."
     ),
 }
 

@@ -83,7 +83,7 @@ class Asked(ABC):
 
     @cached_property
     def space(self) -> DarkSpace:
-        """The size of what was watched, at any time."""
+        """The size of what was watched, over time."""
         return DarkSpace(self.coverage)
 
     def first(self, plan: Name, beyond: int, **words: Any) -> tuple[pa.Table, dict[str, Any]]:
@@ -113,7 +113,7 @@ class Asked(ABC):
         frames = {(row["sensor"], row["since"], row["until"]): row["frames_lost"] for row in coverage}
         return AnswerRecord(
             seconds=time.perf_counter() - self._began,
-            darknet_24s=self.space.size_24(),
+            darknet_24s=self.space.size_24(self.request.since, self.request.until),
             frames_lost=sum(frames.values()),
             payloads_lost=sum(row["payloads_lost"] for row in coverage),
             verb=self.request.verb,

@@ -82,9 +82,9 @@ class Telescope:
 
         `bin`: `5m`, `1h`, ... `group`: a column, `block`, `sensor`, `/8` and the like (of the source), `source/N`,
         `destination/N`. `metric`: packets, bytes, sources, destinations, payloads, new_payloads. `per_24` divides by
-        the size in /24s of what was watched in the bin (paper, section 2.1). Without a group, bins in which the
-        darknet was watched and nothing came are there with 0, unless they are more than 86,400. Whole weeks begin on
-        Mondays. `limit`: 1,000,000 without one.
+        the mean size in /24s of what was watched in the bin, while anything was (paper, section 2.1). Without a group,
+        bins in which the darknet was watched and nothing came are there with 0, unless they are more than 86,400. Whole
+        weeks begin on Mondays. `limit`: 1,000,000 without one.
         """
         words = {"bin": bin, "group": group, "metric": metric, "per_24": per_24, "limit": limit}
         with self._asked("series", filter, since=since, until=until, **words) as asked:

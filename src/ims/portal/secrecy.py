@@ -138,4 +138,7 @@ def _record(record: AnswerRecord, viewer: bool) -> AnswerRecord:
     if not viewer:
         return shown
     why = dict.fromkeys(silent, "no answer")
-    return replace(shown, silent=why, seconds=round(record.seconds, 1), frames_lost=0, payloads_lost=0)
+    size = float(f"{record.darknet_24s:.2g}")  # more digits would tell to the second when a block's last packet came
+    return replace(
+        shown, silent=why, seconds=round(record.seconds, 1), darknet_24s=size, frames_lost=0, payloads_lost=0
+    )
