@@ -81,8 +81,8 @@ def categories() -> str:
 
 
 COUNTERS = """## Counters
-What becomes of each frame: in an ingest's report, and in a live sensor's metrics (`ims_verdicts`). `frames` is the sum
-of {exclusive}; the others count packets that are among those.
+What becomes of each frame: in an ingest's report, and in a live sensor's metrics (`ims_verdicts`, `ims_frame_marks`).
+`frames` is the sum of {exclusive}; the others count packets that are among those.
 
 | counter | meaning |
 |---|---|

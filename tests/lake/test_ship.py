@@ -248,3 +248,17 @@ def test_the_keeper_s_settings_reach_the_writer(store):
     settings = {"name": "a", "store": "S", "interfaces": ["eth0"], "block": [block]}
     assert not checked(settings).keep_until_shipped
     assert checked(settings | {"keep_until_shipped": True}).keep_until_shipped
+
+
+def test_coverage_ends_before_an_hour_that_goes_on_after_it_was_finished(tmp_path):
+    """A sensor that is stopped finishes its last hour; started again, it goes on in it."""
+    sensor = watched(tmp_path / "S", hours=2)
+    sensor.hour(1, finish=False)
+    ship(tmp_path / "S", str(tmp_path / "LAKE"))
+    [until] = seen_by_others(str(tmp_path / "LAKE"), "coverage", "until")
+    assert int(until.timestamp()) * 10**6 == NOON + HOUR
+    sensor.hour(1)
+    ship(tmp_path / "S", str(tmp_path / "LAKE"))
+    [until] = seen_by_others(str(tmp_path / "LAKE"), "coverage", "until")
+    assert int(until.timestamp()) * 10**6 == NOON + 2 * HOUR
+    assert seen_by_others(str(tmp_path / "LAKE")) == sensor.sources

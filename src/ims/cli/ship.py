@@ -118,6 +118,7 @@ def _round(
             if shipper.stop.is_set():
                 break
             try:
+                _finish(shipper.store, name)
                 report = shipper.ship(name)
                 reports.append(report)
                 if keep_age_us is not None or keep_bytes is not None:
@@ -128,6 +129,22 @@ def _round(
     except OSError as error:
         errors.append(error)
     return reports, errors
+
+
+def _finish(store: Path, sensor: str) -> None:
+    """Finish the hours that are over of a sensor that isn't running: killed, it couldn't."""
+    from ims.cli.present import warn
+    from ims.store.last_hours import finish_last_hours, over_before
+    from ims.store.lock import WriterBusyError
+
+    try:
+        finish_last_hours(store, sensor, over_before(time.time_ns() // 1000))
+    except WriterBusyError:
+        return  # it finishes them itself
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        waiting = f"hours of sensor {sensor!r}, which isn't running, wait to be finished"
+        warn([f"{waiting}: its next start does it, or its user's `ims ship` ({why})"])
 
 
 def _complain(errors: list[Exception]) -> None:

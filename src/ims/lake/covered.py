@@ -36,7 +36,8 @@ class Covered(NamedTuple):
 def covered(store: Path, sensor: str, files: Iterable[str], shipped: Iterable[str] = ()) -> Covered | None:
     """The coverage in a snapshot's files; None where there is none yet. The same rows give the same name.
 
-    Where hours after the last finished one (in the snapshot or `shipped`) aren't finished, it ends where they begin.
+    Where the last finished hour (in the snapshot or `shipped`) or hours after it aren't finished, it ends where they
+    begin: a sensor that was stopped finishes its last hour early, and may go on in it.
     Raises OSError or ArrowInvalid where a file can't be read.
     """
     parts = [(path, part) for path in files if (part := part_of(path)) is not None]
@@ -51,7 +52,7 @@ def covered(store: Path, sensor: str, files: Iterable[str], shipped: Iterable[st
     known = [part for _, part in parts] + [part for path in shipped if (part := part_of(path)) is not None]
     finished = [part.since_us for part in known if part.table in TAKEN_APART and not part.hot]
     last = max(finished, default=-1)
-    later = [part.since_us for _, part in parts if part.table in TAKEN_APART and part.hot and part.since_us > last]
+    later = [part.since_us for _, part in parts if part.table in TAKEN_APART and part.hot and part.since_us >= last]
     if later:
         rows = _until(rows, min(later))
     if not rows.num_rows:

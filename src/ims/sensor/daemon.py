@@ -154,7 +154,7 @@ class Sensor:
         config = self.config
         steady = None if self._replay is not None else lambda: time.monotonic_ns() // 1000
         self._watched = Watched(darknet, policies_of(config), self._now_us, steady)
-        self.keeper = keeper = Keeper(config, self._watched, self._lost, self._newest_us)
+        self.keeper = keeper = Keeper(config, self._watched, self._lost, self._now_us)
         shared = Shared(Cache(config.cache_signatures, keeper.key), keeper.payloads_of, threading.Lock())
         unwrap = unwrap_of(config.unwrap)
         for number, ring in enumerate(self._rings):

@@ -22,8 +22,8 @@ from ims.darknet import Darknet
 from ims.sensor.pipeline import Work
 from ims.sensor.watched import Watched
 from ims.store.columns import Distinct
+from ims.store.last_hours import over_before
 from ims.store.retention import parse_age
-from ims.store.schema import HOUR_US
 from ims.store.writer import SensorWriter
 
 log = structlog.get_logger()
@@ -43,10 +43,11 @@ class Keeper:
     """
 
     def __init__(
-        self, config: SensorConfig, watched: Watched, lost: Callable[[], int], newest_us: Callable[[], int]
+        self, config: SensorConfig, watched: Watched, lost: Callable[[], int], now_us: Callable[[], int]
     ) -> None:
-        """`lost`: packets that the kernel lost since the last call. `newest_us`: the newest packet's time."""
-        self._config, self._watched, self._lost, self._newest = config, watched, lost, newest_us
+        """`lost`: packets that the kernel lost since the last call. `now_us`: the clock that packets are stamped with,
+        which finishes hours."""
+        self._config, self._watched, self._lost, self._now = config, watched, lost, now_us
         self._writer: SensorWriter | None = SensorWriter(config.store, config.name, lanes=1)
         self.key = self._writer.key
         self._queue: queue.Queue[tuple[Work, int, int]] = queue.Queue()
@@ -157,7 +158,17 @@ class Keeper:
             elif due and time.monotonic() - self._saved_at >= 2 * self._config.journal_interval:
                 self._checkpoint()  # batches come faster than they are written
             if ending and self._queue.empty():
+                self._finish()
                 break
+
+    def _finish(self) -> None:
+        """Put all hours where others read them, the last one too: whether this sensor starts again isn't known."""
+        if self._writer is None:
+            return
+        try:
+            self._writer.publish()
+        except (OSError, ValueError) as error:
+            log.warning("the last hours aren't finished; the next start does it", reason=str(error))
 
     def _take(self, seconds: float) -> None:
         try:
@@ -257,9 +268,8 @@ class Keeper:
 
     def _settle(self, writer: SensorWriter) -> None:
         """Merge, publish, and drop what is too old: what failed is tried again the next time."""
-        finished = (self._newest() - 60_000_000) // HOUR_US * HOUR_US
         try:
-            writer.settle(max(0, finished))
+            writer.settle(over_before(self._now()))
             self._retain(writer)
         except (OSError, ValueError) as error:
             log.warning("hours wait to be merged and published", reason=str(error))

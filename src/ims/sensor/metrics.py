@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, start_http_se
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from ims.config import endpoint_of
+from ims.decode.verdict import EXCLUSIVE, SUB_COUNTERS
 from ims.respond.reply import COUNTERS, REPLIES
 from ims.sensor.state import State
 
@@ -26,10 +27,13 @@ class Metrics:
         """The families, by their names."""
         now = self._state()
         yield _counter("ims_frames", "Frames taken from the rings.", now.frames)
-        verdicts = _family("ims_verdicts", "Frames by what became of them; docs/records.md.", "verdict")
-        for name, count in now.books.items():
-            verdicts.add_metric([name], count)
-        yield verdicts
+        verdicts = _family("ims_verdicts", "Frames by what became of them; each has one verdict.", "verdict")
+        marks = _family("ims_frame_marks", "Frames of which something more is to be said; some have several.", "mark")
+        for name in EXCLUSIVE:
+            verdicts.add_metric([name], now.books.get(name, 0))
+        for name in SUB_COUNTERS:
+            marks.add_metric([name], now.books.get(name, 0))
+        yield from (verdicts, marks)
         packets = _family("ims_packets", "Packets taken, by block.", "block")
         for block, count in now.packets.items():
             packets.add_metric([block], count)

@@ -10,6 +10,10 @@ from pathlib import Path
 from ims.store.schema import make_folder
 
 
+class WriterBusyError(ValueError):
+    """Another process writes under this sensor name."""
+
+
 def refuse_busy(folder: Path, sensor: str) -> None:
     """Raises ValueError where another process writes under this sensor name; makes nothing where nobody ever did."""
     if (folder / "lock").exists():
@@ -17,7 +21,7 @@ def refuse_busy(folder: Path, sensor: str) -> None:
 
 
 class WriterLock:
-    """Held while writing. Raises ValueError where another process writes under the same sensor name."""
+    """Held while writing. Raises WriterBusyError where another process writes under the same sensor name."""
 
     file = "lock"
     busy = "sensor {sensor!r} is being written by process {holder}; wait for it, or give another --sensor name"
@@ -30,7 +34,7 @@ class WriterLock:
         except BlockingIOError:
             holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
-            raise ValueError(self.busy.format(sensor=sensor, holder=holder)) from None
+            raise WriterBusyError(self.busy.format(sensor=sensor, holder=holder)) from None
         except OSError:
             os.close(self._fd)  # a file system without locks
             raise

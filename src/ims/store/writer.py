@@ -237,11 +237,19 @@ class SensorWriter:
         until_shipped: bool = False,
     ) -> dict[str, int]:
         """Publish all hours and apply the limits; returns what retention dropped. Follows a `checkpoint`."""
+        self.publish()
+        return self.retain(now_us, keep_age_us, keep_bytes, until_shipped)
+
+    def publish(self, before_us: int | None = None) -> None:
+        """Put hours that begin before `before_us`, None: all, where others read them. Follows a `commit`; raises
+        OSError."""
         self._go_on()
-        publish(self.path, self.manifest, self.sensor)
+        if self._merger is not None:  # what it merges is merged here
+            self._merger.stop()
+            self._merger = None
+        publish(self.path, self.manifest, self.sensor, before_us)
         self.manifest.roll()
         self.manifest.collect()
-        return self.retain(now_us, keep_age_us, keep_bytes, until_shipped)
 
     def retain(
         self,

@@ -1,0 +1,46 @@
+"""Hours of a sensor that no process writes any more: killed, renamed or retired, it can't finish its last ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ims.store.compaction import hot_hours
+from ims.store.manifest import Snapshot
+from ims.store.schema import HOUR_US, state_folder
+from ims.store.writer import SensorWriter
+
+LATE_US = 60_000_000
+"""For which an hour that is over waits for packets that are still on their way to the store."""
+
+
+def over_before(now_us: int) -> int:
+    """Hours that begin before this moment are over. Microseconds since the epoch, as `now_us`."""
+    return max(0, (now_us - LATE_US) // HOUR_US * HOUR_US)
+
+
+def unfinished_hours(store: Path, sensor: str, before_us: int | None = None) -> list[int]:
+    """Begins of a sensor's hours that lie outside the tree that others read, in microseconds, oldest first; of those
+    before `before_us`."""
+    snapshot = Snapshot(state_folder(store, sensor))
+    try:
+        begins = sorted({since for _table, since in hot_hours(snapshot.state.files)})
+    finally:
+        snapshot.close()
+    return [begin for begin in begins if before_us is None or begin < before_us]
+
+
+def finish_last_hours(store: Path, sensor: str, before_us: int | None = None) -> list[int]:
+    """Put a sensor's hours (those that begin before `before_us`; None: all) where others and `ims ship` read them;
+    returns their begins, in microseconds.
+
+    Where there is none, nothing is opened for writing. Raises WriterBusyError where a process writes the sensor, and
+    OSError where the store can't be written.
+    """
+    begins = unfinished_hours(store, sensor, before_us)
+    if begins:
+        writer = SensorWriter(store, sensor, lanes=1)
+        try:
+            writer.publish(before_us)
+        finally:
+            writer.close()
+    return begins
