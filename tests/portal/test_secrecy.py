@@ -171,7 +171,7 @@ def requests(draw: Any, filters: Any, verbs: tuple[str, ...] = VERBS) -> Request
 def told(answer: Answer) -> tuple[Any, ...]:
     """What the record says of rows that aren't shown, and of what was watched."""
     record = answer.record
-    return record.limit, record.matching, record.at_least, record.bins_left_out, record.darknet_24s
+    return record.limit, record.matching, record.at_least, record.bins_left_out, record.darknet_24s, record.withheld
 
 
 def assert_alike(secrecy: Secrecy, role: Any, request: Request, copies: list[Copy]) -> bool:

@@ -21,17 +21,24 @@ def check_format(text: str) -> str:
     return text
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], format: str, one: bool = False, names: Sequence[str] = ()) -> None:
-    """Print rows; `one`: in JSON as one object, in a table as names and values. `names`: CSV's header without rows."""
+NOTHING = "nothing found"
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], format: str, one: bool = False, names: Sequence[str] = (), none: str = NOTHING
+) -> None:
+    """Print rows; `one`: in JSON as one object, in a table as names and values. `names`: CSV's header without rows;
+    `none`: what a table without rows says."""
     if format == "json":
         print(json_row(rows[0]) if one else f"[{', '.join(map(json_row, rows))}]")
     elif format == "csv":
         sys.stdout.write(csv_lines(rows, list(rows[0]) if rows else names))
     else:
-        _print_table([{"": name, "value": _shown(value, name)} for name, value in rows[0].items()] if one else rows)
+        rows = [{"": name, "value": _shown(value, name)} for name, value in rows[0].items()] if one else rows
+        _print_table(rows, none)
 
 
-def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+def _print_table(rows: Sequence[Mapping[str, Any]], none: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -39,7 +46,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False, emoji=False)
     if not rows:
-        console.print(Text("nothing found", style="dim"))
+        console.print(Text(none, style="dim"))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name, value in rows[0].items():

@@ -42,13 +42,18 @@ def _examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
-def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
-    from ims.cli.present import print_rows, warn
+NOTHING_SHOWN = "nothing that you are shown"
+"""Of a table without rows, where there may be some that this asker isn't shown; why is told beside it."""
 
-    print_rows(answer.rows() if rows is None else rows, format, one, answer.table.column_names)
+
+def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
+    from ims.cli.present import NOTHING, print_rows, warn
+
+    none = NOTHING_SHOWN if answer.record.withheld else NOTHING
+    print_rows(answer.rows() if rows is None else rows, format, one, answer.table.column_names, none)
     if format == "table":
         print(f"\n{answer.record.darkness}")
-    warn([*answer.record.losses, *answer.record.left_out])
+    warn(answer.record.notes)
 
 
 @app.command(
@@ -158,10 +163,11 @@ FLAGS = "FSRPAUECN"
 
 
 def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What fits a line: who, to whom, what."""
+    """What fits a line: who, to whom, what. Without a destination, its block and port: a portal shows some roles no
+    more."""
     from ims.query.written import iso
 
-    ends = {end: "" if row[f"{end}_port"] is None else f":{row[f'{end}_port']}" for end in ("source", "destination")}
+    to = row["destination"] if "destination" in row else row["block"]
     what = {1: "ICMP", 6: "TCP", 17: "UDP", 132: "SCTP"}.get(row["protocol"], f"protocol {row['protocol']}")
     if row["tcp_flags"] is not None:
         what += " " + ("".join(flag for bit, flag in enumerate(FLAGS) if row["tcp_flags"] >> bit & 1) or "no flags")
@@ -172,14 +178,27 @@ def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "time": iso(row["time"].floor("us").to_pydatetime()),
         "sensor": row["sensor"],
-        "source": row["source"] + ends["source"],
-        "destination": row["destination"] + ends["destination"],
+        "source": _end(row["source"], row["source_port"]),
+        "destination": _end(to, row["destination_port"]),
         "what": what,
         "ttl": row["ttl"],
         "bytes": row.get("presumed_length") or row["total_length"],
-        "payload": "" if row["signature"] is None else f"{row['signature'][:8]}, {row['payload_length']} bytes",
+        "payload": _payload_in_short(row["signature"], row["payload_length"]),
         "category": row["category"],
     }
+
+
+WITHHELD = "withheld"
+
+
+def _end(address: str | None, port: int | None) -> str:
+    return (WITHHELD if address is None else address) + ("" if port is None else f":{port}")
+
+
+def _payload_in_short(signature: str | None, length: int) -> str:
+    from ims.quantity import quantity
+
+    return f"{(signature or WITHHELD)[:8]}, {quantity(length, 'byte')}" if length else ""
 
 
 @app.command(
@@ -236,12 +255,15 @@ def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _dump(answer: Answer) -> None:
     """The payloads themselves, below the table: the first bytes of each."""
+    from ims.quantity import quantity
     from ims.query.shown import hexdump
 
     for row in answer.rows():
         octets = row["payload"]
+        if row["signature"] is None:
+            continue  # a portal shows this asker its counts alone, and says so
         name = row["signature"] + (f"/{row['number']}" if row["number"] > 1 else "")
-        print(f"\n{name}, {row['length']} bytes{', cut by the capture' if row['truncated'] else ''}:")
+        print(f"\n{name}, {quantity(row['length'], 'byte')}{', cut by the capture' if row['truncated'] else ''}:")
         print("not kept: the cache was full and the budget spent" if octets is None else hexdump(octets, SHOWN_OCTETS))
 
 

@@ -19,17 +19,24 @@ class Narrowed(Request):
     """
 
     _wanted: int = PrivateAttr(default=0)
+    _asked: Request | None = PrivateAttr(default=None)
 
     @property
     def wanted(self) -> int:
         """How many rows the caller wanted."""
         return self._wanted
 
+    @property
+    def asked(self) -> Request | None:
+        """What the caller asked."""
+        return self._asked
+
 
 def narrowed(request: Request, **changes: Any) -> Narrowed:
-    """A request with some changes, that remembers how many rows were wanted."""
+    """A request with some changes, that remembers what was asked, and how many rows were wanted."""
     found = Narrowed.model_validate({**request.model_dump(), **changes})
     found._wanted = wanted_of(request)
+    found._asked = request.asked if isinstance(request, Narrowed) else request
     return found
 
 

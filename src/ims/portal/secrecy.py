@@ -20,6 +20,7 @@ from ims.portal.darkwords import DarkWords
 from ims.portal.forbidden import Forbidden
 from ims.portal.may_ask import PayloadLookup
 from ims.portal.narrowed import narrowed, wanted_of
+from ims.portal.omissions import omissions
 from ims.portal.rounded import Rounding
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.answer import Answer, AnswerRecord
@@ -87,12 +88,15 @@ class Secrecy:
         if role == "operator":
             return answer
         _, words = self._darkness()
+        rounding = self._rounding(request)
         if role == "viewer":
-            table = seen_by_viewers.shown(request, may_ask.tree_of(request), answer.table, self._rounding(request))
+            table = seen_by_viewers.shown(request, may_ask.tree_of(request), answer.table, rounding)
         else:
             table = seen_by_analysts.shown(request, answer.table, words, payloads)
         record = _record(answer.record, role == "viewer")
-        return Answer(table, replace(record, **_left_out(request, answer, len(table), role == "viewer")))
+        withheld = omissions(role, request, self._settings, rounding)
+        left_out = _left_out(request, answer, len(table), role == "viewer")
+        return Answer(table, replace(record, **left_out, withheld=withheld))
 
     def may_see_payload(self, role: Role, octets: bytes) -> bool:
         """Whether this role may have a payload: operators any, analysts those without a monitored address."""

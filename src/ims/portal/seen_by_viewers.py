@@ -107,15 +107,15 @@ def _coverage(request: Request, tree: Expression | None, table: pa.Table, roundi
     """Which blocks were watched, in whole bins: a period may end with the last packet of a capture."""
     since, until = _range(request)
     unit = rounding.unit_us
-    named = [tuple(row.values()) for row in arrow.rows(table.select(["sensor", "block", "policy"]))]
+    named = [tuple(row.values()) for row in arrow.rows(table.select(["sensor", "block"]))]
     spans = (table.column(name).cast(pa.int64()).to_pylist() for name in ("since", "until"))
     periods = [
         (*words, max(since, begin // unit * unit), min(until, -(-end // unit) * unit))
         for words, begin, end in zip(named, *spans, strict=True)
     ]
-    rows = sorted({period for period in periods if period[3] < period[4]})
-    names = ("sensor", "block", "policy", "since", "until")
-    kinds = (pa.string(), pa.string(), pa.string(), MOMENT, MOMENT)
+    rows = sorted({period for period in periods if period[-2] < period[-1]})
+    names = ("sensor", "block", "since", "until")
+    kinds = (pa.string(), pa.string(), MOMENT, MOMENT)
     return pa.table(
         {
             name: arrow.column([row[at] for row in rows], pa.int64() if kind == MOMENT else kind).cast(kind)

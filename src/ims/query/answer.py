@@ -29,7 +29,8 @@ class AnswerRecord:
     range, the mean over its watched moments; `frames_lost` and `payloads_lost`: what the captures of the range are
     known to lack. `limit`: the most rows, where more match, `matching` of them, or `at_least` so many; 0 where none was
     left out. `bins_left_out`: bins without packets that a series doesn't show, for they would be too many. `verb`: what
-    was asked; empty where a portal of an earlier version answered."""
+    was asked; empty where a portal of an earlier version answered. `withheld`: a line for each kind of thing that a
+    portal doesn't show to the asker's role; by rule, whether there is any of it or not."""
 
     stores: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class AnswerRecord:
     at_least: bool = False
     bins_left_out: int = 0
     verb: str = ""
+    withheld: tuple[str, ...] = ()
 
     @property
     def darkness(self) -> str:
@@ -75,6 +77,11 @@ class AnswerRecord:
             lines.append(f"{self.bins_left_out:,} bins without packets are left out; a wider --bin shows them as 0")
         return lines
 
+    @property
+    def notes(self) -> list[str]:
+        """All that the reader of the rows has to know, a line each."""
+        return [*self.losses, *self.left_out, *self.withheld]
+
 
 class Answer:
     """Rows and their record; hands itself to pandas, Polars, DuckDB or anything else that takes Arrow."""
@@ -87,7 +94,7 @@ class Answer:
         return int(self.table.num_rows)
 
     def __repr__(self) -> str:
-        left_out = "".join(f"; {line}" for line in self.record.left_out)
+        left_out = "".join(f"; {line}" for line in (*self.record.left_out, *self.record.withheld))
         return f"<Answer of {len(self)} rows: {', '.join(self.table.column_names)}{left_out}>"
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
@@ -115,7 +122,7 @@ class Answer:
             "<tr>" + "".join(f"<td>{html.escape(_text(row[name]))}</td>" for name in names) + "</tr>" for row in shown
         )
         notes = [f"{len(self):,} rows" + (", the first 50 shown" if len(self) > len(shown) else "")]
-        notes += [self.record.darkness, *self.record.losses, *self.record.left_out]
+        notes += [self.record.darkness, *self.record.notes]
         foot = html.escape(" · ".join(notes))
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p><small>{foot}</small></p>"
 

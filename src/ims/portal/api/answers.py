@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ims import arrow
 from ims.portal.api.negotiate import FORMS, Form
-from ims.portal.api.refusals import without_places
+from ims.portal.api.refusals import one_line, without_places
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.written import csv_lines, json_row, written_columns
 
@@ -46,6 +46,10 @@ def response(verb: str, answer: Answer, form: Form, operator: bool) -> Response:
     headers = {"Vary": "Accept"}
     if form == "csv":
         headers["Content-Disposition"] = f'attachment; filename="{verb}.csv"'
+        notes = [without_places(note, operator) for note in answer.record.notes]
+        headers |= (
+            {"X-IMS-Notes": one_line("; ".join(notes)).encode("ascii", "backslashreplace").decode()} if notes else {}
+        )
         kind += "; charset=utf-8"
     headers["Content-Type"] = kind
     if len(answer) <= SLICE:

@@ -1,0 +1,101 @@
+"""What an answer says of what a role isn't shown in it: by rule, so that it tells nothing of what is stored or watched.
+
+Each sentence follows from the role, its settings, and the words and moment of the question alone: a question whose
+answer lacks nothing gets the same ones as one whose answer lacks much.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ims.portal.may_ask import TELLING, tree_of
+from ims.portal.narrowed import Narrowed
+from ims.portal.rounded import BYTES_A_PACKET, Rounding
+from ims.query.request import Request
+from ims.query.tree import Net, walk
+
+if TYPE_CHECKING:
+    from ims.portal.accounts import Role
+    from ims.portal.secrecy_settings import SecrecySettings
+
+_UNITS = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000}
+HOLDS = "a payload that holds a monitored address"
+OF_ANALYSTS = {
+    "packets": f"{', '.join(n for n in TELLING if n != 'payload')} aren't shown to analysts; source, tcp_options and "
+    f"signature are empty where they hold a monitored address, or are of {HOLDS} or can't be looked at",
+    "payloads": f"of {HOLDS}, or that isn't stored, analysts are shown the counts alone",
+    "coverage": "prefix isn't shown to analysts",
+}
+NO_SOURCES = "monitored addresses are left out of sources"
+
+
+def omissions(role: Role, request: Request, settings: SecrecySettings, rounding: Rounding) -> tuple[str, ...]:
+    """A line for each kind of thing that this role isn't shown. `request`: as the gate narrowed it.
+
+    `rounding`: how viewers' values are rounded; nothing of it is told that depends on the blocks.
+    """
+    if role == "operator":
+        return ()
+    lines = []
+    asked = request.asked if isinstance(request, Narrowed) and request.asked is not None else request
+    if role == "viewer":
+        lines += _of_viewers(asked, request, settings, rounding)
+    elif asked.verb in OF_ANALYSTS:
+        lines.append(OF_ANALYSTS[asked.verb])
+    elif asked.group == "signature":
+        lines.append(f"the signature of {HOLDS}, or that can't be looked at, is shown to analysts as withheld")
+    tree = tree_of(asked)
+    by_source = asked.verb == "sources" or ((asked.group or "").startswith("source") and asked.group != "source_port")
+    if by_source or (tree is not None and any(isinstance(node, Net) for node in walk(tree))):
+        lines.append(NO_SOURCES)
+    return tuple(lines)
+
+
+def _of_viewers(asked: Request, shown: Request, settings: SecrecySettings, rounding: Rounding) -> list[str]:
+    lines = []
+    if (asked.since, asked.until) != (shown.since, shown.until):
+        delay = _span(round(settings.viewer_delay * 1e6))
+        lines.append(
+            f"viewers are shown whole bins of {_span(rounding.unit_us)} that are at least "
+            f"{delay} old: here from {_moment(shown.since)} to {_moment(shown.until)}"
+        )
+    if asked.verb in ("series", "cache") and asked.bin != shown.bin:
+        lines.append(f"bins are {_span(shown.bin)} wide, not {_span(asked.bin)}: viewers are shown none narrower")
+    if asked.verb == "coverage":
+        lines.append("prefix, policy and what was lost aren't shown to viewers, periods only in whole bins")
+        return lines
+    lines += _rounded(asked, shown, rounding)
+    lines.append(
+        "destinations, first, last and what was lost aren't shown to viewers"
+        if asked.verb == "count"
+        else "what was lost isn't shown to viewers"
+    )
+    return lines
+
+
+def _rounded(asked: Request, shown: Request, rounding: Rounding) -> list[str]:
+    """Of values by /24 no figure is told: it depends on the smallest block."""
+    width = shown.bin if asked.verb in ("series", "cache") else (shown.until or 0) - (shown.since or 0)
+    scale = BYTES_A_PACKET if asked.metric == "bytes" else 1
+    lowest, step = (round(size(0, width) * scale) for size in (rounding.lowest, rounding.step_of))
+    if not lowest:
+        return []
+    if asked.per_24:
+        return ["viewers are shown rounded values, and none that is small: what isn't shown may be small, or nothing"]
+    return [
+        f"viewers are shown no value below {lowest:,} here, others as multiples of {step:,}: "
+        "what isn't shown may be less, or nothing"
+    ]
+
+
+def _span(micros: int) -> str:
+    """A duration in its largest whole unit, such as 90m."""
+    for unit, width in _UNITS.items():
+        if micros % width == 0 and micros:
+            return f"{micros // width:,}{unit}"
+    return f"{micros / 1e6:g}s"
+
+
+def _moment(micros: int | None) -> str:
+    return datetime.fromtimestamp((micros or 0) // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
