@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ims.portal.api import events, exports, payloads, sessions, status, verbs
+from ims.portal.api import events, exports, landing, payloads, sessions, status, verbs
 from ims.portal.api.envelope import API, Envelope
 from ims.portal.api.refusals import refuse_in_one_line
 from ims.portal.api.turns import Turns
@@ -47,6 +47,7 @@ def create_app(gate: Gate) -> FastAPI:
     app.state.listeners = events.Listeners(limits.listeners, limits.listeners_each)
     for router in (sessions.router, verbs.make_router(), payloads.router, exports.router, events.router, status.router):
         app.include_router(router, prefix=API)
+    app.include_router(landing.router)
     refuse_in_one_line(app)
     app.add_middleware(Envelope, gate=gate)
     document = _document(app)
