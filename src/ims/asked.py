@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from ims.query.engine import Engine
 from ims.query.plan import Plan
 from ims.query.question import Key, Name, Other, Question, about
 from ims.query.request import MOST_DETAILED, MOST_ROWS, Request
+from ims.store.liveness import losses_of
 from ims.store.reader import Store, open_store
 
 PORTS_SHOWN = 8
@@ -163,7 +164,11 @@ class StoresAsked(Asked):
     def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
         """As Asked."""
         sensors = dict.fromkeys(sensor for store in self.stores for sensor in store.sensors)
-        return self._record(coverage, stores=tuple(str(store.path) for store in self.stores), sensors=tuple(sensors))
+        losing: dict[str, str] = {}
+        for store in self.stores:
+            losing |= losing_in_words(losses_of(store.path, store.sensors, self.request.since, self.request.until))
+        stores = tuple(str(store.path) for store in self.stores)
+        return self._record(coverage, stores=stores, sensors=tuple(sensors), losing=losing)
 
     def close(self) -> None:
         """As Asked."""
@@ -176,6 +181,11 @@ class StoresAsked(Asked):
     def _release(self) -> None:
         for store in self.stores:
             store.close()
+
+
+def losing_in_words(losses: Mapping[str, Sequence[Any]]) -> dict[str, str]:
+    """What sensors are losing now, a line for each. What is told has a `text`."""
+    return {sensor: "; ".join(loss.text for loss in each) for sensor, each in sorted(losses.items()) if each}
 
 
 def pairs(table: pa.Table) -> dict[Any, int]:

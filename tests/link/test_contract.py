@@ -53,7 +53,35 @@ ASK_1_LATER = (
     b'"lake":"00ff00ff00ff00ff00ff00ff00ff00ff","beyond":{"a":3,"007":0}}'
 )
 END_1_LATER = b'{"seconds":0.25,"sensors":["a","007"],"parts":{"0/totals":1},"beyond":{"a":2}}'
+# Octets with the keys that it was given later still: how sensors are, and what they are losing.
+HELLO_1_LIVE = (
+    b'{"oldest":1,"newest":1,"program":"0.1","sensors":["a"],"now":1.5,"live":{"a":{"state":"watching","watches":true,'
+    b'"since":1.0,"heard":1.5,"stores":false,"stores_since":1.25,"last_packet":1.0,"lost_in_ring":1,"lost_in_store":2,'
+    b'"why":"full","losing":[{"since":1.25,"what":"store","text":"stores nothing"}]}}}'
+)
+END_1_LOSING = (
+    b'{"seconds":0.25,"sensors":["a"],"losing":{"a":[{"since":1.25,"what":"store","text":"stores nothing"}]}}'
+)
 READERS = (read_ticket, read_hello, read_end)
+
+
+def test_how_sensors_are_is_understood_and_may_be_missing() -> None:
+    live = read_hello(HELLO_1_LIVE).live["a"]
+    assert (live.state, live.watches, live.stores, live.losing[0].what) == ("watching", True, False, "store")
+    assert read_hello(HELLO_1).live == {}
+    assert read_end(END_1_LOSING).losing["a"][0].text == "stores nothing"
+    assert read_end(END_1).losing == {}
+
+
+@pytest.mark.parametrize("end", [
+    b'{"seconds":1,"losing":{"a":[{"since":-1,"what":"store","text":"x"}]}}',
+    b'{"seconds":1,"losing":{"../a":[]}}',
+    b'{"seconds":1,"losing":{"a":[{"since":1,"what":"STORE","text":"x"}]}}',
+    b'{"seconds":1,"losing":{"a":[{"since":1,"what":"store","text":"' + b"x" * 1001 + b'"}]}}',
+])  # fmt: skip
+def test_losses_that_are_none_of_ours_are_refused(end: bytes) -> None:
+    with pytest.raises(ValueError, match="end: losing"):
+        read_end(end)
 
 
 def test_an_old_question_is_understood() -> None:

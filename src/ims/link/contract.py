@@ -91,6 +91,35 @@ class Tail(_Message):
     behalf: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
 
 
+class Losing(_Message):
+    """What a sensor is losing now. `since`: seconds since the epoch."""
+
+    since: Annotated[float, Field(ge=0, lt=1 << 38)]
+    what: Annotated[str, Field(max_length=20, pattern="^[a-z_]+$")]
+    text: Annotated[str, Field(max_length=1000)]
+
+
+class Live(_Message):
+    """How a sensor is, by its heartbeat (store/liveness.py). Moments are seconds since the epoch by its clock."""
+
+    state: Annotated[str, Field(max_length=20, pattern="^[a-z_]+$")]
+    watches: bool = False
+    since: float | None = None
+    """since when it watches, or doesn't"""
+    heard: float | None = None
+    """when it said so"""
+    stores: bool = False
+    stores_since: float | None = None
+    """since when it stores, or doesn't"""
+    last_packet: float | None = None
+    lost_in_ring: int = 0
+    lost_in_store: int = 0
+    """packets, since it was started"""
+    why: Annotated[str, Field(max_length=1000)] = ""
+    """it doesn't watch or store"""
+    losing: tuple[Losing, ...] = Field(default=(), max_length=16)
+
+
 class Hello(_Message):
     """What a daemon says of itself. Times are seconds since the epoch by its own clock."""
 
@@ -107,6 +136,8 @@ class Hello(_Message):
     running: int = 0
     waiting: int = 0
     problem: str = ""
+    live: dict[SensorName, Live] = Field(default_factory=dict, max_length=10_000)
+    """by sensor of the store, how it is; older daemons don't say"""
 
 
 class End(_Message):
@@ -119,6 +150,8 @@ class End(_Message):
     """rows of each part"""
     beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)
     """by sensor, the shipment beyond which packets were told; sensors that aren't here were told whole"""
+    losing: dict[SensorName, tuple[Losing, ...]] = Field(default_factory=dict, max_length=10_000)
+    """by sensor, what it is losing while this is asked, and the question touches"""
 
 
 Wanted = Annotated[Ask | Tail, Field(discriminator="kind")]

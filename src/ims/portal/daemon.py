@@ -30,6 +30,7 @@ from ims.portal.audit import Audit
 from ims.portal.config import PortalConfig
 from ims.portal.darkwords import DarkWords
 from ims.portal.gate import Event, Gate, Limits
+from ims.portal.health import shown_sensor
 from ims.portal.lake_side import LakeSide
 from ims.portal.live import Live
 from ims.portal.merging import Merging
@@ -37,7 +38,7 @@ from ims.portal.registry import Registry
 from ims.portal.remembered import Remembered
 from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
 from ims.portal.secrecy import Secrecy
-from ims.portal.sensors import CLOCKS_APART_SECONDS, Health, Sensors
+from ims.portal.sensors import Sensors
 from ims.portal.throttle import Throttle
 from ims.query.request import Request, make_request
 from ims.queryd.daemon import warm_up
@@ -183,7 +184,7 @@ class Portal:
 
     def shown_sensors(self) -> list[dict[str, Any]]:
         """The health of each sensor, for operators; the API leaves out what others don't see."""
-        return [_shown(health) for health in self.sensors.health()]
+        return [shown_sensor(health) for health in self.sensors.health()]
 
     def _refusal(self, serial: str) -> Refusal | None:
         return None if self._revocations is None else self._revocations.refusal(serial)
@@ -245,21 +246,3 @@ class Portal:
 
 def _moment(micros: int | None) -> datetime | None:
     return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
-
-
-def _shown(health: Health) -> dict[str, Any]:
-    sensor, hello = health.sensor, health.hello
-    offset = health.clock_offset
-    why = health.fault.text if health.fault is not None else None
-    if why is None and offset is not None and abs(offset) > CLOCKS_APART_SECONDS:
-        why = f"its clock is {abs(offset):,.0f} s {'ahead of' if offset > 0 else 'behind'} the portal's"
-    expires = hello.expires if hello is not None else None
-    return {
-        "name": sensor.name, "organisation": sensor.organisation, "time_zone": sensor.time_zone,
-        "blocks": sorted({block.name for block in sensor.block}), "state": health.state,
-        "since": datetime.fromtimestamp(health.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "why": why,
-        "detail": health.fault.detail if health.fault is not None else None, "address": sensor.address,
-        "version": hello.program if hello is not None else None, "clock_offset": offset,
-        "certificate_days": None if expires is None else int((expires - time.time()) // 86_400),
-        "problem": hello.problem if hello is not None else None,
-    }  # fmt: skip

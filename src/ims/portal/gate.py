@@ -77,8 +77,9 @@ class Gate:
     """All that `create_app` needs. `logins`: a stricter throttle, of password attempts and unknown tokens.
 
     `sensors` tells the health of each sensor: name, organisation, time_zone, blocks (their public names), state, since,
-    why, version, clock_offset, certificate_days. `events` gives news for a role, delayed as that role gets them, until
-    it is closed. `octets` looks up payloads by signature, for secrecy; without it analysts see no signatures.
+    why, watches, stores, and what operators see besides (portal/health.py). `events` gives news for a role, delayed as
+    that role gets them, until it is closed. `octets` looks up payloads by signature, for secrecy; without it analysts
+    see no signatures.
     """
 
     telescope: Asking

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from ims.asked import Asked, coverage_rows
+from ims.asked import Asked, coverage_rows, losing_in_words
 from ims.link.contract import Ask, asked_tree, written
 from ims.portal.fault import Fault
 from ims.portal.lake_side import NAME as THE_LAKE
@@ -60,6 +60,8 @@ class _Merged:
     answered: tuple[str, ...]
     stored: tuple[str, ...]
     """sensors whose packets the stores hold"""
+    losing: Mapping[str, str]
+    """what they are losing now"""
 
 
 class _FewerError(Exception):
@@ -143,6 +145,7 @@ class SensorsAsked(Asked):
         self._seconds: dict[str, float] = {}
         self._answered: tuple[str, ...] | None = None
         self._stored: tuple[str, ...] = ()
+        self._losing: dict[str, str] = {}
 
     def run(self, *questions: Question) -> list[pa.Table]:
         """As Asked. Raises OSError where nobody answers, ValueError where sensors refuse the question."""
@@ -179,6 +182,7 @@ class SensorsAsked(Asked):
             silent={name: fault.text for name, fault in sorted(self._faults.items())},
             asked=tuple(sorted({*(self._answered or ()), *self._faults})),
             took={name: round(seconds, 4) for name, seconds in sorted(self._seconds.items())},
+            losing=dict(sorted(self._losing.items())),
         )
 
     def close(self) -> None:
@@ -206,7 +210,7 @@ class SensorsAsked(Asked):
             tables = list(pool.map(self._asking.merging.merge, questions, gathered))
         merged = _merged_of(tables, found)
         closed = {name: end.closed for name, end in found.ends.items()}
-        whole = not found.faults and set(closed) == set(names) and all(closed.values())
+        whole = not found.faults and not merged.losing and set(closed) == set(names) and all(closed.values())
         octets = sum(table.nbytes for table in tables) + 1024
         return Kept(merged, octets, closed if whole and _is_over(questions) else None)
 
@@ -284,13 +288,15 @@ class SensorsAsked(Asked):
         if self._answered is None:
             self._answered, self._stored = merged.answered, merged.stored
         self._faults.update(merged.faults)
+        self._losing.update(merged.losing)
         for name, seconds in merged.seconds.items():
             self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 
 
 def _merged_of(tables: list[pa.Table], found: Scattered) -> _Merged:
     stored = sorted({sensor for end in found.ends.values() for sensor in end.sensors} | found.shipped)
-    return _Merged(tables, found.faults, found.seconds, tuple(sorted(found.parts)), tuple(stored))
+    losing = {name: words for end in found.ends.values() for name, words in losing_in_words(end.losing).items()}
+    return _Merged(tables, found.faults, found.seconds, tuple(sorted(found.parts)), tuple(stored), losing)
 
 
 def _is_over(questions: Sequence[Question]) -> bool:

@@ -138,7 +138,8 @@ def _left_out(request: Request, answer: Answer, rows: int, viewer: bool) -> dict
 def _record(record: AnswerRecord, viewer: bool) -> AnswerRecord:
     """The record without folders and addresses; for viewers without exact numbers of what was lost."""
     silent = {sensor: _NUMBERS.sub("(address)", why) for sensor, why in record.silent.items()}
-    shown = replace(record, stores=(), silent=silent)
+    losing = {sensor: _NUMBERS.sub("(address)", what) for sensor, what in record.losing.items()}
+    shown = replace(record, stores=(), silent=silent, losing={} if viewer else losing)
     if not viewer:
         return shown
     why = dict.fromkeys(silent, "no answer")

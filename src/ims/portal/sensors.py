@@ -20,7 +20,7 @@ from ims.link.contract import Ask, End, Hello
 from ims.pki.credentials import Credentials
 from ims.pki.revocations import Refusal
 from ims.portal.diagnosis import diagnosed
-from ims.portal.fault import Fault, fault_of
+from ims.portal.fault import Fault, fault_of, one_line
 from ims.portal.peer import Peer
 from ims.portal.registry import RegisteredSensor, Registry
 
@@ -251,5 +251,17 @@ class Sensors:
                     "sensor", sensor=peer.sensor.name, state="silent" if fault else "answers",
                     why=fault.text if fault else None, detail=fault.detail if fault else None,
                 )  # fmt: skip
+            if hello is not None:
+                self._log_changes(peer.sensor.name, health.hello, hello)
             health.hello, health.fault, health.asked = hello or health.hello, fault, began
             health.clock_offset = offset if offset is not None else health.clock_offset
+
+    def _log_changes(self, registered: str, before: Hello | None, now: Hello) -> None:
+        known = before.live if before is not None else {}
+        for name, live in now.live.items():
+            old = known.get(name)
+            if old is None or (old.state, old.stores) != (live.state, live.stores):
+                self._log.info(
+                    "live", sensor=registered, name=name, state=live.state, stores=live.stores,
+                    why=one_line(live.why) or None,
+                )  # fmt: skip

@@ -29,8 +29,9 @@ class AnswerRecord:
     range, the mean over its watched moments; `frames_lost` and `payloads_lost`: what the captures of the range are
     known to lack. `limit`: the most rows, where more match, `matching` of them, or `at_least` so many; 0 where none was
     left out. `bins_left_out`: bins without packets that a series doesn't show, for they would be too many. `verb`: what
-    was asked; empty where a portal of an earlier version answered. `withheld`: a line for each kind of thing that a
-    portal doesn't show to the asker's role; by rule, whether there is any of it or not."""
+    was asked; empty where a portal of an earlier version answered. `losing`: what sensors are losing while this is
+    asked, which coverage tells only when it is over. `withheld`: a line for each kind of thing that a portal doesn't
+    show to the asker's role; by rule, whether there is any of it or not."""
 
     stores: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class AnswerRecord:
     at_least: bool = False
     bins_left_out: int = 0
     verb: str = ""
+    losing: dict[str, str] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
 
     @property
@@ -59,6 +61,7 @@ class AnswerRecord:
     def losses(self) -> list[str]:
         """One line for each thing that is missing."""
         lines = [f"{sensor} did not answer: {why}" for sensor, why in self.silent.items()]
+        lines += [f"{sensor} {what}" for sensor, what in self.losing.items()]
         if self.frames_lost:
             lines.append(f"{self.frames_lost:,} packets lost here by the capturing programs")
         if self.payloads_lost:

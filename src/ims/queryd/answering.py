@@ -13,16 +13,19 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ims.link.contract import Ask, End
+from ims.link.contract import Ask, End, Live, Losing
 from ims.link.envelope import ending, pieces
 from ims.query.engine import Engine
 from ims.query.standing import HalfEngine
 from ims.records import LENGTHS
+from ims.store.liveness import Liveness, liveness, losses_of
 from ims.store.reader import Store, open_store
 from ims.store.schema import part_of
 from ims.store.shipped import TAKEN_APART, Shipped, open_shipped
 
 HOUR_US = 3_600_000_000
+MOST_LIVE = 32
+"""Sensors of a store whose state a hello tells: portals read 64 kB."""
 TOO_LARGE = "ask for a shorter time, a narrower filter or a coarser group"
 
 
@@ -114,7 +117,7 @@ class Answerer:
             yield ending(
                 End(
                     seconds=time.monotonic() - began, closed=closed_hours(store, time.time()), sensors=store.sensors,
-                    parts=parts, beyond=told.as_of,
+                    parts=parts, beyond=told.as_of, losing=losing_in(store, ask),
                 )
             )  # fmt: skip
 
@@ -134,6 +137,36 @@ class Answerer:
             yield engine
         finally:
             self._engines.put(engine)
+
+
+def losing_in(store: Store, ask: Ask) -> dict[str, tuple[Losing, ...]]:
+    """What sensors are losing now that a question touches. Raises OSError where a heartbeat can't be read."""
+    since = [question.request.since for question in ask.questions]
+    until = [question.request.until for question in ask.questions]
+    begin = None if None in since else min(moment for moment in since if moment is not None)
+    end = None if None in until else max(moment for moment in until if moment is not None)
+    found = losses_of(store.path, store.sensors, begin, end)
+    return {sensor: tuple(Losing(**loss._asdict()) for loss in losses) for sensor, losses in found.items()}
+
+
+def live_sensors(store: Store) -> dict[str, Live]:
+    """How each sensor of a store is; of more than MOST_LIVE, those heard last. Raises OSError where a heartbeat can't
+    be read."""
+    known = [liveness(store.path, sensor) for sensor in store.sensors]
+    known.sort(key=lambda now: now.beat.time if now.beat is not None else 0.0, reverse=True)
+    return {now.sensor: _live(now) for now in known[:MOST_LIVE]}
+
+
+def _live(now: Liveness) -> Live:
+    beat = now.beat
+    if beat is None:
+        return Live(state=now.state, why=now.why)
+    return Live(
+        state=now.state, watches=now.watches, since=now.since, heard=beat.time, stores=now.stores,
+        stores_since=beat.storing_since if now.watches else None, last_packet=beat.last_packet,
+        lost_in_ring=beat.lost_in_ring, lost_in_store=beat.lost_in_store, why=now.why,
+        losing=tuple(Losing(**loss._asdict()) for loss in now.losses(None, None)),
+    )  # fmt: skip
 
 
 def closed_hours(store: Store, now: float) -> str:

@@ -8,22 +8,24 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import structlog
 
 from ims import __version__, kernels
 from ims.config import endpoint_of
-from ims.link.contract import NEWEST, OLDEST, Hello
+from ims.link.contract import NEWEST, OLDEST, Hello, Live
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
 from ims.query.compiled import filtered, half
 from ims.query.filter import parse, to_json
 from ims.query.question import Question
 from ims.query.told_apart import load_kernels
-from ims.queryd.answering import Answerer, closed_hours
+from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.config import QuerydConfig
 from ims.queryd.service import Service, quiet
 from ims.queryd.tail import Tailing
@@ -59,6 +61,15 @@ def needs(config: QuerydConfig) -> list[Need]:
     return found
 
 
+class _StoreState(NamedTuple):
+    """What is said of the store. `last`: begin of the last hour that has packets."""
+
+    closed: str = ""
+    sensors: tuple[str, ...] = ()
+    last: float | None = None
+    live: Mapping[str, Live] = MappingProxyType({})
+
+
 class Queryd:
     """One daemon. `run` blocks until `stop` is called, from a signal handler or another thread."""
 
@@ -86,7 +97,7 @@ class Queryd:
         self._answerer = Answerer(config.store, config.running, config.memory, config.threads)
         self._turns = Turns(config.running, config.waiting_each, config.waiting)
         self._tailing = Tailing(config.store, config.listeners)
-        self._state: tuple[float, str, tuple[str, ...], float | None] = (0.0, "", (), None)
+        self._state: tuple[float, _StoreState] = (0.0, _StoreState())
         self._state_lock = threading.Lock()
         address, port = endpoint_of(config.listen)
         shown = f"[{address}]" if ":" in address else address
@@ -101,12 +112,13 @@ class Queryd:
         """What the daemon says of itself."""
         problem = (self._revocations.problem if self._revocations is not None else None) or ""
         try:
-            closed, sensors, last = self._store_state()
+            state = self.store_state()
         except (OSError, ValueError) as error:
-            closed, sensors, last, problem = "", (), None, problem or f"its store can't be read: {error}"
+            state, problem = _StoreState(), problem or f"its store can't be read: {error}"
         return Hello(
-            oldest=OLDEST, newest=NEWEST, program=__version__, sensors=sensors, now=time.time(), last_packet=last,
-            closed=closed, expires=self.credentials.expires.timestamp() if self.credentials else None,
+            oldest=OLDEST, newest=NEWEST, program=__version__, sensors=state.sensors, now=time.time(),
+            last_packet=state.last, closed=state.closed, live=dict(state.live),
+            expires=self.credentials.expires.timestamp() if self.credentials else None,
             running=self._turns.running, waiting=self._turns.waiting, problem=problem,
         )  # fmt: skip
 
@@ -138,14 +150,14 @@ class Queryd:
     def _refusal(self, serial: str) -> Refusal | None:
         return None if self._revocations is None else self._revocations.refusal(serial)
 
-    def _store_state(self) -> tuple[str, tuple[str, ...], float | None]:
-        """What `hello` says of the store; looked up at most every two seconds."""
+    def store_state(self) -> _StoreState:
+        """What `hello` says of the store; looked up at most every two seconds, but for how its sensors are."""
         with self._state_lock:
-            when, closed, sensors, last = self._state
-            if time.monotonic() - when > LAST_PACKET_SECONDS or not when:
-                with open_store(self.config.store) as store:
+            when, state = self._state
+            with open_store(self.config.store) as store:
+                if time.monotonic() - when > LAST_PACKET_SECONDS or not when:
                     hours = store.hours("packets")
-                    closed, sensors = closed_hours(store, time.time()), store.sensors
                     last = hours[-1] / 1e6 if hours else None
-                self._state = (time.monotonic(), closed, sensors, last)
-            return closed, sensors, last
+                    state = _StoreState(closed_hours(store, time.time()), store.sensors, last)
+                    self._state = (time.monotonic(), state)
+                return state._replace(live=live_sensors(store))

@@ -40,6 +40,7 @@ from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules
 from ims.sensor.access import Need, Way, refuse_obstacles
+from ims.sensor.heartbeat import Heartbeats
 from ims.sensor.host import refuse_own, this_host
 from ims.sensor.ingest import Ingest
 from ims.sensor.keeper import Keeper
@@ -91,6 +92,7 @@ class Sensor:
         self.kernel_lost = 0
         self._up: dict[str, bool] = {}
         self._end_metrics: Callable[[], None] | None = None
+        self._heartbeats: Heartbeats | None = None
         self.began = time.monotonic()
 
     def open(self) -> None:
@@ -122,6 +124,7 @@ class Sensor:
                 kernels.forget_cache()
             give_memory_back()
             self._open_store(darknet, clocks, setups)
+            self._heartbeats = Heartbeats(config.store, config.name, self.state, self._replay is not None)
             if config.metrics is not None:
                 self._end_metrics = serve_metrics(config.metrics, self.state)
         except BaseException:
@@ -219,8 +222,8 @@ class Sensor:
         assert keeper is not None
         state = State(
             lost_in_ring=self.kernel_lost, not_stored=keeper.not_stored, stored=keeper.stored,
-            lag_seconds=keeper.lag_seconds, checkpoints=keeper.checkpoints, store_failing=keeper.failing,
-            newest_us=self._newest_us(),
+            lag_seconds=keeper.lag_seconds, checkpoints=keeper.checkpoints, store_failing=keeper.trouble,
+            payloads_wanted=keeper.payloads_wanted, newest_us=self._newest_us(), interfaces=dict(self._up),
         )  # fmt: skip
         ports = Counter[int]()
         for worker in workers:
@@ -271,6 +274,9 @@ class Sensor:
         tell_systemd("READY=1")
         log.info("watching", sensor=config.name, blocks=len(config.block), interfaces=list(config.interfaces))
         try:
+            self._look_at_interfaces()
+            if self._heartbeats is not None:
+                self._heartbeats.start()
             while not self._stop.wait(LOOK_SECONDS):
                 if self._reload.is_set() and read_config is not None:
                     self._reload.clear()
@@ -340,6 +346,8 @@ class Sensor:
             worker.join()
         if self.keeper is not None:
             self.keeper.stop()
+        if self._heartbeats is not None:
+            self._heartbeats.stop(in_order=self._failure() is None)
         self._close()
 
     def _close(self) -> None:

@@ -32,6 +32,8 @@ BATCHES, OCTETS = 8, 48 << 20
 """Batches that may wait, besides those being filled, and octets of payloads and raw frames in them; what comes beyond
 is not stored."""
 RETRY_SECONDS = 2.0
+STALLED_SECONDS = 15.0
+"""Beyond `journal_interval`, without a checkpoint: the disk hangs."""
 LOOK_SECONDS = 0.5
 """How often free space is looked at."""
 
@@ -73,6 +75,14 @@ class Keeper:
         self._saved_at = time.monotonic()
         self._change: tuple[Darknet, dict[str, str]] | None = None
         self._waits: list[threading.Event] = []
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is stored now: `failing`, or that no checkpoint ends."""
+        waited = time.monotonic() - self._saved_at
+        if self.failing is None and waited > STALLED_SECONDS + 2 * self._config.journal_interval:
+            return f"no checkpoint has ended for {waited:.0f} s"
+        return self.failing
 
     def start(self) -> None:
         """Begin to write."""

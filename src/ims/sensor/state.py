@@ -32,6 +32,10 @@ class State:
     """how long the last checkpoint took"""
     checkpoints: int = 0
     store_failing: str | None = None
+    payloads_wanted: bool = True
+    """False while there is too little disk for payloads"""
+    interfaces: dict[str, bool] = field(default_factory=dict)
+    """whether each is up; none for a replay"""
     send_failing: dict[str, str] = field(default_factory=dict)
     """by worker: why replies don't leave now"""
     newest_us: int = 0

@@ -44,7 +44,23 @@ SENSORS = [
         "version": "0.1.0",
         "clock_offset": 0.01,
         "certificate_days": 300,
-    }
+    },
+    {
+        "name": "b",
+        "organisation": None,
+        "time_zone": None,
+        "blocks": ["D/24"],
+        "state": "answers",
+        "since": "2026-03-04T05:00:00Z",
+        "why": "its process ended without a word after 2026-03-04T05:00Z",
+        "watches": False,
+        "stores": False,
+        "last_packet": "2026-03-04T04:59:58Z",
+        "losing": ["watches nothing now: its process ended without a word after 2026-03-04T05:00Z"],
+        "version": "0.1.0",
+        "clock_offset": 0.01,
+        "certificate_days": 300,
+    },
 ]
 
 

@@ -20,7 +20,7 @@ DARK = int(ipaddress.IPv4Address("198.51.100.9"))
 FORMS = ("application/json", "text/csv", "application/vnd.apache.arrow.stream")
 PAYLOADS = (b"hello", b"Host: 198.51.100.9", b"=%d;" % DARK, struct.pack(">I", DARK) + b"tail", b"\x45quote")
 TELLING = re.compile(rb"198\.51\.100\.|%d|%s" % (DARK, re.escape(struct.pack(">I", DARK))))
-OTHERS_ONLY = ("version", "clock_offset", "certificate_days")
+OTHERS_ONLY = ("version", "clock_offset", "certificate_days", "losing")
 
 
 @pytest.fixture(scope="module")
@@ -81,17 +81,21 @@ def test_an_operator_sees_them(portal: Served) -> None:
 def test_where_sensors_are_reached_is_for_operators(portal: Served) -> None:
     assert portal.as_("operator").get("/sensors").json() == {"sensors": SENSORS}
     for role in ("viewer", "analyst"):
-        [sensor] = portal.as_(role).get("/sensors").json()["sensors"]
+        sensor, dead = portal.as_(role).get("/sensors").json()["sensors"]
         assert sensor["why"] == "connect to (address) refused"
         assert {
             name: SENSORS[0][name] for name in ("name", "blocks", "organisation", "state")
         }.items() <= sensor.items()
-        assert not set(OTHERS_ONLY) & set(sensor)
+        assert not set(OTHERS_ONLY) & (set(sensor) | set(dead))
+        assert (dead["watches"], dead["stores"]) == (False, False)
+        analyst = role == "analyst"
+        assert dead.get("last_packet") == (SENSORS[1]["last_packet"] if analyst else None)
+        assert dead["why"] == (SENSORS[1]["why"] if analyst else None)
 
 
 def test_without_a_token_there_is_health_and_no_more(portal: Served) -> None:
     anyone = portal.as_(None)
-    assert anyone.get("/health").json() == {"status": "ok"}
+    assert anyone.get("/health").json() == {"status": "degraded", "why": "of 2 sensors: 1 silent, 1 watching nothing"}
     for path in ("/version", "/sensors", "/analyses", "/me", "/query/count", "/events"):
         refused(anyone.get(path), 401)
     assert portal.as_("viewer").get("/version").json() == {"version": "0.1.0", "api": "v1"}

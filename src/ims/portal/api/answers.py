@@ -34,8 +34,10 @@ def record_of(record: AnswerRecord, operator: bool) -> dict[str, Any]:
     asked = asked_of(record)
     answered = [sensor for sensor in asked if sensor not in record.silent]
     silent = {sensor: without_places(why, operator) for sensor, why in record.silent.items()}
+    losing = {sensor: without_places(what, operator) for sensor, what in record.losing.items()}
     losses = [without_places(line, operator) for line in record.losses]
     told |= {"asked": asked, "answered": answered, "silent": silent, "losses": losses, "left_out": record.left_out}
+    told["losing"] = losing
     return told if operator else {**told, "took": {}}
 
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
 from ims.portal.api.callers import Anyone, gate_of, note
-from ims.portal.api.refusals import refusals, without_places
+from ims.portal.api.refusals import Ascii, refusals, without_places
+from ims.portal.health import whole
 
 router = APIRouter(tags=["status"])
-FOR_ALL = ("name", "organisation", "time_zone", "blocks", "state", "since")
-"""What viewers and analysts see of a sensor: where it is reached, and how it is kept, is for operators."""
+FOR_VIEWERS = ("name", "organisation", "time_zone", "blocks", "state", "since", "watches", "stores")
+FOR_ANALYSTS = (*FOR_VIEWERS, "watches_since", "stores_since", "last_packet")
+"""What others than operators see of a sensor: where it is reached, and how it is kept, isn't for them."""
+HEALTH_SECONDS = 1.0
+"""For which the health of all isn't looked at again: anybody may ask for it."""
 _REFUSED = refusals(401, 413, 415, 429, 503)
 
 
 class Health(BaseModel):
-    """That the portal runs."""
+    """`ok`; `degraded` where some sensors are silent, watch or store nothing; `failing` where none answers: why."""
 
-    status: str = Field(examples=["ok"])
+    status: str = Field(examples=["degraded"])
+    why: str | None = Field(None, examples=["of 3 sensors: 1 silent"])
 
 
 class Version(BaseModel):
@@ -31,11 +38,13 @@ class Version(BaseModel):
 
 
 class Sensors(BaseModel):
-    """Each sensor: name, organisation, time_zone, blocks, state, since, why it is silent; for operators more."""
+    """Each sensor: name, organisation, time_zone, blocks, whether it answers (state), since when, why not; whether it
+    watches and stores; for analysts and operators more."""
 
     sensors: list[dict[str, Any]] = Field(
         examples=[[{"name": "a", "organisation": "Example University", "time_zone": "Europe/Berlin",
-                    "blocks": ["C/24"], "state": "answering", "since": "2026-03-04T05:00:00Z", "why": None}]]
+                    "blocks": ["C/24"], "state": "answers", "since": "2026-03-04T05:00:00Z",
+                    "watches": True, "stores": True, "why": None}]]
     )  # fmt: skip
 
 
@@ -45,10 +54,20 @@ class Analyses(BaseModel):
     analyses: list[dict[str, Any]] = Field(examples=[[]])
 
 
-@router.get("/health", summary="Whether the portal runs; no token needed", responses=refusals(413, 415))
-async def health() -> Health:
-    """For load balancers and monitors."""
-    return Health(status="ok")
+@router.get(
+    "/health",
+    summary="Whether sensors answer, watch and store; no token needed",
+    response_model=Health,
+    responses={**refusals(413, 415), 503: {"model": Health, "description": "No sensor answers"}},
+)
+async def health(request: Request) -> Response:
+    """For load balancers and monitors. No sensor is named."""
+    state = request.app.state
+    until, found = getattr(state, "health", (0.0, None))
+    if found is None or time.monotonic() >= until:
+        found = whole(await asyncio.to_thread(gate_of(request).sensors))
+        state.health = time.monotonic() + HEALTH_SECONDS, found
+    return Ascii(found._asdict(), 503 if found.status == "failing" else 200)
 
 
 @router.get("/version", summary="Which version runs", responses=_REFUSED)
@@ -59,17 +78,20 @@ async def version(request: Request, caller: Anyone) -> Version:
 
 @router.get("/sensors", summary="The sensors and their health", responses=_REFUSED)
 async def sensors(request: Request, caller: Anyone) -> Sensors:
-    """Who is silent, since when, and why."""
+    """Who is silent, or watches or stores nothing, since when, and why."""
     note(request, verb="sensors")
-    operator = caller.role == "operator"
     found = await asyncio.to_thread(gate_of(request).sensors)
-    if not operator:
+    if caller.role != "operator":
+        viewer = caller.role == "viewer"
+        names = FOR_VIEWERS if viewer else FOR_ANALYSTS
+        # When a sensor was stopped, and what its disk does, is more than that it doesn't watch.
+        told = [None if viewer and sensor["state"] != "silent" else sensor.get("why") for sensor in found]
         found = [
             {
-                **{name: sensor[name] for name in FOR_ALL if name in sensor},
-                "why": without_places(sensor["why"]) if sensor.get("why") else None,
+                **{name: sensor[name] for name in names if name in sensor},
+                "why": without_places(why) if why else None,
             }
-            for sensor in found
+            for sensor, why in zip(found, told, strict=True)
         ]
     note(request, rows=len(found))
     return Sensors(sensors=found)

@@ -63,7 +63,7 @@ _RECORD = {
     "asked": ["a", "b"], "answered": ["a"], "silent": {"b": "no answer within 2 s"}, "sensors": ["a", "b"],
     "seconds": 0.08, "took": {"a": 0.07, "b": 2.0}, "darknet_24s": 1.5, "frames_lost": 0, "payloads_lost": 0,
     "losses": ["b did not answer: no answer within 2 s"], "limit": 0, "matching": 0, "at_least": False,
-    "bins_left_out": 0, "verb": "count", "left_out": [], "withheld": [],
+    "bins_left_out": 0, "verb": "count", "losing": {}, "left_out": [], "withheld": [],
 }  # fmt: skip
 
 

@@ -1,0 +1,186 @@
+"""A live sensor's word that it lives, in its store: `_state/sensor=NAME/heartbeat`, one block rewritten in place.
+
+The block is reserved when the file is made and never grows, so a full disk doesn't keep it from being written (but on
+file systems that copy what is rewritten). It is one line: a checksum, and what `Beat` says, in JSON. While the
+sensor's process lives it holds a lock on the file (fcntl(2), open file description locks), which ends with it however
+it ends, and which anybody who may read the file can look for, from another container too: no process number is
+compared, which another process may have by then.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import struct
+import zlib
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ims.full_disk import naming
+from ims.store.schema import state_folder
+
+BLOCK = 4096
+"""Octets of the file: a page, which most file systems write at once."""
+TRIES = 16
+"""Readings of a block that is just being rewritten."""
+TEXT = 300
+_FLOCK = struct.Struct("@hhqqi0q")
+Moment = Annotated[float, Field(ge=0, lt=1 << 38)]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+Text = Annotated[str, Field(max_length=TEXT)]
+
+
+class Beat(BaseModel):
+    """How a sensor is. Moments are seconds since the epoch by its clock."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    boot: Annotated[str, Field(max_length=64)] = ""
+    """the kernel's boot id: `uptime` means nothing in another"""
+    uptime: Moment = 0.0
+    """CLOCK_BOOTTIME, which nobody sets"""
+    time: Moment
+    began: Moment
+    """since when it watches"""
+    replay: bool = False
+    ended: Moment | None = None
+    """when it was stopped, in order"""
+    down: tuple[Annotated[str, Field(max_length=16)], ...] = Field(default=(), max_length=32)
+    """interfaces that are down, where all are"""
+    last_packet: Moment | None = None
+    storing: bool = True
+    storing_since: Moment
+    """since when it stores, or doesn't"""
+    why: Text = ""
+    """it doesn't"""
+    payloads_since: Moment | None = None
+    """since when new payloads aren't stored, for there is little disk left"""
+    lost_in_ring: Count = 0
+    lost_in_store: Count = 0
+    losing_since: Moment | None = None
+    """since when packets are lost, where some were lost just now"""
+    lost_now: Count = 0
+    """packets lost since it doesn't store, or since `losing_since`"""
+
+
+class Heard(NamedTuple):
+    """What a reader finds. `lives`: whether the process does that wrote it; None where the file system can't tell."""
+
+    beat: Beat
+    lives: bool | None
+
+
+def heartbeat_file(store: Path, sensor: str) -> Path:
+    """Where a sensor's heartbeat is."""
+    return state_folder(store, sensor) / "heartbeat"
+
+
+def boot_id() -> str:
+    """The kernel's id of this boot; empty where it can't be read."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def uptime() -> float:
+    """Seconds since the boot, sleep included."""
+    import time
+
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Heartbeat:
+    """The writer's side: whoever holds the sensor's lock may make one. Raises OSError."""
+
+    def __init__(self, store: Path, sensor: str) -> None:
+        file = heartbeat_file(store, sensor)
+        self._name = str(file)
+        self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            with naming(file):
+                _reserve(self._fd)
+            _lock(self._fd)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def write(self, beat: Beat) -> None:
+        """Say how it is. Raises OSError."""
+        text = beat.model_dump_json(exclude_defaults=True).encode()
+        line = b"%08x %s" % (zlib.crc32(text), text)
+        if len(line) >= BLOCK:
+            raise ValueError(f"a heartbeat of {len(line):,} octets; expected at most {BLOCK - 1:,}")
+        with naming(self._name):
+            os.pwrite(self._fd, line.ljust(BLOCK - 1) + b"\n", 0)
+
+    def close(self) -> None:
+        """Let go of the lock; once is enough."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _reserve(fd: int) -> None:
+    try:
+        os.posix_fallocate(fd, 0, BLOCK)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        if os.fstat(fd).st_size < BLOCK:  # a file system that reserves nothing
+            os.pwrite(fd, bytes(BLOCK), 0)
+
+
+def _lock(fd: int) -> None:
+    request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, request)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+
+
+def _is_held(fd: int) -> bool | None:
+    """Whether somebody holds the lock; looking takes none."""
+    request = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        found = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, request)
+    except OSError:
+        return None
+    return bool(_FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
+
+
+def read_heartbeat(store: Path, sensor: str) -> Heard | None:
+    """A sensor's last word; None where no live sensor has ever written here, or its block is damaged.
+
+    Raises OSError where it is there and can't be read.
+    """
+    try:
+        fd = os.open(heartbeat_file(store, sensor), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        lives = _is_held(fd)  # before it is read: a sensor that ends meanwhile has said so
+        for _ in range(TRIES):
+            beat = _parsed(os.pread(fd, BLOCK, 0))
+            if beat is not None:
+                return Heard(beat, lives)
+    finally:
+        os.close(fd)
+    return None
+
+
+def _parsed(block: bytes) -> Beat | None:
+    text = block[9:].rstrip()
+    if block[:9] != b"%08x " % zlib.crc32(text):
+        return None
+    try:
+        return Beat.model_validate_json(text)
+    except ValidationError:
+        return None
