@@ -111,7 +111,7 @@ def test_a_sensor_that_stores_or_watches_nothing_does_not_look_well(lab: Lab, wa
     watched.sensors["a"].end()
     portal.until("sensor", state="silent")
     found = httpx.get(f"{watched.url}/api/v1/health")
-    assert (found.status_code, found.json()) == (503, {"status": "failing", "why": "no sensor answers (1 silent)"})
+    assert (found.status_code, found.json()) == (503, {"error": "no sensor answers (1 silent)"})
     assert asked(watched, "sensors").json()["sensors"][0]["watches"] is None
 
 

@@ -6,12 +6,11 @@ import asyncio
 import time
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field
-from starlette.responses import Response
 
 from ims.portal.api.callers import Anyone, gate_of, note
-from ims.portal.api.refusals import Ascii, refusals, without_places
+from ims.portal.api.refusals import refusals, without_places
 from ims.portal.health import whole
 
 router = APIRouter(tags=["status"])
@@ -24,7 +23,7 @@ _REFUSED = refusals(401, 413, 415, 429, 503)
 
 
 class Health(BaseModel):
-    """`ok`; `degraded` where some sensors are silent, watch or store nothing; `failing` where none answers: why."""
+    """`ok`; `degraded` where some sensors are silent, watch or store nothing: why."""
 
     status: str = Field(examples=["degraded"])
     why: str | None = Field(None, examples=["of 3 sensors: 1 silent"])
@@ -57,17 +56,18 @@ class Analyses(BaseModel):
 @router.get(
     "/health",
     summary="Whether sensors answer, watch and store; no token needed",
-    response_model=Health,
-    responses={**refusals(413, 415), 503: {"model": Health, "description": "No sensor answers"}},
+    responses=refusals(413, 415, 503),
 )
-async def health(request: Request) -> Response:
-    """For load balancers and monitors. No sensor is named."""
+async def health(request: Request) -> Health:
+    """For load balancers and monitors: 503 where no sensor answers. No sensor is named."""
     state = request.app.state
     until, found = getattr(state, "health", (0.0, None))
     if found is None or time.monotonic() >= until:
         found = whole(await asyncio.to_thread(gate_of(request).sensors))
         state.health = time.monotonic() + HEALTH_SECONDS, found
-    return Ascii(found._asdict(), 503 if found.status == "failing" else 200)
+    if found.status == "failing":
+        raise HTTPException(503, found.why)
+    return Health(status=found.status, why=found.why)
 
 
 @router.get("/version", summary="Which version runs", responses=_REFUSED)
