@@ -1,5 +1,5 @@
 # Two to begin with: `make demo` and `make test`. Each sets up .venv first if it has to.
-.PHONY: demo test test-all test-modes fuzz check bench judge docs setup format clean
+.PHONY: demo test test-all test-modes fuzz check bench judge docs setup install lock format clean
 PY := .venv/bin/python
 
 demo: .venv/.installed
@@ -48,6 +48,15 @@ format: setup
 	@$(PY) -m ruff check --fix src tests benchmarks scripts
 	@$(PY) -m ruff format src tests benchmarks scripts
 
+# As root, for all users of this machine and for services: /opt/ims, ims on PATH. docs/sensor.md goes on from there.
+PREFIX ?= /opt/ims
+install:
+	@PREFIX="$(PREFIX)" sh scripts/install.sh
+
+# The newest versions that pyproject.toml allows, and their hashes, into packaging/lock.txt: what is tested and installed.
+lock:
+	@sh scripts/lock.sh
+
 setup: .venv/.ready
 
 # Set up again where the checkout was moved, for what is in .venv names its old place, or where Python is gone.
@@ -55,7 +64,7 @@ ifneq ($(shell [ -x .venv/bin/python ] && cat .venv/.installed 2>/dev/null),$(sh
 .PHONY: .venv/.installed
 endif
 
-.venv/.installed: pyproject.toml scripts/setup.sh
+.venv/.installed: pyproject.toml packaging/lock.txt scripts/setup.sh scripts/python.sh
 	@sh scripts/setup.sh
 
 # What the project is tested with, which a demo needn't wait for.
@@ -64,7 +73,7 @@ endif
 
 # 400 MB, which a demo needn't wait for.
 .venv/.spark: .venv/.ready
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint .venv/constraints.txt --editable '.[spark]'
 	@touch .venv/.spark
 
 clean:

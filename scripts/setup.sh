@@ -3,22 +3,22 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-find_python() {
-    for candidate in ${PYTHON:-python3 python3.11 python3.12 python3.13 /usr/bin/python3}; do
-        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
-            >/dev/null 2>&1; then
-            echo "$candidate"
-            return
-        fi
-    done
-}
+. scripts/python.sh
+candidates=${PYTHON:-python3 python3.11 python3.12 python3.13 /usr/bin/python3}
 
 # Through -m, not through .venv/bin/pip: a script's first line breaks where the path is long or holds a space.
 # On a terminal pip shows what it does; elsewhere it says what goes wrong and no more.
 install() {
     quiet=--quiet
     if [ -t 2 ]; then quiet=; fi
-    .venv/bin/python -m pip install $quiet --disable-pip-version-check --no-compile "$@" >&2
+    .venv/bin/python -m pip install $quiet --disable-pip-version-check --no-compile \
+        --constraint .venv/constraints.txt "$@" >&2
+}
+
+# The versions that `make install` installs, too, so that what is tested is what is installed. Without their hashes:
+# with them, pip would ask for those of everything else.
+constraints() {
+    sed -e 's/ *\\$//' -e '/^ *--hash=/d' packaging/lock.txt >.venv/constraints.txt
 }
 
 # What kernels are compiled with: of the packages that pyproject.toml names, so many.
@@ -33,6 +33,7 @@ for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"
 
 if [ "${1-}" = dev ]; then
     echo "setup: installing what the project is tested with" >&2
+    constraints
     install --editable '.[dev]'
     # Now, for warnings about other people's code are errors in tests, and come when it is compiled.
     .venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
@@ -40,12 +41,12 @@ if [ "${1-}" = dev ]; then
     exit
 fi
 
-python=$(find_python)
-if [ -z "$python" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "setup: installing Debian's python3-venv" >&2
-    apt-get update -qq >/dev/null
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
-    python=$(find_python)
+# shellcheck disable=SC2086  # several
+python=$(find_python $candidates)
+if [ -z "$python" ]; then
+    debian_venv setup
+    # shellcheck disable=SC2086
+    python=$(find_python $candidates)
 fi
 if [ -z "$python" ]; then
     echo "setup: no Python 3.11 or later with venv found; on Debian: apt-get install python3-venv" >&2
@@ -54,6 +55,7 @@ fi
 
 echo "setup: making .venv with $("$python" --version)" >&2
 "$python" -m venv --clear .venv
+constraints
 echo "setup: installing what kernels are compiled with, 1 of 2" >&2
 compilers >.venv/compilers.txt
 install --requirement .venv/compilers.txt

@@ -13,8 +13,7 @@ A kernel is a pure function over arrays: it returns a verdict, and never raises,
 
 Compiled kernels are cached in a folder whose name holds a hash of all kernel sources, of those they import and of
 the flags: numba itself looks only at a function's own file, so a caller would keep an old copy of a callee, or of a
-constant, that changed in another. The cached files are pickles, so the folder must belong to the user who runs and
-to nobody else.
+constant, that changed in another. `kernel_cache` says where, and whom it trusts.
 """
 
 from __future__ import annotations
@@ -22,8 +21,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +28,7 @@ from typing import Any, TypeVar
 import numba
 from numba.extending import overload
 
-from ims.full_disk import naming
+from ims import kernel_cache  # so that `kernel_sources` leaves it out: nothing of it is compiled into kernels
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,78 +63,29 @@ def sources_hash() -> str:
     return digest.hexdigest()
 
 
-def private_folder(folder: Path) -> Path:
-    """Make `folder` if it is absent, and return it if only this user can write to it.
-
-    Raises PermissionError where it belongs to someone else or others may write into it: what is unpickled
-    from there runs as code.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise PermissionError(
-            f"the kernel cache {folder} must be a folder of user {os.geteuid()} that nobody else can write to "
-            f"(found owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}); "
-            "set IMS_CACHE_DIR to another folder"
-        )
-    return folder
+_places = None if numba.config.DISABLE_JIT else kernel_cache.Places(f"kernels-{sources_hash()}")
 
 
-def cache_folder() -> Path:
-    """`$IMS_CACHE_DIR`, else `$XDG_CACHE_HOME/ims`, else `~/.cache/ims`, else a private folder in /tmp."""
-    name = f"kernels-{sources_hash()}"
-    chosen = os.environ.get("IMS_CACHE_DIR")
-    if chosen:
-        return private_folder(private_folder(Path(chosen)) / name)
-    try:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return private_folder(private_folder(home / "ims") / name)
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, PermissionError) and "kernel cache" in str(error):
-            raise
-        return private_folder(Path(tempfile.gettempdir()) / f"ims-{os.geteuid()}-{name}")
-
-
-def _use_cache() -> bool:
-    """Tell numba where; whether there is such a folder: a disk that nothing can be written to has none, and then
-    kernels are compiled anew in each process."""
-    if numba.config.DISABLE_JIT:
-        return False
-    try:
-        numba.config.CACHE_DIR = str(cache_folder())
-    except OSError as error:
-        if isinstance(error, PermissionError) and "kernel cache" in str(error):
-            raise
-        return False
-    return True
-
-
-_kernels: list[Any] = []
-_cached = _use_cache()
+def cache_folder() -> Path | None:
+    """Where what is compiled is kept; None where it can't be."""
+    return None if _places is None else _places.own()
 
 
 def are_kept() -> bool:
     """Whether what is compiled is there for the next process."""
-    return _cached
+    return _places is not None and (_places.forgotten or _places.own() is not None)
+
+
+def why_compiled() -> str:
+    """Why something is compiled although there is a system folder of compiled kernels; empty where there is none."""
+    return "" if _places is None else _places.reason
 
 
 def _compiled(function: F, **flags: Any) -> F:
-    compiled: F = numba.njit(cache=_cached, nogil=True, error_model="numpy", _nrt=False, **flags)(function)
-    if _cached:
-        _name_cache(compiled._cache)  # type: ignore[attr-defined]
-    _kernels.append(compiled)
+    compiled: F = numba.njit(nogil=True, error_model="numpy", _nrt=False, **flags)(function)
+    if _places is not None:
+        compiled._cache = kernel_cache.KernelCache(function, _places)  # type: ignore[attr-defined]
     return compiled
-
-
-def _name_cache(cache: Any) -> None:
-    """Have the cache of one kernel say where it is when the disk is full."""
-    save = cache.save_overload
-
-    def save_or_say(signature: Any, compiled: Any) -> None:
-        with naming(f"the kernel cache {numba.config.CACHE_DIR}"):
-            save(signature, compiled)
-
-    cache.save_overload = save_or_say
 
 
 def kernel(function: F) -> F:
@@ -152,15 +100,10 @@ def inlined(function: F) -> F:
 
 
 def forget_cache() -> None:
-    """Neither read nor write cached kernels any more, those of modules that are imported later included: the folder
-    belongs to the user we no longer are. What isn't loaded is compiled when it is called."""
-    from numba.core.caching import NullCache
-
-    global _cached  # noqa: PLW0603  # a process gives up its privileges once
-    _cached = False
-    for compiled in _kernels:
-        if hasattr(compiled, "_cache"):
-            compiled._cache = NullCache()
+    """Neither read nor write the private folder any more: it belongs to the user we no longer are. The system folder
+    serves on; what neither has is compiled when it is called."""
+    if _places is not None:
+        _places.forget()
 
 
 def proven(function: F) -> F:

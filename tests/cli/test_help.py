@@ -52,11 +52,12 @@ def test_every_command_has_help_and_examples(path: list[str], command: Any) -> N
 
 
 def runs_alone(line: str) -> bool:
-    """Whether an example needs no live interface and ends by itself; the others run in test_readme.py, daemons in their
-    own tests."""
+    """Whether an example needs no live interface, ends by itself and leaves the machine as it is; the others run in
+    test_readme.py, daemons in their own tests, installations in tests/install."""
     live = ("tcpdump", "--watch", "/tmp/", "ims sensor --config", "ims sensor --interface", "ims doctor", "ip netns")
     daemons = ("ims queryd", "ims portal", "--every")
-    return not any(words in line for words in (*live, *daemons))
+    installs = line.startswith("ims install-service") and "--dry-run" not in line
+    return not installs and not any(words in line for words in (*live, *daemons))
 
 
 PASSWORD = "pass() { echo 'correct horse battery staple'; }; "
@@ -115,7 +116,9 @@ def test_those_that_do_not_run_alone_are_known() -> None:
             "ims portal",
         ),
         *("ims doctor",) * 4,
-        *("ims ship", "ip netns", "ims demo"),
+        "ims ship",
+        *("ims install-service",) * 3,
+        *("ip netns", "ims demo"),
     ]
 
 
@@ -157,11 +160,3 @@ def test_without_words_there_is_help(words: list[str]) -> None:
     done = subprocess.run([IMS, *words], capture_output=True, text=True, check=False)
     assert "Usage: ims" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_the_version_is_the_package_s() -> None:
-    import ims
-
-    assert subprocess.run([IMS, "--version"], capture_output=True, text=True, check=True).stdout == (
-        f"ims {ims.__version__}\n"
-    )

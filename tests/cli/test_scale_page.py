@@ -32,6 +32,7 @@ from ..stores import IMS
 from .conftest import Shell
 
 ROOT = Path(__file__).parents[2]
+INSTALL = ROOT / "src" / "ims" / "install"
 PAGE = (ROOT / "docs" / "scale.md").read_text()
 MEASURED = (ROOT / "docs" / "benchmarks.md").read_text()
 NOT_RUN = {
@@ -214,7 +215,7 @@ def test_the_client_for_s3_is_of_spark_s_hadoop() -> None:
 
 
 def test_settings_of_a_sensor_are_taken() -> None:
-    sensor = read_toml(ROOT / "packaging" / "sensor.toml", "")
+    sensor = read_toml(INSTALL / "settings" / "sensor.toml", "")
     assert checked({**sensor, **tomllib.loads(block("# /etc/ims/sensor.toml"))}).keep_until_shipped
 
 

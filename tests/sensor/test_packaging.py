@@ -15,11 +15,12 @@ from ims.darknet import Darknet
 from ims.respond.policy import policies
 
 ROOT = Path(__file__).parents[2]
-UNIT = ROOT / "packaging" / "ims-sensor.service"
+INSTALL = ROOT / "src" / "ims" / "install"
+UNIT = INSTALL / "units" / "ims-sensor.service"
 
 
 def test_the_example_is_a_configuration() -> None:
-    assert read_config(ROOT / "packaging" / "sensor.toml").reply_limit == 500
+    assert read_config(INSTALL / "settings" / "sensor.toml").reply_limit == 500
 
 
 TOML = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs" / "sensor.md").read_text(), re.MULTILINE | re.DOTALL)

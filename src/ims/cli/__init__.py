@@ -13,7 +13,21 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ims.cli import accounts, demo, doctor, export, ingest, pki, portal, query, queryd, sensor, ship, simulate
+from ims.cli import (
+    accounts,
+    demo,
+    doctor,
+    export,
+    ingest,
+    install_service,
+    pki,
+    portal,
+    query,
+    queryd,
+    sensor,
+    ship,
+    simulate,
+)
 
 app = typer.Typer(
     name="ims",
@@ -28,16 +42,16 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from ims import __version__
+        from ims.version import full_version
 
-        typer.echo(f"ims {__version__}")
+        typer.echo(f"ims {full_version()}")
         raise typer.Exit
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and its commit.")
     ] = False,
 ) -> None:
     """The options that stand before a command."""
@@ -49,6 +63,7 @@ app.command("queryd", epilog=queryd.EXAMPLES)(queryd.queryd)
 app.command("portal", epilog=portal.EXAMPLES)(portal.portal)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("ship", epilog=ship.EXAMPLES)(ship.ship)
+app.command("install-service", epilog=install_service.EXAMPLES)(install_service.install_service)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("simulate", epilog=simulate.EXAMPLES)(simulate.simulate)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)

@@ -104,14 +104,14 @@ def _shown(value: Any, name: str) -> str:
     return "\n".join(printable(line) for line in str(json_value(value)).split("\n"))
 
 
+KEEPING = "set IMS_CACHE_DIR to a folder that can be written to, to keep it"
+
+
 def announce_compiling() -> None:
     """Have a line on standard error say so when a kernel must be compiled: it looks like hanging otherwise."""
     from numba.core import event
 
-    from ims.kernels import are_kept
-
-    # Asked now: a daemon that gives up its privileges forgets root's cache.
-    times = "once" if are_kept() else "each time: set IMS_CACHE_DIR to a folder that can be written to, to keep it"
+    from ims.kernels import are_kept, why_compiled
 
     class Announce(event.Listener):  # type: ignore[misc]
         said = False
@@ -119,7 +119,9 @@ def announce_compiling() -> None:
         def on_start(self, event: Any) -> None:
             if not self.said:
                 self.said = True
-                print(f"ims: compiling for this processor, which takes up to half a minute, {times}", file=sys.stderr)
+                times = "once" if are_kept() else f"each time: {KEEPING}"
+                said = f"compiling for this processor, which takes up to half a minute, {times}"
+                print(f"ims: {said}" + (f"; {why}" if (why := why_compiled()) else ""), file=sys.stderr)
 
         def on_end(self, event: Any) -> None:
             """Nothing to say."""

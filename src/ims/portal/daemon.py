@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from ims import __version__, kernels
+from ims import kernels
 from ims.config import endpoint_of
 from ims.lake.folder import Folder
 from ims.lake.place import open_place
@@ -45,6 +45,7 @@ from ims.queryd.daemon import warm_up
 from ims.queryd.service import quiet
 from ims.sensor.access import Need, Way, check_program_readable, refuse_obstacles
 from ims.sensor.privileges import become, tell_systemd, user_to_become
+from ims.version import full_version
 
 PREFIXES_SECONDS = 60.0
 
@@ -122,7 +123,7 @@ class Portal:
             telescope=self.telescope, accounts=self.accounts, audit=self.audit,
             throttle=Throttle(config.questions_per_second, config.questions_at_once),
             logins=Throttle(config.logins_per_minute / 60, max(1.0, config.logins_per_minute)),
-            secrecy=self.secrecy, sensors=self.shown_sensors, events=self.live.events, version=__version__,
+            secrecy=self.secrecy, sensors=self.shown_sensors, events=self.live.events, version=full_version(),
             octets=self.octets, limits=Limits(export_folder=config.export_folder),
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import structlog
 
-from ims import __version__, kernels
+from ims import kernels
 from ims.config import endpoint_of
 from ims.link.contract import NEWEST, OLDEST, Hello, Live
 from ims.pki.credentials import Credentials, expiry_warnings
@@ -33,6 +33,7 @@ from ims.queryd.turns import Turns
 from ims.sensor.access import Need, Way, check_program_readable, refuse_obstacles
 from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.store.reader import open_store
+from ims.version import full_version
 
 LAST_PACKET_SECONDS = 2.0
 WRITERS = ("key", "lock", "ship.lock", "seen")
@@ -116,7 +117,7 @@ class Queryd:
         except (OSError, ValueError) as error:
             state, problem = _StoreState(), problem or f"its store can't be read: {error}"
         return Hello(
-            oldest=OLDEST, newest=NEWEST, program=__version__, sensors=state.sensors, now=time.time(),
+            oldest=OLDEST, newest=NEWEST, program=full_version(), sensors=state.sensors, now=time.time(),
             last_packet=state.last, closed=state.closed, live=dict(state.live),
             expires=self.credentials.expires.timestamp() if self.credentials else None,
             running=self._turns.running, waiting=self._turns.waiting, problem=problem,

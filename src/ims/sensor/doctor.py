@@ -81,7 +81,7 @@ def _capabilities(config: SensorConfig) -> Iterator[Finding]:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
     except PermissionError:
         yield Finding(WRONG, "capabilities", "packet sockets are forbidden",
-                      "run it as root or give it CAP_NET_RAW, as packaging/ims-sensor.service does")  # fmt: skip
+                      "run it as root or give it CAP_NET_RAW, as `ims install-service sensor` does")  # fmt: skip
         return
     yield Finding(OK, "capabilities", "packet sockets can be opened")
 

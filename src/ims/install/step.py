@@ -1,0 +1,243 @@
+"""One thing that a service needs on a machine: it is made where it isn't there, and left where it is.
+
+A step looks first (`due`), so that a dry run says what an installation does, and a second installation does nothing.
+Folders may lie in one that belongs to a service's user: they are opened without following a link, and what was opened
+gets its owner, so that nobody has root give away a folder of the system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ims.install.machine import Account, Machine
+from ims.install.unit import shipped
+
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Step(Protocol):
+    """What both sides of an installation call. Both raise OSError, and ValueError for what an operator must decide."""
+
+    @abstractmethod
+    def due(self, machine: Machine) -> str | None:
+        """What is to be done, in words that follow "would"; None if it is done. Changes nothing."""
+
+    @abstractmethod
+    def do(self, machine: Machine) -> None:
+        """Do it."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A system group."""
+
+    name: str
+
+    def due(self, machine: Machine) -> str | None:
+        """Made where there is none of that name."""
+        return f"make the group {self.name}" if machine.group(self.name) is None else None
+
+    def do(self, machine: Machine) -> None:
+        """groupadd(8)."""
+        machine.change_users(["groupadd", "--system", self.name])
+
+
+@dataclass(frozen=True)
+class User:
+    """A system user without home and shell, in a group."""
+
+    name: str
+    group: str
+
+    def due(self, machine: Machine) -> str | None:
+        """Made where there is none of that name; one who is there is put into the group."""
+        account = machine.user(self.name)
+        if account is None:
+            return f"make the user {self.name}, of the group {self.group}"
+        if account.gid != machine.group(self.group) and self.name not in machine.members(self.group):
+            return f"put the user {self.name} into the group {self.group}"
+        return None
+
+    def do(self, machine: Machine) -> None:
+        """useradd(8), or usermod(8)."""
+        if machine.user(self.name) is not None:
+            machine.change_users(["usermod", "--append", "--groups", self.group, self.name])
+            return
+        nobody = ["--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
+        machine.change_users(["useradd", "--system", "--gid", self.group, *nobody, self.name])
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder with owner and mode."""
+
+    path: str
+    user: str
+    group: str
+    mode: int
+
+    def due(self, machine: Machine) -> str | None:
+        """Made where there is none; another owner or mode is set. A link is an operator's, and left."""
+        owner = f"{self.user}:{self.group}, {self.mode:04o}"
+        try:
+            status = machine.where(self.path).lstat()
+        except FileNotFoundError:
+            return f"make the folder {self.path} ({owner})"
+        if stat.S_ISLNK(status.st_mode):
+            return None
+        if not stat.S_ISDIR(status.st_mode):
+            raise ValueError(f"{self.path} is not a folder, and a service needs one there: move it away")
+        if (status.st_uid, status.st_gid) == _ids(machine, self.user, self.group) and _mode(status) == self.mode:
+            return None
+        return f"give the folder {self.path} its owner and mode ({owner}; found {_found(status)})"
+
+    def do(self, machine: Machine) -> None:
+        """Make it, with the folders above it."""
+        uid, gid = _owner(machine, self.user, self.group)
+        with _parent(machine, self.path) as (parent, name):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, mode=0o700, dir_fd=parent)
+            folder = os.open(name, FOLDER_FLAGS, dir_fd=parent)
+            try:
+                os.fchown(folder, uid, gid)
+                os.fchmod(folder, self.mode)
+            finally:
+                os.close(folder)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A file of settings: an example, where there is none."""
+
+    path: str
+    user: str
+    group: str
+    mode: int
+    source: str
+    """the example among the package's files"""
+
+    def due(self, machine: Machine) -> str | None:
+        """Written where there is none; one that is there is an operator's."""
+        try:
+            machine.where(self.path).lstat()
+        except FileNotFoundError:
+            return f"write example settings to {self.path} ({self.user}:{self.group}, {self.mode:04o})"
+        return None
+
+    def do(self, machine: Machine) -> None:
+        """Write the example."""
+        uid, gid = _owner(machine, self.user, self.group)
+        with _parent(machine, self.path) as (parent, name):
+            _write(parent, name, shipped(self.source), self.mode, uid, gid)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit's file: what is shipped, in the place of what is there. Operators' changes are drop-ins, and stay."""
+
+    path: str
+    text: str
+
+    def due(self, machine: Machine) -> str | None:
+        """Written where it is absent or another."""
+        file = machine.where(self.path)
+        if file.is_symlink():
+            raise ValueError(f"{self.path} is a link to {file.readlink()}: systemctl unmask {file.name}, or remove it")
+        there = file.exists()
+        if there and file.read_text(encoding="utf-8") == self.text:
+            return None
+        machine.units_differ = True
+        return f"{'replace' if there else 'write'} the unit {self.path}"
+
+    def do(self, machine: Machine) -> None:
+        """Write it beside, and put it there at once."""
+        with _parent(machine, self.path) as (parent, name):
+            beside = f".{name}.{os.getpid()}"
+            _write(parent, beside, self.text, 0o644, 0, 0)
+            os.rename(beside, name, src_dir_fd=parent, dst_dir_fd=parent)  # in the folder that was opened
+
+
+@dataclass(frozen=True)
+class Reload:
+    """The service manager reads units again."""
+
+    def due(self, machine: Machine) -> str | None:
+        """Where one runs, and a unit was changed."""
+        return "have systemd read its units again" if machine.units_differ and machine.runs_systemd else None
+
+    def do(self, machine: Machine) -> None:
+        """systemctl(1)."""
+        machine.run(["systemctl", "daemon-reload"])
+
+
+def _mode(status: os.stat_result) -> int:
+    return stat.S_IMODE(status.st_mode)
+
+
+def _found(status: os.stat_result) -> str:
+    return f"{status.st_uid}:{status.st_gid}, {_mode(status):04o}"
+
+
+def _ids(machine: Machine, user: str, group: str) -> tuple[int | None, int | None]:
+    account = Account(0, 0) if user == "root" else machine.user(user)
+    return None if account is None else account.uid, 0 if group == "root" else machine.group(group)
+
+
+def _owner(machine: Machine, user: str, group: str) -> tuple[int, int]:
+    uid, gid = _ids(machine, user, group)
+    if uid is None or gid is None:
+        raise OSError(f"there is no user {user}, or no group {group}, though they were just made")
+    return uid, gid
+
+
+@contextmanager
+def _parent(machine: Machine, path: str) -> Iterator[tuple[int, str]]:
+    """The open folder that `path` is in, and the name in it; folders on the way are made, as root's."""
+    *folders, name = Path(path).parts[1:]
+    opened = os.open(machine.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    way = machine.root
+    try:
+        for folder in folders:
+            way /= folder
+            try:
+                inner = _open(folder, opened)
+            except FileNotFoundError:
+                os.mkdir(folder, mode=0o755, dir_fd=opened)  # in the folder that was opened
+                inner = _open(folder, opened)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                raise ValueError(f"{way} is a link, or no folder: make {path} yourself, or a folder there") from None
+            os.close(opened)
+            opened = inner
+        yield opened, name
+    finally:
+        os.close(opened)
+
+
+def _open(folder: str, parent: int) -> int:
+    return os.open(folder, FOLDER_FLAGS, dir_fd=parent)
+
+
+def _write(parent: int, name: str, text: str, mode: int, uid: int, gid: int) -> None:
+    file = os.open(name, NEW_FILE, 0o600, dir_fd=parent)
+    try:
+        with open(file, "w", encoding="utf-8", closefd=False) as out:  # a descriptor
+            out.write(text)
+        os.fchown(file, uid, gid)
+        os.fchmod(file, mode)
+    except BaseException:
+        os.unlink(name, dir_fd=parent)  # in the folder that was opened
+        raise
+    finally:
+        os.close(file)

@@ -1,0 +1,48 @@
+"""A unit's text, for the place where ims is installed. The files in `units` name /opt/ims, where it usually is."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+USUAL = "/opt/ims"
+FOLDER = "/etc/systemd/system"
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # nothing is written there
+"""What ProtectHome= and PrivateTmp= keep from services."""
+UNFIT = re.compile(r"[\x00-\x1f\x7f'\"\\]")
+
+
+def shipped(name: str) -> str:
+    """A file of this package: `units/…` or `settings/…`."""
+    return files("ims.install").joinpath(*name.split("/")).read_text(encoding="utf-8")
+
+
+def installation() -> Path:
+    """The folder in which ims, as it runs now, is installed: its bin/ims is what units start."""
+    return Path(sys.prefix)
+
+
+def refuse_unreachable(folder: Path) -> None:
+    """Raises ValueError where services couldn't reach a program in that folder, or a unit can't name it."""
+    for place in HIDDEN:
+        if folder.is_relative_to(place):
+            raise ValueError(
+                f"services can't reach ims in {folder}, for their units hide {place}: install it with "
+                "`make install`, and run the ims that this puts on PATH"
+            )
+    if UNFIT.search(str(folder)):
+        raise ValueError(f"systemd starts no program in {str(folder)!r}: expected no quotes and backslashes in it")
+
+
+def unit_text(name: str, folder: Path) -> str:
+    """The unit that starts `ims NAME` of the installation in `folder`."""
+    text = shipped(f"units/ims-{name}.service")
+    if str(folder) == USUAL:
+        return text
+    program = f"{folder}/bin/ims".replace("%", "%%")
+    quoted = f'"{program}"' if " " in program else program
+    pages = "file:" + quote(str(folder)).replace("%", "%%")
+    return text.replace(f"={USUAL}/bin/ims ", f"={quoted} ").replace(f"file:{USUAL}/", f"{pages}/")

@@ -1,0 +1,275 @@
+"""Compiled kernels on disk: a folder that only root can write, which every user reads, and a private one of the user.
+
+Numba keeps what it compiled in pickles, and a pickle that is loaded runs as code. So files are read only where nobody
+but root, or the user who runs, can have written them: from `SYSTEM`, which `make install` fills, if it and each folder
+above it are root's alone; and from a folder of the user's own. Owners are asked of the file that was opened. What
+`SYSTEM` lacks (another processor, version or source) is compiled into the private folder.
+
+Measured on 2 cores: a query daemon is ready and has answered after 2.2 s with kernels in `SYSTEM`, 44 s without.
+
+The layout is ours, not that of Numba's own locators, which want to write and name the checkout's path: a module's
+dotted name below a folder whose name holds a hash of all sources (`kernels.sources_hash`).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba.core import caching
+
+from ims.full_disk import naming
+
+SYSTEM = Path("/var/cache/ims")
+OTHERS_MAY_WRITE = 0o022
+ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EACCES)
+
+
+def refusal_of(folder: Path) -> str | None:
+    """Why `folder` isn't root's alone: which of it and the folders above it others can write, or is a link. None if it
+    is. Raises OSError where it can't be looked at, FileNotFoundError where it is absent."""
+    return next((said for step in (*reversed(folder.parents), folder) if (said := _refusal(step))), None)
+
+
+def _refusal(step: Path) -> str | None:
+    status = step.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        return f"{step} is not a folder"
+    if status.st_uid != 0 or status.st_mode & OTHERS_MAY_WRITE:
+        return f"others than root can write to {step} (owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o})"
+    return None
+
+
+def private_folder(folder: Path) -> Path:
+    """Make `folder` if it is absent, and return it if only this user can write to it.
+
+    Raises PermissionError where it belongs to someone else or others may write into it, or may put another in its
+    place: what is unpickled from there runs as code.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & OTHERS_MAY_WRITE:
+        raise PermissionError(
+            f"the kernel cache {folder} must be a folder of user {os.geteuid()} that nobody else can write to "
+            f"(found owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}); "
+            "set IMS_CACHE_DIR to another folder"
+        )
+    for parent in folder.resolve().parents:
+        status = parent.stat()
+        replaceable = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+        if status.st_uid not in (0, os.geteuid()) or replaceable:
+            raise PermissionError(
+                f"the kernel cache {folder} must not be below {parent}, where others than user {os.geteuid()} could "
+                f"replace it (found owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}); "
+                "set IMS_CACHE_DIR to another folder"
+            )
+    return folder
+
+
+def own_folder(name: str) -> Path:
+    """`$IMS_CACHE_DIR`, else `$XDG_CACHE_HOME/ims`, else `~/.cache/ims`, else a private folder in /tmp.
+
+    Raises PermissionError for one that isn't private, and OSError where nothing can be written.
+    """
+    chosen = os.environ.get("IMS_CACHE_DIR")
+    if chosen:
+        return private_folder(private_folder(Path(chosen)) / name)
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return private_folder(private_folder(home / "ims") / name)
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, PermissionError) and "kernel cache" in str(error):
+            raise
+        return private_folder(Path(tempfile.gettempdir()) / f"ims-{os.geteuid()}-{name}")
+
+
+class Places:
+    """Where kernels with these sources are read from and written to.
+
+    Raises PermissionError where a private folder is needed at once, and the one that is named isn't private.
+    """
+
+    def __init__(self, name: str, system: Path = SYSTEM) -> None:
+        self._name = name
+        self._own: Path | None = None
+        self._looked = False
+        self.forgotten = False
+        self.reason = ""
+        """why kernels are compiled although there is a system folder, for people; empty where there is none"""
+        self.system = self._system(system)
+        if self.system is None:
+            self.own()
+
+    def _system(self, system: Path) -> Path | None:
+        folder = system / self._name
+        try:
+            refusal = refusal_of(system)
+            if refusal is None:
+                self.reason = f"{system} has none of this version"
+                refusal = refusal_of(folder)
+                with os.scandir(folder) as modules:
+                    refusal = refusal or next((said for module in modules if (said := _refusal(Path(module)))), None)
+        except OSError:  # it is absent, or being filled
+            return None
+        if refusal is not None:
+            self.reason = f"{system} is not used: {refusal}"
+            return None
+        self.reason = f"{system} holds those of services alone"
+        return folder
+
+    def own(self) -> Path | None:
+        """The private folder, made at the first call. None where nothing can be written, or after `forget`."""
+        if not self._looked:
+            self._looked = True
+            try:
+                self._own = own_folder(self._name)
+            except OSError as error:
+                if isinstance(error, PermissionError) and "kernel cache" in str(error):
+                    raise
+        return self._own
+
+    def forget(self) -> None:
+        """Give up the private folder: it belongs to a user that this process no longer is."""
+        self._looked, self._own, self.forgotten = True, None, True
+
+    def miss(self, other_processor: bool) -> None:
+        """The system folder lacks a kernel."""
+        if other_processor and self.system is not None:
+            self.reason = f"{self.system.parent} has none for this processor"
+
+
+class KernelCache(caching._Cache):  # type: ignore[misc]
+    """The cache of one kernel, for Numba's dispatcher: loads from the system folder, then from the private one; saves
+    into that."""
+
+    def __init__(self, function: Callable[..., Any], places: Places) -> None:
+        self._function, self._places = function, places
+        self._enabled = True
+        self._folders: dict[Path, _Folder] = {}
+
+    @property
+    def cache_path(self) -> str:
+        """Where it saves."""
+        return str(self._places.own() or "")
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled kernel with that signature, or None."""
+        found = None
+        if self._enabled and self._places.system is not None:
+            system = self._folder(self._places.system, owner=0)
+            found = system.load_overload(sig, target_context)
+            if found is None:
+                self._places.miss(system.has_other_processor(sig))
+        if self._enabled and found is None and (own := self._places.own()) is not None:
+            found = self._folder(own, owner=os.geteuid()).load_overload(sig, target_context)
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel. Raises OSError where the disk is full, with the folder's name."""
+        if self._enabled and (own := self._places.own()) is not None:
+            with naming(f"the kernel cache {own}"):
+                self._folder(own, owner=os.geteuid()).save_overload(sig, data)
+
+    def enable(self) -> None:
+        """Load and save."""
+        self._enabled = True
+
+    def disable(self) -> None:
+        """Neither load nor save."""
+        self._enabled = False
+
+    def flush(self) -> None:
+        """Empty the private folder's index of this kernel."""
+        if (own := self._places.own()) is not None:
+            self._folder(own, owner=os.geteuid()).flush()
+
+    def _folder(self, folder: Path, owner: int) -> _Folder:
+        if folder not in self._folders:
+            self._folders[folder] = _Folder(self._function, folder, owner)
+        return self._folders[folder]
+
+
+class _Folder(caching.FunctionCache):  # type: ignore[misc]
+    """Numba's cache of one kernel, in one folder."""
+
+    def __init__(self, function: Callable[..., Any], folder: Path, owner: int) -> None:
+        self._impl_class = lambda function: _Files(function, folder)
+        super().__init__(function)
+        base = self._impl.filename_base
+        self._cache_file = _Owned(self._cache_path, base, self._impl.locator.get_source_stamp(), owner)
+
+    def has_other_processor(self, sig: Any) -> bool:
+        """Whether that signature is there, compiled for another processor."""
+        return any(key[0] == sig for key in self._cache_file._load_index())
+
+
+class _Files(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    """What the files of one kernel are called."""
+
+    def __init__(self, function: Callable[..., Any], folder: Path) -> None:  # not Numba's, which looks for a locator
+        self._lineno = function.__code__.co_firstlineno
+        self._locator = _Locator(function, folder)
+        name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
+
+
+class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  # type: ignore[misc]
+    """Where they are, and the hash of the source that they were compiled from."""
+
+    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
+        self._py_file = function.__code__.co_filename
+        self._lineno = function.__code__.co_firstlineno
+        self._path = folder / function.__module__
+
+    def get_cache_path(self) -> str:
+        """A folder for each module."""
+        return str(self._path)
+
+    def ensure_cache_path(self) -> None:
+        """Make it: before a file is saved. Nobody else gets in, whatever the umask gives the files."""
+        self._path.mkdir(mode=0o700, exist_ok=True)
+
+
+class _Owned(caching.IndexDataCacheFile):  # type: ignore[misc]
+    """A kernel's index and data. A file that isn't its owner's, is a link or no file, or is root's and others may write
+    it, counts as absent: it isn't unpickled."""
+
+    def __init__(self, cache_path: str, filename_base: str, source_stamp: Any, owner: int) -> None:
+        super().__init__(cache_path, filename_base, source_stamp)
+        self._owner = owner
+
+    def _load_index(self) -> Any:
+        """As Numba's: signature, processor and hash -> file's name."""
+        try:
+            octets = self._octets(self._index_path)
+        except FileNotFoundError:
+            return {}
+        version = pickle.loads(octets)  # noqa: S301  # its owner was asked
+        if version != self._version:
+            return {}
+        stamp, overloads = pickle.loads(octets[len(pickle.dumps(version, protocol=-1)) :])  # noqa: S301
+        return overloads if stamp == self._source_stamp else {}
+
+    def _load_data(self, name: str) -> Any:
+        return pickle.loads(self._octets(self._data_path(name)))  # noqa: S301  # its owner was asked
+
+    def _octets(self, path: str) -> bytes:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+            raise FileNotFoundError(error.errno, error.strerror, path) from error
+        with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
+            status = os.fstat(descriptor)
+            writable = self._owner == 0 and status.st_mode & OTHERS_MAY_WRITE
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != self._owner or writable:
+                raise FileNotFoundError(f"{path} is not user {self._owner}'s alone")
+            return file.read()
