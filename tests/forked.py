@@ -29,7 +29,8 @@ from typing import Any
 MODULES = (
     "ims.cli", "ims.sensor.ingest", "ims.telescope", "ims.query.engine", "ims.query.predicate", "ims.cli.present",
     "ims.asked", "ims.lake.ship", "ims.lake.lake", "ims.simulate.written", "ims.portal.accounts", "ims.pki.authority",
-    "pandas", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet", "rich.table",
+    "ims.sensor.doctor", "ims.sensor.daemon", "ims.queryd.daemon", "ims.queryd.doctor", "ims.portal.daemon",
+    "ims.portal.doctor", "pandas", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet", "rich.table",
 )  # fmt: skip
 """What commands import when they run. None starts a thread."""
 CLIENT = """#!{python} -SE

@@ -12,23 +12,32 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from ims.cause import denied
+from ims.toml_lines import TomlTable, line_of
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_toml(path: Path, example: str) -> dict[str, Any]:
-    """What a TOML file holds. Raises ValueError; `example` tells where one is."""
+def read_toml(path: Path, example: str) -> TomlTable:
+    """What a TOML file holds. Raises ValueError, and OSError where it can't be read; `example` tells where one is."""
     try:
         text = path.read_text(encoding="utf-8")
     except IsADirectoryError:
         raise ValueError(f"{path} is a folder; wanted a TOML file") from None
     except FileNotFoundError:
         raise ValueError(f"{path} isn't there; {example}") from None
+    except NotADirectoryError:
+        raise ValueError(f"{path} isn't there: a file stands where one of its folders is to be; {example}") from None
+    except PermissionError:
+        raise PermissionError(f"{path} is there, but this user may not read it; {denied(path)}") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} isn't text in UTF-8 ({error})") from None
     try:
-        return tomllib.loads(text)
+        table = TomlTable(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} isn't TOML: {error}") from None
+    table.text = text
+    return table
 
 
 def checked(model: type[Model], data: Mapping[str, Any], where: str = "") -> Model:
@@ -40,8 +49,14 @@ def checked(model: type[Model], data: Mapping[str, Any], where: str = "") -> Mod
 
 
 def sentence(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """The first thing that is wrong with `data`: where, what was found, what would be right."""
-    errors = error.errors()
+    """The first thing that is wrong with `data`: where, what was found, what would be right. Unknown keys come before
+    all else: a key that is missing may be there, misspelt. Data from a file (TomlTable): its line, too."""
+    errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    line = line_of(data.text, _written(data, errors[0]["loc"])) if isinstance(data, TomlTable) else None
+    return (f"line {line}: " if line is not None else "") + _said(errors, data, model)
+
+
+def _said(errors: Sequence[Any], data: Mapping[str, Any], model: type[BaseModel]) -> str:
     first = errors[0]
     location = _written(data, first["loc"])
     if first["type"] != "extra_forbidden" and location != first["loc"]:  # one of several kinds that it may be of

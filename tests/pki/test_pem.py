@@ -75,7 +75,10 @@ def test_a_file_that_may_not_be_read_is_said_so(key: Path) -> None:
     asked = f"from pathlib import Path; from ims.pki.pem import read_secret; read_secret(Path({str(key)!r}))"
     words = [*LIKE_OTHERS, sys.executable, "-c", asked]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert "may not be read by this user; wanted a private key" in done.stderr.splitlines()[-1]
+    assert (
+        "may not be read by this user: it has mode 0000 and belongs to root:root; wanted a private key"
+        in done.stderr.splitlines()[-1]
+    )
 
 
 def test_keys_of_other_kinds_are_refused() -> None:

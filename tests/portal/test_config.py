@@ -87,7 +87,7 @@ def https(folder: Path) -> dict[str, str]:
 def test_a_public_address_wants_an_account(tmp_path: Path) -> None:
     done = portal(tmp_path, listen="0.0.0.0:18443", https=https(tmp_path))
     assert done.returncode == 2
-    assert "holds no account: make one with `ims account add NAME --role operator`" in done.stderr
+    assert "holds no account; make one with `ims account add NAME --role operator --accounts " in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

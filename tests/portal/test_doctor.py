@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ims.portal.checks import needs
 from ims.portal.config import PortalConfig, checked_portal
-from ims.portal.daemon import needs
 from ims.portal.doctor import examine_portal
 from ims.sensor.access import Way
 

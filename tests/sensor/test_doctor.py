@@ -89,7 +89,7 @@ def test_an_interface_that_is_down_or_absent(lab: Lab) -> None:
 
 def test_no_capability(lab: Lab) -> None:
     said = findings(lab, "setpriv", "--bounding-set", "-net_raw")
-    assert said["capabilities"] == "wrong: packet sockets are forbidden"
+    assert said["capabilities"] == "wrong: packet sockets need root or CAP_NET_RAW (Operation not permitted)"
 
 
 def test_a_strict_filter_before_a_tunnel(lab: Lab) -> None:

@@ -156,7 +156,11 @@ def test_without_the_right_to_open_packet_sockets(lab: Lab) -> None:
 @live
 def test_a_store_that_belongs_to_somebody_else(lab: Lab) -> None:
     (lab.folder / "STORE" / "a").mkdir(parents=True)
-    assert "belongs to user 0, the sensor becomes" in at_machine(lab)
+    said = at_machine(lab)
+    assert "STORE belongs to root, and the sensor becomes " in said
+    assert said.endswith("; it is no store: set `store` to a folder of its own")
+    (lab.folder / "STORE" / "store.json").write_text("{}")
+    assert f"chown -R nobody {lab.folder}/STORE, or set `user`" in at_machine(lab)
 
 
 @live

@@ -122,11 +122,10 @@ def _end_unread() -> NoReturn:
 
 def one_line(error: BaseException) -> str:
     """What is wrong, and with which file where that is known."""
+    from ims.cause import cause
     from ims.query.shown import printable
 
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return printable(f"{error.filename}: {error.strerror}")
-    return printable(str(error).strip() or type(error).__name__)
+    return printable(cause(error))
 
 
 def _caret(error: BaseException) -> str:

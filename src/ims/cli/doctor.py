@@ -15,23 +15,27 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   ims doctor --config sensor.toml
-  ims doctor --config sensor.toml --format json
-  ims doctor --queryd queryd.toml
-  ims doctor --portal portal.toml
+  ims doctor --config portal.toml --format json
+  ims doctor --ship STORE --to LAKE
 """
 STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 
 def doctor(
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A sensor's settings in TOML: docs/sensor.md.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings in TOML of a sensor, a query daemon or a portal, by its keys."),
     ] = None,
     queryd: Annotated[Path | None, typer.Option(metavar="FILE", help="A query daemon's: docs/deploy.md.")] = None,
     portal: Annotated[Path | None, typer.Option(metavar="FILE", help="A portal's: docs/deploy.md.")] = None,
+    ship: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A store that is to be shipped; with --to: docs/scale.md.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="URI", help="The lake that it is shipped to.")] = None,
     format: Annotated[str, typer.Option(metavar="table|json", help="How findings are printed.")] = "table",
 ) -> None:
-    """Look at capabilities, interfaces, offloads, routes, ARP, firewall, clock, disk; and whether the user that a
-    daemon becomes can use its files. Changes nothing.
+    """Look at all that a daemon's start checks, as `--check` does, and besides at interfaces, offloads, routes, ARP,
+    firewall, clock, disk. Changes nothing.
 
     Exits with 1 where something is wrong.
     """
@@ -39,9 +43,11 @@ def doctor(
 
     if format not in ("table", "json"):
         raise ValueError(f"--format {format!r}: wanted table or json")
-    if config is None and queryd is None and portal is None:
-        raise ValueError("wanted --config FILE, --queryd FILE or --portal FILE")
-    findings = [*_sensor(config), *_queryd(queryd), *_portal(portal)]
+    if config is None and queryd is None and portal is None and ship is None:
+        raise ValueError("wanted --config FILE, or --ship DIR --to URI")
+    if (ship is None) != (to is None):
+        raise ValueError("--ship and --to go together")
+    findings = [*_config(config), *_queryd(queryd), *_portal(portal), *_ship(ship, to)]
     if format == "json":
         print(json.dumps([finding._asdict() for finding in findings]))
     else:
@@ -58,9 +64,23 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _sensor(file: Path | None) -> Iterable[Finding]:
+def _config(file: Path | None) -> Iterable[Finding]:
     if file is None:
         return ()
+    from ims.config import SensorConfig
+    from ims.portal.config import PortalConfig
+    from ims.queryd.config import QuerydConfig
+    from ims.settings_file import read_toml
+
+    keys = set(read_toml(file, "docs/sensor.md and docs/deploy.md have examples"))
+    known = {
+        _sensor: set(SensorConfig.model_fields), _queryd: set(QuerydConfig.model_fields),
+        _portal: set(PortalConfig.model_fields),
+    }  # fmt: skip
+    return max(known, key=lambda examine: len(keys & known[examine]))(file)
+
+
+def _sensor(file: Path) -> Iterable[Finding]:
     from ims.config import read_config
     from ims.sensor.doctor import examine
 
@@ -73,7 +93,7 @@ def _queryd(file: Path | None) -> Iterable[Finding]:
     from ims.queryd.config import read_queryd_config
     from ims.queryd.doctor import examine_queryd
 
-    return examine_queryd(read_queryd_config(file))
+    return examine_queryd(read_queryd_config(file), file)
 
 
 def _portal(file: Path | None) -> Iterable[Finding]:
@@ -82,4 +102,13 @@ def _portal(file: Path | None) -> Iterable[Finding]:
     from ims.portal.config import read_portal_config
     from ims.portal.doctor import examine_portal
 
-    return examine_portal(read_portal_config(file))
+    return examine_portal(read_portal_config(file), file)
+
+
+def _ship(store: Path | None, uri: str | None) -> Iterable[Finding]:
+    if store is None or uri is None:
+        return ()
+    from ims.lake.ship_checks import ship_checks
+    from ims.sensor.check import findings_of
+
+    return findings_of(ship_checks(store, uri))

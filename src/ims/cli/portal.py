@@ -17,11 +17,22 @@ Examples:
 
 def portal(
     config: Annotated[Path, typer.Option(metavar="FILE", help="Settings in TOML: docs/deploy.md.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check what a start checks; exit status 2 where it would be refused.")
+    ] = False,
 ) -> None:
     """Ask all sensors at once, and answer people and programs over HTTPS, until stopped."""
     from ims.portal.config import read_portal_config
 
     settings = read_portal_config(config)
+    if check:
+        from ims.cli.check import end_checked
+        from ims.portal.checks import portal_checks
+        from ims.sensor.check import Running
+
+        end_checked(portal_checks(settings, Running("portal", config)))
+        return
+
     from ims.portal.daemon import Portal
     from ims.sensor.logs import log_to_stderr
 

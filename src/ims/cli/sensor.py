@@ -41,6 +41,12 @@ def sensor(
     speed: Annotated[
         float, typer.Option(min=0, metavar="N", help="How many times as fast to replay; 0: at once.")
     ] = 1.0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check what a start checks; exit status 2 where it would be refused.")
+    ] = False,
+    check_reload: Annotated[
+        bool, typer.Option("--check-reload", help="Only check what SIGHUP would have taken up.")
+    ] = False,
 ) -> None:
     """Watch interfaces, answer what comes to the monitored blocks, and store every packet, until stopped."""
     import os
@@ -60,6 +66,17 @@ def sensor(
     if config is not None and (interface or store or sensor or block):
         raise ValueError("wanted --config, or --interface, --store, --sensor and --block, not both")
     settings = read()
+    if check or check_reload:
+        from ims.cli.check import end_checked
+        from ims.sensor.check import Running
+        from ims.sensor.sensor_checks import reload_checks, sensor_checks
+
+        known = Running("sensor", config) if config is not None else None
+        replayed = replay is not None
+        end_checked(
+            reload_checks(settings, replayed) if check_reload else sensor_checks(settings, config, replayed, known)
+        )
+        return
 
     from ims.cli.present import announce_compiling, warn
     from ims.respond.reply import REPLIES

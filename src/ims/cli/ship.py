@@ -47,6 +47,9 @@ def ship(
         str | None, typer.Option(metavar="SIZE", help="Then drop the oldest of what was shipped beyond this.")
     ] = None,
     format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to report.")] = "table",
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check what a start checks; exit status 2 where it would be refused.")
+    ] = False,
 ) -> None:
     """Copy a store's finished hours to a lake, and read them back. Credentials of a bucket come from the environment
     (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or the standard AWS files."""
@@ -60,6 +63,18 @@ def ship(
     pace = None if rate is None else parse_size(rate)
     if pace == 0:
         raise ValueError(f"--rate {rate}: wanted at least one byte a second")
+
+    from ims.lake.ship_checks import ship_checks
+    from ims.sensor.check import refuse
+
+    checks = ship_checks(store, to)
+    if check:
+        from ims.cli.check import end_checked
+
+        end_checked(checks)
+        _sensors(store, sensor)
+        return
+    refuse(checks)
 
     from ims.cli.ingest import stopping_on_signals
     from ims.lake.paced import Pace

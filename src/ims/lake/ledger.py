@@ -106,6 +106,14 @@ def refuse_store(place: Place) -> None:
         raise ValueError(f"{place.where} is a store; wanted a lake or a new folder")
 
 
+def refuse_other_place(place: Place) -> None:
+    """Raises ValueError where a place that is no lake holds something, OSError where it can't be read."""
+    refuse_store(place)
+    others = place.names(deep=False)
+    if set(others) - {"_lake", "lost+found"}:
+        raise ValueError(f"{place.where} is not empty and no lake (it has no lake.json); wanted a lake or a new folder")
+
+
 def make_lake(place: Place) -> str:
     """Make a place a lake, and return the lake's id; fine if it is one already.
 
@@ -114,10 +122,7 @@ def make_lake(place: Place) -> str:
     known = lake_id(place)
     if known is not None:
         return known
-    refuse_store(place)
-    others = place.names(deep=False)
-    if set(others) - {"_lake", "lost+found"}:
-        raise ValueError(f"{place.where} is not empty and no lake (it has no lake.json); wanted a lake or a new folder")
+    refuse_other_place(place)
     record = {"format": "ims lake", "schema": LAKE_SCHEMA, "id": secrets.token_hex(16)}
     place.write(LAKE, json.dumps(record).encode() + b"\n")
     try:

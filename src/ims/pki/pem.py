@@ -11,6 +11,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ims.cause import denied
+
 MOST_OCTETS = 16 << 20
 """Of a file; a list of 300,000 revoked certificates is that long."""
 
@@ -49,7 +51,7 @@ def _read(path: Path, wanted: str) -> tuple[bytes, os.stat_result]:
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{path} isn't there; wanted {wanted}") from None
     except PermissionError:
-        raise PermissionError(f"{path} may not be read by this user; wanted {wanted}") from None
+        raise PermissionError(f"{path} may not be read by this user: {denied(path)}; wanted {wanted}") from None
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,15 +15,13 @@ import uvicorn
 
 from ims import kernels
 from ims.config import endpoint_of
-from ims.lake.folder import Folder
-from ims.lake.place import open_place
 from ims.pki.credentials import Credentials, expiry_warnings
-from ims.pki.pem import read_file
 from ims.pki.revocations import Refusal, Revocations
 from ims.portal.accounts import Accounts
 from ims.portal.api.app import create_app
 from ims.portal.api.serve import serve_settings
 from ims.portal.audit import Audit
+from ims.portal.checks import portal_checks
 from ims.portal.config import PortalConfig
 from ims.portal.darkwords import DarkWords
 from ims.portal.gate import Event, Gate, Limits
@@ -41,32 +36,15 @@ from ims.portal.secrecy import Secrecy
 from ims.portal.sensors import Sensors
 from ims.portal.throttle import Throttle
 from ims.query.request import Request, make_request
+from ims.queryd.checks import read_credentials
 from ims.queryd.daemon import warm_up
 from ims.queryd.service import quiet
-from ims.sensor.access import Need, Way, check_program_readable, refuse_obstacles
+from ims.sensor.check import refuse
+from ims.sensor.endpoint import listening_socket
 from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.version import full_version
 
 PREFIXES_SECONDS = 60.0
-
-
-def needs(config: PortalConfig) -> list[Need]:
-    """What a portal with these settings reads and writes as the user it becomes, certificates and keys excepted.
-
-    Raises ValueError where the lake's URI is none.
-    """
-    found = [
-        Need("the registry", config.registry),
-        Need("the file of accounts", config.accounts, Way.CHANGE),
-        Need("the audit log", config.audit, Way.CHANGE),
-        Need("the folder for exports", config.export_folder or Path(tempfile.gettempdir()), Way.CHANGE),
-    ]
-    if config.tls is not None:
-        found.append(Need("the list of revoked certificates", config.tls.revoked))
-    lake = open_place(config.lake.uri) if config.lake is not None else None
-    if isinstance(lake, Folder):
-        found.append(Need("the lake", lake.folder, Way.READ_ALL))
-    return found
 
 
 def load_scanning_kernels() -> None:
@@ -84,24 +62,18 @@ class Portal:
         self._log: Any = structlog.get_logger()
         self.credentials: Credentials | None = None
         self._revocations: Revocations | None = None
+        refuse(portal_checks(config))
         if config.tls is not None:
-            tls = config.tls
-            self.credentials = Credentials.read(tls.certificate, tls.key, tls.ca, roles=("portal",))
-            self._revocations = Revocations(tls.revoked, self.credentials.ca)
+            self.credentials = read_credentials(config.tls, "portal")
+            self._revocations = Revocations(config.tls.revoked, self.credentials.ca)
         self._server, self._socket = self._uvicorn()
         user = user_to_become(config.user)
-        check_program_readable(user)
-        refuse_obstacles(user, needs(config), stay_root=config.user == "root")
         warm_up()
         load_scanning_kernels()
         become(user, stay_root=config.user == "root")
         if user is not None:
             kernels.forget_cache()
         self.accounts = Accounts(config.accounts)
-        if self.accounts.is_empty() and not config.is_local:
-            raise ValueError(
-                f"{config.accounts} holds no account: make one with `ims account add NAME --role operator`"
-            )
         self.audit = Audit(config.audit)
         self.registry = Registry(config.registry)
         self.sensors = Sensors(self.registry, self.credentials, self._refusal)
@@ -218,30 +190,15 @@ class Portal:
         settings = serve_settings(connections=self.config.connections, proxies=self.config.proxies)
         if self.config.https is not None:
             settings |= {"ssl_certfile": self.config.https.certificate, "ssl_keyfile": self.config.https.key}
-            read_file(self.config.https.certificate, "a certificate in PEM")
-            read_file(self.config.https.key, "its private key in PEM")
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await self._app(scope, receive, send)
 
         config = uvicorn.Config(app, host=address, port=port, **settings)
-        try:
-            config.load()
-        except ssl.SSLError as error:
-            https = self.config.https
-            assert https is not None
-            if error.reason == "KEY_VALUES_MISMATCH":
-                raise ValueError(f"[https]: {https.key} is not the private key of {https.certificate}") from None
-            raise ValueError(f"[https]: {https.certificate} or {https.key} is no PEM that TLS takes: {error}") from None
-        except OSError as error:
-            raise ValueError(f"[https]: {error}") from None
-        try:
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            listening = socket.create_server((address, port), family=family, backlog=1024)
-            # asyncio overlooks it for sockets that it didn't make: each answer's body would wait 40 ms for an ACK.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            raise OSError(f"can't listen on {self.config.listen}: {error.strerror}") from None
+        config.load()
+        listening = listening_socket("listen", self.config.listen)
+        # asyncio overlooks it for sockets that it didn't make: each answer's body would wait 40 ms for an ACK.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return uvicorn.Server(config), listening
 
 

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
+from ims.portal.checks import portal_checks
 from ims.portal.config import PortalConfig
-from ims.portal.daemon import needs
-from ims.portal.registry import Registry
-from ims.queryd.doctor import certificates
-from ims.sensor.doctor import access, findings, program
-from ims.sensor.finding import OK, WRONG, Finding
+from ims.queryd.doctor import ends
+from ims.sensor.check import Running, findings_of
+from ims.sensor.doctor import findings, root
+from ims.sensor.finding import Finding
 
 
-def examine_portal(config: PortalConfig) -> Iterator[Finding]:
-    """All findings for a portal with this configuration on this machine."""
-    checks = {"user": partial(program, config.user), "access": partial(access, config.user, needs(config))}
+def examine_portal(config: PortalConfig, file: Path | None = None) -> Iterator[Finding]:
+    """All findings for a portal with this configuration, from this file, on this machine."""
+    yield from findings_of(portal_checks(config, Running("portal", file) if file is not None else None))
+    looks = {"user": partial(root, config.user)}
     if config.tls is not None:
-        checks["certificates"] = partial(certificates, config.tls, "portal")
-    return findings({**checks, "registry": partial(_registry, config)})
-
-
-def _registry(config: PortalConfig) -> Iterator[Finding]:
-    try:
-        sensors = Registry(config.registry).sensors()
-    except (OSError, ValueError) as error:
-        yield Finding(WRONG, "registry", str(error), "correct it; docs/deploy.md has an example")
-        return
-    yield Finding(OK, "registry", f"{config.registry} names {len(sensors)} sensors")
+        looks["certificates"] = partial(ends, config.tls, "portal")
+    yield from findings(looks)

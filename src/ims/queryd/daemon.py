@@ -26,18 +26,17 @@ from ims.query.filter import parse, to_json
 from ims.query.question import Question
 from ims.query.told_apart import load_kernels
 from ims.queryd.answering import Answerer, closed_hours, live_sensors
+from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
 from ims.queryd.service import Service, quiet
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
-from ims.sensor.access import Need, Way, check_program_readable, refuse_obstacles
+from ims.sensor.check import refuse
 from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.store.reader import open_store
 from ims.version import full_version
 
 LAST_PACKET_SECONDS = 2.0
-WRITERS = ("key", "lock", "ship.lock", "seen")
-"""What only who writes to a store needs, and the key nobody else may read."""
 
 
 def warm_up() -> None:
@@ -52,14 +51,6 @@ def warm_up() -> None:
     for verb, plan in (("count", "count"), ("series", "series"), ("coverage", "coverage"), ("sources", "ranked")):
         half(Question.model_validate({"plan": plan, "request": {"verb": verb}, "key": "source"}))
     load_kernels()
-
-
-def needs(config: QuerydConfig) -> list[Need]:
-    """What a daemon with these settings reads as the user it becomes, which excepts certificate and key."""
-    found = [Need("the store", config.store, Way.READ_ALL, without=WRITERS)]
-    if config.tls is not None:
-        found.append(Need("the list of revoked certificates", config.tls.revoked))
-    return found
 
 
 class _StoreState(NamedTuple):
@@ -83,13 +74,11 @@ class Queryd:
         self._log: Any = structlog.get_logger()
         self.credentials: Credentials | None = None
         self._revocations: Revocations | None = None
+        refuse(queryd_checks(config))
         if config.tls is not None:
-            tls = config.tls
-            self.credentials = Credentials.read(tls.certificate, tls.key, tls.ca, roles=("sensor",))
-            self._revocations = Revocations(tls.revoked, self.credentials.ca)
+            self.credentials = read_credentials(config.tls, "sensor")
+            self._revocations = Revocations(config.tls.revoked, self.credentials.ca)
         user = user_to_become(config.user)
-        check_program_readable(user)
-        refuse_obstacles(user, needs(config), stay_root=config.user == "root")
         warm_up()
         become(user, stay_root=config.user == "root")
         if user is not None:

@@ -8,32 +8,33 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import grp
 import itertools
 import json
 import os
 import pwd
-import stat
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ims.cause import DENIED, cause, mode_and_owner, on_the_way
 from ims.sensor.privileges import become
 
 MOST_ENTRIES = 20_000
 """Of a folder and all below it that are looked at: 0.1 s."""
+OPENED_TO_WRITE = ("lock", "ship.lock", "heartbeat")
+"""Files of a store that are written to where they are."""
 LOST_AND_FOUND = "lost+found"
 """Root's own folder, mode 0700, where a file system of its own is mounted."""
-DENIED = (errno.EACCES, errno.EPERM)
 
 
 class Way(Enum):
     """What is to be done with a file or a folder; with a folder and everything in it for the last two."""
 
+    REACH = "reached"
     READ = "read"
     CHANGE = "written to"
     READ_ALL = "read as a whole"
@@ -65,20 +66,40 @@ class Obstacle(NamedTuple):
 def obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> list[Obstacle]:
     """What that user (None: the one we are) can't use; arguments are `become`'s. Raises OSError where it can't be
     tried. To be called before other threads begin: the child has none of them."""
+
+    def attempt() -> list[Any]:
+        return [
+            (index, str(path), error)
+            for index, need in enumerate(needs)
+            for path, error in itertools.islice(_blocked(need), 1)
+        ]
+
+    found = tried_as(user, attempt, stay_root)
+    return [Obstacle(needs[index], Path(path), error) for index, path, error in found]
+
+
+def tried_as(user: pwd.struct_passwd | None, attempt: Callable[[], Any], stay_root: bool = False) -> Any:
+    """What `attempt` returns (as JSON has it) to that user, in a child process; other arguments are `become`'s.
+
+    Raises the built-in ValueError or OSError that it raises there, with its words; OSError where it can't be tried.
+    """
     read, write = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # threads of a library; the child calls none
         child = os.fork()
     if child == 0:
-        _report(write, user, needs, stay_root)
+        _report(write, user, attempt, stay_root)
     os.close(write)
     with open(read, "rb") as pipe:  # noqa: PTH123  # a descriptor
         said = pipe.read()
     _, status = os.waitpid(child, 0)
     if status:
         reason = said.decode(errors="replace") or f"it ended with {os.waitstatus_to_exitcode(status)}"
-        raise OSError(f"what {_name(user)} may read can't be tried: {reason}")
-    return [Obstacle(needs[index], Path(path), error) for index, path, error in json.loads(said)]
+        raise OSError(f"what {_name(user)} may do can't be tried: {reason}")
+    kind, told = json.loads(said)
+    if kind != "returned":
+        raise RAISED[kind](told)
+    return told
 
 
 def refuse_obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> None:
@@ -101,6 +122,8 @@ def check_program_readable(user: pwd.struct_passwd | None) -> None:
         )
 
 
+RAISED: dict[str, type[Exception]] = {"denied": PermissionError, "system": OSError, "value": ValueError}
+"""What an attempt in a child may raise, the narrower first."""
 REMEDY = "change the mode or the owner, or set `user` to another"
 
 
@@ -112,20 +135,7 @@ def sentence(user: pwd.struct_passwd | None, obstacle: Obstacle) -> str:
     if error not in DENIED:
         return f"{said}: {blocked_by}: {os.strerror(error)}"
     it = "it" if blocked_by == path else str(blocked_by)
-    return f"{said}: {it} {_described(blocked_by)}"
-
-
-def _described(path: Path) -> str:
-    try:
-        found = path.stat()
-    except OSError as error:
-        return f"can't be looked at ({error.strerror})"
-    with contextlib.suppress(KeyError):
-        return (
-            f"has mode {stat.S_IMODE(found.st_mode):04o} and belongs to "
-            f"{pwd.getpwuid(found.st_uid).pw_name}:{grp.getgrgid(found.st_gid).gr_name}"
-        )
-    return f"has mode {stat.S_IMODE(found.st_mode):04o} and belongs to user {found.st_uid}, group {found.st_gid}"
+    return f"{said}: {it} {mode_and_owner(blocked_by)}"
 
 
 def _name(user: pwd.struct_passwd | None) -> str:
@@ -135,17 +145,16 @@ def _name(user: pwd.struct_passwd | None) -> str:
         return f"user {os.geteuid()}"
 
 
-def _report(pipe: int, user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool) -> None:
+def _report(pipe: int, user: pwd.struct_passwd | None, attempt: Callable[[], Any], stay_root: bool) -> None:
     """The child: become that user, try, write what was found, end. Never returns."""
     code = 1
     try:
         become(user, stay_root)
-        found = [
-            (index, str(path), error)
-            for index, need in enumerate(needs)
-            for path, error in itertools.islice(_blocked(need), 1)
-        ]
-        said, code = json.dumps(found), 0
+        try:
+            said, code = json.dumps(["returned", attempt()]), 0
+        except tuple(RAISED.values()) as error:
+            kind = next(name for name, each in RAISED.items() if isinstance(error, each))
+            said, code = json.dumps([kind, cause(error)]), 0
     except BaseException as error:
         said = repr(error)
     with contextlib.suppress(OSError), open(pipe, "wb") as end:  # a descriptor
@@ -156,13 +165,15 @@ def _report(pipe: int, user: pwd.struct_passwd | None, needs: Sequence[Need], st
 def _blocked(need: Need) -> Iterator[tuple[Path, int]]:
     """Where this process is stopped, and by which error."""
     path = need.path.absolute()
-    way = _on_the_way(path)
+    way = on_the_way(path)
     if way is not None:
         if way[1] != errno.ENOENT:
             yield way
         elif need.way in (Way.CHANGE, Way.CHANGE_ALL):
             folder = next(parent for parent in path.parents if parent.exists())
             yield from _folder(folder, change=True)
+        return
+    if need.way is Way.REACH:
         return
     if path.is_dir():
         yield from _folder(path, need.way in (Way.CHANGE, Way.CHANGE_ALL))
@@ -172,23 +183,6 @@ def _blocked(need: Need) -> Iterator[tuple[Path, int]]:
             yield from _folder(path.parent, change=True)
     if need.way in (Way.READ_ALL, Way.CHANGE_ALL):
         yield from _below(path, need.way is Way.CHANGE_ALL, need.without)
-
-
-def _on_the_way(path: Path) -> tuple[Path, int] | None:
-    """Which folder on the way to a path may not be passed, of what the path says and of where its links lead."""
-    for step in (*reversed(path.parents), path):
-        try:
-            step.stat()
-        except OSError as error:
-            number = error.errno or errno.EIO
-            if number not in DENIED:
-                return step, number
-            try:
-                target = Path(os.readlink(step))  # noqa: PTH115  # relative ones stay so
-            except OSError:
-                return step.parent, number
-            return _on_the_way(step.parent / target) or (step, number)
-    return None
 
 
 def _file(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
@@ -208,7 +202,7 @@ def _folder(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
 
 
 def _below(path: Path, change: bool, without: Collection[str]) -> Iterator[tuple[Path, int]]:
-    """Everything below a folder; files are replaced, so that writing wants their folders' leave alone."""
+    """Everything below a folder; most files are replaced, so that writing wants their folders' leave alone."""
     left, folders = MOST_ENTRIES, [path]
     while folders and left > 0:
         for entry in _entries(folders.pop()):
@@ -218,8 +212,12 @@ def _below(path: Path, change: bool, without: Collection[str]) -> Iterator[tuple
             if entry.is_dir(follow_symlinks=False):
                 yield from _folder(Path(entry.path), change)
                 folders.append(Path(entry.path))
-            elif not os.access(entry.path, os.R_OK) and os.path.lexists(entry.path):
+            elif not os.access(entry.path, _mode_needed(entry, change)) and os.path.lexists(entry.path):
                 yield Path(entry.path), errno.EACCES
+
+
+def _mode_needed(entry: os.DirEntry[str], change: bool) -> int:
+    return os.R_OK | os.W_OK if change and entry.name in OPENED_TO_WRITE else os.R_OK
 
 
 def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:

@@ -39,9 +39,8 @@ from ims.respond.limit import limits
 from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules
-from ims.sensor.access import Need, Way, refuse_obstacles
+from ims.sensor.check import refuse
 from ims.sensor.heartbeat import Heartbeats
-from ims.sensor.host import refuse_own, this_host
 from ims.sensor.ingest import Ingest
 from ims.sensor.keeper import Keeper
 from ims.sensor.live import Setup, Worker, load_reply_kernels
@@ -49,6 +48,7 @@ from ims.sensor.metrics import serve_metrics
 from ims.sensor.pipeline import Pipeline, Room, Shared
 from ims.sensor.privileges import become, prepare_store, tell_systemd, user_to_become
 from ims.sensor.replay import NoWire, ReplayRing
+from ims.sensor.sensor_checks import no_capability, reload_checks, sensor_checks
 from ims.sensor.state import State
 from ims.sensor.watched import Watched, policies_of
 from ims.sign.cache import Cache
@@ -66,13 +66,6 @@ MSS = 1460
 LOOK_SECONDS = 0.25
 RECENT = 4096
 """Packets of a worker among which the commonest ports are found."""
-
-
-def needs(config: SensorConfig, file: Path | None = None) -> list[Need]:
-    """What a sensor with these settings reads and writes as the user it becomes. `file`: where they are, which SIGHUP
-    has it read again."""
-    found = [Need("the store", config.store, Way.CHANGE_ALL)]
-    return found if file is None else [*found, Need("the file of settings, which SIGHUP reads again,", file)]
 
 
 class Sensor:
@@ -99,8 +92,8 @@ class Sensor:
         """Open everything, and become an unprivileged user. Raises ValueError for what is configured wrong and
         without the right to open packet sockets, and OSError."""
         config = self.config
+        refuse(sensor_checks(config, self._file, self._replay is not None))
         darknet = config.darknet()
-        policies(darknet, {block.name: block.policy for block in config.block})
         user = None
         try:
             if self._replay is not None:
@@ -110,7 +103,6 @@ class Sensor:
                 self._open_interfaces(darknet)
                 user = user_to_become(config.user)
                 prepare_store(config.store, user)
-                refuse_obstacles(user, needs(config, self._file), stay_root=os.geteuid() == 0)
                 if user is None:
                     become(None, stay_root=os.geteuid() == 0)
             secret, self._limits = secrets.token_bytes(32), self._new_limits()
@@ -134,7 +126,6 @@ class Sensor:
     def _open_interfaces(self, darknet: Darknet) -> None:
         config = self.config
         devices = [interface(name) for name in config.interfaces]
-        refuse_own(darknet, this_host())
         try:
             for device in devices:
                 for _ in range(config.workers):
@@ -145,9 +136,7 @@ class Sensor:
                     if config.respond:
                         self._wires.append(Outgoing(device))
         except PermissionError as error:
-            raise ValueError(
-                f"packet sockets need root or CAP_NET_RAW ({error.strerror}); as an ordinary user, try --replay FILE"
-            ) from None
+            raise ValueError(no_capability(error)) from None
 
     def _program(self, darknet: Darknet, link_header: bool) -> list[tuple[int, int, int, int]]:
         ranges = [(int(b.prefix.network_address), int(b.prefix.broadcast_address)) for b in darknet.blocks]
@@ -316,9 +305,8 @@ class Sensor:
     def _read_again(self, read_config: Callable[[], SensorConfig]) -> None:
         try:
             config = read_config()
+            refuse(reload_checks(config, self._replay is not None))
             darknet = config.darknet()
-            if self._replay is None:
-                refuse_own(darknet, this_host())
             fixed = [
                 name for name in SensorConfig.model_fields
                 if name not in CHANGEABLE and getattr(config, name) != getattr(self.config, name)

@@ -5,85 +5,47 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import pwd
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from ims.capture.afpacket import PACKET_IGNORE_OUTGOING, SOL_PACKET
 from ims.config import SensorConfig
 from ims.sensor import doctor_network
-from ims.sensor.access import REMEDY, Need, check_program_readable, obstacles, sentence
+from ims.sensor.access import check_program_readable
+from ims.sensor.check import Running, findings_of
 from ims.sensor.finding import OK, WARNING, WRONG, Finding
 from ims.sensor.privileges import user_to_become
+from ims.sensor.sensor_checks import sensor_checks
 
 TIME_ERROR = 5
 MEMORY_OF_A_WORKER = 700 << 20
 
 
 def examine(config: SensorConfig, file: Path | None = None) -> Iterator[Finding]:
-    """All findings for a sensor with this configuration, from this file, on this machine."""
-    checks = {check.__name__.strip("_"): partial(check, config) for check in CHECKS}
-    checks["access"] = partial(_access, config, file)
-    yield from findings(checks)
+    """All findings for a sensor with this configuration, from this file, on this machine: what it checks at its start,
+    and what would trouble it later."""
+    running = Running("sensor", file) if file is not None else None
+    yield from findings_of(sensor_checks(config, file, running=running))
+    yield from findings({look.__name__.strip("_"): partial(look, config) for look in LOOKS})
 
 
-def findings(checks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[Finding]:
-    """What some checks, by subject, find; one that can't look says so."""
-    for subject, check in checks.items():
+def findings(looks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[Finding]:
+    """What some looks, by subject, find; one that can't look says so."""
+    for subject, look in looks.items():
         try:
-            yield from check()
+            yield from look()
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             yield Finding(WARNING, subject, f"couldn't look: {error}", "look again when the rest is right")
 
 
-def access(name: str | None, needs: Sequence[Need]) -> Iterator[Finding]:
-    """Whether the user that a daemon becomes can use all files that it needs; `name`: its setting `user`."""
-    user = user_to_become(name)
-    found = obstacles(user, needs, stay_root=name == "root")
-    for obstacle in found:
-        yield Finding(WRONG, "access", sentence(user, obstacle), REMEDY)
-    if not found and needs:
-        yield Finding(OK, "access", f"{', '.join(need.named for need in needs)} can be used")
-
-
-def program(name: str | None) -> Iterator[Finding]:
-    """Which user a daemon becomes, and whether it can read the program; `name`: its setting `user`."""
-    user = user_to_become(name)
-    if user is None:
-        stays = pwd.getpwuid(os.geteuid()).pw_name
-        level = WARNING if os.geteuid() == 0 else OK
-        yield Finding(level, "user", f"it stays {stays}", "" if level == OK else "leave `user` out, or name another")
-        return
-    try:
-        check_program_readable(user)
-    except PermissionError as error:
-        said, _, remedy = str(error).partition("; ")
-        yield Finding(WARNING, "user", said, remedy)
-        return
-    yield Finding(OK, "user", f"it becomes {user.pw_name}")
-
-
-def _access(config: SensorConfig, file: Path | None) -> Iterator[Finding]:
-    from ims.sensor.daemon import needs
-
-    found = needs(config, file)
-    if not config.store.exists() or not any(config.store.iterdir()):  # the sensor makes it his
-        found = [need for need in found if need.path != config.store]
-    return access(config.user, found)
-
-
-def _capabilities(config: SensorConfig) -> Iterator[Finding]:
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except PermissionError:
-        yield Finding(WRONG, "capabilities", "packet sockets are forbidden",
-                      "run it as root or give it CAP_NET_RAW, as `ims install-service sensor` does")  # fmt: skip
-        return
-    yield Finding(OK, "capabilities", "packet sockets can be opened")
+def root(name: str | None) -> Iterator[Finding]:
+    """Whether a daemon stays root; `name`: its setting `user`."""
+    if os.geteuid() == 0 and name == "root":
+        yield Finding(WARNING, "user", "it stays root", "leave `user` out, or name another")
 
 
 def _clock(config: SensorConfig) -> Iterator[Finding]:
@@ -120,7 +82,12 @@ def _memory(config: SensorConfig) -> Iterator[Finding]:
 
 
 def _user(config: SensorConfig) -> Iterator[Finding]:
-    return program(config.user)
+    yield from root(config.user)
+    try:
+        check_program_readable(user_to_become(config.user))
+    except PermissionError as error:  # it goes on: what it needs is loaded before
+        said, _, remedy = str(error).partition("; ")
+        yield Finding(WARNING, "user", said, remedy)
 
 
 def _kernel(config: SensorConfig) -> Iterator[Finding]:
@@ -134,7 +101,8 @@ def _kernel(config: SensorConfig) -> Iterator[Finding]:
         yield Finding(OK, "kernel", f"Linux {os.uname().release}")
 
 
-CHECKS: tuple[Callable[[SensorConfig], Iterator[Finding]], ...] = (
-    _kernel, _capabilities, _user, doctor_network.interfaces, doctor_network.offloads, doctor_network.blocks,
-    doctor_network.route, doctor_network.arp, doctor_network.rp_filter, doctor_network.firewall, _clock, _disk, _memory,
+LOOKS: tuple[Callable[[SensorConfig], Iterator[Finding]], ...] = (
+    _kernel, _user, doctor_network.interfaces, doctor_network.offloads, doctor_network.route, doctor_network.arp,
+    doctor_network.rp_filter, doctor_network.firewall, _clock, _disk, _memory,
 )  # fmt: skip
+"""What no start refuses."""

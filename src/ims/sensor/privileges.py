@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import shlex
 import socket
 from pathlib import Path
 
@@ -29,22 +30,50 @@ def user_to_become(name: str | None) -> pwd.struct_passwd | None:
     raise ValueError(f"there is no user {found!r}; make one (useradd --system ims), or say user = 'root'")
 
 
+def refuse_owner(store: Path, user: pwd.struct_passwd | None) -> None:
+    """Raises ValueError where a store that isn't empty belongs to another than `user` (None: root stays root), with the
+    line to type. Changes nothing."""
+    if os.geteuid() != 0 or not store.is_dir() or not any(store.iterdir()):
+        return
+    found = store.stat()
+    if user is None:
+        if found.st_uid != 0:
+            owner = _name(found.st_uid)
+            raise ValueError(
+                f"{store} belongs to {owner}, and the sensor stays root, whose files {owner} couldn't write to; "
+                f"set user = {owner!r}, or run it as that user"
+            )
+    elif found.st_uid != user.pw_uid:
+        raise ValueError(
+            f"{store} belongs to {_name(found.st_uid)}, and the sensor becomes {user.pw_name}; {_remedy(store, user)}"
+        )
+
+
+def _remedy(store: Path, user: pwd.struct_passwd) -> str:
+    """Only what is a store already is ever said to be given away as a whole."""
+    if not (store / "store.json").is_file():
+        return "it is no store: set `store` to a folder of its own"
+    return f"chown -R {user.pw_name} {shlex.quote(str(store.absolute()))}, or set `user`"
+
+
+def _name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
 def prepare_store(store: Path, user: pwd.struct_passwd | None) -> None:
-    """Make the store's folder, if it is absent, that user's. Raises ValueError where an existing one isn't."""
+    """Make the store's folder that user's, if it is absent or empty. Raises what `refuse_owner` raises, OSError."""
+    refuse_owner(store, user)
     if user is None:
         return
     try:
         store.mkdir(parents=True)
     except FileExistsError:
-        if store.is_dir() and not any(store.iterdir()):
-            os.chown(store, user.pw_uid, user.pw_gid)
-        elif store.stat().st_uid != user.pw_uid:
-            raise ValueError(
-                f"{store} belongs to user {store.stat().st_uid}, the sensor becomes {user.pw_name} ({user.pw_uid}): "
-                f"chown -R {user.pw_name} {store}, or set `user`"
-            ) from None
-    else:
-        os.chown(store, user.pw_uid, user.pw_gid)
+        if not store.is_dir() or any(store.iterdir()):
+            return
+    os.chown(store, user.pw_uid, user.pw_gid)
 
 
 def become(user: pwd.struct_passwd | None, stay_root: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ims.store.schema import make_folder
@@ -20,6 +21,29 @@ def refuse_busy(folder: Path, sensor: str) -> None:
         WriterLock(folder, sensor).release()
 
 
+def refuse_held(folder: Path, sensor: str, is_expected: Callable[[int], bool]) -> int | None:
+    """As `refuse_busy`, but the process that writes may be one that `is_expected` accepts, which is returned. Writes
+    nothing."""
+    try:
+        fd = os.open(folder / WriterLock.file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _holder(fd)
+        if holder.isdecimal() and is_expected(int(holder)):
+            return int(holder)
+        raise ValueError(WriterLock.busy.format(sensor=sensor, holder=holder)) from None
+    finally:
+        os.close(fd)
+    return None
+
+
+def _holder(fd: int) -> str:
+    return os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+
+
 class WriterLock:
     """Held while writing. Raises WriterBusyError where another process writes under the same sensor name."""
 
@@ -32,7 +56,7 @@ class WriterLock:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            holder = _holder(self._fd)
             os.close(self._fd)
             raise WriterBusyError(self.busy.format(sensor=sensor, holder=holder)) from None
         except OSError:

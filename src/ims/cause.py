@@ -1,0 +1,64 @@
+"""An error's cause in one line: the file that it is about, and what the system says of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import pwd
+import stat
+from pathlib import Path
+
+DENIED = (errno.EACCES, errno.EPERM)
+
+
+def cause(error: BaseException) -> str:
+    """`FILE: No such file or directory` for the system's errors that name a file, else the error's own words."""
+    if isinstance(error, OSError) and error.strerror:
+        if error.filename is not None:
+            return f"{error.filename}: {error.strerror}"
+        return error.strerror
+    return str(error).strip() or type(error).__name__
+
+
+def denied(path: Path) -> str:
+    """Why a file that is there may not be used: the mode and the owner of what stands in the way, which is the file
+    itself or a folder on the way to it."""
+    stopped = on_the_way(path.absolute())
+    blocked_by = path if stopped is None else stopped[0]
+    return f"{'it' if blocked_by == path else blocked_by} {mode_and_owner(blocked_by)}"
+
+
+def on_the_way(path: Path) -> tuple[Path, int] | None:
+    """Which folder on the way to a path may not be passed, of what the path says and of where its links lead; with
+    the error's number. None where all may."""
+    for step in (*reversed(path.parents), path):
+        try:
+            step.stat()
+        except OSError as error:
+            number = error.errno or errno.EIO
+            if number not in DENIED:
+                return step, number
+            try:
+                target = Path(os.readlink(step))  # noqa: PTH115  # relative ones stay so
+            except OSError:
+                return step.parent, number
+            return on_the_way(step.parent / target) or (step, number)
+    return None
+
+
+def mode_and_owner(path: Path) -> str:
+    """`has mode 0640 and belongs to root:ims`."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        return f"can't be looked at ({error.strerror})"
+    return f"has mode {stat.S_IMODE(found.st_mode):04o} and belongs to {owner_and_group(found)}"
+
+
+def owner_and_group(found: os.stat_result) -> str:
+    """`ims:ims`, or numbers where they have no names."""
+    with contextlib.suppress(KeyError):
+        return f"{pwd.getpwuid(found.st_uid).pw_name}:{grp.getgrgid(found.st_gid).gr_name}"
+    return f"user {found.st_uid}, group {found.st_gid}"

@@ -1,0 +1,44 @@
+"""What `ims ship` checks before it sends anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ims.lake.folder import Folder
+from ims.lake.ledger import lake_id, refuse_other_place
+from ims.lake.place import open_place
+from ims.sensor.access import Need, Way, refuse_obstacles
+from ims.sensor.check import Check
+from ims.store.schema import check_store
+from ims.system_folder import refuse_system_folder
+
+STATE = "_state"
+
+
+def ship_checks(store: Path, uri: str) -> list[Check]:
+    """In the order of a start: the store, what is remembered in it, and the lake."""
+    return [
+        Check("store", lambda: _store(store), "give the folder of a store to --store"),
+        Check("lake", lambda: _lake(uri), "give a folder or s3://bucket/prefix to --to"),
+    ]
+
+
+def _store(store: Path) -> str:
+    refuse_obstacles(None, [Need("the store", store, Way.READ_ALL, without=("key", "lock", "seen"))], stay_root=True)
+    check_store(store)
+    if (store / STATE).is_dir():
+        refuse_obstacles(None, [Need("what the store remembers", store / STATE, Way.CHANGE_ALL)], stay_root=True)
+    return f"{store} can be shipped"
+
+
+def _lake(uri: str) -> str:
+    place = open_place(uri)
+    if isinstance(place, Folder):
+        refuse_system_folder(place.folder, "the lake")
+        if place.folder.exists() and not place.folder.is_dir():
+            raise NotADirectoryError(f"{uri} is a file; expected the folder of a lake")
+        refuse_obstacles(None, [Need("the lake", place.folder, Way.CHANGE)], stay_root=True)
+    if lake_id(place) is not None:
+        return f"{uri} is one"
+    refuse_other_place(place)
+    return f"{uri} is made one"
