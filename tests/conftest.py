@@ -27,6 +27,9 @@ from .stores import SENSORS, ingest
 if os.environ.pop("CI", "").lower() in ("true", "1"):
     os.environ[SKIP_NOTHING] = "1"
 
+# xdist tells its workers the terminal's width, by which tables would be narrow (cli/present.py).
+os.environ.pop("COLUMNS", None)
+
 # By itself, structlog draws a traceback with all variables in it, by rich: half a minute for one of a portal.
 structlog.configure([structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])
 

@@ -28,6 +28,7 @@ from ims.cli import (
     ship,
     simulate,
 )
+from ims.cli.stderr import outlive_its_reader
 
 app = typer.Typer(
     name="ims",
@@ -93,6 +94,7 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 50)  # importing makes a million objects and no garbage: 0.08 s of a 0.9 s answer
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's linear algebra, unused here, would start spinning
     _open_standard_output()
+    outlive_its_reader()
     try:
         code = app(standalone_mode=False)
     except _USAGE as error:

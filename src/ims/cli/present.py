@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -44,19 +45,39 @@ def _print_table(rows: Sequence[Mapping[str, Any]], none: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False, emoji=False)
+    from ims.cli.narrow_table import narrow_lines
+
+    console = Console(width=WIDE, markup=False, highlight=False, emoji=False)
     if not rows:
         console.print(Text(none, style="dim"))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name, value in rows[0].items():
-        numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        # Where a terminal is too narrow, lines are folded: nothing is left out.
-        whole = not sys.stdout.isatty() or name in WHOLE
-        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=whole, overflow="fold")
-    for row in rows:
-        table.add_row(*[Text(_shown(value, name)) for name, value in row.items()])
-    console.print(table)
+    names = list(rows[0])
+    right = [isinstance(value, int | float) and not isinstance(value, bool) for value in rows[0].values()]
+    for name, is_right in zip(names, right, strict=True):
+        table.add_column(Text(name), justify="right" if is_right else "left", no_wrap=True)
+    cells = [[_shown(value, name) for name, value in row.items()] for row in rows]
+    for row_cells in cells:
+        table.add_row(*map(Text, row_cells))
+    room, needed = room_for_tables(), table.__rich_measure__(console, console.options).maximum
+    if room is None or needed <= room:
+        console.print(table)
+        return
+    print("\n".join(narrow_lines(names, cells, right, room)))
+    warn(
+        [f"a row takes several lines in {room} columns; {needed} have room for one, and --format json names each value"]
+    )
+
+
+def room_for_tables() -> int | None:
+    """How many columns there are: as COLUMNS says, or the terminal; None: as many as it takes, for a file or pipe."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isascii() and said.isdigit() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def warn(lines: Sequence[str]) -> None:
@@ -64,9 +85,6 @@ def warn(lines: Sequence[str]) -> None:
     for line in lines:
         print(f"ims: {printable(line)}", file=sys.stderr)
 
-
-WHOLE = frozenset(["source", "destination"])
-"""Columns that are folded last."""
 
 COUNTS = frozenset(
     [

@@ -1,0 +1,35 @@
+"""Standard error whose reader may go: what is said then is lost, and nothing else happens.
+
+A daemon whose log is piped to a program that ends (`2>&1 | head`) goes on watching; a command that fails keeps its exit
+status. Standard output is another matter: who has read enough of it ends the command (`main`).
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+
+class _Unread(io.FileIO):
+    before: Any = None
+    """What was in its place: closed with it, for a closed one would close the descriptor."""
+
+    def write(self, octets: Any) -> int:
+        """As of a file; of a pipe without a reader, all is taken and thrown away."""
+        try:
+            return super().write(octets) or 0
+        except BrokenPipeError:
+            return memoryview(octets).nbytes
+
+
+def outlive_its_reader() -> None:
+    """Put such a standard error in the place of this process's."""
+    raw = _Unread(sys.stderr.fileno(), "w", closefd=False)
+    raw.before = sys.stderr
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=sys.stderr.encoding,
+        errors="backslashreplace",
+        line_buffering=True,
+    )
