@@ -49,9 +49,9 @@ format: setup
 	@$(PY) -m ruff format src tests benchmarks scripts
 
 # As root, for all users of this machine and for services: /opt/ims, ims on PATH. docs/sensor.md goes on from there.
-PREFIX ?= /opt/ims
+# Elsewhere: make install PREFIX=/srv/ims
 install:
-	@PREFIX="$(PREFIX)" sh scripts/install.sh
+	@sh scripts/install.sh
 
 # The newest versions that pyproject.toml allows, and their hashes, into packaging/lock.txt: what is tested and installed.
 lock:

@@ -6,8 +6,6 @@
 # its successor can't be written.
 set -eu
 umask 022
-cd "$(dirname "$0")/.."
-. scripts/python.sh
 prefix=${PREFIX:-/opt/ims}
 link=/usr/local/bin/ims
 cache=/var/cache/ims
@@ -19,7 +17,10 @@ die() {
 }
 
 [ "$(id -u)" = 0 ] || die "only root can install for all users: sudo make install"
+cd "$(dirname "$0")/.."
+. scripts/python.sh
 case $prefix in
+*[\'\"\\]*) die "PREFIX=$prefix: systemd starts no program there; expected no quotes and backslashes" ;;
 / | /usr | /usr/local | /opt) die "PREFIX=$prefix: expected a folder for ims alone, such as /opt/ims" ;;
 /*) ;;
 *) die "PREFIX=$prefix: expected a whole path, such as /opt/ims" ;;

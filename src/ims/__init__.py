@@ -21,12 +21,13 @@ The data's path, stage by stage; a stage imports no other stage:
 * `remote`   a portal asked from afar: `ims.open("https://…", token=…)`
 * `lake`     finished hours of stores copied to a shared place, a folder or a bucket, and read there (`ims ship`)
 * `cli`      parse, call, print
+* `install`  what services need on a machine: users, folders, settings, units, compiled kernels
 
 Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment).
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
-off), `kernels`, `octets`,
-`checksum`, `siphash` (what compiled code is made of), `full_disk` (its error names the file).
+off), `kernels`, `octets`, `checksum`, `siphash` (what compiled code is made of), `kernel_cache` (where it is kept),
+`full_disk` (its error names the file), `version` (with its commit).
 """
 
 from __future__ import annotations

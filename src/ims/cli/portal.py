@@ -33,10 +33,12 @@ def portal(
         end_checked(portal_checks(settings, Running("portal", config)))
         return
 
+    from ims.cli.present import announce_compiling
     from ims.portal.daemon import Portal
     from ims.sensor.logs import log_to_stderr
 
     log_to_stderr()
+    announce_compiling()
     running = Portal(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: running.stop())

@@ -41,10 +41,12 @@ def queryd(
         end_checked(queryd_checks(settings, Running("queryd", config) if config is not None else None))
         return
 
+    from ims.cli.present import announce_compiling
     from ims.queryd.daemon import Queryd
     from ims.sensor.logs import log_to_stderr
 
     log_to_stderr()
+    announce_compiling()
     running = Queryd(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: running.stop())

@@ -1,0 +1,208 @@
+"""Compiled kernels are shared through a folder that root alone can write; from none that others can write is loaded."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ims.install.kernels import prepare, publish
+
+from .kernel_user import Users
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs several users; CI is root")
+NOBODY = 65_534
+RIGHT = {"value": 1, "error": None}
+
+
+@pytest.fixture(scope="module")
+def users() -> Iterator[Users]:
+    try:
+        users = Users()
+    except OSError as error:
+        pytest.skip(str(error))
+    yield users
+    users.close()
+
+
+@pytest.fixture
+def system(users: Users) -> Iterator[Path]:
+    """/var/cache/ims, filled as by `make install`; /var/cache/home is nobody's."""
+    folder = users.cache / "ims"
+    prepare_here(folder)
+    answer = users.use(0, IMS_CACHE_DIR="/var/cache/ims")
+    assert (answer["value"], answer["compiled"] > 0) == (1, True)
+    [compiled] = folder.iterdir()
+    publish(compiled)
+    (users.cache / "home").mkdir()
+    os.chown(users.cache / "home", NOBODY, NOBODY)
+    yield folder
+    for entry in users.cache.iterdir():
+        if entry.is_symlink():
+            entry.unlink()
+        else:
+            shutil.rmtree(entry)
+
+
+def prepare_here(folder: Path) -> None:
+    """As the installation does; the path by which we reach a namespace begins with a link."""
+    folder.mkdir(mode=0o755)
+
+
+def asked(users: Users, **wish: Any) -> dict[str, Any]:
+    return users.use(NOBODY, HOME="/var/cache/home", **wish)
+
+
+def test_what_root_compiled_is_read_by_everybody_and_nothing_is_made(users: Users, system: Path) -> None:
+    assert asked(users) == RIGHT | {"compiled": 0, "said": "", "after": None}
+    assert users.use(0, HOME="/var/cache/home") == RIGHT | {"compiled": 0, "said": "", "after": None}
+    assert list((users.cache / "home").iterdir()) == []
+    for path in (system, *system.rglob("*")):
+        status = path.lstat()
+        assert (status.st_uid, status.st_mode & 0o777) == (0, 0o755 if path.is_dir() else 0o644)
+
+
+def test_it_is_read_after_privileges_were_given_up_too(users: Users, system: Path) -> None:
+    after = users.use(0, HOME="/root", after=NOBODY)
+    assert after == RIGHT | {"compiled": 0, "said": "", "after": 1}
+
+
+class Bomb:
+    """Runs when it is unpickled."""
+
+    def __init__(self, marker: str) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, int]]:
+        return os.open, (self.marker, os.O_CREAT | os.O_WRONLY)
+
+
+def give(path: Path) -> None:
+    os.chown(path, NOBODY, NOBODY)
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+SPOILED: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "the folder is the user's": ("", give),
+    "a group may write into the folder": ("", lambda path: path.chmod(0o775)),
+    "anybody may, sticky or not": ("", lambda path: path.chmod(0o1777)),
+    "the folder is a link": ("", link),
+    "the folder of these sources is the user's": ("kernels-*", give),
+    "anybody may write into it": ("kernels-*", lambda path: path.chmod(0o777)),
+    "it is a link": ("kernels-*", link),
+    "a module's folder is the user's": ("kernels-*/ims.checksum", give),
+    "a module's folder is a link": ("kernels-*/ims.checksum", link),
+    "an index is the user's": ("kernels-*/ims.checksum/checksum.expected_field-*.nbi", give),
+    "anybody may write the index": (
+        "kernels-*/ims.checksum/checksum.expected_field-*.nbi",
+        lambda path: path.chmod(0o666),
+    ),
+    "the index is a link": ("kernels-*/ims.checksum/checksum.expected_field-*.nbi", link),
+    "the code is the user's": ("kernels-*/ims.checksum/checksum.expected_field-*.nbc", give),
+    "the code is a link": ("kernels-*/ims.checksum/checksum.expected_field-*.nbc", link),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_nothing_is_loaded_that_others_than_root_may_have_written(name: str, users: Users, system: Path) -> None:
+    pattern, spoil = SPOILED[name]
+    [path] = system.glob(pattern) if pattern else [system]
+    files = [path] if path.is_file() else [file for file in path.rglob("checksum.expected_field-*") if file.is_file()]
+    for file in files:  # what such a user would write there
+        owner = file.stat()
+        file.write_bytes(pickle.dumps(Bomb("/var/cache/home/loaded")))
+        os.chown(file, owner.st_uid, owner.st_gid)
+    spoil(path)
+    for uid in (NOBODY, 0):
+        answer = users.use(
+            uid, HOME="/var/cache/home", IMS_CACHE_DIR=f"/var/cache/home/{uid}" if uid else "/var/cache/0"
+        )
+        assert answer["value"] == 1, answer
+        assert answer["compiled"] > 0
+        assert "ims: compiling for this processor" in answer["said"]
+        assert not (users.cache / "home" / "loaded").exists()
+        if not pattern.endswith(("nbi", "nbc")):
+            assert "; /var/cache/ims is not used: " in answer["said"]
+    assert asked(users, IMS_CACHE_DIR=f"/var/cache/home/{NOBODY}")["compiled"] == 0
+
+
+def test_a_bomb_would_have_gone_off(users: Users, system: Path) -> None:
+    """Of what root wrote itself: the test before this one can fail."""
+    [index] = system.glob("kernels-*/ims.checksum/checksum.expected_field-*.nbi")
+    index.write_bytes(pickle.dumps(Bomb("/var/cache/home/loaded")))
+    asked(users)
+    assert (users.cache / "home" / "loaded").exists()
+
+
+def test_another_processor_compiles_into_the_user_s_own_folder_and_says_so(users: Users, system: Path) -> None:
+    first = asked(users, processor="generic")
+    assert first["said"] == (
+        "ims: compiling for this processor, which takes up to half a minute, once; /var/cache/ims has none for this "
+        "processor\n"
+    )
+    assert first["compiled"] > 0
+    assert [path.parent.name for path in (users.cache / "home").glob(".cache/ims/kernels-*")] == ["ims"]
+    assert asked(users, processor="generic") == RIGHT | {"compiled": 0, "said": "", "after": None}
+    users.use(0, IMS_CACHE_DIR="/var/cache/ims", processor="generic")  # `make install` on that machine
+    shutil.rmtree(users.cache / "home" / ".cache")
+    for processor in ("generic", None):
+        assert asked(users, processor=processor)["compiled"] == 0
+    assert list((users.cache / "home").iterdir()) == []
+
+
+def test_other_sources_compile_and_say_so(users: Users, system: Path) -> None:
+    [compiled] = system.iterdir()
+    compiled.rename(system / "kernels-of-another-version")
+    said = asked(users)["said"]
+    assert said.endswith("half a minute, once; /var/cache/ims has none of this version\n")
+
+
+def test_root_loads_nothing_from_a_user_s_folder(users: Users) -> None:
+    home = users.cache / "home"
+    home.mkdir()
+    give(home)
+    refused = users.use(0, HOME="/var/cache/home")
+    assert refused["error"].startswith(
+        "the kernel cache /var/cache/home/.cache/ims must not be below /var/cache/home, where others than user 0 could "
+        "replace it"
+    )
+    (home / ".cache" / "ims").rmdir()
+    give(home / ".cache")
+    (home / ".cache" / "ims").mkdir(mode=0o700)
+    give(home / ".cache" / "ims")
+    assert "must be a folder of user 0" in users.use(0, HOME="/var/cache/home")["error"]
+    shutil.rmtree(home)
+
+
+def test_what_an_earlier_version_gave_to_the_sensor_s_user_is_taken_back() -> None:
+    folder = Path("/var/cache") / f"ims-test-{os.getpid()}"
+    try:
+        (folder / "kernels-1" / "x").mkdir(parents=True)
+        (folder / "kernels-1" / "x" / "y.nbi").write_bytes(b"")
+        (folder / "link").symlink_to("/etc")
+        for path in (folder, folder / "kernels-1"):
+            give(path)
+        folder.chmod(0o700)
+        prepare(folder)
+        assert list(folder.iterdir()) == []
+        assert (folder.stat().st_uid, folder.stat().st_mode & 0o777) == (0, 0o755)
+        (folder / "kernels-2").mkdir()
+        prepare(folder)
+        assert [path.name for path in folder.iterdir()] == ["kernels-2"]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_folder_below_one_of_a_user_s_is_not_prepared(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(PermissionError, match="others than root can write to"):
+        prepare(tmp_path / "ims")
