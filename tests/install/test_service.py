@@ -208,7 +208,7 @@ def test_a_name_that_is_none_is_refused(image: Image, names: list[str], said: st
 
 AS_NOBODY = """
 import contextlib, io, os, sys
-import ims.cli, ims.query.shown
+import ims.cause, ims.cli, ims.query.shown
 with contextlib.redirect_stdout(io.StringIO()):
     ims.cli.app([*sys.argv[1:], "--dry-run"], standalone_mode=False)
 os.setgroups([])
