@@ -188,6 +188,48 @@ def simulate() -> str:
     return page
 
 
+def metrics() -> str:
+    """docs/metrics.md, with its table of all metrics written anew."""
+    page = (DOCS / "metrics.md").read_text()
+    begin = page.index(mark := "<!-- metrics: written by make docs -->\n") + len(mark)
+    return page[:begin] + "\n" + _metrics() + "\n\n" + page[page.index("<!-- end -->", begin) :]
+
+
+def _metrics() -> str:
+    parts = []
+    for title, families in daemons_metrics().items():
+        rows = [(f"`{name}`", kind, help.replace("|", "/")) for name, kind, help in families]
+        parts.append(f"### {title}\n\n" + _table(("metric", "kind", "of what"), rows))
+    return "\n\n".join(parts)
+
+
+def daemons_metrics() -> dict[str, list[tuple[str, str, str]]]:
+    """(name with labels, kind, meaning) of each metric, by daemon, as the code makes them."""
+    from ims.link.contract import Hello
+    from ims.portal.api.turns import Turns as Places
+    from ims.portal.metrics import PortalMetrics
+    from ims.queryd.metrics import QuerydMetrics
+    from ims.queryd.turns import Turns
+    from ims.sensor.metrics import registry_of
+    from ims.sensor.state import State
+
+    queryd, portal = QuerydMetrics(), PortalMetrics()
+    queryd.watch(Turns(1, 1, 1), 1, lambda: 0, lambda: Hello(oldest=1, newest=1, program="", now=0))
+    portal.watch(Places(1, 1), (), list, None)
+    registries = {"A sensor": registry_of(State), "A query daemon": queryd.registry, "A portal": portal.registry}
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for title, registry in registries.items():
+        collectors = [each for each in registry._collector_to_names if type(each).__name__ != "ProcessCollector"]
+        rows = []
+        for collector in collectors:
+            for family in collector.collect():
+                labels = getattr(collector, "_labelnames", ()) or getattr(family, "_labelnames", ())
+                name = family.name + ("_total" if family.type == "counter" else "")
+                rows.append((name + (f"{{{','.join(labels)}}}" if labels else ""), family.type, family.documentation))
+        found[title] = sorted(rows)
+    return found
+
+
 def _keys() -> str:
     from ims.simulate import models
     from ims.simulate.scenario import Scenario
@@ -325,6 +367,7 @@ def main() -> int:
         ("settings.md", settings()),
         ("cli.md", cli()),
         ("simulate.md", simulate()),
+        ("metrics.md", metrics()),
     ):
         (DOCS / name).write_text(text)
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import typer.main
-from scripts.generate_docs import _walk, cli, records, settings
+from scripts.generate_docs import _walk, cli, metrics, records, settings
 from typer.testing import CliRunner
 
 from ims.cli import app
@@ -153,6 +153,7 @@ def test_the_pages_are_what_the_code_says() -> None:
     assert (DOCS / "cli.md").read_text() == cli()
     assert (DOCS / "records.md").read_text() == records()
     assert (DOCS / "settings.md").read_text() == settings()
+    assert (DOCS / "metrics.md").read_text() == metrics()
 
 
 @pytest.mark.parametrize("words", [[], ["query"], ["pki"], ["account"]])

@@ -86,7 +86,7 @@ def test_a_sensor_that_stores_or_watches_nothing_does_not_look_well(lab: Lab, wa
     [sensor] = asked(watched, "sensors").json()["sensors"]
     assert (sensor["watches"], sensor["stores"]) == (True, False)
     assert "less than keep_free" in sensor["why"] or "No space left" in sensor["why"]
-    assert asked(watched, "health").json()["why"] == "of 1 sensors: 1 storing nothing"
+    assert asked(watched, "health").json()["why"] == "sensors: 1 storing nothing, of 1"
     assert asked(watched, "query/count").json()["answer"]["losing"]["a"].startswith("stores nothing since 2")
     assert asked(watched, "query/count?until=2026-01-01").json()["answer"]["losing"] == {}
     assert asked(watched, "query/count", "viewer").json()["answer"]["losing"] == {}
@@ -102,7 +102,7 @@ def test_a_sensor_that_stores_or_watches_nothing_does_not_look_well(lab: Lab, wa
     [sensor] = asked(watched, "sensors").json()["sensors"]
     assert (sensor["state"], sensor["watches"], sensor["live"]) == ("answers", False, "died")
     assert sensor["last_packet"] > sensor["watches_since"][:10]
-    assert asked(watched, "health").json()["why"] == "of 1 sensors: 1 watching nothing"
+    assert asked(watched, "health").json()["why"] == "sensors: 1 watching nothing, of 1"
     assert "watches nothing now" in json.dumps(asked(watched, "query/count").json()["answer"]["losses"])
     [seen] = asked(watched, "sensors", "viewer").json()["sensors"]
     assert (seen["watches"], seen["why"], "last_packet" in seen) == (False, None, False)
@@ -143,5 +143,5 @@ def test_the_whole_fails_where_no_sensor_answers_and_is_degraded_where_some_do_n
     assert whole([well]) == ("ok", None)
     mixed = [well, well | {"state": "silent", "watches": None}, well | {"watches": False, "stores": False}]
     assert whole([*mixed, well | {"stores": False}]) == (
-        "degraded", "of 4 sensors: 1 silent, 1 watching nothing, 1 storing nothing",
+        "degraded", "sensors: 1 silent, 1 watching nothing, 1 storing nothing, of 4",
     )  # fmt: skip

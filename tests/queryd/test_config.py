@@ -29,6 +29,7 @@ def test_all_settings_are_read() -> None:
         memory = "64M"
         threads = 2
         listeners = 9
+        metrics = "127.0.0.1:9478"
         user = "ims"
         [tls]
         certificate = "c"

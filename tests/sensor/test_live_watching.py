@@ -18,7 +18,7 @@ from ims.respond.reply import COUNTERS
 from ims.sensor.state import State
 from ims.simulate.namespaces import may_make_namespaces
 
-from ..stores import IMS
+from ..stores import IMS, needs_programs
 from .lab import DEADLINE, Lab, Sensor
 
 live = pytest.mark.skipif(not may_make_namespaces(), reason="network namespaces want root and iproute2; CI has both")
@@ -52,6 +52,7 @@ def scraped_when_written(lab: Lab, sensor: Sensor, least: int) -> dict[tuple[str
 
 
 @live
+@needs_programs("promtool")
 def test_metrics_add_up(lab: Lab) -> None:
     sensor = lab.sensor(settings='metrics = "127.0.0.1:9477"', limits="reply_limit = 1\nglobal_limit = 1000")
     lab.flood("syn", 30_000, rate=30_000)
@@ -73,6 +74,13 @@ def test_metrics_add_up(lab: Lab) -> None:
     assert found["ims_payloads_new_total",] == 5001
     assert found["ims_store_failing",] == 0
     assert found["process_resident_memory_bytes",] > 1 << 20
+    assert found["ims_interface_up", "eth0"] == 1
+    assert found["ims_store_free_bytes",] > found["ims_store_keep_free_bytes",] > 0
+    body = subprocess.run(
+        lab.at_machine("curl", "-s", "http://127.0.0.1:9477/metrics"), capture_output=True, check=True
+    )
+    linted = subprocess.run(["promtool", "check", "metrics"], input=body.stdout, capture_output=True, check=False)
+    assert (linted.returncode, linted.stdout + linted.stderr) == (0, b"")
     assert sensor.stop() == 0
     said = "".join(sensor.said)
     assert f"stopped; {sensor.count():,} packets stored, 0 lost" in said

@@ -59,15 +59,17 @@ class PortalConfig(BaseModel):
     connections: int = Field(512, ge=16, le=65_536, description="callers' connections, each a file descriptor")
     proxies: tuple[str, ...] = Field((), description="addresses of reverse proxies whose X-Forwarded-For is believed")
     lake: PortalLake | None = Field(None, description="a lake that holds what sensors have shipped: docs/scale.md")
+    metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9479`")
     export_folder: Path | None = Field(None, description="where exports wait to be sent; else the system's")
     secrecy: SecrecySettings = Field(
         default_factory=lambda: SecrecySettings.model_validate({}), description="what who may see: docs/secrecy.md"
     )
 
-    @field_validator("listen")
+    @field_validator("listen", "metrics")
     @classmethod
-    def _is_an_endpoint(cls, endpoint: str) -> str:
-        endpoint_of(endpoint)
+    def _is_an_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None:
+            endpoint_of(endpoint)
         return endpoint
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ import uvicorn
 
 from ims import kernels
 from ims.config import endpoint_of
+from ims.exposition import serve_metrics
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
 from ims.portal.accounts import Accounts
@@ -29,6 +30,7 @@ from ims.portal.health import shown_sensor
 from ims.portal.lake_side import LakeSide
 from ims.portal.live import Live
 from ims.portal.merging import Merging
+from ims.portal.metrics import PortalMetrics
 from ims.portal.registry import Registry
 from ims.portal.remembered import Remembered
 from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
@@ -73,6 +75,7 @@ class Portal:
         become(user, stay_root=config.user == "root")
         if user is not None:
             kernels.forget_cache()
+        self._metrics = PortalMetrics()
         self.accounts = Accounts(config.accounts)
         self.audit = Audit(config.audit)
         self.registry = Registry(config.registry)
@@ -96,7 +99,7 @@ class Portal:
             throttle=Throttle(config.questions_per_second, config.questions_at_once),
             logins=Throttle(config.logins_per_minute / 60, max(1.0, config.logins_per_minute)),
             secrecy=self.secrecy, sensors=self.shown_sensors, events=self.live.events, version=full_version(),
-            octets=self.octets, limits=Limits(export_folder=config.export_folder),
+            octets=self.octets, metrics=self._metrics, limits=Limits(export_folder=config.export_folder),
         )  # fmt: skip
 
     def run(self) -> None:
@@ -104,7 +107,11 @@ class Portal:
         if self.credentials is not None:
             for line in expiry_warnings(self.credentials, datetime.now(UTC)):
                 self._log.warning("certificate", warning=line)
-        self._app = create_app(self.gate())
+        self._app = app = create_app(self.gate())
+        expires = self.credentials.expires.timestamp() if self.credentials is not None else None
+        self._metrics.watch(app.state.turns, app.state.listeners, self.sensors.health, expires)
+        metrics = self.config.metrics
+        end_metrics = None if metrics is None else serve_metrics(metrics, self._metrics.registry)
         self.sensors.start()
         scheme = "https" if self.config.https else "http"
         self._log.info("listening", url=f"{scheme}://{self.config.listen}", sensors=len(self.registry.sensors()))
@@ -113,6 +120,8 @@ class Portal:
             self._server.run(sockets=[self._socket])
         finally:
             tell_systemd("STOPPING=1")
+            if end_metrics is not None:
+                end_metrics()
             self.live.close()
             self.sensors.close()
             if self.asking.lake is not None:

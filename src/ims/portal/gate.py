@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ims.portal.accounts import Accounts, Role
     from ims.portal.audit import Audit
     from ims.portal.may_ask import PayloadLookup
+    from ims.portal.metrics import PortalMetrics
     from ims.portal.secrecy import Secrecy
     from ims.portal.throttle import Throttle
     from ims.query.answer import Answer
@@ -92,4 +93,5 @@ class Gate:
     events: Callable[[Role], AsyncIterator[Event]]
     version: str
     octets: PayloadLookup | None = None
+    metrics: PortalMetrics | None = None
     limits: Limits = field(default_factory=Limits)

@@ -68,7 +68,7 @@ def whole(sensors: Sequence[Mapping[str, Any]]) -> Whole:
         (sum(bool(sensor.get("watches")) and sensor.get("stores") is False for sensor in sensors), "storing nothing"),
     ]
     told = ", ".join(f"{count} {what}" for count, what in lines if count)
-    return Whole("degraded", f"of {len(sensors)} sensors: {told}") if told else Whole("ok", None)
+    return Whole("degraded", f"sensors: {told}, of {len(sensors)}") if told else Whole("ok", None)
 
 
 def moment(seconds: float | None) -> str | None:

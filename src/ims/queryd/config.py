@@ -41,11 +41,13 @@ class QuerydConfig(BaseModel):
     memory: Octets = Field(1 << 30, ge=64 << 20, description="memory of all questions together")
     threads: int = Field(2, ge=1, le=256, description="threads for each question")
     listeners: int = Field(16, ge=1, le=1000, description="portals that may follow live")
+    metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9478`")
 
-    @field_validator("listen")
+    @field_validator("listen", "metrics")
     @classmethod
-    def _is_an_endpoint(cls, endpoint: str) -> str:
-        endpoint_of(endpoint)
+    def _is_an_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None:
+            endpoint_of(endpoint)
         return endpoint
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ import structlog
 
 from ims import kernels
 from ims.config import endpoint_of
+from ims.exposition import serve_metrics
 from ims.link.contract import NEWEST, OLDEST, Hello, Live
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
@@ -28,6 +29,7 @@ from ims.query.told_apart import load_kernels
 from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
+from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.service import Service, quiet
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
@@ -92,11 +94,21 @@ class Queryd:
         address, port = endpoint_of(config.listen)
         shown = f"[{address}]" if ":" in address else address
         tls_pair = [] if self.credentials is None else [(self.credentials.certificate, self.credentials.key)]
+        self._metrics = QuerydMetrics()
         self.service = Service(
             f"grpc{'+tls' if tls_pair else ''}://{shown}:{port}", self._answerer, self._turns, hello=self.hello,
-            refusal=self._refusal, tailing=self._tailing, tls=tls_pair,
+            refusal=self._refusal, tailing=self._tailing, metrics=self._metrics, tls=tls_pair,
             ca=None if self.credentials is None else self.credentials.ca,
         )  # fmt: skip
+
+        self._metrics.watch(self._turns, config.running, lambda: self._tailing.listening, self.hello)
+        self._end_metrics: Callable[[], None] = lambda: None
+        if config.metrics is not None:
+            try:
+                self._end_metrics = serve_metrics(config.metrics, self._metrics.registry)
+            except OSError:
+                self._close()
+                raise
 
     def hello(self) -> Hello:
         """What the daemon says of itself."""
@@ -122,9 +134,13 @@ class Queryd:
         tell_systemd("READY=1")
         os.read(self._ended, 1)
         tell_systemd("STOPPING=1")
+        self._close()
+        self._log.info("stopped")
+
+    def _close(self) -> None:
+        self._end_metrics()
         self.service.shutdown()
         self.service.close()
-        self._log.info("stopped")
 
     def listen_for_signals(self) -> None:
         """Have signals end `run`'s waiting, whichever thread they come to and whenever. For the main thread: handlers

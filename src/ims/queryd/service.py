@@ -24,6 +24,7 @@ from ims.link.identity import Identity, parse_identity
 from ims.pki.revocations import Refusal
 from ims.query.engine import Engine
 from ims.queryd.answering import Answerer
+from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError, GivenUpError, Turns
 from ims.queryd.watch import Watch, Watched
@@ -46,6 +47,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         hello: Callable[[], Hello],
         refusal: Callable[[str], Refusal | None],
         tailing: Tailing,
+        metrics: QuerydMetrics | None = None,
         tls: Sequence[tuple[bytes, bytes]] = (),
         ca: bytes | None = None,
     ) -> None:
@@ -53,7 +55,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         everybody who reaches it is a caller. Raises OSError where the address can't be used."""
         self._answerer, self._turns, self._hello, self._refusal = answerer, turns, hello, refusal
         self._tailing, self._tls, self._watch = tailing, bool(tls), Watch()
-        self._ending = threading.Event()
+        self._ending, self._metrics = threading.Event(), metrics or QuerydMetrics()
         self._log: Log = structlog.get_logger()
         try:
             super().__init__(
@@ -86,6 +88,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             if isinstance(wanted, Ask):
                 _ = wanted.tree
         except ValueError as error:
+            self._metrics.refused("request")
             self._log.info("refused", caller=caller.name, why=str(error))
             raise _error(fl.FlightServerError, "request", str(error)) from None
         rows = self._told(context, wanted, caller) if isinstance(wanted, Tail) else self._asked(context, wanted, caller)
@@ -131,18 +134,21 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         try:
             caller = parse_identity(context.peer_identity().decode("utf-8", "replace"))
         except ValueError as error:
+            self._metrics.refused("identity")
             raise _error(fl.FlightUnauthenticatedError, "refused", str(error)) from None
         if caller.role not in CALLERS:
+            self._metrics.refused("role")
             raise _error(fl.FlightUnauthorizedError, "refused", f"a {caller.role}'s certificate asks nothing here")
         refusal = self._refusal(caller.serial)
         if refusal is not None:
             kind = "list" if refusal.kind == "list" else "refused"
+            self._metrics.refused("list" if refusal.kind == "list" else "revoked")
             raise _error(fl.FlightUnauthenticatedError, kind, refusal.text)
         return caller
 
     def _asked(self, context: Any, ask: Ask, caller: Identity) -> Iterator[pa.RecordBatch]:
         until = time.monotonic() + min(ask.seconds, LONGEST_SECONDS)
-        began, outcome = time.monotonic(), "left"
+        began, outcome, octets = time.monotonic(), "left", 0
         stack = contextlib.ExitStack()
         watched: list[Watched] = []
 
@@ -154,7 +160,9 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
 
         try:
             with self._turns.turn(f"{caller.name}/{ask.behalf}", until, gone), stack:
-                yield from self._answerer.answer(ask, watch)
+                for row in self._answerer.answer(ask, watch):
+                    octets += row.nbytes
+                    yield row
             outcome = "answered"
         except GeneratorExit:
             raise
@@ -164,6 +172,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
                 self._log.warning("store", caller=caller.name, why=str(error))
             raise _error(kind, refusal, text) from None
         finally:
+            self._metrics.asked(ask, outcome, time.monotonic() - began, octets)
             self._log.info(
                 "question", caller=caller.name, plans=[q.plan for q in ask.questions], outcome=outcome,
                 seconds=round(time.monotonic() - began, 3),

@@ -68,6 +68,12 @@ class Tailing:
             with self._lock:
                 self._listening[caller] -= 1
 
+    @property
+    def listening(self) -> int:
+        """How many listen."""
+        with self._lock:
+            return self._listening.total()
+
     def stop(self) -> None:
         """Have all of them end."""
         self._stopped.set()

@@ -33,6 +33,7 @@ from ims.capture.transmit import Outgoing
 from ims.config import SensorConfig, checked
 from ims.darknet import Block, Darknet
 from ims.decode.recent_syns import LIVE_BITS
+from ims.exposition import serve_metrics
 from ims.records import packet_batch
 from ims.respond.cookie import Clock
 from ims.respond.limit import limits
@@ -44,7 +45,7 @@ from ims.sensor.heartbeat import Heartbeats
 from ims.sensor.ingest import Ingest
 from ims.sensor.keeper import Keeper
 from ims.sensor.live import Setup, Worker, load_reply_kernels
-from ims.sensor.metrics import serve_metrics
+from ims.sensor.metrics import registry_of
 from ims.sensor.pipeline import Pipeline, Room, Shared
 from ims.sensor.privileges import become, prepare_store, tell_systemd, user_to_become
 from ims.sensor.replay import NoWire, ReplayRing
@@ -118,7 +119,7 @@ class Sensor:
             self._open_store(darknet, clocks, setups)
             self._heartbeats = Heartbeats(config.store, config.name, self.state, self._replay is not None)
             if config.metrics is not None:
-                self._end_metrics = serve_metrics(config.metrics, self.state)
+                self._end_metrics = serve_metrics(config.metrics, registry_of(self.state))
         except BaseException:
             self._close()
             raise
@@ -213,6 +214,7 @@ class Sensor:
             lost_in_ring=self.kernel_lost, not_stored=keeper.not_stored, stored=keeper.stored,
             lag_seconds=keeper.lag_seconds, checkpoints=keeper.checkpoints, store_failing=keeper.trouble,
             payloads_wanted=keeper.payloads_wanted, newest_us=self._newest_us(), interfaces=dict(self._up),
+            free_bytes=keeper.free_bytes, keep_free_bytes=self.config.keep_free,
         )  # fmt: skip
         ports = Counter[int]()
         for worker in workers:

@@ -72,6 +72,8 @@ class Keeper:
         """what ended the thread, which only an error of ours does"""
         self.failing: str | None = None
         """why nothing is stored now"""
+        self.free_bytes = 0
+        """where the store is, when it was last looked at"""
         self._saved_at = time.monotonic()
         self._change: tuple[Darknet, dict[str, str]] | None = None
         self._waits: list[threading.Event] = []
@@ -209,6 +211,7 @@ class Keeper:
         except OSError as error:
             self._fail(error)
             return
+        self.free_bytes = free
         wanted = free >= 2 * self._config.keep_free
         if wanted != self.payloads_wanted:
             self.payloads_wanted = wanted

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401  # resolving an address imports it, which the user we become may not be able to
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from ims.config import endpoint_of
 from ims.decode.verdict import EXCLUSIVE, SUB_COUNTERS
+from ims.exposition import new_registry
 from ims.respond.reply import COUNTERS, REPLIES
 from ims.sensor.state import State
 
@@ -57,6 +56,14 @@ class Metrics:
         yield GaugeMetricFamily(
             "ims_store_failing", "1 while the store can't be written.", now.store_failing is not None
         )
+        yield GaugeMetricFamily("ims_store_free_bytes", "Free disk where the store is.", now.free_bytes)
+        yield GaugeMetricFamily(
+            "ims_store_keep_free_bytes", "Free disk below which nothing is stored: `keep_free`.", now.keep_free_bytes
+        )
+        up = GaugeMetricFamily("ims_interface_up", "1 while the interface is up.", labels=["interface"])
+        for name, is_up in now.interfaces.items():
+            up.add_metric([name], is_up)
+        yield up
         failing = len(now.send_failing)
         yield GaugeMetricFamily("ims_workers_silenced", "Workers whose replies can't leave.", failing)
         newest = now.newest_us / 1e6
@@ -85,20 +92,8 @@ def _family(name: str, help: str, label: str) -> CounterMetricFamily:
     return CounterMetricFamily(name, help, labels=[label])
 
 
-def serve_metrics(endpoint: str, state: Callable[[], State]) -> Callable[[], None]:
-    """Serve them over HTTP; returns what ends it. Raises OSError where the port can't be had."""
-    registry = CollectorRegistry()
+def registry_of(state: Callable[[], State]) -> CollectorRegistry:
+    """All that a sensor tells."""
+    registry = new_registry()
     registry.register(Metrics(state))
-    ProcessCollector(registry=registry)
-    address, port = endpoint_of(endpoint)
-    try:
-        server, thread = start_http_server(port, address, registry)
-    except OSError as error:
-        raise OSError(f"metrics = {endpoint!r}: {error.strerror}") from error
-
-    def end() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-    return end
+    return registry

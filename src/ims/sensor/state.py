@@ -34,6 +34,8 @@ class State:
     store_failing: str | None = None
     payloads_wanted: bool = True
     """False while there is too little disk for payloads"""
+    free_bytes: int = 0
+    keep_free_bytes: int = 0
     interfaces: dict[str, bool] = field(default_factory=dict)
     """whether each is up; none for a replay"""
     send_failing: dict[str, str] = field(default_factory=dict)

@@ -95,7 +95,7 @@ def test_where_sensors_are_reached_is_for_operators(portal: Served) -> None:
 
 def test_without_a_token_there_is_health_and_no_more(portal: Served) -> None:
     anyone = portal.as_(None)
-    assert anyone.get("/health").json() == {"status": "degraded", "why": "of 2 sensors: 1 silent, 1 watching nothing"}
+    assert anyone.get("/health").json() == {"status": "degraded", "why": "sensors: 1 silent, 1 watching nothing, of 2"}
     for path in ("/version", "/sensors", "/analyses", "/me", "/query/count", "/events"):
         refused(anyone.get(path), 401)
     assert portal.as_("viewer").get("/version").json() == {"version": "0.1.0", "api": "v1"}

@@ -47,13 +47,19 @@ class Envelope:
             return
         scope["asked"] = {}
         id, began, started = secrets.token_hex(8), time.perf_counter(), False
+        metrics = self._gate.metrics
 
         async def sent(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 _add_headers(message, scope, id)
-                await self._note(scope, id, message["status"], time.perf_counter() - began)
+                seconds = time.perf_counter() - began
+                if metrics is not None:
+                    metrics.answered(scope["path"].removeprefix(API), message["status"], seconds)
+                await self._note(scope, id, message["status"], seconds)
+            elif metrics is not None:
+                metrics.sent(len(message.get("body", b"")))
             async with asyncio.timeout(self._gate.limits.stalled_seconds):
                 await send(message)
 

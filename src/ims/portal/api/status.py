@@ -26,7 +26,7 @@ class Health(BaseModel):
     """`ok`; `degraded` where some sensors are silent, watch or store nothing: why."""
 
     status: str = Field(examples=["degraded"])
-    why: str | None = Field(None, examples=["of 3 sensors: 1 silent"])
+    why: str | None = Field(None, examples=["sensors: 1 silent, of 3"])
 
 
 class Version(BaseModel):

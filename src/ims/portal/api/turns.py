@@ -21,6 +21,7 @@ class Turns:
     """Runs blocking work in `places` threads. `each`: what one caller may have running and waiting."""
 
     def __init__(self, places: int, each: int, waiting: int = 512) -> None:
+        self.places = places
         self._threads = ThreadPoolExecutor(places, "ims-api")
         self._free, self._each, self._most = places, each, places + waiting
         self._queue: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -50,6 +51,16 @@ class Turns:
         if not finished:
             raise late
         return done.result()
+
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return self.places - self._free
+
+    @property
+    def waiting(self) -> int:
+        """How many have come and don't run yet."""
+        return max(0, sum(dict(self._of).values()) - self.running)
 
     def close(self) -> None:
         """Begin nothing any more."""
