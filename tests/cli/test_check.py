@@ -144,6 +144,14 @@ BROKEN: dict[str, tuple[str, Callable[[Place], str], str]] = {
     "metrics in use": ("sensor", lambda p: p.sensor(metrics=f'"127.0.0.1:{PORT}"'), "address already in use, by proc"),
     "metrics elsewhere": ("sensor", lambda p: p.sensor(metrics='"192.0.2.1:9000"'), "no interface of this machine has"),
     "typing error": ("sensor", lambda p: p.sensor(nmae='"a"'), "line 5: unknown key 'nmae'; meant name?"),
+    "query daemon's metrics in use": (
+        "queryd", lambda p: p.queryd(listen=f'"127.0.0.1:{PORT + 1}"', metrics=f'"127.0.0.1:{PORT}"'),
+        f"metrics = '127.0.0.1:{PORT}': can't listen there: address al",
+    ),
+    "portal's metrics in use": (
+        "portal", lambda p: p.portal(listen=f'"127.0.0.1:{PORT + 1}"', metrics=f'"127.0.0.1:{PORT}"'),
+        f"metrics = '127.0.0.1:{PORT}': can't listen there: address al",
+    ),
     "port in use": ("queryd", lambda p: p.queryd(), f"listen = '127.0.0.1:{PORT}': can't listen there: address al"),
     "address elsewhere": (
         "queryd", lambda p: _made(p, ("a", "sensor")).queryd(listen='"192.0.2.1:9443"', tls=p.tls("a")), "192.0.2.1",
@@ -168,7 +176,13 @@ BROKEN: dict[str, tuple[str, Callable[[Place], str], str]] = {
     "audit is a folder": ("portal", lambda p: p.portal(audit=f'"{p.folder}/own"'), "own is a folder"),
     "lake is nowhere": ("portal", lambda p: p.portal(lake='{ uri = "ftp://a/b" }'), "no lake can be at ftp://"),
 }  # fmt: skip
-IN_USE = ("metrics in use", "port in use", "portal's port in use")
+IN_USE = (
+    "metrics in use",
+    "query daemon's metrics in use",
+    "portal's metrics in use",
+    "port in use",
+    "portal's port in use",
+)
 
 
 @pytest.mark.parametrize("case", BROKEN)

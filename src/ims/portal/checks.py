@@ -15,7 +15,16 @@ from ims.portal.config import HttpsConfig, PortalConfig
 from ims.portal.registry import Registry
 from ims.queryd.checks import certificate_check
 from ims.sensor.access import Need, Way, tried_as
-from ims.sensor.check import Check, Running, access_check, own_endpoint_check, program_check, stays_root, user_check
+from ims.sensor.check import (
+    Check,
+    Running,
+    access_check,
+    endpoint_check,
+    own_endpoint_check,
+    program_check,
+    stays_root,
+    user_check,
+)
 from ims.sensor.privileges import user_to_become
 
 
@@ -30,6 +39,7 @@ def portal_checks(config: PortalConfig, running: Running | None = None) -> list[
     return [
         *checks,
         own_endpoint_check("listen", config.listen, running),
+        endpoint_check("metrics", config.metrics, config.user, running),
         Check("lake", lambda: _lake(config)),
         Check("registry", lambda: _registry(config), "correct it; docs/deploy.md has an example"),
         access_check(config.user, lambda user: needs(config)),

@@ -26,6 +26,7 @@ def queryd_checks(config: QuerydConfig, running: Running | None = None) -> list[
         access_check(config.user, lambda user: needs(config)),
         Check("store", lambda: _store(config), "set `store` to the sensor's store"),
         endpoint_check("listen", config.listen, config.user, running),
+        endpoint_check("metrics", config.metrics, config.user, running),
         program_check(config.user),
     ]
 
