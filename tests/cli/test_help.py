@@ -64,7 +64,7 @@ PASSWORD = "pass() { echo 'correct horse battery staple'; }; "
 ACCOUNTS = PASSWORD + "".join(
     f"pass | ims account add {name} --role viewer --accounts accounts.db >/dev/null; " for name in ("alice", "bob")
 )
-AUTHORITY = "ims pki init; ims pki issue ams-1 --role sensor; ims pki issue alice --role operator; "
+AUTHORITY = "ims pki init; ims pki issue sensor-a --role sensor; ims pki issue alice --role operator; "
 PORTAL = AUTHORITY + "ims pki issue portal --role portal --out portal-tls; "
 BEFORE = {
     "ims account add": PASSWORD + "pass | ",

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ims.store.schema import hour_folder
-from ims.store.shipped import Shipped, open_shipped, read_shipped, shipped_file, store_id, write_shipped
+from ims.store.shipped import Shipped, open_shipped, read_shipped, shipped_file, write_shipped
+from ims.store.store_id import store_id
 from tests.lake.shipped import ship, watched
 
 TABLES = ("packets", "frames_raw", "payloads")

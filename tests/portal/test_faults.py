@@ -28,14 +28,14 @@ from ims.queryd.turns import Turns
 
 from .deployment import Deployment, Process, deployed
 
-NAMES = ("a", "b", "c")
+NAMES = ("a", "b", "007")
 DEADLINE = 4.0
 
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory, three_stores: list[Path]) -> dict[str, Path]:
-    """Of sensors a, b, c: readable by whoever a daemon becomes."""
-    return dict(zip(NAMES, three_stores, strict=True))
+    """Of sensors a, b, 007: readable by whoever a daemon becomes."""
+    return {name: next(store for store in three_stores if store.name == name) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +96,12 @@ def test_a_killed_sensor_is_missing_and_used_again_when_it_is_back(
 
 
 def test_a_hanging_sensor_is_missing_at_the_deadline(running: Deployment, stores: dict[str, Path]) -> None:
-    running.sensors["c"].signal(signal.SIGSTOP)
+    running.sensors["007"].signal(signal.SIGSTOP)
     try:
-        assert_right(count(running), stores, {"c": "didn't answer"})
-        assert_right(count(running), stores, {"c": "didn't answer"})
+        assert_right(count(running), stores, {"007": "didn't answer"})
+        assert_right(count(running), stores, {"007": "didn't answer"})
     finally:
-        running.sensors["c"].signal(signal.SIGCONT)
+        running.sensors["007"].signal(signal.SIGCONT)
     answers(running, NAMES)
     assert_right(count(running), stores, {})
 
@@ -111,7 +111,7 @@ def test_a_sensor_killed_in_the_middle_of_an_answer_is_missing(running: Deployme
     running.sensors["a"].signal(signal.SIGSTOP)
     found: list[Answer] = []
     asking = threading.Thread(target=lambda: found.append(count(running, since="2026-03-04")))
-    others = [(name, len(running.sensors[name].said)) for name in ("b", "c")]
+    others = [(name, len(running.sensors[name].said)) for name in ("b", "007")]
     asking.start()
     for name, before in others:
         while not any(said["event"] == "question" for said in running.sensors[name].said[before:]):
@@ -180,14 +180,14 @@ class Relay:
 
 
 def test_a_slow_link_is_waited_for_until_the_deadline(running: Deployment, stores: dict[str, Path]) -> None:
-    with Relay(running.ports["c"]) as relay:
-        running.register(c=f"127.0.0.1:{relay.port}")
+    with Relay(running.ports["007"]) as relay:
+        running.register(**{"007": f"127.0.0.1:{relay.port}"})
         try:
             answers(running, NAMES)
             relay.rate = 100_000
             assert_right(count(running), stores, {})
             relay.rate = 500
-            assert_right(count(running), stores, {"c": "didn't answer"})
+            assert_right(count(running), stores, {"007": "didn't answer"})
             relay.rate = 0
             answers(running, NAMES)
             assert_right(count(running), stores, {})
@@ -225,25 +225,25 @@ def test_garbage_is_no_answer(running: Deployment, stores: dict[str, Path]) -> N
 @pytest.mark.parametrize("wrong", ["expired", "foreign", "another of ours", "not registered"])
 def test_a_wrong_certificate_is_named(running: Deployment, stores: dict[str, Path], wrong: str) -> None:
     """The daemon itself refuses to begin with an expired or foreign one, so a bare server shows it."""
-    running.sensors["c"].end()
+    running.sensors["007"].end()
     now = datetime.now(UTC)
     authority = running.authority
     if wrong == "foreign":
         authority = create_authority(running.folder / f"foreign-{now.timestamp()}", "Foreign", 900)
-    name, role = ("c", "portal") if wrong == "another of ours" else ("c", "sensor")
+    role = "portal" if wrong == "another of ours" else "sensor"
     out = running.folder / "certificates" / f"wrong-{wrong.replace(' ', '-')}"
     words: dict[str, Any] = {"now": now - timedelta(days=40), "days": 10} if wrong == "expired" else {}
-    authority.issue(name, role, out, **words)  # type: ignore[arg-type]
-    pair = ((out / "c.pem").read_bytes(), (out / "c.key").read_bytes())
+    authority.issue("007", role, out, **words)  # type: ignore[arg-type]
+    pair = ((out / "007.pem").read_bytes(), (out / "007.key").read_bytes())
     said = {
         "expired": "expired on", "foreign": "foreign authority", "another of ours": "portal's, not a sensor's",
         "not registered": "isn't the one that is registered",
     }[wrong]  # fmt: skip
     try:
-        with fl.FlightServerBase(f"grpc+tls://127.0.0.1:{running.ports['c']}", tls_certificates=[pair]):
-            assert_right(count(running), stores, {"c": said})
+        with fl.FlightServerBase(f"grpc+tls://127.0.0.1:{running.ports['007']}", tls_certificates=[pair]):
+            assert_right(count(running), stores, {"007": said})
     finally:
-        running.start_sensor("c").until("listening")
+        running.start_sensor("007").until("listening")
     answers(running, NAMES)
 
 
@@ -253,7 +253,7 @@ def test_a_revoked_sensor_is_not_asked_and_a_revoked_portal_not_answered(
     with deployed(tmp_path, stores, deadline=DEADLINE) as deployment:
         answers(deployment, NAMES)
         deployment.authority.revoke(deployment.serials["b"])
-        answers(deployment, ("a", "c"))
+        answers(deployment, ("a", "007"))
         assert_right(count(deployment), stores, {"b": "revoked"})
         [issued] = deployment.authority.find("portal")
         deployment.authority.revoke(issued.identity.serial)
@@ -289,7 +289,7 @@ def test_a_clock_that_is_off_is_told_and_answers_all_the_same(running: Deploymen
 
 def test_a_registry_that_changes_is_read_again(running: Deployment, stores: dict[str, Path]) -> None:
     ports = dict(running.ports)
-    del running.ports["c"]
+    del running.ports["007"]
     running.register()
     try:
         for _ in range(200):

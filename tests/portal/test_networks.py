@@ -42,7 +42,10 @@ def test_a_firewall_that_drops_costs_the_deadline_once_and_is_told(
 ) -> None:
     """The portal is at the peer, one sensor beside it, the other on the machine, whose answers are dropped on the way:
     the portal's packets vanish, as behind a firewall."""
-    stores = {"near": ingest(tmp_path / "near", samples[1]), "far": ingest(tmp_path / "far", samples[2], sensor="far")}
+    stores = {
+        "near": ingest(tmp_path / "near", samples[1], sensor="near"),
+        "far": ingest(tmp_path / "far", samples[2], sensor="far"),
+    }
     deployment = Deployment(tmp_path / "deployment", stores, deadline=5)
     deployment.register(far=f"{MACHINE}:{deployment.ports['far']}")
     at = {name: ("ip", "netns", "exec", getattr(lab, name)) for name in ("peer", "machine")}

@@ -13,7 +13,7 @@ from ims.portal.registry import Registry, checked_registry
 
 SERIAL = "25b109da9511d64c8a88bc3787cb513f"
 GOOD = f'[[sensor]]\nname = "a"\naddress = "sensor-a.example.net:9443"\nserial = "{SERIAL}"\n'
-OTHER = GOOD.replace('"a"', '"b"')
+OTHER = GOOD.replace('"a"', '"b"').replace("sensor-a", "sensor-b").replace(SERIAL, SERIAL[::-1])
 BLOCK = {"name": "C/24", "prefix": "198.51.100.0/24"}
 
 
@@ -95,7 +95,7 @@ def test_a_portal_does_not_begin_with_a_broken_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"isn't there; docs/deploy.md has an example"):
         Registry(path)
     path.write_text(GOOD + GOOD)
-    with pytest.raises(ValueError, match="two sensors are named 'a'; each needs a name of its own"):
+    with pytest.raises(ValueError, match=r"entries 1 \('a'\) and 2 \('a'\) have one name, a"):
         Registry(path)
 
 
@@ -145,3 +145,34 @@ def test_what_is_wrong_is_said_in_one_line(words: dict[str, Any], said: str) -> 
     assert str(caught.value).startswith("registry.toml: ")
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        ({}, {"name": "a"}, "name, a"),
+        ({}, {"sensors": ["old", "a"]}, "name, a"),
+        ({"sensors": ["old"]}, {"sensors": ["old"]}, "name, old"),
+        ({"sensors": ["b"]}, {}, "name, b"),
+        ({}, {"serial": SERIAL}, f"serial, {SERIAL}"),
+        ({"address": "sensor-a.example.net:9443"}, {"address": "Sensor-A.example.NET.:09443"}, "address, sensor-a.example"),
+        ({"address": "[2001:db8::1]:9443"}, {"address": "[2001:DB8:0:0::1]:9443"}, "address, 2001:db8::1 port 9443"),
+        ({"address": "127.0.0.1:9443", "serial": None}, {"address": "localhost:9443", "serial": None}, "address, 127.0.0.1"),
+        ({"address": "127.0.0.1:9443"}, {"address": "[::ffff:127.0.0.1]:9443"}, "address, 127.0.0.1 port 9443"),
+    ],
+)  # fmt: skip
+def test_one_name_one_certificate_one_address_are_one_entry(
+    first: dict[str, Any], second: dict[str, Any], both: str
+) -> None:
+    others = {"name": "b", "address": "192.0.2.2:9443", "serial": SERIAL[::-1]}
+    entries = [*sensor(**first)["sensor"], others | second]
+    with pytest.raises(ValueError) as caught:
+        checked_registry({"sensor": entries}, "registry.toml: ")
+    assert str(caught.value).startswith(
+        f"registry.toml: entries 1 ('a') and 2 ('{entries[1]['name']}') have one {both}"
+    )
+
+
+def test_two_daemons_on_one_machine_are_two_entries() -> None:
+    entries = [*sensor()["sensor"], {"name": "b", "address": "192.0.2.1:9444", "serial": SERIAL[::-1]}]
+    assert [one.names for one in checked_registry({"sensor": entries}).sensor] == [("a",), ("b",)]

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  ims ingest dark.pcap --store STORE --sensor a --block C/24=198.51.100.0/24
-  ims ingest 1.pcap.gz 2.pcap.zst --store STORE --sensor a --block all=0.0.0.0/0
-  tcpdump -i eth0 -U -w - | ims ingest - --store STORE --sensor b --block D/24=203.0.113.0/24
+  ims ingest dark.pcap --store STORE --sensor sensor-a --block C/24=198.51.100.0/24
+  ims ingest 1.pcap.gz 2.pcap.zst --store STORE --sensor sensor-a --block all=0.0.0.0/0
+  tcpdump -i eth0 -U -w - | ims ingest - --store STORE --sensor sensor-b --block D/20=203.0.112.0/20
   ims ingest --watch /var/captures --store STORE --sensor c --block C/24=198.51.100.0/24
 """
 

@@ -46,7 +46,7 @@ def init(
 
 @app.command(
     epilog=_examples(
-        "ims pki issue ams-1 --role sensor",
+        "ims pki issue sensor-a --role sensor",
         "ims pki issue portal --role portal --out portal-tls",
         "ims pki issue alice --role operator --days 90",
     )
@@ -91,7 +91,7 @@ def issue(
     epilog=_examples(
         "ims pki revoke alice",
         "ims pki revoke 2f1d0c5e9a7b4c6d8e0f1a2b3c4d5e6f",
-        "ims pki revoke ams-1 --all",
+        "ims pki revoke sensor-a --all",
     )
 )
 def revoke(
@@ -137,7 +137,7 @@ def _unknown(authority: Authority, what: str) -> str:
 @app.command(
     epilog=_examples(
         "ims pki show",
-        "ims pki show ams-1 --format json",
+        "ims pki show sensor-a --format json",
         "ims pki show portal-tls/portal.pem",
     )
 )

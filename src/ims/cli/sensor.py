@@ -12,9 +12,9 @@ import typer
 EXAMPLES = """\b
 Examples:
   ims sensor --config sensor.toml
-  ims sensor --interface eth0 --store STORE --sensor a --block C/24=198.51.100.0/24
-  ims sensor --interface eth0 --store STORE --sensor a --block C/24=198.51.100.0/24 --policy synack --reply-limit 50
-  ims sensor --replay dark.pcap --speed 0 --store STORE --sensor b --block C/24=198.51.100.0/24
+  ims sensor --interface eth0 --store STORE --sensor sensor-a --block C/24=198.51.100.0/24
+  ims sensor --interface eth0 --store STORE --sensor sensor-a --block C/24=198.51.100.0/24 --policy synack --arp
+  ims sensor --replay dark.pcap --speed 0 --store STORE --sensor sensor-b --block C/24=198.51.100.0/24
 """
 
 

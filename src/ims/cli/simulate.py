@@ -18,7 +18,7 @@ Examples:
   ims simulate blaster-2003 --out b.pcap --truth b.json
   ims simulate modern --scale 0.1 --seed 7 --out m.pcap --truth m.json
   ims simulate --show sasser-2004 > mine.toml
-  ims simulate mine.toml --scale 0.1 --out - | ims ingest - --store MINE --sensor a --block C/24=100.66.64.0/24
+  ims simulate mine.toml --scale 0.1 --out - | ims ingest - --store MINE --sensor sensor-a --block C/24=100.66.64.0/24
   ip netns exec peer ims simulate modern --interface eth0 --speed 60 --truth m.json
 """
 

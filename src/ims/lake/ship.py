@@ -22,7 +22,8 @@ from ims.lake.verified import put_verified, send_verified
 from ims.store.lock import ShipperLock
 from ims.store.manifest import Snapshot
 from ims.store.schema import part_of, state_folder
-from ims.store.shipped import TAKEN_APART, Shipped, read_shipped, shipped_file, store_id, write_shipped
+from ims.store.shipped import TAKEN_APART, Shipped, read_shipped, shipped_file, write_shipped
+from ims.store.store_id import store_id
 
 TABLES_IN_ORDER = ("payloads", "frames_raw", "packets")
 CHECKPOINT_FILES = 64

@@ -45,6 +45,8 @@ TAIL = {"blocks": BLOCKS, "ports": PORTS, "new": NEW}
 """Parts of a tail's batches: packets by second and block, by port too, and new payloads with their first octets."""
 
 
+StoreId = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]*$")]
+"""A store's id (store/store_id.py); empty: it has none, or the daemon is of an earlier version."""
 SensorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Shipment = Annotated[int, Field(ge=0, lt=1 << 53)]
 
@@ -126,6 +128,9 @@ class Hello(_Message):
     oldest: int
     newest: int
     program: str
+    name: str = Field(default="", max_length=64)
+    """whose certificate the daemon has; empty: it has none, or it is of an earlier version"""
+    store: StoreId = ""
     sensors: tuple[str, ...] = ()
     now: float
     last_packet: float | None = None
@@ -145,6 +150,7 @@ class End(_Message):
 
     seconds: float
     closed: str = ""
+    store: StoreId = ""
     sensors: tuple[str, ...] = ()
     parts: dict[str, int] = Field(default_factory=dict)
     """rows of each part"""

@@ -20,8 +20,8 @@ UNVERIFIED = "its certificate can't be verified"
 
 class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program did wrong
     """One sensor's failure. `kind`: unreachable, certificate, refused, list (of revoked certificates, there or here),
-    version, busy, late, request, store, ending, failed, garbage; `text`: one line, without addresses; `detail`: what
-    operators may read besides."""
+    version, name (it isn't the registry's, or the store is another's too), busy, late, request, store, ending, failed,
+    garbage; `text`: one line, without addresses; `detail`: what operators may read besides."""
 
     def __init__(self, kind: str, text: str, detail: str = "") -> None:
         super().__init__(text)

@@ -18,6 +18,7 @@ import structlog
 
 from ims.link.contract import Tail
 from ims.portal.accounts import Role
+from ims.portal.agreement import check_rows
 from ims.portal.fault import Fault
 from ims.portal.gate import Event
 from ims.portal.sensors import Sensors
@@ -143,9 +144,12 @@ class Live:
             if peer is None:
                 return
             try:
-                for parts in peer.follow(Tail(version=peer.version)):
+                for parts in () if self._sensors.refused(name) else peer.follow(Tail(version=peer.version)):
                     if not self._wanted():
                         return
+                    if self._sensors.refused(name):
+                        break
+                    check_rows(peer.sensor, (), parts)
                     self._tell({part: table.to_pylist() for part, table in parts.items()})
             except Fault as fault:
                 self._log.info("live", sensor=name, why=fault.text, detail=fault.detail)

@@ -9,6 +9,7 @@ import ipaddress
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -53,12 +54,18 @@ class RegisteredSensor(BaseModel):
     serial: str | None = Field(None, description="serial number of its certificate; wanted but on loopback")
     organisation: str = Field("", max_length=200, description="whose it is")
     time_zone: str = Field("UTC", description="where it is, such as `Europe/Vienna`")
+    sensors: tuple[str, ...] = Field((), description="names in its store besides its own, such as those of captures")
     block: tuple[RegisteredBlock, ...] = Field((), description="blocks that it monitors")
 
     @field_validator("name")
     @classmethod
     def _may_name_a_sensor(cls, name: str) -> str:
         return check_sensor_name(name)
+
+    @field_validator("sensors")
+    @classmethod
+    def _may_name_sensors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_sensor_name(name) for name in names)
 
     @field_validator("address")
     @classmethod
@@ -91,6 +98,21 @@ class RegisteredSensor(BaseModel):
         return self.address.rpartition(":")[0].removeprefix("[").removesuffix("]")
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of sensors whose packets it may tell: its own and those besides."""
+        return (self.name, *(name for name in self.sensors if name != self.name))
+
+    @property
+    def endpoint(self) -> str:
+        """The address in one way of writing: case, zeros, `localhost` and a trailing dot make no difference. Names
+        aren't looked up here: that would wait for a name server."""
+        host = self.host.lower().removesuffix(".")
+        with suppress(ValueError):
+            address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+            host = str(getattr(address, "ipv4_mapped", None) or address)
+        return f"{host} port {int(self.address.rpartition(':')[2])}"
+
+    @property
     def is_local(self) -> bool:
         """Whether it is on loopback."""
         try:
@@ -104,6 +126,14 @@ class RegisteredSensor(BaseModel):
         return None if self.serial is None else check_identity("sensor", self.name, self.serial)
 
 
+EXPECTED = {
+    "name": "a name for each sensor, in one entry",
+    "serial": "one entry for a certificate",
+    "address": "one entry for a query daemon",
+}
+"""What would be right where two entries have the same."""
+
+
 class RegistryFile(BaseModel):
     """All sensors."""
 
@@ -112,11 +142,17 @@ class RegistryFile(BaseModel):
     sensor: tuple[RegisteredSensor, ...] = Field((), description="sensors")
 
     @model_validator(mode="after")
-    def _names_differ(self) -> RegistryFile:
-        names = [sensor.name for sensor in self.sensor]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"two sensors are named {twice!r}; each needs a name of its own")
+    def _are_all_different(self) -> RegistryFile:
+        """One name, one certificate, one address, one entry: else its packets would count twice."""
+        known: dict[tuple[str, str], int] = {}
+        for number, sensor in enumerate(self.sensor, 1):
+            said = [("name", name) for name in sensor.names] + [("address", sensor.endpoint)]
+            said += [("serial", sensor.serial)] if sensor.serial is not None else []
+            for what, value in said:
+                other = known.setdefault((what, value), number)
+                if other != number:
+                    entries = f"entries {other} ({self.sensor[other - 1].name!r}) and {number} ({sensor.name!r})"
+                    raise ValueError(f"{entries} have one {what}, {value}; expected {EXPECTED[what]}")
         return self
 
 

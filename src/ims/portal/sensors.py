@@ -19,6 +19,7 @@ import structlog
 from ims.link.contract import Ask, End, Hello
 from ims.pki.credentials import Credentials
 from ims.pki.revocations import Refusal
+from ims.portal.agreement import check_hello, check_rows, check_store
 from ims.portal.diagnosis import diagnosed
 from ims.portal.fault import Fault, fault_of, one_line
 from ims.portal.peer import Peer
@@ -31,6 +32,11 @@ GRACE_SECONDS = 0.2
 CLOCKS_APART_SECONDS = 60.0
 LATE_HELLOS = 3
 """So many in a row, and the sensor is silent: one may come late where a machine is busy."""
+
+SAID_AT_ONCE = ("unreachable", "certificate", "late", "name")
+"""Faults that tell of the sensor, not of the question."""
+HELLO_TELLS = ("version", "name")
+"""Faults that only a hello ends."""
 
 
 @dataclass
@@ -119,6 +125,11 @@ class Sensors:
             health = self._health.get(name)
         return health.hello.closed if health is not None and health.hello is not None and not health.fault else None
 
+    def refused(self, name: str) -> bool:
+        """Whether it isn't the sensor that the registry names."""
+        known = self._known_fault(name)
+        return known is not None and known.kind == "name"
+
     def claimed(self) -> frozenset[str]:
         """Sensors' names in the stores of those that answer, as they said at their last hello."""
         with self._lock:
@@ -137,14 +148,17 @@ class Sensors:
             try:
                 self._check(peer)
                 left = seconds - (time.monotonic() - began)
-                found = peer.ask(ask(peer).model_copy(update={"seconds": max(0.05, left)}), wanted)
+                asked = ask(peer).model_copy(update={"seconds": max(0.05, left)})
+                parts, end = peer.ask(asked, wanted)
+                self._check_agreement(peer, asked, parts, end)
             finally:
                 took[name] = time.monotonic() - began
-            return found
+            return parts, end
 
         futures = {self._pool.submit(one, name, peer): name for name, peer in peers.items()}
         self._await(futures, seconds)
         parts, ends, faults = {}, {}, {}
+        stores: dict[str, str] = {}
         for future, name in futures.items():
             if not future.done():
                 future.cancel()
@@ -153,6 +167,13 @@ class Sensors:
             error = future.exception()
             if error is None:
                 parts[name], ends[name] = future.result()
+                try:
+                    check_store(peers[name].sensor, (), ends[name].store, stores)
+                except Fault as fault:
+                    faults[name] = fault
+                    del parts[name], ends[name]
+                else:
+                    stores[ends[name].store] = name
                 continue
             if not isinstance(error, Fault | pa.ArrowException):
                 self._log.error("scatter", sensor=name, error=repr(error))
@@ -189,6 +210,21 @@ class Sensors:
                 raise Fault("list", f"the portal's {refusal.text.removeprefix('the ')}")
             raise Fault("certificate", "its certificate is revoked", refusal.text)
 
+    def _check_agreement(self, peer: Peer, asked: Ask, parts: Mapping[str, pa.Table], end: End) -> None:
+        """Raises Fault where it isn't the sensor that the registry names."""
+        known = self._known_fault(peer.sensor.name)
+        if known is not None and self.refused(peer.sensor.name):
+            raise known  # its certificate's name is in its hello alone
+        check_store(peer.sensor, end.sensors, "", {})
+        check_rows(peer.sensor, asked.questions, parts)
+
+    def _stores_before(self, name: str) -> dict[str, str]:
+        """Ids of the stores of those that answer and stand before it in the registry."""
+        with self._lock:
+            names = list(self._health)
+            before = [self._health[other] for other in names[: names.index(name)]] if name in names else []
+        return {h.hello.store: h.sensor.name for h in before if h.hello is not None and h.fault is None}
+
     def _explained(self, peer: Peer, fault: Fault, until: float) -> Fault:
         """What is wrong with the certificate, where that is why nobody can be reached."""
         left = min(1.0, until - time.monotonic())
@@ -209,11 +245,11 @@ class Sensors:
         with self._lock:
             for name, fault in faults.items():
                 health = self._health.get(name)
-                if health is not None and health.fault is None and fault.kind in ("unreachable", "certificate", "late"):
+                if health is not None and health.fault is None and fault.kind in SAID_AT_ONCE:
                     health.fault, health.since, health.asked = fault, time.time(), time.time()
             for name in ends:
                 health = self._health.get(name)
-                if health is not None and health.fault is not None and health.fault.kind != "version":
+                if health is not None and health.fault is not None and health.fault.kind not in HELLO_TELLS:
                     health.fault, health.since = None, time.time()
 
     def _look_after(self) -> None:
@@ -232,6 +268,7 @@ class Sensors:
         try:
             self._check(peer)
             hello = peer.hello(HELLO_SECONDS)
+            check_hello(peer.sensor, hello, self._stores_before(peer.sensor.name))
             offset = hello.now - (began + time.time()) / 2
         except Fault as error:
             fault = self._explained(peer, error, time.monotonic() + HELLO_SECONDS)

@@ -22,6 +22,7 @@ from ims.store.liveness import Liveness, liveness, losses_of
 from ims.store.reader import Store, open_store
 from ims.store.schema import part_of
 from ims.store.shipped import TAKEN_APART, Shipped, open_shipped
+from ims.store.store_id import read_store_id
 
 HOUR_US = 3_600_000_000
 MOST_LIVE = 32
@@ -117,7 +118,7 @@ class Answerer:
             yield ending(
                 End(
                     seconds=time.monotonic() - began, closed=closed_hours(store, time.time()), sensors=store.sensors,
-                    parts=parts, beyond=told.as_of, losing=losing_in(store, ask),
+                    parts=parts, beyond=told.as_of, losing=losing_in(store, ask), store=read_store_id(store.path),
                 )
             )  # fmt: skip
 

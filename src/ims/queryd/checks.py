@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.queryd.config import QuerydConfig, TlsConfig
+from ims.queryd.sensor_names import stranger
 from ims.sensor.access import Need, Way
 from ims.sensor.check import Check, Running, access_check, endpoint_check, program_check, user_check
+from ims.store.reader import open_store
 from ims.store.schema import refuse_other_folder
 from ims.system_folder import refuse_system_folder
 
@@ -25,6 +27,7 @@ def queryd_checks(config: QuerydConfig, running: Running | None = None) -> list[
         Check("store", lambda: _place(config), "set `store` to the sensor's store"),
         access_check(config.user, lambda user: needs(config)),
         Check("store", lambda: _store(config), "set `store` to the sensor's store"),
+        Check("names", lambda: _names(config)),
         endpoint_check("listen", config.listen, config.user, running),
         endpoint_check("metrics", config.metrics, config.user, running),
         program_check(config.user),
@@ -64,4 +67,17 @@ def _place(config: QuerydConfig) -> str:
 def _store(config: QuerydConfig) -> str:
     """A store that isn't there yet is waited for: the sensor makes it."""
     refuse_other_folder(config.store)
+    return ""
+
+
+def _names(config: QuerydConfig) -> str:
+    """Whether the certificate's name is the one in the store."""
+    credentials = None if config.tls is None else read_credentials(config.tls, "sensor")
+    try:
+        with open_store(config.store) as store:
+            refusal = stranger(config, credentials, store.sensors)
+    except FileNotFoundError:
+        return ""
+    if refusal is not None:
+        raise ValueError(refusal)
     return ""

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ims.config import Octets, endpoint_of
+from ims.darknet import check_sensor_name
 from ims.settings_file import checked, read_toml
 
 
@@ -30,6 +31,9 @@ class QuerydConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     store: Path = Field(description="folder of the sensor's store")
+    sensors: tuple[str, ...] = Field(
+        (), description="names of sensors in the store besides the certificate's, such as those of captures"
+    )
     listen: str = Field("127.0.0.1:9443", description="address and port to listen on")
     tls: TlsConfig | None = Field(None, description="certificates; without them it listens on loopback only")
     user: str | None = Field(
@@ -42,6 +46,11 @@ class QuerydConfig(BaseModel):
     threads: int = Field(2, ge=1, le=256, description="threads for each question")
     listeners: int = Field(16, ge=1, le=1000, description="portals that may follow live")
     metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9478`")
+
+    @field_validator("sensors")
+    @classmethod
+    def _may_name_sensors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_sensor_name(name) for name in names)
 
     @field_validator("listen", "metrics")
     @classmethod

@@ -30,12 +30,14 @@ from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
 from ims.queryd.metrics import QuerydMetrics
+from ims.queryd.sensor_names import stranger
 from ims.queryd.service import Service, quiet
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
 from ims.sensor.check import refuse
 from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.store.reader import open_store
+from ims.store.store_id import read_store_id
 from ims.version import full_version
 
 LAST_PACKET_SECONDS = 2.0
@@ -62,6 +64,7 @@ class _StoreState(NamedTuple):
     sensors: tuple[str, ...] = ()
     last: float | None = None
     live: Mapping[str, Live] = MappingProxyType({})
+    id: str = ""
 
 
 class Queryd:
@@ -117,8 +120,10 @@ class Queryd:
             state = self.store_state()
         except (OSError, ValueError) as error:
             state, problem = _StoreState(), problem or f"its store can't be read: {error}"
+        problem = problem or stranger(self.config, self.credentials, state.sensors) or ""
         return Hello(
-            oldest=OLDEST, newest=NEWEST, program=full_version(), sensors=state.sensors, now=time.time(),
+            oldest=OLDEST, newest=NEWEST, program=full_version(), store=state.id, sensors=state.sensors,
+            name=self.credentials.identity.name if self.credentials else "", now=time.time(),
             last_packet=state.last, closed=state.closed, live=dict(state.live),
             expires=self.credentials.expires.timestamp() if self.credentials else None,
             running=self._turns.running, waiting=self._turns.waiting, problem=problem,
@@ -164,6 +169,7 @@ class Queryd:
                 if time.monotonic() - when > LAST_PACKET_SECONDS or not when:
                     hours = store.hours("packets")
                     last = hours[-1] / 1e6 if hours else None
-                    state = _StoreState(closed_hours(store, time.time()), store.sensors, last)
+                    known = read_store_id(self.config.store)
+                    state = _StoreState(closed_hours(store, time.time()), store.sensors, last, id=known)
                     self._state = (time.monotonic(), state)
                 return state._replace(live=live_sensors(store))

@@ -1,6 +1,5 @@
 """What of a sensor's files has been shipped to a lake, as the sensor's side remembers it (docs/decisions/0015).
 
-    STORE/_state/store_id                     an id for the store, so that a ledger is never fed from two
     STORE/_state/sensor=NAME/shipped.json     {"lake", "uri", "number", "files": {path: number}, "pruned"}
 
 The shipper writes it, after the lake's ledger. Retention that waits for shipping reads it, and so does whoever answers
@@ -9,11 +8,7 @@ for what the lake hasn't got.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import re
-import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +18,6 @@ from ims.store.schema import part_of, state_folder, write_aside
 
 TAKEN_APART = ("packets", "frames_raw")
 """Tables of which a row is the lake's or the sensor's, never both. A payload may be in both."""
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -140,19 +134,3 @@ class Confirmed:
             self._files = shipped.files if shipped is not None else {}
             self._stamp = stamp
         return path in self._files
-
-
-def store_id(path: Path) -> str:
-    """The store's id; made where it has none. Raises OSError, or ValueError where it is damaged."""
-    file = path / "_state" / "store_id"
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # two shippers of two sensors begin at once
-        if not file.exists():
-            write_aside(file, secrets.token_hex(16).encode() + b"\n")
-    finally:
-        os.close(folder)
-    text = file.read_text("ascii", "replace").strip()
-    if not _ID.fullmatch(text):
-        raise ValueError(f"{file} is damaged: wanted 32 hexadecimal digits")
-    return text

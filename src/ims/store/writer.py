@@ -32,6 +32,7 @@ from ims.store.retention import retain
 from ims.store.schema import ROW_GROUP, create_store, part_of, state_folder, write_aside
 from ims.store.seen import Seen
 from ims.store.shipped import Confirmed
+from ims.store.store_id import store_id
 
 TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time", "coverage": "since"}
 WAITING = 1
@@ -59,6 +60,7 @@ class SensorWriter:
         self._state = state_folder(path, sensor)
         self._lock = WriterLock(self._state, sensor)
         try:
+            self.store_id = store_id(path)
             self.manifest = Manifest(path, self._state, before=self._remove_leftovers)
             try:
                 withdraw(path, self.manifest)
