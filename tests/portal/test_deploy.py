@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ims.pki.credentials import Credentials
+from ims.store.rename import rename_sensor
 
 from ..stores import IMS
 from .deployment import PASSWORD, Process, free_port
@@ -58,7 +59,10 @@ def test_from_nothing_to_a_question_that_two_sensors_answer(tmp_path: Path, thre
 
     daemons: list[Process] = []
     try:
-        for name, store in zip(("sensor-a", "sensor-b"), three_stores, strict=False):
+        for name, sample in zip(("sensor-a", "sensor-b"), three_stores, strict=False):
+            store = tmp_path / f"store-{name}"
+            shutil.copytree(sample, store)
+            rename_sensor(store, sample.name, name)
             config = tmp_path / f"etc-{name}" / "queryd.toml"
             config.write_text(settled(printed()[f"queryd.toml on {name}"], name, store))
             daemons.append(Process("queryd", "--config", config))

@@ -59,7 +59,7 @@ def options(
 
 
 app.command("ingest", epilog=ingest.EXAMPLES)(ingest.ingest)
-app.command("sensor", epilog=sensor.EXAMPLES)(sensor.sensor)
+app.add_typer(sensor.app, name="sensor")
 app.command("queryd", epilog=queryd.EXAMPLES)(queryd.queryd)
 app.command("portal", epilog=portal.EXAMPLES)(portal.portal)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)

@@ -18,7 +18,22 @@ Examples:
 """
 
 
+app = typer.Typer(rich_markup_mode=None)
+RENAME_EXAMPLES = """\b
+Examples:
+  ims sensor rename here sensor-a --store STORE
+"""
+RETIRE_EXAMPLES = """\b
+Examples:
+  ims sensor retire sensor-a --store STORE
+  ims sensor retire sensor-a --store STORE --undo
+"""
+StoreOf = Annotated[Path, typer.Option("--store", metavar="DIR", help="The store that has it.")]
+
+
+@app.callback(invoke_without_command=True, epilog=EXAMPLES)
 def sensor(
+    context: typer.Context,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML: docs/sensor.md.")] = None,
     interface: Annotated[list[str] | None, typer.Option(metavar="IF", help="An interface; give one or more.")] = None,
     store: Annotated[Path | None, typer.Option(metavar="DIR", help="The store; made if there is none.")] = None,
@@ -49,6 +64,10 @@ def sensor(
     ] = False,
 ) -> None:
     """Watch interfaces, answer what comes to the monitored blocks, and store every packet, until stopped."""
+    if context.invoked_subcommand is not None:
+        if config or interface or store or sensor or block or replay:
+            raise ValueError(f"options of `ims sensor {context.invoked_subcommand}` stand behind its name")
+        return
     import os
 
     # Arrow's jemalloc, unused, would begin a thread before privileges are dropped, which are a thread's own.
@@ -152,3 +171,72 @@ def _data(
     if limit == "none":
         found["global_limit"] = "none"
     return found
+
+
+@app.command(epilog=RENAME_EXAMPLES)
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The sensor's name in the store.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its name from now on.")],
+    store: StoreOf,
+) -> None:
+    """Give a sensor of a store another name, with all of its packets. Stop the sensor before.
+
+    Where it was cut off, the same command goes on. What went to a lake stays there under its old name, so a sensor that
+    was shipped can't be renamed.
+    """
+    from ims.sensor.privileges import become_owner
+    from ims.store.rename import rename_sensor
+    from ims.store.schema import check_store
+
+    check_store(store)
+    become_owner(store)
+    rename_sensor(store, old, new)
+    print(f"{store}: sensor {old} is {new} now")
+    print(
+        f"ims: the settings' `name`, the certificate (`ims pki issue {new} --role sensor`) and the portal's registry "
+        "need the same name",
+        file=sys.stderr,
+    )
+
+
+@app.command(epilog=RETIRE_EXAMPLES)
+def retire(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The sensor's name in the store.")],
+    store: StoreOf,
+    undo: Annotated[bool, typer.Option("--undo", help="Let it write again.")] = False,
+) -> None:
+    """End a sensor of a store for good: its last hour is finished, and nothing more is written under its name.
+
+    Questions are answered as before. What no lake has yet is named. Stop the sensor before.
+    """
+    from ims.sensor.privileges import become_owner
+    from ims.store.retirement import retire_sensor, take_back
+    from ims.store.schema import check_store
+
+    check_store(store)
+    become_owner(store)
+    if undo:
+        print(f"{store}: sensor {name} {'may write again' if take_back(store, name) else 'was not retired'}")
+        return
+    done = retire_sensor(store, name)
+    print(f"{store}: sensor {name} is retired; {_until(done.until_us)}, {_count(done.hours, 'hour')} finished now")
+    if done.lake and done.unshipped:
+        print(f"not in {done.lake} yet, `ims ship` takes it there: {_count(len(done.unshipped), 'file')}")
+        for path in done.unshipped:
+            print(f"  {path}")
+    elif done.lake:
+        print(f"all of it is in {done.lake}")
+    else:
+        print(f"none of it was shipped to a lake: {_count(len(done.unshipped), 'file')} in the store alone")
+
+
+def _until(until_us: int | None) -> str:
+    if until_us is None:
+        return "it never watched"
+    from datetime import UTC, datetime
+
+    return f"it watched until {datetime.fromtimestamp(until_us / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -105,6 +105,14 @@ def generations(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in found)
 
 
+def write_generation(folder: Path, state: State) -> Path:
+    """Write a state as the newest generation. Only the holder of the sensor's lock may. Raises OSError."""
+    number = max((number for number, _ in generations(folder)), default=0) + 1
+    path = folder / f"manifest-{number:08d}.log"
+    write_aside(path, _line({"state": vars(state)}))
+    return path
+
+
 class Snapshot:
     """What a reader holds: the state of the newest generation, pinned until `close`."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ims.store.manifest import Snapshot
-from ims.store.schema import HOUR_US, check_store, part_of
+from ims.store.schema import HOUR_US, check_store, part_of, refuse_half_renamed
 
 
 class Store:
@@ -19,6 +19,7 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).absolute()
         check_store(self.path)
+        refuse_half_renamed(self.path)
         state = self.path / "_state"
         folders = sorted(state.glob("sensor=*")) if state.is_dir() else []
         self._snapshots: dict[str, Snapshot] = {}

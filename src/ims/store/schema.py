@@ -193,6 +193,42 @@ def create_store(path: Path) -> None:
     write_aside(path / "store.json", json.dumps(record).encode() + b"\n")
 
 
+def rename_file(path: Path) -> Path:
+    """What says, while it is there, that a sensor of the store is being renamed (store/rename.py)."""
+    return path / "_state" / "rename.json"
+
+
+def rename_under_way(path: Path) -> tuple[str, str] | None:
+    """The old and the new name of the sensor that is being renamed. Raises ValueError where the file is damaged."""
+    file = rename_file(path)
+    try:
+        record = json.loads(file.read_bytes())
+        return str(record["old"]), str(record["new"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{file} is damaged: expected the two names of a renaming that was cut off") from None
+
+
+def refuse_half_renamed(path: Path) -> None:
+    """Raises ValueError where a renaming goes on or was cut off: files are under the one name and the other."""
+    names = rename_under_way(path)
+    if names is not None:
+        raise ValueError(
+            f"{path}: renaming a sensor goes on or was cut off; "
+            f"`ims sensor rename {names[0]} {names[1]} --store {path}` finishes it"
+        )
+
+
+def refuse_retired(path: Path, sensor: str) -> None:
+    """Raises ValueError where the sensor was retired (store/retirement.py)."""
+    if (state_folder(path, sensor) / "retired.json").exists():
+        raise ValueError(
+            f"sensor {sensor!r} of {path} is retired; expected another name, or "
+            f"`ims sensor retire {sensor} --store {path} --undo` before it writes again"
+        )
+
+
 def check_store(path: Path) -> None:
     """Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store we can read."""
     if not path.exists():

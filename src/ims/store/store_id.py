@@ -35,7 +35,7 @@ def read_store_id(path: Path) -> str:
     """The store's id; empty where it has none, as one that an earlier version wrote. Raises as `store_id`."""
     file = _file(path)
     try:
-        text = file.read_text("ascii", "replace").strip()
+        text = file.read_bytes().decode("ascii", "replace").strip()
     except FileNotFoundError:
         return ""
     if not _ID.fullmatch(text):

@@ -29,7 +29,15 @@ from ims.store.manifest import Manifest, State, remove_empty
 from ims.store.merger import Merger
 from ims.store.parts import Lane
 from ims.store.retention import retain
-from ims.store.schema import ROW_GROUP, create_store, part_of, state_folder, write_aside
+from ims.store.schema import (
+    ROW_GROUP,
+    create_store,
+    part_of,
+    refuse_half_renamed,
+    refuse_retired,
+    state_folder,
+    write_aside,
+)
 from ims.store.seen import Seen
 from ims.store.shipped import Confirmed
 from ims.store.store_id import store_id
@@ -54,6 +62,8 @@ class SensorWriter:
     def __init__(self, path: Path, sensor: str, lanes: int | None = None) -> None:
         check_sensor_name(sensor)
         create_store(path)
+        refuse_half_renamed(path)
+        refuse_retired(path, sensor)
         self.path, self.sensor = path, sensor
         self._failed: BaseException | None = None
         self._merger: Merger | None = None
