@@ -24,6 +24,7 @@ from ims.cli import (
     portal,
     query,
     queryd,
+    registry,
     sensor,
     ship,
     simulate,
@@ -71,6 +72,7 @@ app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(query.app, name="query")
 app.add_typer(accounts.app, name="account")
 app.add_typer(pki.app, name="pki")
+app.add_typer(registry.app, name="registry")
 
 
 # Typer carries a click of its own, whose base class it doesn't export.

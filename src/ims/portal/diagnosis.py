@@ -37,20 +37,21 @@ def diagnosed(sensor: RegisteredSensor, credentials: Credentials, seconds: float
     if now > credentials.expires:
         return Fault("certificate", f"the portal's own certificate expired on {credentials.expires:%Y-%m-%d}")
     try:
-        found, alert = _handshake(sensor, credentials, seconds)
+        found, alert = handshake(sensor, credentials, seconds)
     except ssl.SSLError as error:
         if error.reason in NO_TLS:
             return Fault("garbage", "what answers there doesn't speak TLS", str(error))
         return None
     except (OSError, ValueError):
         return None
-    complaint = _complaint(found, wanted, credentials, now)
+    complaint = complaint_of(found, wanted, credentials, now)
     if complaint is not None:
         return Fault("certificate", complaint)
     return alert
 
 
-def _complaint(found: x509.Certificate, wanted: Identity, credentials: Credentials, now: datetime) -> str | None:
+def complaint_of(found: x509.Certificate, wanted: Identity, credentials: Credentials, now: datetime) -> str | None:
+    """What is wrong with a certificate that should be this sensor's; None where nothing is."""
     if not any(issued_by(found, authority) for authority in parse_authorities(credentials.ca, "the authority")):
         return "its certificate is of a foreign authority"
     if now > found.not_valid_after_utc:
@@ -68,7 +69,7 @@ def _complaint(found: x509.Certificate, wanted: Identity, credentials: Credentia
     return None
 
 
-def _handshake(
+def handshake(
     sensor: RegisteredSensor, credentials: Credentials, seconds: float
 ) -> tuple[x509.Certificate, Fault | None]:
     """Whatever certificate is shown there, and what is said against ours, which in TLS 1.3 comes after the handshake

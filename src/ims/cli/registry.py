@@ -1,0 +1,132 @@
+"""`ims registry`: a portal's sensors, asked who they are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ims.pki.credentials import Credentials
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The sensors that a portal asks.")
+
+Config = Annotated[
+    Path, typer.Option(metavar="FILE", help="The portal's settings: its certificate asks, its registry is meant.")
+]
+File = Annotated[
+    Path | None, typer.Option("--registry", metavar="FILE", help="Another registry than the settings'.")
+]  # fmt: skip
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _settings(config: Path, registry: Path | None) -> tuple[Path, Credentials | None]:
+    from ims.pki.credentials import Credentials
+    from ims.portal.config import read_portal_config
+
+    settings = read_portal_config(config)
+    tls = settings.tls
+    credentials = None if tls is None else Credentials.read(tls.certificate, tls.key, tls.ca, roles=("portal",))
+    return registry or settings.registry, credentials
+
+
+@app.command(
+    epilog=_examples(
+        "ims registry add sensor-a --address sensor-a.example.net:9443 --config portal.toml",
+        "ims registry add sensor-b --address 127.0.0.1:9501 --organisation 'Example ISP' --config portal.toml",
+    )
+)
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The sensor's name, as in its certificate.")],
+    *,
+    address: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where its query daemon listens.")],
+    config: Config,
+    registry: File = None,
+    organisation: Annotated[str, typer.Option(metavar="NAME", help="Whose it is.")] = "",
+    time_zone: Annotated[str, typer.Option(metavar="ZONE", help="Where it is, such as Europe/Vienna.")] = "UTC",
+    also: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Another name that its store may hold; give any number.")
+    ] = None,
+) -> None:
+    """Ask a sensor for its serial number, name and blocks, show them, and append an entry to the registry.
+
+    Nothing is appended where the sensor isn't called so, or has an entry already.
+    """
+    from ims.portal.fault import Fault
+    from ims.portal.merging import Merging
+    from ims.portal.registry import RegisteredSensor, Registry
+    from ims.portal.registry_file import MERGING_OCTETS, add_entry, disagreements, entry
+    from ims.portal.sensor_identity import address_of, ask_identity
+    from ims.settings_file import checked
+
+    file, credentials = _settings(config, registry)
+    Registry(file)  # before anybody is asked
+    said = {
+        "name": name,
+        "address": address,
+        "organisation": organisation,
+        "time_zone": time_zone,
+        "sensors": also or [],
+    }
+    place = address_of(address)
+    if credentials is None and not place.is_local:
+        raise ValueError(f"{config} has no [tls]: without a certificate only sensors on loopback can be asked")
+    try:
+        asked = place if credentials is not None else place.model_copy(update={"serial": None})
+        found = ask_identity(asked, credentials, Merging(1, MERGING_OCTETS))
+    except Fault as fault:
+        raise ValueError(f"{address}: {fault.text}") from None
+    serial = None if found.identity is None else found.identity.serial
+    blocks = [{"name": block, "prefix": prefix} for block, prefix in found.blocks]
+    sensor = checked(RegisteredSensor, {**said, "serial": serial, "block": blocks})
+    wrong = disagreements(sensor, found)
+    if wrong:
+        raise ValueError(f"{address}: {wrong[0]}")
+    add_entry(file, sensor)
+    print(entry(sensor), end="")
+    print(f"ims: appended to {file}; a portal that runs asks it at once", file=sys.stderr)
+
+
+@app.command(
+    epilog=_examples(
+        "ims registry check --config portal.toml",
+        "ims registry check --config portal.toml --format json",
+    )
+)
+def check(
+    *,
+    config: Config,
+    registry: File = None,
+    format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to print.")] = "table",
+) -> None:
+    """Ask each registered sensor for its serial number, name and blocks, and compare. Exit status 1 where one disagrees
+    or doesn't answer."""
+    from ims.cli.present import check_format, print_rows
+    from ims.portal.registry import Registry
+    from ims.portal.registry_file import compare
+
+    check_format(format)
+    file, credentials = _settings(config, registry)
+    compared = compare(Registry(file).sensors(), credentials)
+    rows: list[dict[str, Any]] = []
+    for one in compared:
+        blocks = [] if one.found is None else [f"{name}={prefix}" for name, prefix in one.found.blocks]
+        serial = one.found.identity.serial if one.found is not None and one.found.identity is not None else None
+        rows.append(
+            {
+                "sensor": one.sensor.name, "address": one.sensor.address, "agrees": not one.wrong, "serial": serial,
+                "blocks": blocks, "wrong": list(one.wrong),
+            }
+        )  # fmt: skip
+    if format == "table":
+        for row in rows:
+            print(f"{row['sensor']}: {'agrees' if row['agrees'] else '; '.join(row['wrong'])}")
+    else:
+        print_rows(rows, format, names=["sensor", "address", "agrees", "serial", "blocks", "wrong"])
+    if any(one.wrong for one in compared):
+        raise typer.Exit(1)
