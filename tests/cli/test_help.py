@@ -55,7 +55,7 @@ def runs_alone(line: str) -> bool:
     """Whether an example needs no live interface, ends by itself and leaves the machine as it is; the others run in
     test_readme.py, daemons in their own tests, installations in tests/install."""
     live = ("tcpdump", "--watch", "/tmp/", "ims sensor --config", "ims sensor --interface", "ims doctor", "ip netns")
-    daemons = ("ims queryd", "ims portal", "--every")
+    daemons = ("ims queryd", "ims portal", "ims registry", "--every")
     installs = line.startswith("ims install-service") and "--dry-run" not in line
     return not installs and not any(words in line for words in (*live, *daemons))
 
@@ -66,11 +66,14 @@ ACCOUNTS = PASSWORD + "".join(
 )
 AUTHORITY = "ims pki init; ims pki issue sensor-a --role sensor; ims pki issue alice --role operator; "
 PORTAL = AUTHORITY + "ims pki issue portal --role portal --out portal-tls; "
+INGESTED = "ims ingest ../dark.pcap --store STORE --sensor {} --block C/24=198.51.100.0/24 >/dev/null; "
 BEFORE = {
     "ims account add": PASSWORD + "pass | ",
     "pass show": PASSWORD,
     "ims account password": ACCOUNTS + "pass | ",
     "ims account": ACCOUNTS,
+    "ims sensor rename": INGESTED.format("here"),
+    "ims sensor retire": INGESTED.format("sensor-a"),
     "ims ship": "cp -r ../STORE STORE; ",
     "ims pki init": " ",
     "ims pki issue": "ims pki init; ",
@@ -108,9 +111,6 @@ def test_those_that_do_not_run_alone_are_known() -> None:
         *(
             "tcpdump -i",
             "ims ingest",
-            "ims sensor",
-            "ims sensor",
-            "ims sensor",
             "ims queryd",
             "ims queryd",
             "ims portal",
@@ -119,6 +119,8 @@ def test_those_that_do_not_run_alone_are_known() -> None:
         "ims ship",
         *("ims install-service",) * 3,
         *("ip netns", "ims demo"),
+        *("ims sensor",) * 3,
+        *("ims registry",) * 4,
     ]
 
 

@@ -22,6 +22,7 @@ def test_a_store_is_enough_on_loopback() -> None:
 def test_all_settings_are_read() -> None:
     text = """
         store = "S"
+        sensors = ["old"]
         listen = "[::]:1"
         running = 4
         waiting = 0
@@ -60,7 +61,7 @@ def test_loopback_may_be_plain(listen: str) -> None:
     [
         ({}, "store is missing: folder of the sensor's store"),
         ({"store": "S", "lisen": "127.0.0.1:1"}, "unknown key 'lisen'; meant listen?"),
-        ({"store": "S", "quux": 1}, "unknown key 'quux'; wanted one of store, listen, tls"),
+        ({"store": "S", "quux": 1}, "unknown key 'quux'; wanted one of store, sensors, listen, tls"),
         ({"store": "S", "tls": {**TLS, "keys": "x"}}, "unknown key 'keys' in tls; meant key?"),
         ({"store": "S", "tls": {"key": "x"}}, "tls.certificate is missing: this daemon's certificate"),
         ({"store": "S", "running": 0}, "running = 0: Input should be greater than or equal to 1"),
