@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -24,6 +27,13 @@ def _examples(*lines: str) -> str:
 
 
 def _accounts(file: Path, new: bool = False) -> Accounts:
+    from ims.cli.owner import act_as_owner
+
+    act_as_owner(file)
+    return _opened(file, new)
+
+
+def _opened(file: Path, new: bool = False) -> Accounts:
     from ims.portal.accounts import Accounts
 
     if not new and not file.exists():
@@ -44,6 +54,25 @@ def _password() -> str:
     if getpass("Again: ") != password:
         raise ValueError("the passwords differ; nothing was changed")
     return password
+
+
+@contextmanager
+def secret_file(path: Path) -> Iterator[TextIO]:
+    """A new file, mode 0600, that is removed again where nothing comes to stand in it. Raises FileExistsError for one
+    that is there: who reads it now would lose the token that it holds, or others read the new one."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise FileExistsError(f"{path} is there already; expected a new file for the token") from None
+    try:
+        with os.fdopen(fd, "w", encoding="ascii") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
 
 
 def _note(line: str) -> None:
@@ -104,7 +133,7 @@ def role(
 @app.command(
     epilog=_examples(
         "ims account token alice --label laptop --accounts accounts.db",
-        "ims account token alice --label dashboard --role viewer --days 365 --accounts accounts.db",
+        "ims account token alice --label dashboard --role viewer --days 365 --out token --accounts accounts.db",
     )
 )
 def token(
@@ -116,13 +145,31 @@ def token(
         str | None,
         typer.Option(metavar="viewer|analyst|operator", help="At most the account's, which it has if not given."),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A new file for it, which only who runs this can read, not the terminal."),
+    ] = None,
     accounts: File,
 ) -> None:
-    """Print a new token. It is shown once: only its hash is kept."""
+    """Print a new token, or write it to a file. It is shown once: only its hash is kept."""
     from ims.portal.accounts import role_of
 
     checked = None if role is None else role_of(role)
-    print(_accounts(accounts).new_token(name, label=label, days=days, role=checked))
+    if out is None:
+        print(_accounts(accounts).new_token(name, label=label, days=days, role=checked))
+        return
+    from ims.sensor.owner import tried_as_owner
+
+    def made() -> str:
+        opened = _opened(accounts)
+        try:
+            return opened.new_token(name, label=label, days=days, role=checked)
+        finally:
+            opened.close()
+
+    with secret_file(out) as file:  # which is who runs this one's, not the accounts' owner's
+        file.write(tried_as_owner(accounts, made) + "\n")
+    _note(f"{out}: a token of {name}, for {days:g} day{'s' * (days != 1)}")
 
 
 @app.command(epilog=_examples("ims account tokens alice --accounts accounts.db"))

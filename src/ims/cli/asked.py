@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import shlex
+import stat
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+LONGEST_TOKEN = 4096
 SINCE = "First moment: ISO 8601, UTC unless it says, or seconds, ms, us or ns since 1970."
 Stores = Annotated[list[Path] | None, typer.Option("--store", metavar="DIR", help="A store; give one or more.")]
 Portal = Annotated[
@@ -110,10 +114,25 @@ def _lake(uri: str, engine: str | None, file: Path | None) -> Any:
     return lake_telescope(uri, config)
 
 
+def _warn_of_readers(file: Path, found: os.stat_result) -> None:
+    """Say that others may read a secret. It is used all the same: the secret is out, and a refusal would but stop what
+    runs unattended. A group may read a file of root's, as the key of a daemon (pki/pem.py)."""
+    open_to = stat.S_IMODE(found.st_mode) & (0o037 if found.st_uid == 0 else 0o077)
+    if open_to and stat.S_ISREG(found.st_mode):
+        mode = stat.S_IMODE(found.st_mode)
+        line = f"chmod 600 {shlex.quote(str(file))}"
+        print(
+            f"ims: the token in {file} can be read by others (mode {mode:04o}): type `{line}`, and better make another",
+            file=sys.stderr,
+        )
+
+
 def _token(file: Path | None) -> str:
     """The token, which is never an argument: arguments are shown to everyone on the machine."""
     if file is not None:
-        return file.read_text(encoding="ascii", errors="replace").strip()
+        with file.open("rb") as opened:
+            _warn_of_readers(file, os.fstat(opened.fileno()))
+            return opened.read(LONGEST_TOKEN).decode("ascii", "replace").strip()
     token = os.environ.get("IMS_TOKEN", "").strip()
     if not token:
         raise ValueError("a portal wants a token: --token-file FILE, or IMS_TOKEN in the environment")

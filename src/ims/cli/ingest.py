@@ -86,6 +86,11 @@ def ingest(
     if watch is not None and not watch.is_dir():
         raise ValueError(f"--watch {watch}: no such folder")
 
+    from ims.cli.owner import act_as_owner
+    from ims.system_folder import refuse_system_folder
+
+    refuse_system_folder(store, "the store")
+    act_as_owner(store)
     from ims.cli.present import announce_compiling, warn
     from ims.sensor.ingest import Ingest, IngestSettings
     from ims.sensor.logs import log_to_stderr

@@ -35,9 +35,11 @@ def init(
     days: Days = 3650,
 ) -> None:
     """Make a deployment's own authority in a new folder. Whoever has its ca.key can be anybody: keep it offline."""
+    from ims.cli.owner import act_as_owner
     from ims.pki.authority import create_authority
     from ims.pki.certificate import fingerprint, moment
 
+    act_as_owner(folder)
     made = create_authority(folder, name, days)
     until = moment(made.certificate.not_valid_after_utc)
     print(f"{folder}: authority {name!r}, until {until}\nfingerprint {fingerprint(made.certificate)}")
@@ -67,9 +69,11 @@ def issue(
 
     A name may be issued again before its certificate ends: the new one has another serial number.
     """
+    from ims.cli.owner import act_as_owner
     from ims.pki.authority import Authority
     from ims.pki.certificate import moment
 
+    act_as_owner(folder)
     authority = Authority(folder)
     issued, written = authority.issue(name, role, out, days)
     identity = issued.identity
@@ -100,9 +104,11 @@ def revoke(
     all_: Annotated[bool, typer.Option("--all", help="Every certificate of that name.")] = False,
 ) -> None:
     """Take a certificate back: put it on the authority's list, revoked.pem, which daemons read."""
+    from ims.cli.owner import act_as_owner
     from ims.cli.present import warn
     from ims.pki.authority import Authority
 
+    act_as_owner(folder)
     authority = Authority(folder)
     log = authority.log()
     found = authority.find(what)

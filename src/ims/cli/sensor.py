@@ -85,6 +85,10 @@ def sensor(
     if config is not None and (interface or store or sensor or block):
         raise ValueError("wanted --config, or --interface, --store, --sensor and --block, not both")
     settings = read()
+    if replay is not None:
+        from ims.cli.owner import act_as_owner
+
+        act_as_owner(settings.store)
     if check or check_reload:
         from ims.cli.check import end_checked
         from ims.sensor.check import Running

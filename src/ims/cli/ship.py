@@ -64,6 +64,9 @@ def ship(
     if pace == 0:
         raise ValueError(f"--rate {rate}: wanted at least one byte a second")
 
+    from ims.cli.owner import act_as_owner
+
+    act_as_owner(store)
     from ims.lake.ship_checks import ship_checks
     from ims.sensor.check import refuse
 

@@ -15,12 +15,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ims.darknet import SENSOR_NAME
 from ims.lake.place import Place
 from ims.records import TABLES
 from ims.store.schema import part_of
+from ims.system_folder import refuse_system_folder
 
 LAKE = "lake.json"
 LAKE_SCHEMA = 1
@@ -122,6 +124,8 @@ def make_lake(place: Place) -> str:
     known = lake_id(place)
     if known is not None:
         return known
+    if isinstance(place.path(""), Path):
+        refuse_system_folder(Path(place.path("")), "the lake")
     refuse_other_place(place)
     record = {"format": "ims lake", "schema": LAKE_SCHEMA, "id": secrets.token_hex(16)}
     place.write(LAKE, json.dumps(record).encode() + b"\n")

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 
 from ims.lake.folder import Folder
 from ims.lake.ledger import lake_id, refuse_other_place
 from ims.lake.place import open_place
-from ims.sensor.access import Need, Way, refuse_obstacles
+from ims.sensor.access import Need, Way, obstacles, refuse_obstacles, sentence
 from ims.sensor.check import Check
+from ims.sensor.owner import tried_as_owner
+from ims.sensor.privileges import user_name
 from ims.store.schema import check_store
 from ims.system_folder import refuse_system_folder
 
 STATE = "_state"
+OF_WRITERS = ("key", "lock", "seen")
+"""Names in a store that shipping doesn't read."""
 
 
 def ship_checks(store: Path, uri: str) -> list[Check]:
-    """In the order of a start: the store, what is remembered in it, and the lake."""
+    """In the order of a start: the store, what is remembered in it, and the lake; as root looked at as who ships."""
     return [
-        Check("store", lambda: _store(store), "give the folder of a store to --store"),
-        Check("lake", lambda: _lake(uri), "give a folder or s3://bucket/prefix to --to"),
+        Check("store", lambda: tried_as_owner(store, lambda: _store(store)), "give the folder of a store to --store"),
+        Check("lake", lambda: tried_as_owner(store, lambda: _lake(uri)), "give a folder or s3://bucket/prefix to --to"),
     ]
 
 
 def _store(store: Path) -> str:
-    refuse_obstacles(None, [Need("the store", store, Way.READ_ALL, without=("key", "lock", "seen"))], stay_root=True)
+    refuse_obstacles(None, [Need("the store", store, Way.READ_ALL, without=OF_WRITERS)], stay_root=True)
     check_store(store)
     if (store / STATE).is_dir():
         refuse_obstacles(None, [Need("what the store remembers", store / STATE, Way.CHANGE_ALL)], stay_root=True)
@@ -37,8 +43,17 @@ def _lake(uri: str) -> str:
         refuse_system_folder(place.folder, "the lake")
         if place.folder.exists() and not place.folder.is_dir():
             raise NotADirectoryError(f"{uri} is a file; expected the folder of a lake")
-        refuse_obstacles(None, [Need("the lake", place.folder, Way.CHANGE)], stay_root=True)
+        _refuse_closed(place.folder)
     if lake_id(place) is not None:
         return f"{uri} is one"
     refuse_other_place(place)
     return f"{uri} is made one"
+
+
+def _refuse_closed(lake: Path) -> None:
+    """Raises PermissionError where a lake can't be written, with the line that makes the folder for it."""
+    found = obstacles(None, [Need("the lake", lake, Way.CHANGE)], stay_root=True)
+    if found:
+        user = user_name(os.geteuid())
+        line = f"install -d -o {user} {shlex.quote(str(lake))}"
+        raise PermissionError(f"{sentence(None, found[0])}; type `{line}` as root, or take another folder")

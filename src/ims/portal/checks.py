@@ -19,7 +19,7 @@ from ims.sensor.check import (
     Check,
     Running,
     access_check,
-    endpoint_check,
+    metrics_checks,
     own_endpoint_check,
     program_check,
     stays_root,
@@ -39,7 +39,7 @@ def portal_checks(config: PortalConfig, running: Running | None = None) -> list[
     return [
         *checks,
         own_endpoint_check("listen", config.listen, running),
-        endpoint_check("metrics", config.metrics, config.user, running),
+        *metrics_checks(config.metrics, config.listen, config.user, running),
         Check("lake", lambda: _lake(config)),
         Check("registry", lambda: _registry(config), "correct it; docs/deploy.md has an example"),
         access_check(config.user, lambda user: needs(config)),

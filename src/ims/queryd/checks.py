@@ -8,7 +8,7 @@ from ims.pki.credentials import Credentials, expiry_warnings
 from ims.queryd.config import QuerydConfig, TlsConfig
 from ims.queryd.sensor_names import stranger
 from ims.sensor.access import Need, Way
-from ims.sensor.check import Check, Running, access_check, endpoint_check, program_check, user_check
+from ims.sensor.check import Check, Running, access_check, endpoint_check, metrics_checks, program_check, user_check
 from ims.store.reader import open_store
 from ims.store.schema import refuse_other_folder
 from ims.system_folder import refuse_system_folder
@@ -29,7 +29,7 @@ def queryd_checks(config: QuerydConfig, running: Running | None = None) -> list[
         Check("store", lambda: _store(config), "set `store` to the sensor's store"),
         Check("names", lambda: _names(config)),
         endpoint_check("listen", config.listen, config.user, running),
-        endpoint_check("metrics", config.metrics, config.user, running),
+        *metrics_checks(config.metrics, config.listen, config.user, running),
         program_check(config.user),
     ]
 

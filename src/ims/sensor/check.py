@@ -119,6 +119,17 @@ def endpoint_check(setting: str, endpoint: str | None, name: str | None, running
     return Check(setting, look)
 
 
+def metrics_checks(metrics: str | None, listen: str, name: str | None, running: Running | None = None) -> list[Check]:
+    """As `endpoint_check` of a daemon that listens at `listen` besides, which can't be the same."""
+
+    def differs() -> str:
+        if metrics is not None and endpoint_of(metrics) == endpoint_of(listen):
+            raise ValueError(f"metrics = {metrics!r} and listen = {listen!r} are the same; expected two ports")
+        return ""
+
+    return [Check("metrics", differs), endpoint_check("metrics", metrics, name, running)]
+
+
 def own_endpoint_check(setting: str, endpoint: str, running: Running | None = None) -> Check:
     """Whether the user that starts the daemon can listen there, as where it listens before it becomes another."""
 

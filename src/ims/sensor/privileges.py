@@ -38,15 +38,14 @@ def refuse_owner(store: Path, user: pwd.struct_passwd | None) -> None:
     found = store.stat()
     if user is None:
         if found.st_uid != 0:
-            owner = _name(found.st_uid)
+            owner = user_name(found.st_uid)
             raise ValueError(
                 f"{store} belongs to {owner}, and the sensor stays root, whose files {owner} couldn't write to; "
                 f"set user = {owner!r}, or run it as that user"
             )
     elif found.st_uid != user.pw_uid:
-        raise ValueError(
-            f"{store} belongs to {_name(found.st_uid)}, and the sensor becomes {user.pw_name}; {_remedy(store, user)}"
-        )
+        owner = user_name(found.st_uid)
+        raise ValueError(f"{store} belongs to {owner}, and the sensor becomes {user.pw_name}; {_remedy(store, user)}")
 
 
 def _remedy(store: Path, user: pwd.struct_passwd) -> str:
@@ -56,7 +55,8 @@ def _remedy(store: Path, user: pwd.struct_passwd) -> str:
     return f"chown -R {user.pw_name} {shlex.quote(str(store.absolute()))}, or set `user`"
 
 
-def _name(number: int) -> str:
+def user_name(number: int) -> str:
+    """A user's name, or `user 12345` where it has none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
