@@ -66,10 +66,11 @@ pip install $quiet --no-compile --no-deps --no-build-isolation --force-reinstall
     die "not done: ims is as it was before (pip's error is above)"
 # Nobody else may write there, so that Python can't keep what it compiles. Of other people's files, some are no Python.
 "$prefix/bin/python" -m compileall -q -j 0 "$prefix/lib" >/dev/null 2>&1 || true
-say "compiling for this processor, into $cache: a minute, once for each version"
-"$prefix/bin/python" -m ims.install.kernels "$cache" || die "compiled kernels can't be kept in $cache"
 mkdir -p "$(dirname "$link")"
 ln -sfn "$prefix/bin/ims" "$link"
+say "compiling for this processor, into $cache: a minute, once for each version"
+"$prefix/bin/python" -m ims.install.kernels "$cache" ||
+    die "ims is installed, but not all kernels are compiled (why is said above): each service will compile its own"
 say "$("$link" --version) is $link"
 for unit in /etc/systemd/system/ims-*.service; do
     [ -e "$unit" ] || continue

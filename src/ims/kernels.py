@@ -44,7 +44,7 @@ def kernel_sources() -> dict[Path, bytes]:
     """Source files that define kernels, and what they import: its constants are compiled into them."""
     root = Path(__file__).parent
     sources = {path: path.read_bytes() for path in sorted(root.rglob("*.py"))}
-    left = [path for path, source in sources.items() if b"from ims.kernels import" in source]
+    left = [path for path, source in sources.items() if b"kernels" in _IMPORT.findall(source)]
     found: set[Path] = set()
     while left:
         path = left.pop()

@@ -7,24 +7,67 @@ readable by others when all are there; those of other sources are removed then.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from ims.kernel_cache import refusal_of
 
-STAGES = "from ims.sensor.daemon import load_stage_kernels; load_stage_kernels()"
-REST = """
-from ims.sensor.daemon import load_answering_kernels
-from ims.queryd.daemon import warm_up
-from ims.portal.daemon import load_scanning_kernels
-load_answering_kernels()
-warm_up()
-load_scanning_kernels()
-"""
-NAMED = "from ims.kernels import cache_folder; print(cache_folder())"
+FRAME = bytes.fromhex("020000000001020000000002080045000014000000004011f96bc0000201c6336401") + bytes(26)
+"""Of Ethernet: an IPv4 header alone, padded to 60 octets."""
+PCAPNG = (
+    struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    + struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20)
+    + struct.pack("<IIIIIII", 6, 32 + len(FRAME), 0, 0, 0, len(FRAME), len(FRAME))
+    + FRAME
+    + struct.pack("<I", 32 + len(FRAME))
+)
+ERF = struct.pack("<QBB", 1_772_582_400 << 32, 2, 4) + struct.pack(">HHH", 18 + len(FRAME), 0, len(FRAME)) + bytes(2) + FRAME
+PARTS = ("load_stages", "load_rest")
+AGAIN = (sys.executable, "-m", "ims.install.kernels")
+"""Children: kernels are loaded from a place that is known when they are imported."""
+
+
+def load_stages() -> None:
+    """What reads, decodes, signs and stores."""
+    from ims.sensor import daemon
+
+    daemon.load_stage_kernels()
+
+
+def load_rest() -> None:
+    """What answers packets and questions, and what reads and writes captures of other formats."""
+    import ims.portal.daemon
+    import ims.queryd.daemon
+    import ims.sensor.daemon
+    from ims.capture.afpacket import Ring, interface
+
+    ims.sensor.daemon.load_answering_kernels()
+    ims.queryd.daemon.warm_up()
+    ims.portal.daemon.load_scanning_kernels()
+    with contextlib.suppress(PermissionError):  # a container whose root has no CAP_NET_RAW, nor will a sensor there
+        Ring(interface("lo"), 1).close()
+    with tempfile.TemporaryDirectory(prefix="ims-") as folder:
+        read_and_write(Path(folder))
+
+
+def read_and_write(folder: Path) -> None:
+    """Captures of all formats into a store, and out of it again."""
+    import ims
+    from ims.darknet import Block, Darknet
+    from ims.sensor.ingest import Ingest
+
+    files = {"a.pcapng": PCAPNG, "b.erf": ERF}
+    for name, octets in files.items():
+        (folder / name).write_bytes(octets)
+    ingest = Ingest(folder / "store", "warm", Darknet([Block.parse("all=0.0.0.0/0")]))
+    ingest.run([str(folder / name) for name in files])
+    ims.open(folder / "store").export(folder / "out.pcap")
 
 
 def prepare(folder: Path) -> None:
@@ -53,15 +96,21 @@ def compile_all(folder: Path) -> Path:
     ValueError with what a child said."""
     environment = os.environ | {"IMS_CACHE_DIR": str(folder)}
     children = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
-        for code in (STAGES, REST)
+        subprocess.Popen([*AGAIN, part, folder], env=environment, stderr=subprocess.PIPE, text=True) for part in PARTS
     ]
     said = [child.communicate()[1] for child in children]
     for child, text in zip(children, said, strict=True):
         if child.returncode:
             raise ValueError(text.strip().rpartition("\n")[2] or f"it ended with status {child.returncode}")
-    named = subprocess.run([sys.executable, "-c", NAMED], env=environment, capture_output=True, text=True, check=True)
-    return Path(named.stdout.strip())
+    words = [*AGAIN, "named", str(folder)]
+    return Path(subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def named() -> None:
+    """Print the folder of these sources."""
+    from ims import kernels
+
+    print(kernels.cache_folder())
 
 
 def publish(compiled: Path) -> None:
@@ -77,11 +126,14 @@ def publish(compiled: Path) -> None:
 
 def main() -> int:
     """Do it; 2 and one line if it can't be done."""
-    folder = Path(sys.argv[1])
+    *part, folder = sys.argv[1:]
     os.umask(0o022)
+    if part:
+        {"load_stages": load_stages, "load_rest": load_rest, "named": named}[part[0]]()
+        return 0
     try:
-        prepare(folder)
-        publish(compile_all(folder))
+        prepare(Path(folder))
+        publish(compile_all(Path(folder)))
     except (OSError, ValueError) as error:
         print(f"install: {error}", file=sys.stderr)
         return 2

@@ -93,6 +93,7 @@ def load_kernels() -> None:
     """Have the kernels that tell addresses apart compiled and loaded, by some addresses of one /8 and of two, and by
     pairs: while their cache can be read, as long as nobody waits for an answer."""
     from ims.query.distinct import Distinct
+    from ims.query.hashed import move
     from ims.query.marks import MARKS, by_eight, mark, no_recent, unlike_before
 
     one = arrow.numbers(arrow.column(np.arange(8, dtype=np.uint32), pa.uint32()))
@@ -105,5 +106,6 @@ def load_kernels() -> None:
     unlike_before(one, recent, ordered)
     by_eight(one, np.empty(256, np.int64), ordered)
     mark(np.zeros(MARKS, np.uint64), ordered)
+    move(np.zeros(64, np.uint64), np.uint64(1), np.uint64(1), np.zeros(128, np.uint64))
     batch = pa.RecordBatch.from_arrays([pa.array(range(8), pa.int64()), arrow.column(one, pa.uint32())], ["a", "b"])
     Packed(None, _schema("bin", "int64"), 1, False).told_apart([batch], 1 << 20)
