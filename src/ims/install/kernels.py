@@ -27,7 +27,8 @@ PCAPNG = (
     + FRAME
     + struct.pack("<I", 32 + len(FRAME))
 )
-ERF = struct.pack("<QBB", 1_772_582_400 << 32, 2, 4) + struct.pack(">HHH", 18 + len(FRAME), 0, len(FRAME)) + bytes(2) + FRAME
+SOME_DAY = 1_772_582_400
+ERF = struct.pack("<QBB", SOME_DAY << 32, 2, 4) + struct.pack(">HHH", 18 + len(FRAME), 0, len(FRAME)) + bytes(2) + FRAME
 PARTS = ("load_stages", "load_rest")
 AGAIN = (sys.executable, "-m", "ims.install.kernels")
 """Children: kernels are loaded from a place that is known when they are imported."""
