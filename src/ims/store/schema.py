@@ -4,7 +4,7 @@
     STORE/packets/sensor=NAME/date=YYYY-MM-DD/hour=HH/*.parquet  finished hours, for every Parquet engine
     STORE/payloads, STORE/frames_raw, STORE/coverage             likewise
     STORE/_hot/packets/sensor=NAME/...                           hours that aren't finished
-    STORE/_state/sensor=NAME/                                    manifest, lock, key, what was ever seen
+    STORE/_state/sensor=NAME/                                    manifest, lock, heartbeat, key, what was ever seen
 
 Hours and days are UTC. A file is found by its path, so a path relative to the store is its name everywhere.
 """
