@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import itertools
+import shutil
 import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from ims.telescope import Telescope
 
 from .query import oracle
 from .sign.collision import FIRST, MD5, SECOND
-from .stores import MIDNIGHT, exported, ingest, ipv4, udp, write_pcap
+from .stores import MIDNIGHT, cli, exported, ingest, ipv4, udp, write_pcap
 
 Rows = list[dict[str, Any]]
 DARK = int(ipaddress.IPv4Address("198.51.100.9"))
@@ -381,3 +382,16 @@ def test_bytes_of_what_was_left_to_hardware_are_presumed(tmp_path: Path) -> None
     assert [row["bytes"] for row in telescope.sources("tcp").rows()] == [2040]
     assert sorted(row["total_length"] for row in telescope.packets().rows()) == [0, 32]
     assert telescope.count("ip[2:2] = 0").rows()[0]["packets"] == 1
+
+
+def test_a_copy_of_a_store_is_refused_and_one_name_in_two_stores_is_said(tmp_path: Path, one_store: Path) -> None:
+    copy = shutil.copytree(one_store, tmp_path / "copy")
+    with pytest.raises(ValueError, match=r"is a copy of .*; their rows would count twice"):
+        ims.open(one_store, copy)
+    later = write_pcap(tmp_path / "later.pcap", [(MIDNIGHT, udp(1, DARK, 53))])
+    other = ingest(tmp_path / "other", later)
+    assert ims.open(one_store, other).shared_names == {"a": (one_store, other)}
+    assert ims.open(other).shared_names == {}
+    done = cli("query", "count", "--store", one_store, "--store", other)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert f"sensor 'a' is in {one_store} and {other}: its rows are taken for one sensor's" in done.stderr

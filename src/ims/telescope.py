@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from ims.query.bins import bin_begin
 from ims.query.darkspace import DarkSpace
 from ims.query.request import Request, make_request
 from ims.store.reader import open_store
+from ims.store.store_id import read_store_id
 
 if TYPE_CHECKING:
     from ims.extract import ExportReport
@@ -36,7 +37,10 @@ class Telescope:
     milliseconds, microseconds or nanoseconds, told apart by their digits. Where rows were left out at a limit, the
     answer's record says so.
 
-    Raises FileNotFoundError, NotADirectoryError or ValueError where a folder isn't a store; a filter that can't be
+    Rows of one sensor's name in several stores are one sensor's (`shared_names`).
+
+    Raises FileNotFoundError, NotADirectoryError or ValueError where a folder isn't a store, or is a copy of another of
+    them; a filter that can't be
     read raises ValueError and says where.
     """
 
@@ -46,8 +50,8 @@ class Telescope:
         self._paths = [Path(store) for store in stores]
         if len({path.resolve() for path in self._paths}) < len(self._paths):
             raise ValueError("a store is given twice; its rows would count twice")
-        for path in self._paths:
-            open_store(path).close()
+        self.shared_names = _shared_names(self._paths)
+        """Sensors that several of the stores have, by name: they are taken for one."""
         self._ask: Callable[[Request], Asked] = lambda request: StoresAsked(self._paths, request, memory_bytes, threads)
 
     @classmethod
@@ -55,6 +59,7 @@ class Telescope:
         """A telescope whose questions are answered some other way: `ask` begins one."""
         telescope = cls.__new__(cls)
         telescope._ask = ask
+        telescope.shared_names = {}
         return telescope
 
     def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
@@ -328,6 +333,21 @@ class Telescope:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _shared_names(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+    """Sensors that several stores have, and which. Raises ValueError where a store is a copy of another."""
+    ids: dict[str, Path] = {}
+    having: dict[str, list[Path]] = {}
+    for path in paths:
+        with open_store(path) as store:
+            for sensor in store.sensors:
+                having.setdefault(sensor, []).append(path)
+        known = read_store_id(path)
+        other = ids.setdefault(known, path) if known else path
+        if other != path:
+            raise ValueError(f"{path} is a copy of {other}, or the other way round; their rows would count twice")
+    return {sensor: tuple(stores) for sensor, stores in having.items() if len(stores) > 1}
 
 
 def _group_column(keys: pa.ChunkedArray, request: Request) -> pa.Array:

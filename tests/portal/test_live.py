@@ -28,13 +28,14 @@ SECRET = b"GET / HTTP/1.0\r\nHost: 198.51.100.7\r\n\r\n"
 
 
 def batch(
-    blocks: int = 0, ports: int = 0, new: list[bytes] | None = None, length: int | None = None
+    blocks: int = 0, ports: int = 0, new: list[bytes] | None = None, length: int | None = None, sensor: str = "a"
 ) -> dict[str, pa.Table]:
+    where = WHERE | {"sensor": sensor}
     rows = {
-        "blocks": [{**WHERE, **COUNTS}] * blocks,
-        "ports": [{**WHERE, "category": "scan", "protocol": 6, "destination_port": n, **COUNTS, "packets": n} for n in range(ports)],
+        "blocks": [{**where, **COUNTS}] * blocks,
+        "ports": [{**where, "category": "scan", "protocol": 6, "destination_port": n, **COUNTS, "packets": n} for n in range(ports)],
         "new": [
-            {**WHERE, "protocol": 6, "destination_port": 80, "signature": b"\xab" * 16, "length": len(p) if length is None else length, "payload": p}
+            {**where, "protocol": 6, "destination_port": 80, "signature": b"\xab" * 16, "length": len(p) if length is None else length, "payload": p}
             for p in new or []
         ],
     }  # fmt: skip
@@ -73,6 +74,9 @@ class Fakes:
     def __init__(self, *names: str) -> None:
         self.found = {name: FakePeer(name) for name in names}
         self.known = {name: Health(peer.sensor, asked=1.0) for name, peer in self.found.items()}
+
+    def refused(self, name: str) -> bool:
+        return name in self.known and getattr(self.known[name].fault, "kind", "") == "name"
 
     def peers(self) -> dict[str, FakePeer]:
         return dict(self.found)
@@ -161,7 +165,7 @@ def test_all_sensors_are_followed_while_somebody_listens_and_none_otherwise(told
     def act() -> None:
         until(lambda: [peer.followers for peer in fakes.found.values()] == [1, 1])
         for name in "ab":
-            fakes.found[name].news.put(batch(blocks=1))
+            fakes.found[name].news.put(batch(blocks=1, sensor=name))
 
     assert len(listen(told, "operator", 2, act)) == 2
     until(lambda: [peer.followers for peer in fakes.found.values()] == [0, 0])
@@ -198,9 +202,17 @@ def test_a_sensor_that_tells_nonsense_is_followed_again(told: Live, fakes: Fakes
 def test_a_sensor_that_is_new_in_the_registry_is_followed_at_once(told: Live, fakes: Fakes) -> None:
     def act() -> None:
         fakes.found["c"] = FakePeer("c")
-        fakes.found["c"].news.put(batch(blocks=1))
+        fakes.found["c"].news.put(batch(blocks=1, sensor="c"))
 
     assert listen(told, "operator", 1, act)[0].kind == "packets"
+
+
+def test_rows_of_another_sensor_are_told_to_nobody(told: Live, fakes: Fakes) -> None:
+    def act() -> None:
+        fakes.found["b"].news.put(batch(blocks=1, sensor="a"))
+        fakes.found["b"].news.put(batch(blocks=1, sensor="b"))
+
+    assert [event.data["sensor"] for event in listen(told, "operator", 1, act)] == ["b"]
 
 
 def test_one_who_does_not_keep_up_is_told_how_much_he_missed(

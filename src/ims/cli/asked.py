@@ -93,8 +93,12 @@ def open_asked(
         raise ValueError("--engine and --lake-config go with --lake URI")
     if store:
         from ims import open as open_telescope
+        from ims.cli.present import warn
 
-        return open_telescope(*store)
+        telescope = open_telescope(*store)
+        for name, having in telescope.shared_names.items():
+            warn([f"sensor {name!r} is in {' and '.join(map(str, having))}: its rows are taken for one sensor's"])
+        return telescope
     if lake is not None:
         return _lake(lake, engine, lake_config)
     from ims.remote import RemoteTelescope
