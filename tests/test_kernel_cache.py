@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -166,21 +168,47 @@ def test_other_sources_compile_and_say_so(users: Users, system: Path) -> None:
     assert said.endswith("half a minute, once; /var/cache/ims has none of this version\n")
 
 
-def test_root_loads_nothing_from_a_user_s_folder(users: Users) -> None:
-    home = users.cache / "home"
+def test_root_loads_nothing_from_a_user_s_folder_and_leaves_nothing_there(users: Users) -> None:
+    """`sudo` may keep the home of who calls it."""
+    home, private = users.cache / "home", users.cache / "private"
     home.mkdir()
+    private.mkdir()
     give(home)
-    refused = users.use(0, HOME="/var/cache/home")
-    assert refused["error"].startswith(
-        "the kernel cache /var/cache/home/.cache/ims must not be below /var/cache/home, where others than user 0 could "
-        "replace it"
-    )
-    (home / ".cache" / "ims").rmdir()
-    give(home / ".cache")
-    (home / ".cache" / "ims").mkdir(mode=0o700)
-    give(home / ".cache" / "ims")
-    assert "must be a folder of user 0" in users.use(0, HOME="/var/cache/home")["error"]
-    shutil.rmtree(home)
+    settings = {"HOME": "/var/cache/home", "TMPDIR": "/var/cache/private"}
+    assert users.use(0, **settings)["compiled"] > 0
+    assert users.use(0, **settings) == RIGHT | {"compiled": 0, "said": "", "after": None}
+    assert list(home.iterdir()) == []
+    [kept] = private.iterdir()
+    assert (kept.stat().st_uid, kept.stat().st_mode & 0o777) == (0, 0o700)
+    refused = users.use(0, IMS_CACHE_DIR="/var/cache/home/chosen")["error"]
+    assert refused.startswith("the kernel cache /var/cache/home/chosen must not be below /var/cache/home, where others")
+    assert list(home.iterdir()) == []
+    for folder in (home, private):
+        shutil.rmtree(folder)
+
+
+NAMESPACE = """
+import ctypes, os, sys, pathlib
+import ims.kernel_cache as cache
+os.setgroups([])
+os.setresgid(1234, 1234, 1234)
+os.setresuid(1234, 1234, 1234)
+ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE: /proc/self is its own
+if ctypes.CDLL(None).unshare(0x10000000):
+    sys.exit("no user namespace can be made here")
+pathlib.Path("/proc/self/uid_map").write_text("0 1234 1")
+print(os.geteuid(), os.stat("/").st_uid, cache.replacer_of(pathlib.Path("/srv/x/y")))
+"""
+
+
+def test_in_a_namespace_of_his_own_a_user_is_root_below_folders_of_no_user() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NAMESPACE], capture_output=True, text=True, check=False,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # who has threads can't enter one
+    )  # fmt: skip
+    if "no user namespace" in done.stderr:
+        pytest.skip("no user namespace can be made here")
+    assert done.stdout.split() == ["0", "65534", "None"], done.stderr
 
 
 def test_what_an_earlier_version_gave_to_the_sensor_s_user_is_taken_back() -> None:

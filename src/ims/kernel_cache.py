@@ -51,8 +51,8 @@ def _refusal(step: Path) -> str | None:
 def private_folder(folder: Path) -> Path:
     """Make `folder` if it is absent, and return it if only this user can write to it.
 
-    Raises PermissionError where it belongs to someone else or others may write into it, or may put another in its
-    place: what is unpickled from there runs as code.
+    Raises PermissionError where it belongs to someone else or others may write into it: what is unpickled from there
+    runs as code.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()
@@ -62,33 +62,53 @@ def private_folder(folder: Path) -> Path:
             f"(found owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}); "
             "set IMS_CACHE_DIR to another folder"
         )
-    for parent in folder.resolve().parents:
-        status = parent.stat()
-        replaceable = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
-        if status.st_uid not in (0, os.geteuid()) or replaceable:
-            raise PermissionError(
-                f"the kernel cache {folder} must not be below {parent}, where others than user {os.geteuid()} could "
-                f"replace it (found owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}); "
-                "set IMS_CACHE_DIR to another folder"
-            )
     return folder
 
 
+def replacer_of(folder: Path) -> Path | None:
+    """Of the folders above one of root's: one in which another user could put another folder in its place. None for
+    who isn't root: whoever could do that to an ordinary user has his home in his hands already."""
+    if os.geteuid() != 0:
+        return None
+    for parent in folder.resolve().parents:
+        try:
+            status = parent.stat()
+        except FileNotFoundError:
+            continue
+        anybody = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+        if anybody or (status.st_uid != 0 and not _is_of_no_user(status.st_uid)):
+            return parent
+    return None
+
+
+def _is_of_no_user(uid: int) -> bool:
+    """Whether it stands for owners who don't exist in this user namespace, as / has in one of a user's own."""
+    overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
+    return uid == overflow and Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
 def own_folder(name: str) -> Path:
-    """`$IMS_CACHE_DIR`, else `$XDG_CACHE_HOME/ims`, else `~/.cache/ims`, else a private folder in /tmp.
+    """`$IMS_CACHE_DIR`, else `$XDG_CACHE_HOME/ims`, else `~/.cache/ims`, else a private folder in /tmp; so, too, where
+    root's home is that of the user who became root.
 
     Raises PermissionError for one that isn't private, and OSError where nothing can be written.
     """
     chosen = os.environ.get("IMS_CACHE_DIR")
     if chosen:
+        if replacer := replacer_of(Path(chosen)):
+            raise PermissionError(
+                f"the kernel cache {chosen} must not be below {replacer}, where others than root could replace it; "
+                "set IMS_CACHE_DIR to another folder"
+            )
         return private_folder(private_folder(Path(chosen)) / name)
     try:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return private_folder(private_folder(home / "ims") / name)
+        if replacer_of(home / "ims") is None:
+            return private_folder(private_folder(home / "ims") / name)
     except (OSError, RuntimeError) as error:
         if isinstance(error, PermissionError) and "kernel cache" in str(error):
             raise
-        return private_folder(Path(tempfile.gettempdir()) / f"ims-{os.geteuid()}-{name}")
+    return private_folder(Path(tempfile.gettempdir()) / f"ims-{os.geteuid()}-{name}")
 
 
 class Places:
