@@ -195,6 +195,7 @@ def test_the_command_line_prints_the_same(
     served: Served, one_store: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], line: list[str]
 ) -> None:
     file = tmp_path / "token"
+    file.touch(0o600)
     file.write_text(served.world.tokens["operator"] + "\n")
     for format in ("table", "json", "csv"):
         wanted = printed(capfdbinary, *line, "--store", one_store, "--format", format)

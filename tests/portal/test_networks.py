@@ -31,6 +31,7 @@ def lab() -> Iterator[Lab]:
 def asked(lab: Lab, deployment: Deployment) -> tuple[dict[str, Any], str]:
     """What `ims query count` prints at the portal's end, and what it complains of."""
     token = deployment.folder / "token"
+    token.touch(0o600)
     token.write_text(deployment.tokens["operator"])
     words = ["query", "count", "--portal", deployment.url, "--token-file", token, "--format", "json"]
     done = subprocess.run(lab.at_peer(IMS, *words), capture_output=True, text=True, timeout=120, check=True)
