@@ -306,7 +306,7 @@ def test_lost_payloads_are_counted_and_their_packets_cut(tmp_path: Path) -> None
     whole = [packet for packet in found if len(packet[2]) == packet[1]]
     assert all(len(octets) in (28, 428) and length == 428 for _, length, octets in found)
     assert len(found) == 200
-    assert f"{200 - len(whole)} packets are cut after their headers" in done.stderr
+    assert f"{200 - len(whole)} packets cut after the headers" in done.stderr
     assert [octets for _, _, octets in whole] == [packets[time - MIDNIGHT][1] for time, _, _ in whole]
 
 

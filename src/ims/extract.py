@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from ims import arrow
 from ims.asked import Asked
 from ims.full_disk import naming
+from ims.quantity import quantity
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shown import json_lines, shown_packets
@@ -50,7 +51,7 @@ class ExportReport:
         """Put what is missing into words."""
         if self.payloads_lost:
             self.warnings.append(
-                f"{self.payloads_lost:,} packets are cut after their headers: their payloads were lost when the cache "
+                f"{quantity(self.payloads_lost, 'packet')} cut after the headers: the payload was lost when the cache "
                 "was full and the budget spent, or dropped by retention"
             )
 

@@ -159,7 +159,7 @@ def test_rows_that_a_limit_left_out_are_told_beside_the_answer(capsys: pytest.Ca
     said = capsys.readouterr()
     assert said.err.splitlines() == [
         "ims: only the first 2 of 3,000 rows: --limit N gives more; ims export, all packets",
-        "ims: 400 bins without packets are left out; a wider --bin shows them as 0",
+        "ims: 400 bins without packets left out; a wider --bin shows 0 there",
     ]
     assert "3,000" not in said.out
 

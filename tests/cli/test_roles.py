@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from ims.cli.present import FORMATS
@@ -185,8 +186,6 @@ def test_bins_that_are_wider_than_was_asked_are_said(ask: Ask, verb: str) -> Non
 
 def test_the_record_says_it_too(portal: Deployment) -> None:
     """To programs: in JSON, in Arrow's metadata, and beside CSV in a header."""
-    import httpx
-
     words: dict[str, Any] = {"bin": "1m", "since": "2026-03-04T00:30", "until": "2026-03-05"}
     headers = {"Authorization": f"Bearer {portal.tokens['viewer']}"}
     with portal.telescope("viewer") as telescope:
@@ -204,3 +203,28 @@ def test_the_record_says_it_too(portal: Deployment) -> None:
     assert cells.headers["X-IMS-Notes"] == "; ".join(lines)
     with portal.telescope("operator") as telescope:
         assert telescope.series(**words).record.withheld == ()
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "secrecy.md").read_text()
+
+
+def cell(row: str, role: str) -> str:
+    """What docs/secrecy.md's first table says for a role."""
+    [line] = re.findall(rf"^\| `?{re.escape(row)}`? \|.*$", PAGE, re.MULTILINE)
+    return str(dict(zip(("operator", "analyst", "viewer"), line.strip("| ").split(" | ")[1:], strict=True))[role])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_sensors_and_coverage_show_what_the_page_of_secrecy_says(portal: Deployment, ask: Ask, role: str) -> None:
+    period, *_ = json.loads(ask(role, "query", "coverage", *DAY, "--format", "json").stdout)
+    headers = {"Authorization": f"Bearer {portal.tokens[role]}"}
+    [sensor] = httpx.get(f"{portal.url}/api/v1/sensors", headers=headers, trust_env=False).json()["sensors"]
+    for row, found in (("coverage", period), ("/sensors", sensor)):
+        said = cell(row, role)
+        if role == "operator":
+            assert said == "all" and {"coverage": "prefix", "/sensors": "address"}[row] in found
+        else:
+            assert sorted(re.findall(r"`(\w+)`", said)) == sorted(found)
+    if role == "viewer":
+        assert all(re.search(r":00:00\.000000Z$", period[name]) for name in ("since", "until"))
+        assert sensor["why"] is None

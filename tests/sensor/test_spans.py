@@ -57,7 +57,7 @@ def test_more_spans_than_there_is_room_for_are_counted():
     spans.add(NOON + 30 * DAY * np.arange(SPANS + 10, dtype=np.int64))
     assert len(merged(spans.rows)) == SPANS
     assert spans.beyond == 10
-    assert "; 10 packets of yet other times are stored too" in holes_in_words(spans.rows, spans.beyond)
+    assert "; 10 packets of yet other times stored too" in holes_in_words(spans.rows, spans.beyond)
 
 
 def test_a_quiet_block_of_many_months_is_one_period():

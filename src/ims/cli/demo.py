@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ims.cli.demo_process import ending_on_signals, show
+from ims.cli.demo_process import ending_on_signals, program, show, typed
 from ims.full_disk import naming
 
 EXAMPLES = """\b
@@ -26,6 +26,7 @@ SCENARIO = Path(__file__).with_name("demo.toml")
 OURS = re.compile(r"dark\.(toml|pcap|json)|store|live|(\.udp\.pcap\..*|udp\.pcap)")
 """Names in the demo's folder, also of what a demo left that was killed."""
 
+BLOCK = "C/24=198.51.100.0/24"
 QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
     ("How much came, and from how many sources?", ["query", "count"]),
     ("Which ports do they try?", ["query", "top", "destination_port", "--limit", "8"]),
@@ -62,7 +63,7 @@ def demo(
     the capture is replayed.
     """
     from ims.cli.demo_kernels import compiling_beside
-    from ims.cli.demo_live import live_demo, may_be_live, replay_demo
+    from ims.cli.demo_live import left_out, live_demo, may_be_live, replay_demo
     from ims.cli.demo_portal import portal_demo
 
     try:
@@ -70,24 +71,45 @@ def demo(
             store_demo(folder, compiled)
             if may_be_live():
                 _say("And live: a sensor in a network namespace of its own answers for 198.51.100.0/24.")
-                live_demo(_say, folder / "dark.toml")
+                live_demo(_say, folder / "dark.toml", folder / "live")
             else:
                 replay_demo(_say, folder / "dark.pcap", folder / "live")
             _say("And many sensors, one answer: a portal in front of three of them.")
             portal_demo(_say, folder / "dark.pcap")
     except subprocess.SubprocessError as error:  # `ip`, where namespaces can't be made
         raise OSError(f"a step of the demo failed: {error}") from None
-    store = folder / "store"
-    _say(
-        f"Next, with .venv/bin before ims (or after: . .venv/bin/activate):\n"
-        f"  ims query payloads 'udp dst port 1434' --store {shlex.quote(str(store))}\n"
-        f"  ims query top source/16 'tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn' --store {shlex.quote(str(store))}\n"
-        f"  ims simulate --list\n"
-        f"  ims ingest YOUR.pcap --store {shlex.quote(str(store))} --sensor mine --block NAME=CIDR\n"
-        f'  python -c \'import ims; print(ims.open("{store}").top("destination_port").to_pandas())\'\n'
-        f"The words of filters: docs/filter.md. The columns: docs/records.md. Scenarios: docs/simulate.md. "
-        f"Every command: docs/cli.md."
-    )
+    _say("\n".join(ending(folder)))
+    for line in left_out(folder):
+        _say(line)
+
+
+DOCS = Path(__file__).parents[3] / "docs"
+"""The pages, where this runs from a checkout."""
+PAGES = {
+    "the words of filters": "filter.md",
+    "the columns": "records.md",
+    "scenarios": "simulate.md",
+    "commands": "cli.md",
+}
+
+
+def ending(folder: Path) -> list[str]:
+    """What can be done next: each line behind a prompt runs as it stands, in the folder in which the demo ran."""
+    store, capture = folder / "store", folder / "dark.pcap"
+    code = f"import ims; print(ims.open({str(store)!r}).top('destination_port').to_pandas())"
+    lines = [
+        "Next:",
+        typed("query", "payloads", "udp dst port 1434", "--store", store),
+        typed("query", "top", "source/16", "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn", "--store", store),
+        typed("simulate", "--list"),
+        f"  $ {program('python')} -c {shlex.quote(code)}",
+        f"A capture of your own goes in as this one does, with its own block in place of {BLOCK}:",
+        typed("ingest", capture, "--store", store, "--sensor", "mine", "--block", BLOCK),
+    ]
+    place = DOCS.relative_to(Path.cwd()) if DOCS.is_relative_to(Path.cwd()) else DOCS
+    if DOCS.is_dir():
+        return [*lines, "To read: " + ", ".join(f"{what} in {place / page}" for what, page in PAGES.items()) + "."]
+    return [*lines, "Every command says more with --help."]
 
 
 def store_demo(folder: Path, compiled: Callable[[], object] = lambda: None) -> None:
@@ -112,7 +134,7 @@ def store_demo(folder: Path, compiled: Callable[[], object] = lambda: None) -> N
         f"A day at a dark /24 in which a worm breaks out, as {scenario} says:",
         ["simulate", str(scenario), "--out", str(capture), "--truth", str(truth)],
     )
-    command = ["ingest", str(capture), "--store", str(store), "--sensor", "demo", "--block", "C/24=198.51.100.0/24"]
+    command = ["ingest", str(capture), "--store", str(store), "--sensor", "demo", "--block", BLOCK]
     compiled()
     _run("Into a store, as columns, each payload once:", command)
     for question, words in QUESTIONS:
@@ -153,5 +175,5 @@ def _say(text: str) -> None:
 
 
 def _run(what: str, words: Sequence[str]) -> None:
-    _say(f"{what}\n  $ ims {shlex.join(words)}")
+    _say(f"{what}\n{typed(*words)}")
     show(*words)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ims.cli.demo_process import IMS, complaint, show
+from ims.cli.demo_process import IMS, complaint, line, show, typed
 from ims.full_disk import naming
+from ims.quantity import quantity
 from ims.simulate.namespaces import PEER, Namespaces, may_make_namespaces
 
 CONFIG = """
@@ -42,8 +43,9 @@ PROBES: Sequence[tuple[str, Sequence[str]]] = (
 )
 
 
-def live_demo(say: Callable[[str], None], scenario: Path) -> None:
-    """As root: start a sensor, probe it with what programs there are, play it a scenario, and show what it saw."""
+def live_demo(say: Callable[[str], None], scenario: Path, kept: Path) -> None:
+    """As root: start a sensor, probe it with what programs there are, play it a scenario, and show what it saw, in a
+    store that is `kept` there."""
     folder = Path(tempfile.mkdtemp(prefix="ims-demo-"))
     folder.chmod(0o755)  # the sensor becomes an ordinary user
     store = folder / "store"
@@ -53,9 +55,10 @@ def live_demo(say: Callable[[str], None], scenario: Path) -> None:
             for program, words in PROBES:
                 if shutil.which(words[0]) is not None:
                     shown = shlex.join([program, *words[1:]]) if program != "python3" else "python3: a telnet login"
-                    print(f"  $ {shown}", flush=True)
+                    print(f"  {shown}", flush=True)
                     _probe(net, words)
             _play(say, net, scenario)
+        _keep(store, kept)
         for question, words in (
             ("Each program got its SYN-ACK and said what it wanted. What they sent first:",
              ["payloads", f"verified and src host {PEER}", "--limit", "5"]),
@@ -65,15 +68,42 @@ def live_demo(say: Callable[[str], None], scenario: Path) -> None:
             ("SYNs, each of them answered, and nothing kept of it but the packet:",
              ["count", "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"]),
         ):  # fmt: skip
-            say(f"{question}\n  $ ims query {shlex.join(words)}")
-            show("query", *words, "--store", store)
+            say(f"{question}\n{typed('query', *words, '--store', kept)}")
+            show("query", *words, "--store", kept)
     finally:
         shutil.rmtree(folder)
 
 
+def _keep(store: Path, kept: Path) -> None:
+    """Move the sensor's store, which belongs to the user that it became, to the demo's folder and its owner."""
+    with naming(kept):
+        shutil.move(store, kept)
+    owner = kept.parent.stat()
+    for place, folders, files in os.walk(kept):
+        for name in (".", *folders, *files):
+            os.chown(Path(place, name), owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def left_out(folder: Path) -> list[str]:
+    """What of the demo couldn't be shown here, and what would show it."""
+    again = line("demo", "--folder", folder)
+    if os.geteuid() != 0:
+        return [
+            "Left out, for only root may: a live sensor in a network namespace, which answers real programs and the "
+            f"worm. As root:\n  {again}"
+        ]
+    if not may_be_live():
+        return [
+            "Left out, for network namespaces can't be made here (`ip netns add`, of the package iproute2, fails): a "
+            "live sensor, which answers real programs and the worm."
+        ]
+    missing = [words[0] for _, words in PROBES if shutil.which(words[0]) is None]
+    return [f"Left out, for they aren't installed: probes with {', '.join(missing)}."] if missing else []
+
+
 def _play(say: Callable[[str], None], net: Namespaces, scenario: Path) -> None:
     words = ["simulate", str(scenario), "--interface", "eth0", "--speed", "0", "--seed", "2"]
-    say(f"And a day like the first, as fast as it goes: who gets a SYN-ACK goes on.\n  $ ims {shlex.join(words)}")
+    say(f"And there a day like the first, as fast as it goes: who gets a SYN-ACK goes on.\n  ims {shlex.join(words)}")
     done = subprocess.run(net.at_peer(*IMS, *words), capture_output=True, text=True, check=False)
     if done.returncode:
         raise OSError(f"ims simulate failed: {complaint(done.stderr, done.returncode)}")
@@ -88,7 +118,7 @@ def _probe(net: Namespaces, words: Sequence[str]) -> None:
     except subprocess.TimeoutExpired:
         return
     if words[0] == "nmap":
-        print(f"    {done.stdout.count('/open/tcp/'):,} ports open", flush=True)
+        print(f"    {quantity(done.stdout.count('/open/tcp/'), 'port')} open", flush=True)
 
 
 @contextmanager
@@ -116,7 +146,7 @@ def replay_demo(say: Callable[[str], None], capture: Path, store: Path) -> None:
     """As anybody: the capture goes through the live code as fast as it can; replies are made and go nowhere."""
     words = ["sensor", "--replay", str(capture), "--speed", "0", "--store", str(store), "--sensor", "live"]
     words += ["--block", "C/24=198.51.100.0/24", "--reply-limit", "none"]
-    say(f"The live sensor on the same capture; its replies go nowhere:\n  $ ims {shlex.join(words)}")
+    say(f"The live sensor on the same capture; its replies go nowhere:\n{typed(*words)}")
     done = subprocess.run([*IMS, *words], stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise OSError(f"ims sensor failed: {complaint(done.stderr, done.returncode)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shlex
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from ims.cli.demo_process import daemon, say_quietly, show, until_listening
+from ims.cli.demo_process import daemon, say_quietly, show, typed, until_listening
 from ims.full_disk import naming
 
 BLOCKS = {"a": "A/16=198.18.0.0/16", "b": "B/24=198.51.100.0/24", "c": "C/24=198.51.100.0/24"}
@@ -105,24 +106,26 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
         for name, (command, file) in configs.items():
             until_listening(command, file, daemons[name])
         ask = ["--portal", url, "--token-file", str(folder / "token")]
+        stays = sys.stdin.isatty() and sys.stdout.isatty()
         for question, words in QUESTIONS:
-            _ask(say, question, [*words, *ask])
+            _ask(say, question, [*words, *ask], stays)
         daemons["b"].send_signal(signal.SIGKILL)
         daemons["b"].wait()
-        _ask(say, "One sensor is gone; the answer says so:", ["top", "block", *ask])
-        say(
-            f"The portal: {url}/api/v1 (its description: {url}/api/v1/openapi.json)\n"
-            f"First login: alice, {password}\n"
-            f'  curl -s {url}/api/v1/login --json \'{{"name": "alice", "password": "{password}"}}\''
-        )
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            with suppress(EOFError):
-                input("It runs until you press Enter. ")
+        _ask(say, "One sensor is gone; the answer says so:", ["top", "block", *ask], stays)
+        if not stays:
+            say("The portal ends here; on a terminal it goes on until Enter is pressed, to be asked.")
+            return
+        say(f"The portal: {url}/ (its API's description: {url}/api/v1/openapi.json)\nFirst login: alice, {password}")
+        if shutil.which("curl") is not None:
+            login = json.dumps({"name": "alice", "password": password})
+            print(f"  $ {shlex.join(['curl', '-sS', f'{url}/api/v1/login', '--json', login])}", flush=True)
+        with suppress(EOFError):
+            input("In another terminal, in this folder, it can be asked as above, until you press Enter here. ")
 
 
-def _ask(say: Callable[[str], None], what: str, words: Sequence[str]) -> None:
-    shown = [word for word in words if not word.startswith("/") and word != "--token-file"]
-    say(f"{what}\n  $ ims query {shlex.join(shown)}")
+def _ask(say: Callable[[str], None], what: str, words: Sequence[str], stays: bool) -> None:
+    """`stays`: the portal does, so that the reader can ask the same."""
+    say(f"{what}\n{typed('query', *words) if stays else f'  ims query {shlex.join(words)}'}")
     show("query", *words)
 
 

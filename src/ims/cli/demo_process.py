@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,31 @@ from pathlib import Path
 IMS = (sys.executable, "-c", "from ims.cli import main; main()")
 INTERRUPTED = 130
 """What a command ends with that was stopped by a signal."""
+
+
+def program(name: str = "ims") -> str:
+    """What a reader types for a program of this installation, where he is: its name if the shell finds this one by it,
+    else its path."""
+    ours, found = Path(sys.executable).with_name(name), shutil.which(name)
+    if not ours.exists() or (found is not None and _is_ours(Path(found), ours)):
+        return name
+    place = Path.cwd()
+    return shlex.quote(str(ours.relative_to(place) if ours.is_relative_to(place) else ours))
+
+
+def _is_ours(found: Path, ours: Path) -> bool:
+    """A link to the script runs it; an environment's python is a link itself, to what others are links to as well."""
+    return found.parent.samefile(ours.parent) or (not ours.is_symlink() and found.samefile(ours))
+
+
+def line(*words: str | Path) -> str:
+    """A command of ours as a reader can type it."""
+    return f"{program()} {shlex.join(map(str, words))}"
+
+
+def typed(*words: str | Path) -> str:
+    """The same behind a prompt. What the demo prints behind one can be typed as it stands; nothing else is."""
+    return f"  $ {line(*words)}"
 
 
 def show(*words: str | Path) -> None:
@@ -73,7 +100,7 @@ def complaint(said: str, code: int | None) -> str:
 @contextmanager
 def daemon(command: str, config: Path) -> Iterator[subprocess.Popen[str]]:
     """A daemon, from its start, which `until_listening` awaits, to the end of what is inside."""
-    print(f"  $ ims {command} --config {config.name}", flush=True)
+    print(f"  started: ims {command} --config {config}", flush=True)
     with (
         log_of(config).open("w") as log,
         subprocess.Popen(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ims.cli.asked import SINCE, asks
+from ims.quantity import quantity
 
 EXAMPLES = """\b
 Examples:
@@ -52,4 +53,4 @@ def export(
     report = telescope.export(out, format, filter, since=since, until=until, link=link)
     for warning in report.warnings:
         print(f"ims: {warning}", file=sys.stderr)
-    print(f"ims: {report.packets:,} packets to {'standard output' if out == '-' else out}", file=sys.stderr)
+    print(f"ims: {quantity(report.packets, 'packet')} to {'standard output' if out == '-' else out}", file=sys.stderr)

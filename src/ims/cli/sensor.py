@@ -9,6 +9,8 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from ims.quantity import quantity
+
 EXAMPLES = """\b
 Examples:
   ims sensor --config sensor.toml
@@ -133,7 +135,8 @@ def sensor(
     state = running.state()
     lost = state.lost_in_ring + state.not_stored
     print(
-        f"ims: stopped; {state.stored:,} packets stored, {lost:,} lost, {state.sum_of(*REPLIES):,} replies",
+        f"ims: stopped; {quantity(state.stored, 'packet')} stored, {lost:,} lost, "
+        f"{quantity(state.sum_of(*REPLIES), 'reply', 'replies')}",
         file=sys.stderr,
     )
     complete, warnings = running.replayed

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ims.full_disk import naming
+from ims.quantity import quantity
 
 EXAMPLES = """\b
 Examples:
@@ -125,9 +126,13 @@ def _play(scenario: Any, seed: int, name: str, speed: float, to: str | None, all
 def _report(truth: dict[str, Any], out: str | None) -> None:
     stream = sys.stderr if out == "-" else sys.stdout
     size = truth["darknet"]["size_24"]
-    print(f"{truth['packets']:,} packets to {size:,g} /24s from {truth['start']}, seed {truth['seed']}:", file=stream)
+    darknet = f"{size:,g} /24{'' if size == 1 else 's'}"
+    print(
+        f"{quantity(truth['packets'], 'packet')} to {darknet} from {truth['start']}, seed {truth['seed']}:",
+        file=stream,
+    )
     for event in truth["events"]:
-        sources = "" if event["sources"] is None else f" from {event['sources']:,} sources"
+        sources = "" if event["sources"] is None else f" from {quantity(event['sources'], 'source')}"
         print(f"  {event['packets']:>12,}  {event['name']} ({event['kind']}){sources}", file=stream)
     if "live" in truth:
         live = truth["live"]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ims.lake.paced import Pace
 from ims.lake.place import Place
+from ims.quantity import quantity
 
 
 class Print(NamedTuple):
@@ -58,7 +59,7 @@ def _read_back(place: Place, name: str, sent: Print, pace: Pace, remove: bool = 
         raise OSError(f"{place.named(name)} was written without complaint, and isn't there") from None
     if found == sent:
         return
-    differs = f"{found.bytes:,} octets of {sent.bytes:,}" if found.bytes != sent.bytes else "other octets"
+    differs = f"{found.bytes:,} of {quantity(sent.bytes, 'octet')}" if found.bytes != sent.bytes else "other octets"
     if remove:
         place.remove(name)
     raise OSError(f"{place.named(name)} was written without complaint, but {differs} came back")

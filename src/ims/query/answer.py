@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ims import arrow
+from ims.quantity import quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,9 +64,11 @@ class AnswerRecord:
         lines = [f"{sensor} did not answer: {why}" for sensor, why in self.silent.items()]
         lines += [f"{sensor} {what}" for sensor, what in self.losing.items()]
         if self.frames_lost:
-            lines.append(f"{self.frames_lost:,} packets lost here by the capturing programs")
+            lines.append(f"{quantity(self.frames_lost, 'packet')} lost here by the capturing programs")
         if self.payloads_lost:
-            lines.append(f"{self.payloads_lost:,} payloads lost here: the cache was full and the budget spent")
+            lines.append(
+                f"{quantity(self.payloads_lost, 'payload')} lost here: the cache was full and the budget spent"
+            )
         return lines
 
     @property
@@ -77,7 +80,7 @@ class AnswerRecord:
             more = MORE.get(self.verb, "--limit N gives more; ims export, all packets")
             lines.append(f"only the first {self.limit:,} of {of} rows: {more}")
         if self.bins_left_out:
-            lines.append(f"{self.bins_left_out:,} bins without packets are left out; a wider --bin shows them as 0")
+            lines.append(f"{quantity(self.bins_left_out, 'bin')} without packets left out; a wider --bin shows 0 there")
         return lines
 
     @property
@@ -98,7 +101,7 @@ class Answer:
 
     def __repr__(self) -> str:
         left_out = "".join(f"; {line}" for line in (*self.record.left_out, *self.record.withheld))
-        return f"<Answer of {len(self)} rows: {', '.join(self.table.column_names)}{left_out}>"
+        return f"<Answer of {quantity(len(self), 'row')}: {', '.join(self.table.column_names)}{left_out}>"
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.table.__arrow_c_stream__(requested_schema)
@@ -124,7 +127,7 @@ class Answer:
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(_text(row[name]))}</td>" for name in names) + "</tr>" for row in shown
         )
-        notes = [f"{len(self):,} rows" + (", the first 50 shown" if len(self) > len(shown) else "")]
+        notes = [quantity(len(self), "row") + (", the first 50 shown" if len(self) > len(shown) else "")]
         notes += [self.record.darkness, *self.record.notes]
         foot = html.escape(" · ".join(notes))
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p><small>{foot}</small></p>"

@@ -8,6 +8,7 @@ from typing import Any
 
 from ims.decode.frame_types import in_words
 from ims.decode.verdict import COUNTERS, EXCLUSIVE, MEANING
+from ims.quantity import quantity
 
 MOST_TOLD = 8
 """Types of frames that a warning names; the report has all."""
@@ -62,7 +63,7 @@ class Report:
         each = [f"{self.counters[name]:,} {words[name]}" for name in EXCLUSIVE if self.counters[name]]
         if self.not_read:
             each.append("not read were " + ", ".join(map(in_words, self.not_read[:MOST_TOLD])))
-        return f"nothing was stored of {self.counters['frames']:,} frames: " + "; ".join(each)
+        return f"nothing was stored of {quantity(self.counters['frames'], 'frame')}: " + "; ".join(each)
 
     def unread(self) -> list[str]:
         """What else is to be said of frames that weren't read: link types, and fragments of tunnels."""

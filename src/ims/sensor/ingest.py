@@ -15,6 +15,7 @@ from pathlib import Path
 from ims.capture.file import gives_once, identity
 from ims.capture.open import open_source
 from ims.darknet import Darknet
+from ims.quantity import quantity
 from ims.sensor.counters import Report
 from ims.sensor.ingest_run import IngestSettings, Progress, Run
 from ims.sensor.logs import log_warning
@@ -122,7 +123,7 @@ class Ingest:
         for capture, old in known.items():
             if old is not None and old.record.settled and not old.more:
                 raise ValueError(
-                    f"{capture} was ingested before, as {old.record.name} ({old.record.frames:,} frames); "
+                    f"{capture} was ingested before, as {old.record.name} ({quantity(old.record.frames, 'frame')}); "
                     "use --again to store its packets a second time"
                 )
 

@@ -15,6 +15,7 @@ from ims.capture.file import Stop
 from ims.capture.open import open_source
 from ims.capture.source import Source
 from ims.darknet import Darknet
+from ims.quantity import quantity
 from ims.sensor.counters import Report
 from ims.sensor.pipeline import Pipeline
 from ims.sensor.recognition import Captures, Known, begins, recognise, something_stored
@@ -154,7 +155,7 @@ class Run:
         report.damaged |= not source.complete
         report.frames_lost += source.frames_lost
         if source.frames_lost:
-            report.warnings.append(f"{name}: {source.frames_lost:,} frames were lost when it was captured")
+            report.warnings.append(f"{name}: {quantity(source.frames_lost, 'frame')} lost when it was captured")
         holes = holes_in_words(spans.rows, spans.beyond)
         if holes is not None:
             report.warnings.append(f"{name}: {holes}")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ims.kernels import kernel
+from ims.quantity import quantity
 
 HOUR_US = 3_600_000_000
 NEAR_US = HOUR_US
@@ -120,7 +121,7 @@ def holes_in_words(rows: list[list[int]], beyond: int) -> str | None:
     order = (
         "" if periods == sorted(periods, key=lambda period: period[BEGAN]) else ", which are out of order in the file"
     )
-    rest = f"; {beyond:,} packets of yet other times are stored too" if beyond else ""
+    rest = f"; {quantity(beyond, 'packet')} of yet other times stored too" if beyond else ""
     return f"its packets lie in {len(periods)} periods{order}: {shown}{more}. Only these count as watched{rest}"
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from ims.quantity import quantity
 from ims.store.heartbeat import Beat, boot_id, read_heartbeat, uptime
 
 State = Literal["watching", "replaying", "down", "stuck", "stopped", "died", "none"]
@@ -81,9 +82,8 @@ class Liveness:
         if self.state in ("stuck", "died", "down"):
             found.append(Loss(beat.time, "watch", f"watches nothing now: {self.why}"))
         elif not beat.storing:
-            text = (
-                f"stores nothing since {moment(beat.storing_since)} ({beat.why}), {beat.lost_now:,} packets lost so far"
-            )
+            lost = quantity(beat.lost_now, "packet")
+            text = f"stores nothing since {moment(beat.storing_since)} ({beat.why}), {lost} lost so far"
             found.append(Loss(beat.storing_since, "store", text))
         elif beat.losing_since is not None:
             text = f"loses packets now, since {moment(beat.losing_since)} {beat.lost_now:,} of them"

@@ -96,3 +96,14 @@ def test_no_event_forges_another() -> None:
     assert octets.count(b"\n") == 3 and b"\r" not in octets
     with pytest.raises(ValueError, match="event kind"):
         written(Event("x\ndata: y", {}))
+
+
+def test_why_a_sensor_is_silent_names_its_address_to_operators_alone(portal: Served) -> None:
+    portal.world.news.events = (Event("sensor", {"sensor": "a", "why": "connect to 198.51.100.1:8815 refused"}),)
+    for role, why in (
+        ("analyst", "connect to (address) refused"),
+        ("operator", "connect to 198.51.100.1:8815 refused"),
+    ):
+        with portal.as_(role).stream("GET", "/events") as response:
+            [event] = [next(one for one in events(response.iter_lines()) if "event" in one)]
+        assert json.loads(event["data"]) == {"sensor": "a", "why": why}

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ims.portal.accounts import Caller
 from ims.portal.api.callers import Anyone, Bearer, gate_of, note
-from ims.portal.api.refusals import later, refusals
+from ims.portal.api.refusals import later, refusals, without_places
 from ims.portal.api.streams import Held
 from ims.portal.gate import Event, Gate
 
@@ -99,7 +99,7 @@ async def _stream(gate: Gate, caller: Caller, secret: str) -> AsyncGenerator[byt
                 return
             finally:
                 coming = None
-            yield written(event)
+            yield written(event if caller.role == "operator" else _without_addresses(event))
     finally:
         if coming is not None:
             coming.cancel()
@@ -110,6 +110,12 @@ async def _stream(gate: Gate, caller: Caller, secret: str) -> AsyncGenerator[byt
         if close is not None:
             with contextlib.suppress(Exception):
                 await close()
+
+
+def _without_addresses(event: Event) -> Event:
+    """News for others than operators: why a sensor is silent may say where it is reached."""
+    why = event.data.get("why")
+    return Event(event.kind, {**event.data, "why": without_places(why)}) if why else event
 
 
 async def _next(news: object) -> Event:
