@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
+import ims.install
 from ims.pki.authority import create_authority
 from ims.sensor.endpoint import UNPRIVILEGED, endpoint_error
 
@@ -274,3 +275,28 @@ def test_what_the_running_daemon_has_itself_is_no_fault(place: Place) -> None:
 
 def test_trying_leaves_no_address_in_use() -> None:
     assert [endpoint_error(f"127.0.0.1:{PORT}") for _ in range(2)] == [0, 0]
+
+
+def test_a_reload_is_checked_before_the_signal_and_not_against_what_the_sensor_has_itself(place: Place) -> None:
+    """As the unit's ExecReload does: the first line's exit status is the reload's."""
+    unit = (Path(ims.install.__file__).parent / "units" / "ims-sensor.service").read_text()
+    first, second = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ExecReload=")]
+    assert first == "/opt/ims/bin/ims sensor --check-reload --config /etc/ims/sensor.toml"
+    assert second == "/bin/kill -HUP $MAINPID"
+    words = first.replace("/etc/ims", str(place.folder)).split()[1:]
+    file = place.folder / "sensor.toml"
+    with socket.create_server(("127.0.0.1", PORT)):
+        file.write_text(place.sensor(metrics=f'"127.0.0.1:{PORT}"'))
+        assert cli(*words).returncode == 0
+    for broken, expected in (
+        (place.sensor() + "[[block]", "isn't TOML"), (place.sensor(workres="2"), "line 5: unknown key 'workres'"),
+        (place.sensor(block='[{name = "A", prefix = "127.0.0.0/24"}]'), "covers 127.0.0.1"),
+        (place.sensor(block='[{name = "A", prefix = "198.51.100.1/24"}]'), "198.51.100.1/24"),
+    ):  # fmt: skip
+        file.write_text(broken)
+        done = cli(*words)
+        assert done.returncode == 2
+        assert expected in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    file.unlink()
+    assert "isn't there" in cli(*words).stderr

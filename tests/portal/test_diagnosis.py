@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow.flight as fl
 import pytest
+import structlog
 
 from ims.pki.authority import Authority, create_authority
 from ims.pki.credentials import Credentials
@@ -115,6 +116,59 @@ def test_what_speaks_no_tls_is_said_to(authority: Authority, tmp_path: Path) -> 
         talking.join()
     assert fault is not None
     assert fault.text == "what answers there doesn't speak TLS"
+
+
+def health_after_a_hello(sensors: Sensors) -> tuple[str, str]:
+    """Text and detail of the only sensor's fault."""
+    sensors._greet(sensors.peers()["a"])
+    [health] = sensors.health()
+    assert health.fault is not None
+    return health.fault.text, health.fault.detail
+
+
+def test_the_newest_cause_is_shown_and_logged_with_the_serial_that_is_found(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """A name without address, then a wrong serial, then nobody who listens: never the reason of before."""
+    portal = credentials(authority, tmp_path / "portal", "portal", "portal")
+    own = credentials(authority, tmp_path / "a", "a", "sensor")
+    file = tmp_path / "registry.toml"
+
+    def register(address: str, serial: str) -> None:
+        file.write_text(f'[[sensor]]\nname = "a"\naddress = "{address}"\nserial = "{serial}"\n')
+
+    with daemon(own, authority.pem) as sensor, structlog.testing.capture_logs() as logged:
+        register(sensor.address, "1" * 32)
+        sensors = Sensors(Registry(file), portal, lambda _: None)
+        try:
+            text, detail = health_after_a_hello(sensors)
+            assert text == "its certificate isn't the one that is registered"
+            assert detail == f"found serial {own.identity.serial}, of sensor a; expected {'1' * 32}, of sensor a"
+            first = sensors.peers()["a"]
+            broken = first.sensor.model_copy(update={"address": "no-such-name.invalid:9443"})
+            first.close()
+            first.sensor = broken  # the same entry, whose name has lost its address meanwhile
+            sensors._registry._sensors = (broken,)
+            text, detail = health_after_a_hello(sensors)
+            assert text == "it can't be reached: its name has no address (DNS)"
+            assert "no-such-name.invalid" in detail
+        finally:
+            sensors.close()
+    said = [line["why"] for line in logged if line["event"] == "sensor"]
+    assert said == [
+        "its certificate isn't the one that is registered", "it can't be reached: its name has no address (DNS)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_nobody_who_listens_is_said_to(authority: Authority, tmp_path: Path, secure: bool) -> None:
+    portal = credentials(authority, tmp_path / "portal", "portal", "portal") if secure else None
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    fault = diagnosed(RegisteredSensor(name="a", address=address, serial="1" * 32 if secure else None), portal, SECONDS)
+    assert fault is not None
+    assert (fault.kind, fault.text) == ("unreachable", "it can't be reached: nobody listens at its port")
+    assert address in fault.detail
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def add(
 
     Nothing is appended where the sensor isn't called so, or has an entry already.
     """
+    from ims.cli.owner import act_as_owner
     from ims.portal.fault import Fault
     from ims.portal.merging import Merging
     from ims.portal.registry import RegisteredSensor, Registry
@@ -65,6 +66,7 @@ def add(
     from ims.settings_file import checked
 
     file, credentials = _settings(config, registry)
+    act_as_owner(file)
     Registry(file)  # before anybody is asked
     said = {
         "name": name,

@@ -191,12 +191,12 @@ def rename(
     Where it was cut off, the same command goes on. What went to a lake stays there under its old name, so a sensor that
     was shipped can't be renamed.
     """
-    from ims.sensor.privileges import become_owner
+    from ims.cli.owner import act_as_owner
     from ims.store.rename import rename_sensor
     from ims.store.schema import check_store
 
     check_store(store)
-    become_owner(store)
+    act_as_owner(store)
     rename_sensor(store, old, new)
     print(f"{store}: sensor {old} is {new} now")
     print(
@@ -216,12 +216,12 @@ def retire(
 
     Questions are answered as before. What no lake has yet is named. Stop the sensor before.
     """
-    from ims.sensor.privileges import become_owner
+    from ims.cli.owner import act_as_owner
     from ims.store.retirement import retire_sensor, take_back
     from ims.store.schema import check_store
 
     check_store(store)
-    become_owner(store)
+    act_as_owner(store)
     if undo:
         print(f"{store}: sensor {name} {'may write again' if take_back(store, name) else 'was not retired'}")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 import tempfile
@@ -25,14 +26,25 @@ NO_TLS = (
 )
 """OpenSSL's reasons where what comes is no TLS."""
 
+UNREACHED: dict[type[OSError], str] = {
+    socket.gaierror: "its name has no address (DNS)",
+    ConnectionRefusedError: "nobody listens at its port",
+    TimeoutError: "nothing comes back from its address",
+}
+UNREACHED_BY_NUMBER = {
+    errno.ENETUNREACH: "there is no route to its network",
+    errno.EHOSTUNREACH: "there is no route to its address",
+}
+
 HUNG_UP = "it hangs up once it has seen the portal's certificate"
 
 
-def diagnosed(sensor: RegisteredSensor, credentials: Credentials, seconds: float) -> Fault | None:
-    """The fault, if it is one of the two certificates'; None where they are right or it can't be seen."""
+def diagnosed(sensor: RegisteredSensor, credentials: Credentials | None, seconds: float) -> Fault | None:
+    """The fault as it is now: that nobody is reached, and why, or one of the two certificates'; None where they are
+    right or it can't be seen."""
     wanted = sensor.identity
-    if wanted is None:
-        return None
+    if wanted is None or credentials is None:
+        return _unreachable(sensor, seconds)
     now = datetime.now(UTC)
     if now > credentials.expires:
         return Fault("certificate", f"the portal's own certificate expired on {credentials.expires:%Y-%m-%d}")
@@ -42,12 +54,47 @@ def diagnosed(sensor: RegisteredSensor, credentials: Credentials, seconds: float
         if error.reason in NO_TLS:
             return Fault("garbage", "what answers there doesn't speak TLS", str(error))
         return None
-    except (OSError, ValueError):
+    except ValueError:
         return None
+    except OSError as error:
+        return _cause(sensor, error)
     complaint = complaint_of(found, wanted, credentials, now)
     if complaint is not None:
-        return Fault("certificate", complaint)
+        return Fault("certificate", complaint, _found(found, wanted))
     return alert
+
+
+def _found(found: x509.Certificate, wanted: Identity) -> str:
+    """Whose certificate there is, and whose was expected, by serial numbers."""
+    try:
+        identity = identity_of(found)
+    except ValueError:
+        return f"found one of {found.subject.rfc4514_string()[:100]!r}; expected {wanted.serial}, of {wanted.name}"
+    return (
+        f"found serial {identity.serial}, of {identity.role} {identity.name}; "
+        f"expected {wanted.serial}, of {wanted.role} {wanted.name}"
+    )
+
+
+def _unreachable(sensor: RegisteredSensor, seconds: float) -> Fault | None:
+    try:
+        _connection(sensor, seconds).close()
+    except OSError as error:
+        return _cause(sensor, error)
+    return None
+
+
+def _cause(sensor: RegisteredSensor, error: OSError) -> Fault | None:
+    """Why nobody is reached, in words that name no address; `detail` does."""
+    why = next((said for kind, said in UNREACHED.items() if isinstance(error, kind)), None)
+    why = why or UNREACHED_BY_NUMBER.get(error.errno or 0)
+    if why is None:
+        return None
+    return Fault("unreachable", f"it can't be reached: {why}", f"{sensor.address}: {error.strerror or error}")
+
+
+def _connection(sensor: RegisteredSensor, seconds: float) -> socket.socket:
+    return socket.create_connection((sensor.host, int(sensor.address.rpartition(":")[2])), timeout=seconds)
 
 
 def complaint_of(found: x509.Certificate, wanted: Identity, credentials: Credentials, now: datetime) -> str | None:
@@ -83,9 +130,8 @@ def handshake(
         pair.touch(0o600)
         pair.write_bytes(credentials.certificate + credentials.key)
         context.load_cert_chain(pair)
-    port = int(sensor.address.rpartition(":")[2])
     with (
-        socket.create_connection((sensor.host, port), timeout=seconds) as plain,
+        _connection(sensor, seconds) as plain,
         context.wrap_socket(plain) as secure,
     ):
         shown = secure.getpeercert(binary_form=True)

@@ -225,13 +225,13 @@ class Sensors:
             before = [self._health[other] for other in names[: names.index(name)]] if name in names else []
         return {h.hello.store: h.sensor.name for h in before if h.hello is not None and h.fault is None}
 
-    def _explained(self, peer: Peer, fault: Fault, until: float) -> Fault:
-        """What is wrong with the certificate, where that is why nobody can be reached."""
+    def _explained(self, peer: Peer, fault: Fault, until: float, anew: bool = False) -> Fault:
+        """Why nobody can be reached, or what is wrong with the certificate; for `anew`, not as the last hello found."""
         left = min(1.0, until - time.monotonic())
-        if fault.kind not in ("unreachable", "certificate") or self._credentials is None or left <= 0:
+        if fault.kind not in ("unreachable", "certificate") or left <= 0:
             return fault
-        known = self._known_fault(peer.sensor.name)
-        if known is not None and known.kind == "certificate":
+        known = None if anew else self._known_fault(peer.sensor.name)
+        if known is not None and known.kind == fault.kind == "certificate":
             return known
         return diagnosed(peer.sensor, self._credentials, left) or fault
 
@@ -271,7 +271,7 @@ class Sensors:
             check_hello(peer.sensor, hello, self._stores_before(peer.sensor.name))
             offset = hello.now - (began + time.time()) / 2
         except Fault as error:
-            fault = self._explained(peer, error, time.monotonic() + HELLO_SECONDS)
+            fault = self._explained(peer, error, time.monotonic() + HELLO_SECONDS, anew=True)
         except Exception as error:
             self._log.exception("hello", sensor=peer.sensor.name)
             fault = fault_of(error)
@@ -284,6 +284,7 @@ class Sensors:
                 return
             if not health.asked or (health.fault is None) != (fault is None):
                 health.since = began
+            if not health.asked or _words(health.fault) != _words(fault):
                 self._log.info(
                     "sensor", sensor=peer.sensor.name, state="silent" if fault else "answers",
                     why=fault.text if fault else None, detail=fault.detail if fault else None,
@@ -302,3 +303,8 @@ class Sensors:
                     "live", sensor=registered, name=name, state=live.state, stores=live.stores,
                     why=one_line(live.why) or None,
                 )  # fmt: skip
+
+
+def _words(fault: Fault | None) -> str | None:
+    """What is logged anew where it changes; details may differ each time."""
+    return None if fault is None else fault.text

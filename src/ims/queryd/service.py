@@ -31,6 +31,10 @@ from ims.queryd.watch import Watch, Watched
 
 CALLERS = ("portal", "operator")
 LONGEST_SECONDS = 600.0
+REFUSALS_SECONDS = 60.0
+"""Between two lines of the log that say the same of one caller."""
+MOST_REFUSED = 1000
+"""Callers of which that is remembered; the authority has to have issued a certificate to each."""
 
 Log = Any
 
@@ -56,6 +60,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         self._answerer, self._turns, self._hello, self._refusal = answerer, turns, hello, refusal
         self._tailing, self._tls, self._watch = tailing, bool(tls), Watch()
         self._ending, self._metrics = threading.Event(), metrics or QuerydMetrics()
+        self._refused: dict[str, tuple[str, float]] = {}
         self._log: Log = structlog.get_logger()
         try:
             super().__init__(
@@ -135,16 +140,30 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             caller = parse_identity(context.peer_identity().decode("utf-8", "replace"))
         except ValueError as error:
             self._metrics.refused("identity")
+            self._note_refusal("", "", str(error))
             raise _error(fl.FlightUnauthenticatedError, "refused", str(error)) from None
         if caller.role not in CALLERS:
             self._metrics.refused("role")
+            self._note_refusal(caller.name, caller.serial, f"a {caller.role}'s certificate asks nothing here")
             raise _error(fl.FlightUnauthorizedError, "refused", f"a {caller.role}'s certificate asks nothing here")
         refusal = self._refusal(caller.serial)
         if refusal is not None:
             kind = "list" if refusal.kind == "list" else "refused"
             self._metrics.refused("list" if refusal.kind == "list" else "revoked")
+            self._note_refusal(caller.name, caller.serial, refusal.text)
             raise _error(fl.FlightUnauthenticatedError, kind, refusal.text)
         return caller
+
+    def _note_refusal(self, name: str, serial: str, why: str) -> None:
+        """Log that a caller is refused: the first time, where the reason changes, and each minute."""
+        now = time.monotonic()
+        before = self._refused.get(serial)
+        if before is not None and before[0] == why and now - before[1] < REFUSALS_SECONDS:
+            return
+        if len(self._refused) >= MOST_REFUSED:
+            self._refused.clear()
+        self._refused[serial] = (why, now)
+        self._log.warning("refused", caller=name, serial=serial, why=why)
 
     def _asked(self, context: Any, ask: Ask, caller: Identity) -> Iterator[pa.RecordBatch]:
         until = time.monotonic() + min(ask.seconds, LONGEST_SECONDS)

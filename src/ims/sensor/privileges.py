@@ -94,16 +94,6 @@ def become(user: pwd.struct_passwd | None, stay_root: bool = False) -> None:
         _must(libc.capset(header, (ctypes.c_uint32 * 6)()), "capabilities can't be dropped")
 
 
-def become_owner(store: Path) -> None:
-    """Root becomes who owns a folder, for good, so that whatever is made in it is his too. All that is needed must be
-    imported before: he may not be able to read it. Raises OSError."""
-    owner = store.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.setgroups([])
-        os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
-        os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
-
-
 def no_new_privileges() -> None:
     """Never gain any again, nor any program that we start (prctl(2)); threads that begin later inherit it.
 
