@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
+import structlog
 
 from ims.link.contract import HELLO, LONGEST_MESSAGE, NEWEST, Ask, Hello, Tail, read_hello, written
 from ims.link.envelope import gathered
@@ -25,7 +26,7 @@ from ims.portal.merging import Merging
 from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.answering import Answerer
-from ims.queryd.service import Service, quiet
+from ims.queryd.service import Service, quiet, unread
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
 
@@ -401,3 +402,25 @@ def test_an_address_in_use_is_an_error_in_one_line(opened: Door, one_store: Path
             hello=lambda: Hello(oldest=1, newest=1, program="", now=0), refusal=lambda _: None, tailing=Tailing(one_store),
         )  # fmt: skip
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError("/s: no such store"), ": it isn't there"),
+        (PermissionError(13, "Permission denied", "/s/store.json"), ": permission denied"),
+        (OSError(5, "Input/output error", "/s/a.parquet"), ": input/output error"),
+        (OSError("the store can't be read: 7 of 9 files"), ""),
+    ],
+)  # fmt: skip
+def test_why_a_store_can_t_be_read_is_said_without_its_path(error: OSError, said: str) -> None:
+    assert unread(error) == f"its store can't be read{said}"
+
+
+def test_who_is_refused_is_logged_with_the_serial_and_the_reason_once_a_minute(tmp_path: Path, one_store: Path) -> None:
+    with door(tmp_path, one_store) as opened, structlog.testing.capture_logs() as logged:
+        for name, serial, why in (("p", "1", "revoked"), ("p", "1", "revoked"), ("p", "1", "list"), ("q", "2", "list")):
+            opened.service._log = structlog.get_logger()
+            opened.service._note_refusal(name, serial, why)
+    said = [(line["caller"], line["serial"], line["why"]) for line in logged if line["event"] == "refused"]
+    assert said == [("p", "1", "revoked"), ("p", "1", "list"), ("q", "2", "list")]

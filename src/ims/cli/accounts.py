@@ -60,6 +60,8 @@ def _password() -> str:
 def secret_file(path: Path) -> Iterator[TextIO]:
     """A new file, mode 0600, that is removed again where nothing comes to stand in it. Raises FileExistsError for one
     that is there: who reads it now would lose the token that it holds, or others read the new one."""
+    from ims.full_disk import naming
+
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileExistsError:
@@ -67,8 +69,9 @@ def secret_file(path: Path) -> Iterator[TextIO]:
     try:
         with os.fdopen(fd, "w", encoding="ascii") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            with naming(path):
+                file.flush()
+                os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):
             path.unlink()

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import structlog
 
+from ims.cause import cause
 from ims.link.contract import HELLO, LONGEST_MESSAGE, Ask, Hello, Tail, read_ticket, written
 from ims.link.envelope import ENVELOPE
 from ims.link.identity import Identity, parse_identity
@@ -188,7 +189,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         except Exception as error:
             outcome, kind, refusal, text = _said(error, watched, self._ending.is_set())
             if outcome == "store":
-                self._log.warning("store", caller=caller.name, why=str(error))
+                self._log.warning("store", caller=caller.name, why=cause(error))
             raise _error(kind, refusal, text) from None
         finally:
             self._metrics.asked(ask, outcome, time.monotonic() - began, octets)
@@ -207,8 +208,18 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         except BusyError:
             raise _error(fl.FlightUnavailableError, "busy", "too many follow this sensor already") from None
         except (OSError, ValueError) as error:
-            self._log.warning("tail", caller=caller.name, why=str(error))
-            raise _error(fl.FlightInternalError, "store", "its store can't be read") from None
+            self._log.warning("tail", caller=caller.name, why=cause(error))
+            raise _error(fl.FlightInternalError, "store", unread(error)) from None
+
+
+def unread(error: BaseException) -> str:
+    """That a store can't be read, and why, without the path, which the log has."""
+    word = error.strerror.lower() if isinstance(error, OSError) and error.strerror else ""
+    if isinstance(error, FileNotFoundError):
+        word = "it isn't there"
+    elif isinstance(error, PermissionError):
+        word = "permission denied"
+    return f"its store can't be read{': ' if word else ''}{word}"
 
 
 def _said(error: Exception, watched: list[Watched], ending: bool) -> tuple[str, type[Exception], str, str]:
@@ -232,7 +243,7 @@ def _said(error: Exception, watched: list[Watched], ending: bool) -> tuple[str, 
         case ValueError():
             return "refused", fl.FlightServerError, "request", str(error)
         case OSError():
-            return "store", fl.FlightInternalError, "store", "its store can't be read"
+            return "store", fl.FlightInternalError, "store", unread(error)
     structlog.get_logger().exception("failed", error=repr(error))
     return "failed", fl.FlightInternalError, "failed", "its log says why"
 
