@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ims.config import read_config
+
 from ..effort import sampled
 from ..stores import IMS
 from .conftest import Shell
@@ -71,7 +73,7 @@ LIVE = {
     "help, sensor --policy": ("sensor", next(line for line in examples() if "--policy synack" in line)),
     "help, doctor": ("doctor", next(line for line in examples() if "ims doctor" in line)),
     "README, sensor": ("sensor", next(line for line in lines("ims sensor --interface") if "ims sensor" in line)),
-    "README, doctor": ("doctor", next(line for line in lines("ims sensor --interface") if "ims doctor" in line)),
+    "README, doctor": ("doctor", next(line for line in lines("ims doctor --config") if "ims doctor" in line)),
     "help, watch": ("watch", next(line for line in examples() if not runs_alone(line) and "--watch" in line)),
 }
 
@@ -103,6 +105,13 @@ def test_live_lines_run_as_printed(tmp_path: Path, samples: dict[int, Path], nam
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) == {"watch": 3000, "doctor": 0}.get(kind, 40)
+
+
+def test_the_settings_that_readme_writes_are_a_sensor_s(shell: Shell, desk: Path) -> None:
+    [write] = [line for line in lines("ims doctor --config") if line.startswith("printf")]
+    assert shell(write).returncode == 0
+    config = read_config(desk / "sensor.toml")
+    assert (config.name, config.interfaces, config.block[0].name) == ("a", ("eth0",), "C/24")
 
 
 def test_make_has_the_targets_that_readme_names() -> None:
