@@ -5,6 +5,7 @@
     STORE/payloads, STORE/frames_raw, STORE/coverage             likewise
     STORE/_hot/packets/sensor=NAME/...                           hours that aren't finished
     STORE/_state/sensor=NAME/                                    manifest, lock, heartbeat, key, what was ever seen
+    STORE/_state/store_id, rename.json                           the store's id; a renaming that goes on
 
 Hours and days are UTC. A file is found by its path, so a path relative to the store is its name everywhere.
 """
