@@ -108,6 +108,8 @@ class Sensors:
                 if name not in self._peers:
                     self._peers[name] = Peer(sensor, self._credentials)
                     self._health[name] = Health(sensor)
+            self._health = {name: self._health[name] for name in wanted}  # in the registry's order
+            self._peers = {name: self._peers[name] for name in wanted}
             peers = dict(self._peers)
         for peer in gone:
             peer.close()
