@@ -116,7 +116,7 @@ def test_a_signal_ends_the_wait_for_a_pipe_at_any_moment(tmp_path: Path, before:
         running.terminate()
         _, said = running.communicate(timeout=60)
     if before == "after a packet":
-        assert (running.returncode, "1 packets stored, 0 lost" in said) == (0, True)
+        assert (running.returncode, "1 packet stored, 0 lost" in said) == (0, True)
     else:
         assert (running.returncode, said.splitlines()[-1]) == (130, "ims: stopped before the capture began")
 
