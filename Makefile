@@ -1,5 +1,5 @@
 # Two to begin with: `make demo` and `make test`. Each sets up .venv first if it has to.
-.PHONY: demo test test-all test-modes fuzz check bench judge docs setup install lock format clean
+.PHONY: demo test test-all test-modes operator-trial fuzz check bench judge docs setup install lock format clean
 PY := .venv/bin/python
 
 demo: .venv/.installed
@@ -20,6 +20,10 @@ test-all: setup .venv/.spark
 # Kernels as plain Python, and with every bounds check on.
 test-modes: setup
 	@$(PY) -m tests.modes
+
+# An operator's first day, as the documents print it, on Debian machines that boot systemd: as root, with debootstrap.
+operator-trial: setup
+	@IMS_TESTS_SKIP_NOTHING=1 $(PY) -m pytest tests/trial -n 0 -v -m '' --durations=15
 
 # Everything, with other random examples each time.
 fuzz: setup .venv/.spark

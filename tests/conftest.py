@@ -38,8 +38,8 @@ settings.register_profile("all", deadline=None, derandomize=True)
 settings.register_profile("fuzz", deadline=None)
 settings.load_profile("ims")
 
-TOGETHER = ("tests/lake/test_spark_",)
-"""Files whose names begin so are one group, which one worker runs: they share one Spark. Else each file is a group. (xdist's
+TOGETHER = ("tests/lake/test_spark_", "tests/trial/")
+"""Files whose names begin so are one group, which one worker runs: they share one Spark, or booted machines. Else each file is a group. (xdist's
 own mark for groups does nothing with pytest 9.2.) Those are begun first, so that nobody has them left at the end."""
 
 

@@ -127,7 +127,7 @@ def test_a_bucket(lake: Path, shell: Shell, s3_server: str, monkeypatch: pytest.
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
 
     shutil.copytree(lake / "STORE", lake / "HERE")
-    (lake / "HERE" / "_state" / "sensor=ams-1" / "shipped.json").unlink()  # as the page says, for another lake
+    (lake / "HERE" / "_state" / "sensor=sensor-a" / "shipped.json").unlink()  # as the page says, for another lake
 
     def here(text: str) -> str:
         return text.replace("/etc/ims/lake.env", "./lake.env").replace("/var/lib/ims/store", "HERE")
@@ -138,7 +138,7 @@ def test_a_bucket(lake: Path, shell: Shell, s3_server: str, monkeypatch: pytest.
         ["bash", "-euc", lines], cwd=lake, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as shipping:
         assert shipping.stdout is not None
-        said = next((line for line in shipping.stdout if line.startswith("ams-1")), "")
+        said = next((line for line in shipping.stdout if line.startswith("sensor-a")), "")
         shipping.terminate()
         _, complaints = shipping.communicate(timeout=60)
     assert (shipping.returncode, complaints) == (0, "")
@@ -224,13 +224,13 @@ def test_a_portal_asks_it_beside_its_sensors(lake: Path, tmp_path: Path) -> None
     settings = said | {"uri": said["uri"].replace("/srv/lake", f"{lake}/LAKE")}
     with ims.open(lake / "STORE") as telescope:
         expected = telescope.count("tcp").rows()
-    with deployed(tmp_path / "deployed", {"ams-1": lake / "STORE"}, lake=settings) as deployment:
+    with deployed(tmp_path / "deployed", {"sensor-a": lake / "STORE"}, lake=settings) as deployment:
         both = deployment.telescope().count("tcp")
-        deployment.sensors["ams-1"].end()
+        deployment.sensors["sensor-a"].end()
         alone = deployment.telescope().count("tcp")
     assert both.rows() == alone.rows() == expected
     assert both.record.silent == {}
-    assert list(alone.record.silent) == ["ams-1"]
+    assert list(alone.record.silent) == ["sensor-a"]
     assert "the lake" in both.record.asked
 
 

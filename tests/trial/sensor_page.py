@@ -1,0 +1,69 @@
+"""docs/sensor.md, followed: on sensor-a as printed; on sensor-b with the settings that docs/deploy.md has for it."""
+
+from __future__ import annotations
+
+import subprocess
+
+from ims.simulate.sample import write_sample
+
+from .deployment import Trial
+from .page import Block, blocks
+
+
+def visit(trial: Trial, address: str) -> None:
+    """Somebody asks a dark address for three web pages, and gets no further than the handshake."""
+    for port in (23, 80, 8080):
+        words = ("curl", "--silent", "--max-time", "1", f"http://{address}:{port}/")
+        done = subprocess.run(trial["router"].command(*words), capture_output=True, text=True, check=False)
+        assert done.returncode == 28, done  # connected, and nothing came
+
+
+def visited(trial: Trial, name: str, address: str) -> None:
+    """Somebody came by, and it is in the store."""
+    visit(trial, address)
+    trial[name].run(
+        "until ims query count --store /var/lib/ims/store --format json | grep -q '\"packets\": *[1-9]'; do\n"
+        "  systemctl is-active --quiet ims-sensor\n"
+        "done"
+    )
+
+
+def follow_sensor_page(trial: Trial) -> None:
+    """All of it, at sensor-a."""
+
+    def tunnel(trial: Trial, block: Block) -> Block | None:
+        """Where this machine's kernel has no such tunnels, its words for that are all there is to see."""
+        words = ("ip", "link", "add", "tried", "type", "gre", "local", "192.0.2.10", "remote", "192.0.2.99")
+        done = subprocess.run(trial["sensor-a"].command(*words), capture_output=True, text=True, check=False)
+        if "Unknown device type" in done.stderr:
+            return block._replace(text="true\n")
+        trial["sensor-a"].run("ip link delete tried")
+        return None
+
+    def dark_pcap(trial: Trial, _: Block) -> None:
+        trial["sensor-a"].run("cd")
+        write_sample(trial["sensor-a"].path("/root/dark.pcap"), packets=1000, seed=1)
+
+    trial.follow(
+        "sensor.md", "sensor-a",
+        hooks={
+            "type gre": tunnel,
+            "payloads verified": lambda trial, _: visited(trial, "sensor-a", "198.51.100.7"),
+            "--replay": dark_pcap,
+        },
+        not_run={"3389": "a part of settings: tests/sensor/test_packaging.py"},
+    )  # fmt: skip
+
+
+def follow_for_sensor_b(trial: Trial, settings: Block) -> None:
+    """What docs/deploy.md says of it: the same, with settings of its own, on a copy of a machine that has installed."""
+    name = "sensor-b"
+    trial["router"].run("ip route add 203.0.112.0/20 via 192.0.2.30")
+    trial[name].run("ip route add blackhole 203.0.112.0/20")
+    for block in blocks("sensor.md"):
+        if "install-service" in block.text:
+            trial[name].run(block.text[block.text.index("ims install-service") :])
+            trial[name].write(str(settings.file), settings.text)
+        elif "systemctl enable" in block.text:
+            trial[name].run(block.text)
+    visited(trial, name, "203.0.112.9")

@@ -1,0 +1,134 @@
+"""docs/scale.md runs as printed: a lake on the desk, a bucket of an S3 server, the shipper's unit, a portal beside it.
+
+Its Spark cluster is tried by tests/cli/test_scale_page.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .deployment import Trial
+from .exposure import measured, printed
+from .machine import Machine
+from .network import ROUTER
+from .page import Block
+
+PYTHON = "/opt/ims/bin/python"
+pytestmark = pytest.mark.exhaustive  # a day of traffic, a bucket: a minute and a half
+ELSEWHERE = "tests/cli/test_scale_page.py"
+
+
+@contextlib.contextmanager
+def bucket_server(router: Machine, folder: Path) -> Iterator[None]:
+    """`https://s3.example.net`, whose certificate is in `folder`: its memory is all there is of its buckets."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=s3.example.net", "-addext", f"subjectAltName=DNS:s3.example.net,IP:{ROUTER}",
+         "-keyout", folder / "s3.key", "-out", folder / "s3.pem"], check=True, capture_output=True,
+    )  # fmt: skip
+    with subprocess.Popen(
+        ["nsenter", "--target", str(router.first), "--net", sys.executable, "-m", "moto.server", "-H", ROUTER,
+         "-p", "443", "--ssl-cert", folder / "s3.pem", "--ssl-key", folder / "s3.key"],
+        stderr=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        try:
+            assert server.stderr is not None
+            assert any("Running on" in line for line in server.stderr)
+            yield
+        finally:
+            server.kill()
+
+
+def aws(router: Machine, folder: Path, code: str) -> None:
+    """A client of the bucket's server, in its network."""
+    script = (
+        f"import boto3, json\nclient = boto3.client('s3', endpoint_url='https://{ROUTER}', verify='{folder}/s3.pem')\n"
+    )
+    subprocess.run(
+        ["nsenter", "--target", str(router.first), "--net", "env", "AWS_ACCESS_KEY_ID=somebody",
+         "AWS_SECRET_ACCESS_KEY=somebody", "AWS_DEFAULT_REGION=eu-central-1", sys.executable, "-c", script + code],
+        check=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def desk(machines: Trial, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    """After the page at the desk: STORE, LAKE and a bucket."""
+    folder = tmp_path_factory.mktemp("s3")
+    desk = machines["desk"]
+
+    def trusted(trial: Trial, block: Block) -> Block:
+        shutil.copy(folder / "s3.pem", desk.path("/usr/local/share/ca-certificates/s3.crt"))
+        desk.run("update-ca-certificates; ims install-service sensor ship")
+        desk.run("install -d -o ims -g ims -m 750 /var/lib/ims/store; cp -r STORE/. /var/lib/ims/store")
+        desk.run("rm -r /var/lib/ims/store/_state/sensor=sensor-a/shipped.json; chown -R ims:ims /var/lib/ims/store")
+        aws(machines["router"], folder, "client.create_bucket(Bucket='telescope', CreateBucketConfiguration="
+            "{'LocationConstraint': 'eu-central-1'})")  # fmt: skip
+        return block._replace(text=block.text.replace("…", "somebody"))
+
+    def until_it_shipped(trial: Trial, block: Block) -> Block:
+        """The shipper goes on; a person ends it when it has said what it shipped."""
+        text = block.text.replace("ims ship", "coproc ims ship")
+        return block._replace(
+            text=text + 'read -r said <&"${COPROC[0]}"; echo "$said"; kill "$COPROC_PID"; wait || true\n'
+        )
+
+    def lifecycle(trial: Trial, block: Block) -> Block:
+        aws(machines["router"], folder, "client.put_bucket_lifecycle_configuration(Bucket='telescope', "
+            f"LifecycleConfiguration=json.loads('''{block.text}'''))")  # fmt: skip
+        return block._replace(language="sh", text="true\n")
+
+    def as_file(trial: Trial, block: Block) -> Block:
+        desk.write("/root/example.py", block.text + "print(locals().get('ports', locals().get('counted')))\n")
+        return block._replace(language="sh", text=f"{PYTHON} -W error example.py\n")
+
+    def statement(trial: Trial, block: Block) -> Block:
+        desk.write("/root/example.py", f'import duckdb\nprint(duckdb.sql("""{block.text}""").fetchall())\n')
+        return block._replace(language="sh", text=f"{PYTHON} -W error example.py\n")
+
+    desk.run("cd")
+    with bucket_server(machines["router"], folder):
+        machines.follow(
+            "scale.md", "desk",
+            hooks={
+                "AWS_EC2_METADATA_DISABLED": trusted,
+                "--every 10m": until_it_shipped,
+                "AbortIncompleteMultipartUpload": lifecycle,
+                "SELECT date": statement,
+                "import polars": as_file,
+                "import duckdb": as_file,
+            },
+            not_run={
+                "keep_until_shipped": f"a part of settings: {ELSEWHERE}",
+                "LAKE/lake.json": "a picture of folders",
+                "# duckdb.toml": f"settings: {ELSEWHERE}",
+                "export SPARK_HOME": ELSEWHERE,
+                "# lake.toml": ELSEWHERE,
+                "--lake-config lake.toml": ELSEWHERE,
+                "from pathlib import Path": ELSEWHERE,
+                "kill %1": ELSEWHERE,
+                "# lake-on-s3.toml": f"settings: {ELSEWHERE}; Spark on a bucket is untried",
+                "[lake]": "test_a_portal_with_a_lake",
+            },
+        )  # fmt: skip
+        yield machines
+
+
+def test_the_lake_of_the_page_holds_the_store(desk: Trial) -> None:
+    store = desk["desk"].run("ims query count --store STORE --format json")
+    for lake in ("LAKE", '"$IMS_LAKE"'):
+        assert json.loads(desk["desk"].run(f"ims query count --lake {lake} --format json")) == json.loads(store)
+
+
+def test_the_shipper_s_unit_ships_what_is_new(desk: Trial) -> None:
+    said = desk["desk"].run("systemctl is-active ims-ship; find /var/lib/ims/store ! -user ims")
+    assert said.split() == ["active"]
+    assert printed("scale.md") == [measured(desk["desk"], "ims-ship")]
