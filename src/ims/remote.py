@@ -50,7 +50,7 @@ class RemoteTelescope:
         self._client = httpx.Client(
             base_url=f"{self._url}/api/v1/",
             headers={"Authorization": f"Bearer {token}", "User-Agent": "ims"},
-            verify=True if ca is None else _trusting(ca),
+            verify=_trusting_system() if ca is None else _trusting(ca),
             timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
             trust_env=not plain,  # a proxy would be plain http's way off this machine
         )
@@ -171,6 +171,12 @@ class RemoteTelescope:
         except httpx.TimeoutException:
             raise TimeoutError(f"{self._url} didn't answer in time") from None
         except httpx.HTTPError as error:
+            unverified = re.search(r"certificate verify failed: (.*?)(?: \(_ssl|$)", _line(error))
+            if unverified is not None:
+                raise OSError(
+                    f"{self._url} shows a certificate that isn't trusted: {unverified[1]}; "
+                    "give its authority's, in PEM (ca, --ca), or have this machine trust it"
+                ) from None
             raise OSError(f"{self._url} can't be reached: {_line(error) or type(error).__name__}") from None
 
     def _refusal(self, response: httpx.Response, filter: str | None) -> Exception:
@@ -224,6 +230,15 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _trusting_system() -> ssl.SSLContext:
+    """Whom this machine trusts (httpx by itself trusts a list that comes with it, and not an organisation's own
+    authority); that list where the machine has none."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile or (paths.capath and any(Path(paths.capath).iterdir())):
+        return ssl.create_default_context()
+    return httpx.create_ssl_context()
 
 
 def _trusting(ca: str | Path) -> ssl.SSLContext:
