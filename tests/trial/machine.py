@@ -69,7 +69,7 @@ class Machine:
             told.settimeout(BOOT_SECONDS)
             enter = f"echo 0 >'{self._cgroup}/cgroup.procs'; exec \"$@\""
             self._namespaces = subprocess.Popen(
-                ["sh", "-c", enter, "sh", "unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+                ["sh", "-c", enter, "sh", "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
                  "--fork", "--kill-child", "sh", str(BOOT), str(self.root), str(self._notify)],
                 stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip

@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,13 +36,15 @@ def bucket_server(router: Machine, folder: Path) -> Iterator[None]:
          "-keyout", folder / "s3.key", "-out", folder / "s3.pem"], check=True, capture_output=True,
     )  # fmt: skip
     with subprocess.Popen(
-        ["nsenter", "--target", str(router.first), "--net", sys.executable, "-m", "moto.server", "-H", ROUTER,
+        ["nsenter", "--target", str(router.first), "--net", "env", "MOTO_S3_CUSTOM_ENDPOINTS=https://s3.example.net",
+         sys.executable, "-m", "moto.server", "-H", ROUTER,
          "-p", "443", "--ssl-cert", folder / "s3.pem", "--ssl-key", folder / "s3.key"],
         stderr=subprocess.PIPE, text=True,
     ) as server:  # fmt: skip
         try:
             assert server.stderr is not None
             assert any("Running on" in line for line in server.stderr)
+            threading.Thread(target=server.stderr.read, daemon=True).start()  # else it waits for a reader, and so do we
             yield
         finally:
             server.kill()
@@ -78,7 +81,7 @@ def desk(machines: Trial, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         """The shipper goes on; a person ends it when it has said what it shipped."""
         text = block.text.replace("ims ship", "coproc ims ship")
         return block._replace(
-            text=text + 'read -r said <&"${COPROC[0]}"; echo "$said"; kill "$COPROC_PID"; wait || true\n'
+            text=text + 'read -rt 60 said <&"${COPROC[0]}"; echo "$said"; kill "$COPROC_PID"; wait || true\n'
         )
 
     def lifecycle(trial: Trial, block: Block) -> Block:
