@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -45,12 +46,12 @@ def test_what_the_demo_says_comes_next_runs_as_printed(
     (folder / "dark.pcap").symlink_to(samples[1])
     ingest(folder / "store", folder / "dark.pcap", sensor="demo", blocks=(BLOCK,))
     lines = TYPED.findall("\n".join(ending(folder)))
-    assert [line.split()[0] for line in lines] == ["ims", "ims", "ims", "python", "ims"]
+    assert [shlex.split(line)[0] for line in lines] == ["ims", "ims", "ims", "python", "ims"]
     run = typing(tmp_path, f"{forked.ims().parent}:{IMS.parent}:/usr/bin:/bin")
     for typed in lines:
         done = run(typed)
         assert done.returncode == 0 and done.stdout, (typed, done.stderr)
-    for page in re.findall(r"\S+\.md", "\n".join(ending(folder))):
+    for page in re.findall(r" in (.+?\.md)", "\n".join(ending(folder))):
         assert Path(page).is_file()
 
 
@@ -60,11 +61,12 @@ def test_a_program_that_the_shell_does_not_find_is_named_by_its_path(
     """Where the shell finds another one, or none, or ours by a link."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert (program(), program("python")) == (str(IMS), str(IMS.with_name("python")))
+    ours = tuple(shlex.quote(str(path)) for path in (IMS, IMS.with_name("python")))
+    assert (program(), program("python")) == ours
     (tmp_path / "ims").write_text("#!/bin/sh\n")
     (tmp_path / "ims").chmod(0o755)
     (tmp_path / "python").symlink_to(Path(sys.executable).resolve())
-    assert (program(), program("python")) == (str(IMS), str(IMS.with_name("python")))
+    assert (program(), program("python")) == ours
     (tmp_path / "ims").unlink()
     (tmp_path / "ims").symlink_to(IMS)
     assert line("query", "count", "--store", "a b") == "ims query count --store 'a b'"
@@ -129,13 +131,14 @@ def test_what_the_portal_s_demo_prints_runs_as_printed_while_it_stays(tmp_path: 
     with on_a_terminal(sys.executable, "-c", DEMO, samples[1], cwd=tmp_path) as until:
         said = until("until you press Enter")
         lines = TYPED.findall(said)
-        assert [line.split()[0] for line in lines] == [str(IMS)] * 4 + ["curl"]
+        assert [shlex.split(line)[0] for line in lines] == [str(IMS)] * 4 + ["curl"]
         run = typing(tmp_path, "/usr/bin:/bin")
         for typed in lines:
-            done = run(typed.replace(str(IMS), str(forked.ims())))
+            done = run(typed.replace(shlex.quote(str(IMS)), shlex.quote(str(forked.ims()))))
             assert done.returncode == 0 and done.stdout, (typed, done.stderr)
         assert '"token"' in done.stdout
-        [token] = re.findall(r"--token-file (\S+)", lines[0])
+        words = shlex.split(lines[0])
+        token = words[words.index("--token-file") + 1]
         assert Path(token).exists()
         until("")
         assert not Path(token).exists()

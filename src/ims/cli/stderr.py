@@ -24,8 +24,13 @@ class _Unread(io.FileIO):
 
 
 def outlive_its_reader() -> None:
-    """Put such a standard error in the place of this process's."""
-    raw = _Unread(sys.stderr.fileno(), "w", closefd=False)
+    """Put such a standard error in the place of this process's, if that is a file: a program that calls us may have put
+    something else there."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return
+    raw = _Unread(descriptor, "w", closefd=False)
     raw.before = sys.stderr
     sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(raw),
