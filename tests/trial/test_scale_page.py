@@ -119,7 +119,7 @@ def desk(machines: Trial, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 "from pathlib import Path": ELSEWHERE,
                 "kill %1": ELSEWHERE,
                 "# lake-on-s3.toml": f"settings: {ELSEWHERE}; Spark on a bucket is untried",
-                "[lake]": "test_a_portal_with_a_lake",
+                "[lake]": f"a part of settings: {ELSEWHERE}",
             },
         )  # fmt: skip
         yield machines
