@@ -64,3 +64,31 @@ def test_who_says_nothing_is_not_waited_for(port: int, monkeypatch: pytest.Monke
 def test_a_port_that_is_taken_is_named(port: int) -> None:
     with pytest.raises(OSError, match=f"metrics = '127.0.0.1:{port}': Address already in use"):
         serve_metrics(f"127.0.0.1:{port}", new_registry())
+
+
+def test_who_sends_an_octet_now_and_then_is_ended_all_the_same(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposition, "PATIENCE_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", port), 30) as slow:
+        slow.settimeout(0.02)
+        while True:  # never silent for as long as its socket's timeout
+            try:
+                slow.sendall(b"G")
+                if slow.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+    assert "ims_tries_total" in scraped(port)
+
+
+def test_where_no_thread_can_be_begun_no_place_is_lost(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(self: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(exposition.threading.Thread, "start", none)
+        for _ in range(CONNECTIONS + 1):
+            with socket.create_connection(("127.0.0.1", port), 30) as refused:
+                assert refused.recv(1) == b""
+    assert "ims_tries_total" in scraped_in_the_end(port)

@@ -6,6 +6,7 @@ bounded: a few connections at a time, each with some seconds, whatever they send
 
 from __future__ import annotations
 
+import contextlib
 import encodings.idna  # noqa: F401  # resolving an address imports it, which the user we become may not be able to
 import socket
 import threading
@@ -50,16 +51,30 @@ class _Server(ThreadingWSGIServer):
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be begun
+            self._free.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        # A socket's timeout is for each octet: who sends one now and then would keep the place for days.
+        deadline = threading.Timer(PATIENCE_SECONDS, _end, (request,))
+        deadline.daemon = True
         try:
+            deadline.start()
             super().process_request_thread(request, client_address)
         finally:
+            deadline.cancel()
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of callers that went or were too slow."""
+
+
+def _end(request: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it has ended by itself
+        request.shutdown(socket.SHUT_RDWR)
 
 
 class _Server6(_Server):

@@ -116,10 +116,28 @@ def test_a_file_of_root_s_in_a_daemon_s_folder_is_refused_with_the_line_to_type(
     accounts.touch(0o600)
     done = cli("account", "list", "--accounts", accounts)
     assert done.returncode == 2
-    line = f"chown {USER}:daemon {accounts}"
+    line = f"chown -h {USER}:daemon {accounts}"
     assert f"type `{line}`" in done.stderr
     subprocess.run(line.split(), check=True)
     assert cli("account", "list", "--accounts", accounts).returncode == 0
+
+
+def test_a_link_of_another_s_is_refused_and_no_line_to_type_gives_away_what_it_leads_to(place: Path) -> None:
+    """Whoever owns the folder could have it lead to any file of root's."""
+    secret = place / "root's own"
+    secret.touch(0o600)
+    accounts, store = place / "own" / "accounts.db", place / "own" / "linked"
+    for link, target in ((accounts, secret), (store, place)):
+        link.symlink_to(target)
+        os.lchown(link, pwd.getpwnam(USER).pw_uid, -1)
+    for done in (
+        cli("account", "list", "--accounts", accounts),
+        cli("ingest", place / "root.pcap", "--store", store, "--sensor", "a", "--block", BLOCK),
+    ):
+        assert done.returncode == 2
+        assert "is a link of" in done.stderr
+        assert "chown" not in done.stderr
+    assert secret.stat().st_uid == 0
 
 
 def test_a_lake_that_the_store_s_owner_can_t_make_is_refused_with_the_line_to_type(place: Path) -> None:

@@ -83,6 +83,37 @@ def test_the_units_are_as_closed_as_the_page_says(day: Trial) -> None:
     assert printed("deploy.md") == [measured(day["sensor-a"], "ims-queryd"), measured(day["portal"], "ims-portal")]
 
 
+def test_what_runs_kernels_found_them_compiled(day: Trial) -> None:
+    for name in ("sensor-a", "sensor-b", "portal"):
+        assert day[name].run("find /var/cache/ims-* -type f") == "", name
+    assert day["sensor-a"].run("find /var/cache/ims -name '*.nbi' | head -n 1")
+
+
+def test_the_doctor_finds_what_the_unit_s_user_can_t_use(day: Trial) -> None:
+    """Root could: it is the unit that can't start."""
+    sensor, key = day["sensor-a"], "/etc/ims/tls/sensor-a.key"
+    sensor.run(f"chown root:root {key}; chmod 600 {key}")
+    said = sensor.run("ims doctor --queryd /etc/ims/queryd.toml && exit 9 || true")
+    assert key in said
+    sensor.run("systemctl restart ims-queryd && exit 9 || true")
+    sensor.run(f"chown root:ims {key}; chmod 640 {key}; systemctl reset-failed ims-queryd; systemctl start ims-queryd")
+    sensor.run("ims doctor --queryd /etc/ims/queryd.toml")
+
+
+def test_a_sensor_that_is_halted_is_said_to_be(day: Trial) -> None:
+    """By queryd's unit, which sees little of /proc."""
+    day["sensor-a"].run("systemctl kill --signal STOP ims-sensor")
+    asked = (
+        'curl -sS https://portal.example.net:8443/api/v1/sensors -H "Authorization: Bearer $IMS_TOKEN" | '
+        "python3 -c 'import json, sys; "
+        '[a] = [s for s in json.load(sys.stdin)["sensors"] if s["name"] == "sensor-a"]; '
+        'sys.exit(a["watches"] is not {})\''
+    )
+    day["portal"].run(f"until {asked.format('False')}; do systemctl is-active --quiet ims-portal; done")
+    day["sensor-a"].run("systemctl kill --signal CONT ims-sensor")
+    day["portal"].run(f"until {asked.format('True')}; do systemctl is-active --quiet ims-portal; done")
+
+
 def test_nothing_of_a_daemon_s_was_left_to_root(day: Trial) -> None:
     for name, folder, user in (
         ("sensor-a", "/var/lib/ims/store", "ims"), ("sensor-b", "/var/lib/ims/store", "ims"),

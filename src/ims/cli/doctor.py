@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,7 +94,7 @@ def _queryd(file: Path | None) -> Iterable[Finding]:
     from ims.queryd.config import read_queryd_config
     from ims.queryd.doctor import examine_queryd
 
-    return examine_queryd(read_queryd_config(file), file)
+    return _as_unit("queryd", file, lambda: examine_queryd(read_queryd_config(file), file))
 
 
 def _portal(file: Path | None) -> Iterable[Finding]:
@@ -102,7 +103,20 @@ def _portal(file: Path | None) -> Iterable[Finding]:
     from ims.portal.config import read_portal_config
     from ims.portal.doctor import examine_portal
 
-    return examine_portal(read_portal_config(file), file)
+    return _as_unit("portal", file, lambda: examine_portal(read_portal_config(file), file))
+
+
+def _as_unit(name: str, file: Path, examine: Callable[[], Iterable[Finding]]) -> Iterable[Finding]:
+    """What there is to find for the user as whom the machine's unit starts the daemon: root, who asks, may read keys
+    and open ports that a unit's user may not."""
+    from ims.install.unit import started_by
+    from ims.sensor.access import tried_as
+    from ims.sensor.finding import Finding
+
+    user = started_by(name, file) if os.geteuid() == 0 else None
+    if user is None:
+        return examine()
+    return [Finding(*found) for found in tried_as(user, lambda: [tuple(found) for found in examine()])]
 
 
 def _ship(store: Path | None, uri: str | None) -> Iterable[Finding]:

@@ -95,7 +95,8 @@ def remove(entry: Path) -> None:
 def compile_all(folder: Path) -> Path:
     """Compile into `folder` what isn't there yet, on two cores. Returns where: below it, for these sources. Raises
     ValueError with what a child said."""
-    environment = os.environ | {"IMS_CACHE_DIR": str(folder)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    environment["IMS_CACHE_DIR"] = str(folder)
     children = [
         subprocess.Popen([*AGAIN, part, folder], env=environment, stderr=subprocess.PIPE, text=True) for part in PARTS
     ]
@@ -104,7 +105,11 @@ def compile_all(folder: Path) -> Path:
         if child.returncode:
             raise ValueError(text.strip().rpartition("\n")[2] or f"it ended with status {child.returncode}")
     words = [*AGAIN, "named", str(folder)]
-    return Path(subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.strip())
+    named = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    compiled = Path(named)
+    if compiled.parent != folder or not compiled.is_dir():  # else `publish` would tidy up elsewhere
+        raise OSError(f"nothing could be written to {folder}; is its disk full?")
+    return compiled
 
 
 def named() -> None:

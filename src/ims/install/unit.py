@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import re
 import sys
 from importlib.resources import files
@@ -35,6 +36,19 @@ def refuse_unreachable(folder: Path) -> None:
             )
     if UNFIT.search(str(folder)):
         raise ValueError(f"systemd starts no program in {str(folder)!r}: expected no quotes and backslashes in it")
+
+
+def started_by(name: str, settings: Path) -> pwd.struct_passwd | None:
+    """The user as whom this machine's unit starts `ims NAME` with these settings; None where it has no such unit."""
+    try:
+        text = Path(FOLDER, f"ims-{name}.service").read_text(encoding="utf-8")
+        user = re.search(r"^User=(\S+)$", text, re.MULTILINE)
+        given = re.search(r"^ExecStart=.* --config (\S+)$", text, re.MULTILINE)
+        if user is None or given is None or not settings.samefile(given[1]):
+            return None
+        return pwd.getpwnam(user[1])
+    except (OSError, KeyError):
+        return None
 
 
 def unit_text(name: str, folder: Path) -> str:

@@ -75,7 +75,7 @@ class Heartbeats:
             try:
                 self._file = self._file or Heartbeat(self._store, self._sensor)
                 self._file.write(self.beat(ending and self._in_order))
-            except OSError as error:
+            except Exception as error:  # whatever it is, a sensor that goes on must not be told as halted
                 if str(error) != self._complaint:
                     log.warning("the heartbeat can't be written", reason=str(error))
                 self._complaint = str(error)

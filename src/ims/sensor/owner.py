@@ -37,16 +37,23 @@ def owner_of(path: Path) -> Owner | None:
     """Whom what is written at `path` is to belong to: the owner of what is there, else of the folder that it will be
     in. None where that is root.
 
-    Raises ValueError for a file of root's in a folder of another's, with the line to type.
+    Raises ValueError for a file of root's in a folder of another's, with the line to type; and for a link of another's
+    on the way, who could have root write wherever it leads.
     """
     path = path.absolute()
+    for step in (path, *path.parents):
+        if step.is_symlink() and step.lstat().st_uid != 0:
+            whose = owner_and_group(step.lstat())
+            raise ValueError(
+                f"{step} is a link of {whose}, who could have it lead anywhere; give the place it leads to"
+            )
     at = next(step for step in (path, *path.parents) if step.exists())
     found = at.stat()
     if found.st_uid == 0 and at == path and not path.is_dir():
         folder = path.parent.stat()
         if folder.st_uid != 0:
             theirs = owner_and_group(folder)
-            line = f"chown {theirs.replace('user ', '').replace(', group ', ':')} {shlex.quote(str(path))}"
+            line = f"chown -h {theirs.replace('user ', '').replace(', group ', ':')} {shlex.quote(str(path))}"
             raise ValueError(
                 f"{path} belongs to root in a folder of {theirs}, who can't write to it; type `{line}` first"
             )
