@@ -46,7 +46,7 @@ def test_a_scenario_of_one_s_own_is_written_with_its_truth(desk: Path) -> None:
     done = cli("simulate", "small.toml", "--out", "a.pcap", "--truth", "a.json", cwd=desk)
     assert done.returncode == 0, done.stderr
     truth = json.loads((desk / "a.json").read_text())
-    assert f"{truth['packets']:,} packets to 1 /24s from 2026-03-04T00:00:00Z, seed 1:" in done.stdout
+    assert f"{truth['packets']:,} packets to 1 /24 from 2026-03-04T00:00:00Z, seed 1:" in done.stdout
     assert (truth["seed"], truth["scale"], truth["scenario"]) == (1, 1.0, "small")
     again = cli("simulate", "small.toml", "--out", "b.pcap", "--seed", "2", "--scale", "0.5", cwd=desk)
     assert again.returncode == 0

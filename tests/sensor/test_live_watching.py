@@ -93,7 +93,7 @@ def test_a_port_for_metrics_that_is_taken(lab: Lab) -> None:
     first = lab.sensor(settings='metrics = "127.0.0.1:9477"')
     second = lab.sensor(settings='metrics = "127.0.0.1:9477"', store="OTHER", wait=False)
     assert second.process.wait(DEADLINE) == 2
-    assert "metrics = '127.0.0.1:9477': Address already in use" in "".join(second.said)
+    assert "metrics = '127.0.0.1:9477': can't listen there: address already in use" in "".join(second.said)
     assert first.stop() == 0
 
 

@@ -6,9 +6,10 @@ import contextlib
 import resource
 import socket
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ims.portal.api.serve import Patient
@@ -64,8 +65,16 @@ def test_a_body_as_large_as_may_be_is_read(served: Served) -> None:
     asker, json = served.as_("operator"), {"Content-Type": "application/json"}
     body = b'{"filter": "udp"}'.ljust(64 << 10)
     assert asker.post("/query/count", content=body, headers=json).status_code == 200
-    refused(asker.post("/query/count", content=body + b" ", headers=json), 413)
-    refused(asker.post("/query/count", content=iter([body, b" "]), headers=json), 413)
+    refused(in_the_end(lambda: asker.post("/query/count", content=body + b" ", headers=json)), 413)
+    refused(in_the_end(lambda: asker.post("/query/count", content=iter([body, b" "]), headers=json)), 413)
+
+
+def in_the_end(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """The answer, of the first time that it is heard: a body that is refused isn't read, so that its sender may hear of
+    a connection that was reset before it hears why (RFC 9112, 9.6)."""
+    while True:
+        with contextlib.suppress(httpx.ReadError, httpx.WriteError):
+            return ask()
 
 
 def test_a_head_that_is_too_large_is_refused(served: Served) -> None:
