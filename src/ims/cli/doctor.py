@@ -19,6 +19,7 @@ Examples:
   ims doctor --config portal.toml --format json
   ims doctor --ship STORE --to LAKE
 """
+TAKEN = "address already in use"
 STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 
@@ -116,7 +117,12 @@ def _as_unit(name: str, file: Path, examine: Callable[[], Iterable[Finding]]) ->
     user = started_by(name, file) if os.geteuid() == 0 else None
     if user is None:
         return examine()
-    return [Finding(*found) for found in tried_as(user, lambda: [tuple(found) for found in examine()])]
+    found = [Finding(*each) for each in tried_as(user, lambda: [tuple(each) for each in examine()])]
+    if all(TAKEN not in each.found for each in found):
+        return found
+    # Only root sees who has a port: it may be the very daemon.
+    of_root = {each.subject: each for each in examine()}
+    return [of_root.get(each.subject, each) if TAKEN in each.found else each for each in found]
 
 
 def _ship(store: Path | None, uri: str | None) -> Iterable[Finding]:

@@ -58,7 +58,8 @@ def load_rest() -> None:
 
 
 def read_and_write(folder: Path) -> None:
-    """Captures of all formats into a store, and out of it again."""
+    """Captures of all formats into a store, and out of it again; questions about what is different in it, whose kernels
+    take arrays that may be written to and such that may not."""
     import ims
     from ims.darknet import Block, Darknet
     from ims.sensor.ingest import Ingest
@@ -68,7 +69,13 @@ def read_and_write(folder: Path) -> None:
         (folder / name).write_bytes(octets)
     ingest = Ingest(folder / "store", "warm", Darknet([Block.parse("all=0.0.0.0/0")]))
     ingest.run([str(folder / name) for name in files])
-    ims.open(folder / "store").export(folder / "out.pcap")
+    with ims.open(folder / "store") as telescope:
+        telescope.export(folder / "out.pcap")
+        for metric in ("sources", "destinations", "payloads"):
+            telescope.series(metric=metric)
+            telescope.top("destination_port", metric=metric)
+        for ask in (telescope.count, telescope.sources, telescope.payloads, telescope.cache, telescope.packets):
+            ask()
 
 
 def prepare(folder: Path) -> None:
