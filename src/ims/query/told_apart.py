@@ -97,14 +97,17 @@ def load_kernels() -> None:
     from ims.query.marks import MARKS, by_eight, mark, no_recent, unlike_before
 
     one = arrow.numbers(arrow.column(np.arange(8, dtype=np.uint32), pa.uint32()))
-    for addresses in ([one], [one, one + np.uint32(1 << 24), one + np.uint32(1 << 25)]):
+    frozen = one.copy()  # an engine's are often not to be written to: to Numba another kind of array
+    frozen.flags.writeable = False
+    for addresses in ([one], [frozen], [frozen, frozen + np.uint32(1 << 24)], [one, one + np.uint32(1 << 24), one + np.uint32(1 << 25)]):
         found = Distinct()
         for some in addresses:
             found.add(some)
         found.all()
     ordered, recent = np.empty_like(one), no_recent()
-    unlike_before(one, recent, ordered)
-    by_eight(one, np.empty(256, np.int64), ordered)
+    for some in (one, frozen):
+        unlike_before(some, recent, ordered)
+        by_eight(some, np.empty(256, np.int64), ordered)
     mark(np.zeros(MARKS, np.uint64), ordered)
     move(np.zeros(64, np.uint64), np.uint64(1), np.uint64(1), np.zeros(128, np.uint64))
     batch = pa.RecordBatch.from_arrays([pa.array(range(8), pa.int64()), arrow.column(one, pa.uint32())], ["a", "b"])
