@@ -99,7 +99,12 @@ def load_kernels() -> None:
     one = arrow.numbers(arrow.column(np.arange(8, dtype=np.uint32), pa.uint32()))
     frozen = one.copy()  # an engine's are often not to be written to: to Numba another kind of array
     frozen.flags.writeable = False
-    for addresses in ([one], [frozen], [frozen, frozen + np.uint32(1 << 24)], [one, one + np.uint32(1 << 24), one + np.uint32(1 << 25)]):
+    for addresses in (
+        [one],
+        [frozen],
+        [frozen, frozen + np.uint32(1 << 24)],
+        [one, one + np.uint32(1 << 24), one + np.uint32(1 << 25)],
+    ):
         found = Distinct()
         for some in addresses:
             found.add(some)
