@@ -46,7 +46,7 @@ def test_a_portal_and_its_sensors(day: Trial) -> None:
         return block._replace(typed=f"{PASSWORD}\n")
 
     def tunnelled(day: Trial, _: Block) -> None:
-        day["portal"].run("until ss -Hltn | grep -q 127.0.0.1:9501; do systemctl is-active --quiet ssh; done")
+        day["portal"].run("until ss -Hltn | grep 127.0.0.1:9501 >/dev/null; do systemctl is-active --quiet ssh; done")
 
     def from_root(day: Trial, _: Block) -> None:
         for machine in day.machines.values():
@@ -86,7 +86,7 @@ def test_the_units_are_as_closed_as_the_page_says(day: Trial) -> None:
 def test_what_runs_kernels_found_them_compiled(day: Trial) -> None:
     for name in ("sensor-a", "sensor-b", "portal"):
         assert day[name].run("find /var/cache/ims-* -type f") == "", name
-    assert day["sensor-a"].run("find /var/cache/ims -name '*.nbi' | head -n 1")
+    assert day["sensor-a"].run("find /var/cache/ims -name '*.nbi' -print -quit")
 
 
 def test_the_doctor_finds_what_the_unit_s_user_can_t_use(day: Trial) -> None:

@@ -144,7 +144,7 @@ def test_the_shipper_s_unit_ships_the_store_to_a_folder(desk: Trial) -> None:
     counted = "ims query count --format json"
     expected = json.loads(machine.run(f"{counted} --store /var/lib/ims/store"))["packets"]
     machine.run(
-        f"until {counted} --lake /srv/lake 2>/dev/null | grep -q '\"packets\": *{expected},'; do\n"
+        f"until {counted} --lake /srv/lake 2>/dev/null | grep '\"packets\": *{expected},'; do\n"
         "  systemctl is-active --quiet ims-ship\n"
         "done"
     )
