@@ -160,6 +160,44 @@ def test_the_newest_cause_is_shown_and_logged_with_the_serial_that_is_found(
     ]  # fmt: skip
 
 
+def test_another_wrong_certificate_is_logged_anew_and_the_same_one_is_not(authority: Authority, tmp_path: Path) -> None:
+    portal = credentials(authority, tmp_path / "portal", "portal", "portal")
+    wrong = [credentials(authority, tmp_path / str(number), "a", "sensor") for number in range(2)]
+    file = tmp_path / "registry.toml"
+    with structlog.testing.capture_logs() as logged, contextlib.ExitStack() as stack:
+        for number, own in enumerate(wrong):
+            with daemon(own, authority.pem) as sensor:
+                if not number:
+                    file.write_text(f'[[sensor]]\nname = "a"\naddress = "{sensor.address}"\nserial = "{"1" * 32}"\n')
+                    sensors = Sensors(Registry(file), portal, lambda _: None)
+                    stack.callback(sensors.close)
+                here = sensors.peers()["a"].sensor.model_copy(update={"address": sensor.address})
+                sensors.peers()["a"].close()
+                sensors.peers()["a"].sensor = here  # what listens at the entry's address has another certificate now
+                sensors._registry._sensors = (here,)
+                for _ in range(2):
+                    assert own.identity.serial in health_after_a_hello(sensors)[1]
+    said = [line["detail"] for line in logged if line["event"] == "sensor"]
+    assert said == [
+        f"found serial {own.identity.serial}, of sensor a; expected {'1' * 32}, of sensor a" for own in wrong
+    ]
+
+
+def test_what_a_question_finds_first_is_logged_at_the_next_hello(tmp_path: Path) -> None:
+    file = tmp_path / "registry.toml"
+    file.write_text('[[sensor]]\nname = "a"\naddress = "127.0.0.1:9"\n')
+    with structlog.testing.capture_logs() as logged:
+        sensors = Sensors(Registry(file), None, lambda _: None)
+        try:
+            fault = diagnosed(sensors.peers()["a"].sensor, None, SECONDS)
+            assert fault is not None
+            sensors._note({"a": fault}, {})
+            health_after_a_hello(sensors)
+        finally:
+            sensors.close()
+    assert [line["why"] for line in logged if line["event"] == "sensor"] == [fault.text]
+
+
 @pytest.mark.parametrize("secure", [True, False])
 def test_nobody_who_listens_is_said_to(authority: Authority, tmp_path: Path, secure: bool) -> None:
     portal = credentials(authority, tmp_path / "portal", "portal", "portal") if secure else None

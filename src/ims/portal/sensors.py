@@ -37,6 +37,8 @@ SAID_AT_ONCE = ("unreachable", "certificate", "late", "name")
 """Faults that tell of the sensor, not of the question."""
 HELLO_TELLS = ("version", "name")
 """Faults that only a hello ends."""
+DETAIL_TELLS = ("certificate", "refused", "name")
+"""Faults whose detail says who or what was found: another one is another cause."""
 
 
 @dataclass
@@ -52,6 +54,8 @@ class Health:
     """hellos in a row that weren't answered in time"""
     clock_offset: float | None = None
     """its clock minus ours, seconds"""
+    logged: tuple[str, str] | None = None
+    """what the log was told last, as `_words` has it"""
 
     @property
     def state(self) -> str:
@@ -286,7 +290,8 @@ class Sensors:
                 return
             if not health.asked or (health.fault is None) != (fault is None):
                 health.since = began
-            if not health.asked or _words(health.fault) != _words(fault):
+            if health.logged != _words(fault):
+                health.logged = _words(fault)
                 self._log.info(
                     "sensor", sensor=peer.sensor.name, state="silent" if fault else "answers",
                     why=fault.text if fault else None, detail=fault.detail if fault else None,
@@ -307,6 +312,8 @@ class Sensors:
                 )  # fmt: skip
 
 
-def _words(fault: Fault | None) -> str | None:
-    """What is logged anew where it changes; details may differ each time."""
-    return None if fault is None else fault.text
+def _words(fault: Fault | None) -> tuple[str, str]:
+    """What is logged anew where it changes; of most faults details may differ each time."""
+    if fault is None:
+        return "", ""
+    return fault.text, fault.detail if fault.kind in DETAIL_TELLS else ""
