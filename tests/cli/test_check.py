@@ -23,7 +23,21 @@ from ims.sensor.endpoint import UNPRIVILEGED, endpoint_error
 from ..stores import cli
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user; CI is root")
-PORT = 29_443
+
+
+def _two_ports() -> int:
+    """One that nobody listens at, as the system gives it, and neither at the one after it."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port = int(first.getsockname()[1])
+            try:
+                socket.create_server(("127.0.0.1", port + 1)).close()
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+PORT = _two_ports()
 
 
 class Place(NamedTuple):
