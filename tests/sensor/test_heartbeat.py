@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ims.config import checked
+from ims.sensor import daemon
 from ims.sensor.heartbeat import LOSING_SECONDS, Heartbeats
 from ims.sensor.state import State
 from ims.store.heartbeat import Beat, Heartbeat, read_heartbeat
@@ -90,6 +92,36 @@ def test_the_last_packet_is_known_after_a_restart(store: Path, monkeypatch: pyte
     sensor = Sensor(store, monkeypatch)
     assert sensor.beat().last_packet == 123.0
     assert sensor.beat(newest_us=456_000_000).last_packet == 456.0
+
+
+def test_a_store_that_cannot_be_written_is_tried_again(store: Path) -> None:
+    state_folder(store, "a").rmdir()
+    heartbeats = Heartbeats(store, "a", State, replay=False)
+    heartbeats.start()
+    limit = time.monotonic() + DEADLINE
+    while not heartbeats.complaint:
+        assert time.monotonic() < limit
+    state_folder(store, "a").mkdir()
+    while read_heartbeat(store, "a") is None:
+        assert time.monotonic() < limit
+    heartbeats.stop(in_order=True)
+    assert (heartbeats.failure, heartbeats.complaint) == (None, "")
+
+
+def test_a_fault_of_our_own_ends_the_sensor(store: Path) -> None:
+    def faulty() -> State:
+        raise ZeroDivisionError("a fault")
+
+    heartbeats = Heartbeats(store, "a", faulty, replay=False)
+    heartbeats.start()
+    heartbeats.stop(in_order=True)
+    assert isinstance(heartbeats.failure, ZeroDivisionError)
+    block = {"name": "all", "prefix": "0.0.0.0/0"}
+    sensor = daemon.Sensor(
+        checked({"name": "a", "store": str(store), "interfaces": ["none"], "block": [block]}), "none"
+    )
+    sensor._heartbeats = heartbeats
+    assert sensor._failure() == ("the heartbeat", heartbeats.failure)
 
 
 def test_a_replay_is_told_from_a_sensor_and_a_stop_from_a_death(tmp_path: Path) -> None:

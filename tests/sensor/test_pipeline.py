@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import struct
+import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 from ims.darknet import Block, Darknet
 from ims.sensor.ingest import Ingest, IngestSettings
+from ims.sensor.pipeline import Pipeline
+from ims.store.writer import SensorWriter
 
 from ..decode.makers import summed
 from ..stores import BLOCK, exported, ipv4, write_pcap
@@ -46,3 +51,32 @@ def test_a_reset_whose_syn_came_in_an_earlier_command_is_undecided(tmp_path: Pat
         undecided = run.run([str(capture)]).as_json()["resets_undecided"]
         assert undecided == number
     assert categories(tmp_path / "STORE") == {(5, SYN): "scan", (5, RST): "backscatter"}
+
+
+def test_packets_by_block_can_be_asked_while_blocks_change(tmp_path: Path) -> None:
+    one, two = (Darknet(Block.parse(f"{name}=198.51.{name}.0/24") for name in names) for names in (["1"], ["2", "3"]))
+    stopping, failures = threading.Event(), list[BaseException]()
+    interval = sys.getswitchinterval()
+    with closing(SensorWriter(tmp_path / "S", "a")) as writer:
+        pipeline = Pipeline(writer, one, 0, 16, 1 << 20, lambda: None)
+
+        def ask() -> None:
+            try:
+                while not stopping.is_set():
+                    pipeline.by_block  # noqa: B018
+            except BaseException as error:
+                failures.append(error)
+
+        asking = threading.Thread(target=ask)
+        sys.setswitchinterval(1e-6)
+        try:
+            asking.start()
+            for _ in range(2_000):
+                pipeline.watch(two)
+                pipeline.watch(one)
+        finally:
+            sys.setswitchinterval(interval)
+            stopping.set()
+            asking.join()
+    assert failures == []
+    assert set(pipeline.by_block) == {"1", "2", "3"}

@@ -290,6 +290,7 @@ class Sensor:
         """Which thread ended by itself, and why."""
         threads = [(f"worker {worker.name}", worker.failure) for worker in self.workers]
         threads += [("the keeper", self.keeper.failure if self.keeper is not None else None)]
+        threads += [("the heartbeat", self._heartbeats.failure if self._heartbeats is not None else None)]
         return next(((name, failure) for name, failure in threads if failure is not None), None)
 
     def _look_at_interfaces(self) -> None:

@@ -53,7 +53,10 @@ class Heartbeats:
         self._last_packet = before.beat.last_packet if before is not None else None
         self._stopping = threading.Event()
         self._in_order = True
-        self._complaint = ""
+        self.complaint = ""
+        """why the store can't be written now"""
+        self.failure: BaseException | None = None
+        """why the thread ended by itself, if it did"""
         self._file: Heartbeat | None = None
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -69,20 +72,29 @@ class Heartbeats:
             self._thread.join(LAST_SECONDS)
 
     def _run(self) -> None:
+        try:
+            self._beat_until_stopped()
+        except BaseException as error:
+            self.failure = error
+            log.exception("the heartbeat ended")
+
+    def _beat_until_stopped(self) -> None:
         ending = False
-        while not ending:
-            ending = self._stopping.wait(EVERY_SECONDS if self._file is not None or self._complaint else 0.0)
-            try:
-                self._file = self._file or Heartbeat(self._store, self._sensor)
-                self._file.write(self.beat(ending and self._in_order))
-            except Exception as error:  # whatever it is, a sensor that goes on must not be told as halted
-                if str(error) != self._complaint:
-                    log.warning("the heartbeat can't be written", reason=str(error))
-                self._complaint = str(error)
-            else:
-                self._complaint = ""
-        if self._file is not None:
-            self._file.close()
+        try:
+            while not ending:
+                ending = self._stopping.wait(EVERY_SECONDS if self._file is not None or self.complaint else 0.0)
+                try:
+                    self._file = self._file or Heartbeat(self._store, self._sensor)
+                    self._file.write(self.beat(ending and self._in_order))
+                except OSError as error:  # of the store; a sensor that goes on must not be told as halted later
+                    if str(error) != self.complaint:
+                        log.warning("the heartbeat can't be written", reason=str(error))
+                    self.complaint = str(error)
+                else:
+                    self.complaint = ""
+        finally:
+            if self._file is not None:
+                self._file.close()
 
     def beat(self, ending: bool = False) -> Beat:
         """How the sensor is now."""

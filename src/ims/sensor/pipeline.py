@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -57,6 +57,27 @@ class _Batch:
     def restart(self) -> None:
         self.filled = 0
         reset_options(self.options)
+
+
+class _Counting(NamedTuple):
+    """Packets by block: one object, which `watch` replaces at once, for others read it at any time."""
+
+    before: dict[str, int]
+    """of blocks that were watched before"""
+    names: tuple[str, ...]
+    counts: np.ndarray[Any, np.dtype[np.int64]]
+    """of those in `names`"""
+
+    def by_name(self) -> dict[str, int]:
+        """All of them."""
+        found = dict(self.before)
+        for name, count in zip(self.names, self.counts.tolist(), strict=True):
+            found[name] = found.get(name, 0) + count
+        return found
+
+    def then(self, names: tuple[str, ...]) -> _Counting:
+        """What goes on with other blocks."""
+        return _Counting(self.by_name(), names, np.zeros(len(names), np.int64))
 
 
 Responder = Callable[[Frames, Any, int, int], None]
@@ -119,8 +140,7 @@ class Pipeline:
         self._rows, self._kept_octets, self._room = rows, kept_octets, room
         self._reserved = True
         self.not_stored = 0
-        self._darknet, self._counted = darknet, dict[str, int]()
-        self._by_block = np.zeros(len(darknet.names), np.int64)
+        self._counting = _Counting({}, (), np.zeros(0, np.int64))
         self.watch(darknet)
         self._counters = new_counters()
         self._recent_syns = recent_syns(self._shared.cache.key, syn_bits)
@@ -146,17 +166,13 @@ class Pipeline:
 
     def watch(self, darknet: Darknet) -> None:
         """Take packets to these blocks from now on. Not while a batch is being filled: `flush` first."""
-        self._counted = self.by_block
         self._darknet, self._ranges = darknet, darknet.ranges()
-        self._by_block = np.zeros(len(darknet.names), np.int64)
+        self._counting = self._counting.then(tuple(darknet.names))
 
     @property
     def by_block(self) -> dict[str, int]:
-        """Packets stored so far, by block; those still waiting included."""
-        found = dict(self._counted)
-        for name, count in zip(self._darknet.names, self._by_block.tolist(), strict=True):
-            found[name] = found.get(name, 0) + count
-        return found
+        """Packets stored so far, by block; those still waiting included. May be asked from any thread."""
+        return self._counting.by_name()
 
     @property
     def packets(self) -> int:
@@ -185,7 +201,8 @@ class Pipeline:
         if self._reserved:
             self._sign(frames, first, filled, lost)
         batch.filled = filled
-        self._by_block += np.bincount(packets.block[first:filled], minlength=len(self._by_block))
+        counts = self._counting.counts
+        counts += np.bincount(packets.block[first:filled], minlength=len(counts))
         self._newest_us = max(self._newest_us, int(times.max()))
         return times
 
