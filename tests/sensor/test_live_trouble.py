@@ -120,6 +120,9 @@ def test_sighup_takes_blocks_and_policies_without_losing_a_packet(lab: Lab) -> N
     assert done.returncode == 7  # refused: the new block resets
     sensor.wait_for_packets(1, "block D/24")
     assert {row["policy"] for row in sensor.answer("coverage") if row["block"] == "D/24"} == {"reset"}
+    sensor.config.write_text("workers = 2\n" + text)
+    sensor.process.send_signal(signal.SIGHUP)
+    assert '"setting": "workers", "now": "1", "read": "2"' in until(sensor, "needs a restart")
     sensor.config.write_text(text.replace("198.51.100.0/24", "198.51.100.0/33"))
     sensor.process.send_signal(signal.SIGHUP)
     assert "198.51.100.0/33" in until(sensor, "stays as it was")

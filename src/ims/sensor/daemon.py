@@ -48,6 +48,7 @@ from ims.sensor.live import Setup, Worker, load_reply_kernels
 from ims.sensor.metrics import registry_of
 from ims.sensor.pipeline import Pipeline, Room, Shared
 from ims.sensor.privileges import become, prepare_store, tell_systemd, user_to_become
+from ims.sensor.reload import taken_up, waiting
 from ims.sensor.replay import NoWire, ReplayRing
 from ims.sensor.sensor_checks import no_capability, reload_checks, sensor_checks
 from ims.sensor.state import State
@@ -310,13 +311,9 @@ class Sensor:
             config = read_config()
             refuse(reload_checks(config, self._replay is not None))
             darknet = config.darknet()
-            fixed = [
-                name for name in SensorConfig.model_fields
-                if name not in CHANGEABLE and getattr(config, name) != getattr(self.config, name)
-            ]  # fmt: skip
-            if fixed:
-                log.warning("needs a restart", settings=fixed)
-            self.config = config = self.config.model_copy(update={name: getattr(config, name) for name in CHANGEABLE})
+            for setting, now, read in waiting(self.config, config):
+                log.warning("needs a restart", setting=setting, now=now, read=read)
+            self.config = config = taken_up(self.config, config)
             setups = [self._setup(darknet, worker.clock, worker.replied()) for worker in self.workers]
         except (ValueError, OSError) as error:
             log.error("the configuration stays as it was", reason=str(error))
@@ -352,10 +349,6 @@ class Sensor:
 def _add(sums: dict[str, int], counts: Mapping[str, int]) -> None:
     for name, count in counts.items():
         sums[name] = sums.get(name, 0) + count
-
-
-CHANGEABLE = ("block", "exclude", "private_sources")
-"""Settings that SIGHUP changes."""
 
 
 def give_memory_back() -> None:
