@@ -19,6 +19,10 @@ import pytest
 import ims.install
 from ims.pki.authority import create_authority
 from ims.sensor.endpoint import UNPRIVILEGED, endpoint_error
+from ims.store.heartbeat import Beat, Heartbeat
+from ims.store.retirement import retire_sensor
+from ims.store.schema import create_store, rename_file
+from ims.store.writer import SensorWriter
 
 from ..stores import cli
 
@@ -105,6 +109,34 @@ def _no_store(place: Place) -> str:
     return f'"{place.folder}/notes"'
 
 
+def _live(place: Place, *names: str) -> Path:
+    """A store in which live sensors of these names wrote."""
+    store = place.folder / "live"
+    create_store(store)
+    for name in names:
+        SensorWriter(store, name, lanes=1).close()
+        heartbeat = Heartbeat(store, name)
+        heartbeat.write(Beat(time=1e9, began=1e9, storing_since=1e9, ended=1e9))
+        heartbeat.close()
+    return store
+
+
+def _of_another_name(place: Place) -> str:
+    return place.sensor(store=f'"{_live(place, "b")}"', user='"root"')
+
+
+def _of_retired(place: Place) -> str:
+    store = _live(place, "a")
+    retire_sensor(store, "a")
+    return place.sensor(store=f'"{store}"', user='"root"')
+
+
+def _half_renamed(place: Place) -> str:
+    store = _live(place, "b")
+    rename_file(store).write_text('{"old": "b", "new": "a"}')
+    return place.sensor(store=f'"{store}"', user='"root"')
+
+
 def _made(place: Place, *names: tuple[str, str]) -> Place:
     authority = create_authority(place.folder / "PKI", "Test", 900)
     for name, role in names:
@@ -156,6 +188,9 @@ BROKEN: dict[str, tuple[str, Callable[[Place], str], str]] = {
     "store is a file": ("sensor", lambda p: p.sensor(store=_file(p)), "/file"),
     "store in a private folder": ("sensor", lambda p: p.sensor(store=_private(p)), "/closed has mode 0700"),
     "store is another folder": ("sensor", lambda p: p.sensor(store=_no_store(p), user='"root"'), "is not empty and no"),
+    "store of another name": ("sensor", _of_another_name, "type `ims sensor rename b a --store "),
+    "sensor is retired": ("sensor", _of_retired, "is retired; expected another name, or `ims sensor retire a --store "),
+    "store is half renamed": ("sensor", _half_renamed, "`ims sensor rename b a --store "),
     "metrics in use": ("sensor", lambda p: p.sensor(metrics=f'"127.0.0.1:{PORT}"'), "address already in use, by proc"),
     "metrics elsewhere": ("sensor", lambda p: p.sensor(metrics='"192.0.2.1:9000"'), "no interface of this machine has"),
     "typing error": ("sensor", lambda p: p.sensor(nmae='"a"'), "line 5: unknown key 'nmae'; meant name?"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
 from ims.store.heartbeat import Beat, Heartbeat, boot_id, heartbeat_file, uptime
-from ims.store.liveness import liveness, losses_of
+from ims.store.liveness import liveness, losses_of, refuse_other_name
 from ims.store.schema import create_store, state_folder
 
 
@@ -111,3 +112,24 @@ def test_a_damaged_heartbeat_is_none(store, heartbeat):
     heartbeat.write(beat())
     heartbeat_file(store, "a").write_bytes(b"x")
     assert state(store) == "none"
+
+
+def test_the_store_of_a_live_sensor_is_no_other_one_s(store, heartbeat):
+    refuse_other_name(store / "absent", "b")
+    refuse_other_name(store, "b")  # a file that nothing was written to
+    heartbeat.write(beat(replay=True))
+    refuse_other_name(store, "b")  # nor is a capture a sensor of its own
+    heartbeat.write(beat(ended=time.time()))
+    refuse_other_name(store, "a")
+    with pytest.raises(ValueError, match="is the store of sensor 'a', and this sensor's name is 'b'; go on under the"):
+        refuse_other_name(store, "b")
+    state_folder(store, "b").mkdir()
+    second = Heartbeat(store, "b")
+    second.write(beat())
+    second.close()
+    refuse_other_name(store, "b")  # it has written here, too
+    with pytest.raises(ValueError, match="sensor 'a'"):
+        refuse_other_name(store, "c")
+    for name in "ab":
+        (state_folder(store, name) / "retired.json").write_text(json.dumps({"time": 1.0}))
+    refuse_other_name(store, "c")  # whoever ended lets others begin

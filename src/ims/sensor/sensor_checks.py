@@ -14,8 +14,9 @@ from ims.sensor.access import Need, Way
 from ims.sensor.check import Check, Running, access_check, endpoint_check, user_check
 from ims.sensor.host import refuse_own, this_host
 from ims.sensor.privileges import refuse_owner, user_to_become
+from ims.store.liveness import refuse_other_name
 from ims.store.lock import refuse_held
-from ims.store.schema import refuse_other_folder, state_folder
+from ims.store.schema import refuse_half_renamed, refuse_other_folder, refuse_retired, state_folder
 from ims.system_folder import refuse_system_folder
 
 NET_RAW = "run it as root or give it CAP_NET_RAW, as `ims install-service sensor` does"
@@ -31,11 +32,7 @@ def sensor_checks(
     checks = [Check("store", lambda: _place(config), "set `store` to a folder of its own"), *_blocks(config, replay)]
     if not replay:
         checks += [
-            Check(
-                "capabilities",
-                _capabilities,
-                "run it as root or give it CAP_NET_RAW, as `ims install-service sensor` does",
-            ),
+            Check("capabilities", _capabilities, NET_RAW),
             user_check(config.user),
             Check("store", lambda: _owner(config)),
             access_check(user, lambda become: needs_now(config, become, file)),
@@ -43,7 +40,8 @@ def sensor_checks(
     return [
         *checks,
         Check("store", lambda: _store(config)),
-        Check("store", lambda: _held(config, running), "stop the other, or give this one another name"),
+        Check("name", lambda: _name(config, replay)),
+        Check("store", lambda: _held(config, running)),
         endpoint_check("metrics", config.metrics, user, running),
     ]
 
@@ -116,6 +114,15 @@ def _owner(config: SensorConfig) -> str:
 
 def _store(config: SensorConfig) -> str:
     return f"{config.store} is one" if refuse_other_folder(config.store) else f"{config.store} is made at the start"
+
+
+def _name(config: SensorConfig, replay: bool) -> str:
+    """Whether the store lets this sensor write under its name; into one that isn't there yet, any may."""
+    refuse_half_renamed(config.store)
+    refuse_retired(config.store, config.name)
+    if not replay:
+        refuse_other_name(config.store, config.name)
+    return ""
 
 
 def _held(config: SensorConfig, running: Running | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from ims.quantity import quantity
 from ims.store.heartbeat import Beat, boot_id, read_heartbeat, uptime
+from ims.store.schema import is_retired
 
 State = Literal["watching", "replaying", "down", "stuck", "stopped", "died", "none"]
 """`down`: no interface is up; `stuck`: the process is there and does nothing; `stopped`: in order, by somebody; `died`:
@@ -111,6 +113,20 @@ def liveness(store: Path, sensor: str) -> Liveness:
     if age >= STALE_SECONDS:
         return Liveness(sensor, "stuck", beat)
     return Liveness(sensor, "down" if beat.down else "replaying" if beat.replay else "watching", beat)
+
+
+def refuse_other_name(store: Path, sensor: str) -> None:
+    """Raises ValueError where the store is that of a live sensor of another name, which wasn't retired. Sensors that
+    were read from captures, or replayed, may be in it besides. Raises OSError where a heartbeat can't be read."""
+    found = sorted(file.parent.name.removeprefix("sensor=") for file in (store / "_state").glob("sensor=*/heartbeat"))
+    live = [name for name in found if (heard := read_heartbeat(store, name)) is not None and not heard.beat.replay]
+    others = [name for name in live if name != sensor and not is_retired(store, name)]
+    if others and sensor not in live:
+        raise ValueError(
+            f"{store} is the store of sensor {others[0]!r}, and this sensor's name is {sensor!r}; go on under the old "
+            f"name, or type `{shlex.join(['ims', 'sensor', 'rename', others[0], sensor, '--store', str(store)])}`, or "
+            "give this one a store of its own"
+        )
 
 
 def age_seconds(beat: Beat) -> float:

@@ -34,7 +34,9 @@ def refuse_held(folder: Path, sensor: str, is_expected: Callable[[int], bool]) -
         holder = _holder(fd)
         if holder.isdecimal() and is_expected(int(holder)):
             return int(holder)
-        raise ValueError(WriterLock.busy.format(sensor=sensor, holder=holder)) from None
+        raise ValueError(
+            f"sensor {sensor!r} is being written by process {holder}; stop that, or give this one a store of its own"
+        ) from None
     finally:
         os.close(fd)
     return None

@@ -221,9 +221,14 @@ def refuse_half_renamed(path: Path) -> None:
         )
 
 
+def is_retired(path: Path, sensor: str) -> bool:
+    """Whether the sensor was retired (store/retirement.py)."""
+    return (state_folder(path, sensor) / "retired.json").exists()
+
+
 def refuse_retired(path: Path, sensor: str) -> None:
-    """Raises ValueError where the sensor was retired (store/retirement.py)."""
-    if (state_folder(path, sensor) / "retired.json").exists():
+    """Raises ValueError where the sensor was retired."""
+    if is_retired(path, sensor):
         raise ValueError(
             f"sensor {sensor!r} of {path} is retired; expected another name, or "
             f"`ims sensor retire {sensor} --store {path} --undo` before it writes again"
