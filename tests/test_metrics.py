@@ -115,6 +115,38 @@ def test_the_dashboard_can_be_imported() -> None:
             assert 'instance=~"$instance"' in target["expr"]
 
 
+def lost(ours: Any, theirs: Any, at: str = "") -> Iterator[str]:
+    """Where `theirs` doesn't hold all of `ours`; what it adds are defaults."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key, value in ours.items():
+            yield from lost(value, theirs.get(key, ...), f"{at}/{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for one, other in zip(ours, theirs, strict=True):
+            yield from lost(one, other, at)
+    elif ours != theirs:
+        yield at
+
+
+def read_by_grafana(ours: dict[str, Any]) -> Any:
+    """As the types read it that Grafana's own makers derive from its schema: they drop what the schema hasn't."""
+    from grafana_foundation_sdk.cog import plugins
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.models.dashboard import Dashboard
+
+    plugins.register_default_plugins()
+    return json.loads(JSONEncoder().encode(Dashboard.from_json(ours)))
+
+
+def test_grafana_s_schema_has_every_key_of_the_dashboard() -> None:
+    # The list of a query's values, as people read it: Grafana writes it, and its schema of 10.1 forgot it.
+    assert set(lost(DASHBOARD, read_by_grafana(DASHBOARD))) == {"/templating/list/definition"}
+
+
+def test_a_key_that_grafana_s_schema_hasn_t_would_be_found() -> None:
+    mistyped = json.loads(json.dumps(DASHBOARD).replace('"legendFormat"', '"legendFormet"'))
+    assert "/panels/targets/legendFormet" in set(lost(mistyped, read_by_grafana(mistyped)))
+
+
 def test_names_and_labels_are_bounded_and_as_prometheus_wants_them() -> None:
     for families in daemons_metrics().values():
         for name, kind, help in families:
