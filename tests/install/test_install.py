@@ -53,6 +53,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("", "/srv/it's", "PREFIX=/srv/it's: systemd starts no program there; expected no quotes and backslashes"),
     ("mkdir /srv/x && touch /srv/x/y", "/srv/x", "/srv/x holds something else than an installation of ims: move it away, or "
      "say PREFIX=FOLDER"),
+    ("", "/srv/../usr/", "PREFIX=/usr: expected a folder for ims alone, such as /opt/ims"),
+    ("mkdir -m 1777 /srv/all", "/srv/all/a/ims",
+     "PREFIX=/srv/all/a/ims: others than root can write to /srv/all (owner 0, mode 1777)"),
+    ("mkdir -m 775 /srv/group", "/srv/group/ims",
+     "PREFIX=/srv/group/ims: others than root can write to /srv/group (owner 0, mode 775)"),
+    ("mkdir /srv/x && chown nobody /srv/x", "/srv/x", "PREFIX=/srv/x: others than root can write to /srv/x (owner 65534, mode 755)"),
+    ("ln -s /srv/y /srv/x", "/srv/x/ims", "PREFIX=/srv/x/ims: a link is on the way there; expected PREFIX=/srv/y/ims"),
+    ("touch /srv/x", "/srv/x/ims", "PREFIX=/srv/x/ims: /srv/x is not a folder"),
     ("touch /usr/local/bin/ims", "/srv/x", "/usr/local/bin/ims is there already and is no link: move it away"),
 ])  # fmt: skip
 def test_what_must_not_be_is_refused_before_anything_is_done(
@@ -74,6 +82,9 @@ def test_others_than_root_are_refused(checkout: Path) -> None:
 
 WHOLE = f"""
 set -e
+mount -o remount,size=1M /var/cache
+make install || echo "without room: $?"
+mount -o remount,size=1G /var/cache
 make install
 echo "at first: $(cd / && ims --version)"
 find /var/cache/ims ! -user root -o -perm /022
@@ -102,9 +113,13 @@ def test_a_machine_without_ims_gets_it_is_upgraded_and_keeps_it_where_it_can_t_b
     ).stdout.strip()
     done = alone(WHOLE, checkout)
     assert done.returncode == 0, done.stderr
-    [at_first, refused, then, at_last, kernels, planned, module, page] = [
+    [without_room, at_first, refused, then, at_last, kernels, planned, module, page] = [
         line for line in done.stdout.splitlines() if not line.startswith("make")
     ]
+    assert without_room == "without room: 2"
+    [full] = [line for line in done.stderr.splitlines() if "No space left on device" in line]
+    assert full.startswith("install: the kernel cache /var/cache/ims/kernels-")
+    assert full.endswith(": No space left on device")
     assert at_first == f"at first: ims 0.1.0 ({head})"
     assert refused == "refused: 2"
     assert "install: not done: what was installed before is as it was (pip's error is above)" in done.stderr

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ims.cause import cause
 from ims.kernel_cache import refusal_of
 
 FRAME = bytes.fromhex("020000000001020000000002080045000014000000004011f96bc0000201c6336401") + bytes(26)
@@ -112,8 +113,10 @@ def compile_all(folder: Path) -> Path:
         if child.returncode:
             raise ValueError(text.strip().rpartition("\n")[2] or f"it ended with status {child.returncode}")
     words = [*AGAIN, "named", str(folder)]
-    named = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.strip()
-    compiled = Path(named)
+    named = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    if named.returncode:
+        raise ValueError(named.stderr.strip().rpartition("\n")[2])
+    compiled = Path(named.stdout.strip())
     if compiled.parent != folder or not compiled.is_dir():  # else `publish` would tidy up elsewhere
         raise OSError(f"nothing could be written to {folder}; is its disk full?")
     return compiled
@@ -141,14 +144,14 @@ def main() -> int:
     """Do it; 2 and one line if it can't be done."""
     *part, folder = sys.argv[1:]
     os.umask(0o022)
-    if part:
-        {"load_stages": load_stages, "load_rest": load_rest, "named": named}[part[0]]()
-        return 0
     try:
-        prepare(Path(folder))
-        publish(compile_all(Path(folder)))
+        if part:
+            {"load_stages": load_stages, "load_rest": load_rest, "named": named}[part[0]]()
+        else:
+            prepare(Path(folder))
+            publish(compile_all(Path(folder)))
     except (OSError, ValueError) as error:
-        print(f"install: {error}", file=sys.stderr)
+        print(cause(error) if part else f"install: {cause(error)}", file=sys.stderr)
         return 2
     return 0
 

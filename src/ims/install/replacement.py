@@ -1,0 +1,62 @@
+"""Puts an installation that was made in PREFIX/.new in the place of the one in PREFIX: `python -m … NEW PREFIX`.
+
+Entry by entry, for PREFIX may be a file system of its own; what can't be replaced is put back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from ims.cause import cause
+
+
+def relocate(new: Path, prefix: Path) -> None:
+    """Have scripts and settings of the environment in `new` name `prefix`. Files may have other names elsewhere (hard
+    links): they are written anew. Raises OSError; nothing outside `new` is changed."""
+    for file in (new / "pyvenv.cfg", *(new / "bin").iterdir()):
+        if file.is_symlink() or not file.is_file():
+            continue
+        text = file.read_bytes()
+        if os.fsencode(new) in text:
+            beside = file.with_name(f".{file.name}")
+            beside.write_bytes(text.replace(os.fsencode(new), os.fsencode(prefix)))
+            shutil.copymode(file, beside)
+            beside.replace(file)
+
+
+def replace(new: Path, prefix: Path) -> None:
+    """Move what is in `prefix` away, and what is in `new` there. Raises OSError, with all where it was before."""
+    old = prefix / ".old"
+    old.mkdir()
+    moved: list[tuple[Path, Path]] = []
+    try:
+        there = [entry for entry in prefix.iterdir() if entry not in (old, new) and entry.name != "lost+found"]
+        for entry, folder in [*((entry, old) for entry in there), *((entry, prefix) for entry in new.iterdir())]:
+            entry.rename(folder / entry.name)
+            moved.append((entry, folder / entry.name))
+    except OSError:
+        for entry, target in reversed(moved):
+            target.rename(entry)
+        old.rmdir()
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def main() -> int:
+    """Do both; 2 and one line if it can't be done."""
+    new, prefix = map(Path, sys.argv[1:])
+    os.umask(0o022)
+    try:
+        relocate(new, prefix)
+        replace(new, prefix)
+    except OSError as error:
+        print(f"install: {cause(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
