@@ -18,12 +18,13 @@ from ims.toml_lines import TomlTable, line_of
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_toml(path: Path, example: str) -> TomlTable:
-    """What a TOML file holds. Raises ValueError, and OSError where it can't be read; `example` tells where one is."""
+def read_text(path: Path, example: str) -> str:
+    """What a file of settings says. Raises ValueError, and OSError where it can't be read; `example` tells where one
+    is."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except IsADirectoryError:
-        raise ValueError(f"{path} is a folder; wanted a TOML file") from None
+        raise ValueError(f"{path} is a folder; wanted a file") from None
     except FileNotFoundError:
         raise ValueError(f"{path} isn't there; {example}") from None
     except NotADirectoryError:
@@ -32,6 +33,11 @@ def read_toml(path: Path, example: str) -> TomlTable:
         raise PermissionError(f"{path} is there, but this user may not read it; {denied(path)}") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} isn't text in UTF-8 ({error})") from None
+
+
+def read_toml(path: Path, example: str) -> TomlTable:
+    """What a TOML file holds. Raises as `read_text`."""
+    text = read_text(path, example)
     try:
         table = TomlTable(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

@@ -115,7 +115,7 @@ def test_those_that_do_not_run_alone_are_known() -> None:
             "ims queryd",
             "ims portal",
         ),
-        *("ims doctor",) * 3,
+        *("ims doctor",) * 4,
         "ims ship",
         *("ims install-service",) * 3,
         *("ip netns", "ims demo"),

@@ -15,6 +15,8 @@ import pytest
 from ims.sensor import access
 from ims.sensor.access import Need, Way, obstacles, refuse_obstacles
 
+from ..stores import IMS
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user; CI is root")
 
 
@@ -160,3 +162,21 @@ def test_who_stays_who_he_is_is_tried_too(place: Path) -> None:
     """Root without capabilities is stopped by modes like anybody else."""
     file = written(place / "f", 0o000)
     assert f"{file} can't be read by" in refusal(None, Need("it", file))
+
+
+@needs_root
+def test_what_is_mounted_for_reading_alone_is_no_matter_of_modes(place: Path) -> None:
+    settings = written(place / "sensor.toml")
+    settings.write_text(
+        f'name = "a"\nstore = "{place}/disk"\ninterfaces = ["lo"]\nuser = "root"\n'
+        '[[block]]\nname = "C/24"\nprefix = "198.51.100.0/24"\n'
+    )
+    (place / "disk").mkdir()
+    script = 'mount -t tmpfs -o ro,mode=755 tmpfs "$1" && exec "$2" sensor --check --config "$3"'
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", place / "disk", IMS, settings]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if "permission denied" in done.stderr:
+        pytest.skip("file systems can't be mounted here")
+    assert done.returncode == 2
+    assert "Read-only file system; mount it for writing; where systemd's unit forbids it, `ims doctor`" in done.stderr
+    assert "mode or the owner" not in done.stderr

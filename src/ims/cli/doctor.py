@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,16 +16,16 @@ EXAMPLES = """\b
 Examples:
   ims doctor --config sensor.toml
   ims doctor --config portal.toml --format json
+  ims doctor --config /etc/ims/lake.env
   ims doctor --ship STORE --to LAKE
 """
-TAKEN = "address already in use"
 STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 
 def doctor(
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Settings in TOML of a sensor, a query daemon or a portal, by its keys."),
+        typer.Option(metavar="FILE", help="Settings of a sensor, a query daemon, a portal or the shipper's unit."),
     ] = None,
     queryd: Annotated[Path | None, typer.Option(metavar="FILE", help="A query daemon's: docs/deploy.md.")] = None,
     portal: Annotated[Path | None, typer.Option(metavar="FILE", help="A portal's: docs/deploy.md.")] = None,
@@ -49,7 +48,14 @@ def doctor(
         raise ValueError("wanted --config FILE, or --ship DIR --to URI")
     if (ship is None) != (to is None):
         raise ValueError("--ship and --to go together")
-    findings = [*_config(config), *_queryd(queryd), *_portal(portal), *_ship(ship, to)]
+    from ims.install.doctor import examine_file, examine_portal_file, examine_queryd_file
+
+    findings = [
+        *(examine_file(config) if config is not None else ()),
+        *(examine_queryd_file(queryd) if queryd is not None else ()),
+        *(examine_portal_file(portal) if portal is not None else ()),
+        *_ship(ship, to),
+    ]
     if format == "json":
         print(json.dumps([finding._asdict() for finding in findings]))
     else:
@@ -64,65 +70,6 @@ def doctor(
         Console(highlight=False).print(table)
     if any(finding.level == WRONG for finding in findings):
         raise typer.Exit(1)
-
-
-def _config(file: Path | None) -> Iterable[Finding]:
-    if file is None:
-        return ()
-    from ims.config import SensorConfig
-    from ims.portal.config import PortalConfig
-    from ims.queryd.config import QuerydConfig
-    from ims.settings_file import read_toml
-
-    keys = set(read_toml(file, "docs/sensor.md and docs/deploy.md have examples"))
-    known = {
-        _sensor: set(SensorConfig.model_fields), _queryd: set(QuerydConfig.model_fields),
-        _portal: set(PortalConfig.model_fields),
-    }  # fmt: skip
-    return max(known, key=lambda examine: len(keys & known[examine]))(file)
-
-
-def _sensor(file: Path) -> Iterable[Finding]:
-    from ims.config import read_config
-    from ims.sensor.doctor import examine
-
-    return examine(read_config(file), file)
-
-
-def _queryd(file: Path | None) -> Iterable[Finding]:
-    if file is None:
-        return ()
-    from ims.queryd.config import read_queryd_config
-    from ims.queryd.doctor import examine_queryd
-
-    return _as_unit("queryd", file, lambda: examine_queryd(read_queryd_config(file), file))
-
-
-def _portal(file: Path | None) -> Iterable[Finding]:
-    if file is None:
-        return ()
-    from ims.portal.config import read_portal_config
-    from ims.portal.doctor import examine_portal
-
-    return _as_unit("portal", file, lambda: examine_portal(read_portal_config(file), file))
-
-
-def _as_unit(name: str, file: Path, examine: Callable[[], Iterable[Finding]]) -> Iterable[Finding]:
-    """What there is to find for the user as whom the machine's unit starts the daemon: root, who asks, may read keys
-    and open ports that a unit's user may not."""
-    from ims.install.unit import started_by
-    from ims.sensor.access import tried_as
-    from ims.sensor.finding import Finding
-
-    user = started_by(name, file) if os.geteuid() == 0 else None
-    if user is None:
-        return examine()
-    found = [Finding(*each) for each in tried_as(user, lambda: [tuple(each) for each in examine()])]
-    if all(TAKEN not in each.found for each in found):
-        return found
-    # Only root sees who has a port: it may be the very daemon.
-    of_root = {each.subject: each for each in examine()}
-    return [of_root.get(each.subject, each) if TAKEN in each.found else each for each in found]
 
 
 def _ship(store: Path | None, uri: str | None) -> Iterable[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pwd
 import re
 import sys
 from importlib.resources import files
@@ -11,8 +10,10 @@ from urllib.parse import quote
 
 USUAL = "/opt/ims"
 FOLDER = "/etc/systemd/system"
-HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # nothing is written there
-"""What ProtectHome= and PrivateTmp= keep from services."""
+HOMES = ("/home", "/root", "/run/user")
+"""What ProtectHome= keeps from services."""
+TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # nothing is written there
+"""What PrivateTmp= does."""
 UNFIT = re.compile(r"[\x00-\x1f\x7f'\"\\]")
 
 
@@ -28,7 +29,7 @@ def installation() -> Path:
 
 def refuse_unreachable(folder: Path) -> None:
     """Raises ValueError where services couldn't reach a program in that folder, or a unit can't name it."""
-    for place in HIDDEN:
+    for place in (*HOMES, *TEMPORARY):
         if folder.is_relative_to(place):
             raise ValueError(
                 f"services can't reach ims in {folder}, for their units hide {place}: install it with "
@@ -36,19 +37,6 @@ def refuse_unreachable(folder: Path) -> None:
             )
     if UNFIT.search(str(folder)):
         raise ValueError(f"systemd starts no program in {str(folder)!r}: expected no quotes and backslashes in it")
-
-
-def started_by(name: str, settings: Path) -> pwd.struct_passwd | None:
-    """The user as whom this machine's unit starts `ims NAME` with these settings; None where it has no such unit."""
-    try:
-        text = Path(FOLDER, f"ims-{name}.service").read_text(encoding="utf-8")
-        user = re.search(r"^User=(\S+)$", text, re.MULTILINE)
-        given = re.search(r"^ExecStart=.* --config (\S+)$", text, re.MULTILINE)
-        if user is None or given is None or not settings.samefile(given[1]):
-            return None
-        return pwd.getpwnam(user[1])
-    except (OSError, KeyError):
-        return None
 
 
 def unit_text(name: str, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from pathlib import Path
@@ -27,6 +28,16 @@ def ship_checks(store: Path, uri: str) -> list[Check]:
         Check("store", lambda: tried_as_owner(store, lambda: _store(store)), "give the folder of a store to --store"),
         Check("lake", lambda: tried_as_owner(store, lambda: _lake(uri)), "give a folder or s3://bucket/prefix to --to"),
     ]
+
+
+def ship_needs(store: Path, uri: str) -> list[Need]:
+    """What is written to while shipping: the store, which remembers it, and a lake in a folder."""
+    found = [Need("the store", store, Way.CHANGE)]
+    with contextlib.suppress(ValueError):  # a URI of no lake, as the check says
+        place = None if uri.startswith("s3:") else open_place(uri)
+        if isinstance(place, Folder):
+            found.append(Need("the lake", place.folder, Way.CHANGE_ALL))
+    return found
 
 
 def _store(store: Path) -> str:

@@ -105,7 +105,8 @@ def tried_as(user: pwd.struct_passwd | None, attempt: Callable[[], Any], stay_ro
 def refuse_obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> None:
     """Raises PermissionError, in one line, for the first thing that user can't use."""
     for obstacle in obstacles(user, needs, stay_root):
-        raise PermissionError(f"{sentence(user, obstacle)}; {REMEDY}")
+        remedy = READ_ONLY_REMEDY if obstacle.error == errno.EROFS else REMEDY
+        raise PermissionError(f"{sentence(user, obstacle)}; {remedy}")
 
 
 def check_program_readable(user: pwd.struct_passwd | None) -> None:
@@ -124,6 +125,7 @@ def check_program_readable(user: pwd.struct_passwd | None) -> None:
 
 RAISED: dict[str, type[Exception]] = {"denied": PermissionError, "system": OSError, "value": ValueError}
 """What an attempt in a child may raise, the narrower first."""
+READ_ONLY_REMEDY = "mount it for writing; where systemd's unit forbids it, `ims doctor` has the lines that allow it"
 REMEDY = "change the mode or the owner, or set `user` to another"
 
 

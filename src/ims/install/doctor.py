@@ -1,0 +1,180 @@
+"""`ims doctor`: whose settings a file holds, and what is found for the daemon as the machine's unit starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ims.install.environment_file import Environment, parse_environment
+from ims.install.sandbox import sandbox_findings
+from ims.install.unit import installation, unit_text
+from ims.install.unit_file import UnitFile, installed, option
+from ims.sensor.access import Need, Way, tried_as
+from ims.sensor.finding import Finding
+from ims.settings_file import read_text, read_toml
+
+TAKEN = "address already in use"
+EXAMPLES = "docs/sensor.md, docs/deploy.md and docs/scale.md have examples"
+LAKE = "IMS_LAKE"
+
+
+def examine_file(file: Path) -> Iterable[Finding]:
+    """All findings for the daemon whose settings the file holds.
+
+    Raises ValueError and OSError, in one line, for a file that can't be read and for one of no daemon.
+    """
+    return DAEMONS[daemon_of(file)](file)
+
+
+def daemon_of(file: Path) -> str:
+    """Whose settings a file holds: `sensor`, `queryd`, `portal` or `ship`. Raises as `examine_file`."""
+    from ims.config import SensorConfig
+    from ims.portal.config import PortalConfig
+    from ims.queryd.config import QuerydConfig
+
+    text = read_text(file, EXAMPLES)
+    unit = installed("ims-ship")
+    if (unit is not None and _reads(unit, file)) or file.suffix == ".env" or LAKE in parse_environment(text).variables:
+        return "ship"
+    keys = set(read_toml(file, EXAMPLES))
+    found = {
+        "sensor": len(keys & set(SensorConfig.model_fields)),
+        "queryd": len(keys & set(QuerydConfig.model_fields)),
+        "portal": len(keys & set(PortalConfig.model_fields)),
+    }
+    if not any(found.values()):
+        has = f"its keys are {', '.join(sorted(keys))}" if keys else "it has no keys"
+        raise ValueError(
+            f"{file} holds the settings of no sensor, query daemon or portal, nor sets {LAKE} for the shipper: {has}; "
+            f"{EXAMPLES}"
+        )
+    return max(found, key=lambda name: found[name])
+
+
+def examine_sensor_file(file: Path) -> Iterable[Finding]:
+    """For a sensor's settings."""
+    from ims.config import read_config
+    from ims.sensor.doctor import examine
+
+    config = read_config(file)
+    return [*examine(config, file), *_kept_by_unit("sensor", file, [Need("the store", config.store, Way.CHANGE_ALL)])]
+
+
+def examine_queryd_file(file: Path) -> Iterable[Finding]:
+    """For a query daemon's."""
+    from ims.queryd.checks import needs
+    from ims.queryd.config import read_queryd_config
+    from ims.queryd.doctor import examine_queryd
+
+    config = read_queryd_config(file)
+    needed = [*needs(config), *_certificates(config.tls)]
+    return [*_as_unit("queryd", file, lambda: examine_queryd(config, file)), *_kept_by_unit("queryd", file, needed)]
+
+
+def examine_portal_file(file: Path) -> Iterable[Finding]:
+    """For a portal's."""
+    from ims.portal.checks import needs
+    from ims.portal.config import read_portal_config
+    from ims.portal.doctor import examine_portal
+
+    config = read_portal_config(file)
+    found = [*_as_unit("portal", file, lambda: examine_portal(config, file))]
+    try:
+        needed = [*needs(config), *_certificates(config.tls), *_certificates(config.https)]
+    except ValueError:  # the lake's URI, which is said already
+        return found
+    return [*found, *_kept_by_unit("portal", file, needed)]
+
+
+def examine_ship_file(file: Path) -> Iterable[Finding]:
+    """For the variables that the shipper's unit reads: the store and the lake of the command that the unit starts."""
+    import pyarrow.fs  # noqa: F401  # not first in the child, another user, who needn't be able to read it
+
+    import ims.lake.bucket  # noqa: F401
+    from ims.lake.ship_checks import ship_checks, ship_needs
+    from ims.sensor.check import findings_of
+
+    environment = parse_environment(read_text(file, EXAMPLES))
+    if not environment.variables.get(LAKE):
+        raise ValueError(f"{file} sets no {LAKE}{_left_out(environment)}; docs/scale.md has an example")
+    unit = installed("ims-ship")
+    is_its = unit is not None and _reads(unit, file)
+    shown = unit if unit is not None else UnitFile("ims-ship", [unit_text("ship", installation())])
+    words = shown.command(environment.variables)
+    store, uri = option(words, "--store"), option(words, "--to")
+    if not store or not uri:
+        raise ValueError(f"{shown.name}.service starts no `ims ship --store DIR --to URI`: {' '.join(words)}")
+
+    def examine() -> list[tuple[str, ...]]:
+        os.environ |= environment.variables  # the bucket's credentials, in a child alone
+        return [tuple(each) for each in findings_of(ship_checks(Path(store), uri))]
+
+    user = shown.user() if is_its and os.geteuid() == 0 else None
+    found = [Finding(*each) for each in tried_as(user, examine, stay_root=user is None)]
+    return [*found, *_kept_by_unit("ship", file, ship_needs(Path(store), uri))]
+
+
+DAEMONS: Mapping[str, Callable[[Path], Iterable[Finding]]] = {
+    "sensor": examine_sensor_file, "queryd": examine_queryd_file, "portal": examine_portal_file,
+    "ship": examine_ship_file,
+}  # fmt: skip
+"""By the word that starts it: `ims WORD`."""
+
+
+def _left_out(environment: Environment) -> str:
+    if not environment.left_out:
+        return ""
+    lines = ", ".join(map(str, environment.left_out))
+    return f" (line {lines}: systemd passes over what isn't NAME=VALUE, `export` included)"
+
+
+def _as_unit(name: str, file: Path, examine: Callable[[], Iterable[Finding]]) -> Iterable[Finding]:
+    """What there is to find for the user as whom the machine's unit starts the daemon: root, who asks, may read keys
+    and open ports that a unit's user may not."""
+    unit = _unit_of(name, file)
+    user = unit.user() if unit is not None and os.geteuid() == 0 else None
+    if user is None:
+        return examine()
+    found = [Finding(*each) for each in tried_as(user, lambda: [tuple(each) for each in examine()])]
+    if all(TAKEN not in each.found for each in found):
+        return found
+    # Only root sees who has a port: it may be the very daemon.
+    of_root = {each.subject: each for each in examine()}
+    return [of_root.get(each.subject, each) if TAKEN in each.found else each for each in found]
+
+
+def _kept_by_unit(name: str, file: Path, needs: Sequence[Need]) -> Iterable[Finding]:
+    """What the unit that starts the daemon with this file keeps from it."""
+    unit = _unit_of(name, file)
+    return () if unit is None else sandbox_findings(unit, needs)
+
+
+def _unit_of(name: str, file: Path) -> UnitFile | None:
+    """This machine's unit, where it starts `ims NAME` with these settings."""
+    try:
+        unit = installed(f"ims-{name}")
+    except OSError:
+        return None
+    return unit if unit is not None and _reads(unit, file) else None
+
+
+def _reads(unit: UnitFile, file: Path) -> bool:
+    given = [re.sub("^-", "", word) for word in unit.words("EnvironmentFile")]
+    settings = option(unit.command(), "--config")
+    for path in [*given, *([settings] if settings else [])]:
+        try:
+            if file.samefile(path):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _certificates(settings: Any) -> list[Need]:
+    """The certificate, its key and the authority that a table of settings names."""
+    named = {"certificate": "the certificate", "key": "its key", "ca": "the authority"}
+    found = {said: getattr(settings, key, None) for key, said in named.items()}
+    return [Need(said, path) for said, path in found.items() if path is not None]

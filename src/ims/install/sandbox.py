@@ -1,0 +1,113 @@
+"""What a unit keeps from its daemon: folders that are hidden from it, or that it may only read (systemd.exec(5)).
+
+Permissions know nothing of this: whoever tries as the unit's user, but outside of it, finds all in order.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ims.install.unit import HOMES, TEMPORARY
+from ims.install.unit_file import UnitFile
+from ims.sensor.access import Need, Way
+from ims.sensor.finding import WRONG, Finding
+from ims.system_folder import refuse_system_folder
+
+YES = ("yes", "true", "on", "1")
+OF_PROTECT_SYSTEM = {"strict": ("/",), "full": ("/usr", "/boot", "/efi", "/etc")}
+NOT_OF_STRICT = ("/dev", "/proc", "/sys")
+OWN_FOLDERS = {
+    "StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log",
+    "RuntimeDirectory": "/run",
+}  # fmt: skip
+
+
+class Sandbox:
+    """Of one unit. Paths are compared with links followed, as systemd does."""
+
+    def __init__(self, unit: UnitFile) -> None:
+        self.unit = unit
+        self._bound = [word.removeprefix("-").split(":")[-1] for word in unit.words("BindPaths")]
+        self._bound_to_read = [word.removeprefix("-").split(":")[-1] for word in unit.words("BindReadOnlyPaths")]
+        self._rules = list(self._read_only())
+        self._rules += [(path, "") for path in self._writable()]
+
+    def hidden(self, path: Path) -> str:
+        """By which setting the daemon can't see it, or sees another in its place; empty where it can."""
+        path = path.resolve()
+        homes = self.unit.last("ProtectHome").lower()
+        private = self.unit.last("PrivateTmp").lower()
+        closed = [(place, f"ProtectHome={homes}") for place in HOMES if homes in YES]
+        closed += [(place, "InaccessiblePaths=") for place in _places(self.unit.words("InaccessiblePaths"))]
+        emptied = [(place, "ProtectHome=tmpfs") for place in HOMES if homes == "tmpfs"]
+        if private in YES or private == "disconnected":
+            emptied += [(place, f"PrivateTmp={private}") for place in TEMPORARY if path != Path(place)]
+        if any(path.is_relative_to(place) for place in (*self._bound, *self._bound_to_read)):
+            emptied = []
+        return next((setting for place, setting in closed + emptied if path.is_relative_to(place)), "")
+
+    def read_only(self, path: Path) -> str:
+        """By which setting the daemon may not write to it; empty where it may."""
+        path = path.resolve()
+        found = [(len(Path(place).parts), setting) for place, setting in self._rules if path.is_relative_to(place)]
+        return max(found, default=(0, ""))[1]  # the innermost folder's; of two settings of one, that which forbids
+
+    def _read_only(self) -> Iterator[tuple[str, str]]:
+        system, homes = self.unit.last("ProtectSystem").lower(), self.unit.last("ProtectHome").lower()
+        for place in OF_PROTECT_SYSTEM.get(system, ("/usr", "/boot", "/efi") if system in YES else ()):
+            yield place, f"ProtectSystem={system}"
+        if homes == "read-only":
+            yield from ((place, "ProtectHome=read-only") for place in HOMES)
+        yield from ((place, "ReadOnlyPaths=") for place in _places(self.unit.words("ReadOnlyPaths")))
+        yield from ((place, "BindReadOnlyPaths=") for place in self._bound_to_read)
+
+    def _writable(self) -> Iterator[str]:
+        yield from NOT_OF_STRICT
+        yield from _places(self.unit.words("ReadWritePaths"))
+        yield from self._bound
+        for key, parent in OWN_FOLDERS.items():
+            yield from (f"{parent}/{word.split(':')[0]}" for word in self.unit.words(key))
+        if self.unit.last("PrivateTmp").lower() in (*YES, "disconnected"):
+            yield from TEMPORARY
+
+
+def sandbox_findings(unit: UnitFile, needs: Iterable[Need]) -> Iterator[Finding]:
+    """Which of these a unit keeps from its daemon, with the lines that mend it."""
+    sandbox = Sandbox(unit)
+    said = set[Path]()
+    for need in needs:
+        hidden = sandbox.hidden(need.path)
+        if hidden:
+            found = f"{unit.name}.service hides {need.named} {need.path} from the daemon ({hidden})"
+            yield Finding(WRONG, "unit", found, "keep it elsewhere, such as below /var/lib/ims or /srv")
+            continue
+        if need.way not in (Way.CHANGE, Way.CHANGE_ALL, Way.REACH):
+            continue
+        folder = need.path.absolute()
+        if need.way is Way.CHANGE and not folder.is_dir():
+            folder = folder.parent  # what is beside a file is written, too
+        forbidden = sandbox.read_only(folder)
+        if forbidden and folder not in said:
+            said.add(folder)
+            found = f"{unit.name}.service may only read {need.named} {need.path} ({forbidden})"
+            yield Finding(WRONG, "unit", found, _remedy(unit, need, folder))
+
+
+def _remedy(unit: UnitFile, need: Need, folder: Path) -> str:
+    try:
+        refuse_system_folder(folder, need.named)
+    except ValueError:
+        return "keep it in a folder of its own, such as one below /var/lib/ims"
+    user, group = unit.last("User") or "root", unit.last("Group") or unit.last("User") or "root"
+    made = "" if folder.exists() else f"`install -d -o {user} -g {group} -m 750 {shlex.quote(str(folder))}`; then "
+    written = str(folder).replace("%", "%%")
+    if re.search(r"[\s'\"\\]", written):
+        written = '"' + written.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{made}`systemctl edit {unit.name}` with these two lines:\n[Service]\nReadWritePaths={written}"
+
+
+def _places(words: Sequence[str]) -> list[str]:
+    return [word.lstrip("-+") for word in words]
