@@ -129,15 +129,16 @@ def serve(path: str) -> None:
             door.close()
 
 
-_started: list[Path] = []
+_started: dict[tuple[str, ...], Path] = {}
 
 
-def ims() -> Path:
-    """A program like `ims`, in a folder of its own; the first call starts what it asks."""
-    if not _started:
+def ims(before: tuple[str, ...] = ()) -> Path:
+    """A program like `ims`, in a folder of its own; the first call starts what it asks, by the words `before` that
+    change what its processes may do."""
+    if before not in _started:
         folder = Path(tempfile.mkdtemp(prefix="ims-tests-"))
         server: Any = subprocess.Popen(
-            [sys.executable, "-m", "tests.forked", folder / "door"], cwd=Path(__file__).parents[1],
+            [*before, sys.executable, "-m", "tests.forked", folder / "door"], cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert server.stdout.readline() == b"listening\n"
@@ -154,8 +155,8 @@ def ims() -> Path:
         program = folder / "ims"
         program.write_text(CLIENT.format(python=os.path.realpath(sys.executable), path=str(folder / "door")))
         program.chmod(0o755)
-        _started.append(program)
-    return _started[0]
+        _started[before] = program
+    return _started[before]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import pytest
 from ims.full_disk import naming
 
 from .store.full_disk import files_end_at, small_disk
-from .stores import IMS, ingest
+from .stores import IMS, cli, ingest
 
 ROOM = 4096
 WRITERS: dict[str, Callable[[Path, Path], object]] = {
@@ -102,6 +102,19 @@ def test_a_full_kernel_cache_is_named(tmp_path: Path, samples: dict[int, Path]) 
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 2
     assert last.startswith(f"ims: the kernel cache {disk}/kernels/") and last.endswith(": No space left on device")
+
+
+def test_a_token_that_finds_no_room_names_its_file(tmp_path: Path) -> None:
+    accounts = ["--accounts", tmp_path / "accounts.db"]
+    assert cli("account", "add", "bob", "--role", "viewer", *accounts, input="long enough by far\n").returncode == 0
+    with small_disk(tmp_path / "disk", ROOM) as mounted:
+        if not mounted:
+            pytest.skip("file systems can't be mounted here; CI is root")
+        (tmp_path / "disk" / "full").write_bytes(bytes(ROOM))
+        out = tmp_path / "disk" / "token"
+        done = cli("account", "token", "bob", "--label", "x", "--out", out, *accounts)
+        assert (done.returncode, done.stderr) == (2, f"ims: {out}: No space left on device\n")
+        assert not out.exists()
 
 
 def test_a_store_on_a_full_disk_goes_on_once_there_is_room(tmp_path: Path, samples: dict[int, Path]) -> None:

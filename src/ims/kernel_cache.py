@@ -70,7 +70,7 @@ def replacer_of(folder: Path) -> Path | None:
     who isn't root: whoever could do that to an ordinary user has his home in his hands already."""
     if os.geteuid() != 0:
         return None
-    for parent in folder.resolve().parents:
+    for parent in Path(os.path.realpath(folder)).parents:
         try:
             status = parent.stat()
         except FileNotFoundError:

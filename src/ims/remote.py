@@ -44,7 +44,7 @@ class RemoteTelescope:
 
     def __init__(self, url: str, token: str, *, ca: str | Path | None = None, seconds: float = ANSWER_SECONDS) -> None:
         plain = _check(url)
-        if re.fullmatch(r"[\x21-\x7e]{1,512}", token) is None:
+        if not is_token(token):
             raise ValueError("the token is none: wanted one line of letters, digits and signs")
         self._url = url.rstrip("/")
         self._client = httpx.Client(
@@ -208,6 +208,11 @@ class RemoteTelescope:
         self.close()
 
 
+def is_token(text: str) -> bool:
+    """Whether a text may be a portal's token."""
+    return re.fullmatch(r"[\x21-\x7e]{1,512}", text) is not None
+
+
 def _check(url: str) -> bool:
     """Whether the URL is plain http, which is taken to loopback only. Raises ValueError."""
     try:
@@ -248,6 +253,8 @@ def _trusting(ca: str | Path) -> ssl.SSLContext:
         raise ValueError(f"{ca} holds no certificate in PEM") from None
     except FileNotFoundError:
         raise FileNotFoundError(f"{ca}: no such file; wanted certificates in PEM") from None
+    except OSError as error:  # OpenSSL's functions don't say which file
+        raise OSError(error.errno, error.strerror, str(ca)) from None
 
 
 def _words(**words: Any) -> dict[str, Any]:

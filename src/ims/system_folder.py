@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 SHARED = (
@@ -16,7 +17,7 @@ OWN = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", 
 
 def refuse_system_folder(folder: Path, named: str) -> None:
     """Raises ValueError where `folder`, links followed, is one of the system's. `named`: what it was to be."""
-    found = folder.resolve()
+    found = Path(os.path.realpath(folder))
     inside = next((place for place in OWN if found.is_relative_to(place) and not _is_local(found)), None)
     if str(found)[1:] not in SHARED and inside is None:
         return

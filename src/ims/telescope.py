@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -48,7 +49,7 @@ class Telescope:
         if not stores:
             raise ValueError("no store given; wanted one or more folders")
         self._paths = [Path(store) for store in stores]
-        if len({path.resolve() for path in self._paths}) < len(self._paths):
+        if len({os.path.realpath(path) for path in self._paths}) < len(self._paths):
             raise ValueError("a store is given twice; its rows would count twice")
         self.shared_names = _shared_names(self._paths)
         """Sensors that several of the stores have, by name: they are taken for one."""

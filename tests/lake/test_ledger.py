@@ -115,7 +115,7 @@ def test_a_place_that_holds_something_else_is_no_lake_and_not_made_one(uri):
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": "ims store", "schema": 1}', b"\xff", b"[" * 4000])
 def test_a_lake_json_that_is_none_is_refused(place, content):
     place.write("lake.json", content)
-    with pytest.raises(ValueError, match=r"is no lake: its lake\.json can't be read"):
+    with pytest.raises(ValueError, match=r"is no lake: its lake\.json is damaged"):
         lake_id(place)
 
 

@@ -58,7 +58,7 @@ def test_an_authority_is_not_made_twice_nor_among_other_things(pki: Authority, t
     (tmp_path / "full" / "thing").touch()
     with pytest.raises(ValueError, match="full is not empty; wanted a new folder"):
         create_authority(tmp_path / "full", "Test", 10)
-    with pytest.raises(ValueError, match="thing is not empty"):
+    with pytest.raises(NotADirectoryError, match="thing is a file; wanted a folder"):
         create_authority(tmp_path / "full" / "thing", "Test", 10)
     (tmp_path / "empty").mkdir()
     create_authority(tmp_path / "empty", "Test", 10)
@@ -223,7 +223,7 @@ def test_what_can_not_be_issued_leaves_nothing(pki: Authority, foreign: Authorit
         ("7" * 32, "sensor", None, 1, "looks like a serial number"),
         ("a", "sensor", pki.folder, 1, "is the authority's own folder"),
         ("a", "sensor", foreign.folder / "out" / "sensor", 1, "ca.pem is another authority's"),
-        ("a", "sensor", tmp_path / "file", 1, "File exists"),
+        ("a", "sensor", tmp_path / "file", 1, "file is a file; wanted a folder"),
         ("a", "sensor", tmp_path / "out", 36500, "is no longer valid; wanted 3649 at most"),
     ]:
         with pytest.raises((ValueError, OSError)) as caught:

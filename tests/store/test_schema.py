@@ -86,10 +86,10 @@ def test_a_file_is_not_a_store(tmp_path):
     ("content", "line"),
     [
         (None, "has no store.json"),
-        (b"", "can't be read"),
-        (b"\xff{", "can't be read"),
-        (b"[]", "can't be read"),
-        (b'{"schema": 1}', "can't be read"),
+        (b"", "damaged, or another"),
+        (b"\xff{", "damaged, or another"),
+        (b"[]", "damaged, or another"),
+        (b'{"schema": 1}', "damaged, or another"),
         (b'{"format": "ims store", "schema": 7}', "has store schema 7; this version reads 1"),
     ],
 )

@@ -36,8 +36,12 @@ def _accounts(file: Path, new: bool = False) -> Accounts:
 def _opened(file: Path, new: bool = False) -> Accounts:
     from ims.portal.accounts import Accounts
 
-    if not new and not file.exists():
-        raise ValueError(f"{file} isn't there; `ims account add NAME --role ROLE --accounts {file}` makes it")
+    try:
+        file.stat()
+    except FileNotFoundError:
+        if not new:
+            add = f"ims account add NAME --role ROLE --accounts {file}"
+            raise FileNotFoundError(f"{file} isn't there; `{add}` makes it") from None
     return Accounts(file)
 
 
@@ -67,11 +71,10 @@ def secret_file(path: Path) -> Iterator[TextIO]:
     except FileExistsError:
         raise FileExistsError(f"{path} is there already; expected a new file for the token") from None
     try:
-        with os.fdopen(fd, "w", encoding="ascii") as file:
+        with naming(path), os.fdopen(fd, "w", encoding="ascii") as file:  # closing a file writes, too
             yield file
-            with naming(path):
-                file.flush()
-                os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):
             path.unlink()

@@ -134,9 +134,14 @@ def _warn_of_readers(file: Path, found: os.stat_result) -> None:
 def _token(file: Path | None) -> str:
     """The token, which is never an argument: arguments are shown to everyone on the machine."""
     if file is not None:
+        from ims.remote import is_token
+
         with file.open("rb") as opened:
             _warn_of_readers(file, os.fstat(opened.fileno()))
-            return opened.read(LONGEST_TOKEN).decode("ascii", "replace").strip()
+            found = opened.read(LONGEST_TOKEN).decode("ascii", "replace").strip()
+        if not is_token(found):
+            raise ValueError(f"{file} holds no token: expected one line of letters, digits and signs")
+        return found
     token = os.environ.get("IMS_TOKEN", "").strip()
     if not token:
         raise ValueError("a portal wants a token: --token-file FILE, or IMS_TOKEN in the environment")

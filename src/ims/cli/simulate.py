@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,7 +67,7 @@ def simulate(
         raise ValueError(f"--speed {speed:g}: wanted 0 to 1e9")
     if truth is not None and truth.is_dir():
         raise ValueError(f"--truth {truth} is a folder; wanted a file")
-    if truth is not None and out is not None and truth.resolve() == Path(out).resolve():
+    if truth is not None and out is not None and os.path.realpath(truth) == os.path.realpath(out):
         raise ValueError(f"--out and --truth are both {out}; wanted two files")
 
     from ims.cli.present import announce_compiling

@@ -84,7 +84,7 @@ class Folder(Place):
     def names(self, folder: str = "", deep: bool = True) -> list[str]:
         """See Place."""
         begin = self.folder / folder
-        found = begin.rglob("*") if deep else begin.glob("*")
+        found: list[Path] = told(self, folder, "listed", lambda: _below(begin) if deep else _entries(begin))
         return sorted(str(path.relative_to(self.folder)) for path in found if not deep or path.is_file())
 
     def remove(self, name: str) -> None:
@@ -101,3 +101,18 @@ class Folder(Place):
     def path(self, name: str) -> Path:
         """See Place."""
         return self.folder / name
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where there is none. Unlike `glob`, raises OSError where it can't be looked at."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _below(folder: Path) -> list[Path]:
+    """Likewise, with all that is in folders below."""
+    entries = _entries(folder)
+    below = [path for path in entries if path.is_dir() and not path.is_symlink()]
+    return entries + [path for place in below for path in _below(place)]

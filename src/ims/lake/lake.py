@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -32,10 +33,8 @@ class Lake:
         """The folder; of a bucket, `bucket/prefix/`."""
         self.filesystem: pyarrow.fs.FileSystem = self._place.filesystem
         folder = self.path if isinstance(self.path, Path) else None
-        if folder is not None and not folder.exists():
-            raise FileNotFoundError(f"{self.uri}: no such lake")
-        if folder is not None and not folder.is_dir():
-            raise NotADirectoryError(f"{self.uri} is a file; wanted the folder of a lake")
+        if folder is not None:
+            _refuse_no_folder(folder, self.uri)
         known = lake_id(self._place)
         if known is None and folder is not None and (folder / "store.json").exists():
             raise ValueError(f"{self.uri} is a store; wanted a lake, or --store {self.uri}")
@@ -116,6 +115,15 @@ class Lake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _refuse_no_folder(folder: Path, named: str) -> None:
+    try:
+        found = folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{named}: no such lake") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(f"{named} is a file; wanted the folder of a lake")
 
 
 def open_lake(uri: str | Path) -> Lake:

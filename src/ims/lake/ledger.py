@@ -94,9 +94,9 @@ def lake_id(place: Place) -> str | None:
     except FileNotFoundError:
         return None
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise ValueError(f"{place.where} is no lake: its lake.json can't be read") from None
+        raise ValueError(f"{place.where} is no lake: its lake.json is damaged, or another program's") from None
     if not isinstance(record, dict) or record.get("format") != "ims lake" or not _is(_ID, record.get("id")):
-        raise ValueError(f"{place.where} is no lake: its lake.json can't be read")
+        raise ValueError(f"{place.where} is no lake: its lake.json is damaged, or another program's")
     if record.get("schema") != LAKE_SCHEMA:
         raise ValueError(f"{place.where} has lake schema {record.get('schema')!r}; this version reads {LAKE_SCHEMA}")
     return str(record["id"])

@@ -56,7 +56,8 @@ class Place(ABC):
 
     @abstractmethod
     def names(self, folder: str = "", deep: bool = True) -> list[str]:
-        """Objects in a folder, and in those below it if `deep`, sorted; without `deep`, folders too."""
+        """Objects in a folder, and in those below it if `deep`, sorted; without `deep`, folders too. None where there
+        is no such folder."""
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -77,7 +78,7 @@ class Place(ABC):
 
     def named(self, name: str) -> str:
         """An object in a message to people."""
-        return f"{self.where.rstrip('/')}/{name}"
+        return f"{self.where.rstrip('/')}/{name}" if name else self.where
 
 
 def open_place(uri: str | Path) -> Place:

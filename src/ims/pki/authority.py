@@ -28,12 +28,14 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ims.cause import cause
 from ims.link.identity import Identity, check_identity
 from ims.pki.certificate import identity_of, issued_by, make_authority, make_certificate, new_key
 from ims.pki.credentials import parse_authorities
 from ims.pki.pem import key_pem, parse_certificate, parse_key, pem, read_file, read_secret
 from ims.pki.revoked_list import entry_of, number_of, read_lists, serials_of, sign_list
-from ims.store.schema import make_folder, sync_folder, write_aside
+from ims.quantity import quantity
+from ims.store.schema import make_folder, not_a_folder, sync_folder, write_aside
 
 _SERIAL = re.compile(r"[0-9a-f]{32,40}")
 
@@ -57,18 +59,24 @@ def create_authority(folder: Path, name: str, days: int, now: datetime | None = 
     """Make an authority in a new folder (or an empty one), whole or not at all.
 
     A killed process leaves `.PKI.XXXXXXXX` beside it, an authority that nobody uses and that may be deleted.
-    Raises ValueError for a folder that holds anything, or a name or duration that can't be, and OSError.
+    Raises ValueError for a folder that holds anything, or a name or duration that can't be, NotADirectoryError where
+    something else stands there, and OSError.
     """
     now = now or datetime.now(UTC)
     key = new_key()
     certificate = make_authority(key, name, now, days)
     refusal = f"{folder} holds an authority already" if (folder / "ca.pem").exists() else f"{folder} is not empty"
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise not_a_folder(folder)
+    if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{refusal}; wanted a new folder for the authority")
     folder = folder.absolute()
     make_folder(folder.parent)
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    aside.mkdir(mode=0o700)
+    try:
+        aside.mkdir(mode=0o700)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
     try:
         (aside / "issued").mkdir(mode=0o700)
         write_aside(aside / "ca.key", key_pem(key), 0o600)
@@ -93,8 +101,12 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         """Raises ValueError or OSError where the folder is no authority."""
         self.folder = folder
-        if not (folder / "ca.pem").exists():
-            raise FileNotFoundError(f"{folder} is no authority (it has no ca.pem); `ims pki init` makes one")
+        try:
+            (folder / "ca.pem").stat()
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{folder} is no authority (it has no ca.pem); `ims pki init` makes one") from None
+        except NotADirectoryError:
+            raise NotADirectoryError(f"{folder} is no folder; wanted an authority's") from None
         self.pem = read_file(folder / "ca.pem", "an authority")
         self.certificate = parse_certificate(self.pem, folder / "ca.pem")
         parse_authorities(self.pem, folder / "ca.pem")
@@ -118,14 +130,15 @@ class Authority:
         """Every certificate that was issued. Raises ValueError or OSError as `revoked` does."""
         revoked = serials_of(self.revoked())
         issued, problems = [], []
-        for path in sorted((self.folder / "issued").glob("*.pem")):
+        # Not by `glob`, to which a folder that can't be read is empty.
+        for path in sorted(path for path in (self.folder / "issued").iterdir() if path.suffix == ".pem"):
             try:
                 certificate = parse_certificate(read_file(path, "a certificate"), path)
                 if not issued_by(certificate, self.certificate):
                     raise ValueError(f"{path} was not issued by this authority")
                 identity = identity_of(certificate)
             except (ValueError, OSError) as error:
-                problems.append(f"{error}; left out")
+                problems.append(f"{cause(error)}; left out")
                 continue
             issued.append(Issued(identity, certificate, revoked.get(identity.serial)))
         issued.sort(key=lambda one: (one.identity.name, one.certificate.not_valid_before_utc, one.identity.serial))
@@ -168,7 +181,10 @@ class Authority:
         if (folder / "ca.pem").exists() and read_file(folder / "ca.pem", "an authority") != self.pem:
             raise ValueError(f"{folder / 'ca.pem'} is another authority's; give another --out")
         make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except FileExistsError:
+            raise not_a_folder(folder) from None
         _sweep(folder, "ca.pem", "revoked.pem", f"{name}.pem", f"{name}.key")
 
     def find(self, what: str) -> list[Issued]:
@@ -178,8 +194,13 @@ class Authority:
 
     def unknown(self, what: str) -> ValueError:
         """The error to raise where `find` finds nothing."""
-        names = sorted({one.identity.name for one in self.log().issued})
-        return ValueError(f"{self.folder} issued nothing to {what!r}; it knows {', '.join(names) or 'nobody yet'}")
+        log = self.log()
+        names = sorted({one.identity.name for one in log.issued})
+        said = f"{self.folder} issued nothing to {what!r}; it knows {', '.join(names) or 'nobody yet'}"
+        if log.problems:
+            others = f", and {quantity(len(log.problems) - 1, 'other')}" if len(log.problems) > 1 else ""
+            said = f"{said}, and can't tell of all: {log.problems[0].removesuffix('; left out')}{others}"
+        return ValueError(said)
 
     def revoke(self, serial: str, now: datetime | None = None) -> bool:
         """Take back the certificate with this serial number, one that the log doesn't know included; whether it was

@@ -88,7 +88,7 @@ def entry(sensor: RegisteredSensor) -> str:
 def add_entry(path: Path, sensor: RegisteredSensor) -> None:
     """Append an entry; what stands there keeps its comments, the file its mode and owner, and readers see the old file
     or the new one. Raises ValueError, with nothing changed, where the whole would be no registry, and OSError."""
-    path = path.resolve(strict=True)  # a link stays one
+    path = Path(os.path.realpath(path, strict=True))  # a link stays one
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # two that add at once

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,13 +22,28 @@ def plainly() -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        raise OSError(f"the store can't be read: {_first_line(error)}") from error
+        raise unread(error) from error
     except OSError as error:  # the same, from a stream of batches: their kind is in the text
+        if error.filename is not None:
+            raise
         if "INTERRUPT Error" in str(error):
             raise InterruptedError("the question was given up") from error
         if "Out of Memory Error" in str(error):
             raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
-        raise OSError(f"the store can't be read: {_first_line(error)}") from error
+        raise unread(error) from error
+
+
+def unread(error: Exception) -> OSError:
+    """DuckDB's error of a file as OSError with the file's name and the system's cause: what is missing, is a folder, or
+    lies in a folder that may not be looked into is alike to DuckDB, which says that no file matches."""
+    line = _first_line(error)
+    for named in re.findall(r"""["'](/.+?)["'](?=[\s:,.)]|$)""", line):
+        try:
+            with Path(named).open("rb"):
+                pass
+        except OSError as found:
+            return OSError(found.errno, found.strerror, named)
+    return OSError(f"stored rows can't be read: {line}")
 
 
 def _first_line(error: Exception) -> str:

@@ -216,7 +216,7 @@ def unread(error: BaseException) -> str:
     """That a store can't be read, and why, without the path, which the log has."""
     word = error.strerror.lower() if isinstance(error, OSError) and error.strerror else ""
     if isinstance(error, FileNotFoundError):
-        word = "it isn't there"
+        word = "it isn't there" if error.filename is None else "a file in it isn't there"
     elif isinstance(error, PermissionError):
         word = "permission denied"
     return f"its store can't be read{': ' if word else ''}{word}"

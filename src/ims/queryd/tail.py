@@ -20,6 +20,7 @@ import pyarrow as pa
 from ims import arrow
 from ims.link.contract import BLOCKS, NEW, PORTS, End, Tail
 from ims.link.envelope import ending, pieces
+from ims.query.duck import unread
 from ims.query.part_files import selecting
 from ims.queryd.turns import BusyError
 from ims.store.reader import Store, open_store
@@ -163,7 +164,7 @@ class News:
         try:
             return arrow.rows(self._con.sql(sql.format(packets=source)).to_arrow_table())
         except duckdb.Error as error:
-            raise OSError(f"the store can't be read: {str(error).splitlines()[0]}") from None
+            raise unread(error) from None
 
 
 def _files(files: Sequence[Path]) -> str:

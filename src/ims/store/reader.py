@@ -21,11 +21,13 @@ class Store:
         check_store(self.path)
         refuse_half_renamed(self.path)
         state = self.path / "_state"
-        folders = sorted(state.glob("sensor=*")) if state.is_dir() else []
+        # Not by `glob`, to which a folder that can't be read is empty.
+        folders = sorted(state.iterdir()) if state.is_dir() else []
         self._snapshots: dict[str, Snapshot] = {}
         try:
             for folder in folders:
-                self._snapshots[folder.name.removeprefix("sensor=")] = Snapshot(folder)
+                if folder.name.startswith("sensor="):
+                    self._snapshots[folder.name.removeprefix("sensor=")] = Snapshot(folder)
         except BaseException:
             self.close()
             raise

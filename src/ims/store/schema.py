@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import uuid
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -149,14 +150,24 @@ def write_aside(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make a folder and what leads to it, each entry durable: a file in a folder that a power loss takes away
-    is lost, however well the file itself was synced."""
+    is lost, however well the file itself was synced. Raises NotADirectoryError where something else stands there,
+    OSError."""
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
     for made in reversed(missing):
-        made.mkdir(exist_ok=True)
+        try:
+            made.mkdir(exist_ok=True)
+        except FileExistsError:
+            raise not_a_folder(made) from None
         sync_folder(made.parent)
+
+
+def not_a_folder(path: Path) -> NotADirectoryError:
+    """The error to raise where a file, or a link that leads nowhere, stands in a folder's place."""
+    kind = "a link that leads nowhere" if path.is_symlink() else "a file"
+    return NotADirectoryError(f"{path} is {kind}; wanted a folder")
 
 
 def sync_folder(folder: Path) -> None:
@@ -237,9 +248,11 @@ def refuse_retired(path: Path, sensor: str) -> None:
 
 def check_store(path: Path) -> None:
     """Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store we can read."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such store")
-    if not path.is_dir():
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{path}: no such store") from None
+    if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(f"{path} is a file; wanted the folder of a store")
     try:
         record = json.loads((path / "store.json").read_bytes())
@@ -249,6 +262,6 @@ def check_store(path: Path) -> None:
             raise ValueError(f"{path} is a lake; wanted a store, or --lake {path}") from None
         raise ValueError(f"{path} is no store: it has no store.json; `ims ingest` makes one") from None
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is no store: its store.json can't be read") from None
+        raise ValueError(f"{path} is no store: its store.json is damaged, or another program's") from None
     if version != SCHEMA_VERSION:
         raise ValueError(f"{path} has store schema {version}; this version reads {SCHEMA_VERSION}")
