@@ -10,6 +10,7 @@ import shutil
 import struct
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -23,6 +24,7 @@ import ims
 from ims import extract
 from ims.capture.open import open_source
 from ims.query.request import make_request
+from ims.store.heartbeat import Beat, Heartbeat, boot_id, uptime
 from ims.store.rowkey import row_keys_of_arrow
 
 from .stores import BLOCK, CAPTURES, IMS, MIDNIGHT, cli, exported, ingest, ipv4, needs_captures, udp, write_pcap
@@ -308,6 +310,25 @@ def test_lost_payloads_are_counted_and_their_packets_cut(tmp_path: Path) -> None
     assert len(found) == 200
     assert f"{200 - len(whole)} packets cut after the headers" in done.stderr
     assert [octets for _, _, octets in whole] == [packets[time - MIDNIGHT][1] for time, _, _ in whole]
+
+
+@pytest.mark.parametrize("what", ["packets", "store"])
+def test_what_is_being_lost_is_said_as_a_query_says_it(tmp_path: Path, samples: dict[int, Path], what: str) -> None:
+    store, now = ingest(tmp_path / "S", samples[1]), time.time()
+    losing = {"losing_since": now - 90, "lost_now": 7} if what == "packets" else {"storing": False, "why": "disk full"}
+    heartbeat = Heartbeat(store, "a")
+    try:
+        here = {"boot": boot_id(), "uptime": uptime(), "time": now, "began": now - 100, "storing_since": now - 90}
+        heartbeat.write(Beat(**here | losing))
+        asked = cli("query", "count", "--store", store)
+        written = cli("export", "csv", "--store", store, "--out", tmp_path / "x.csv")
+        of_before = cli("export", "csv", "--store", store, "--out", tmp_path / "y.csv", "--until", "2026-03-04T12:00")
+    finally:
+        heartbeat.close()
+    begin = "ims: a loses packets now, since 2" if what == "packets" else "ims: a stores nothing since 2"
+    [said] = [line for line in written.stderr.splitlines() if line.startswith(begin)]
+    assert said in asked.stderr.splitlines()
+    assert begin not in of_before.stderr
 
 
 def test_standard_output_and_pipes(tmp_path: Path, one_store: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -70,6 +70,8 @@ def export(asked: Asked, out: str | Path | BinaryIO, format: str, link: str = "r
             writer.write(asked, asked.request.model_copy(update={"since": since, "until": until, "limit": 0}))
         writer.close()
     report.close()
+    # Of payloads, `close` said how many packets lack them.
+    report.warnings += replace(asked.record(asked.coverage), payloads_lost=0).losses
     return report
 
 
