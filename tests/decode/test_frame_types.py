@@ -28,8 +28,8 @@ def test_types_are_named_by_number_and_name_most_frames_first() -> None:
     )
     assert [in_words(row) for row in found] == [
         "2 frames of link type 189 (USB_LINUX)",
-        "1 frames of link type 1 (ETHERNET), Ethernet type 0x88cc (LLDP)",
-        "1 frames of link type 60000",
+        "1 frame of link type 1 (ETHERNET), Ethernet type 0x88cc (LLDP)",
+        "1 frame of link type 60000",
     ]
     assert [row["counter"] for row in found] == ["unsupported_link", "not_ipv4", "unsupported_link"]
     assert (found[1]["link_type"], found[1]["ethernet_type"], found[1]["frames"]) == (1, 0x88CC, 1)

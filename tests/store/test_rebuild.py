@@ -233,7 +233,7 @@ def test_options_that_no_header_holds_are_refused(options):
 @pytest.mark.parametrize("change", [{"time": -1}, {"time": 2**32 * 10**6}])
 def test_times_that_pcap_cannot_hold_are_refused_with_what_would_do(change):
     with pytest.raises(
-        ValueError, match=r"^1 packets are of times before 1970 or after 2106-02-07T06:28:15Z"
+        ValueError, match=r"^1 packet is of a time before 1970 or after 2106-02-07T06:28:15Z"
     ) as refused:
         pcap_records(table_of([one(), one(**change)]))
     assert "export parquet, csv or json" in str(refused.value)

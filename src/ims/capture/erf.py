@@ -12,6 +12,7 @@ from ims.capture.file_source import FileSource
 from ims.capture.pcap_walk import DAMAGED, FULL, ZEROS
 from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
+from ims.quantity import quantity
 
 LOOKED_AT = 8
 """Records that must make sense; of a pipe, which may be slow, PIPE_LOOKED_AT."""
@@ -72,7 +73,7 @@ class ErfSource(FileSource):
             if count:
                 yield frames._replace(count=count)
             if result[1] == DAMAGED:
-                self._damaged(f"a record of {int(result[2]):,} bytes is none of ERF's")
+                self._damaged(f"a record of {quantity(int(result[2]), 'byte')} is none of ERF's")
                 return
             if result[1] == ZEROS:
                 if (yield from self._zeros(8)):

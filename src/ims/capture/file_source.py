@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
+from ims.quantity import quantity
 
 WARNINGS = 100
 """At most so many of one file."""
@@ -72,7 +73,9 @@ class FileSource:
         """Reading ends here, for what stands here can't be right."""
         self.complete = False
         stream = self._stream
-        rest = "" if stream.plain_octets is None else f", the last {stream.plain_octets - stream.position:,} were not"
+        rest = ""
+        if stream.plain_octets is not None:
+            rest = f", the last {quantity(stream.plain_octets - stream.position, 'was not', 'were not')}"
         self._say(f"damaged at byte {stream.position:,}: {problem}; everything before it was read{rest}")
 
     def _ended(self, kind: str, begin: int | None = None) -> None:
@@ -114,11 +117,12 @@ class FileSource:
         stream.advance(step)
         passed += step
         if at_end:
-            self._say(f"ends in {passed:,} zeros, from byte {begin:,} on; everything before them was read")
+            those = "it" if passed == 1 else "them"
+            self._say(f"ends in {quantity(passed, 'zero')}, from byte {begin:,} on; everything before {those} was read")
             if stream.warning:
                 self._say(stream.warning)
         elif passed:
             self._say(f"{passed:,} zeros at byte {begin:,}, where a packet should begin, were passed over")
         else:
-            self._damaged(f"{other:,} zeros are no record")
+            self._damaged(quantity(other, "zero is no record", "zeros are no record"))
         return at_end or not passed

@@ -26,6 +26,7 @@ from ims.capture.pcapng_walk import (
 )
 from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
+from ims.quantity import quantity
 
 SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
@@ -144,7 +145,7 @@ class PcapngSource(FileSource):
         begin = self._stream.begin
         block = self._stream.octets[begin : begin + total].tobytes()
         if int.from_bytes(block[-4:], "big" if self._swapped else "little") != total:
-            return f"a block of {total:,} bytes does not say so at its end"
+            return f"a block of {quantity(total, 'byte')} does not say so at its end"
         self._stream.advance(total)
         if kind == INTERFACE:
             return self._interface(block)
@@ -165,7 +166,7 @@ class PcapngSource(FileSource):
             step = min(left, stream.end - stream.begin)
             stream.advance(step)
             left -= step
-        self._say(f"a block of {total:,} bytes at byte {at:,} was passed over")
+        self._say(f"a block of {quantity(total, 'byte')} at byte {at:,} was passed over")
         return None
 
     def _section(self) -> Generator[Frames, None, str | None]:
@@ -240,9 +241,11 @@ class PcapngSource(FileSource):
 
     def _tell_of_times(self) -> None:
         if self._untimely:
+            one, several = "packet has a time that", "packets have times that"
+            stored = "it is stored" if self._untimely == 1 else "they are stored"
             self._say(
-                f"{self._untimely:,} packets have times that can't be kept, before 1677 or after 2262; "
-                "they are stored as of the first or last moment of these"
+                f"{quantity(self._untimely, one, several)} can't be kept, before 1677 or after 2262; "
+                f"{stored} as of the first or last moment of these"
             )
 
 

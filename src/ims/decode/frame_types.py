@@ -13,6 +13,7 @@ import numpy as np
 from ims.decode.link_names import ETHERNET_TYPES, LINK_TYPES
 from ims.decode.verdict import COUNTERS
 from ims.kernels import kernel
+from ims.quantity import quantity
 
 SLOTS = 64
 BEGIN = len(COUNTERS)
@@ -73,9 +74,9 @@ def frame_types(counters: np.ndarray[Any, np.dtype[np.int64]]) -> list[dict[str,
 def in_words(row: dict[str, Any]) -> str:
     """A row of it in words."""
     if row["link_type"] is None:
-        return f"{row['frames']:,} frames of other types"
+        return f"{quantity(row['frames'], 'frame')} of other types"
     name = f" ({row['link_name']})" if row["link_name"] else ""
-    words = f"{row['frames']:,} frames of link type {row['link_type']}{name}"
+    words = f"{quantity(row['frames'], 'frame')} of link type {row['link_type']}{name}"
     if row["ethernet_type"] is not None:
         words += f", Ethernet type 0x{row['ethernet_type']:04x}"
         words += f" ({row['ethernet_name']})" if row["ethernet_name"] else ""

@@ -83,4 +83,4 @@ def _local(file: Path, size: int, octets: int) -> Iterator[bytes]:
     except OSError as error:  # not the place's error, which a writer of places would name
         raise ValueError(f"{file} can't be read: {error.strerror or error}") from None
     if left:
-        raise ValueError(f"{file} is damaged: {size - left:,} octets, {size:,} wanted")
+        raise ValueError(f"{file} is damaged: {quantity(size - left, 'octet')}, {size:,} wanted")

@@ -13,6 +13,7 @@ from cryptography import x509
 from ims.link.identity import ROLES, Identity
 from ims.pki.certificate import check_dates, common_name, identity_of, is_authority, issued_by, moment
 from ims.pki.pem import parse_certificate, parse_certificates, parse_key, read_file, read_secret
+from ims.quantity import quantity
 
 WARN_WITHIN = timedelta(days=30)
 
@@ -109,5 +110,5 @@ def expiry_warning(certificate: x509.Certificate, named: str, now: datetime, adv
     if until - now > WARN_WITHIN:
         return None
     days = (until - now).days
-    left = "today" if days == 0 else f"in {days} day{'s' * (days != 1)}"
+    left = "today" if days == 0 else f"in {quantity(days, 'day')}"
     return f"{named} {'expired' if until < now else f'expires {left}'}, on {moment(until)}; {advice}"

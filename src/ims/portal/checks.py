@@ -13,6 +13,7 @@ from ims.pki.pem import read_file
 from ims.portal.accounts import Accounts
 from ims.portal.config import HttpsConfig, PortalConfig
 from ims.portal.registry import Registry
+from ims.quantity import quantity
 from ims.queryd.checks import certificate_check
 from ims.sensor.access import Need, Way, tried_as
 from ims.sensor.check import (
@@ -92,7 +93,7 @@ def _lake(config: PortalConfig) -> str:
 
 def _registry(config: PortalConfig) -> str:
     sensors = Registry(config.registry).sensors()
-    return f"{config.registry} names {len(sensors)} sensor{'s' * (len(sensors) != 1)}"
+    return f"{config.registry} names {quantity(len(sensors), 'sensor')}"
 
 
 def _accounts(config: PortalConfig) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ims.capture.afpacket import PACKET_IGNORE_OUTGOING, SOL_PACKET
 from ims.config import SensorConfig
+from ims.quantity import quantity
 from ims.sensor import doctor_network
 from ims.sensor.access import check_program_readable
 from ims.sensor.check import Running, findings_of
@@ -78,7 +79,7 @@ def _memory(config: SensorConfig) -> Iterator[Finding]:
     yield Finding(OK if free > wanted else WARNING, "memory", said, "" if free > wanted else "a smaller `ring`")
     cores = len(os.sched_getaffinity(0))
     if config.workers > cores:
-        yield Finding(WARNING, "workers", f"{config.workers} on {cores} cores", f"workers = {cores}")
+        yield Finding(WARNING, "workers", f"{config.workers} on {quantity(cores, 'core')}", f"workers = {cores}")
 
 
 def _user(config: SensorConfig) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ import structlog
 
 from ims.config import SensorConfig
 from ims.darknet import Darknet
+from ims.quantity import quantity
 from ims.sensor.pipeline import Work
 from ims.sensor.watched import Watched
 from ims.store.columns import Distinct
@@ -217,7 +218,7 @@ class Keeper:
             self.payloads_wanted = wanted
             log.warning("payloads are stored again" if wanted else "too little disk for payloads", free=free)
         if free < self._config.keep_free and self.failing is None:
-            self._fail(OSError(f"{free:,} bytes free, less than keep_free"))
+            self._fail(OSError(f"{quantity(free, 'byte')} free, less than keep_free"))
         elif self.failing is not None and free >= self._config.keep_free and time.monotonic() >= self._again_at:
             self._open_again()
 

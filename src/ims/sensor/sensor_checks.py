@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ims.capture.afpacket import interface
 from ims.config import SensorConfig
+from ims.quantity import quantity
 from ims.respond.policy import policies
 from ims.sensor.access import Need, Way
 from ims.sensor.check import Check, Running, access_check, endpoint_check, user_check
@@ -72,7 +73,7 @@ def _blocks(config: SensorConfig, replay: bool) -> list[Check]:
         darknet = config.darknet()
         refuse_own(darknet, this_host())
         addresses = sum(block.prefix.num_addresses for block in darknet.blocks)
-        return f"{len(darknet.blocks)} with {addresses:,} addresses, none of them this machine's"
+        return f"{len(darknet.blocks)} with {quantity(addresses, 'address', 'addresses')}, none of them this machine's"
 
     checks = [Check("blocks", answers)]
     if not replay:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from ims.checksum import expected_field, ones_sum, pseudo_header
 from ims.kernels import kernel
 from ims.octets import copy_proven, put16, put32
+from ims.quantity import quantity
 from ims.records import ICMP, LENGTHS, PACKETS, PORTS, TCP, UDP_ABSENT
 from ims.store.arrays import layers, numbers, octet_lengths, octets
 
@@ -204,8 +205,9 @@ def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
     time = columns["time"]
     outside = (time < 0) | (time >= LATEST)
     if outside.any():
+        of_them = quantity(int(outside.sum()), "packet is of a time", "packets are of times")
         raise ValueError(
-            f"{int(outside.sum()):,} packets are of times before 1970 or after 2106-02-07T06:28:15Z, which a pcap file "
+            f"{of_them} before 1970 or after 2106-02-07T06:28:15Z, which a pcap file "
             "can't hold: it counts seconds since 1970 in 32 bits; narrow the range with --since and --until, or export "
             "parquet, csv or json"
         )

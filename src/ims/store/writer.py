@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ims.darknet import check_sensor_name
+from ims.quantity import quantity
 from ims.records import TABLES
 from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish, withdraw
@@ -95,7 +96,8 @@ class SensorWriter:
             write_aside(file, secrets.token_bytes(KEY_OCTETS), mode=0o600)
         key = file.read_bytes()
         if len(key) != KEY_OCTETS:
-            raise ValueError(f"{file} is damaged: {len(key)} octets, wanted {KEY_OCTETS}; without it, another is made")
+            found = quantity(len(key), "octet")
+            raise ValueError(f"{file} is damaged: {found}, wanted {KEY_OCTETS}; without it, another is made")
         return key
 
     def _remove_leftovers(self, state: State) -> None:

@@ -17,6 +17,7 @@ from ims.portal.api.callers import Anyone, Bearer, gate_of, note
 from ims.portal.api.refusals import later, refusals, without_places
 from ims.portal.api.streams import Held
 from ims.portal.gate import Event, Gate
+from ims.quantity import quantity
 
 router = APIRouter(tags=["live"])
 HEARTBEAT = b": still here\n\n"
@@ -35,7 +36,7 @@ class Listeners:
     def come(self, who: str) -> None:
         """Refuses one more than there may be."""
         if self._of[who] >= self._each:
-            raise later(10, f"you listen {self._each} times already; stop one of those")
+            raise later(10, f"you listen {quantity(self._each, 'time')} already; stop one of those")
         if self._of.total() >= self._most:
             raise later(60, "too many listen", 503)
         self._of[who] += 1

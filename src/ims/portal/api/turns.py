@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ims.portal.api.refusals import later
+from ims.quantity import quantity
 
 T = TypeVar("T")
 
@@ -30,7 +31,8 @@ class Turns:
     async def run(self, who: str, seconds: float, work: Callable[[], T]) -> T:
         """What `work` returns. Refuses with 429 or 503 where there is no room, or no answer in time."""
         if self._of[who] >= self._each:
-            raise later(1, f"{self._each} questions of yours are being answered or wait; ask again when one is done")
+            one, several = "question of yours is answered or waits", "questions of yours are answered or wait"
+            raise later(1, f"{quantity(self._each, one, several)}; ask again when one is done")
         if self._of.total() >= self._most:
             raise later(5, "too many questions wait for an answer", 503)
         self._of[who] += 1
