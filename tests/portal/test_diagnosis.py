@@ -65,6 +65,10 @@ def test_a_portal_s_certificate_that_the_sensor_does_not_take_is_the_portal_s_fa
         fault = diagnosed(sensor, portal, SECONDS)
     assert fault is not None
     assert (fault.kind, fault.text) == ("refused", "it hangs up once it has seen the portal's certificate")
+    assert fault.detail == (
+        f"the portal's is serial {portal.identity.serial}, of portal portal, until {portal.expires:%Y-%m-%d}; "
+        "the sensor's log says why it is refused"
+    )
 
 
 def test_an_alert_about_the_portal_s_certificate_is_told(authority: Authority, tmp_path: Path) -> None:
@@ -90,6 +94,7 @@ def test_an_alert_about_the_portal_s_certificate_is_told(authority: Authority, t
     assert fault is not None
     assert (fault.kind, fault.text) == ("refused", "it doesn't take the portal's certificate")
     assert "alert" in fault.detail.lower()
+    assert portal.identity.serial in fault.detail
 
 
 def test_a_portal_s_own_certificate_that_expired_is_said_to_be_its_own(authority: Authority, tmp_path: Path) -> None:

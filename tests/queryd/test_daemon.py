@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def place(one_store: Path) -> Iterator[Path]:
     shutil.copytree(one_store, folder / "STORE")
     for path in [folder / "STORE", *(folder / "STORE").rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    authority = create_authority(folder / "PKI", "Test", 3650)
+    authority = create_authority(folder / "PKI", "Test", 3650, now=datetime.now(UTC) - timedelta(days=60))
     authority.issue("a", "sensor", folder / "a")
     authority.issue("portal", "portal", folder / "portal")
     (folder / "a").chmod(0o755)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ims.queryd.config import QuerydConfig
+    from ims.queryd.handshakes import Handshakes
 
 EXAMPLES = """\b
 Examples:
@@ -28,11 +36,9 @@ def queryd(
     """Answer a portal's questions about one sensor's store, over mutual TLS, until stopped. It only reads."""
     if (config is None) == (store is None):
         raise ValueError("wanted --config FILE, or --store DIR")
-    from ims.queryd.config import QuerydConfig, checked_queryd, read_queryd_config
+    from ims.queryd.config import checked_queryd, read_queryd_config
 
-    settings: QuerydConfig = (
-        read_queryd_config(config) if config is not None else checked_queryd({"store": store, "listen": listen})
-    )
+    settings = read_queryd_config(config) if config is not None else checked_queryd({"store": store, "listen": listen})
     if check:
         from ims.cli.check import end_checked
         from ims.queryd.checks import queryd_checks
@@ -45,10 +51,34 @@ def queryd(
     from ims.queryd.daemon import Queryd
     from ims.sensor.logs import log_to_stderr
 
-    log_to_stderr()
-    announce_compiling()
-    running = Queryd(settings)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: running.stop())
-    running.listen_for_signals()
-    running.run()
+    with _told_of_handshakes(settings) as handshakes:
+        log_to_stderr()
+        announce_compiling()
+        running = Queryd(settings)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: running.stop())
+        running.listen_for_signals()
+        if handshakes is not None:
+            handshakes.start(running.note_handshake)
+        running.run()
+
+
+@contextlib.contextmanager
+def _told_of_handshakes(settings: QuerydConfig) -> Iterator[Handshakes | None]:
+    """Libraries' standard error read for whom TLS refuses; not where somebody wants to read gRPC's own words."""
+    from ims.queryd.handshakes import TRACE, VERBOSITY, Handshakes
+
+    if settings.tls is None or VERBOSITY in os.environ or TRACE in os.environ:
+        yield None
+        return
+    from ims.cli.stderr import outlive_its_reader
+
+    handshakes, before = Handshakes(), sys.stderr
+    sys.stderr = open(handshakes.divert(), "w", encoding=before.encoding)  # noqa: PTH123, SIM115  # a descriptor
+    outlive_its_reader()
+    try:
+        yield handshakes
+    finally:
+        handshakes.end()
+        sys.stderr.flush()
+        sys.stderr = before

@@ -61,6 +61,8 @@ def diagnosed(sensor: RegisteredSensor, credentials: Credentials | None, seconds
     complaint = complaint_of(found, wanted, credentials, now)
     if complaint is not None:
         return Fault("certificate", complaint, _found(found, wanted))
+    if alert is not None:
+        alert.detail = "; ".join(filter(None, (alert.detail, _shown(credentials))))
     return alert
 
 
@@ -73,6 +75,15 @@ def _found(found: x509.Certificate, wanted: Identity) -> str:
     return (
         f"found serial {identity.serial}, of {identity.role} {identity.name}; "
         f"expected {wanted.serial}, of {wanted.role} {wanted.name}"
+    )
+
+
+def _shown(credentials: Credentials) -> str:
+    """Our own certificate, whose serial number the sensor's log doesn't have where TLS refuses it."""
+    identity = credentials.identity
+    return (
+        f"the portal's is serial {identity.serial}, of {identity.role} {identity.name}, until "
+        f"{credentials.expires:%Y-%m-%d}; the sensor's log says why it is refused"
     )
 
 

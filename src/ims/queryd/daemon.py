@@ -26,12 +26,13 @@ from ims.query.compiled import filtered, half
 from ims.query.filter import parse, to_json
 from ims.query.question import Question
 from ims.query.told_apart import load_kernels
+from ims.queryd import handshakes
 from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
 from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.sensor_names import stranger
-from ims.queryd.service import Service, quiet
+from ims.queryd.service import REFUSALS_SECONDS, Service, quiet
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
 from ims.sensor.check import refuse
@@ -41,6 +42,8 @@ from ims.store.store_id import read_store_id
 from ims.version import full_version
 
 LAST_PACKET_SECONDS = 2.0
+MOST_HANDSHAKES = 20
+"""Lines of the log, in `REFUSALS_SECONDS`, about callers whom TLS refuses: anybody may be one."""
 
 
 def warm_up() -> None:
@@ -98,6 +101,7 @@ class Queryd:
         shown = f"[{address}]" if ":" in address else address
         tls_pair = [] if self.credentials is None else [(self.credentials.certificate, self.credentials.key)]
         self._metrics = QuerydMetrics()
+        self._sparing = handshakes.Sparing(REFUSALS_SECONDS, MOST_HANDSHAKES)
         self.service = Service(
             f"grpc{'+tls' if tls_pair else ''}://{shown}:{port}", self._answerer, self._turns, hello=self.hello,
             refusal=self._refusal, tailing=self._tailing, metrics=self._metrics, tls=tls_pair,
@@ -160,6 +164,14 @@ class Queryd:
 
     def _refusal(self, serial: str) -> Refusal | None:
         return None if self._revocations is None else self._revocations.refusal(serial)
+
+    def note_handshake(self, refusal: handshakes.Refusal) -> None:
+        """Count and log that TLS refused somebody; of many, a few a minute. For one thread."""
+        self._metrics.refused("handshake")
+        told, others = self._sparing.worth(refusal)
+        if told:
+            more = {"others": others} if others else {}
+            self._log.warning("refused", address=refusal.address, why=refusal.why, **more)
 
     def store_state(self) -> _StoreState:
         """What `hello` says of the store; looked up at most every two seconds, but for how its sensors are."""

@@ -12,7 +12,7 @@ from ims.exposition import SECONDS, new_registry
 from ims.link.contract import Ask, Hello
 from ims.queryd.turns import Turns
 
-REASONS = ("identity", "role", "revoked", "list", "request")
+REASONS = ("handshake", "identity", "role", "revoked", "list", "request")
 """Why callers are turned away before it is their turn."""
 OUTCOMES = ("answered", "left", "busy", "late", "gone", "memory", "store", "refused", "ending", "failed")
 
