@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -30,10 +29,9 @@ prefix = "{prefix}"
 
 
 @pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        subprocess.run(made.at_machine("ethtool", "-K", "eth0", "gro", "off"), check=True, capture_output=True)
-        yield made
+def lab(lab: Lab) -> Lab:
+    subprocess.run(lab.at_machine("ethtool", "-K", "eth0", "gro", "off"), check=True, capture_output=True)
+    return lab
 
 
 def findings(lab: Lab, *before: str, arp: str = "true", prefix: str = DARK, interface: str = "eth0") -> dict[str, str]:

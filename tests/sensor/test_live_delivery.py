@@ -7,7 +7,6 @@ import hashlib
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,12 +24,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 198.51.100.7\r\nUser-Agent: tests\r\nAccept: */*\r\n\r\n"
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
 
 
 THEIRS = bytes.fromhex("020000000007")

@@ -34,12 +34,6 @@ ONE_BY_ONE = ("--max-parallelism", "1", "--max-retries", "0", "--min-rtt-timeout
 """So none is asked twice, and each RST has left before the next SYN."""
 
 
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
-
-
 def rings_in(namespace: str) -> list[Ring]:
     """Rings that share eth0's packets to the dark addresses, opened in a namespace."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from .lab import DEADLINE, Lab, Sensor
 pytestmark = pytest.mark.skipif(
     not may_make_namespaces(), reason="network namespaces want root and iproute2; CI has both"
 )
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
 
 
 def finished(sensor: Sensor) -> list[Path]:

@@ -24,12 +24,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
-
-
 def until(sensor: Sensor, words: str) -> str:
     return sensor.wait_for(words, DEADLINE)
 

@@ -7,7 +7,6 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,12 +21,6 @@ from ..stores import IMS, needs_programs
 from .lab import DEADLINE, Lab, Sensor
 
 live = pytest.mark.skipif(not may_make_namespaces(), reason="network namespaces want root and iproute2; CI has both")
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
 
 
 def scraped(lab: Lab) -> dict[tuple[str, ...], float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -118,12 +117,6 @@ def test_nothing_to_watch(tmp_path: Path) -> None:
 def test_policies_by_port(tmp_path: Path, policy: str, wanted: str) -> None:
     (tmp_path / "s.toml").write_text(f"{DOCUMENT}policy = {policy}\n")
     assert wanted in refused(cli("sensor", "--config", "s.toml", cwd=tmp_path))
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        yield made
 
 
 live = pytest.mark.skipif(not may_make_namespaces(), reason="network namespaces want root and iproute2; CI has both")
