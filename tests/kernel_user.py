@@ -1,6 +1,6 @@
 """Processes that use kernels, each as a user of its own, in a mount namespace with an empty /var/cache.
 
-`python -m tests.kernel_user` answers each line on its standard input, `{"uid", "environment", "processor", "after"}`,
+`python -m tests.kernel_user` answers each line on its standard input, a wish (`use`),
 with one, `{"value", "compiled", "said", "error", "after"}`. It has imported Numba as root, for Python may be in root's
 home, and forks for each; what is compiled, or loaded, is compiled or loaded by that child.
 """
@@ -12,6 +12,7 @@ import importlib
 import io
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -37,10 +38,22 @@ class Count(event.Listener):  # type: ignore[misc]
 
 
 def use(wish: dict[str, Any]) -> dict[str, Any]:
-    """As one user: import kernels, call one; with `after`, give up root's privileges then, and call another."""
+    """As one user: import kernels, call one; with `after`, give up root's privileges then, and call another. With
+    `owner`, act as the owner of that path first; with `tried`, in a child of root's that tries something as that user."""
     os.environ.update(wish["environment"])
     for name in {"IMS_CACHE_DIR", "XDG_CACHE_HOME"} - set(wish["environment"]):
         os.environ.pop(name, None)
+    if "tried" in wish:
+        access, user = importlib.import_module("ims.sensor.access"), pwd.getpwuid(wish["tried"])
+        tried: dict[str, Any] = access.tried_as(user, lambda: called(wish))
+        return tried
+    if "owner" in wish:
+        importlib.import_module("ims.sensor.owner").act_as_owner(Path(wish["owner"]))
+    return called(wish)
+
+
+def called(wish: dict[str, Any]) -> dict[str, Any]:
+    """What came of it."""
     numba.config.CPU_NAME = wish.get("processor")
     become(wish["uid"])
     count, said = Count(), io.StringIO()

@@ -168,6 +168,33 @@ def test_other_sources_compile_and_say_so(users: Users, system: Path) -> None:
     assert said.endswith("half a minute, once; /var/cache/ims has none of this version\n")
 
 
+@pytest.mark.parametrize("who", [{"owner": "/var/cache/home/STORE"}, {"tried": NOBODY}])
+@pytest.mark.parametrize("named", [{"IMS_CACHE_DIR": "/var/cache/home/chosen"}, {"XDG_CACHE_HOME": "/var/cache/home"}])
+def test_who_acts_as_another_user_loads_nothing_that_he_could_have_written(
+    named: dict[str, str], who: dict[str, Any], users: Users
+) -> None:
+    home = users.cache / "home"
+    home.mkdir()
+    give(home)
+    own = {"HOME": "/var/cache/home", **named}
+    assert users.use(NOBODY, **own)["compiled"] > 0
+    assert users.use(NOBODY, **own)["compiled"] == 0  # what he wrote would be loaded
+    kept = sorted(home.rglob("*"))
+    answer = users.use(0, **own, **who)
+    assert (answer["value"], answer["compiled"] > 0) == (1, True)
+    assert answer["said"] == (
+        "ims: compiling for this processor, which takes up to half a minute, each time: acting as another user, root's "
+        "command reads compiled kernels from /var/cache/ims alone\n"
+    )
+    assert sorted(home.rglob("*")) == kept
+    shutil.rmtree(home)
+
+
+def test_who_acts_as_another_user_loads_what_root_compiled(users: Users, system: Path) -> None:
+    for who in ({"owner": "/var/cache/home/STORE"}, {"tried": NOBODY}):
+        assert users.use(0, HOME="/root", **who) == RIGHT | {"compiled": 0, "said": "", "after": None}
+
+
 def test_root_loads_nothing_from_a_user_s_folder_and_leaves_nothing_there(users: Users) -> None:
     """`sudo` may keep the home of who calls it."""
     home, private = users.cache / "home", users.cache / "private"

@@ -3,7 +3,8 @@
 Numba keeps what it compiled in pickles, and a pickle that is loaded runs as code. So files are read only where nobody
 but root, or the user who runs, can have written them: from `SYSTEM`, which `make install` fills, if it and each folder
 above it are root's alone; and from a folder of the user's own. Owners are asked of the file that was opened. What
-`SYSTEM` lacks (another processor, version or source) is compiled into the private folder.
+`SYSTEM` lacks (another processor, version or source) is compiled into the private folder; in memory, where root's
+command acts as another user (sensor/owner.py).
 
 Measured on 2 busy cores: a sensor's kernels are loaded from `SYSTEM` within 3.2 s, and compiled within 82 s; a query
 daemon listens after 2.7 s, not 4.6 s.
@@ -27,9 +28,13 @@ from typing import Any
 from numba.core import caching
 
 from ims.full_disk import naming
+from ims.path_owners import is_of_no_user
 
 SYSTEM = Path("/var/cache/ims")
 OTHERS_MAY_WRITE = 0o022
+NONE = "none"
+"""What `$IMS_CACHE_DIR` says where there is no private folder: of a process that acts as another user, to whom what he
+could write there would give root's terminal and root's powers."""
 ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EACCES)
 
 
@@ -76,24 +81,20 @@ def replacer_of(folder: Path) -> Path | None:
         except FileNotFoundError:
             continue
         anybody = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
-        if anybody or (status.st_uid != 0 and not _is_of_no_user(status.st_uid)):
+        if anybody or (status.st_uid != 0 and not is_of_no_user(status.st_uid)):
             return parent
     return None
 
 
-def _is_of_no_user(uid: int) -> bool:
-    """Whether it stands for owners who don't exist in this user namespace, as / has in one of a user's own."""
-    overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
-    return uid == overflow and Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
-
-
-def own_folder(name: str) -> Path:
-    """`$IMS_CACHE_DIR`, else `$XDG_CACHE_HOME/ims`, else `~/.cache/ims`, else a private folder in /tmp; so, too, where
-    root's home is that of the user who became root.
+def own_folder(name: str) -> Path | None:
+    """`$IMS_CACHE_DIR` (`none`: there is none), else `$XDG_CACHE_HOME/ims`, else `~/.cache/ims`, else a private folder
+    in /tmp; so, too, where root's home is that of the user who became root.
 
     Raises PermissionError for one that isn't private, and OSError where nothing can be written.
     """
     chosen = os.environ.get("IMS_CACHE_DIR")
+    if chosen == NONE:
+        return None
     if chosen:
         if replacer := replacer_of(Path(chosen)):
             raise PermissionError(

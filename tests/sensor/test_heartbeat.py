@@ -137,8 +137,8 @@ def test_a_replay_is_told_from_a_sensor_and_a_stop_from_a_death(tmp_path: Path) 
             while not (store / "_state").exists() or liveness(store, "a").state != "replaying":
                 assert process.poll() is None
                 assert time.monotonic() < limit
-            while (heard := read_heartbeat(store, "a")) is None or heard.beat.last_packet is None:
-                assert time.monotonic() < limit
+            while (heard := read_heartbeat(store, "a")) is None or heard.beat.last_packet is None or heard.beat.ended:
+                assert time.monotonic() < limit  # the first beat follows the lock
             assert heard.beat.last_packet == MIDNIGHT / 1e9
             assert liveness(store, "a").losses(None, None) == []
             process.send_signal(end)

@@ -90,7 +90,7 @@ def ingest(
     from ims.system_folder import refuse_system_folder
 
     refuse_system_folder(store, "the store")
-    act_as_owner(store)
+    act_as_owner(store, captures=True)
     from ims.cli.present import announce_compiling, warn
     from ims.sensor.ingest import Ingest, IngestSettings
     from ims.sensor.logs import log_to_stderr

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 
-def act_as_owner(path: Path) -> None:
-    """Act as the user whom `path`, or else its folder, belongs to, and say so. Only for root."""
+def act_as_owner(path: Path, captures: bool = False) -> None:
+    """Act as the user whom `path`, or else its folder, belongs to, and say so. Only for root, who keeps the right to
+    read `captures`."""
     if os.geteuid() != 0:
         return
     from ims.sensor import owner
 
-    name = owner.act_as_owner(path)
+    name = owner.act_as_owner(path, captures)
     if name is not None:
         print(f"ims: root's command acts as {name}, whose {path} is", file=sys.stderr)

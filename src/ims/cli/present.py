@@ -123,12 +123,14 @@ def _shown(value: Any, name: str) -> str:
 
 
 KEEPING = "set IMS_CACHE_DIR to a folder that can be written to, to keep it"
+KEPT_BY_ROOT = "acting as another user, root's command reads compiled kernels from /var/cache/ims alone"
 
 
 def announce_compiling() -> None:
     """Have a line on standard error say so when a kernel must be compiled: it looks like hanging otherwise."""
     from numba.core import event
 
+    from ims.kernel_cache import NONE
     from ims.kernels import are_kept, why_compiled
 
     class Announce(event.Listener):  # type: ignore[misc]
@@ -137,7 +139,9 @@ def announce_compiling() -> None:
         def on_start(self, event: Any) -> None:
             if not self.said:
                 self.said = True
-                times = "once" if are_kept() else f"each time: {KEEPING}"
+                for_another = os.environ.get("IMS_CACHE_DIR") == NONE
+                times = "once" if are_kept() and not for_another else "each time: "
+                times += "" if times == "once" else KEPT_BY_ROOT if for_another else KEEPING
                 said = f"compiling for this processor, which takes up to half a minute, {times}"
                 print(f"ims: {said}" + (f"; {why}" if (why := why_compiled()) else ""), file=sys.stderr)
 

@@ -90,7 +90,7 @@ def sensor(
     if replay is not None:
         from ims.cli.owner import act_as_owner
 
-        act_as_owner(settings.store)
+        act_as_owner(settings.store, captures=True)
     if check or check_reload:
         from ims.cli.check import end_checked
         from ims.sensor.check import Running
@@ -195,8 +195,8 @@ def rename(
     from ims.store.rename import rename_sensor
     from ims.store.schema import check_store
 
-    check_store(store)
     act_as_owner(store)
+    check_store(store)
     rename_sensor(store, old, new)
     print(f"{store}: sensor {old} is {new} now")
     print(
@@ -220,8 +220,8 @@ def retire(
     from ims.store.retirement import retire_sensor, take_back
     from ims.store.schema import check_store
 
-    check_store(store)
     act_as_owner(store)
+    check_store(store)
     if undo:
         print(f"{store}: sensor {name} {'may write again' if take_back(store, name) else 'was not retired'}")
         return

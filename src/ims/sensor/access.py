@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.cause import DENIED, cause, mode_and_owner, on_the_way
-from ims.sensor.privileges import become
+from ims.sensor.privileges import become, refuse_private_kernels
 
 MOST_ENTRIES = 20_000
 """Of a folder and all below it that are looked at: 0.1 s."""
@@ -152,6 +152,8 @@ def _report(pipe: int, user: pwd.struct_passwd | None, attempt: Callable[[], Any
     code = 1
     try:
         become(user, stay_root)
+        if user is not None:
+            refuse_private_kernels()
         try:
             said, code = json.dumps(["returned", attempt()]), 0
         except tuple(RAISED.values()) as error:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ims.capture.file import gives_once, identity
-from ims.capture.open import open_source
 from ims.darknet import Darknet
 from ims.quantity import quantity
+from ims.sensor.capture_file import open_capture
 from ims.sensor.counters import Report
 from ims.sensor.ingest_run import IngestSettings, Progress, Run
 from ims.sensor.logs import log_warning
+from ims.sensor.read_search import reading_any_file
 from ims.sensor.recognition import Known, recognise, something_stored
 from ims.store.lock import refuse_busy
 from ims.store.schema import refuse_other_folder, state_folder
@@ -49,17 +50,18 @@ class Ingest:
         can't be read or was ingested before; where one can't be read, no store and no sensor is made.
         """
         captures = ["-" if capture in STANDARD_INPUT else capture for capture in captures]
-        once = [capture for capture in captures if gives_once(capture)]
-        _refuse_doubles(captures, once)
+        with reading_any_file():
+            once = [capture for capture in captures if gives_once(capture)]
+            _refuse_doubles(captures, once)
         if refuse_other_folder(self.store):
             refuse_busy(state_folder(self.store, self.sensor), self.sensor)
         for capture in captures:
             if capture not in once:
-                open_source(capture).close()
+                open_capture(capture).close()
         with ExitStack() as opened:
             try:
                 pipes = {
-                    capture: opened.enter_context(closing(open_source(capture, stop=self.stop.is_set)))
+                    capture: opened.enter_context(closing(open_capture(capture, self.stop.is_set)))
                     for capture in captures
                     if capture in once
                 }
@@ -83,7 +85,7 @@ class Ingest:
         capture is logged and passed over; one that was ingested before is passed over."""
         with closing(SensorWriter(self.store, self.sensor)) as writer:
             run = self._new_run(writer, live=True)
-            for capture in captures:
+            for capture in _looked_for(captures):
                 if capture is None:
                     run.idle()
                     continue
@@ -112,7 +114,7 @@ class Ingest:
     def _recognise(self, writer: SensorWriter, capture: str) -> Known | None:
         if self.settings.again or not writer.captures:
             return None
-        return recognise(capture, writer.captures)
+        return recognise(capture, writer.captures, found_there=True)
 
     def _recognise_stored(self, writer: SensorWriter, capture: str) -> Known | None:
         """The same among captures of which something was stored: with another --block or --unwrap more may be."""
@@ -126,6 +128,17 @@ class Ingest:
                     f"{capture} was ingested before, as {old.record.name} ({quantity(old.record.frames, 'frame')}); "
                     "use --again to store its packets a second time"
                 )
+
+
+def _looked_for(captures: Iterator[Path | None]) -> Iterator[Path | None]:
+    """The same; whoever looks for them may list folders that root alone can read."""
+    while True:
+        with reading_any_file():
+            try:
+                capture = next(captures)
+            except StopIteration:
+                return
+        yield capture
 
 
 def _refuse_doubles(captures: Iterable[str], once: Iterable[str]) -> None:

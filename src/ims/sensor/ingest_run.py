@@ -12,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ims.capture.file import Stop
-from ims.capture.open import open_source
 from ims.capture.source import Source
 from ims.darknet import Darknet
 from ims.quantity import quantity
+from ims.sensor.capture_file import open_capture
 from ims.sensor.counters import Report
 from ims.sensor.pipeline import Pipeline
 from ims.sensor.recognition import Captures, Known, begins, recognise, something_stored
@@ -85,7 +85,7 @@ class Run:
         """Read a regular file, of which `known` was read by an earlier command, unless it is one of this run's once
         more: then what is new of it, and if that is nothing, a warning says so."""
         if self._involved and not self._settings.again:
-            own = recognise(capture, self._known_now(store=False))
+            own = recognise(capture, self._known_now(store=False), found_there=self._live)
             if own is not None and not own.more:
                 self._twice(capture, own.record)
                 return
@@ -95,7 +95,7 @@ class Run:
             self.report.resumed += known.record.frames
             self._involved[known.id] = known.record
             return
-        with closing(open_source(capture)) as source:
+        with closing(open_capture(capture, found=self._live)) as source:
             if known is None:
                 self._follow(source, uuid.uuid4().hex, CaptureRecord(capture), skip=0, once=False)
             else:

@@ -7,6 +7,7 @@ import os
 import pwd
 import shlex
 import socket
+import sys
 from pathlib import Path
 
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
@@ -92,6 +93,14 @@ def become(user: pwd.struct_passwd | None, stay_root: bool = False) -> None:
         _must(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities can't be dropped")
         header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
         _must(libc.capset(header, (ctypes.c_uint32 * 6)()), "capabilities can't be dropped")
+
+
+def refuse_private_kernels() -> None:
+    """Have compiled kernels read from root's folder alone from now on, here and in what we start (kernel_cache.py):
+    what the user we have become could write would run on root's terminal."""
+    os.environ["IMS_CACHE_DIR"] = "none"
+    if "ims.kernels" in sys.modules:
+        sys.modules["ims.kernels"].forget_cache()
 
 
 def no_new_privileges() -> None:

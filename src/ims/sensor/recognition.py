@@ -7,8 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ims.capture.open import open_source
 from ims.capture.stream import stream_digest
+from ims.sensor.capture_file import open_capture
+from ims.sensor.read_search import reading_any_file, reading_file_of_root
 from ims.store.journal import CaptureRecord, find_known, same_beginning
 
 Captures = Mapping[str, Mapping[str, Any]]
@@ -23,12 +24,13 @@ class Known(NamedTuple):
     """the file holds frames that follow those read then"""
 
 
-def recognise(capture: str, captures: Captures) -> Known | None:
+def recognise(capture: str, captures: Captures, found_there: bool = False) -> Known | None:
     """The one of `captures` with which this file begins, or which begins with this file; None where none does.
+    `found_there`: nobody named it, it was found in a folder.
 
     Raises what open_source raises.
     """
-    with closing(open_source(capture)) as source:
+    with closing(open_capture(capture, found=found_there)) as source:
         frames = position = 0
         digest = ""
         for some in source:
@@ -39,7 +41,8 @@ def recognise(capture: str, captures: Captures) -> Known | None:
             frames += some.count
             position, digest = source.position, source.digest()
         first_digest = source.first_digest
-    found = find_known(captures, first_digest, lambda lengths: stream_digest(capture, lengths))
+    with reading_file_of_root(Path(capture)) if found_there else reading_any_file():
+        found = find_known(captures, first_digest, lambda lengths: stream_digest(capture, lengths))
     if found is not None:
         return Known(*found, more=frames > found[1].frames)
     for name, record in same_beginning(captures, first_digest).items():
@@ -59,9 +62,10 @@ def something_stored(captures: Captures) -> Captures:
 def begins(record: CaptureRecord, position: int, digest: str) -> bool:
     """Whether a capture that was read begins with `position` octets of this digest: a copy that was cut off, or one
     whose compressing goes on. Its file is asked, so it must still be there."""
+    if record.position < position:
+        return False
     try:
-        if record.position < position or not Path(record.name).is_file():
-            return False
-        return stream_digest(record.name, [position]) == [digest]
+        with reading_file_of_root(Path(record.name)):
+            return Path(record.name).is_file() and stream_digest(record.name, [position]) == [digest]
     except (OSError, ValueError):
         return False

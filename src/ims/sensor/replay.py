@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ims.capture.file import Stop, never
-from ims.capture.open import open_source
 from ims.capture.ring_walk import Aside
 from ims.capture.source import FRAMES, Frames
 from ims.capture.transmit import DATA, SLOT, SLOTS_A_BLOCK, Slots
+from ims.sensor.capture_file import open_capture
 
 COLUMNS = [name for name in Frames._fields if name not in ("octets", "count")]
 AT_ONCE = 8192
@@ -22,12 +22,12 @@ AT_ONCE = 8192
 class ReplayRing:
     """Frames of a capture, each when its time has come; `speed` times as fast as it was captured, 0: at once.
 
-    Raises what open_source raises, ValueError where the capture has no frame, and InterruptedError where `stop` ended
+    Raises what open_capture raises, ValueError where the capture has no frame, and InterruptedError where `stop` ended
     the waiting for its first one.
     """
 
     def __init__(self, path: str, speed: float = 1.0, stop: Stop = never) -> None:
-        self._source = open_source(path, stop=stop)
+        self._source = open_capture(path, stop)
         self._speed = speed
         self._all: Iterator[Frames] = iter(self._source)
         self.aside = Aside(np.zeros(FRAMES, np.uint32), np.zeros(FRAMES, np.uint8))

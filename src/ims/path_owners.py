@@ -1,0 +1,84 @@
+"""Whose the folders are through which a path leads: whoever owns one of them can put something else in its place.
+
+A path is walked from `/` in opened folders, links one by one. Where each folder on the way is root's, nobody else can
+change where the path leads: what was found holds until it is used. Folders that root lets a group, or everybody, write
+to are root's own decision; in one with the sticky bit, as /tmp, an entry is its owner's alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+MOST_LINKS = 40
+"""As the kernel follows (path_resolution(7))."""
+FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Step(NamedTuple):
+    """Something on the way, as it was found."""
+
+    path: Path
+    status: os.stat_result
+
+
+def steps_to(path: Path) -> list[Step]:
+    """What a path leads through, `/` first, as far as there is something: folders and links, and at the end what is
+    there, or the folder that it would be made in. Raises OSError where it can't be looked at."""
+    found: list[Step] = []
+    left = list(reversed(path.absolute().parts[1:]))
+    links = 0
+    at, where = os.open("/", FOLDER), Path("/")
+    try:
+        found.append(Step(where, os.fstat(at)))
+        while left:
+            name = left.pop()
+            if name == "..":
+                where = where.parent
+                at = _reopened(at, "..")
+                found.append(Step(where, os.fstat(at)))
+                continue
+            try:
+                status = os.stat(name, dir_fd=at, follow_symlinks=False)
+            except FileNotFoundError:
+                break
+            found.append(Step(where / name, status))
+            if stat.S_ISLNK(status.st_mode):
+                links += 1
+                if links > MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+                target = Path(os.readlink(name, dir_fd=at))
+                if target.is_absolute():
+                    where = Path("/")
+                    at = _reopened(at, "/")
+                    found.append(Step(where, os.fstat(at)))
+                left += reversed([part for part in target.parts if part != "/"])
+            elif stat.S_ISDIR(status.st_mode):
+                at = _reopened(at, name)
+                where /= name
+                found[-1] = Step(where, os.fstat(at))  # it may be another than a moment ago
+            else:
+                break
+    finally:
+        os.close(at)
+    return found
+
+
+def _reopened(folder: int, name: str) -> int:
+    inner = os.open(name, FOLDER, dir_fd=folder)
+    os.close(folder)
+    return inner
+
+
+def is_of_no_user(uid: int) -> bool:
+    """Whether it stands for owners who don't exist in this user namespace, as / has in one of a user's own."""
+    overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
+    return uid == overflow and Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
+def is_roots(path: Path) -> bool:
+    """Whether everything that a path leads through, and what is there, is root's. Raises OSError."""
+    return all(step.status.st_uid == 0 or is_of_no_user(step.status.st_uid) for step in steps_to(path))
