@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from ims.portal.registry import Registry
 from ims.queryd.config import read_queryd_config
 
 from .. import forked
+from ..store.full_disk import small_disk
 from ..stores import needs_programs
 
 pytestmark = [
@@ -135,6 +137,64 @@ def test_a_second_installation_does_nothing(image: Image) -> None:
     assert image.lines(*ALL) == ["nothing was to be done"]
     assert image.lines(*ALL, "--dry-run") == ["nothing was to be done"]
     assert image.all_there_is() == before
+
+
+KILLED = """
+import os, stat, sys
+import ims.cli
+give = os.fchown
+def killed(file, *owner):
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        os._exit(9)
+    give(file, *owner)
+os.fchown = killed
+ims.cli.main()
+"""
+"""Dies when its first file is written, and is not yet its group's."""
+
+
+def test_an_installation_that_was_killed_leaves_no_half_written_file(image: Image) -> None:
+    for half in ("etc/ims/sensor.toml", f"{UNITS}/ims-sensor.service"):
+        words = [sys.executable, "-c", KILLED, "install-service", "sensor", "--root", image.folder]
+        assert subprocess.run(words, capture_output=True, check=False).returncode == 9
+        assert not (image.folder / half).exists()
+        (image.folder / "etc/ims/sensor.toml").touch()  # an operator's, so that the unit is the first file next time
+    (image.folder / "etc/ims/sensor.toml").unlink()
+    image.lines("sensor")
+    assert image.entry("etc/ims/sensor.toml") == ("root:ims", 0o640)
+    assert image.entry(f"{UNITS}/ims-sensor.service") == ("root:root", 0o644)
+    assert list(image.folder.rglob("*.new")) == []
+
+
+def test_settings_that_somebody_wrote_meanwhile_stay(image: Image) -> None:
+    image.lines("sensor")
+    machine, settings = Machine(image.folder), SERVICES["sensor"].settings[0]
+    (image.folder / "etc/ims/sensor.toml").write_text("# mine\n")
+    with pytest.raises(FileExistsError):
+        settings.do(machine)
+    assert (image.folder / "etc/ims/sensor.toml").read_text() == "# mine\n"
+    assert list(image.folder.rglob("*.new")) == []
+
+
+def test_a_full_disk_is_named_and_an_installation_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 200 << 10) as mounted:
+        if not mounted:
+            pytest.skip("file systems can't be mounted here; CI is root")
+        image = Image(tmp_path / "disk" / "image")
+        for name in ("sensor", "ship"):
+            group = image.install(name)  # users and groups, whose files are copied when they change
+            assert group.returncode == 0, group.stderr
+        (image.folder / UNITS / "ims-sensor.service").unlink()
+        filler = tmp_path / "disk" / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        done = image.install("sensor")
+        assert done.returncode == 2
+        assert done.stderr == "ims: /etc/systemd/system/ims-sensor.service: No space left on device\n"
+        assert sorted(path.name for path in (image.folder / UNITS).iterdir()) == ["ims-ship.service"]
+        filler.unlink()
+        assert image.lines("sensor")[0] == "write the unit /etc/systemd/system/ims-sensor.service"
 
 
 def test_what_an_operator_changed_stays_and_what_went_wrong_is_put_right(image: Image) -> None:

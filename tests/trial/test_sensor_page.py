@@ -24,3 +24,15 @@ def test_a_reload_of_a_broken_file_fails_and_the_sensor_goes_on(day: Trial) -> N
     assert "prefix" in said
     sensor.write("/etc/ims/sensor.toml", settings)
     sensor.run("systemctl reload ims-sensor; systemctl is-active ims-sensor")
+
+
+def test_what_systemd_has_not_read_is_read_at_the_next_installation(day: Trial) -> None:
+    """After one that was killed when it had written the unit."""
+    sensor = day["sensor-a"]
+    unit = "/etc/systemd/system/ims-sensor.service"
+    shipped = sensor.path(unit).read_text()
+    sensor.write(unit, shipped + "# of an earlier version\n")
+    sensor.run("systemctl daemon-reload")
+    sensor.write(unit, shipped)
+    assert sensor.run("ims install-service sensor").splitlines()[0] == "have systemd read its units again"
+    assert sensor.run("ims install-service sensor") == "nothing was to be done"

@@ -80,8 +80,17 @@ class Machine:
         fields = self._line("etc/group", group)
         return [] if fields is None else [name for name in fields[3].split(",") if name]
 
-    def run(self, words: Sequence[str]) -> None:
-        """Run a program that changes users or the service manager. Raises OSError, in one line, if it can't."""
+    def reload_needed(self, units: Sequence[str]) -> bool:
+        """Whether the service manager has read another file of one of these units than the one that is there. True
+        where it doesn't say."""
+        try:
+            return "yes" in self.run(["systemctl", "show", "--property=NeedDaemonReload", "--value", *units]).split()
+        except OSError:
+            return True
+
+    def run(self, words: Sequence[str]) -> str:
+        """Run a program that changes users or asks or tells the service manager; what it printed. Raises OSError, in
+        one line, if it can't."""
         path = os.pathsep.join([*TOOLS, os.environ.get("PATH", "")])
         program = shutil.which(words[0], path=path)
         if program is None:
@@ -91,6 +100,7 @@ class Machine:
         if done.returncode:
             said = " ".join(done.stderr.split()) or f"it ended with status {done.returncode}"
             raise OSError(f"{' '.join(words)}: {said}")
+        return done.stdout
 
     def change_users(self, words: Sequence[str]) -> None:
         """Run useradd, groupadd or usermod on that system's files. Raises OSError, in one line, if it can't."""

@@ -53,7 +53,7 @@ def steps_back(services: Sequence[Service]) -> Iterator[Step]:
         yield Stop(unit)
         yield Unlink(f"{FOLDER}/multi-user.target.wants/{unit}")
         yield Unlink(f"{FOLDER}/{unit}")
-    yield Reload()
+    yield Reload(tuple(f"ims-{service.name}.service" for service in services))
 
 
 def left_behind(services: Sequence[Service], machine: Machine) -> list[str]:

@@ -67,4 +67,4 @@ def steps(services: Sequence[Service], program: Path) -> Iterator[Step]:
         made += [User(service.user, GROUP), *service.folders, *service.settings]
     made += [Unit(f"{FOLDER}/ims-{service.name}.service", unit_text(service.name, program)) for service in services]
     yield from dict.fromkeys(made)
-    yield Reload()
+    yield Reload(tuple(f"ims-{service.name}.service" for service in services))

@@ -8,21 +8,15 @@ gets its owner, so that nobody has root give away a folder of the system.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from ims.install.machine import Account, Machine
+from ims.install.place import FOLDER_FLAGS, parent_of, write
 from ims.install.unit import shipped
-
-FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Step(Protocol):
@@ -104,7 +98,7 @@ class Folder:
     def do(self, machine: Machine) -> None:
         """Make it, with the folders above it."""
         uid, gid = _owner(machine, self.user, self.group)
-        with _parent(machine, self.path) as (parent, name):
+        with parent_of(machine, self.path) as (parent, name):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, mode=0o700, dir_fd=parent)
             folder = os.open(name, FOLDER_FLAGS, dir_fd=parent)
@@ -136,9 +130,8 @@ class Settings:
 
     def do(self, machine: Machine) -> None:
         """Write the example."""
-        uid, gid = _owner(machine, self.user, self.group)
-        with _parent(machine, self.path) as (parent, name):
-            _write(parent, name, shipped(self.source), self.mode, uid, gid)
+        owner = _owner(machine, self.user, self.group)
+        write(machine, self.path, shipped(self.source), self.mode, owner, over=False)
 
 
 @dataclass(frozen=True)
@@ -160,20 +153,21 @@ class Unit:
         return f"{'replace' if there else 'write'} the unit {self.path}"
 
     def do(self, machine: Machine) -> None:
-        """Write it beside, and put it there at once."""
-        with _parent(machine, self.path) as (parent, name):
-            beside = f".{name}.{os.getpid()}"
-            _write(parent, beside, self.text, 0o644, 0, 0)
-            os.rename(beside, name, src_dir_fd=parent, dst_dir_fd=parent)  # in the folder that was opened
+        """Write it."""
+        write(machine, self.path, self.text, 0o644, (0, 0), over=True)
 
 
 @dataclass(frozen=True)
 class Reload:
     """The service manager reads units again."""
 
+    units: tuple[str, ...]
+    """those of which it is asked whether it has read their files"""
+
     def due(self, machine: Machine) -> str | None:
-        """Where one runs, and a unit was changed."""
-        return "have systemd read its units again" if machine.units_differ and machine.runs_systemd else None
+        """Where one runs, and a unit was changed: now, or by an installation that was killed, or couldn't say so."""
+        differ = machine.runs_systemd and (machine.units_differ or machine.reload_needed(self.units))
+        return "have systemd read its units again" if differ else None
 
     def do(self, machine: Machine) -> None:
         """systemctl(1)."""
@@ -198,46 +192,3 @@ def _owner(machine: Machine, user: str, group: str) -> tuple[int, int]:
     if uid is None or gid is None:
         raise OSError(f"there is no user {user}, or no group {group}, though they were just made")
     return uid, gid
-
-
-@contextmanager
-def _parent(machine: Machine, path: str) -> Iterator[tuple[int, str]]:
-    """The open folder that `path` is in, and the name in it; folders on the way are made, as root's."""
-    *folders, name = Path(path).parts[1:]
-    opened = os.open(machine.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    way = machine.root
-    try:
-        for folder in folders:
-            way /= folder
-            try:
-                inner = _open(folder, opened)
-            except FileNotFoundError:
-                os.mkdir(folder, mode=0o755, dir_fd=opened)  # in the folder that was opened
-                inner = _open(folder, opened)
-            except OSError as error:
-                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-                    raise
-                raise ValueError(f"{way} is a link, or no folder: make {path} yourself, or a folder there") from None
-            os.close(opened)
-            opened = inner
-        yield opened, name
-    finally:
-        os.close(opened)
-
-
-def _open(folder: str, parent: int) -> int:
-    return os.open(folder, FOLDER_FLAGS, dir_fd=parent)
-
-
-def _write(parent: int, name: str, text: str, mode: int, uid: int, gid: int) -> None:
-    file = os.open(name, NEW_FILE, 0o600, dir_fd=parent)
-    try:
-        with open(file, "w", encoding="utf-8", closefd=False) as out:  # a descriptor
-            out.write(text)
-        os.fchown(file, uid, gid)
-        os.fchmod(file, mode)
-    except BaseException:
-        os.unlink(name, dir_fd=parent)  # in the folder that was opened
-        raise
-    finally:
-        os.close(file)
