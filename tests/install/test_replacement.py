@@ -161,12 +161,46 @@ def test_scripts_name_their_last_place_and_the_former_ones_stay(tmp_path: Path) 
     assert sorted(path.name for path in (new / "bin").iterdir()) == ["former", "new"]
 
 
+@needs_root
+def test_folders_of_a_container_s_image_are_replaced_too(tmp_path: Path) -> None:
+    """There they can't be renamed."""
+    files = {"bin/ims": "1", "lib/deep/ims": "1", "lib/deep/gone": ""}
+    image, layer, work, root = (made(tmp_path / name, {}) for name in ("image", "layer", "work", "root"))
+    made(image / "opt" / "ims", files)
+    (image / "opt/ims/lib64").symlink_to("lib")
+    (image / "opt/ims/lib").chmod(0o711)
+    for folder in (layer, work, root):
+        folder.mkdir()
+    options = f"lowerdir={image},upperdir={layer},workdir={work}"
+    words = ["mount", "-t", "overlay", "-o", options, "overlay", str(root)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("file systems can't be mounted here")
+    try:
+        prefix = root / "opt" / "ims"
+        with pytest.raises(OSError, match="Invalid cross-device link"):
+            (prefix / "lib").rename(prefix / "other")
+        new = made(prefix / ".new", {"bin/ims": "2", "lib/deep/ims": "2", "lost+found": "2"})
+        (prefix / "lost+found").mkdir()
+        with pytest.raises(FileExistsError):
+            replace(new, prefix)
+        assert {name: (prefix / name).read_text() for name in files} == files
+        assert (prefix / "lib").stat().st_mode & 0o777 == 0o711
+        (new / "lost+found").unlink()
+        replace(new, prefix)
+        assert (prefix / "lib/deep/ims").read_text() == "2"
+        assert sorted(path.name for path in prefix.rglob("*")) == [
+            ".new", "bin", "deep", "ims", "ims", "lib", "lost+found",
+        ]  # fmt: skip
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+
 def test_what_can_t_be_put_in_place_leaves_all_where_it_was(tmp_path: Path) -> None:
     prefix = made(tmp_path, {"bin/ims": "1", "lib/ims": "1"})
     new = made(prefix / ".new", {"bin/ims": "2", "lib/ims": "2"})
     (new / "lost+found").write_text("2")
-    (prefix / "lost+found" / "inner").mkdir(parents=True)  # what stays, so that a file can't go there
-    with pytest.raises(OSError, match="lost"):
+    (prefix / "lost+found" / "inner").mkdir(parents=True)  # it stays
+    with pytest.raises(FileExistsError, match="lost"):
         replace(new, prefix)
     assert sorted(str(path.relative_to(prefix)) for path in prefix.rglob("ims")) == [
         ".new/bin/ims", ".new/lib/ims", "bin/ims", "lib/ims",

@@ -5,6 +5,7 @@ Entry by entry, for PREFIX may be a file system of its own; what can't be replac
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -27,6 +28,23 @@ def relocate(new: Path, prefix: Path) -> None:
             beside.replace(file)
 
 
+def move(source: Path, target: Path) -> None:
+    """Rename, or, where a folder can't be renamed (a container's, of the image), move what is in it, one by one. A part
+    of it may be in `target` already. Raises OSError."""
+    if not target.is_dir():
+        try:
+            source.rename(target)
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV or source.is_symlink() or not source.is_dir():
+                raise
+            target.mkdir()
+            shutil.copymode(source, target)
+    for entry in list(source.iterdir()):
+        move(entry, target / entry.name)
+    source.rmdir()
+
+
 def replace(new: Path, prefix: Path) -> None:
     """Move what is in `prefix` away, and what is in `new` there. Raises OSError, with all where it was before."""
     old = prefix / ".old"
@@ -35,11 +53,15 @@ def replace(new: Path, prefix: Path) -> None:
     try:
         there = [entry for entry in prefix.iterdir() if entry not in (old, new) and entry.name != "lost+found"]
         for entry, folder in [*((entry, old) for entry in there), *((entry, prefix) for entry in new.iterdir())]:
-            entry.rename(folder / entry.name)
-            moved.append((entry, folder / entry.name))
+            target = folder / entry.name
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            moved.append((entry, target))
+            move(entry, target)
     except OSError:
         for entry, target in reversed(moved):
-            target.rename(entry)
+            if os.path.lexists(target):
+                move(target, entry)
         old.rmdir()
         raise
     shutil.rmtree(old, ignore_errors=True)
