@@ -59,11 +59,11 @@ class Process:
             self.said.append({"event": "ended"})
             self._came.notify_all()
 
-    def until(self, event: str, within: float = 120, **wanted: Any) -> dict[str, Any]:
-        """The first line that says so. Fails where the process ends or nothing comes."""
+    def until(self, event: str, within: float = 120, since: int = 0, **wanted: Any) -> dict[str, Any]:
+        """The first line that says so, of those from number `since` on. Fails where the process ends or nothing comes."""
 
         def found() -> dict[str, Any] | None:
-            return next((s for s in self.said if s["event"] == event and wanted.items() <= s.items()), None)
+            return next((s for s in self.said[since:] if s["event"] == event and wanted.items() <= s.items()), None)
 
         with self._came:
             came = self._came.wait_for(lambda: found() or self.said[-1:] == [{"event": "ended"}], within)

@@ -203,6 +203,23 @@ def test_what_a_question_finds_first_is_logged_at_the_next_hello(tmp_path: Path)
     assert [line["why"] for line in logged if line["event"] == "sensor"] == [fault.text]
 
 
+def test_who_can_be_reached_again_is_connected_to_anew(tmp_path: Path) -> None:
+    """Not by a client that waits, as gRPC does for up to two minutes where a name had no address."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nowhere = fl.connect(f"grpc://127.0.0.1:{closed.getsockname()[1]}")
+    with fl.FlightServerBase("grpc://127.0.0.1:0") as server:
+        file = tmp_path / "registry.toml"
+        file.write_text(f'[[sensor]]\nname = "a"\naddress = "127.0.0.1:{server.port}"\n')
+        sensors = Sensors(Registry(file), None, lambda _: None)
+        try:
+            sensors.peers()["a"]._client = nowhere
+            assert health_after_a_hello(sensors)[0] == "it can't be reached"
+            assert health_after_a_hello(sensors)[0] == "it answered what isn't an answer"
+        finally:
+            sensors.close()
+            nowhere.close()
+
+
 @pytest.mark.parametrize("secure", [True, False])
 def test_nobody_who_listens_is_said_to(authority: Authority, tmp_path: Path, secure: bool) -> None:
     portal = credentials(authority, tmp_path / "portal", "portal", "portal") if secure else None

@@ -97,6 +97,11 @@ class Peer:
         if client is not None:
             client.close()
 
+    def renew(self) -> None:
+        """Connect anew at the next call. Calls that go on keep their connection."""
+        with self._lock:
+            self._client = None
+
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:

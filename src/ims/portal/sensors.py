@@ -239,7 +239,11 @@ class Sensors:
         known = None if anew else self._known_fault(peer.sensor.name)
         if known is not None and known.kind == fault.kind == "certificate":
             return known
-        return diagnosed(peer.sensor, self._credentials, left) or fault
+        found = diagnosed(peer.sensor, self._credentials, left)
+        if found is None and fault.kind == "unreachable":
+            # It can be reached by now. gRPC waits longer from time to time before it asks DNS again, up to two minutes.
+            peer.renew()
+        return found or fault
 
     def _known_fault(self, name: str) -> Fault | None:
         with self._lock:
