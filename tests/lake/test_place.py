@@ -22,7 +22,7 @@ def test_objects_are_written_read_listed_and_removed(uri):
     assert set(place.names(deep=False)) - {"_lake"} == {"a", "three"}
     assert place.read("a/two", 2) == b"22"
     assert [place.size(name) for name in ("a/b/one", "three", "a", "none")] == [1, 0, None, None]
-    with pytest.raises(ValueError, match="a/two is larger than 1 octets"):
+    with pytest.raises(ValueError, match="a/two is larger than 1 octet"):
         place.read("a/two", 1)
     place.remove("a/two")
     place.remove("a/two")

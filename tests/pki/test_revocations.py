@@ -228,6 +228,14 @@ def test_a_list_that_cannot_be_read_is_called_unreadable(
     assert "may not be read by this user" in (revocations.problem or "")
 
 
+def test_why_a_list_cannot_be_read_is_said_as_the_system_says_it(pki: Authority, copy: Path) -> None:
+    copy.unlink(missing_ok=True)
+    copy.symlink_to(copy.name)
+    problem = Revocations(copy, pki.pem).problem
+    assert problem is not None
+    assert f"{copy}: Too many levels of symbolic links" in problem
+
+
 def short_list(pki: Authority, ends: datetime, *revoked: str) -> bytes:
     """A list that ends before its authority does, as other programs sign them."""
     now = ends - timedelta(days=7)

@@ -77,6 +77,10 @@ def test_a_file_that_is_gone_or_unreadable_changes_nothing(tmp_path: Path) -> No
     assert names(registry) == ["a"]
     assert "is a folder" in str(registry.problem)
     path.rmdir()
+    path.symlink_to(path.name)
+    assert names(registry) == ["a"]
+    assert registry.problem == f"{path}: Too many levels of symbolic links"
+    path.unlink()
     put(path, OTHER)
     assert names(registry) == ["b"]
 

@@ -233,7 +233,7 @@ def test_an_ingest_that_stored_nothing_names_what_it_met(tmp_path: Path) -> None
     header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 189)
     capture.write_bytes(header + struct.pack("<IIII", 1_700_000_000, 0, 4, 4) + b"usb!")
     report = Ingest(tmp_path / "store", "a", Darknet([Block.parse("C/24=198.51.100.0/24")])).run([str(capture)])
-    assert any("1 frames of link type 189 (USB_LINUX)" in warning for warning in report.warnings)
+    assert any("1 frame of link type 189 (USB_LINUX)" in warning for warning in report.warnings)
     assert report.as_json()["not_read"] == [
         {
             "counter": "unsupported_link",

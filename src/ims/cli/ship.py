@@ -151,6 +151,7 @@ def _round(
 
 def _finish(store: Path, sensor: str) -> None:
     """Finish the hours that are over of a sensor that isn't running: killed, it couldn't."""
+    from ims.cause import cause
     from ims.cli.present import warn
     from ims.store.last_hours import finish_last_hours, over_before
     from ims.store.lock import WriterBusyError
@@ -160,15 +161,15 @@ def _finish(store: Path, sensor: str) -> None:
     except WriterBusyError:
         return  # it finishes them itself
     except OSError as error:
-        why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         waiting = f"hours of sensor {sensor!r}, which isn't running, wait to be finished"
-        warn([f"{waiting}: its next start does it, or its user's `ims ship` ({why})"])
+        warn([f"{waiting}: its next start does it, or its user's `ims ship` ({cause(error)})"])
 
 
 def _complain(errors: list[Exception]) -> None:
+    from ims.cause import cause
     from ims.cli.present import warn
 
-    warn([" ".join(str(error).split()) for error in errors])
+    warn([" ".join(cause(error).split()) for error in errors])
 
 
 def _print(reports: list[Shipping], format: str) -> None:

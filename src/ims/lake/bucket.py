@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ims.lake.place import CHUNK, Place, told
+from ims.quantity import quantity
 
 CONNECT_SECONDS = 10.0
 REQUEST_SECONDS = 60.0
@@ -70,7 +71,7 @@ class Bucket(Place):
         for chunk in self.chunks(name):
             left -= len(chunk)
             if left < 0:
-                raise ValueError(f"{self.named(name)} is larger than {most:,} octets")
+                raise ValueError(f"{self.named(name)} is larger than {quantity(most, 'octet')}")
             parts.append(chunk)
         return b"".join(parts)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ims.lake.place import CHUNK, Place, told
+from ims.quantity import quantity
 from ims.store.schema import make_folder, sync_folder
 
 ASIDE = "_lake/aside"
@@ -37,7 +38,7 @@ class Folder(Place):
 
         content: bytes = told(self, name, "read", whole)
         if len(content) > most:
-            raise ValueError(f"{self.named(name)} is larger than {most:,} octets")
+            raise ValueError(f"{self.named(name)} is larger than {quantity(most, 'octet')}")
         return content
 
     def write(self, name: str, content: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cryptography import x509
 
+from ims.cause import cause
 from ims.pki.credentials import parse_authorities
 from ims.pki.pem import read_file
 from ims.pki.revoked_list import ListError, check_current, number_of, read_lists, serials_of
@@ -99,11 +100,11 @@ class Revocations:
         except ListError as error:
             self._problem = error
         except FileNotFoundError as error:
-            self._problem = ListError("missing", str(error))
+            self._problem = ListError("missing", cause(error))
         except ValueError as error:
-            self._problem = ListError("damaged", str(error))
+            self._problem = ListError("damaged", cause(error))
         except OSError as error:
-            self._problem = ListError("unreadable", str(error))
+            self._problem = ListError("unreadable", cause(error))
         self._stamp, self._settled = stamp, settled
 
     def _take(self, octets: bytes) -> None:

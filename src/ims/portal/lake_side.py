@@ -19,6 +19,7 @@ import pyarrow as pa
 import structlog
 
 from ims.asked import predicate_of
+from ims.cause import cause
 from ims.lake.config import LakeConfig
 from ims.lake.engines import LakeEngine, engine_of, seen_by
 from ims.lake.lake import Lake, open_lake
@@ -126,7 +127,7 @@ class LakeSide:
     def _fault(self, error: BaseException) -> Fault:
         if isinstance(error, InterruptedError):
             return Fault("late", "it didn't answer in time")
-        self._log.warning("lake", why=str(error))
+        self._log.warning("lake", why=cause(error))
         kind = "request" if isinstance(error, ValueError | MemoryError) and "partial rows" in str(error) else "store"
         return Fault(kind, "it can't be read" if kind == "store" else str(error), str(error))
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ims.cause import cause
 from ims.darknet import BLOCK_NAME, check_sensor_name
 from ims.link.identity import Identity, check_identity
 from ims.settings_file import read_toml, sentence
@@ -176,7 +177,7 @@ class Registry:
                 try:
                     found = checked_registry(read_toml(self._path, ""), f"{self._path}: ").sensor
                 except (ValueError, OSError) as error:
-                    self.problem = str(error)
+                    self.problem = cause(error)
                     structlog.get_logger().error("registry", problem=self.problem)
                 else:
                     self._sensors, self.problem = found, None

@@ -17,6 +17,7 @@ import pyarrow as pa
 import structlog
 
 from ims import kernels
+from ims.cause import cause
 from ims.config import endpoint_of
 from ims.exposition import serve_metrics
 from ims.link.contract import NEWEST, OLDEST, Hello, Live
@@ -123,7 +124,7 @@ class Queryd:
         try:
             state = self.store_state()
         except (OSError, ValueError) as error:
-            state, problem = _StoreState(), problem or f"its store can't be read: {error}"
+            state, problem = _StoreState(), problem or f"its store can't be read: {cause(error)}"
         problem = problem or stranger(self.config, self.credentials, state.sensors) or ""
         return Hello(
             oldest=OLDEST, newest=NEWEST, program=full_version(), store=state.id, sensors=state.sensors,

@@ -30,6 +30,7 @@ from ims.capture.afpacket import BLOCK, Ring, interface, is_up
 from ims.capture.bpf import program
 from ims.capture.ring_walk import Aside
 from ims.capture.transmit import Outgoing
+from ims.cause import cause
 from ims.config import SensorConfig, checked
 from ims.darknet import Block, Darknet
 from ims.decode.recent_syns import LIVE_BITS
@@ -316,7 +317,7 @@ class Sensor:
             self.config = config = taken_up(self.config, config)
             setups = [self._setup(darknet, worker.clock, worker.replied()) for worker in self.workers]
         except (ValueError, OSError) as error:
-            log.error("the configuration stays as it was", reason=str(error))
+            log.error("the configuration stays as it was", reason=cause(error))
             return
         for ring in self._rings:
             if isinstance(ring, Ring):

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ims.capture.afpacket import PACKET_IGNORE_OUTGOING, SOL_PACKET
+from ims.cause import cause
 from ims.config import SensorConfig
 from ims.quantity import quantity
 from ims.sensor import doctor_network
@@ -40,7 +41,7 @@ def findings(looks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[F
         try:
             yield from look()
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            yield Finding(WARNING, subject, f"couldn't look: {error}", "look again when the rest is right")
+            yield Finding(WARNING, subject, f"couldn't look: {cause(error)}", "look again when the rest is right")
 
 
 def root(name: str | None) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from ims.cause import cause
 from ims.sensor.state import State
 from ims.store.heartbeat import TEXT, Beat, Heartbeat, boot_id, read_heartbeat, uptime
 
@@ -87,9 +88,9 @@ class Heartbeats:
                     self._file = self._file or Heartbeat(self._store, self._sensor)
                     self._file.write(self.beat(ending and self._in_order))
                 except OSError as error:  # of the store; a sensor that goes on must not be told as halted later
-                    if str(error) != self.complaint:
-                        log.warning("the heartbeat can't be written", reason=str(error))
-                    self.complaint = str(error)
+                    if cause(error) != self.complaint:
+                        log.warning("the heartbeat can't be written", reason=cause(error))
+                    self.complaint = cause(error)
                 else:
                     self.complaint = ""
         finally:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ims.capture.file import gives_once, identity
+from ims.cause import cause
 from ims.darknet import Darknet
 from ims.quantity import quantity
 from ims.sensor.capture_file import open_capture
@@ -97,8 +98,8 @@ class Ingest:
                     for warning in run.report.warnings[said:]:  # not at the end only, which may be years ahead
                         log_warning("ingested", warning=warning)
                 except (OSError, ValueError) as error:
-                    log_warning("not ingested", capture=str(capture), reason=str(error))
-                    run.report.warnings.append(f"{capture}: not ingested: {error}")
+                    log_warning("not ingested", capture=str(capture), reason=cause(error))
+                    run.report.warnings.append(f"{capture}: not ingested: {cause(error)}")
                     run.report.damaged = True
             run.report.warnings += self._notes
             return run.end(settle=True)

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import structlog
 
+from ims.cause import cause
 from ims.config import SensorConfig
 from ims.darknet import Darknet
 from ims.quantity import quantity
@@ -181,7 +182,7 @@ class Keeper:
         try:
             self._writer.publish()
         except (OSError, ValueError) as error:
-            log.warning("the last hours aren't finished; the next start does it", reason=str(error))
+            log.warning("the last hours aren't finished; the next start does it", reason=cause(error))
 
     def _take(self, seconds: float) -> None:
         try:
@@ -224,7 +225,7 @@ class Keeper:
 
     def _fail(self, error: BaseException) -> None:
         """Nothing is stored from now on, until it can be."""
-        reason = str(error) or type(error).__name__
+        reason = cause(error)
         if reason != self.failing:
             log.error("the store can't be written; packets are counted as lost", reason=reason)
         self.failing = reason
@@ -235,7 +236,7 @@ class Keeper:
             try:
                 self._writer.close()
             except Exception as closing:
-                log.error("closing the store", reason=str(closing))
+                log.error("closing the store", reason=cause(closing))
             self._writer = None
 
     def _open_again(self) -> None:
@@ -286,7 +287,7 @@ class Keeper:
             writer.settle(over_before(self._now()))
             self._retain(writer)
         except (OSError, ValueError) as error:
-            log.warning("hours wait to be merged and published", reason=str(error))
+            log.warning("hours wait to be merged and published", reason=cause(error))
 
     def _retain(self, writer: SensorWriter) -> None:
         age = self._config.keep_age

@@ -17,6 +17,7 @@ import structlog
 from ims.capture.ring_walk import Aside
 from ims.capture.source import Frames
 from ims.capture.transmit import Slots
+from ims.cause import cause
 from ims.darknet import Darknet, Ranges
 from ims.records import packet_batch
 from ims.respond.arp import answer_arp
@@ -209,8 +210,8 @@ class Worker:
             self._replies.send()
         except OSError as error:
             if self.send_failure is None:
-                log.error("replies can't leave; capture goes on", worker=self.name, reason=str(error))
-            self.send_failure = str(error)
+                log.error("replies can't leave; capture goes on", worker=self.name, reason=cause(error))
+            self.send_failure = cause(error)
             self._silent_until = time.monotonic() + SEND_AGAIN_SECONDS
             return
         if self.send_failure is not None:
