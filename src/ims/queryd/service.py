@@ -254,7 +254,7 @@ def _error(kind: Any, refusal: str, text: str) -> Exception:
 
 @functools.cache
 def quiet() -> None:
-    """Have gRPC say nothing on standard error but what is broken: peers that can't shake hands are no news."""
+    """Have gRPC say nothing on standard error: what there is to say of peers, a daemon's own log does."""
     import os
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
