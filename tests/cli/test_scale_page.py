@@ -158,7 +158,7 @@ def test_a_spark_cluster_on_loopback(lake: Path, shell: Shell) -> None:
     ports = {"7077": str(free_port())}
 
     def here(text: str) -> str:
-        return text.replace("7077", ports["7077"])
+        return text.replace("7077", ports["7077"]).replace("/opt/ims/bin/python", "python")
 
     quick = "".join(f'"spark.{side}.extraJavaOptions" = "{QUICKER}"\n' for side in ("driver", "executor"))
     (lake / "lake.toml").write_text(here(block("# lake.toml")) + quick)

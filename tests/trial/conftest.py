@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from .deploy_page import follow_deploy_page
 from .deployment import Trial, trial
 from .sensor_page import follow_sensor_page
 
@@ -26,3 +27,10 @@ def day(machines: Trial) -> Trial:
     """After docs/sensor.md at sensor-a."""
     follow_sensor_page(machines)
     return machines
+
+
+@pytest.fixture(scope="session")
+def deployed(day: Trial) -> Trial:
+    """After docs/deploy.md, too: two sensors and a portal."""
+    follow_deploy_page(day)
+    return day

@@ -12,7 +12,7 @@ from pathlib import Path
 SUITE = "bookworm"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "iproute2", "make", "python3", "ca-certificates", "curl",
-    "openssh-server", "openssh-client", "procps",
+    "openssh-server", "openssh-client", "procps", "ethtool",
 )  # fmt: skip
 """What the pages take for granted: Debian with Python and make, and what is there on any server."""
 CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
@@ -41,20 +41,3 @@ def debian() -> Path:
                 if not kept.exists():
                     raise
     return kept
-
-
-def copy_sources(checkout: Path, target: Path) -> None:
-    """The checkout as somebody has it who clones it now, with what isn't committed yet."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    git = ["git", "-c", "safe.directory=*", "-C", checkout]
-    subprocess.run([*git[:-2], "clone", "--quiet", "--no-hardlinks", checkout, target], check=True)
-    listed = [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, capture_output=True, check=True).stdout.decode().split("\0")
-    for name in filter(None, names):
-        here, there = checkout / name, target / name
-        if here.is_file():
-            there.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(here, there)
-        else:
-            there.unlink(missing_ok=True)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from .debian import copy_sources, debian
+from .debian import debian
 from .machine import Machine, cgroups
 from .network import ADDRESSES, connect
 from .page import Block, blocks
+from .sources import copy_sources
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = "/opt/src/ims"
@@ -22,7 +24,7 @@ PLACES = {
     "both sensors": ("sensor-a", "sensor-b"), "every machine": ("sensor-a", "sensor-b", "portal"),
 }  # fmt: skip
 """What pages call several machines, or one that has no name there."""
-ONLINE = "make install"
+ONLINE = re.compile(r"\bmake (?:-C \S+ )?install\b")
 """What in a block of commands needs the Internet."""
 PASSED_ON = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
@@ -60,15 +62,15 @@ class Trial:
         for name in PLACES.get(place, (place,)):
             machine = self.machines[name]
             if block.file is not None:
-                machine.write(block.file, block.text)
+                machine.write(str(Path("/root") / block.file), block.text)
             elif block.commands:
-                if ONLINE in block.text:
+                if ONLINE.search(block.text):
                     said = machine.run_online(block.text)
                 else:
                     said = machine.run(block.text, block.typed)
                 self.said.append((block, said))
             else:
-                raise AssertionError(f"neither commands nor a file, nor said not to be run:\\n{block.text}")
+                raise AssertionError(f"neither commands nor a file, nor said not to be run:\n{block.text}")
 
     def printed(self, marker: str) -> str:
         """What the last block with this text printed."""
@@ -87,8 +89,10 @@ def trial() -> Iterator[Trial]:
             image.mount()
             copy_sources(CHECKOUT, image.path(SOURCES))
             equip(image)
-            [block] = [block for block in blocks("sensor.md") if ONLINE in block.text]
-            image.run_online(block.text[: block.text.index(ONLINE) + len(ONLINE)])
+            [(block, install)] = [
+                (block, found) for block in blocks("sensor.md") if (found := ONLINE.search(block.text))
+            ]
+            image.run_online(block.text[: install.end()])
             image.off()
             del machines["image"]
             router = machines["router"] = Machine("router", [base], folder, group)

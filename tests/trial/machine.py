@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,13 +17,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .shell import UNTIL, UNTIL_SECONDS, BlockError, Shell
+
 BOOT = Path(__file__).with_name("boot.sh")
 ENVIRONMENT = {
     "HOME": "/root", "LANG": "C.UTF-8", "USER": "root",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }  # fmt: skip
 """A login's, as root."""
-BOOT_SECONDS, STOP_SECONDS = 60, 30
+BOOT_SECONDS, STOP_SECONDS = 120, 60
+"""How long nothing is heard of a machine that boots; how long one that was killed takes to be gone."""
 
 
 class Machine:
@@ -39,7 +44,7 @@ class Machine:
         self._notify = Path(tempfile.mkdtemp(prefix="trial-"))
         self._cgroup = cgroup / name
         self._namespaces: subprocess.Popen[bytes] | None = None
-        self._shell: subprocess.Popen[str] | None = None
+        self._shell: Shell | None = None
         self._first = 0
 
     def mount(self) -> None:
@@ -64,19 +69,31 @@ class Machine:
         self.mount()
         (self.root / "etc" / "hostname").write_text(f"{self.name}\n")
         self._cgroup.mkdir(parents=True, exist_ok=True)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        log = self._notify / "errors"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, log.open("wb") as errors:
             told.bind(str(self._notify / "notify"))
-            told.settimeout(BOOT_SECONDS)
             enter = f"echo 0 >'{self._cgroup}/cgroup.procs'; exec \"$@\""
             self._namespaces = subprocess.Popen(
                 ["sh", "-c", enter, "sh", "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
                  "--fork", "--kill-child", "sh", str(BOOT), str(self.root), str(self._notify)],
-                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                stdin=subprocess.DEVNULL, stderr=errors, start_new_session=True,
             )  # fmt: skip
-            while b"READY=1" not in told.recv(4096).split(b"\n"):
-                pass
+            self._await_ready(told, self._namespaces, log)
         children = Path(f"/proc/{self._namespaces.pid}/task/{self._namespaces.pid}/children")
         self._first = int(children.read_text().split()[0])
+
+    def _await_ready(self, told: socket.socket, namespaces: subprocess.Popen[bytes], log: Path) -> None:
+        ended = os.pidfd_open(namespaces.pid)
+        try:
+            while ready := select.select([told, ended], [], [], BOOT_SECONDS)[0]:
+                if ended in ready:
+                    break
+                if b"READY=1" in told.recv(4096).split(b"\n"):
+                    return
+        finally:
+            os.close(ended)
+        why = f"it ended with status {namespaces.wait()}" if ready else f"nothing for {BOOT_SECONDS} s"
+        raise RuntimeError(f"{self.name} didn't boot: {why}\n{log.read_text(errors='replace')}")
 
     def _entered(self, *, own_network: bool = True) -> list[str]:
         kinds = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", *(["--net"] if own_network else [])]
@@ -88,29 +105,20 @@ class Machine:
         return [*self._entered(own_network=own_network), *words]
 
     def run(self, text: str, stdin: str = "") -> str:
-        """What a block of commands prints, on both streams, in the shell that ran the blocks before.
-
-        Raises AssertionError with all it said where a command fails: the shell has `set -e`.
-        """
+        """What a block of commands prints, on both streams, in the shell that ran the blocks before. `stdin`: what is
+        typed. Raises AssertionError, with the machine's journal, where a command fails, or hangs."""
         if self._shell is None:
-            self._shell = subprocess.Popen(
-                self.command("bash"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace",
-            )  # fmt: skip
-            self._tell("set -euo pipefail")
-        end = f"--- {os.urandom(8).hex()} ---"
-        typed = self.path("/root/.typed")
-        typed.write_text(stdin)
-        self._tell(f"{{\n{text}\n}} </root/.typed\necho; echo '{end}'")
-        said = []
-        assert self._shell.stdout is not None
-        for line in self._shell.stdout:
-            if line.strip() == end:
-                return "".join(said).removesuffix("\n")
-            said.append(line)
-        status = self._shell.wait()
-        self._end_shell()
-        raise AssertionError(self._failure(text, status, "".join(said)))
+            self._shell = Shell(self.command("bash"), self.path("/root/.typed"))
+        try:
+            return self._shell.run(text, stdin)
+        except BlockError as failed:
+            self._end_shell()
+            raise AssertionError(f"on {self.name}, {failed}\n{self.journal()}") from None
+
+    def until(self, condition: str, meanwhile: str = "true") -> None:
+        """A command is tried until it succeeds, as long as another one does. Raises AssertionError with what it said last,
+        where it doesn't for `UNTIL_SECONDS`."""
+        self.run(UNTIL.format(condition=condition, meanwhile=meanwhile, seconds=UNTIL_SECONDS))
 
     def run_online(self, text: str) -> str:
         """As `run`, in a shell of its own that has the network of this machine: to install packages."""
@@ -119,30 +127,21 @@ class Machine:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
         )  # fmt: skip
         if done.returncode:
-            raise AssertionError(self._failure(text, done.returncode, done.stdout))
+            raise AssertionError(
+                f"on {self.name}, with status {done.returncode}:\n{text}\nsaid:\n{done.stdout}\n{self.journal()}"
+            )
         return done.stdout
 
     def _end_shell(self) -> None:
         if self._shell is not None:
-            self._shell.kill()
-            with self._shell, contextlib.suppress(BrokenPipeError):  # closes its pipes
-                pass
+            self._shell.end()
             self._shell = None
-
-    def _failure(self, text: str, status: int, said: str) -> str:
-        return f"on {self.name}, with status {status}:\n{text}\nsaid:\n{said}\n{self.journal()}"
 
     def write(self, file: str, text: str) -> None:
         """As an editor does: a file that is there keeps its owner and its mode."""
         path = self.path(file)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-
-    def _tell(self, text: str) -> None:
-        assert self._shell is not None
-        assert self._shell.stdin is not None
-        self._shell.stdin.write(text + "\n")
-        self._shell.stdin.flush()
 
     def journal(self) -> str:
         """Its last lines, for whoever looks for what went wrong."""
@@ -173,9 +172,7 @@ class Machine:
         for folder, _, _ in os.walk(self._cgroup, topdown=False):
             with contextlib.suppress(OSError):
                 Path(folder).rmdir()
-        with contextlib.suppress(OSError):
-            (self._notify / "notify").unlink()
-            self._notify.rmdir()
+        shutil.rmtree(self._notify, ignore_errors=True)
 
     @property
     def first(self) -> int:

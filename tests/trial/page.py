@@ -9,7 +9,7 @@ from typing import NamedTuple
 DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WHERE = re.compile(r"# on (.+)\n")
-FILE = re.compile(r"# (/\S+)(?: on (.+))?\n")
+FILE = re.compile(r"# (\S*(?:/\S*|\.toml))(?: on (.+))?\n")
 
 
 class Block(NamedTuple):

@@ -38,7 +38,7 @@ def test_what_systemd_has_not_read_is_read_at_the_next_installation(day: Trial) 
     sensor.run("systemctl daemon-reload")
     sensor.write(unit, shipped)
     assert sensor.run("ims install-service sensor").splitlines()[0] == "have systemd read its units again"
-    assert sensor.run("ims install-service sensor") == "nothing was to be done"
+    assert sensor.run("ims install-service sensor") == "nothing was to be done\n"
 
 
 def test_a_store_that_the_unit_may_not_write_to_is_found_and_the_doctor_s_lines_mend_it(day: Trial) -> None:
@@ -70,3 +70,8 @@ def test_a_store_that_the_unit_may_not_write_to_is_found_and_the_doctor_s_lines_
     sensor.write(file, settings)
     sensor.run("rm -r /etc/systemd/system/{tried.service,{tried,ims-sensor}.service.d} /srv/elsewhere")
     sensor.run("systemctl daemon-reload; systemctl is-active ims-sensor")
+
+
+def test_merging_of_segments_is_switched_off(day: Trial) -> None:
+    day["sensor-a"].run("ethtool -K eth0 gro off")
+    assert "generic-receive-offload: off" in day["sensor-a"].run("ethtool -k eth0")
