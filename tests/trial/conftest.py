@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from .deploy_page import follow_deploy_page
 from .deployment import Trial, trial
 from .sensor_page import follow_sensor_page
+
+LIMIT_SECONDS = 1800
+"""The first test's fixtures boot and follow pages; each command has a limit of its own, and says so (shell.py)."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(LIMIT_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .shell import UNTIL, UNTIL_SECONDS, BlockError, Shell
+from .shell import ONLINE_SECONDS, TYPED, UNTIL, UNTIL_SECONDS, BlockError, Shell, run_once
 
 BOOT = Path(__file__).with_name("boot.sh")
 ENVIRONMENT = {
@@ -108,7 +108,7 @@ class Machine:
         """What a block of commands prints, on both streams, in the shell that ran the blocks before. `stdin`: what is
         typed. Raises AssertionError, with the machine's journal, where a command fails, or hangs."""
         if self._shell is None:
-            self._shell = Shell(self.command("bash"), self.path("/root/.typed"))
+            self._shell = Shell(self.command("bash"), self.path(TYPED))
         try:
             return self._shell.run(text, stdin)
         except BlockError as failed:
@@ -122,15 +122,11 @@ class Machine:
 
     def run_online(self, text: str) -> str:
         """As `run`, in a shell of its own that has the network of this machine: to install packages."""
-        done = subprocess.run(
-            self.command("bash", "-euo", "pipefail", "-c", text, own_network=False), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise AssertionError(
-                f"on {self.name}, with status {done.returncode}:\n{text}\nsaid:\n{done.stdout}\n{self.journal()}"
-            )
-        return done.stdout
+        words = self.command("bash", "-euo", "pipefail", "-c", text, own_network=False)
+        try:
+            return run_once(words, ONLINE_SECONDS)
+        except BlockError as failed:
+            raise AssertionError(f"on {self.name}, {failed}\n{self.journal()}") from None
 
     def _end_shell(self) -> None:
         if self._shell is not None:

@@ -24,10 +24,7 @@ from .network import ROUTER
 from .page import Block
 
 PYTHON = "/opt/ims/bin/python"
-pytestmark = [
-    pytest.mark.exhaustive,  # a day of traffic, a bucket, Java and Spark installed and begun
-    pytest.mark.timeout(1800),
-]
+pytestmark = pytest.mark.exhaustive  # a day of traffic, a bucket, Java and Spark installed and begun
 ELSEWHERE = "tests/cli/test_scale_page.py"
 SHIPPED = "/var/lib/ims/store/_state/sensor=sensor-a/shipped.json"
 SENSOR = """name = "sensor-a"
