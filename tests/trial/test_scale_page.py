@@ -118,8 +118,8 @@ def desk(machines: Trial, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         return block._replace(file="/etc/ims/sensor.toml", text=f"{own}\n{block.text}\n{below}")
 
     def spark_installed(trial: Trial, block: Block) -> None:
-        with desk.path(str(CERTIFICATES)).open("ab") as trusted:  # update-ca-certificates has forgotten them
-            trusted.write(("/" / CERTIFICATES).read_bytes())
+        with desk.path(str(CERTIFICATES)).open("ab") as bundle:  # update-ca-certificates has forgotten them
+            bundle.write(("/" / CERTIFICATES).read_bytes())
         desk.run_online("apt-get install -y --no-install-recommends default-jre-headless")
         desk.run_online("/opt/ims/bin/python -m pip install 'pyspark>=4.3,<5'")
 
