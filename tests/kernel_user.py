@@ -1,4 +1,4 @@
-"""Processes that use kernels, each as a user of its own, in a mount namespace with an empty /var/cache.
+"""Processes that use kernels, each as a user of its own, in a mount namespace with an empty /var/cache and ~root/.cache.
 
 `python -m tests.kernel_user` answers each line on its standard input, a wish (`use`),
 with one, `{"value", "compiled", "said", "error", "after"}`. It has imported Numba as root, for Python may be in root's
@@ -97,7 +97,10 @@ class Users:
 
     def __init__(self) -> None:
         """Raises OSError where nothing can be mounted."""
-        alone = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o mode=755 tmpfs /var/cache && exec "$@"', "sh")
+        home = Path(pwd.getpwuid(0).pw_dir, ".cache")
+        home.mkdir(exist_ok=True)
+        mounts = 'mount -t tmpfs -o mode=755 tmpfs /var/cache && mount -t tmpfs -o mode=755 tmpfs "$0" && exec "$@"'
+        alone = ("unshare", "--mount", "sh", "-c", mounts, home)
         self._process: Any = subprocess.Popen(
             [*alone, sys.executable, "-m", "tests.kernel_user"], cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -106,6 +109,7 @@ class Users:
             self.close()
             raise OSError("file systems can't be mounted here")
         self.cache = Path(f"/proc/{self._process.pid}/root/var/cache")
+        self.roots_own = Path(f"/proc/{self._process.pid}/root{home}")
 
     def use(self, uid: int = 0, **wish: Any) -> dict[str, Any]:
         """One user's answer. Settings in capitals are its environment."""

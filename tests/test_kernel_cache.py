@@ -204,9 +204,9 @@ def test_root_loads_nothing_from_a_user_s_folder_and_leaves_nothing_there(users:
     settings = {"HOME": "/var/cache/home", "TMPDIR": "/var/cache/private"}
     assert users.use(0, **settings)["compiled"] > 0
     assert users.use(0, **settings) == RIGHT | {"compiled": 0, "said": "", "after": None}
-    assert list(home.iterdir()) == []
-    [kept] = private.iterdir()
-    assert (kept.stat().st_uid, kept.stat().st_mode & 0o777) == (0, 0o700)
+    assert list(home.iterdir()) == list(private.iterdir()) == []
+    [kept] = users.roots_own.iterdir()
+    assert (kept.name, kept.stat().st_uid, kept.stat().st_mode & 0o777) == ("ims", 0, 0o700)
     refused = users.use(0, IMS_CACHE_DIR="/var/cache/home/chosen")["error"]
     assert refused.startswith("the kernel cache /var/cache/home/chosen must not be below /var/cache/home, where others")
     assert list(home.iterdir()) == []
@@ -214,9 +214,38 @@ def test_root_loads_nothing_from_a_user_s_folder_and_leaves_nothing_there(users:
         shutil.rmtree(folder)
 
 
+def test_who_has_no_home_keeps_nothing_in_a_folder_that_others_could_have_made(users: Users) -> None:
+    """In /tmp, others would be there first."""
+    everybody_s = users.cache / "tmp"
+    everybody_s.mkdir()
+    everybody_s.chmod(0o1777)
+    for uid in (NOBODY, 54_321):
+        answer = users.use(uid, HOME="/nonexistent", TMPDIR="/var/cache/tmp")
+        assert (answer["value"], answer["error"], answer["compiled"] > 0) == (1, None, True)
+        assert "half a minute, each time: set IMS_CACHE_DIR to a folder that can be written to" in answer["said"]
+    assert list(everybody_s.iterdir()) == []
+    everybody_s.rmdir()
+
+
+def test_root_s_own_folder_is_not_where_a_group_could_put_another(users: Users) -> None:
+    group_s = users.cache / "group"
+    group_s.mkdir()
+    os.chown(group_s, 0, NOBODY)
+    group_s.chmod(0o775)
+    refused = users.use(0, IMS_CACHE_DIR="/var/cache/group/chosen")["error"]
+    assert refused.startswith(
+        "the kernel cache /var/cache/group/chosen must not be below /var/cache/group, where others"
+    )
+    assert list(group_s.iterdir()) == []
+    (users.cache / "link").symlink_to("group")
+    assert "must not be below /var/cache/group" in users.use(0, IMS_CACHE_DIR="/var/cache/link/chosen")["error"]
+    (users.cache / "link").unlink()
+    group_s.rmdir()
+
+
 NAMESPACE = """
 import ctypes, os, sys, pathlib
-import ims.kernel_cache as cache
+import ims.kernel_folder as cache
 os.setgroups([])
 os.setresgid(1234, 1234, 1234)
 os.setresuid(1234, 1234, 1234)

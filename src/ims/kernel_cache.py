@@ -20,96 +20,18 @@ import os
 import pickle
 import stat
 import sys
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from numba.core import caching
 
 from ims.full_disk import naming
-from ims.path_owners import is_of_no_user
+from ims.kernel_folder import OTHERS_MAY_WRITE, own_folder, refusal_at, refusal_of
 
 SYSTEM = Path("/var/cache/ims")
-OTHERS_MAY_WRITE = 0o022
-NONE = "none"
-"""What `$IMS_CACHE_DIR` says where there is no private folder: of a process that acts as another user, to whom what he
-could write there would give root's terminal and root's powers."""
 ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EACCES)
-
-
-def refusal_of(folder: Path) -> str | None:
-    """Why `folder` isn't root's alone: which of it and the folders above it others can write, or is a link. None if it
-    is. Raises OSError where it can't be looked at, FileNotFoundError where it is absent."""
-    return next((said for step in (*reversed(folder.parents), folder) if (said := _refusal(step))), None)
-
-
-def _refusal(step: Path) -> str | None:
-    status = step.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        return f"{step} is not a folder"
-    if status.st_uid != 0 or status.st_mode & OTHERS_MAY_WRITE:
-        return f"others than root can write to {step} (owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o})"
-    return None
-
-
-def private_folder(folder: Path) -> Path:
-    """Make `folder` if it is absent, and return it if only this user can write to it.
-
-    Raises PermissionError where it belongs to someone else or others may write into it: what is unpickled from there
-    runs as code.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & OTHERS_MAY_WRITE:
-        raise PermissionError(
-            f"the kernel cache {folder} must be a folder of user {os.geteuid()} that nobody else can write to "
-            f"(found owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}); "
-            "set IMS_CACHE_DIR to another folder"
-        )
-    return folder
-
-
-def replacer_of(folder: Path) -> Path | None:
-    """Of the folders above one of root's: one in which another user could put another folder in its place. None for
-    who isn't root: whoever could do that to an ordinary user has his home in his hands already."""
-    if os.geteuid() != 0:
-        return None
-    for parent in Path(os.path.realpath(folder)).parents:
-        try:
-            status = parent.stat()
-        except FileNotFoundError:
-            continue
-        anybody = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
-        if anybody or (status.st_uid != 0 and not is_of_no_user(status.st_uid)):
-            return parent
-    return None
-
-
-def own_folder(name: str) -> Path | None:
-    """`$IMS_CACHE_DIR` (`none`: there is none), else `$XDG_CACHE_HOME/ims`, else `~/.cache/ims`, else a private folder
-    in /tmp; so, too, where root's home is that of the user who became root.
-
-    Raises PermissionError for one that isn't private, and OSError where nothing can be written.
-    """
-    chosen = os.environ.get("IMS_CACHE_DIR")
-    if chosen == NONE:
-        return None
-    if chosen:
-        if replacer := replacer_of(Path(chosen)):
-            raise PermissionError(
-                f"the kernel cache {chosen} must not be below {replacer}, where others than root could replace it; "
-                "set IMS_CACHE_DIR to another folder"
-            )
-        return private_folder(private_folder(Path(chosen)) / name)
-    try:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        if replacer_of(home / "ims") is None:
-            return private_folder(private_folder(home / "ims") / name)
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, PermissionError) and "kernel cache" in str(error):
-            raise
-    return private_folder(Path(tempfile.gettempdir()) / f"ims-{os.geteuid()}-{name}")
 
 
 class Places:
@@ -137,7 +59,7 @@ class Places:
                 self.reason = f"{system} has none of this version"
                 refusal = refusal_of(folder)
                 with os.scandir(folder) as modules:
-                    refusal = refusal or next((said for module in modules if (said := _refusal(Path(module)))), None)
+                    refusal = refusal or next((said for module in modules if (said := refusal_at(Path(module)))), None)
         except OSError:  # it is absent, or being filled
             return None
         if refusal is not None:
@@ -196,7 +118,8 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel. Raises OSError where the disk is full, with the folder's name."""
         if self._enabled and (own := self._places.own()) is not None:
-            with naming(f"the kernel cache {own}"):
+            # Whoever removes the folder at this moment has this kernel compiled another time.
+            with suppress(FileNotFoundError), naming(f"the kernel cache {own}"):
                 self._folder(own, owner=os.geteuid()).save_overload(sig, data)
 
     def enable(self) -> None:
@@ -256,7 +179,9 @@ class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  #
         return str(self._path)
 
     def ensure_cache_path(self) -> None:
-        """Make it: before a file is saved. Nobody else gets in, whatever the umask gives the files."""
+        """Make it: before a file is saved. Nobody else gets in, whatever the umask gives the files. The folder that it
+        is in may have been removed since this process began."""
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
         self._path.mkdir(mode=0o700, exist_ok=True)
 
 

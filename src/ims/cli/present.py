@@ -130,7 +130,7 @@ def announce_compiling() -> None:
     """Have a line on standard error say so when a kernel must be compiled: it looks like hanging otherwise."""
     from numba.core import event
 
-    from ims.kernel_cache import NONE
+    from ims.kernel_folder import NONE
     from ims.kernels import are_kept, why_compiled
 
     class Announce(event.Listener):  # type: ignore[misc]

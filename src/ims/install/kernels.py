@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from ims.cause import cause
-from ims.kernel_cache import refusal_of
+from ims.kernel_folder import refusal_of
 
 FRAME = bytes.fromhex("020000000001020000000002080045000014000000004011f96bc0000201c6336401") + bytes(26)
 """Of Ethernet: an IPv4 header alone, padded to 60 octets."""
