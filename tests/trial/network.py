@@ -32,6 +32,7 @@ def connect(router: Machine, machines: Mapping[str, Machine]) -> None:
             f"ip route add default via {ROUTER}"
         )
         with machine.path("/etc/hosts").open("a") as hosts:
+            hosts.write(f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n")  # as Debian's installer does; Spark asks for both
             hosts.writelines(f"{address}\t{name}\n" for name, address in NAMES.items())
 
 
