@@ -6,6 +6,7 @@
 # with a wrong hash or a full disk, what was installed stays as it is. Packages that an operator added stay, too.
 set -eu
 umask 022
+unset PYTHONPATH PYTHONHOME  # of root's own programs; services have neither
 prefix=${PREFIX:-/opt/ims}
 link=/usr/local/bin/ims
 cache=/var/cache/ims
