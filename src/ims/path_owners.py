@@ -7,6 +7,7 @@ to are root's own decision; in one with the sticky bit, as /tmp, an entry is its
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -28,6 +29,11 @@ class Step(NamedTuple):
 def steps_to(path: Path) -> list[Step]:
     """What a path leads through, `/` first, as far as there is something: folders and links, and at the end what is
     there, or the folder that it would be made in. Raises OSError where it can't be looked at."""
+    return _walked(path)[0]
+
+
+def _walked(path: Path) -> tuple[list[Step], list[str]]:
+    """Those, and the names that lead on from the last of them that is no link, the first one last."""
     found: list[Step] = []
     left = list(reversed(path.absolute().parts[1:]))
     links = 0
@@ -44,6 +50,7 @@ def steps_to(path: Path) -> list[Step]:
             try:
                 status = os.stat(name, dir_fd=at, follow_symlinks=False)
             except FileNotFoundError:
+                left.append(name)
                 break
             found.append(Step(where / name, status))
             if stat.S_ISLNK(status.st_mode):
@@ -64,7 +71,40 @@ def steps_to(path: Path) -> list[Step]:
                 break
     finally:
         os.close(at)
-    return found
+    return found, left
+
+
+def give_new_folder(path: Path, uid: int, gid: int) -> None:
+    """Make a folder, and what is missing above it as root's, and give it to that user; one that is there, if it is
+    empty. What is given away is the folder that was opened, by no link but root's own.
+
+    Raises ValueError for a link of another's, OSError.
+    """
+    steps, left = _walked(path)
+    for step in steps:
+        if stat.S_ISLNK(step.status.st_mode) and step.status.st_uid != 0 and not is_of_no_user(step.status.st_uid):
+            raise ValueError(f"{step.path} is a link of user {step.status.st_uid}; give the place it leads to")
+    where = Path("/")
+    at = os.open("/", FOLDER)
+    try:
+        for name in (
+            *[step for step in steps if not stat.S_ISLNK(step.status.st_mode)][-1].path.parts[1:],
+            *left[::-1],
+        ):
+            where /= name
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, dir_fd=at)
+            at = _reopened(at, name)
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=at)
+        try:
+            if not os.listdir(folder):  # noqa: PTH208  # a descriptor
+                os.fchown(folder, uid, gid)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(where)) from None
+    finally:
+        os.close(at)
 
 
 def _reopened(folder: int, name: str) -> int:

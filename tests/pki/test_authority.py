@@ -15,6 +15,7 @@ from ims.pki.authority import Authority, create_authority
 from ims.pki.certificate import new_key
 from ims.pki.credentials import Credentials
 from ims.pki.pem import key_pem
+from ims.system_folder import refuse_system_folder
 
 from ..stores import IMS
 from .conftest import credentials, files
@@ -293,3 +294,19 @@ def test_an_ended_authority_signs_nothing(tmp_path: Path, now: datetime) -> None
     for change in (lambda: authority.issue("a", "sensor", now=later), lambda: authority.revoke("7" * 32, now=later)):
         with pytest.raises(ValueError, match=r"the authority 'Test' expired on .*clock says"):
             change()
+
+
+@pytest.mark.parametrize("folder", ["/etc", "/usr/lib/PKI", "/bin", "/var/lib", "/"])
+def test_nothing_is_made_in_a_folder_of_the_system(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    authority = create_authority(tmp_path / "PKI", "x", 10)
+    for named in (Path(folder), tmp_path / "link"):
+        with pytest.raises(ValueError, match="belongs to the system; expected a folder of its own for the authority"):
+            create_authority(named, "x", 10)
+        with pytest.raises(ValueError, match="belongs to the system; expected a folder of its own for certificate and"):
+            authority.issue("a", "sensor", named)
+    assert authority.log().issued == []
+
+
+def test_a_folder_of_its_own_in_etc_is_no_folder_of_the_system() -> None:
+    refuse_system_folder(Path("/etc/ims/sensor-a"), "certificate and key", in_etc=True)

@@ -3,6 +3,8 @@ read this program, as he can an installation."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import pwd
@@ -10,14 +12,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ims.path_owners import is_roots, steps_to
+from ims.path_owners import give_new_folder, is_roots, steps_to
 from ims.sensor.owner import owner_of
+from ims.sensor.privileges import prepare_store
 from ims.store.manifest import Snapshot
 from ims.store.schema import state_folder
 
@@ -182,3 +186,55 @@ def test_no_line_to_type_gives_away_what_a_link_leads_to(place: Path) -> None:
     (place / "own" / "round").symlink_to("round")
     with pytest.raises(OSError, match="Too many levels"):
         owner_of(place / "own" / "round")
+
+
+def test_a_new_store_is_given_away_by_no_link_of_another_s(place: Path) -> None:
+    """Nor by one that comes meanwhile: what is given is the folder that was opened."""
+    user = pwd.getpwnam(OTHER)
+    prepare_store(place / "a" / "STORE", user)
+    assert [(place / name).stat().st_uid for name in ("a", "a/STORE")] == [0, user.pw_uid]
+    (place / "empty").mkdir()
+    (place / "root's link").symlink_to("empty")
+    prepare_store(place / "root's link", user)
+    assert (place / "empty").stat().st_uid == user.pw_uid
+    (place / "secret").mkdir(mode=0o700)
+    for name in ("own/STORE", "own/folder"):
+        (place / name).symlink_to(place / "secret")
+        give(place / name, USER)
+    for store in (place / "own" / "STORE", place / "own" / "folder" / "STORE"):
+        with pytest.raises(ValueError, match="is a link of user"):
+            prepare_store(store, user)
+    assert (place / "secret").stat().st_uid == 0
+    assert list((place / "secret").iterdir()) == []
+
+
+def test_a_link_that_is_swapped_in_while_a_store_is_made_gives_nothing_away(place: Path) -> None:
+    secret, swapped = place / "secret", place / "own" / "STORE"
+    secret.mkdir(mode=0o700)
+    user, stopping = pwd.getpwnam(OTHER), threading.Event()
+    swapped.mkdir()
+    link, aside = place / "own" / "link", place / "own" / "aside"
+    link.symlink_to(secret)
+    give(link, USER)
+
+    def swap() -> None:
+        moves = [(swapped, aside), (link, swapped), (swapped, link), (aside, swapped)]
+        for before, after in itertools.cycle(moves):
+            if stopping.is_set():
+                break
+            with contextlib.suppress(OSError):  # a folder was made there meanwhile
+                before.rename(after)
+
+    swapping = threading.Thread(target=swap)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        swapping.start()
+        for _ in range(2_000):
+            with contextlib.suppress(OSError, ValueError):
+                give_new_folder(swapped, user.pw_uid, user.pw_gid)
+    finally:
+        sys.setswitchinterval(interval)
+        stopping.set()
+        swapping.join()
+    assert secret.stat().st_uid == 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from ims.lake.place import CHUNK, Place, told
 from ims.quantity import quantity
 from ims.store.schema import make_folder, sync_folder
+from ims.stored_file import open_regular
 
 ASIDE = "_lake/aside"
 
@@ -33,7 +34,7 @@ class Folder(Place):
         """See Place."""
 
         def whole() -> bytes:
-            with (self.folder / name).open("rb") as file:
+            with open_regular(self.folder / name) as file:
                 return file.read(most + 1)
 
         content: bytes = told(self, name, "read", whole)
@@ -70,7 +71,7 @@ class Folder(Place):
 
     def chunks(self, name: str, octets: int = CHUNK) -> Iterator[bytes]:
         """See Place."""
-        with told(self, name, "read", lambda: (self.folder / name).open("rb", buffering=0)) as file:
+        with told(self, name, "read", lambda: open_regular(self.folder / name)) as file:
             while chunk := told(self, name, "read", lambda: file.read(octets)):
                 yield chunk
 

@@ -166,7 +166,7 @@ class _Shipment:
 
     def _send(self, path: str) -> None:
         size = self._held[path]
-        print_, sent = send_verified(self._place, path, self._shipper.store / path, size["bytes"], self._pace)
+        print_, sent = send_verified(self._place, path, self._shipper.store, size["bytes"], self._pace)
         self._new[path] = Shipment(size["rows"], print_.bytes, print_.sha256, 0)
         if sent:
             self.report.files += 1

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ims.lake.paced import Pace
 from ims.lake.place import Place
 from ims.quantity import quantity
+from ims.stored_file import open_stored
 
 
 class Print(NamedTuple):
@@ -19,21 +20,22 @@ class Print(NamedTuple):
     sha256: str
 
 
-def send_verified(place: Place, name: str, file: Path, size: int, pace: Pace) -> tuple[Print, bool]:
-    """Have a local file of `size` octets be the object `name`; returns its print, and whether it had to be sent.
+def send_verified(place: Place, name: str, store: Path, size: int, pace: Pace) -> tuple[Print, bool]:
+    """Have the store's file `name`, of `size` octets, be the object of that name; returns its print, and whether it had
+    to be sent.
 
     An object of the same size that is there already, from a run that was killed, is read, and sent only if it differs.
-    Raises ValueError where the local file can't be read or isn't of that size, OSError where the object can't be
+    Raises ValueError where the file can't be read, is a link or isn't of that size, OSError where the object can't be
     written or isn't what was sent; it is removed then, if the place allows.
     """
     if place.size(name) == size:
-        own = _print(_local(file, size, pace.chunk))
+        own = _print(_local(store, name, size, pace.chunk))
         if _print(pace.of(place.chunks(name, pace.chunk))) == own:
             return own, False
     digest = hashlib.sha256()
 
     def hashed() -> Iterator[bytes]:
-        for chunk in pace.of(_local(file, size, pace.chunk)):
+        for chunk in pace.of(_local(store, name, size, pace.chunk)):
             digest.update(chunk)
             yield chunk
 
@@ -73,10 +75,10 @@ def _print(chunks: Iterator[bytes]) -> Print:
     return Print(octets, digest.hexdigest())
 
 
-def _local(file: Path, size: int, octets: int) -> Iterator[bytes]:
-    left = size
+def _local(store: Path, name: str, size: int, octets: int) -> Iterator[bytes]:
+    left, file = size, store / name
     try:
-        with file.open("rb", buffering=0) as opened:
+        with open_stored(store, name) as opened:
             while chunk := opened.read(octets):
                 left -= len(chunk)
                 yield chunk

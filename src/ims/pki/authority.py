@@ -36,6 +36,7 @@ from ims.pki.pem import key_pem, parse_certificate, parse_key, pem, read_file, r
 from ims.pki.revoked_list import entry_of, number_of, read_lists, serials_of, sign_list
 from ims.quantity import quantity
 from ims.store.schema import make_folder, not_a_folder, sync_folder, write_aside
+from ims.system_folder import refuse_system_folder
 
 _SERIAL = re.compile(r"[0-9a-f]{32,40}")
 
@@ -59,9 +60,10 @@ def create_authority(folder: Path, name: str, days: int, now: datetime | None = 
     """Make an authority in a new folder (or an empty one), whole or not at all.
 
     A killed process leaves `.PKI.XXXXXXXX` beside it, an authority that nobody uses and that may be deleted.
-    Raises ValueError for a folder that holds anything, or a name or duration that can't be, NotADirectoryError where
-    something else stands there, and OSError.
+    Raises ValueError for a folder that holds anything or is the system's, or a name or duration that can't be,
+    NotADirectoryError where something else stands there, and OSError.
     """
+    refuse_system_folder(folder, "the authority", "/root/PKI", in_etc=True)
     now = now or datetime.now(UTC)
     key = new_key()
     certificate = make_authority(key, name, now, days)
@@ -151,12 +153,13 @@ class Authority:
 
         A name may have several certificates, so that one can be replaced before it ends.
         Raises ValueError for a name, role or duration that can't be, and where the folder holds NAME.key already or
-        another authority's files; OSError.
+        another authority's files, or is the system's; OSError.
         """
         check_identity(role, name, "0" * 32)
         if serial_of(name) is not None:
             raise ValueError(f"name {name!r} looks like a serial number; wanted another")
         folder = self.folder / "out" / name if out is None else out
+        refuse_system_folder(folder, "certificate and key", f"/etc/ims/{name}", in_etc=True)
         with self._changing():
             revoked = self.revoked()
             key = new_key()

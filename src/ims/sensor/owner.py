@@ -5,7 +5,7 @@ by folder (path_owners.py), so that nobody who owns one of them can have it act 
 
 Of root's powers at most one is kept, to read any file (read_search.py): for the whole run where that user couldn't read
 this program, which a checkout in root's home is, and in reserve where captures are to be read. While it is in force, a
-link in that user's files could lead to root's: a store's files are opened without following any (store/stored.py).
+link in that user's files could lead to root's: a store's files are opened without following any (stored_file.py).
 Nothing that he could have written is loaded as code: compiled kernels come from /var/cache/ims, or are compiled in
 memory.
 

@@ -10,6 +10,8 @@ import socket
 import sys
 from pathlib import Path
 
+from ims.path_owners import give_new_folder
+
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
 CAPABILITY_VERSION_3 = 0x20080522
 CAPABILITY_LINES = ("CapInh", "CapPrm", "CapEff", "CapAmb")
@@ -65,16 +67,13 @@ def user_name(number: int) -> str:
 
 
 def prepare_store(store: Path, user: pwd.struct_passwd | None) -> None:
-    """Make the store's folder that user's, if it is absent or empty. Raises what `refuse_owner` raises, OSError."""
+    """Make the store's folder that user's, if it is absent or empty. Raises what `refuse_owner` raises, ValueError for
+    a link of another's on the way, OSError."""
     refuse_owner(store, user)
     if user is None:
         return
-    try:
-        store.mkdir(parents=True)
-    except FileExistsError:
-        if not store.is_dir() or any(store.iterdir()):
-            return
-    os.chown(store, user.pw_uid, user.pw_gid)
+    if not store.exists() or (store.is_dir() and not any(store.iterdir())):
+        give_new_folder(store, user.pw_uid, user.pw_gid)
 
 
 def become(user: pwd.struct_passwd | None, stay_root: bool = False) -> None:

@@ -25,7 +25,7 @@ def refuse_held(folder: Path, sensor: str, is_expected: Callable[[int], bool]) -
     """As `refuse_busy`, but the process that writes may be one that `is_expected` accepts, which is returned. Writes
     nothing."""
     try:
-        fd = os.open(folder / WriterLock.file, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(folder / WriterLock.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
@@ -54,7 +54,7 @@ class WriterLock:
 
     def __init__(self, folder: Path, sensor: str) -> None:
         make_folder(folder)
-        self._fd = os.open(folder / self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(folder / self.file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 
 from ims.full_disk import naming
 from ims.store.schema import write_aside
+from ims.stored_file import open_regular
 
 _GENERATION = re.compile(r"manifest-(\d{8,})\.log")
 ROLL_BYTES = 1 << 16
@@ -113,6 +114,11 @@ def write_generation(folder: Path, state: State) -> Path:
     return path
 
 
+def _octets(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()
+
+
 class Snapshot:
     """What a reader holds: the state of the newest generation, pinned until `close`."""
 
@@ -125,7 +131,7 @@ class Snapshot:
                 return
             number, path = newest[-1]
             try:
-                file = path.open("rb")
+                file = open_regular(path)
             except FileNotFoundError:
                 continue  # superseded and removed between the listing and now
             fcntl.flock(file, fcntl.LOCK_SH)
@@ -159,7 +165,7 @@ class Manifest:
         self._log_bytes = self._first_bytes = 0
         self.generation, self.state = 0, State()
         for number, path in generations(folder)[-1:]:
-            self.generation, self.state = number, _read(path.read_bytes(), path, number)
+            self.generation, self.state = number, _read(_octets(path), path, number)
         if before is not None:
             before(self.state)
         self.roll()

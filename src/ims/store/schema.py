@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ims.full_disk import naming
 from ims.records import TABLES, arrow_schema
+from ims.system_folder import refuse_system_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -197,9 +198,11 @@ def refuse_other_folder(path: Path) -> bool:
 
 
 def create_store(path: Path) -> None:
-    """Make `path` a store; fine if it is one already. Raises what `refuse_other_folder` raises."""
+    """Make `path` a store; fine if it is one already. Raises what `refuse_other_folder` raises, and
+    ValueError for a folder of the system's."""
     if refuse_other_folder(path):
         return
+    refuse_system_folder(path, "the store")
     make_folder(path)
     record = {"format": "ims store", "schema": SCHEMA_VERSION}
     write_aside(path / "store.json", json.dumps(record).encode() + b"\n")
