@@ -67,8 +67,16 @@ def _opened(path: Path, flags: int, folder: int | None) -> int:
 def refuse_link(file: Path) -> None:
     """Raises ValueError where a part of a table, or a sensor's folder on the way to it, is a link. What isn't there is
     left to who opens it. Looked at once: parts never change."""
-    for step in (*reversed(file.parents[: OF_A_SENSOR - 1]), file):
-        _refuse(str(step))
+    _refuse_part(str(file))
+
+
+@lru_cache(1 << 17)
+def _refuse_part(file: str) -> None:  # 4.5 us a file of 12 in a folder, then 1 us
+    steps = [file]
+    while len(steps) < OF_A_SENSOR:
+        steps.append(os.path.dirname(steps[-1]))  # noqa: PTH120
+    for step in reversed(steps):
+        _refuse(step)
 
 
 @lru_cache(1 << 17)
