@@ -2,14 +2,16 @@
 # `make install`, as root: ims for all users of this machine, in /opt/ims or PREFIX, with the versions of
 # packaging/lock.txt; `ims` on PATH; what services compile, compiled. Run again after `git pull`, it upgrades.
 #
-# All is made in PREFIX/.new, from links to what is there already, and put in its place when it is whole: without network,
-# with a wrong hash or a full disk, what was installed stays as it is. Packages that an operator added stay, too.
+# All is made in PREFIX/.ims-new, from links to what is there already, and put in its place when it is whole: without network,
+# with a wrong hash or a full disk, what was installed stays as it is. Packages that an operator added stay, too, and
+# whatever else he keeps in PREFIX is never touched.
 set -eu
 umask 022
 unset PYTHONPATH PYTHONHOME  # of root's own programs; services have neither
 prefix=${PREFIX:-/opt/ims}
 link=/usr/local/bin/ims
 cache=/var/cache/ims
+ours="bin etc include lib lib32 lib64 libexec man sbin share pyvenv.cfg lock.txt" # replacement.py's ENTRIES
 
 say() { echo "install: $*" >&2; }
 die() {
@@ -45,8 +47,13 @@ while :; do
     [ "$folder" != / ] || break
     folder=$(dirname "$folder")
 done
-new=$prefix/.new
-if [ -e "$prefix" ] && [ ! -f "$prefix/pyvenv.cfg" ] && [ ! -e "$new" ] &&
+if [ -e "$prefix" ] && [ -z "$(find "$prefix" -prune -perm -055)" ]; then
+    die "PREFIX=$prefix: only root can read it, and services run as other users: chmod 755 '$prefix'"
+fi
+new=$prefix/.ims-new
+old=$prefix/.ims-old
+gone=$prefix/.ims-gone
+if [ -e "$prefix" ] && [ ! -f "$prefix/pyvenv.cfg" ] && [ ! -e "$new" ] && [ ! -e "$old" ] &&
     [ -n "$(find "$prefix" -mindepth 1 -maxdepth 1 ! -name lost+found)" ]; then
     die "$prefix holds something else than an installation of ims: move it away, or say PREFIX=FOLDER"
 fi
@@ -64,18 +71,30 @@ exec 9<"$prefix"
 flock --nonblock 9 || die "another make install is at work in $prefix"
 trap 'rm -rf "$new"; [ -z "$made" ] || rmdir "$made" 2>/dev/null || true' EXIT
 trap 'exit 130' HUP INT TERM
-rm -rf "$new" "$prefix/.old"
+# One that was killed in the middle of putting a new version in place: the former one is put back.
+if [ -e "$old" ]; then
+    for entry in $ours; do
+        if [ -e "$old/$entry" ] || [ -L "$old/$entry" ]; then
+            { rm -rf "${prefix:?}/$entry" && mv "$old/$entry" "$prefix/"; } || die "$old/$entry can't be put back"
+        fi
+    done
+    rmdir "$old" || die "$old can't be removed"
+fi
+rm -rf "$new" "$gone"
 mkdir "$new" || die "$unchanged"
 
 # Through -m: a script's first line breaks where the path is long or holds a space.
 pip() { "$new/bin/python" -m pip --disable-pip-version-check "$@" >&2; }
 names() { sed -n 's/^\([A-Za-z0-9._-]*\)==.*/\1/p' "$1"; }
 
-foreign=$(find "$prefix" \( ! -user 0 -o ! -type l -perm /022 \) -print -quit)
+there() { for entry in $ours; do if [ -e "$prefix/$entry" ] || [ -L "$prefix/$entry" ]; then echo "$entry"; fi; done; }
+# shellcheck disable=SC2046  # several
+foreign=$(cd "$prefix" && find $(there) .ims-new \( ! -user 0 -o ! -type l -perm /022 \) -print -quit)
 if [ -n "$foreign" ]; then
-    say "making all anew, for others than root can write to $foreign"
+    say "making all anew, for others than root can write to $prefix/$foreign"
 elif [ -f "$prefix/pyvenv.cfg" ] && "$prefix/bin/python" -m pip --version >/dev/null 2>&1; then
-    find "$prefix" -mindepth 1 -maxdepth 1 ! -name .new ! -name lost+found -exec cp -al -t "$new" {} + || die "$unchanged"
+    # shellcheck disable=SC2046  # several
+    (cd "$prefix" && cp -al -t "$new" $(there)) || die "$unchanged"
     # What ims needed, and needs no more.
     if [ -f "$new/lock.txt" ]; then
         gone=$(names "$new/lock.txt" | grep -vxF "$(names packaging/lock.txt)" || true)

@@ -103,14 +103,15 @@ def own_folder(name: str) -> Path | None:
         return None
     if chosen:
         return _used(private_folder(Path(chosen)), name)
+    refused: PermissionError | None = None
     for cache in _caches():
         if replacer_of(cache / "ims") is None:
             try:
                 return _used(private_folder(cache / "ims"), name)
             except OSError as error:
                 if isinstance(error, PermissionError) and "kernel cache" in str(error):
-                    raise
-    raise FileNotFoundError("no home in which compiled kernels can be kept")
+                    refused = refused or error
+    raise refused or FileNotFoundError("no home in which compiled kernels can be kept")
 
 
 def _caches() -> Iterator[Path]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -17,14 +18,12 @@ from typing import BinaryIO
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 BY_LINK = (errno.ELOOP, errno.ENOTDIR)
-OF_A_SENSOR = 4
-"""Of a part's path that are looked at: sensor=, date=, hour=, and the file."""
 
 
 def open_stored(store: Path, name: str) -> BinaryIO:
     """A file, by its path relative to the store, to read its octets.
 
-    Raises ValueError where it, or a folder on the way to it, is a link or no regular file, and OSError.
+    Raises OSError, also where it, or a folder on the way to it, is a link or no regular file.
     """
     *folders, last = name.split("/")
     at = os.open(store, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -49,41 +48,50 @@ def _regular(path: Path, folder: int | None) -> BinaryIO:
     file = _opened(path, FILE, folder)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise ValueError(f"{path} is no regular file; a store, or a lake, holds files")
+        raise _refused(path, "it is no regular file; a store, or a lake, holds files")
     return open(file, "rb", buffering=0)  # noqa: PTH123  # a descriptor
 
 
 def _opened(path: Path, flags: int, folder: int | None) -> int:
     if path.name in ("", ".."):
-        raise ValueError(f"{path} leads out of its store")
+        raise _refused(path, "it leads out of its store")
     try:
         return os.open(path if folder is None else path.name, flags, dir_fd=folder)
     except OSError as error:
         if error.errno in BY_LINK and path.is_symlink():
-            raise ValueError(_is_link(path)) from None
+            raise _link(path) from None
         raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from None
 
 
-def refuse_link(file: Path) -> None:
-    """Raises ValueError where a part of a table, or a sensor's folder on the way to it, is a link. What isn't there is
-    left to who opens it. Looked at once: parts never change."""
-    _refuse_part(str(file))
+def refuse_links(files: Iterable[Path]) -> None:
+    """Raises OSError where a part of a table, or a folder of the table on the way to it, is a link. What isn't there is
+    left to who opens it. Parts never change, and are looked at once; their folders each time."""
+    folders = {parent for file in files for parent in _folders(_looked_at(str(file)))}
+    for folder in sorted(folders):
+        if os.path.islink(folder):  # noqa: PTH114  # 2 us
+            raise _link(Path(folder))
 
 
 @lru_cache(1 << 17)
-def _refuse_part(file: str) -> None:  # 4.5 us a file of 12 in a folder, then 1 us
-    steps = [file]
-    while len(steps) < OF_A_SENSOR:
-        steps.append(os.path.dirname(steps[-1]))  # noqa: PTH120
-    for step in reversed(steps):
-        _refuse(step)
+def _looked_at(file: str) -> str:
+    """The folder of a part that is no link."""
+    if os.path.islink(file):  # noqa: PTH114
+        raise _link(Path(file))
+    return os.path.dirname(file)  # noqa: PTH120
 
 
 @lru_cache(1 << 17)
-def _refuse(step: str) -> None:
-    if os.path.islink(step):  # noqa: PTH114  # 2 us
-        raise ValueError(_is_link(Path(step)))
+def _folders(folder: str) -> tuple[str, ...]:
+    """A part's folder and those above it, up to the table's: `packets/sensor=…/date=…/hour=…`."""
+    found = [folder]
+    while "=" in os.path.basename(found[-1]):  # noqa: PTH119
+        found.append(os.path.dirname(found[-1]))  # noqa: PTH120
+    return tuple(found)
 
 
-def _is_link(path: Path) -> str:
-    return f"{path} is a link; a store, or a lake, holds files"
+def _link(path: Path) -> OSError:
+    return _refused(path, "it is a link; a store, or a lake, holds files")
+
+
+def _refused(path: Path, why: str) -> OSError:
+    return OSError(errno.ELOOP, why, str(path))

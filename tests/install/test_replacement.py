@@ -55,19 +55,29 @@ ls -A '{PREFIX}' | diff before -
 mount -o remount,size=1G /srv
 make install
 state "at last"
-grep -rl '/[.]new' '{PREFIX}/bin' '{PREFIX}/pyvenv.cfg' || true
+grep -rl '/[.]ims-new' '{PREFIX}/bin' '{PREFIX}/pyvenv.cfg' || true
 ls -A '{PREFIX}' | diff before -
 """
 REPAIRS = f"""
-mkdir '{PREFIX}/.old' '{PREFIX}/.new'
-mv '{PREFIX}/lib' '{PREFIX}/pyvenv.cfg' '{PREFIX}/.old'
+mkdir '{PREFIX}/.ims-old' '{PREFIX}/.ims-new' '{PREFIX}/.ims-gone' '{PREFIX}/store'
+chown nobody '{PREFIX}/store'
+mv '{PREFIX}/lib' '{PREFIX}/pyvenv.cfg' '{PREFIX}/.ims-old'
+mkdir '{PREFIX}/lib'
+mv wheels away
+sed 's/alpha==1/alpha==2/' first.txt >packaging/lock.txt
+refused "killed"
+cp first.txt packaging/lock.txt
+mv away wheels
 make install
-state "killed"
+state "and upgraded"
 chown nobody '{PREFIX}'/lib/python*/site-packages/ims/__init__.py
 make install
 find '{PREFIX}' ! -user root
 state "no longer a user's"
 flock '{PREFIX}' make install || echo "while another one works: $?"
+umount -l /srv
+mount -t tmpfs -o mode=700 tmpfs /srv
+PREFIX=/srv make install || echo "closed: $?"
 umount -l /srv
 mount -t tmpfs -o mode=755,size=1M tmpfs /srv
 make install || ls -A /srv
@@ -130,7 +140,7 @@ def test_an_upgrade_is_whole_or_leaves_what_was_there(standin: Path) -> None:
 def test_what_is_broken_or_not_root_s_alone_is_made_anew(standin: Path) -> None:
     done = installed(standin, REPAIRS)
     assert said(done) == [
-        "killed: ims 1, alpha", "no longer a user's: ims 1, alpha", "while another one works: 2",
+        "killed: ims 1, alpha", "and upgraded: ims 1, alpha", f"{PREFIX}/store", "no longer a user's: ims 1, alpha", "while another one works: 2", "closed: 2",
         "bin", "include", "lib", "lib64", "lock.txt", "lost+found", "pyvenv.cfg",
     ]  # fmt: skip
     assert f"install: making all anew, for others than root can write to {PREFIX}/lib/python3" in done.stderr
@@ -148,7 +158,8 @@ def made(folder: Path, files: dict[str, str]) -> Path:
 def test_scripts_name_their_last_place_and_the_former_ones_stay(tmp_path: Path) -> None:
     prefix = tmp_path / "a place"
     new = made(
-        prefix / ".new", {"pyvenv.cfg": f"command = venv {prefix}/.new\n", "bin/new": f"#!{prefix}/.new/bin/python\n"}
+        prefix / ".ims-new",
+        {"pyvenv.cfg": f"command = venv {prefix}/.ims-new\n", "bin/new": f"#!{prefix}/.ims-new/bin/python\n"},
     )
     (prefix / "former").write_text("#!/bin/sh\n")
     (new / "bin" / "former").hardlink_to(prefix / "former")
@@ -179,17 +190,17 @@ def test_folders_of_a_container_s_image_are_replaced_too(tmp_path: Path) -> None
         prefix = root / "opt" / "ims"
         with pytest.raises(OSError, match="Invalid cross-device link"):
             (prefix / "lib").rename(prefix / "other")
-        new = made(prefix / ".new", {"bin/ims": "2", "lib/deep/ims": "2", "lost+found": "2"})
-        (prefix / "lost+found").mkdir()
+        new = made(prefix / ".ims-new", {"bin/ims": "2", "lib/deep/ims": "2", "store": "2"})
+        (prefix / "store").mkdir()  # an operator's
         with pytest.raises(FileExistsError):
             replace(new, prefix)
         assert {name: (prefix / name).read_text() for name in files} == files
         assert (prefix / "lib").stat().st_mode & 0o777 == 0o711
-        (new / "lost+found").unlink()
+        (new / "store").unlink()
         replace(new, prefix)
         assert (prefix / "lib/deep/ims").read_text() == "2"
         assert sorted(path.name for path in prefix.rglob("*")) == [
-            ".new", "bin", "deep", "ims", "ims", "lib", "lost+found",
+            ".ims-new", "bin", "deep", "ims", "ims", "lib", "store",
         ]  # fmt: skip
     finally:
         subprocess.run(["umount", str(root)], check=True)
@@ -197,16 +208,16 @@ def test_folders_of_a_container_s_image_are_replaced_too(tmp_path: Path) -> None
 
 def test_what_can_t_be_put_in_place_leaves_all_where_it_was(tmp_path: Path) -> None:
     prefix = made(tmp_path, {"bin/ims": "1", "lib/ims": "1"})
-    new = made(prefix / ".new", {"bin/ims": "2", "lib/ims": "2"})
+    new = made(prefix / ".ims-new", {"bin/ims": "2", "lib/ims": "2"})
     (new / "lost+found").write_text("2")
     (prefix / "lost+found" / "inner").mkdir(parents=True)  # it stays
     with pytest.raises(FileExistsError, match="lost"):
         replace(new, prefix)
     assert sorted(str(path.relative_to(prefix)) for path in prefix.rglob("ims")) == [
-        ".new/bin/ims", ".new/lib/ims", "bin/ims", "lib/ims",
+        ".ims-new/bin/ims", ".ims-new/lib/ims", "bin/ims", "lib/ims",
     ]  # fmt: skip
     assert (prefix / "bin/ims").read_text() == "1"
     (new / "lost+found").unlink()
     replace(new, prefix)
     assert (prefix / "bin/ims").read_text() == (prefix / "lib/ims").read_text() == "2"
-    assert sorted(path.name for path in prefix.iterdir()) == [".new", "bin", "lib", "lost+found"]
+    assert sorted(path.name for path in prefix.iterdir()) == [".ims-new", "bin", "lib", "lost+found"]

@@ -62,6 +62,18 @@ def test_what_is_kept_from_a_daemon(
     assert (sandbox.hidden(Path(path)), sandbox.read_only(Path(path))) == (hidden, read_only)
 
 
+def test_links_are_followed_on_both_sides(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "round").symlink_to("round")
+    sandbox = Sandbox(unit("sensor", "PrivateTmp=no", f"ReadWritePaths={tmp_path}/link"))
+    for store in ("real/store", "link/store"):
+        assert sandbox.read_only(tmp_path / store) == "", store
+    sandbox = Sandbox(unit("sensor", "PrivateTmp=no", f"InaccessiblePaths={tmp_path}/link"))
+    assert sandbox.hidden(tmp_path / "real" / "store") == "InaccessiblePaths="
+    assert sandbox.read_only(tmp_path / "round") == "ProtectSystem=strict"
+
+
 def test_the_remedy_mends_it(tmp_path: Path) -> None:
     """The two lines that are printed, put where `systemctl edit` puts them."""
     store = Path("/srv/a %h store")

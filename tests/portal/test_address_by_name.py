@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -23,19 +24,19 @@ pytestmark = [
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[str]:
+def place() -> Iterator[str]:
     """A network namespace whose DNS server is to be on its own loopback."""
-    name = f"ims-dns-{tmp_path.name}"[-32:].replace("_", "-")
+    name = f"ims-dns-{secrets.token_hex(4)}"
     settings = Path("/etc/netns") / name
-    settings.mkdir(parents=True)
-    (settings / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-    ip(f"netns add {name}")
     try:
+        settings.mkdir(parents=True)
+        (settings / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        ip(f"netns add {name}")
         ip(f"-n {name} link set lo up")
         yield name
     finally:
         subprocess.run(["ip", "netns", "del", name], check=False)
-        shutil.rmtree(settings)
+        shutil.rmtree(settings, ignore_errors=True)
 
 
 @contextmanager

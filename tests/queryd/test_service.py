@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -393,6 +394,20 @@ def test_what_fails_is_logged_and_tells_no_path(
     with caplog.at_level(logging.CRITICAL), door(tmp_path, one_store, answerer=Broken()) as opened:
         fault = refused(lambda: ask(opened.portal()))
         assert (fault.kind, fault.detail) == ("failed", "its log says why")
+
+
+def test_a_link_in_its_store_is_the_store_s_fault_and_its_path_stays_here(tmp_path: Path, one_store: Path) -> None:
+    store = tmp_path / "S"
+    shutil.copytree(one_store, store)
+    part = next((store / "packets").rglob("*.parquet"))
+    part.parent.rename(tmp_path / "elsewhere")
+    part.parent.symlink_to(tmp_path / "elsewhere")
+    with door(tmp_path / "D", store) as opened:
+        fault = refused(lambda: ask(opened.portal()))
+    assert (fault.kind, fault.detail) == (
+        "store",
+        "its store can't be read: it is a link; a store, or a lake, holds files",
+    )
 
 
 def test_an_address_in_use_is_an_error_in_one_line(opened: Door, one_store: Path) -> None:

@@ -90,6 +90,36 @@ def test_the_right_to_read_captures_is_in_force_only_while_one_is_opened(place: 
     assert capabilities(installed, place / "own", "captures") == [reserve, force, reserve]
 
 
+def test_its_user_s_groups_are_kept(place: Path, installed: list[str]) -> None:
+    """A folder of root's that the user passes as a member of a group alone."""
+    closed = place / "closed"
+    closed.mkdir(mode=0o750)
+    (closed / "own").mkdir()
+    give(closed / "own", USER)
+    shutil.chown(closed, "root", "operator")
+    groups = place / "group"
+    lines = Path("/etc/group").read_text().splitlines()
+    groups.write_text("".join(f"{line}{USER if line.startswith('operator:') else ''}\n" for line in lines))
+    shell = f"mount --bind '{groups}' /etc/group && exec \"$@\""
+    script = f"{SETS}\nopen(sys.argv[1] + '/new', 'x').close()"
+    command = [*installed, "sh", "-c", shell, "sh", sys.executable, "-c", script, str(closed / "own"), ""]
+    subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert (closed / "own" / "new").owner() == USER
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_line_that_is_to_be_typed_can_be(named: bool, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a user without a name, too, as owners of a container's volumes are."""
+    inner = place / "own" / "inner"
+    inner.mkdir()
+    uid = pwd.getpwnam(OTHER).pw_uid if named else 123_456
+    os.chown(inner, uid, 12)
+    monkeypatch.setattr(sys, "argv", ["ims", "ship"])
+    who = f"runuser -u {OTHER} --" if named else "setpriv --reuid=123456 --regid=12 --clear-groups --"
+    with pytest.raises(ValueError, match=f"type `{who} ims ship`$"):
+        owner_of(inner)
+
+
 def test_it_is_in_force_for_the_whole_run_where_the_program_is_root_s_alone(place: Path) -> None:
     """A checkout in root's home; here a folder of modules that the user can't read."""
     closed = place / "closed"

@@ -128,6 +128,10 @@ def test_the_store_of_a_live_sensor_is_no_other_one_s(store, heartbeat):
     second.write(beat())
     second.close()
     refuse_other_name(store, "b")  # it has written here, too
+    told = heartbeat_file(store, "b").read_bytes()
+    heartbeat_file(store, "b").write_bytes(bytes(len(told)))
+    refuse_other_name(store, "b")  # whatever became of its heartbeat
+    heartbeat_file(store, "b").write_bytes(told)
     with pytest.raises(ValueError, match="sensor 'a'"):
         refuse_other_name(store, "c")
     for name in "ab":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from ims.install.sandbox import sandbox_findings
 from ims.install.unit import installation, unit_text
 from ims.install.unit_file import UnitFile, installed, option
 from ims.sensor.access import Need, Way, tried_as
-from ims.sensor.finding import Finding
+from ims.sensor.finding import WRONG, Finding
 from ims.settings_file import read_text, read_toml
 
 TAKEN = "address already in use"
 EXAMPLES = "docs/sensor.md, docs/deploy.md and docs/scale.md have examples"
 LAKE = "IMS_LAKE"
+OF_A_CALLER = re.compile("AWS_|.*_proxy$", re.IGNORECASE)
+"""Variables of a bucket's that a unit hasn't, unless its file sets them."""
 
 
 def examine_file(file: Path) -> Iterable[Finding]:
@@ -36,8 +39,7 @@ def daemon_of(file: Path) -> str:
     from ims.queryd.config import QuerydConfig
 
     text = read_text(file, EXAMPLES)
-    unit = installed("ims-ship")
-    if (unit is not None and _reads(unit, file)) or file.suffix == ".env" or LAKE in parse_environment(text).variables:
+    if _unit_of("ship", file) is not None or file.suffix == ".env" or LAKE in parse_environment(text).variables:
         return "ship"
     keys = set(read_toml(file, EXAMPLES))
     found = {
@@ -84,6 +86,8 @@ def examine_portal_file(file: Path) -> Iterable[Finding]:
     found = [*_as_unit("portal", file, lambda: examine_portal(config, file))]
     try:
         needed = [*needs(config), *_certificates(config.tls), *_certificates(config.https)]
+        if config.export_folder is None:  # where the daemon's TMPDIR is; that of who asks may be another
+            needed = [need for need in needed if need.path != Path(tempfile.gettempdir())]
     except ValueError:  # the lake's URI, which is said already
         return found
     return [*found, *_kept_by_unit("portal", file, needed)]
@@ -108,11 +112,16 @@ def examine_ship_file(file: Path) -> Iterable[Finding]:
     if not store or not uri:
         raise ValueError(f"{shown.name}.service starts no `ims ship --store DIR --to URI`: {' '.join(words)}")
 
-    def examine() -> list[tuple[str, ...]]:
-        os.environ |= environment.variables  # the bucket's credentials, in a child alone
+    user = shown.user() if is_its and os.geteuid() == 0 else None
+
+    def examine() -> list[tuple[str, ...]]:  # in a child alone
+        for name in [name for name in os.environ if OF_A_CALLER.match(name)]:
+            del os.environ[name]
+        if user is not None:
+            os.environ["HOME"] = user.pw_dir
+        os.environ.update(environment.variables)
         return [tuple(each) for each in findings_of(ship_checks(Path(store), uri))]
 
-    user = shown.user() if is_its and os.geteuid() == 0 else None
     found = [Finding(*each) for each in tried_as(user, examine, stay_root=user is None)]
     return [*found, *_kept_by_unit("ship", file, ship_needs(Path(store), uri))]
 
@@ -149,7 +158,14 @@ def _as_unit(name: str, file: Path, examine: Callable[[], Iterable[Finding]]) ->
 def _kept_by_unit(name: str, file: Path, needs: Sequence[Need]) -> Iterable[Finding]:
     """What the unit that starts the daemon with this file keeps from it."""
     unit = _unit_of(name, file)
-    return () if unit is None else sandbox_findings(unit, needs)
+    if unit is None:
+        return ()
+    found = list(sandbox_findings(unit, needs))
+    stranger = unit.stranger()
+    if stranger:
+        said = f"{unit.name}.service runs as {stranger}, a user whom this machine doesn't have"
+        found.insert(0, Finding(WRONG, "unit", said, f"`ims install-service {name}` makes ours"))
+    return found
 
 
 def _unit_of(name: str, file: Path) -> UnitFile | None:

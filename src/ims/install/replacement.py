@@ -1,6 +1,7 @@
-"""Puts an installation that was made in PREFIX/.new in the place of the one in PREFIX: `python -m … NEW PREFIX`.
+"""Puts an installation that was made in PREFIX/.ims-new in the place of the one in PREFIX: `python -m … NEW PREFIX`.
 
-Entry by entry, for PREFIX may be a file system of its own; what can't be replaced is put back.
+Entry by entry, for PREFIX may be a file system of its own; what can't be replaced is put back. Where this is killed in
+the middle, the next installation does that (scripts/install.sh). What is no part of an installation is never touched.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ import sys
 from pathlib import Path
 
 from ims.cause import cause
+
+ENTRIES = (
+    "bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "man", "sbin", "share", "pyvenv.cfg", "lock.txt",
+)  # fmt: skip
+"""Of an installation: those of a Python environment, and our list of what is in it."""
 
 
 def relocate(new: Path, prefix: Path) -> None:
@@ -47,11 +53,11 @@ def move(source: Path, target: Path) -> None:
 
 def replace(new: Path, prefix: Path) -> None:
     """Move what is in `prefix` away, and what is in `new` there. Raises OSError, with all where it was before."""
-    old = prefix / ".old"
+    old = prefix / ".ims-old"
     old.mkdir()
     moved: list[tuple[Path, Path]] = []
     try:
-        there = [entry for entry in prefix.iterdir() if entry not in (old, new) and entry.name != "lost+found"]
+        there = [prefix / name for name in ENTRIES if os.path.lexists(prefix / name)]
         for entry, folder in [*((entry, old) for entry in there), *((entry, prefix) for entry in new.iterdir())]:
             target = folder / entry.name
             if os.path.lexists(target):
@@ -64,7 +70,9 @@ def replace(new: Path, prefix: Path) -> None:
                 move(target, entry)
         old.rmdir()
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    gone = prefix / ".ims-gone"
+    old.rename(gone)  # from here on nothing is put back
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def main() -> int:

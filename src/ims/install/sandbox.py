@@ -5,18 +5,18 @@ Permissions know nothing of this: whoever tries as the unit's user, but outside 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ims.install.unit import HOMES, TEMPORARY
-from ims.install.unit_file import UnitFile
+from ims.install.unit_file import YES, UnitFile
 from ims.sensor.access import Need, Way
 from ims.sensor.finding import WRONG, Finding
 from ims.system_folder import refuse_system_folder
 
-YES = ("yes", "true", "on", "1")
 OF_PROTECT_SYSTEM = {"strict": ("/",), "full": ("/usr", "/boot", "/efi", "/etc")}
 NOT_OF_STRICT = ("/dev", "/proc", "/sys")
 OWN_FOLDERS = {
@@ -32,27 +32,27 @@ class Sandbox:
         self.unit = unit
         self._bound = [word.removeprefix("-").split(":")[-1] for word in unit.words("BindPaths")]
         self._bound_to_read = [word.removeprefix("-").split(":")[-1] for word in unit.words("BindReadOnlyPaths")]
-        self._rules = list(self._read_only())
-        self._rules += [(path, "") for path in self._writable()]
+        self._rules = [(_real(place), setting) for place, setting in self._read_only()]
+        self._rules += [(_real(place), "") for place in self._writable()]
 
     def hidden(self, path: Path) -> str:
         """By which setting the daemon can't see it, or sees another in its place; empty where it can."""
-        path = path.resolve()
+        path = _real(path)
         homes = self.unit.last("ProtectHome").lower()
         private = self.unit.last("PrivateTmp").lower()
         closed = [(place, f"ProtectHome={homes}") for place in HOMES if homes in YES]
         closed += [(place, "InaccessiblePaths=") for place in _places(self.unit.words("InaccessiblePaths"))]
         emptied = [(place, "ProtectHome=tmpfs") for place in HOMES if homes == "tmpfs"]
         if private in YES or private == "disconnected":
-            emptied += [(place, f"PrivateTmp={private}") for place in TEMPORARY if path != Path(place)]
-        if any(path.is_relative_to(place) for place in (*self._bound, *self._bound_to_read)):
+            emptied += [(place, f"PrivateTmp={private}") for place in TEMPORARY if path != _real(place)]
+        if any(path.is_relative_to(_real(place)) for place in (*self._bound, *self._bound_to_read)):
             emptied = []
-        return next((setting for place, setting in closed + emptied if path.is_relative_to(place)), "")
+        return next((setting for place, setting in closed + emptied if path.is_relative_to(_real(place))), "")
 
     def read_only(self, path: Path) -> str:
         """By which setting the daemon may not write to it; empty where it may."""
-        path = path.resolve()
-        found = [(len(Path(place).parts), setting) for place, setting in self._rules if path.is_relative_to(place)]
+        path = _real(path)
+        found = [(len(place.parts), setting) for place, setting in self._rules if path.is_relative_to(place)]
         return max(found, default=(0, ""))[1]  # the innermost folder's; of two settings of one, that which forbids
 
     def _read_only(self) -> Iterator[tuple[str, str]]:
@@ -87,7 +87,7 @@ def sandbox_findings(unit: UnitFile, needs: Iterable[Need]) -> Iterator[Finding]
         if need.way not in (Way.CHANGE, Way.CHANGE_ALL, Way.REACH):
             continue
         folder = need.path.absolute()
-        if need.way is Way.CHANGE and not folder.is_dir():
+        if need.way is Way.CHANGE and not os.path.isdir(folder):  # noqa: PTH112  # no error where one may not look
             folder = folder.parent  # what is beside a file is written, too
         forbidden = sandbox.read_only(folder)
         if forbidden and folder not in said:
@@ -102,11 +102,17 @@ def _remedy(unit: UnitFile, need: Need, folder: Path) -> str:
     except ValueError:
         return "keep it in a folder of its own, such as one below /var/lib/ims"
     user, group = unit.last("User") or "root", unit.last("Group") or unit.last("User") or "root"
-    made = "" if folder.exists() else f"`install -d -o {user} -g {group} -m 750 {shlex.quote(str(folder))}`; then "
+    made = f"`install -d -o {user} -g {group} -m 750 {shlex.quote(str(folder))}`; then "
+    if os.path.lexists(folder):
+        made = ""
     written = str(folder).replace("%", "%%")
     if re.search(r"[\s'\"\\]", written):
         written = '"' + written.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"{made}`systemctl edit {unit.name}` with these two lines:\n[Service]\nReadWritePaths={written}"
+
+
+def _real(path: str | Path) -> Path:
+    return Path(os.path.realpath(path))  # of a link that leads to itself, `resolve` makes a RuntimeError
 
 
 def _places(words: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 FOLDERS = ("/etc/systemd/system", "/run/systemd/system")
 """Where an administrator's units and drop-ins are; the first that has the unit has the say."""
+YES = ("yes", "true", "on", "1")
 _VARIABLE = re.compile(r"\$\{(\w+)\}|^\$(\w+)$")
 
 
@@ -50,10 +51,17 @@ class UnitFile:
             return pwd.getpwnam(self.last("User") or "root") if self.last("User") != "root" else None
         return None
 
+    def stranger(self) -> str:
+        """The user as whom it would run, where there is no such user; else empty."""
+        name = self.last("User")
+        if name.isdecimal() or self.last("DynamicUser").lower() in YES:
+            return ""
+        return name if name not in ("", "root") and self.user() is None else ""
+
 
 def option(words: Sequence[str], name: str) -> str | None:
     """What a command is given behind `--name`, or as `--name=VALUE`."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words, ""][1:], strict=True):
         if word == name:
             return following
         if word.startswith(f"{name}="):
@@ -69,7 +77,8 @@ def installed(name: str, folders: Sequence[str] = FOLDERS) -> UnitFile | None:
     beside: dict[str, Path] = {}
     for folder in reversed(folders):
         beside |= {path.name: path for path in Path(folder, f"{name}.service.d").glob("*.conf")}
-    return UnitFile(name, [each.read_text(encoding="utf-8") for each in (file, *(beside[n] for n in sorted(beside)))])
+    found = (file, *(beside[each] for each in sorted(beside)))
+    return UnitFile(name, [each.read_text(encoding="utf-8", errors="replace") for each in found])
 
 
 def _lines(text: str) -> list[tuple[str, str]]:

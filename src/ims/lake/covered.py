@@ -21,7 +21,7 @@ from ims.store.schema import (
     stored_schema,
 )  # fmt: skip
 from ims.store.shipped import TAKEN_APART
-from ims.stored_file import refuse_link
+from ims.stored_file import refuse_links
 
 ORDER = ("since", "until", "block", "prefix", "policy")
 
@@ -39,13 +39,13 @@ def covered(store: Path, sensor: str, files: Iterable[str], shipped: Iterable[st
 
     Where the last finished hour (in the snapshot or `shipped`) or hours after it aren't finished, it ends where they
     begin: a sensor that was stopped finishes its last hour early, and may go on in it.
-    Raises OSError or ArrowInvalid where a file can't be read, ValueError where one is a link.
+    Raises OSError or ArrowInvalid where a file can't be read.
     """
     parts = [(path, part) for path in files if (part := part_of(path)) is not None]
     read = []
     for path, part in parts:
         if part.table == "coverage":
-            refuse_link(store / path)
+            refuse_links([store / path])
             with pq.ParquetFile(store / path) as file:
                 read.append(file.read(columns=stored_schema("coverage").names))
     if not read:

@@ -133,7 +133,7 @@ class Authority:
         revoked = serials_of(self.revoked())
         issued, problems = [], []
         # Not by `glob`, to which a folder that can't be read is empty.
-        for path in sorted(path for path in (self.folder / "issued").iterdir() if path.suffix == ".pem"):
+        for path in sorted(path for path in _entries(self.folder / "issued") if path.suffix == ".pem"):
             try:
                 certificate = parse_certificate(read_file(path, "a certificate"), path)
                 if not issued_by(certificate, self.certificate):
@@ -159,7 +159,7 @@ class Authority:
         if serial_of(name) is not None:
             raise ValueError(f"name {name!r} looks like a serial number; wanted another")
         folder = self.folder / "out" / name if out is None else out
-        refuse_system_folder(folder, "certificate and key", f"/etc/ims/{name}", in_etc=True)
+        refuse_system_folder(folder, "certificate and key", f"/etc/ims/{name}", in_etc=True, shared=True)
         with self._changing():
             revoked = self.revoked()
             key = new_key()
@@ -247,3 +247,11 @@ def _sweep(folder: Path, *names: str) -> None:
     for path in folder.iterdir():
         if re.fullmatch(rf"\.({of})\.[0-9a-f]{{8}}", path.name):
             path.unlink(missing_ok=True)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where there is none. Raises OSError where it can't be looked at."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []

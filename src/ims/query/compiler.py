@@ -2,6 +2,10 @@
 
 `ibis.backends.sql.compilers` imports those of nineteen more engines: 0.08 s of an answer that takes a second. Here the
 package is entered without being run; whoever wants another of its compilers has it run then, as always.
+
+Ibis keeps which expressions are equal by their numbers (`id`), for all threads at once, and forgets those of one that
+is gone; where two threads do so together, a number may be kept that then is another expression's. Nothing is kept here:
+three filters, of 60 terms, and four questions take 153 ms to compile with it, 159 ms without.
 """
 
 from __future__ import annotations
@@ -12,8 +16,20 @@ import sys
 from typing import Any, Literal
 
 import ibis
+from ibis.common.bases import Comparable
 
 PACKAGE = "ibis.backends.sql.compilers"
+
+
+class _Forgetting(dict[int, dict[int, bool]]):
+    """A cache that is always empty."""
+
+    def setdefault(self, key: int, default: Any = None) -> dict[int, bool]:
+        """What is put in there is gone."""
+        return {}
+
+
+Comparable.__cache__ = _Forgetting()
 
 
 def to_sql(expression: Any, dialect: Literal["duckdb", "pyspark"] = "duckdb") -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ims.query.duck import quoted
 from ims.query.shapes import empty
 from ims.records import LENGTHS, TABLES
-from ims.stored_file import refuse_link
+from ims.stored_file import refuse_links
 
 _KINDS = {"uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER"}
 _END = 1 << 12
@@ -35,10 +35,9 @@ def has_lengths(file: str) -> bool:
 
 
 def selecting(table: str, files: Sequence[Path]) -> str:
-    """SQL of all columns of a table from files, at least one; nulls where a file lacks one. Raises ValueError where one
+    """SQL of all columns of a table from files, at least one; nulls where a file lacks one. Raises OSError where one
     is a link."""
-    for file in files:
-        refuse_link(file)
+    refuse_links(files)
     columns = ", ".join(f'"{name}"' for name in empty(table).column_names)
     older = [file for file in files if table == "packets" and not has_lengths(str(file))]
     if not older:

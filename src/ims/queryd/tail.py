@@ -24,7 +24,7 @@ from ims.query.duck import unread
 from ims.query.part_files import selecting
 from ims.queryd.turns import BusyError
 from ims.store.reader import Store, open_store
-from ims.stored_file import refuse_link
+from ims.stored_file import refuse_links
 
 NEW_OCTETS = 512
 LOOK_BACK_SECONDS = 15
@@ -169,9 +169,8 @@ class News:
 
 
 def _files(files: Sequence[Path]) -> str:
-    """Files as DuckDB reads them; their paths are ours. Raises ValueError where one is a link."""
-    for file in files:
-        refuse_link(file)
+    """Files as DuckDB reads them; their paths are ours. Raises OSError where one is a link."""
+    refuse_links(files)
     listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'sensor': VARCHAR}})"
 

@@ -68,7 +68,7 @@ def owner_of(path: Path) -> Owner | None:
         if step.status.st_uid != uid:
             raise ValueError(
                 f"{end.path} is {user_name(uid)}'s, below {step.path}, which is {user_name(step.status.st_uid)}'s, who "
-                f"could put something else in its place; type `{_as_user(user_name(uid))}`"
+                f"could put something else in its place; type `{_as_user(uid, end.status.st_gid)}`"
             )
     try:
         user = pwd.getpwuid(uid)
@@ -92,8 +92,13 @@ def _roots_below(path: Path, end: Step, folder: Step, by_link: bool) -> str:
     )
 
 
-def _as_user(name: str) -> str:
-    return shlex.join(["runuser", "-u", name, "--", "ims", *sys.argv[1:]])
+def _as_user(uid: int, gid: int) -> str:
+    """The line that runs this command as that user, who may have no name."""
+    try:
+        who = ["runuser", "-u", pwd.getpwuid(uid).pw_name, "--"]
+    except KeyError:
+        who = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--"]
+    return shlex.join([*who, "ims", *sys.argv[1:]])
 
 
 def act_as_owner(path: Path, captures: bool = False) -> str | None:
@@ -109,7 +114,7 @@ def act_as_owner(path: Path, captures: bool = False) -> str | None:
     try:
         _become(owner, captures)
     except OSError as error:
-        line = _as_user(owner.name)
+        line = _as_user(owner.uid, owner.gid)
         raise ValueError(f"{path} is {owner.name}'s, who can't be become ({error.strerror}); type `{line}`") from None
     os.environ["HOME"] = owner.home
     os.environ.pop("XDG_CACHE_HOME", None)
@@ -130,11 +135,19 @@ def tried_as_owner(path: Path, attempt: Callable[[], Any]) -> Any:
     return tried_as(None, as_owner, stay_root=True)
 
 
+def groups_of(owner: Owner) -> list[int]:
+    """All groups that the user is in; none where he has no name."""
+    try:
+        return os.getgrouplist(pwd.getpwuid(owner.uid).pw_name, owner.gid)
+    except KeyError:
+        return []
+
+
 def _become(owner: Owner, captures: bool = False) -> None:
     program = {place: os.R_OK | (os.X_OK if place.is_dir() else 0) for place in _program() if place.exists()}
     no_new_privileges()
     keep_capabilities()
-    os.setgroups([])
+    os.setgroups(groups_of(owner))
     os.setresgid(owner.gid, owner.gid, owner.gid)
     os.setresuid(owner.uid, owner.uid, owner.uid)
     refuse_private_kernels()

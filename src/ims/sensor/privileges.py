@@ -42,9 +42,9 @@ def refuse_owner(store: Path, user: pwd.struct_passwd | None) -> None:
     if user is None:
         if found.st_uid != 0:
             owner = user_name(found.st_uid)
+            way = "give it to root" if owner.startswith("user ") else f"set user = {owner!r}, or run it as that user"
             raise ValueError(
-                f"{store} belongs to {owner}, and the sensor stays root, whose files {owner} couldn't write to; "
-                f"set user = {owner!r}, or run it as that user"
+                f"{store} belongs to {owner}, and the sensor stays root, whose files {owner} couldn't write to; {way}"
             )
     elif found.st_uid != user.pw_uid:
         owner = user_name(found.st_uid)
@@ -55,7 +55,7 @@ def _remedy(store: Path, user: pwd.struct_passwd) -> str:
     """Only what is a store already is ever said to be given away as a whole."""
     if not (store / "store.json").is_file():
         return "it is no store: set `store` to a folder of its own"
-    return f"chown -R {user.pw_name} {shlex.quote(str(store.absolute()))}, or set `user`"
+    return f"chown -R {user.pw_name} {shlex.quote(os.path.realpath(store))}, or set `user`"
 
 
 def user_name(number: int) -> str:

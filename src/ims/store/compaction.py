@@ -22,7 +22,7 @@ from ims.store.columns import complete
 from ims.store.manifest import Manifest, remove_empty
 from ims.store.parts import Part
 from ims.store.schema import ROW_GROUP, part_of, stored_schema, sync_folder
-from ims.stored_file import refuse_link
+from ims.stored_file import refuse_links
 
 WORTH_MERGING = 1 << 16
 """Parts of at least so many rows, or of MERGED_OCTETS, are left as they are: encoding them again would cost more
@@ -65,7 +65,7 @@ def merge_parts(
     read_rows = ROW_GROUP if most_octets is None else READ_ROWS
     try:
         for path in paths:
-            refuse_link(store / path)
+            refuse_links([store / path])
             with pq.ParquetFile(store / path) as file:
                 for batch in file.iter_batches(read_rows, columns=schema.names, use_threads=False):
                     if not go_on():

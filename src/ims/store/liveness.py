@@ -116,12 +116,15 @@ def liveness(store: Path, sensor: str) -> Liveness:
 
 
 def refuse_other_name(store: Path, sensor: str) -> None:
-    """Raises ValueError where the store is that of a live sensor of another name, which wasn't retired. Sensors that
-    were read from captures, or replayed, may be in it besides. Raises OSError where a heartbeat can't be read."""
+    """Raises ValueError where the store is that of a live sensor of another name, which wasn't retired, and nothing of
+    this one's is in it. Sensors that were read from captures, or replayed, may be in it besides. Raises OSError where a
+    heartbeat can't be read."""
+    if (store / "_state" / f"sensor={sensor}").is_dir():
+        return
     found = sorted(file.parent.name.removeprefix("sensor=") for file in (store / "_state").glob("sensor=*/heartbeat"))
     live = [name for name in found if (heard := read_heartbeat(store, name)) is not None and not heard.beat.replay]
     others = [name for name in live if name != sensor and not is_retired(store, name)]
-    if others and sensor not in live:
+    if others:
         raise ValueError(
             f"{store} is the store of sensor {others[0]!r}, and this sensor's name is {sensor!r}; go on under the old "
             f"name, or type `{shlex.join(['ims', 'sensor', 'rename', others[0], sensor, '--store', str(store)])}`, or "

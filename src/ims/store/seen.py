@@ -23,7 +23,7 @@ import numpy as np
 from ims.full_disk import naming
 from ims.store.schema import make_folder, sync_folder
 from ims.store.seen_table import look_up_or_add
-from ims.stored_file import refuse_link
+from ims.stored_file import refuse_links
 
 Array = np.ndarray[Any, Any]
 MERGE_RUNS = 8
@@ -61,7 +61,7 @@ class Seen:
 
     def _open(self, run: str) -> Array:
         # Our own files, written whole before they are named and never changed after: mapping them is safe.
-        refuse_link(self._store / run)
+        refuse_links([self._store / run])
         try:
             mapped: Array = np.load(self._store / run, mmap_mode="r")
         except (ValueError, EOFError) as error:

@@ -42,7 +42,7 @@ from ims.store.schema import (
 from ims.store.seen import Seen
 from ims.store.shipped import Confirmed
 from ims.store.store_id import store_id
-from ims.stored_file import refuse_link
+from ims.stored_file import refuse_links
 
 TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time", "coverage": "since"}
 WAITING = 1
@@ -228,7 +228,7 @@ class SensorWriter:
         for path in list(self.manifest.state.files):
             part = part_of(path)
             if part is not None and part.table == "payloads" and part.date == day.isoformat():
-                refuse_link(self.path / path)
+                refuse_links([self.path / path])
                 with pq.ParquetFile(self.path / path) as file:
                     for batch in file.iter_batches(ROW_GROUP, columns=["signature", "payload"]):
                         signatures, payloads = batch.column("signature"), batch.column("payload")
