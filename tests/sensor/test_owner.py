@@ -102,8 +102,8 @@ def test_its_user_s_groups_are_kept(place: Path, installed: list[str]) -> None:
     groups.write_text("".join(f"{line}{USER if line.startswith('operator:') else ''}\n" for line in lines))
     shell = f"mount --bind '{groups}' /etc/group && exec \"$@\""
     script = f"{SETS}\nopen(sys.argv[1] + '/new', 'x').close()"
-    command = [*installed, "sh", "-c", shell, "sh", sys.executable, "-c", script, str(closed / "own"), ""]
-    subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    command = ["unshare", "--mount", *installed, "sh", "-c", shell, "sh", sys.executable, "-c", script]
+    subprocess.run([*command, str(closed / "own"), ""], capture_output=True, text=True, check=True, timeout=60)
     assert (closed / "own" / "new").owner() == USER
 
 
