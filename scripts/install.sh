@@ -97,9 +97,9 @@ elif [ -f "$prefix/pyvenv.cfg" ] && "$prefix/bin/python" -m pip --version >/dev/
     (cd "$prefix" && cp -al -t "$new" $(there)) || die "$unchanged"
     # What ims needed, and needs no more.
     if [ -f "$new/lock.txt" ]; then
-        gone=$(names "$new/lock.txt" | grep -vxF "$(names packaging/lock.txt)" || true)
+        needless=$(names "$new/lock.txt" | grep -vxF "$(names packaging/lock.txt)" || true)
         # shellcheck disable=SC2086  # several
-        [ -z "$gone" ] || pip uninstall --quiet --yes $gone || die "$unchanged (pip's error is above)"
+        [ -z "$needless" ] || pip uninstall --quiet --yes $needless || die "$unchanged (pip's error is above)"
     fi
 fi
 # Debian's own first: root's PATH may begin with one in root's home, which no service can read.
@@ -133,7 +133,10 @@ case $said in
 esac
 cp --remove-destination packaging/lock.txt "$new/lock.txt" || die "$unchanged"
 trap '' HUP INT TERM
-"$new/bin/python" -m ims.install.replacement "$new" "$prefix" || die "$unchanged"
+if ! "$new/bin/python" -m ims.install.replacement "$new" "$prefix"; then
+    [ ! -e "$old" ] || die "not done, and a part of what was installed before is in $old: make install again puts it back"
+    die "$unchanged"
+fi
 made=
 trap 'exit 130' HUP INT TERM
 
