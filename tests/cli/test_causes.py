@@ -190,3 +190,21 @@ def test_an_authority_shows_what_it_can_and_names_what_it_can_t_read(place: Path
     assert done.returncode == 0
     assert done.stderr.endswith(f".pem: {LOOP}; left out\n")
     assert "[Errno" not in done.stderr
+
+
+def test_a_folder_of_others_is_no_store_whatever_is_in_it(tmp_path: Path) -> None:
+    """A link that leads nowhere, as /etc may have, is not what is wrong with it."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "link").symlink_to("nowhere")
+    done = run(tmp_path, "ship", "--store", "notes", "--to", "LAKE")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "ims: notes is no store: it has no store.json; `ims ingest` makes one\n",
+    )
+
+
+def test_who_runs_a_command_is_told_of_no_setting(place: Path) -> None:
+    (place / "S" / "store.json").chmod(0)
+    done = run(place, "ship", "--store", "S", "--to", "LAKE")
+    assert done.returncode == 2
+    assert done.stderr.endswith("; change the mode or the owner, or run this as another user\n"), done.stderr

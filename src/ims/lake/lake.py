@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_sensors, read_ledger
 from ims.lake.place import open_place
-from ims.store.schema import HOUR_US, Part, part_of
+from ims.store.schema import HOUR_US, Part, part_of, refuse_no_folder
 from ims.store.shipped import TAKEN_APART
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Lake:
         self.filesystem: pyarrow.fs.FileSystem = self._place.filesystem
         folder = self.path if isinstance(self.path, Path) else None
         if folder is not None:
-            _refuse_no_folder(folder, self.uri)
+            refuse_no_folder(folder, "lake", self.uri)
         known = lake_id(self._place)
         if known is None and folder is not None and (folder / "store.json").exists():
             raise ValueError(f"{self.uri} is a store; wanted a lake, or --store {self.uri}")
@@ -115,15 +114,6 @@ class Lake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _refuse_no_folder(folder: Path, named: str) -> None:
-    try:
-        found = folder.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{named}: no such lake") from None
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(f"{named} is a file; wanted the folder of a lake")
 
 
 def open_lake(uri: str | Path) -> Lake:

@@ -41,8 +41,9 @@ def ship_needs(store: Path, uri: str) -> list[Need]:
 
 
 def _store(store: Path) -> str:
+    refuse_obstacles(None, [Need("the store", store), Need("the store's", store / "store.json")], stay_root=True)
+    check_store(store)  # before all that is in it is looked at, which may be anybody's
     refuse_obstacles(None, [Need("the store", store, Way.READ_ALL, without=OF_WRITERS)], stay_root=True)
-    check_store(store)
     if (store / STATE).is_dir():
         refuse_obstacles(None, [Need("what the store remembers", store / STATE, Way.CHANGE_ALL)], stay_root=True)
     return f"{store} can be shipped"

@@ -105,7 +105,7 @@ def tried_as(user: pwd.struct_passwd | None, attempt: Callable[[], Any], stay_ro
 def refuse_obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> None:
     """Raises PermissionError, in one line, for the first thing that user can't use."""
     for obstacle in obstacles(user, needs, stay_root):
-        remedy = READ_ONLY_REMEDY if obstacle.error == errno.EROFS else REMEDY
+        remedy = READ_ONLY_REMEDY if obstacle.error == errno.EROFS else REMEDY if user is not None else OWN_REMEDY
         raise PermissionError(f"{sentence(user, obstacle)}; {remedy}")
 
 
@@ -127,6 +127,7 @@ RAISED: dict[str, type[Exception]] = {"denied": PermissionError, "system": OSErr
 """What an attempt in a child may raise, the narrower first."""
 READ_ONLY_REMEDY = "mount it for writing; where systemd's unit forbids it, `ims doctor` has the lines that allow it"
 REMEDY = "change the mode or the owner, or set `user` to another"
+OWN_REMEDY = "change the mode or the owner, or run this as another user"
 
 
 def sentence(user: pwd.struct_passwd | None, obstacle: Obstacle) -> str:
@@ -211,7 +212,9 @@ def _below(path: Path, change: bool, without: Collection[str]) -> Iterator[tuple
     while folders and left > 0:
         for entry in _entries(folders.pop()):
             left -= 1
-            if entry.name in without or entry.name == LOST_AND_FOUND:
+            if (
+                entry.name in without or entry.name == LOST_AND_FOUND or entry.is_symlink()
+            ):  # refused where it is opened
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _folder(Path(entry.path), change)

@@ -249,14 +249,20 @@ def refuse_retired(path: Path, sensor: str) -> None:
         )
 
 
+def refuse_no_folder(folder: Path, what: str, named: str) -> None:
+    """Raises FileNotFoundError or NotADirectoryError, in words for people, where there is no folder; `what`: `store` or
+    `lake`; `named`: as it was given. Other OSErrors as they come."""
+    try:
+        found = folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{named}: no such {what}") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(f"{named} is a file; wanted the folder of a {what}")
+
+
 def check_store(path: Path) -> None:
     """Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store we can read."""
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{path}: no such store") from None
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(f"{path} is a file; wanted the folder of a store")
+    refuse_no_folder(path, "store", str(path))
     try:
         record = json.loads((path / "store.json").read_bytes())
         version = record["schema"] if record["format"] == "ims store" else None
