@@ -35,7 +35,8 @@ itself follows a manifest and sees them sooner.
 INTRODUCTIONS = {
     "packets": "One row for every packet to a monitored address. A field of a transport header is null, too, where it "
     "was not captured whole, and in later fragments. Where answers count `bytes` they sum `presumed_length` where "
-    "there is one, else `total_length`.",
+    "there is one, else `total_length`: the smaller of what the header claims and what came (stores written by an "
+    "earlier version believe the claim); `bytes_capped` takes at most 1,500 of each packet.",
     "payloads": "One row for every payload that was new, per sensor and UTC day. A second payload with the same "
     "MD5 has a row of its own.",
     "frames_raw": "What the columns of `packets` can't express, byte for byte: IP options, lengths that lie, wrong "

@@ -384,6 +384,20 @@ def test_bytes_of_what_was_left_to_hardware_are_presumed(tmp_path: Path) -> None
     assert telescope.count("ip[2:2] = 0").rows()[0]["packets"] == 1
 
 
+def test_a_claimed_length_beyond_the_wire_adds_no_bytes(tmp_path: Path) -> None:
+    """A packet of 40 octets may claim 65,535, and one merged by hardware has more than was sent at once."""
+    header = struct.pack(">HHIIHHHH", 1024, 80, 1, 1, 0x5018, 1024, 0, 0)
+    claims = [ipv4(DARK - 256, DARK + n, 6, header, total_length=claimed) for n, claimed in enumerate((65_535, 41, 40, 20))]
+    long = [ipv4(DARK - 256, DARK, 17, struct.pack(">HHHH", 1, 53, 3008, 0) + bytes(3000))]
+    packets = ((MIDNIGHT, packet) for packet in claims + long)
+    telescope = ims.open(ingest(tmp_path / "store", write_pcap(tmp_path / "x.pcap", packets)))
+    assert telescope.count("tcp").rows()[0]["bytes"] == 40 + 40 + 40 + 20
+    assert [row["value"] for row in telescope.series(metric="bytes").rows()] == [140 + 3028]
+    assert [row["value"] for row in telescope.series(metric="bytes_capped").rows()] == [140 + 1500]
+    assert sorted(row["total_length"] for row in telescope.packets("tcp").rows()) == [20, 40, 41, 65_535]
+    assert telescope.count("ip[2:2] = 65535").rows()[0]["packets"] == 1
+
+
 def test_a_copy_of_a_store_is_refused_and_one_name_in_two_stores_is_said(tmp_path: Path, one_store: Path) -> None:
     copy = shutil.copytree(one_store, tmp_path / "copy")
     with pytest.raises(ValueError, match=r"is a copy of .*; their rows would count twice"):

@@ -122,7 +122,8 @@ PACKETS = (
         "presumed_length",
         "uint32",
         "u4",
-        "octets of the IP packet on the wire where `total_length` is 0 (segmentation left to hardware), else null",
+        "octets of the IP packet on the wire where `total_length` is 0 (segmentation left to hardware) or claims more, "
+        "else null",
         PRESUMED,
     ),
 )

@@ -87,7 +87,8 @@ class Telescope:
         """A value for each bin of time (`time`, the group if any, `value`), oldest first.
 
         `bin`: `5m`, `1h`, ... `group`: a column, `block`, `sensor`, `/8` and the like (of the source), `source/N`,
-        `destination/N`. `metric`: packets, bytes, sources, destinations, payloads, new_payloads. `per_24` divides by
+        `destination/N`. `metric`: packets, bytes, bytes_capped (1,500 of a packet at most), sources, destinations,
+        payloads, new_payloads. `per_24` divides by
         the mean size in /24s of what was watched in the bin, while anything was (paper, section 2.1). Without a group,
         bins in which the darknet was watched and nothing came are there with 0, unless they are more than 86,400. Whole
         weeks begin on Mondays. `limit`: 1,000,000 without one.

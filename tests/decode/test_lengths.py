@@ -18,7 +18,7 @@ def test_lengths_that_other_columns_do_not_give_are_kept() -> None:
         return [only_row(packet, cut)[name] for name in LENGTHS]
 
     assert lengths(ip(47, b"gre", options=8)) == [28, None, None, None]
-    assert lengths(icmp(total=60)) == [20, None, None, None]  # more than was sent: those aren't IP options
+    assert lengths(icmp(total=60)) == [20, None, None, 32]  # more than was sent: those aren't IP options
     assert lengths(tcp(flags=2 | 0x600)) == [None, 0x56, None, None]
     assert lengths(tcp(b"data", options=b"\2\4\5\xb4"), 43) == [None, 0x60, None, None]
     assert lengths(udp(b"abcdef", length=9)) == [None, None, 9, None]

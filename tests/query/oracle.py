@@ -12,6 +12,7 @@ Key = Callable[[Row], Any]
 METRICS: dict[str, Callable[[Sequence[Row]], int]] = {
     "packets": len,
     "bytes": lambda rows: sum(row["total_length"] or row["presumed_length"] for row in rows),
+    "bytes_capped": lambda rows: sum(min(row["total_length"] or row["presumed_length"], 1500) for row in rows),
     "sources": lambda rows: len({row["source"] for row in rows}),
     "destinations": lambda rows: len({row["destination"] for row in rows}),
     "payloads": lambda rows: sum(row["payload_length"] > 0 for row in rows),

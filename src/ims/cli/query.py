@@ -33,7 +33,11 @@ def _limit(verb: str) -> Any:
 
 Metric = Annotated[
     str,
-    typer.Option(metavar="METRIC", help="packets, bytes, sources, destinations, payloads or new_payloads."),
+    typer.Option(
+        metavar="METRIC",
+        help="packets, bytes, bytes_capped (1,500 of a packet at most), sources, destinations, payloads or "
+        "new_payloads.",
+    ),
 ]
 Per24 = Annotated[bool, typer.Option("--per-24", help="Divide by the size of what was watched, in /24s.")]
 

@@ -19,7 +19,7 @@ def take_lengths(octets, ip, header, end, length, layers, batch, row):
     if header != 20 or total > length:  # (a query takes octets that lack of a whole packet for IP options)
         layers |= IP_HEADER
         batch.ip_header_length[row] = header
-    if total == 0:
+    if total == 0 or total > length:
         layers |= PRESUMED
         batch.presumed_length[row] = length
     if layers & TCP_OPTIONS and octets[transport + 12] & 0x0E:

@@ -96,8 +96,8 @@ def binned(tables: Tables, packets: Table, request: Request) -> Any:
 
 
 def octets(packets: Table) -> Any:
-    """Octets of each IP packet on the wire: its total length, and what is presumed where segmentation offload left 0
-    there, as tcpdump does."""
+    """Octets of each IP packet on the wire: its total length, and what came where segmentation offload left 0 there, as
+    tcpdump does, or where it claims more."""
     return packets.presumed_length.cast("int64").fill_null(packets.total_length.cast("int64"))
 
 
@@ -110,6 +110,10 @@ def group_key(table: Table, request: Request) -> Any:
     return table[prefix.address].cast("int64") & ibis.literal(mask, "int64")
 
 
+MOST_OCTETS = 1500
+"""Of a packet in `bytes_capped`: an Ethernet frame's; more is merged by the sensor's hardware, or jumbo."""
+
+
 def _measured(table: Table, keys: list[str], metric: str) -> Parts:
     """Partial of one metric for each combination of keys (columns of `table`)."""
     if metric in ("sources", "destinations"):
@@ -118,6 +122,7 @@ def _measured(table: Table, keys: list[str], metric: str) -> Parts:
     value = {
         "packets": table.count(),
         "bytes": octets(table).sum(),
+        "bytes_capped": ibis.least(octets(table), ibis.literal(MOST_OCTETS, "int64")).sum(),
         "payloads": (table.payload_length > 0).cast("int64").sum(),
         "new_payloads": table.new_payload.cast("int64").sum(),
     }[metric]

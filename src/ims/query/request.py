@@ -15,7 +15,7 @@ from ims.query.moment import moment
 from ims.records import PACKETS
 
 Verb = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
-METRICS = ("packets", "bytes", "sources", "destinations", "payloads", "new_payloads")
+METRICS = ("packets", "bytes", "bytes_capped", "sources", "destinations", "payloads", "new_payloads")
 NOT_GROUPS = ("time", "time_ns", "tcp_options")
 GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NOT_GROUPS))
 _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")

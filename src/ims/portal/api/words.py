@@ -106,7 +106,7 @@ class Sources(Selected):
 _METRIC = Field(
     "packets",
     max_length=64,
-    description="packets, bytes, sources, destinations, payloads or new_payloads.",
+    description="packets, bytes, bytes_capped, sources, destinations, payloads or new_payloads.",
     examples=["sources"],
 )
 _PER_24 = Field(False, description="Divide by the size of what was watched, in /24s.")
