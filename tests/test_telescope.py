@@ -387,7 +387,9 @@ def test_bytes_of_what_was_left_to_hardware_are_presumed(tmp_path: Path) -> None
 def test_a_claimed_length_beyond_the_wire_adds_no_bytes(tmp_path: Path) -> None:
     """A packet of 40 octets may claim 65,535, and one merged by hardware has more than was sent at once."""
     header = struct.pack(">HHIIHHHH", 1024, 80, 1, 1, 0x5018, 1024, 0, 0)
-    claims = [ipv4(DARK - 256, DARK + n, 6, header, total_length=claimed) for n, claimed in enumerate((65_535, 41, 40, 20))]
+    claims = [
+        ipv4(DARK - 256, DARK + n, 6, header, total_length=claimed) for n, claimed in enumerate((65_535, 41, 40, 20))
+    ]
     long = [ipv4(DARK - 256, DARK, 17, struct.pack(">HHHH", 1, 53, 3008, 0) + bytes(3000))]
     packets = ((MIDNIGHT, packet) for packet in claims + long)
     telescope = ims.open(ingest(tmp_path / "store", write_pcap(tmp_path / "x.pcap", packets)))
