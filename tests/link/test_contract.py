@@ -62,7 +62,27 @@ HELLO_1_LIVE = (
 END_1_LOSING = (
     b'{"seconds":0.25,"sensors":["a"],"losing":{"a":[{"since":1.25,"what":"store","text":"stores nothing"}]}}'
 )
+END_1_WATCHED = b'{"seconds":0.25,"sensors":["a"],"watched":["198.51.100.0/24"]}'
 READERS = (read_ticket, read_hello, read_end)
+
+
+def test_what_was_watched_is_understood_and_may_be_missing() -> None:
+    assert read_end(END_1_WATCHED).watched == ("198.51.100.0/24",)
+    assert read_end(END_1).watched is None
+    assert read_hello(HELLO_1).watched is None
+    assert read_hello(json.dumps(json.loads(HELLO_1) | {"watched": []}).encode()).watched == ()
+
+
+@pytest.mark.parametrize("prefix", ["198.51.100.1/24", "::/0", "198.51.100.0", "198.51.100.0/33", "/", 7, None])
+def test_what_is_no_prefix_was_not_watched(prefix: Any) -> None:
+    with pytest.raises(ValueError, match="end: watched"):
+        read_end(json.dumps({"seconds": 1, "watched": [prefix]}).encode())
+
+
+def test_more_prefixes_than_there_may_be_are_refused() -> None:
+    many = [f"10.{n >> 8}.{n & 255}.0/24" for n in range(contract.MOST_WATCHED + 1)]
+    with pytest.raises(ValueError, match="end: watched"):
+        read_end(json.dumps({"seconds": 1, "watched": many}).encode())
 
 
 def test_how_sensors_are_is_understood_and_may_be_missing() -> None:

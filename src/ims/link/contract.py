@@ -8,11 +8,12 @@ would misunderstand makes a new version. tests/link keep the bytes of old messag
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ims.query.filter import Expression, from_json, to_json
 from ims.query.question import Question
@@ -22,6 +23,8 @@ OLDEST, NEWEST = 1, 1
 LONGEST_MESSAGE = 2 << 20
 """Octets of a ticket or an action's body; longer ones aren't parsed."""
 MOST_QUESTIONS = 16
+MOST_WATCHED = 2_000
+"""Prefixes that a daemon says it has watched: 40 kB."""
 HELLO = "hello"
 MARKED = ".marks"
 """Ends the name of a part that stands beside another: dense addresses of the same column, a bit each. A daemon may
@@ -49,6 +52,16 @@ StoreId = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]*$")]
 """A store's id (store/store_id.py); empty: it has none, or the daemon is of an earlier version."""
 SensorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Shipment = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+def _checked_prefix(text: str) -> str:
+    ipaddress.IPv4Network(text)
+    return text
+
+
+Prefix = Annotated[str, Field(max_length=18, pattern=r"^[0-9.]+/[0-9]+$"), AfterValidator(_checked_prefix)]
+Watched = Annotated[tuple[Prefix, ...], Field(max_length=MOST_WATCHED)]
+"""Prefixes that hold every address which a store's coverage has ever named (queryd/watched_prefixes.py)."""
 
 
 class _Message(BaseModel):
@@ -143,6 +156,8 @@ class Hello(_Message):
     problem: str = ""
     live: dict[SensorName, Live] = Field(default_factory=dict, max_length=10_000)
     """by sensor of the store, how it is; older daemons don't say"""
+    watched: Watched | None = None
+    """what its store has ever watched; None: it can't be read now, or the daemon is older"""
 
 
 class End(_Message):
@@ -158,6 +173,8 @@ class End(_Message):
     """by sensor, the shipment beyond which packets were told; sensors that aren't here were told whole"""
     losing: dict[SensorName, tuple[Losing, ...]] = Field(default_factory=dict, max_length=10_000)
     """by sensor, what it is losing while this is asked, and the question touches"""
+    watched: Watched | None = None
+    """what the store had ever watched when the answer was made, whatever was asked; older daemons don't say"""
 
 
 Wanted = Annotated[Ask | Tail, Field(discriminator="kind")]

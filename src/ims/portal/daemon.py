@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import threading
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,12 +29,14 @@ from ims.portal.lake_side import LakeSide
 from ims.portal.live import Live
 from ims.portal.merging import Merging
 from ims.portal.metrics import PortalMetrics
+from ims.portal.monitored import Monitored
 from ims.portal.registry import Registry
 from ims.portal.remembered import Remembered
-from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
+from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked, behalf
 from ims.portal.secrecy import Secrecy
 from ims.portal.sensors import Sensors
 from ims.portal.throttle import Throttle
+from ims.query.answer import Answer
 from ims.query.request import Request, make_request
 from ims.queryd.checks import read_credentials
 from ims.queryd.daemon import warm_up
@@ -45,8 +45,6 @@ from ims.sensor.check import refuse
 from ims.sensor.endpoint import listening_socket
 from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.version import full_version
-
-PREFIXES_SECONDS = 60.0
 
 
 def load_scanning_kernels() -> None:
@@ -79,16 +77,15 @@ class Portal:
         self.accounts = Accounts(config.accounts)
         self.audit = Audit(config.audit)
         self.registry = Registry(config.registry)
-        self.sensors = Sensors(self.registry, self.credentials, self._refusal)
+        self.monitored = Monitored(self.registry.sensors, config.accounts.with_suffix(".monitored.json"))
+        self.sensors = Sensors(self.registry, self.credentials, self._refusal, monitored=self.monitored)
         self.asking = Scatter(
             self.sensors, Merging(config.merging, config.memory),
             Budget(config.deadline, config.rows, config.answer), Remembered(config.cache),
             LakeSide(config.lake.uri, config.lake, config.merging) if config.lake is not None else None,
         )  # fmt: skip
         self.telescope: Any = ScatteredTelescope(self.asking)
-        self._prefixes: tuple[float, tuple[ipaddress.IPv4Network, ...]] = (0.0, ())
-        self._prefix_lock = threading.Lock()
-        self.secrecy = Secrecy(config.secrecy, self.prefixes, secret=self.accounts.secret("rounding"))
+        self.secrecy = Secrecy(config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"))
         self.live = Live(self.sensors, self.secrecy.may_see_payload, self._rounded, config.secrecy.viewer_bin)
 
     def gate(self) -> Gate:
@@ -145,25 +142,6 @@ class Portal:
             found[row["signature"]] = found.get(row["signature"], b"") + (row["payload"] or b"")
         return found
 
-    def prefixes(self) -> Sequence[ipaddress.IPv4Network]:
-        """All monitored blocks: those that are registered, and those that the sensors say they have watched.
-
-        Raises OSError while no sensor has ever said so and none is registered: then nothing may be shown.
-        """
-        with self._prefix_lock:
-            when, known = self._prefixes
-            registered = {ipaddress.IPv4Network(b.prefix) for s in self.registry.sensors() for b in s.block}
-            if time.monotonic() - when > PREFIXES_SECONDS or not when:
-                try:
-                    rows = SensorsAsked(make_request("coverage", None), self.asking, {}).coverage
-                except (OSError, ValueError):
-                    if not when and not registered:
-                        raise OSError("no sensor has told what it watches; nothing can be shown yet") from None
-                else:
-                    known = tuple({*known, *(ipaddress.IPv4Network(row["prefix"]) for row in rows)})
-                    self._prefixes = (time.monotonic(), known)
-            return sorted({*known, *registered})
-
     def shown_sensors(self) -> list[dict[str, Any]]:
         """The health of each sensor, for operators; the API leaves out what others don't see."""
         return [shown_sensor(health) for health in self.sensors.health()]
@@ -182,16 +160,20 @@ class Portal:
             verb="series", since=int(begin * 1e6), until=int(end * 1e6), bin=int(step * 1e6), group="block"
         )
         try:
-            checked = self.secrecy.check("viewer", request)
-            answer = self.telescope.series(
-                checked.filter, bin=f"{checked.bin // 1000}ms", group="block", since=_moment(checked.since),
-                until=_moment(checked.until),
-            )  # fmt: skip
-            rows = self.secrecy.shown("viewer", checked, answer).rows()
+            with behalf("the live view", known_only=True):
+                rows = self.secrecy.settled("viewer", lambda: self._viewers_series(request)).rows()
         except (OSError, ValueError):
             return [], told
         shown = [{name: value for name, value in row.items() if value is not None} for row in rows]
         return [Event("packets", row) for row in shown if "value" in row], end + delay
+
+    def _viewers_series(self, request: Request) -> Answer:
+        checked = self.secrecy.check("viewer", request)
+        answer = self.telescope.series(
+            checked.filter, bin=f"{checked.bin // 1000}ms", group="block", since=_moment(checked.since),
+            until=_moment(checked.until),
+        )  # fmt: skip
+        return self.secrecy.shown("viewer", checked, answer)
 
     def _uvicorn(self) -> tuple[uvicorn.Server, socket.socket]:
         """The server, with the files and the port that need privileges."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from contextlib import closing, contextmanager
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import structlog
 
 from ims.asked import predicate_of
@@ -27,6 +28,7 @@ from ims.link.contract import End
 from ims.portal.fault import Fault
 from ims.portal.sensors import Scattered
 from ims.query.question import Question
+from ims.query.request import Request
 
 NAME = "the lake"
 """Among those who answer; no sensor can be called so."""
@@ -83,6 +85,8 @@ class LakeSide:
     def __init__(self, uri: str, config: LakeConfig, at_once: int = 2) -> None:
         self._uri, self._config = uri, config
         self._pool = ThreadPoolExecutor(at_once, "lake")
+        self._looking = ThreadPoolExecutor(1, "lake coverage")
+        self._looked: tuple[Any, ...] = ()
         self._lock = threading.Lock()
         self._known: tuple[float, Lake] | None = None
         self._log: Any = structlog.get_logger()
@@ -113,8 +117,32 @@ class LakeSide:
         running = Running()
         return self._pool.submit(self._answered, lake, share, half, running), running
 
+    def look(self, note: Callable[[Iterable[str]], None]) -> None:
+        """Where the lake isn't as it was at the last look, have another thread read all that it knows to have been
+        watched, and tell `note` the prefixes. Raises Fault where the lake can't be read now."""
+        lake = self.lake()
+        state = (lake.id, *((name, ledger.number) for name, ledger in sorted(lake.ledgers.items())))
+        with self._lock:
+            if state == self._looked:
+                return
+            self._looked = state
+        self._looking.submit(self._look, lake, note)
+
+    def _look(self, lake: Lake, note: Callable[[Iterable[str]], None]) -> None:
+        question = Question(plan="coverage", request=Request(verb="coverage"))
+        try:
+            with Running().engine(lake, self._config) as engine:
+                view = seen_by(lake, self._config)
+                with closing(engine.partial(view, question.as_plan(), question.request, None)) as found:
+                    for _, table in found:
+                        note(prefixes_in(table))
+        except Exception as error:
+            self._looked = ()  # so that the next question has it tried again
+            self._log.warning("lake", why=cause(error), meaning="it isn't known what it says was watched")
+
     def close(self) -> None:
         """End; what runs still ends by its deadline."""
+        self._looking.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _answered(self, lake: Lake, share: Share, half: LakeHalf, running: Running) -> dict[str, pa.Table]:
@@ -208,6 +236,11 @@ def share_of(ends: Any, lake: Lake) -> Share:
     claimed = frozenset(name for end in told for name in end.sensors)
     as_of = {name: ledger.number for name, ledger in lake.ledgers.items()} | beyond
     return Share(as_of, (claimed - beyond.keys()) & lake.ledgers.keys(), claimed & lake.ledgers.keys())
+
+
+def prefixes_in(coverage: pa.Table) -> list[str]:
+    """The prefixes of some rows of coverage, sorted."""
+    return sorted(str(prefix) for prefix in pc.unique(coverage.column("prefix")).to_pylist())
 
 
 def _parts(engine: LakeEngine, lake: Lake, share: Share, half: LakeHalf, config: LakeConfig) -> dict[str, pa.Table]:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -21,8 +22,9 @@ from ims.asked import Asked, coverage_rows, losing_in_words
 from ims.link.contract import Ask, asked_tree, written
 from ims.portal.fault import Fault
 from ims.portal.lake_side import NAME as THE_LAKE
-from ims.portal.lake_side import LakeHalf, LakeSide
+from ims.portal.lake_side import LakeHalf, LakeSide, prefixes_in
 from ims.portal.merging import Merging
+from ims.portal.monitored import UNKNOWN
 from ims.portal.peer import Peer
 from ims.portal.remembered import Kept, Remembered
 from ims.portal.sensors import Scattered, Sensors
@@ -37,8 +39,19 @@ CLOSING_US = 600_000_000
 ROUNDS = 3
 T = TypeVar("T")
 
-on_behalf_of: ContextVar[str] = ContextVar("on_behalf_of", default="")
-"""Whose questions these are, for fairness at the sensors."""
+
+@dataclass(frozen=True)
+class Asker:
+    """For whom a question is asked. `behalf`: a pseudonym, by which sensors give each a turn; `known_only`: those are
+    asked alone of whom it is known what they watch."""
+
+    behalf: str = ""
+    known_only: bool = False
+
+
+NOBODY = Asker()
+_asker: ContextVar[Asker] = ContextVar("asker", default=NOBODY)
+"""Of this thread; a question reads it once, when it is made, and takes it to the threads that ask sensors."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,10 @@ class SensorsAsked(Asked):
 
     def __init__(self, request: Request, asking: Scatter, lost: Mapping[str, Fault]) -> None:
         super().__init__(request)
-        self._asking = asking
+        self._asking, self._asker = asking, _asker.get()
+        monitored = asking.sensors.monitored
+        if self._asker.known_only:
+            lost = dict.fromkeys(monitored.unknown(asking.sensors.peers()), UNKNOWN) | dict(lost)
         self._filter = asked_tree(self.tree)
         self._until = time.monotonic() + asking.budget.seconds
         self._faults: dict[str, Fault] = dict(lost)
@@ -153,7 +169,8 @@ class SensorsAsked(Asked):
         coverage = Question(
             plan="coverage", request=Request(verb="coverage", since=self.request.since, until=self.request.until)
         )
-        piggyback = "coverage" not in self.__dict__ and coverage not in asked
+        needed = self._asker.known_only and self._asking.lake is not None
+        piggyback = ("coverage" not in self.__dict__ or needed) and coverage not in asked
         if piggyback:
             asked.append(coverage)
         merged = self._merged(asked)
@@ -191,7 +208,7 @@ class SensorsAsked(Asked):
     def _merged(self, questions: list[Question]) -> _Merged:
         names = tuple(name for name in self._asking.sensors.peers() if name not in self._lost)
         said = written(Ask(version=1, questions=tuple(questions), filter=self._filter))
-        asked = "\0".join([*names, self._lake_state()])
+        asked = "\0".join([*names, self._lake_state(), str(self._asker.known_only)])
         key = hashlib.blake2b(said + asked.encode(), digest_size=16).hexdigest()
         return self._asking.remembered.get(
             key,
@@ -201,6 +218,7 @@ class SensorsAsked(Asked):
 
     def _asked_of_all(self, questions: list[Question], names: tuple[str, ...]) -> Kept[_Merged]:
         found = self._scattered(questions)
+        self._note_lake(questions, found)
         gathered: list[dict[str, list[pa.Table]]] = [{} for _ in questions]
         for name in sorted(found.parts):
             for part, table in found.parts[name].items():
@@ -232,12 +250,12 @@ class SensorsAsked(Asked):
         def ask(peer: Peer) -> Ask:
             return Ask(
                 version=peer.version, questions=tuple(questions), filter=self._filter, seconds=left, rows=budget.rows,
-                octets=share, behalf=on_behalf_of.get(), marks=True, lengths=True, lake=half.id if half else "",
+                octets=share, behalf=self._asker.behalf, marks=True, lengths=True, lake=half.id if half else "",
                 beyond=half.numbers if half else {},
             )  # fmt: skip
 
         try:
-            found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
+            found = self._asking.sensors.scatter(ask, wanted, left, self._lost, self._asker.known_only)
         except BaseException:
             if half is not None:
                 half.give_up()
@@ -250,14 +268,15 @@ class SensorsAsked(Asked):
                 raise ValueError(fault.text)  # the lake is ours: unlike a sensor's, its refusal is believed
             if fault is not None and left > 0 and any(end.beyond for end in found.ends.values()):
                 half = None  # what the lake should have told is perhaps still with the sensors
-                found = self._asking.sensors.scatter(ask, wanted, left, self._lost)
+                found = self._asking.sensors.scatter(ask, wanted, left, self._lost, self._asker.known_only)
         if fault is not None:
             found = replace(found, faults={**found.faults, THE_LAKE: fault})
         refused = [fault for fault in found.faults.values() if fault.kind == "request"]
         if refused and len(refused) >= len(found.parts):  # one alone, which may lie, refuses it for itself alone
             raise ValueError(refused[0].text)
-        if not found.parts and found.faults:
-            said = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(found.faults.items()))
+        silent = {**self._faults, **found.faults}
+        if not found.parts and silent:
+            said = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(silent.items()))
             raise OSError(f"no sensor answered ({said})")
         return found
 
@@ -267,9 +286,18 @@ class SensorsAsked(Asked):
         if side is None or THE_LAKE in self._lost:
             return None, None
         try:
+            side.look(partial(sensors.monitored.note, THE_LAKE))
+            if self._asker.known_only and sensors.monitored.unknown([THE_LAKE]):
+                return None, UNKNOWN
             return side.begin(questions, self.tree, sensors.claimed(), seconds, self._asking.budget.rows), None
         except Fault as fault:
             return None, fault
+
+    def _note_lake(self, questions: Sequence[Question], found: Scattered) -> None:
+        """What the lake has of coverage that no sensor told itself."""
+        for index, question in enumerate(questions):
+            if question.plan == "coverage" and THE_LAKE in found.parts:
+                self._asking.sensors.monitored.note(THE_LAKE, prefixes_in(found.parts[THE_LAKE][f"{index}/rows"]))
 
     def _lake_state(self) -> str:
         """Stands for what the lake has."""
@@ -306,10 +334,10 @@ def _is_over(questions: Sequence[Question]) -> bool:
 
 
 @contextmanager
-def behalf(who: str) -> Iterator[None]:
-    """Ask on somebody's behalf: sensors give each a turn."""
-    token = on_behalf_of.set(hashlib.blake2b(who.encode(), digest_size=8).hexdigest())
+def behalf(who: str, known_only: bool = False) -> Iterator[None]:
+    """Ask on somebody's behalf in this thread: sensors give each a turn."""
+    token = _asker.set(Asker(hashlib.blake2b(who.encode(), digest_size=8).hexdigest(), known_only))
     try:
         yield
     finally:
-        on_behalf_of.reset(token)
+        _asker.reset(token)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ims.portal import may_ask, seen_by_analysts, seen_by_viewers, viewers
 from ims.portal.darkwords import DarkWords
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ims.portal.accounts import Role
 
 __all__ = ["Forbidden", "Secrecy", "SecrecySettings"]
+T = TypeVar("T")
+TRIES = 4
+"""Before it is said that what is watched keeps changing."""
 
 _NUMBERS = re.compile(r"(?=(?:[^.:\s]*[.:]){2})[\[\]0-9A-Fa-f.:]{3,}")
 """What may be an address, with or without a port."""
@@ -97,6 +100,24 @@ class Secrecy:
         withheld = omissions(role, request, self._settings, rounding)
         left_out = _left_out(request, answer, len(table), role == "viewer")
         return Answer(table, replace(record, **left_out, withheld=withheld))
+
+    def settled(self, role: Role, work: Callable[[], T]) -> T:
+        """What `work` returns, which asks sensors by `check` and `shown`. It is done again where more is known to be
+        monitored after it than before: what sensors say of that is noted with each answer of theirs, so nothing that
+        they told was checked by what had been known earlier. Raises OSError where that keeps changing."""
+        if role == "operator":
+            return work()
+        for _ in range(TRIES):
+            known = self._darkness()
+            try:
+                result = work()
+            except Exception:
+                if self._darkness() is known:
+                    raise
+                continue
+            if self._darkness() is known:
+                return result
+        raise OSError("what the sensors watch keeps changing; ask again")
 
     def may_see_payload(self, role: Role, octets: bytes) -> bool:
         """Whether this role may have a payload: operators any, analysts those without a monitored address."""

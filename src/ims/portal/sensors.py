@@ -22,6 +22,7 @@ from ims.pki.revocations import Refusal
 from ims.portal.agreement import check_hello, check_rows, check_store
 from ims.portal.diagnosis import diagnosed
 from ims.portal.fault import Fault, fault_of, one_line
+from ims.portal.monitored import UNKNOWN, Monitored
 from ims.portal.peer import Peer
 from ims.portal.registry import RegisteredSensor, Registry
 
@@ -84,7 +85,9 @@ class Sensors:
         credentials: Credentials | None,
         refusal: Callable[[str], Refusal | None],
         threads: int = 128,
+        monitored: Monitored | None = None,
     ) -> None:
+        self.monitored = monitored or Monitored(registry.sensors)
         self._registry, self._credentials, self._refusal = registry, credentials, refusal
         self._lock = threading.Lock()
         self._peers: dict[str, Peer] = {}
@@ -143,9 +146,15 @@ class Sensors:
         return frozenset(name for hello in known if hello is not None for name in hello.sensors)
 
     def scatter(
-        self, ask: Callable[[Peer], Ask], wanted: Mapping[str, pa.Schema], seconds: float, without: Iterable[str] = ()
+        self,
+        ask: Callable[[Peer], Ask],
+        wanted: Mapping[str, pa.Schema],
+        seconds: float,
+        without: Iterable[str] = (),
+        known_only: bool = False,
     ) -> Scattered:
-        """Ask everybody (but those `without`), and wait until all have answered or the deadline passes."""
+        """Ask everybody (but those `without`), and wait until all have answered or the deadline passes. What they say
+        that they watch is noted before this returns; for `known_only`, who doesn't say is silent."""
         began = time.monotonic()
         peers = {name: peer for name, peer in self.peers().items() if name not in set(without)}
         took: dict[str, float] = {}
@@ -175,6 +184,7 @@ class Sensors:
                 parts[name], ends[name] = future.result()
                 try:
                     check_store(peers[name].sensor, (), ends[name].store, stores)
+                    self._note_watched(name, ends[name], known_only)
                 except Fault as fault:
                     faults[name] = fault
                     del parts[name], ends[name]
@@ -224,6 +234,12 @@ class Sensors:
         check_store(peer.sensor, end.sensors, "", {})
         check_rows(peer.sensor, asked.questions, parts)
 
+    def _note_watched(self, name: str, said: End | Hello, needed: bool = False) -> None:
+        if said.watched is not None:
+            self.monitored.note(name, said.watched)
+        elif needed:
+            raise UNKNOWN
+
     def _stores_before(self, name: str) -> dict[str, str]:
         """Ids of the stores of those that answer and stand before it in the registry."""
         with self._lock:
@@ -270,6 +286,7 @@ class Sensors:
                 return
             with self._lock:
                 silent = any(health.fault is not None for health in self._health.values())
+            self.monitored.keep()
             self._ended.wait(1.0 if silent else HELLO_EVERY_SECONDS)
 
     def _greet(self, peer: Peer) -> None:
@@ -279,6 +296,7 @@ class Sensors:
             self._check(peer)
             hello = peer.hello(HELLO_SECONDS)
             check_hello(peer.sensor, hello, self._stores_before(peer.sensor.name))
+            self._note_watched(peer.sensor.name, hello)
             offset = hello.now - (began + time.time()) / 2
         except Fault as error:
             fault = self._explained(peer, error, time.monotonic() + HELLO_SECONDS, anew=True)

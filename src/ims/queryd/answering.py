@@ -17,6 +17,7 @@ from ims.link.contract import Ask, End, Live, Losing
 from ims.link.envelope import ending, pieces
 from ims.query.engine import Engine
 from ims.query.standing import HalfEngine
+from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.records import LENGTHS
 from ims.store.liveness import Liveness, liveness, losses_of
 from ims.store.reader import Store, open_store
@@ -80,7 +81,7 @@ class Answerer:
     def __init__(self, store: Path, engines: int, memory_bytes: int, threads: int) -> None:
         """`memory_bytes`: of all engines together. Raises FileNotFoundError, NotADirectoryError or ValueError where
         there is no store."""
-        self.path = store
+        self.path, self.watched = store, WatchedPrefixes()
         open_store(store).close()
         self._engines: queue.LifoQueue[HalfEngine] = queue.LifoQueue()  # the one used last has its files known
         for _ in range(engines):
@@ -119,6 +120,7 @@ class Answerer:
                 End(
                     seconds=time.monotonic() - began, closed=closed_hours(store, time.time()), sensors=store.sensors,
                     parts=parts, beyond=told.as_of, losing=losing_in(store, ask), store=read_store_id(store.path),
+                    watched=self.watched.of(store),
                 )
             )  # fmt: skip
 

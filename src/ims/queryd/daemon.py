@@ -69,6 +69,7 @@ class _StoreState(NamedTuple):
     last: float | None = None
     live: Mapping[str, Live] = MappingProxyType({})
     id: str = ""
+    watched: tuple[str, ...] | None = None
 
 
 class Queryd:
@@ -95,7 +96,7 @@ class Queryd:
         pa.set_io_thread_count(1)
         self._answerer = Answerer(config.store, config.running, config.memory, config.threads)
         self._turns = Turns(config.running, config.waiting_each, config.waiting)
-        self._tailing = Tailing(config.store, config.listeners)
+        self._tailing = Tailing(config.store, config.listeners, watched=self._answerer.watched)
         self._state: tuple[float, _StoreState] = (0.0, _StoreState())
         self._state_lock = threading.Lock()
         address, port = endpoint_of(config.listen)
@@ -131,7 +132,7 @@ class Queryd:
             name=self.credentials.identity.name if self.credentials else "", now=time.time(),
             last_packet=state.last, closed=state.closed, live=dict(state.live),
             expires=self.credentials.expires.timestamp() if self.credentials else None,
-            running=self._turns.running, waiting=self._turns.waiting, problem=problem,
+            running=self._turns.running, waiting=self._turns.waiting, problem=problem, watched=state.watched,
         )  # fmt: skip
 
     def run(self) -> None:
@@ -185,4 +186,4 @@ class Queryd:
                     known = read_store_id(self.config.store)
                     state = _StoreState(closed_hours(store, time.time()), store.sensors, last, id=known)
                     self._state = (time.monotonic(), state)
-                return state._replace(live=live_sensors(store))
+                return state._replace(live=live_sensors(store), watched=self._answerer.watched.of(store))

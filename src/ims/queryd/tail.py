@@ -23,6 +23,7 @@ from ims.link.envelope import ending, pieces
 from ims.query.duck import unread
 from ims.query.part_files import selecting
 from ims.queryd.turns import BusyError
+from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.store.reader import Store, open_store
 from ims.stored_file import refuse_links
 
@@ -51,7 +52,8 @@ Told = dict[tuple[Any, ...], tuple[int, ...]]
 class Tailing:
     """Follows one store for whoever listens. `listeners`, `each`: how many at once, in all and of one caller."""
 
-    def __init__(self, store: Path, listeners: int = 16, each: int = 8) -> None:
+    def __init__(self, store: Path, listeners: int = 16, each: int = 8, watched: WatchedPrefixes | None = None) -> None:
+        self._watched = watched or WatchedPrefixes()
         self._path, self._most, self._each = store, listeners, each
         self._lock = threading.Lock()
         self._listening: Counter[str] = Counter()
@@ -83,20 +85,24 @@ class Tailing:
     def follow(self, tail: Tail, gone: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
         """Rows of the envelope: the parts `blocks`, `ports` and `new`, and an end, each time, until the caller is gone.
         What was there before isn't told."""
-        news = News(self._path, tail.rows)
+        news = News(self._path, tail.rows, self._watched)
         while not gone() and not self._stopped.is_set():
             parts = news.since_last()
             for name, table in parts.items():
                 yield from pieces(name, table)
-            yield ending(End(seconds=0.0, parts={name: table.num_rows for name, table in parts.items()}))
+            counts = {name: table.num_rows for name, table in parts.items()}
+            yield ending(End(seconds=0.0, parts=counts, watched=news.watched))
             self._stopped.wait(tail.every)
 
 
 class News:
     """What one listener was told, and what is new to him. At most `rows` ports are told at once."""
 
-    def __init__(self, path: Path, rows: int) -> None:
+    def __init__(self, path: Path, rows: int, watched: WatchedPrefixes | None = None) -> None:
         self._path, self._rows = path, rows
+        self._prefixes = watched or WatchedPrefixes()
+        self.watched: tuple[str, ...] = ()
+        """what the store had ever watched when the last batch was made"""
         self._told: dict[str, Told] = {"blocks": {}, "ports": {}}
         self._signatures: dict[tuple[str, bytes], int] = {}
         self._files: list[Path] = []
@@ -113,6 +119,7 @@ class News:
         self._looked = now
         empty = {"blocks": _table([], BLOCKS), "ports": _table([], PORTS), "new": _table([], NEW)}
         with open_store(self._path) as store:
+            self.watched = self._prefixes.of(store)
             files = store.files("packets", since * SECOND_US)
             if files == self._files:
                 return empty

@@ -47,7 +47,7 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
     operator = caller.role == "operator"
 
     def on_behalf() -> T:
-        with behalf(caller.name):
+        with behalf(caller.name, known_only=not operator):
             return work()
 
     try:

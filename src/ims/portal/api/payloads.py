@@ -63,7 +63,9 @@ async def payload(
             return None
         return octets if gate.secrecy.may_see_payload(caller.role, octets) else None
 
-    octets = await answered(request, caller, gate.limits.seconds[caller.role], work)
+    octets = await answered(
+        request, caller, gate.limits.seconds[caller.role], lambda: gate.secrecy.settled(caller.role, work)
+    )
     if octets is None:
         raise HTTPException(404, absent)
     note(request, rows=1)

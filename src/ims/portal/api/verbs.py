@@ -38,7 +38,9 @@ async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Res
             raise ValueError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
         return answer, response(verb, answer, form, role == "operator")
 
-    answer, formed = await answered(request, caller, gate.limits.seconds[role], work)
+    answer, formed = await answered(
+        request, caller, gate.limits.seconds[role], lambda: gate.secrecy.settled(role, work)
+    )
     note(request, rows=len(answer), silent=sorted(answer.record.silent))
     return formed
 

@@ -1,0 +1,138 @@
+"""Which addresses are monitored, as far as the portal knows: what the registry names, and what each sensor has said
+that it ever watched. Kept in a file across restarts, so that a sensor that is silent then stays hidden too.
+
+Whoever reads an answer notes first what the sensor says beside it, so what is known is never older than what is shown.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ims.cause import cause
+from ims.link.contract import MOST_WATCHED
+from ims.portal.fault import Fault
+from ims.portal.registry import RegisteredSensor
+from ims.queryd.watched_prefixes import few
+from ims.store.schema import write_aside
+from ims.stored_file import open_regular
+
+LONGEST = 32 << 20
+"""Octets of the file: 400 sensors with as many prefixes each as are kept."""
+MOST_KEPT = 2 * MOST_WATCHED
+"""Of one sensor; where it has told more, they are made wider."""
+UNKNOWN = Fault("unknown", "it isn't known yet what it watches")
+"""Why analysts and viewers aren't answered from a sensor."""
+
+Prefixes = tuple[ipaddress.IPv4Network, ...]
+
+
+class Monitored:
+    """For several threads. `path`: where it is kept; None: nowhere. `registered`: the sensors of the registry as it is
+    now."""
+
+    def __init__(self, registered: Callable[[], Collection[RegisteredSensor]], path: Path | None = None) -> None:
+        self._registered, self._path = registered, path
+        self._lock, self._saving = threading.Lock(), threading.Lock()
+        self._log: Any = structlog.get_logger()
+        self._known: dict[str, frozenset[ipaddress.IPv4Network]] = {}
+        self._told: dict[str, tuple[str, ...]] = {}
+        self._union: tuple[Any, Prefixes] | None = None
+        self._unsaved = False
+        self.problem: str | None = None
+        """why the file as it was found isn't used"""
+        if path is not None:
+            self._load(path)
+
+    def note(self, sensor: str, watched: Iterable[str]) -> None:
+        """What a sensor's store, or a lake, has ever watched (CIDR); nothing of it is forgotten. Raises ValueError for
+        what is no prefix."""
+        said = tuple(watched)
+        if self._told.get(sensor) == said:
+            return
+        networks = frozenset(map(ipaddress.IPv4Network, said))
+        with self._lock:
+            known = self._known.get(sensor)
+            self._told[sensor] = said
+            if known is not None and networks <= known:
+                return
+            joined = networks | (known or frozenset())
+            if len(joined) > MOST_KEPT:
+                joined = frozenset(few(joined, MOST_KEPT))
+            self._known, self._union, self._unsaved = self._known | {sensor: joined}, None, True
+        self._log.info("watched", sensor=sensor, prefixes=len(joined), new=len(networks - (known or frozenset())))
+        self.keep()
+
+    def keep(self) -> None:
+        """Write the file where it isn't as it should be. What can't be written is known to this process alone; call
+        this again then."""
+        with self._saving:
+            if self._path is None or self.problem is not None or not self._unsaved:
+                return
+            with self._lock:
+                self._unsaved, known = False, dict(self._known)
+            kept = {name: [str(prefix) for prefix in sorted(known[name])] for name in sorted(known)}
+            try:
+                write_aside(self._path, json.dumps({"watched": kept}, indent=1).encode(), mode=0o600)
+            except OSError as error:
+                self._unsaved = True
+                self._log.error("watched", problem=f"it can't be kept: {cause(error)}")
+
+    def unknown(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of whom it isn't known what they watch."""
+        return frozenset(name for name in names if name not in self._known)
+
+    def prefixes(self) -> Prefixes:
+        """All of them, in order. Raises OSError while nothing is known, and, where the file was damaged, while
+        something is missing that it may have held: then nothing may be shown."""
+        sensors = tuple(self._registered())
+        with self._lock:
+            if self._union is None or self._union[0] != sensors:
+                if self.problem is not None:
+                    self._mend(sensors)
+                named = {ipaddress.IPv4Network(block.prefix) for sensor in sensors for block in sensor.block}
+                found = tuple(sorted(named.union(*self._known.values())))
+                if not found and not self._known:
+                    raise OSError("no sensor has told what it watches; nothing can be shown yet")
+                self._union = (sensors, found)
+            return self._union[1]
+
+    def _mend(self, sensors: Collection[RegisteredSensor]) -> None:
+        missing = [sensor.name for sensor in sensors if sensor.name not in self._known and not sensor.block]
+        if missing:
+            raise OSError("it isn't known yet what each sensor watches; nothing can be shown")
+        self.problem, self._unsaved = None, True
+        self._log.warning("watched", problem="known again of every sensor of the registry; of others it is lost")
+
+    def _load(self, path: Path) -> None:
+        try:
+            with open_regular(path) as file:
+                octets = file.read(LONGEST + 1)
+            self._known = _read(octets)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, RecursionError) as error:
+            self.problem = f"{path}: {cause(error)}"
+            self._log.error(
+                "watched", problem=self.problem,
+                meaning="analysts and viewers are shown nothing until each registered sensor has told what it watches",
+            )  # fmt: skip
+
+
+def _read(octets: bytes) -> dict[str, frozenset[ipaddress.IPv4Network]]:
+    """Raises ValueError."""
+    if len(octets) > LONGEST:
+        raise ValueError(f"more than {LONGEST:,} octets")
+    found = json.loads(octets)
+    known = found.get("watched") if isinstance(found, Mapping) else None
+    if not isinstance(known, Mapping):
+        raise ValueError('expected {"watched": {SENSOR: [PREFIX, ...]}}')
+    if not all(isinstance(prefixes, list) and all(isinstance(p, str) for p in prefixes) for prefixes in known.values()):
+        raise ValueError('expected {"watched": {SENSOR: [PREFIX, ...]}}')
+    return {str(name): frozenset(map(ipaddress.IPv4Network, prefixes)) for name, prefixes in known.items()}
