@@ -20,6 +20,7 @@ from ims import arrow
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.darkspace import DarkSpace
 from ims.query.engine import Engine
+from ims.query.hidden import Ranges, without_hidden_sources
 from ims.query.plan import Plan
 from ims.query.question import Key, Name, Other, Question, about
 from ims.query.request import MOST_DETAILED, MOST_ROWS, Request
@@ -38,10 +39,13 @@ class Asked(ABC):
     `each` and `hours` are for exports: an answer for each store or sensor by itself, and the hours that have packets.
     """
 
-    def __init__(self, request: Request) -> None:
-        """Raises ValueError where the filter can't be read."""
+    def __init__(self, request: Request, hidden: Ranges | None = None) -> None:
+        """`hidden`: sources that the asker may not see. Raises ValueError where the filter can't be read."""
         self.request = request
+        self.hidden = hidden
         self.tree = _parsed(request.filter)
+        if hidden is not None:
+            self.tree = without_hidden_sources(self.tree, request)
         self._began = time.perf_counter()
 
     @abstractmethod
@@ -131,10 +135,17 @@ class Asked(ABC):
 class StoresAsked(Asked):
     """Stores on this machine, held as they are now."""
 
-    def __init__(self, paths: Sequence[Path], request: Request, memory: int | None, threads: int | None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        request: Request,
+        memory: int | None,
+        threads: int | None,
+        hidden: Ranges | None = None,
+    ) -> None:
         """Raises FileNotFoundError, NotADirectoryError or ValueError where one is no store."""
-        super().__init__(request)
-        self._predicate = predicate_of(self.tree)
+        super().__init__(request, hidden)
+        self._predicate = predicate_of(self.tree, hidden)
         self.stores: list[Store] = []
         try:
             for path in paths:
@@ -208,13 +219,13 @@ def coverage_rows(table: pa.Table) -> list[dict[str, Any]]:
     return arrow.rows(table)
 
 
-def predicate_of(tree: Any) -> Callable[[Any, Any], Any] | None:
-    """A filter's condition in Ibis, for plans."""
+def predicate_of(tree: Any, hidden: Ranges | None = None) -> Callable[[Any, Any], Any] | None:
+    """What takes a filter's packets, for plans: of tables in Ibis. `hidden`: what the filter hides, if it does."""
     if tree is None:
         return None
-    from ims.query.predicate import predicate
+    from ims.query.predicate import taken
 
-    return lambda packets, payloads: predicate(tree, packets, payloads)
+    return lambda packets, payloads: taken(tree, packets, payloads, hidden)
 
 
 def _parsed(text: str) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import pyarrow as pa
 
@@ -24,6 +25,7 @@ from ims.store.store_id import read_store_id
 
 if TYPE_CHECKING:
     from ims.extract import ExportReport
+    from ims.query.hidden import Ranges
 
 Moment = str | float | datetime | None
 BEYOND = 1000
@@ -45,6 +47,8 @@ class Telescope:
     read raises ValueError and says where.
     """
 
+    _hidden: Ranges | None = None
+
     def __init__(self, *stores: str | Path, memory_bytes: int | None = None, threads: int | None = None) -> None:
         if not stores:
             raise ValueError("no store given; wanted one or more folders")
@@ -53,15 +57,27 @@ class Telescope:
             raise ValueError("a store is given twice; its rows would count twice")
         self.shared_names = _shared_names(self._paths)
         """Sensors that several of the stores have, by name: they are taken for one."""
-        self._ask: Callable[[Request], Asked] = lambda request: StoresAsked(self._paths, request, memory_bytes, threads)
+
+        def ask(request: Request, hidden: Ranges | None = None) -> Asked:
+            return StoresAsked(self._paths, request, memory_bytes, threads, hidden)
+
+        self._ask: Callable[..., Asked] = ask
 
     @classmethod
-    def through(cls, ask: Callable[[Request], Asked]) -> Telescope:
-        """A telescope whose questions are answered some other way: `ask` begins one."""
+    def through(cls, ask: Callable[..., Asked]) -> Telescope:
+        """A telescope whose questions are answered some other way: `ask(request, hidden)` begins one, of an asker who
+        may not see the sources in some ranges."""
         telescope = cls.__new__(cls)
         telescope._ask = ask
         telescope.shared_names = {}
         return telescope
+
+    def hiding(self, hidden: Ranges) -> Self:
+        """This telescope as one sees it who may not see the sources in these ranges: they are in no `src net`, and in
+        no group by source. (They are counted all the same; and packets have them.)"""
+        other = copy.copy(self)
+        other._hidden = hidden
+        return other
 
     def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
         """One row: packets, bytes (IP total length; where hardware left 0 there, what came), distinct sources and
@@ -323,7 +339,7 @@ class Telescope:
             return export(asked, out, format, link)
 
     def _asked(self, verb: Any, filter: str | None, **words: Any) -> Asked:
-        return self._ask(make_request(verb, filter, **words))
+        return self._ask(make_request(verb, filter, **words), self._hidden)
 
     def close(self) -> None:
         """Nothing is held between questions: each sees the stores as they are when it is asked."""

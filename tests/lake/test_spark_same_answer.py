@@ -7,6 +7,7 @@ it is the session that all tests of Spark share (test_spark_worker_killed.py has
 
 from __future__ import annotations
 
+import ipaddress
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -26,6 +27,7 @@ from ims.lake.place import open_place
 from ims.lake.ship import Shipper
 from ims.query.engine import Engine
 from ims.query.filter import parse, uses
+from ims.query.hidden import ranges_of
 from ims.query.plan import ARRIVAL, Parts, Plan, Tables, selected
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, Request, make_request
@@ -231,6 +233,21 @@ def test_the_other_verbs(duckdb: Telescope, spark: Telescope, filter: str | None
     assert_same(spark.sources(filter, limit=50), duckdb.sources(filter, limit=50))
     assert_same(spark.payloads(filter, limit=400), duckdb.payloads(filter, limit=400))
     assert_same(spark.cache(filter, bin="30m"), duckdb.cache(filter, bin="30m"))
+
+
+def test_hidden_sources(duckdb: Telescope, spark: Telescope) -> None:
+    sources = [int(ipaddress.IPv4Address(row["source"])) for row in duckdb.sources(limit=500).rows()]
+    some = [ipaddress.IPv4Network((source, 32 - n % 16), strict=False) for n, source in enumerate(sources[::2])]
+    ranges = ranges_of([*some, *(ipaddress.IPv4Network((0x0B000000 + (n << 9), 24)) for n in range(1000))])
+    found, expected = spark.hiding(ranges), duckdb.hiding(ranges)
+    filter = "not src net 0.0.0.0/1 or src net 8.0.0.0/7 and udp"
+    assert_same(found.count(filter), expected.count(filter))
+    assert expected.count(filter).table != duckdb.count(filter).table
+    assert_same(
+        found.sources("tcp or src net 0.0.0.0/0", limit=500), expected.sources("tcp or src net 0.0.0.0/0", limit=500)
+    )
+    assert_same(found.top("source/8", limit=500), expected.top("source/8", limit=500))
+    assert_same(spark.hiding(()).top("source", limit=500), duckdb.top("source", limit=500))
 
 
 def test_coverage(duckdb: Telescope, spark: Telescope) -> None:

@@ -28,6 +28,7 @@ from ims.link.contract import (
 from ims.query.filter import parse
 from ims.query.question import Question
 from ims.query.request import make_request
+from ims.query.tree import HIDING
 
 from ..effort import examples
 from ..query.test_filter import trees
@@ -339,3 +340,20 @@ def test_a_hello_and_an_end_are_themselves_after_their_way(a: int, b: int, senso
     assert read_hello(written(hello)) == hello
     end = End(seconds=now, sensors=sensors, parts=dict.fromkeys(sensors, b))
     assert read_end(written(end)) == end
+
+
+def test_what_a_filter_hides_travels_beside_it_or_it_is_refused() -> None:
+    request = make_request("sources", None)
+    asked = {
+        "version": 1, "questions": (Question(plan="ranked", request=request, key="source"),), "filter": asked_tree(HIDING),
+    }  # fmt: skip
+    found = read_ticket(written(Ask(**asked, hidden=((1, 2), (5, 5), (7, 2**32 - 1)))))
+    assert isinstance(found, Ask)
+    assert found.hidden == ((1, 2), (5, 5), (7, 2**32 - 1))
+    assert found.tree == HIDING
+    assert read_ticket(written(Ask(**asked, hidden=()))).tree == HIDING  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="`hidden` is missing"):
+        _ = read_ticket(written(Ask(**asked))).tree  # type: ignore[union-attr]
+    for hidden in ([[2, 1]], [[1, 5], [4, 9]], [[-1, 5]], [[1, 2**32]], [[1]], [1, 2], "1-2", [[0, 0]] * 50_001):
+        with pytest.raises(ValueError, match=r"^ticket: ask\.hidden|^ticket: ask: .*hidden"):
+            read_ticket(json.dumps(json.loads(written(Ask(**asked))) | {"hidden": hidden}).encode())

@@ -7,6 +7,7 @@ the thirty, each filter and each group.)
 
 from __future__ import annotations
 
+import ipaddress
 import shutil
 import time
 import tomllib
@@ -23,6 +24,7 @@ from ims.portal.merging import Merging
 from ims.portal.registry import Registry
 from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
 from ims.portal.sensors import Sensors
+from ims.query.hidden import ranges_of
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, make_request
 from ims.queryd.answering import Answerer
@@ -186,6 +188,20 @@ def test_the_other_verbs(one: Telescope, scattered: ScatteredTelescope, filter: 
     assert_same(scattered.payloads(filter, limit=30), one.payloads(filter, limit=30))
     assert_same(scattered.cache(filter, bin="30m"), one.cache(filter, bin="30m"))
     assert_same(scattered.coverage(), one.coverage())
+
+
+def test_what_is_hidden_is_hidden_alike(one: Telescope, scattered: ScatteredTelescope) -> None:
+    sources = [int(ipaddress.IPv4Address(row["source"])) for row in one.sources(limit=900).rows()]
+    ranges = ranges_of(
+        ipaddress.IPv4Network((source, 32 - n % 9), strict=False) for n, source in enumerate(sources[::3])
+    )
+    found, expected = scattered.hiding(ranges), one.hiding(ranges)
+    for filter in ("src net 0.0.0.0/1", "tcp and not src net 128.0.0.0/2"):
+        assert_same(found.count(filter), expected.count(filter))
+        assert found.count(filter).table != one.count(filter).table
+    assert_same(found.sources(limit=900), expected.sources(limit=900))
+    assert_same(found.top("source/24", limit=900), expected.top("source/24", limit=900))
+    assert_same(found.packets("src net 0.0.0.0/1", limit=50), expected.packets("src net 0.0.0.0/1", limit=50))
 
 
 def test_a_payload_s_octets(one: Telescope, scattered: ScatteredTelescope) -> None:

@@ -115,7 +115,7 @@ def test_packets_are_the_oldest_in_an_order_that_is_always_the_same(engine: Engi
 
 def test_a_predicate_is_applied_by_every_verb(engine: Engine, rows: Rows) -> None:
     def udp(packets: Any, payloads: Any) -> Any:
-        return packets.protocol == 17
+        return packets.filter(packets.protocol == 17)
 
     part = [row for row in rows if row["protocol"] == 17]
     assert engine.run(PLANS["count"], make_request("count", None), udp).to_pylist() == [oracle.count(part)]

@@ -12,6 +12,7 @@ from ims.lake.config import LakeConfig, checked_lake
 from ims.lake.engines import engine_of, seen_by
 from ims.lake.lake import open_lake
 from ims.query.answer import AnswerRecord
+from ims.query.hidden import Ranges
 from ims.query.plan import Plan
 from ims.query.question import Question
 from ims.query.request import Request
@@ -21,11 +22,11 @@ from ims.telescope import Telescope
 class LakeAsked(Asked):
     """One request of a lake as its ledgers are now."""
 
-    def __init__(self, uri: str, request: Request, config: LakeConfig) -> None:
+    def __init__(self, uri: str, request: Request, config: LakeConfig, hidden: Ranges | None = None) -> None:
         """Raises FileNotFoundError, NotADirectoryError or ValueError where it is no lake, OSError where it can't be
         read or its engine doesn't start."""
-        super().__init__(request)
-        self._predicate = predicate_of(self.tree)
+        super().__init__(request, hidden)
+        self._predicate = predicate_of(self.tree, hidden)
         self._lake, self._config = open_lake(uri), config
         self._engine = engine_of(self._lake, config)
 
@@ -60,4 +61,4 @@ def lake_telescope(uri: str, config: LakeConfig | None = None) -> Telescope:
     """A lake opened for questions. Raises what `open_lake` raises."""
     chosen = config or checked_lake({})
     open_lake(uri).close()
-    return Telescope.through(lambda request: LakeAsked(uri, request, chosen))
+    return Telescope.through(lambda request, hidden: LakeAsked(uri, request, chosen, hidden))

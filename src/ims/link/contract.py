@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ims.query.asks import hides
 from ims.query.filter import Expression, from_json, to_json
 from ims.query.question import Question
 from ims.query.shown import printable
@@ -25,6 +27,8 @@ LONGEST_MESSAGE = 2 << 20
 MOST_QUESTIONS = 16
 MOST_WATCHED = 2_000
 """Prefixes that a daemon says it has watched: 40 kB."""
+MOST_HIDDEN = 50_000
+"""Ranges of addresses in a message."""
 HELLO = "hello"
 MARKED = ".marks"
 """Ends the name of a part that stands beside another: dense addresses of the same column, a bit each. A daemon may
@@ -52,6 +56,9 @@ StoreId = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]*$")]
 """A store's id (store/store_id.py); empty: it has none, or the daemon is of an earlier version."""
 SensorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Shipment = Annotated[int, Field(ge=0, lt=1 << 53)]
+Address = Annotated[int, Field(ge=0, lt=1 << 32)]
+Addresses = tuple[Address, Address]
+"""The first and the last of a range."""
 
 
 def _checked_prefix(text: str) -> str:
@@ -89,11 +96,24 @@ class Ask(_Message):
     """the lake that answers too; what it has needn't be told again"""
     beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)
     """by sensor, the last shipment to that lake that the caller knows"""
+    hidden: tuple[Addresses, ...] | None = Field(default=None, max_length=MOST_HIDDEN)
+    """what `hiddensource` in the filter stands for (query/hidden.py). A daemon of before it knows no such node, and
+    refuses the filter"""
+
+    @model_validator(mode="after")
+    def _hides_what_is_named(self) -> Ask:
+        ends = [end for addresses in self.hidden or () for end in addresses]
+        if any(one > other for one, other in pairwise(ends)):
+            raise ValueError("hidden: wanted ranges in order")
+        return self
 
     @property
     def tree(self) -> Expression | None:
-        """The filter. Raises ValueError where it is none."""
-        return None if self.filter is None else from_json(self.filter)
+        """The filter. Raises ValueError where it is none, or hides sources and nothing says which."""
+        tree = None if self.filter is None else from_json(self.filter)
+        if self.hidden is None and hides(tree):
+            raise ValueError("filter: it hides sources, and `hidden` is missing")
+        return tree
 
 
 class Tail(_Message):

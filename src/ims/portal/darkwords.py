@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ims.portal.darkwords_scan import QUOTES_ONLY, WORD, Darkness, scan
+from ims.query.hidden import ranges_of
 
 Array = np.ndarray[Any, Any]
 LARGE = 16
@@ -34,6 +35,8 @@ class DarkWords:
         self, prefixes: Iterable[ipaddress.IPv4Network], large: Literal["withhold", "quotes"] = "withhold"
     ) -> None:
         networks = list(ipaddress.collapse_addresses(prefixes))
+        self.ranges = ranges_of(networks)
+        """The addresses."""
         self._any = bool(networks)
         self._dark = _darkness(networks, large == "quotes")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ims.portal.secrecy import Secrecy
     from ims.portal.throttle import Throttle
     from ims.query.answer import Answer
+    from ims.query.hidden import Ranges
 
 
 class Asking(Protocol):
@@ -32,6 +33,7 @@ class Asking(Protocol):
     def cache(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
     def coverage(self, **words: Any) -> Answer: ...  # noqa: D102
     def payload(self, signature: str) -> bytes: ...  # noqa: D102
+    def hiding(self, hidden: Ranges) -> Asking: ...  # noqa: D102
     def export(  # noqa: D102
         self, out: str | Path | BinaryIO, format: str = "pcap", filter: str | None = None, **words: Any
     ) -> ExportReport: ...

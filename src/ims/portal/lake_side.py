@@ -27,6 +27,7 @@ from ims.lake.lake import Lake, open_lake
 from ims.link.contract import End
 from ims.portal.fault import Fault
 from ims.portal.sensors import Scattered
+from ims.query.hidden import Ranges
 from ims.query.question import Question
 from ims.query.request import Request
 
@@ -104,13 +105,19 @@ class LakeSide:
             return lake
 
     def begin(
-        self, questions: Sequence[Question], tree: Any, claimed: frozenset[str], seconds: float, rows: int
+        self,
+        questions: Sequence[Question],
+        tree: Any,
+        claimed: frozenset[str],
+        seconds: float,
+        rows: int,
+        hidden: Ranges | None = None,
     ) -> LakeHalf:
-        """Begin to ask. `claimed`: names of sensors that will probably answer themselves. Raises Fault where the lake
-        can't be read now."""
+        """Begin to ask. `claimed`: names of sensors that will probably answer themselves; `hidden`: what the filter
+        hides, if it does. Raises Fault where the lake can't be read now."""
         lake = self.lake()
         share = Share({name: ledger.number for name, ledger in lake.ledgers.items()}, frozenset(), claimed)
-        return LakeHalf(self, lake, share, questions, tree, time.monotonic() + seconds, rows)
+        return LakeHalf(self, lake, share, questions, tree, time.monotonic() + seconds, rows, hidden)
 
     def submit(self, lake: Lake, share: Share, half: LakeHalf) -> tuple[Future[dict[str, pa.Table]], Running]:
         """Ask in another thread."""
@@ -172,9 +179,11 @@ class LakeHalf:
         tree: Any,
         until: float,
         rows: int,
+        hidden: Ranges | None,
     ) -> None:
         self._side, self._lake, self._share = side, lake, share
         self.questions, self.tree, self._until, self.rows = questions, tree, until, rows
+        self.hidden = hidden
         self._began = time.monotonic()
         self._future, self._running = side.submit(lake, share, self)
 
@@ -246,7 +255,7 @@ def prefixes_in(coverage: pa.Table) -> list[str]:
 def _parts(engine: LakeEngine, lake: Lake, share: Share, half: LakeHalf, config: LakeConfig) -> dict[str, pa.Table]:
     packets = lake.as_of(share.as_of).without(share.not_its)
     coverage = lake.without(share.covered)
-    predicate, parts, rows = predicate_of(half.tree), {}, 0
+    predicate, parts, rows = predicate_of(half.tree, half.hidden), {}, 0
     for index, question in enumerate(half.questions):
         is_coverage = question.plan == "coverage"
         view = seen_by(coverage if is_coverage else packets, config)

@@ -5,16 +5,14 @@ Whatever is refused is refused for what it asks, never for what is stored or wat
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from ims.portal.darkwords import DarkWords
 from ims.portal.forbidden import Forbidden
 from ims.query.filter import parse, uses
 from ims.query.request import Request
-from ims.query.tree import And, Compare, Expression, Net, Not, Nothing, Octets, Or, Signature, check_size, walk
+from ims.query.tree import Compare, Expression, Net, Number, Octets, Signature, walk
 
-LONGEST = 4096
 PayloadLookup = Callable[[list[bytes]], dict[bytes, bytes]]
 """Signatures to the octets of those that are stored."""
 
@@ -69,52 +67,8 @@ def check_signatures(tree: Expression, words: DarkWords, payloads: PayloadLookup
         raise Forbidden("no payload that may be shown has this signature; ask for one that is listed")
 
 
-def without_dark_sources(
-    tree: Expression | None, prefixes: Sequence[ipaddress.IPv4Network], grouped: bool
-) -> Expression | None:
-    """The filter in which a monitored address as source, which is forged and often the destination itself (a "LAND"
-    packet), is in no net; where rows are `grouped` by source, such packets are left out.
-
-    Raises Forbidden where that is too long for a filter.
-    """
-    dark = [Net("source", int(n.network_address), int(n.netmask)) for n in ipaddress.collapse_addresses(prefixes)]
-    changed = None if tree is None else _subtracted(tree, dark)
-    if grouped and dark:
-        light = Not(_any(dark))
-        changed = light if changed is None else And((changed, light))
-    if changed is not None and changed != tree:
-        try:
-            check_size(changed)
-            fits = len(str(changed)) <= LONGEST
-        except ValueError:
-            fits = False
-        if not fits:
-            raise Forbidden("this asks for too many sources at once; ask for narrower src nets, or group by port")
-    return changed
-
-
-def _any(nets: Sequence[Net]) -> Expression:
-    return nets[0] if len(nets) == 1 else Or(tuple(nets))
-
-
-def _subtracted(tree: Expression, dark: Sequence[Net]) -> Expression:
-    """Each condition on sources without monitored addresses."""
-    if isinstance(tree, Net):
-        common = [net for net in dark if (net.address ^ tree.address) & net.mask & tree.mask == 0]
-        if any(net.mask & tree.mask == net.mask for net in common):
-            return Nothing()  # all of it is monitored
-        return And((tree, Not(_any(common)))) if common else tree
-    if isinstance(tree, Not):
-        return Not(_subtracted(tree.inner, dark))
-    if isinstance(tree, And | Or):
-        return type(tree)(tuple(_subtracted(term, dark) for term in tree.terms))
-    return tree
-
-
 def is_compared(tree: Expression, header: str, offset: int) -> bool:
     """Whether this is `header[offset] = NUMBER`."""
-    from ims.query.tree import Number
-
     return (
         isinstance(tree, Compare)
         and tree.operator == "="

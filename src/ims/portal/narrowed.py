@@ -1,4 +1,5 @@
-"""A request as the gate lets it through: narrower in what it takes, and with more rows than will be shown.
+"""A request as the gate lets it through: narrower in what it takes, with more rows than will be shown, and with what is
+to be hidden in it.
 
 Which rows come first at a limit, and in which order rows that tie come, may depend on what isn't shown. So more are
 asked for than were wanted, put into an order of what is shown, and cut then.
@@ -10,14 +11,16 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
+from ims.query.hidden import Ranges
 from ims.query.request import Request
 
 
 class Narrowed(Request):
-    """A request that passed the gate. It is for the sensors only: its filter may name monitored prefixes, so it is
-    never said back, logged for others than operators, or part of an error.
+    """A request that passed the gate. It is for the sensors only: it names what is monitored (`hidden`), so it is never
+    said back, logged for others than operators, or part of an error.
     """
 
+    _hidden: Ranges = PrivateAttr(default=())
     _wanted: int = PrivateAttr(default=0)
     _asked: Request | None = PrivateAttr(default=None)
 
@@ -25,6 +28,11 @@ class Narrowed(Request):
     def wanted(self) -> int:
         """How many rows the caller wanted."""
         return self._wanted
+
+    @property
+    def hidden(self) -> Ranges:
+        """The sources that the caller may not see."""
+        return self._hidden
 
     @property
     def asked(self) -> Request | None:
@@ -37,6 +45,14 @@ def narrowed(request: Request, **changes: Any) -> Narrowed:
     found = Narrowed.model_validate({**request.model_dump(), **changes})
     found._wanted = wanted_of(request)
     found._asked = request.asked if isinstance(request, Narrowed) else request
+    found._hidden = request.hidden if isinstance(request, Narrowed) else ()
+    return found
+
+
+def hiding(request: Request, hidden: Ranges) -> Narrowed:
+    """A request whose caller may not see some sources."""
+    found = narrowed(request)
+    found._hidden = hidden
     return found
 
 

@@ -29,6 +29,8 @@ from ims.portal.peer import Peer
 from ims.portal.remembered import Kept, Remembered
 from ims.portal.sensors import Scattered, Sensors
 from ims.query.answer import AnswerRecord
+from ims.query.asks import hides
+from ims.query.hidden import Ranges
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.telescope import Telescope
@@ -107,8 +109,8 @@ class ScatteredTelescope(Telescope):
         self._asking = asking
         self._lost: ContextVar[dict[str, Fault] | None] = ContextVar("lost", default=None)
 
-    def _ask(self, request: Request) -> Asked:
-        return SensorsAsked(request, self._asking, self._lost.get() or {})
+    def _ask(self, request: Request, hidden: Ranges | None = None) -> Asked:
+        return SensorsAsked(request, self._asking, self._lost.get() or {}, hidden)
 
     def _again(self, verb: Callable[..., T], *words: Any, **named: Any) -> T:
         lost: dict[str, Fault] = {}
@@ -148,13 +150,16 @@ class ScatteredTelescope(Telescope):
 class SensorsAsked(Asked):
     """One request, asked of all sensors but those that were `lost` before."""
 
-    def __init__(self, request: Request, asking: Scatter, lost: Mapping[str, Fault]) -> None:
-        super().__init__(request)
+    def __init__(
+        self, request: Request, asking: Scatter, lost: Mapping[str, Fault], hidden: Ranges | None = None
+    ) -> None:
+        super().__init__(request, hidden)
         self._asking, self._asker = asking, _asker.get()
         monitored = asking.sensors.monitored
         if self._asker.known_only:
             lost = dict.fromkeys(monitored.unknown(asking.sensors.peers()), UNKNOWN) | dict(lost)
         self._filter = asked_tree(self.tree)
+        self._hides = self.hidden if hides(self.tree) else None
         self._until = time.monotonic() + asking.budget.seconds
         self._faults: dict[str, Fault] = dict(lost)
         self._lost = frozenset(lost)
@@ -207,7 +212,7 @@ class SensorsAsked(Asked):
 
     def _merged(self, questions: list[Question]) -> _Merged:
         names = tuple(name for name in self._asking.sensors.peers() if name not in self._lost)
-        said = written(Ask(version=1, questions=tuple(questions), filter=self._filter))
+        said = written(Ask(version=1, questions=tuple(questions), filter=self._filter, hidden=self._hides))
         asked = "\0".join([*names, self._lake_state(), str(self._asker.known_only)])
         key = hashlib.blake2b(said + asked.encode(), digest_size=16).hexdigest()
         return self._asking.remembered.get(
@@ -251,7 +256,7 @@ class SensorsAsked(Asked):
             return Ask(
                 version=peer.version, questions=tuple(questions), filter=self._filter, seconds=left, rows=budget.rows,
                 octets=share, behalf=self._asker.behalf, marks=True, lengths=True, lake=half.id if half else "",
-                beyond=half.numbers if half else {},
+                beyond=half.numbers if half else {}, hidden=self._hides,
             )  # fmt: skip
 
         try:
@@ -289,7 +294,8 @@ class SensorsAsked(Asked):
             side.look(partial(sensors.monitored.note, THE_LAKE))
             if self._asker.known_only and sensors.monitored.unknown([THE_LAKE]):
                 return None, UNKNOWN
-            return side.begin(questions, self.tree, sensors.claimed(), seconds, self._asking.budget.rows), None
+            rows = self._asking.budget.rows
+            return side.begin(questions, self.tree, sensors.claimed(), seconds, rows, self._hides), None
         except Fault as fault:
             return None, fault
 

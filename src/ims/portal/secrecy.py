@@ -19,7 +19,7 @@ from ims.portal import may_ask, seen_by_analysts, seen_by_viewers, viewers
 from ims.portal.darkwords import DarkWords
 from ims.portal.forbidden import Forbidden
 from ims.portal.may_ask import PayloadLookup
-from ims.portal.narrowed import narrowed, wanted_of
+from ims.portal.narrowed import hiding, narrowed, wanted_of
 from ims.portal.omissions import omissions
 from ims.portal.rounded import Rounding
 from ims.portal.secrecy_settings import SecrecySettings
@@ -57,7 +57,9 @@ class Secrecy:
 
     def check(self, role: Role, request: Request, payloads: PayloadLookup | None = None) -> Request:
         """The request that may be asked for this role: as it is for operators, narrower for others. It goes to the
-        sensors, and then with their answer to `shown`; never back to the caller (see Narrowed).
+        sensors, and then with their answer to `shown`; never back to the caller (see Narrowed). What is asked of them
+        is changed by the same rule for every filter and every darkness, and nothing here depends on what is monitored
+        but the look-up of signatures.
 
         `payloads` gives the octets of signatures; without it, no filter may ask for a signature but an operator's.
         Raises Forbidden; FilterError (a ValueError) where the filter can't be read.
@@ -70,17 +72,14 @@ class Secrecy:
         if tree is not None:
             may_ask.check_filter(tree)
         may_ask.check_group(request)
-        prefixes, words = self._darkness()
+        _, words = self._darkness()
         if role == "viewer":
             request = viewers.check(request, self._settings, int(self._clock() * 1e6))
         else:
             if tree is not None:
                 may_ask.check_signatures(tree, words, payloads)
             request = narrowed(request, limit=seen_by_analysts.rows_for(request))
-        by_source = request.prefix is not None and request.prefix.address == "source"
-        grouped = by_source or request.verb == "sources" or request.group == "source"
-        changed = may_ask.without_dark_sources(tree, prefixes, grouped)
-        return request if changed == tree else narrowed(request, filter=str(changed))
+        return hiding(request, words.ranges)
 
     def shown(self, role: Role, request: Request, answer: Answer, payloads: PayloadLookup | None = None) -> Answer:
         """What this role sees of the answer to a request that `check` let through.

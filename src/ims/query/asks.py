@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ims.query.fields import columns_of
-from ims.query.tree import Contains, Expression, Has, Named, Net, Octets, Port, Protocol, Signature, walk
+from ims.query.tree import Contains, Expression, Has, HiddenSource, Named, Net, Octets, Port, Protocol, Signature, walk
 
 
 def uses(tree: Expression) -> set[str]:
@@ -20,6 +20,8 @@ def uses(tree: Expression) -> set[str]:
             found.add(columns.get(node.what, node.what))
         elif isinstance(node, Named):
             found.add(node.column)
+        elif isinstance(node, HiddenSource):
+            found.add("source")
         elif isinstance(node, Signature):
             found.add("signature")
         elif isinstance(node, Contains):
@@ -33,3 +35,8 @@ def mentions_destination(tree: Expression) -> bool:
     """Whether the answer could tell monitored addresses apart: it asks destinations, or octets of payloads, in which
     they can stand (ICMP quotes, `Host:`). Signatures name known payloads, which is another question."""
     return bool(uses(tree) & {"destination", "payload"})
+
+
+def hides(tree: Expression | None) -> bool:
+    """Whether a filter hides sources (hidden.py), so that their ranges must be known."""
+    return tree is not None and any(isinstance(node, HiddenSource) for node in walk(tree))

@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from ims.query.asks import hides
 from ims.query.compiler import to_sql
 from ims.query.filter import from_json
+from ims.query.hidden import COLUMN, Ranges, marked
 from ims.query.plan import Tables, epoch_us, octets
 from ims.query.predicate import predicate
 from ims.query.question import Question
@@ -26,6 +28,8 @@ TABLES = {
     "packets": "ims_packets", "payloads": "ims_payloads", "coverage": "ims_coverage", "frames_raw": "ims_frames_raw",
 }  # fmt: skip
 SELECTED = "ims_selected"
+MARKED_PACKETS = "ims_marked_packets"
+"""The packets with what says of each whether its source is hidden: worked out once, however often a filter asks it."""
 OF_THE_RANGE = ("coverage", "frames")
 """Plans that look at the range themselves: not at packets, whose view is limited to it."""
 
@@ -62,10 +66,21 @@ def part_table(part: str) -> str:
 
 @lru_cache(256)
 def filtered(filter: str) -> str:
-    """The SQL of a filter (JSON, as query/wire.py writes it): the packets that it takes."""
+    """The SQL of a filter (JSON, as query/wire.py writes it): the packets that it takes; of one that hides sources, of
+    MARKED_PACKETS. No ranges stand in it, so that it is one text for all."""
     tables = Tables(lambda table: described_as(TABLES[table], empty(table).schema), epoch_us)
-    condition = predicate(from_json(json.loads(filter)), tables.packets, tables.payloads)
-    return to_sql(tables.packets.filter(condition))
+    tree = from_json(json.loads(filter))
+    if not hides(tree):
+        return to_sql(tables.packets.filter(predicate(tree, tables.packets, tables.payloads)))
+    schema = empty("packets").schema.append(pa.field(COLUMN, pa.bool_(), nullable=False))
+    packets = described_as(MARKED_PACKETS, schema)
+    return to_sql(packets.filter(predicate(tree, packets, tables.payloads)).drop(COLUMN))
+
+
+@lru_cache(4)
+def marking(hidden: Ranges) -> str:
+    """The SQL of MARKED_PACKETS."""
+    return to_sql(marked(described_as(TABLES["packets"], empty("packets").schema), hidden))
 
 
 def without_range(question: Question) -> Request:

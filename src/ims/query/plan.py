@@ -83,9 +83,9 @@ def in_range(tables: Tables, request: Request) -> Table:
 
 
 def selected(tables: Tables, request: Request, predicate: Any) -> Table:
-    """Packets of the range that the filter takes."""
+    """Packets of the range that the filter takes. `predicate`: gives those of a table; see asked.predicate_of."""
     packets = in_range(tables, request)
-    return packets if predicate is None else packets.filter(predicate(packets, tables.payloads))
+    return packets if predicate is None else predicate(packets, tables.payloads)
 
 
 def binned(tables: Tables, packets: Table, request: Request) -> Any:

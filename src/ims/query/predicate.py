@@ -14,7 +14,9 @@ import ibis
 
 from ims.query import fields
 from ims.query.arithmetic import MASK32
+from ims.query.asks import hides
 from ims.query.header_octets import checked_header, is_first, number
+from ims.query.hidden import COLUMN, Ranges, marked
 from ims.query.short_circuit import ANY_PROTOCOL, Decided, holds
 from ims.query.tree import (
     PORTED,
@@ -23,6 +25,7 @@ from ims.query.tree import (
     Contains,
     Expression,
     Has,
+    HiddenSource,
     Named,
     Net,
     Number,
@@ -51,6 +54,17 @@ def predicate(tree: Expression, packets: Any, payloads: Any = None) -> Any:
     return holds(tree, lambda leaf: _decided(leaf, packets, payloads))
 
 
+def taken(tree: Expression, packets: Any, payloads: Any, hidden: Ranges | None = None) -> Any:
+    """The packets that a filter takes. `hidden`: ranges of sources; raises ValueError where it hides sources and there
+    are none."""
+    if not hides(tree):
+        return packets.filter(predicate(tree, packets, payloads))
+    if hidden is None:
+        raise ValueError("a filter that hides sources needs to know which")
+    known = marked(packets, hidden)
+    return known.filter(predicate(tree, known, payloads)).drop(COLUMN)
+
+
 def _decided(tree: Expression, packets: Any, payloads: Any) -> Decided:
     if isinstance(tree, Compare):
         return _compare(tree, packets)
@@ -58,6 +72,8 @@ def _decided(tree: Expression, packets: Any, payloads: Any) -> Decided:
         return _port(tree, packets)
     if isinstance(tree, Net):
         return Decided(_net(tree, packets), None)
+    if isinstance(tree, HiddenSource):
+        return Decided(packets[COLUMN], None)
     if isinstance(tree, Protocol):
         if tree.number is None:
             return Decided(ibis.literal(True), None)

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from ims.query.compiled import COUNT_ADDRESSES, COUNT_TOTALS, SELECTED, TABLES, filtered, half, merged, part_table
+from ims.query.compiled import (
+    COUNT_ADDRESSES,
+    COUNT_TOTALS,
+    MARKED_PACKETS,
+    SELECTED,
+    TABLES,
+    filtered,
+    half,
+    marking,
+    merged,
+    part_table,
+)
 from ims.query.distinct import (
     MARKED,
     MEMBERS,
@@ -20,6 +31,7 @@ from ims.query.distinct import (
 )
 from ims.query.duck import narrow, narrowed, plainly
 from ims.query.engine import BATCH_ROWS, Engine, Files
+from ims.query.hidden import Ranges
 from ims.query.part_files import selecting
 from ims.query.question import Question
 from ims.query.request import Request
@@ -38,16 +50,23 @@ class HalfEngine(Engine):
             self._con.register(f"ims_empty_{table}", empty(table))
 
     def half(
-        self, store: Files, question: Question, filter: str | None, marks: bool = False
+        self,
+        store: Files,
+        question: Question,
+        filter: str | None,
+        marks: bool = False,
+        hidden: Ranges | None = None,
     ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
         """The parts, each as its batches come: finish one before the next. `filter`: JSON, as query/wire.py writes it.
-        `marks`: whether dense addresses may be told as marks, in parts of their own.
+        `marks`: whether dense addresses may be told as marks, in parts of their own. `hidden`: what the filter hides.
 
         Raises OSError, MemoryError, InterruptedError.
         """
         request = question.request
         for table in TABLES:
             self._put_behind(table, store, request)
+        if hidden is not None and filter is not None:
+            self._view(MARKED_PACKETS, marking(hidden))
         self._view(SELECTED, filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}")  # noqa: S608
         for name, sql in half(question):
             with plainly():

@@ -1,8 +1,8 @@
 """The syntax tree of a filter: frozen, hashable, checked when made, and able to say itself as text.
 
-`str(tree)` parses to the same tree. Leaves are predicates; inner nodes are `And`, `Or` (of two or more) and `Not`.
-Inside a `Compare` stand numbers: `Number`, `Octets` (an accessor such as tcp[13]) and `Arithmetic` (BPF's: unsigned,
-32 bits).
+`str(tree)` parses to the same tree, but for `HiddenSource`, which nobody writes. Leaves are predicates; inner nodes
+are `And`, `Or` (of two or more) and `Not`. Inside a `Compare` stand numbers: `Number`, `Octets` (an accessor such as
+tcp[13]) and `Arithmetic` (BPF's: unsigned, 32 bits).
 """
 
 from __future__ import annotations
@@ -233,6 +233,14 @@ class Contains:
 
 
 @dataclass(frozen=True)
+class HiddenSource:
+    """Packets whose source the asker may not see: in ranges that travel beside the tree (hidden.py). No text has it."""
+
+    def __str__(self) -> str:
+        return "hidden source"
+
+
+@dataclass(frozen=True)
 class Nothing:
     """What no stored packet is, such as IPv6."""
 
@@ -279,8 +287,12 @@ class Or:
         return " or ".join(map(_enclosed, self.terms))
 
 
-Expression = Compare | Protocol | Net | Port | Has | Named | Signature | Contains | Nothing | Not | And | Or
+Expression = (
+    Compare | Protocol | Net | Port | Has | Named | Signature | Contains | HiddenSource | Nothing | Not | And | Or
+)
 NODES: tuple[type[Any], ...] = (*get_args(Value), *get_args(Expression))
+HIDING = Not(HiddenSource())
+"""What is added to filters of those who may not see some sources: see hidden.py."""
 
 
 def _check_terms(terms: object) -> None:

@@ -1,6 +1,7 @@
 """Filter trees as JSON and back: `{"is": "port", "direction": "either", "low": 80, ...}`, a node an object.
 
-What comes back is checked like a filter's text is: every node by itself, then depth and number of terms.
+What comes back is checked like a filter's text is: every node by itself, then depth and number of terms, both without
+what hides sources (hidden.py): limits are of what was asked.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, cast, get_args
 
-from ims.query.tree import DEEPEST, NODES, Contains, Expression, check_size
+from ims.query.tree import DEEPEST, HIDING, NODES, And, Contains, Expression, Not, Or, check_size
 
+_HIDING_LEVELS = 3
+"""By which hiding deepens a tree: `and` and `not` around a net, and `and` around the whole."""
 _BY_NAME = {node.__name__.lower(): node for node in NODES}
 
 
@@ -33,14 +36,14 @@ def from_json(found: object) -> Expression:
     if not isinstance(tree, get_args(Expression)):
         raise ValueError(f"filter: {tree} is a number; wanted a condition")
     try:
-        check_size(tree)
+        check_size(_as_asked(tree))
     except ValueError as error:
         raise ValueError(f"filter: {error}") from None
     return cast("Expression", tree)
 
 
 def _read(found: object, level: int) -> Any:
-    if level > DEEPEST:
+    if level > DEEPEST + _HIDING_LEVELS:
         raise ValueError(f"filter: it is nested more than {DEEPEST} deep")
     name = found.get("is") if isinstance(found, dict) else None
     node = _BY_NAME.get(name) if isinstance(name, str) else None
@@ -67,3 +70,12 @@ def _value(node: type[Any], found: object, level: int) -> Any:
         except ValueError:
             raise ValueError("filter: contains: wanted octets in hex") from None
     return found
+
+
+def _as_asked(tree: Any) -> Any:
+    """A tree without what hides sources in it."""
+    if isinstance(tree, And) and len(tree.terms) == 2 and tree.terms[1] == HIDING:
+        return _as_asked(tree.terms[0])
+    if isinstance(tree, And | Or):
+        return type(tree)(tuple(_as_asked(term) for term in tree.terms))
+    return Not(_as_asked(tree.inner)) if isinstance(tree, Not) else tree

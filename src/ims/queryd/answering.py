@@ -90,7 +90,8 @@ class Answerer:
     def answer(self, ask: Ask, watched: Callable[[Engine], None]) -> Iterator[pa.RecordBatch]:
         """Rows of the envelope: the parts of question I are named `I/PART`. `watched` is told the engine that will run.
 
-        Raises ValueError for a filter that is none and for an answer over the limits, InterruptedError where it was
+        Raises ValueError for a filter that is none, or that hides sources where none are named, and for an answer over
+        the limits, InterruptedError where it was
         interrupted, MemoryError, OSError.
         """
         began = time.monotonic()
@@ -101,7 +102,7 @@ class Answerer:
             parts: dict[str, int] = {}
             for index, question in enumerate(ask.questions):
                 for name, schema, batches in engine.half(
-                    told, question, filter if question.plan != "coverage" else None, ask.marks
+                    told, question, filter if question.plan != "coverage" else None, ask.marks, ask.hidden
                 ):
                     part = f"{index}/{name}"
                     parts[part] = 0

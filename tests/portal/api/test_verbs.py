@@ -232,6 +232,9 @@ class Halves:
     def __init__(self, telescope: Telescope, silent: dict[str, str], error: Exception | None = None) -> None:
         self.telescope, self.silent, self.error = telescope, silent, error
 
+    def hiding(self, hidden: Any) -> Halves:
+        return self
+
     def count(self, filter: str | None = None, **words: Any) -> Answer:
         if self.error is not None:
             raise self.error

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ims.portal.gate import Asking
+from ims.portal.narrowed import Narrowed
 from ims.query.answer import Answer
 from ims.query.bins import UNITS
 from ims.query.filter import LONGEST, parse
@@ -202,7 +203,9 @@ def question(verb: Verb, words: Range, role: str, most: int) -> Request:
 
 
 def put(telescope: Asking, asked: Request) -> Answer:
-    """Ask a telescope."""
+    """Ask a telescope, which hides what the gate says."""
+    if isinstance(asked, Narrowed):
+        telescope = telescope.hiding(asked.hidden)
     words: dict[str, Any] = {"since": _text(asked.since), "until": _text(asked.until)}
     if asked.verb in ("series", "cache"):
         words["bin"] = f"{asked.bin // 1000}ms"

@@ -1,0 +1,85 @@
+"""Sources that an asker may not see: ranges of addresses beside a filter, in no net of it and in no group by source.
+
+Every filter of such an asker is changed in the same way, whatever it asks and whatever is hidden: each `src net X`
+becomes `src net X and not HiddenSource`, and where rows are grouped by source so does the whole. What HiddenSource
+stands for travels beside the tree (`Ask.hidden`), and is worked out once for each packet, in a column of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, collapse_addresses
+from operator import or_
+from typing import Any
+
+import ibis
+
+from ims.query.request import Request
+from ims.query.short_circuit import joined
+from ims.query.tree import HIDING, And, Expression, Net, Not, Or
+
+Ranges = tuple[tuple[int, int], ...]
+"""First and last addresses: in order, and no two of them touch."""
+COLUMN = "hidden_source"
+"""Whether a packet's source is in one of the ranges."""
+_LENGTHS = (8, 16, 24, 32)
+"""Ranges are looked up as prefixes of these lengths: a hash table each, of whatever size. (Measured with DuckDB, 4
+million packets, one thread: 17 ms without, 40 ms with 2 or with 1,000 prefixes of a /24, 88 ms with three lengths;
+comparisons take 2,300 ms for 150 prefixes, a list in brackets 700 ms for 1,000.)"""
+
+
+def ranges_of(prefixes: Iterable[IPv4Network]) -> Ranges:
+    """The addresses of some prefixes."""
+    found: list[tuple[int, int]] = []
+    for network in collapse_addresses(prefixes):
+        first, last = int(network.network_address), int(network.broadcast_address)
+        if found and found[-1][1] + 1 == first:
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return tuple(found)
+
+
+def without_hidden_sources(tree: Expression | None, request: Request) -> Expression | None:
+    """The filter of a question whose asker may not see some sources."""
+    changed = None if tree is None else _each_net(tree)
+    by_source = request.prefix is not None and request.prefix.address == "source"
+    if by_source or request.verb == "sources" or request.group == "source":
+        return HIDING if changed is None else And((changed, HIDING))
+    return changed
+
+
+def marked(packets: Any, ranges: Sequence[tuple[int, int]]) -> Any:
+    """The packets (an Ibis table) with `COLUMN`, true or false of each."""
+    source = packets.source.cast("int64")
+    found = []
+    for length, nets in _prefixes(ranges).items():
+        known = ibis.literal(nets, "array<int64>").unnest().name("net").as_table()
+        found.append((source & ibis.literal(_mask(length), "int64")).isin(known.net))
+    return packets.mutate(**{COLUMN: joined(found, or_) if found else ibis.literal(False)})
+
+
+def _each_net(tree: Expression) -> Expression:
+    if isinstance(tree, Net):
+        return And((tree, HIDING))
+    if isinstance(tree, Not):
+        return Not(_each_net(tree.inner))
+    if isinstance(tree, And | Or):
+        return type(tree)(tuple(_each_net(term) for term in tree.terms))
+    return tree
+
+
+def _mask(length: int) -> int:
+    return 0xFFFFFFFF << 32 - length & 0xFFFFFFFF
+
+
+def _prefixes(ranges: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+    """The ranges as first addresses of prefixes, by length: as few as these lengths allow."""
+    found: dict[int, list[int]] = {}
+    for first, last in ranges:
+        at = first
+        while at <= last:
+            length = next(n for n in _LENGTHS if at & ~_mask(n) & 0xFFFFFFFF == 0 and at + (1 << 32 - n) - 1 <= last)
+            found.setdefault(length, []).append(at)
+            at += 1 << 32 - length
+    return {length: found[length] for length in _LENGTHS if length in found}

@@ -1,0 +1,178 @@
+"""Sources that an asker may not see: in no net and no group, a thousand ranges as well as one, by the same text."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ims
+from ims.query import compiled, wire
+from ims.query.asks import hides
+from ims.query.filter import parse
+from ims.query.hidden import Ranges, _prefixes, ranges_of, without_hidden_sources
+from ims.query.request import make_request
+from ims.query.tree import DEEPEST, HIDING, MOST_TERMS, And, HiddenSource, Net, walk
+from ims.telescope import Telescope
+
+from ..effort import examples
+from ..stores import exported
+from .test_filter import trees
+
+networks = st.builds(
+    lambda address, bits: ipaddress.IPv4Network((address, bits), strict=False),
+    st.integers(0, 2**32 - 1) | st.sampled_from([0, 2**31, 2**32 - 1]), st.integers(3, 32),
+)  # fmt: skip
+
+
+@settings(max_examples=examples(200, 40))
+@given(st.lists(networks, max_size=8))
+def test_ranges_and_their_prefixes_are_the_addresses_of_the_networks(found: list[ipaddress.IPv4Network]) -> None:
+    ranges = ranges_of(found)
+    assert all(one[1] + 1 < other[0] for one, other in pairwise(ranges))
+    pieces = [
+        ipaddress.IPv4Network((first, length)) for length, firsts in _prefixes(ranges).items() for first in firsts
+    ]
+    assert {piece.prefixlen for piece in pieces} <= {8, 16, 24, 32}
+    assert sum(piece.num_addresses for piece in pieces) == sum(last - first + 1 for first, last in ranges)
+    assert list(ipaddress.collapse_addresses(pieces)) == list(ipaddress.collapse_addresses(found))
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory, one_store: Path) -> list[dict[str, Any]]:
+    return exported(tmp_path_factory.mktemp("rows"), one_store)
+
+
+@pytest.fixture(scope="module")
+def thousand(rows: list[dict[str, Any]]) -> Ranges:
+    """A thousand separate ranges and more, of every length, which hold about half of the sources."""
+    rng = random.Random(5)
+    sources = sorted({row["source"] for row in rows})
+    some = [ipaddress.IPv4Network((source, rng.choice((32, 32, 31, 27, 24))), strict=False) for source in sources[::3]]
+    wide = [ipaddress.IPv4Network((source, 13), strict=False) for source in sources[5::97]]
+    others = [ipaddress.IPv4Network((rng.getrandbits(32) & ~255, 24)) for _ in range(1000)]
+    ranges = ranges_of([*some, *wide, *others])
+    assert len(ranges) > 1000
+    return ranges
+
+
+@pytest.fixture(scope="module")
+def telescope(one_store: Path) -> Iterator[Telescope]:
+    with ims.open(one_store) as opened:
+        yield opened
+
+
+def is_in(source: int, ranges: Ranges) -> bool:
+    return any(first <= source <= last for first, last in ranges)
+
+
+@pytest.mark.parametrize(
+    ("filter", "takes"),
+    [
+        ("src net 0.0.0.0/0", lambda source, seen: seen),
+        ("not src net 128.0.0.0/1", lambda source, seen: not (seen and source >> 31)),
+        ("src net 0.0.0.0/1 or tcp", None),
+        ("src host 8.8.8.8 or src net 0.0.0.0 mask 0.0.0.1", lambda source, seen: seen and source & 1 == 0),
+    ],
+)
+def test_hidden_sources_are_in_no_net(
+    telescope: Telescope, rows: list[dict[str, Any]], thousand: Ranges, filter: str, takes: Any
+) -> None:
+    seen = {source: not is_in(source, thousand) for source in {row["source"] for row in rows}}
+    assert 0.2 < sum(seen.values()) / len(seen) < 0.8
+    takes = takes or (lambda source, seen: seen and not source >> 31)
+    expected = [
+        row for row in rows
+        if takes(row["source"], seen[row["source"]]) or ("or tcp" in filter and row["protocol"] == 6)
+    ]  # fmt: skip
+    [found] = telescope.hiding(thousand).count(filter).rows()
+    assert (found["packets"], found["sources"]) == (len(expected), len({row["source"] for row in expected}))
+
+
+def test_hidden_sources_are_in_no_group_by_source(
+    telescope: Telescope, rows: list[dict[str, Any]], thousand: Ranges
+) -> None:
+    expected = Counter(row["source"] for row in rows if not is_in(row["source"], thousand))
+    hiding = telescope.hiding(thousand)
+    for found in (hiding.top("source", limit=10_000).rows(), hiding.sources(limit=10_000).rows()):
+        packets = {int(ipaddress.IPv4Address(r["source"])): r.get("value", r.get("packets")) for r in found}
+        assert packets == expected
+    eights = Counter(source >> 24 for source in expected.elements())
+    for row in hiding.series(bin="365d", group="source/8").rows():
+        assert row["value"] <= eights[int(row["source_8"].split(".")[0])]
+    assert sum(row["value"] for row in hiding.top("source/8", limit=300).rows()) == expected.total()
+    whole = Counter(row["protocol"] for row in rows)  # what isn't grouped by source is counted whole
+    assert {r["protocol"]: r["value"] for r in hiding.top("protocol", limit=300).rows()} == whole
+
+
+def test_the_text_is_the_same_whatever_is_hidden_and_asked(thousand: Ranges) -> None:
+    """The SQL of a filter has no range in it, and that of the ranges stands once."""
+    request = make_request("count", "src net 8.8.8.0/24 or src host 1.2.3.4")
+    tree = without_hidden_sources(parse(request.filter), request)
+    sql = compiled.filtered(json_of(tree))
+    assert sql.count("hidden_source") == 3  # once to leave it out
+    assert "UNNEST" not in sql
+    assert 1 <= compiled.marking(thousand).count("UNNEST") <= 4
+    assert "UNNEST" not in compiled.marking(())
+    other = without_hidden_sources(parse("src net 9.9.9.0/24 or src host 5.6.7.8"), request)
+    assert len(compiled.filtered(json_of(other))) == len(sql)
+
+
+def json_of(tree: Any) -> str:
+    return json.dumps(wire.to_json(tree), sort_keys=True)
+
+
+def test_row_groups_are_skipped_as_without(one_store: Path, thousand: Ranges) -> None:
+    """A condition on sources still reaches the files' statistics."""
+    con = duckdb.connect()
+    file = next(one_store.glob("packets/**/*.parquet"))
+    con.execute(f"CREATE VIEW ims_packets AS SELECT *, 'a' AS sensor FROM read_parquet('{file}')")
+    con.execute(f"CREATE VIEW ims_marked_packets AS {compiled.marking(thousand)}")
+    request = make_request("count", "src net 8.8.8.0/24")
+    tree = without_hidden_sources(parse(request.filter), request)
+    plan = con.sql(f"EXPLAIN SELECT count(*) FROM ({compiled.filtered(json_of(tree))})").fetchall()[0][1]
+    scan = plan[plan.rindex("PARQUET_SCAN") if "PARQUET_SCAN" in plan else plan.rindex("READ_PARQUET") :]
+    assert "source>=134744064" in scan.replace(" ", ""), plan
+
+
+@settings(max_examples=examples(300, 60))
+@given(trees)
+def test_each_net_is_hidden_from_and_nothing_else_changes(tree: Any) -> None:
+    changed = without_hidden_sources(tree, make_request("count", None))
+    nets = [node for node in walk(tree) if isinstance(node, Net)]
+    assert sum(isinstance(node, HiddenSource) for node in walk(changed)) == len(nets)
+    assert hides(changed) == bool(nets)
+    assert wire._as_asked(changed) == tree
+    assert wire.from_json(wire.to_json(changed)) == changed
+    grouped = without_hidden_sources(tree, make_request("sources", None))
+    assert grouped == And((changed, HIDING))
+    assert without_hidden_sources(None, make_request("top", None, group="source/8")) == HIDING
+
+
+def test_limits_are_of_the_filter_as_asked() -> None:
+    for text in (" or ".join(["src 1.1.1.1"] * MOST_TERMS), "not " * (DEEPEST - 1) + "src 1.1.1.1"):
+        tree = parse(text, 1 << 20)
+        assert wire.from_json(wire.to_json(without_hidden_sources(tree, make_request("sources", None))))
+    padded: Any = parse("tcp")
+    for _ in range(70):
+        padded = And((padded, HIDING))
+    with pytest.raises(ValueError, match="nested"):
+        wire.from_json(wire.to_json(padded))
+
+
+def test_a_daemon_that_knows_no_such_node_refuses_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = make_request("sources", "src net 8.0.0.0/8")
+    sent = wire.to_json(without_hidden_sources(parse(request.filter), request))
+    monkeypatch.delitem(wire._BY_NAME, "hiddensource")
+    with pytest.raises(ValueError, match="wanted an object whose 'is' is one of"):
+        wire.from_json(sent)
