@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from ims.portal.darkwords import DarkWords
 
@@ -150,3 +151,89 @@ def test_hundreds_of_prefixes_are_searched_together() -> None:
 def test_one_payload_is_judged_as_among_many(payload: bytes) -> None:
     others = [b"198.51.100", b".7", b"", b"\xc6\x33", b"\x64\x07"]
     assert WORDS.which([*others, payload, *others])[5] == WORDS.holds(payload)
+
+
+ESCAPES: dict[str, Callable[[int], str]] = {
+    "percent": lambda octet: f"%{octet:02x}",
+    "percent, capitals": lambda octet: f"%{octet:02X}",
+    "percent twice": lambda octet: f"%25{octet:02x}",
+    "percent three times": lambda octet: f"%2525{octet:02x}",
+    "percent escaped wholly": lambda octet: "".join(f"%{ord(each):02x}" for each in f"%{octet:02x}"),
+    "IIS": lambda octet: f"%u{octet:04x}",
+    "HTML": lambda octet: f"&#{octet};",
+    "HTML without its end": lambda octet: f"&#{octet:08d}",
+    "HTML in hex": lambda octet: f"&#x{octet:X};",
+    "HTML in a URL": lambda octet: f"%26%23{octet}%3B",
+    "C": lambda octet: f"\\x{octet:02x}",
+    "JSON": lambda octet: f"\\u{octet:04x}",
+    "JavaScript": lambda octet: f"\\u{{{octet:x}}}",
+    "octal": lambda octet: f"\\{octet:03o}",
+    "wide": lambda octet: chr(0xFF00 + octet - 0x20),
+    "ideographic stop": lambda octet: "\u3002" if octet == 0x2E else chr(octet),
+}
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+@given(
+    address=DARK,
+    form=st.sampled_from(["dotted", "decimal", "hex", "dashes"]),
+    which=st.integers(1, 0xFFFF),
+    noise=PADDING,
+)
+def test_digits_and_dots_are_found_however_they_are_escaped(
+    escape: str, address: int, form: str, which: int, noise: bytes
+) -> None:
+    """All of them or some, in a request; beside octets that may look like the begin of an escape."""
+    if escape in ("wide", "ideographic stop"):
+        form = "dotted"
+    plain = FORMS[form](address)
+    text = "".join(
+        ESCAPES[escape](o) if which >> n % 16 & 1 or escape == "wide" else chr(o) for n, o in enumerate(plain)
+    )
+    payload = b"GET /a%20b?x=%4&u=http://" + text.encode() + b"/ HTTP/1.1\r\nCookie: &#; \\u &amp;\r\n\r\n" + noise
+    assert WORDS.holds(payload)
+
+
+@pytest.mark.parametrize("address", [int(BLOCK[0]), int(BLOCK[7]), int(BLOCK[-1])])
+@pytest.mark.parametrize("zeros", [0, 1, 9, 20, 400])
+def test_numbers_of_any_length_are_read(address: int, zeros: int) -> None:
+    for digits in (str(address), dotted(address).decode().replace(".", "." + "0" * zeros), f"0{address:o}"):
+        assert WORDS.holds(b"n=" + b"0" * zeros + digits.encode() + b";")
+    assert not WORDS.holds(b"n=1" + b"0" * (zeros + 1) + str(address).encode() + b";")
+
+
+@given(st.integers(0, 10**40) | st.sampled_from([2**63, 2**64 - 1, 2**64, 10**20 - 1, 2**63 + int(BLOCK[7])]))
+def test_a_number_is_an_address_or_none_and_never_too_large(number: int) -> None:
+    payload = b"x %d y" % number
+    swapped = int.from_bytes(number.to_bytes(4), "little") if number < 2**32 else 0
+    quietly = DarkWords([ipaddress.IPv4Network("0.0.0.0/1")])
+    assert quietly.holds(payload) or (number >= 2**31 and swapped >= 2**31) or number >= 2**32
+    assert quietly.failures == 0
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["%", "&#", "&#x", "\\", "\\u", "\\u{", "%u", "25", "31", "x", "}", ";", "9" * 25, "0", "\uff11"]
+        ),
+        max_size=60,
+    )
+)
+def test_no_text_fails(pieces: list[str]) -> None:
+    words = DarkWords([BLOCK])
+    for payload in ("".join(pieces).encode(), "".join(pieces).encode("utf-16-le"), "".join(pieces).encode()[:-1]):
+        words.holds(payload)
+    assert words.failures == 0
+
+
+def test_what_could_not_be_searched_is_withheld_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_words: object) -> None:
+        raise IndexError("index out of bounds")
+
+    words = DarkWords([BLOCK])
+    monkeypatch.setattr("ims.portal.darkwords.scan", failing)
+    with capture_logs() as said:
+        assert words.which([b"hello", b"nothing here", b""]).tolist() == [True, True, True]
+        assert words.holds(b"hello")
+    assert words.failures == 2
+    assert {line["event"] for line in said} == {"search failed"}

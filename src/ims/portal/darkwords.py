@@ -3,8 +3,9 @@
 Searched for at every offset: four octets in network order and swapped; dotted decimal, with any one octet between the
 numbers (198.51.100.7, 198-51-100-7, the labels of a DNS question), forward and backward (in-addr.arpa), with leading
 zeros, in octal and in hexadecimal (0xc6.0x33.0x64.0x07, c6:33:64:07, %c6%33%64%07); the first three numbers of one,
-dotted; the number in decimal, and in hexadecimal in both orders. Texts are searched as they stand and without their
-NULs (UTF-16). What is compressed, enciphered, base64 or otherwise encoded isn't recognised.
+dotted; the number in decimal, of any length, in octal, and in hexadecimal in both orders. Texts are searched as they
+stand, without their NULs (UTF-16), and without their escapes (darkwords_escapes.py), up to three times escaped. What
+is compressed, enciphered, base64 or otherwise encoded isn't recognised.
 
 A random window of four octets is an address of a /N with probability 2**-N, so of random octets about
 2 * (length - 3) * (addresses watched) / 2**32 of the payloads are withheld without need: of those of 1,000 octets
@@ -19,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import structlog
 
 from ims.portal.darkwords_scan import QUOTES_ONLY, WORD, Darkness, scan
 from ims.query.hidden import ranges_of
@@ -37,6 +39,9 @@ class DarkWords:
         networks = list(ipaddress.collapse_addresses(prefixes))
         self.ranges = ranges_of(networks)
         """The addresses."""
+        self.failures = 0
+        """Searches that failed, whose payloads were all withheld."""
+        self._log: Any = structlog.get_logger()
         self._any = bool(networks)
         self._dark = _darkness(networks, large == "quotes")
 
@@ -50,14 +55,21 @@ class DarkWords:
         return bool(self.which([payload])[0])
 
     def which(self, payloads: Sequence[bytes]) -> Array:
-        """Of each payload, whether it holds one: bool (n,)."""
+        """Of each payload, whether it holds one, or may hold one, since the search failed: bool (n,). Raises nothing: a
+        failed search is logged, and counted in `failures`."""
         found = np.zeros(len(payloads), np.bool_)
         if not self._any or not payloads:
             return found
-        ends = np.zeros(len(payloads) + 1, np.int64)
-        np.cumsum([len(payload) for payload in payloads], out=ends[1:])
-        octets = np.frombuffer(b"".join(payloads) or b"\0", np.uint8)
-        scan(octets, ends, self._dark, found)
+        try:
+            ends = np.zeros(len(payloads) + 1, np.int64)
+            np.cumsum([len(payload) for payload in payloads], out=ends[1:])
+            octets = np.frombuffer(bytearray(b"".join(payloads) or b"\0"), np.uint8)  # to be written in, as `text` is
+            text = np.empty(max(1, *map(len, payloads)), np.uint8)
+            scan(octets, ends, text, self._dark, found)
+        except Exception:  # whatever it is: what wasn't searched is withheld
+            self.failures += 1
+            self._log.exception("search failed", payloads=len(payloads))
+            found[:] = True
         return found
 
 

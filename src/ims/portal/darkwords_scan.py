@@ -1,7 +1,8 @@
 """The kernels that look for addresses in payloads: as four octets, as numbers in text, as hexadecimal digits.
 
-Each goes once through a payload and keeps what it needs of the last few numbers. (Measured with 300 prefixes, bounds
-checked, on one core: 80 MB/s of random octets, 25 MB/s of HTTP.)
+Each goes once through a payload and keeps what it needs of the last few numbers; once more where something in it is
+escaped. (Measured with 300 prefixes, bounds checked, on one core: 40 MB/s of random octets, 54 MB/s of HTTP, 23 MB/s
+of HTTP with an escaped space.)
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.kernels import kernel
+from ims.portal.darkwords_escapes import nibble, without_escapes
 
 Array = np.ndarray[Any, Any]
 
 WORD, QUOTES_ONLY = 1, 2
 """What `tops` says of the first 16 bits of an address: monitored, and searched for everywhere or in headers only."""
+BEYOND = 1 << 40
+"""Above every address; ten times as much is still a number of 64 bits."""
+ESCAPED = 3
+"""So often a digit may be escaped: `%252531` is `1` escaped three times."""
 
 
 class Darkness(NamedTuple):
@@ -103,28 +109,38 @@ def _three_hold(a: int, b: int, c: int, dark: Darkness) -> bool:
 
 
 @kernel
+def _number_holds(value: int, digits: int, dark: Darkness) -> bool:
+    """One number that is an address: in either order, if it has enough digits not to be so by chance."""
+    if value < 0 or value > 0xFFFFFFFF:
+        return False
+    return _monitored(value, dark) or (digits > 7 and _monitored(_swapped(value), dark))
+
+
+@kernel
 def _decimals_hold(octets: Array, begin: int, end: int, without_nul: bool, dark: Darkness) -> bool:
-    """Numbers in decimal: alone, or several with one octet between each and the next."""
+    """Numbers in decimal, or octal: alone, or several with one octet between each and the next."""
     # The last four numbers, as decimals and as octals (-1: isn't one); how many of them are linked, and linked by dots.
     a = b = c = d = oa = ob = oc = od = -1
     linked = dotted = 0
     value = octal = digits = 0
     gap = 2
     separator = 0
+    leads = False  # with a zero, as octals do
     for at in range(begin, end + 1):
         octet = int(octets[at]) if at < end else 10
         if octet == 0 and without_nul:
             continue
         if 48 <= octet <= 57:
-            if digits < 20:
-                value = value * 10 + (octet - 48)
-                octal = octal * 8 + (octet - 48) if octal >= 0 and octet < 56 else -1
-                digits += 1
+            # Of any length: from BEYOND on a number is no address, however it goes on.
+            value = min(value * 10 + (octet - 48), BEYOND)
+            octal = min(octal * 8 + (octet - 48), BEYOND) if octal >= 0 and octet < 56 else -1
+            leads = octet == 48 if digits == 0 else leads
+            digits += 1
             continue
         if digits:
-            if value <= 0xFFFFFFFF and (_monitored(value, dark) or (digits > 7 and _monitored(_swapped(value), dark))):
+            if _number_holds(value, digits, dark) or (leads and _number_holds(octal, digits, dark)):
                 return True
-            if digits <= 4:
+            if digits <= 4 or value <= 255:
                 joined = gap == 1
                 as_dot = joined and (separator == 46 or separator == 45 or separator == digits)
                 linked = linked + 1 if joined else 1
@@ -137,22 +153,11 @@ def _decimals_hold(octets: Array, begin: int, end: int, without_nul: bool, dark:
                     return True
             else:
                 linked = dotted = 0
-            gap = 0 if digits <= 4 else 2
+            gap = 0 if digits <= 4 or value <= 255 else 2
             value = octal = digits = 0
         gap += 1
         separator = octet
     return False
-
-
-@kernel
-def _nibble(octet: int) -> int:
-    if 48 <= octet <= 57:
-        return octet - 48
-    if 97 <= octet <= 102:
-        return octet - 87
-    if 65 <= octet <= 70:
-        return octet - 55
-    return -1
 
 
 @kernel
@@ -166,9 +171,9 @@ def _hexadecimals_hold(octets: Array, begin: int, end: int, without_nul: bool, d
         octet = int(octets[at]) if at < end else 10
         if octet == 0 and without_nul:
             continue
-        nibble = _nibble(octet)
-        if nibble >= 0:
-            word = (word << 4 | nibble) & 0xFFFFFFFF
+        digit = nibble(octet)
+        if digit >= 0:
+            word = (word << 4 | digit) & 0xFFFFFFFF
             digits += 1
             if digits >= 8 and (_monitored(word, dark) or _monitored(_swapped(word), dark)):
                 return True
@@ -205,12 +210,31 @@ def _nuls(octets: Array, begin: int, end: int) -> int:
 
 
 @kernel
-def scan(octets: Array, ends: Array, dark: Darkness, found: Array) -> None:
-    """Fill `found` (bool (n,)): whether octets[ends[i]:ends[i + 1]] hold a monitored address. ends: int64 (n + 1,)."""
+def _plainly_hold(octets: Array, begin: int, end: int, dark: Darkness) -> bool:
+    return (
+        _octets_hold(octets, begin, end, dark)
+        or _texts_hold(octets, begin, end, False, dark)
+        or (_nuls(octets, begin, end) > 0 and _texts_hold(octets, begin, end, True, dark))
+    )
+
+
+@kernel
+def _escapes_hold(octets: Array, begin: int, end: int, text: Array, dark: Darkness) -> bool:
+    """What was escaped, and what was escaped twice or three times."""
+    size = without_escapes(octets, begin, end, text)
+    for _ in range(ESCAPED):
+        if size == 0:
+            return False
+        if _plainly_hold(text, 0, size, dark):
+            return True
+        size = without_escapes(text, 0, size, text)
+    return False
+
+
+@kernel
+def scan(octets: Array, ends: Array, text: Array, dark: Darkness, found: Array) -> None:
+    """Fill `found` (bool (n,)): whether octets[ends[i]:ends[i + 1]] hold a monitored address. ends: int64 (n + 1,);
+    text: uint8, of the longest's size, to be written in."""
     for index in range(found.size):
         begin, end = ends[index], ends[index + 1]
-        found[index] = (
-            _octets_hold(octets, begin, end, dark)
-            or _texts_hold(octets, begin, end, False, dark)
-            or (_nuls(octets, begin, end) > 0 and _texts_hold(octets, begin, end, True, dark))
-        )
+        found[index] = _plainly_hold(octets, begin, end, dark) or _escapes_hold(octets, begin, end, text, dark)
