@@ -10,7 +10,7 @@ import pytest
 from ims.query import fields
 from ims.query.filter import LONGEST, FilterError, parse
 from ims.query.names import CONSTANTS, KEYWORDS, NEVER, WORDS
-from ims.query.tree import DEEPEST, MOST_TERMS
+from ims.query.tree import DEEPEST, LONGEST_SEARCH, MOST_LOOKUPS, MOST_OPERATORS, MOST_SEARCHES, MOST_TERMS
 from ims.records import CATEGORIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "filter.md").read_text()
@@ -63,6 +63,9 @@ def test_octets_and_limits_are_the_code_s() -> None:
     stated = ", ".join(f"`{part}`" for part in re.findall(r"\w+\[[^]]+\]", fields.supported()))
     assert stated in PAGE.replace("\n", " ")
     assert f"{LONGEST:,} bytes, {MOST_TERMS} terms, and is nested at most {DEEPEST} deep" in PAGE
+    words = " ".join(PAGE.split())
+    assert f"at most {MOST_OPERATORS} operators, and all of them look at {MOST_LOOKUPS:,} columns at most" in words
+    assert f"searched {MOST_SEARCHES} times at most, for up to {LONGEST_SEARCH} octets each" in words
 
 
 def test_precedence_is_as_said() -> None:

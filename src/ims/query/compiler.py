@@ -19,6 +19,7 @@ import ibis
 from ibis.common.bases import Comparable
 
 PACKAGE = "ibis.backends.sql.compilers"
+SIMPLER = "ask with a simpler filter"
 
 
 class _Forgetting(dict[int, dict[int, bool]]):
@@ -32,13 +33,26 @@ class _Forgetting(dict[int, dict[int, bool]]):
 Comparable.__cache__ = _Forgetting()
 
 
+MOST_OCTETS = 256 << 10
+"""Of SQL that an engine is given: so much takes Ibis 1.5 s of processor time, and DuckDB 1 s before it begins."""
+
+
 def to_sql(expression: Any, dialect: Literal["duckdb", "pyspark"] = "duckdb") -> str:
-    """An engine's SQL for an Ibis expression. Spark's needs no PySpark: only running it does."""
+    """An engine's SQL for an Ibis expression. Spark's needs no PySpark: only running it does.
+
+    Raises ValueError where it is longer than MOST_OCTETS, or too deep for the compiler.
+    """
     if f"{PACKAGE}.{dialect}" not in sys.modules:
         if PACKAGE not in sys.modules:
             _enter_unrun(PACKAGE)
         importlib.import_module(f"{PACKAGE}.{dialect}")
-    return str(ibis.to_sql(expression, dialect=dialect))
+    try:
+        sql = str(ibis.to_sql(expression, dialect=dialect, pretty=False))
+    except RecursionError:
+        raise ValueError(f"the question is nested too deep; {SIMPLER}") from None
+    if len(sql) > MOST_OCTETS:
+        raise ValueError(f"the question is {len(sql):,} octets of SQL; at most {MOST_OCTETS:,} are run; {SIMPLER}")
+    return sql
 
 
 def _enter_unrun(name: str) -> None:

@@ -2,6 +2,9 @@
 
 Computed in 64 bits, signed, since Spark reads unsigned columns as wider signed ones, and masked to BPF's 32. Null where
 an octet wasn't captured, and for a division by zero: both make BPF reject the packet.
+
+Each operand stands once in what an operator becomes, so that a filter's SQL is as long as the filter is. Nor may
+an engine repeat it: DuckDB's NULLIF is a macro that does, and so are Ibis' `clip` and SQL's CASE with an operand.
 """
 
 from __future__ import annotations
@@ -15,6 +18,13 @@ from ims.query.arithmetic import MASK32
 from ims.query.tree import Arithmetic, Number, Octets, Value
 
 SCTP = 132
+SIGN = 1 << 31
+"""The sign of 32 bits: `(n ^ SIGN) - SIGN` is n, less 2^32 from there on."""
+
+
+@ibis.udf.scalar.builtin(name="floor")  # type: ignore[untyped-decorator]
+def floor(number: float) -> float:  # type: ignore[empty-body]
+    """The whole number below; Ibis' own is cast to an integer at once, which the infinite can't be."""
 
 
 @ibis.udf.scalar.builtin(name="octet_length")  # type: ignore[untyped-decorator]
@@ -51,23 +61,41 @@ def _arithmetic(tree: Arithmetic, packets: Any, checked: str | None) -> Any:
         return (left + right) & mask
     if tree.operator == "-":
         return (left - right) & mask
-    if tree.operator == "*":  # in halves: the product of two 32-bit numbers doesn't fit 63 bits
-        return ((left & 0xFFFF) * right + (((left >> 16) * (right & 0xFFFF)) & 0xFFFF) * 65536) & mask
-    if tree.operator == "/":  # both engines divide as floats; a multiple of the divisor divides exactly
-        return (left - left % right.nullif(0)) // right.nullif(0)
-    if tree.operator == "%":
-        return left % right.nullif(0)
+    if tree.operator == "*":  # one factor signed: the product of two unsigned ones of 32 bits doesn't fit 63
+        return (left * ((right ^ SIGN) - SIGN)) & mask
     if tree.operator == "&":
         return left & right
     if tree.operator == "|":
         return left | right
     if tree.operator == "^":
         return left ^ right
-    # Over 31 bits the shifted mask is 0. Masked before shifting left: DuckDB refuses to shift bits out.
-    bits = right.clip(upper=32).cast("int32")
-    if tree.operator == ">>":
-        return left >> bits
-    return (left & (mask >> bits)) << bits
+    if isinstance(tree.right, Number):  # neither 0 to divide by nor over 31 bits to shift by: see check_operand
+        return _by_constant(left, tree.operator, tree.right.value)
+    return _by_number(left, tree.operator, right)
+
+
+def _by_constant(left: Any, operator: str, right: int) -> Any:
+    if operator == "/":
+        return left // right
+    if operator == "%":
+        return left % right
+    return left >> right if operator == ">>" else (left << right) & ibis.literal(MASK32, "int64")
+
+
+def _by_number(left: Any, operator: str, right: Any) -> Any:
+    """As floating-point numbers, which are exact here: two numbers of 32 bits have a quotient whose distance to the
+    next whole number is over 2^20 times its error. What isn't a finite one has no 64 bits, and so is null."""
+    dividend, divisor = left.cast("float64"), right.cast("float64")
+    if operator == "/":
+        return floor(dividend / divisor).try_cast("int64")
+    if operator == "%":
+        return (dividend % divisor).try_cast("int64")
+    half = ibis.literal(1, "int8") / ibis.literal(2, "int8")  # for Spark, Ibis writes no 0.5 without PySpark
+    shrunk = half**divisor  # 2^-n: 0 where 2^n would be infinite
+    if operator == ">>":
+        return floor(dividend * shrunk).try_cast("int64")
+    # What is added keeps it from 0 and changes no 2^-n of n under 100; beyond, any quotient is a multiple of 2^32.
+    return (dividend / (shrunk + half**200) % ibis.literal(1 << 32, "int64")).try_cast("int64")
 
 
 def _octets(tree: Octets, packets: Any) -> Any:

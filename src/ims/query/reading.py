@@ -16,6 +16,7 @@ from ims.query.complaint import FilterError, nearest, shown, unknown
 from ims.query.identity import Qualifiers, identify, number_of
 from ims.query.names import CONSTANTS, KEYWORDS, NEVER, NOT_STORED
 from ims.query.tree import (
+    LONGEST_SEARCH,
     And,
     Arithmetic,
     Compare,
@@ -204,6 +205,8 @@ class _Reader:
             octets = bytes.fromhex(digits[2:])
         if not octets:
             raise self._error("wanted at least one octet between the quotes", token)
+        if len(octets) > LONGEST_SEARCH:
+            raise self._error(f"these are {len(octets):,} octets; at most {LONGEST_SEARCH} are looked for", token)
         return Contains(octets)
 
     def _named(self, tree: Any) -> Expression:

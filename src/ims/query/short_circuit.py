@@ -11,8 +11,11 @@ a packet without the octets is in neither:
 
 SQL's null is no help: its `null or true` is true. Where nothing can be missing false is the complement of true, as
 before, and where whatever makes `b` true also makes `a` decided (`port 80 or port 443`), `or` needs no false(a). What
-remains is spelt out where that takes each condition twice at most, and numbered (1 true, 0 false, 2 neither) where
-conditions are nested in turns, for the text would double with each level.
+remains is spelt out where conditions are few and not nested in turns. Else each is numbered: null where it lets the
+next be looked at (true of `and`, false of `or`), DECIDED where it doesn't, NEITHER; `and` and `or` are COALESCE then,
+which takes the first that isn't null. So a condition is twice in the text, as what makes it true and what makes it
+false, however many there are and however deep; and no number is, for an engine might copy it (DuckDB copies the operand
+of `CASE x WHEN`, so that 8 levels took minutes).
 """
 
 from __future__ import annotations
@@ -25,13 +28,15 @@ from typing import Any, NamedTuple
 
 import ibis
 
-from ims.query.tree import And, Expression, Not, Or
+from ims.query.tree import And, Contains, Expression, Not, Or, walk
 
 Captured = Mapping[int, int]
 """IP protocol -> octets of its header that must have been captured."""
 ANY_PROTOCOL = -1
 _NOTHING: Captured = MappingProxyType({})
-TRUE, FALSE, NEITHER = 1, 0, 2
+DECIDED, NEITHER = 1, 2
+FEW = 4
+"""Terms that are spelt out: a condition is in the text once more each time they double."""
 
 
 class Decided(NamedTuple):
@@ -73,7 +78,7 @@ class _Decider:
         if isinstance(tree, Or):
             if self._is_covered(tree.terms):
                 return joined([self.true(term) for term in tree.terms], or_)
-            return self._either(tree.terms) if self._is_flat(tree) else self._number(tree, True) == TRUE
+            return self._either(tree.terms) if self._is_short(tree) else self._is_decided(tree, False)
         return self._leaf(tree).true
 
     def false(self, tree: Expression) -> Any:
@@ -86,7 +91,7 @@ class _Decider:
         if isinstance(tree, And):
             if not any(self._asks(term) for term in tree.terms[:-1]):
                 return joined([self.false(term) for term in tree.terms], or_)
-            return self._not_both(tree.terms) if self._is_flat(tree) else self._number(tree, True) == FALSE
+            return self._not_both(tree.terms) if self._is_short(tree) else self._is_decided(tree, True)
         return self._leaf(tree).false
 
     def _either(self, terms: Sequence[Expression]) -> Any:
@@ -109,25 +114,24 @@ class _Decider:
             later = joined([*(self.true(term) for term in left), later], and_)
         return self._not_both(left) | later
 
-    def _number(self, tree: Expression, positive: bool) -> Any:
-        """1, 0 or 2: a condition is in the text twice, however deep it is nested."""
-        if isinstance(tree, Not):
-            return self._number(tree.inner, not positive)
-        if isinstance(tree, And | Or) and self._asks(tree):
-            goes_on = TRUE if isinstance(tree, And) == positive else FALSE
-            return self._chain([self._number(term, positive) for term in tree.terms], goes_on)
-        true, false = (self.true(tree), self.false(tree)) if positive else (self.false(tree), self.true(tree))
-        if not self._asks(tree):
-            return ibis.cases((true, TRUE), else_=FALSE)
-        return ibis.cases((true, TRUE), (false, FALSE), else_=NEITHER)
+    def _is_decided(self, tree: Expression, goes_on: bool) -> Any:
+        """Whether a condition has the value that isn't `goes_on`."""
+        return ibis.coalesce(self._number(tree, goes_on), NEITHER) == DECIDED
 
-    def _chain(self, terms: Sequence[Any], goes_on: int) -> Any:
-        """The first of the numbers that isn't `goes_on`, else the last."""
-        if len(terms) == 1:
-            return terms[0]
-        left = self._chain(terms[: len(terms) // 2], goes_on)
-        right = self._chain(terms[len(terms) // 2 :], goes_on)
-        return left.cases((goes_on, right), (1 - goes_on, 1 - goes_on), else_=NEITHER)
+    def _number(self, tree: Expression, goes_on: bool) -> Any:
+        """Null where a condition has the value `goes_on`, DECIDED where the other, NEITHER."""
+        if isinstance(tree, Not):
+            return self._number(tree.inner, not goes_on)
+        if isinstance(tree, And | Or) and self._asks(tree):
+            of_its_own = isinstance(tree, And)
+            first = ibis.coalesce(*(self._number(term, of_its_own) for term in tree.terms))
+            return first if goes_on == of_its_own else _turned(first)
+        true = self.true(tree)
+        if not self._asks(tree):
+            return ibis.cases((~true if goes_on else true, DECIDED), else_=ibis.null("int8"))
+        false = self.false(tree)
+        on, decided = (true, false) if goes_on else (false, true)
+        return ibis.cases((on, ibis.null("int8")), (decided, DECIDED), else_=NEITHER)
 
     def _leaf(self, tree: Expression) -> Decided:
         if tree not in self._decided:
@@ -172,8 +176,18 @@ class _Decider:
             asked = _most([asked, self._asks(term)])
         return True
 
-    def _is_flat(self, tree: And | Or) -> bool:
+    def _is_short(self, tree: And | Or) -> bool:
+        """Whether it may be spelt out: neither many terms, nor nested in turns, nor searches, which are to be once."""
+        if len(tree.terms) > FEW or any(isinstance(node, Contains) for node in walk(tree)):
+            return False
         return not any(isinstance(_bare(term), And | Or) and self._asks(term) for term in tree.terms)
+
+
+def _turned(number: Any) -> Any:
+    """null as DECIDED, DECIDED as null, NEITHER as it is: 2 / (3 - 1), 2 / (1 - 1) and 2 / (2 - 1). A division by zero
+    is infinite or null, and neither is an integer."""
+    from_one = ibis.coalesce(number, 3).cast("float64") - 1
+    return (2 / from_one).try_cast("int8")
 
 
 def _bare(tree: Expression) -> Expression:
