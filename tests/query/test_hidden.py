@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ims
-from ims.query import compiled, wire
+from ims.query import compiled, compiler, wire
 from ims.query.asks import hides
 from ims.query.filter import parse
 from ims.query.hidden import Ranges, _prefixes, ranges_of, without_hidden_sources
@@ -176,3 +176,8 @@ def test_a_daemon_that_knows_no_such_node_refuses_the_filter(monkeypatch: pytest
     monkeypatch.delitem(wire._BY_NAME, "hiddensource")
     with pytest.raises(ValueError, match="wanted an object whose 'is' is one of"):
         wire.from_json(sent)
+
+
+def test_however_many_prefixes_are_hidden_no_question_is_too_long_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "MOST_OCTETS", 5_000)
+    assert len(compiled.marking(tuple((n << 8, (n << 8) + 255) for n in range(0, 8_000, 4)))) > 5_000
