@@ -14,7 +14,7 @@ CASES = [
     (fl.FlightInternalError("ims:store: its store can't be read"), "store", "its store can't be read", "its store can't be read"),
     (fl.FlightServerError("ims:request: ticket: version: too old. Detail: Failed"), "request", "ticket: version: too old", None),
     (fl.FlightUnauthorizedError("ims:refused: a sensor's certificate asks nothing here. gRPC client debug context: x"), "refused", "it refused the portal", "a sensor's certificate asks nothing here"),
-    (fl.FlightTimedOutError("Deadline Exceeded"), "late", "it didn't answer in time", "Deadline Exceeded"),
+    (fl.FlightTimedOutError("Deadline Exceeded"), "overdue", "it didn't answer in time", "Deadline Exceeded"),
     (fl.FlightCancelledError("Cancelled"), "late", "it didn't answer in time", None),
     (fl.FlightUnavailableError("failed to connect to all addresses; last error: UNKNOWN: ipv4:192.0.2.7:9443: Connection refused"), "unreachable", "it can't be reached", None),
     (fl.FlightUnavailableError("... SSL_ERROR_SSL: error:1000007d:CERTIFICATE_VERIFY_FAILED"), "certificate", "its certificate can't be verified", None),

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ import pytest
 import ims
 from ims.link.contract import NEWEST, OLDEST, Hello
 from ims.pki.authority import create_authority
+from ims.portal.gate import Limits
 from ims.query.answer import Answer
 from ims.queryd.answering import Answerer
 from ims.queryd.service import Service
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
 
+from ..effort import exhaustive
 from .deployment import Deployment, Process, deployed
 
 NAMES = ("a", "b", "007")
@@ -104,6 +107,54 @@ def test_a_hanging_sensor_is_missing_at_the_deadline(running: Deployment, stores
         running.sensors["007"].signal(signal.SIGCONT)
     answers(running, NAMES)
     assert_right(count(running), stores, {})
+
+
+def test_a_stopped_sensor_costs_a_deadline_once_for_everyone(running: Deployment, stores: dict[str, Path]) -> None:
+    """It takes connections and answers nothing. Those who ask one after the other, while nobody knows, all have their
+    answer when the first one has his; those who come later wait a fraction of it."""
+    apart, askers = DEADLINE / 8, 6
+    begun = time.monotonic()
+    running.sensors["007"].signal(signal.SIGSTOP)
+
+    def ask(number: int) -> tuple[Answer, float, float]:
+        threading.Event().wait(number * apart)
+        began = time.monotonic() - begun
+        answer = count(running, since=f"2026-03-04T00:00:{number:02}")  # each its own, so that none joins another
+        return answer, began, time.monotonic() - begun
+
+    try:
+        with ThreadPoolExecutor(askers) as pool:
+            found = list(pool.map(ask, range(askers)))
+        for answer, _, _ in found:
+            assert "didn't answer" in answer.record.silent["007"]
+        begins, ends = [began for _, began, _ in found], [ended for _, _, ended in found]
+        assert max(ends) - min(ends) < (max(begins) - min(begins)) / 2, (begins, ends)
+        _, began, ended = ask(0)
+        assert ended - began < (ends[0] - begins[0]) / 2
+    finally:
+        running.sensors["007"].signal(signal.SIGCONT)
+    answers(running, NAMES)
+
+
+@exhaustive
+def test_a_stopped_sensor_is_named_to_each_role_within_its_limit(tmp_path: Path, stores: dict[str, Path]) -> None:
+    """With the deadline that there is without settings: longer than a viewer's limit."""
+    with deployed(tmp_path, stores) as deployment:
+        answers(deployment, NAMES)
+        took = {}
+        for role in ("viewer", "analyst", "operator"):
+            deployment.sensors["b"].signal(signal.SIGSTOP)
+            began = time.monotonic()
+            with deployment.telescope(role) as telescope:
+                assert set(telescope.count().record.silent) == {"b"}
+                took[role] = time.monotonic() - began, time.monotonic()
+                assert set(telescope.count(since="2026-03-04").record.silent) == {"b"}
+            took[role] = took[role][0], time.monotonic() - took[role][1]
+            deployment.sensors["b"].signal(signal.SIGCONT)
+            answers(deployment, NAMES)
+        print("seconds of the first question and of the second", took)
+        assert all(first < Limits().seconds[role] for role, (first, _) in took.items())
+        assert all(second < first / 2 for first, second in took.values()), took
 
 
 def test_a_sensor_killed_in_the_middle_of_an_answer_is_missing(running: Deployment, stores: dict[str, Path]) -> None:

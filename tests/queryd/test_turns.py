@@ -67,14 +67,41 @@ def test_one_who_floods_leaves_others_every_other_turn(threads: Crowd) -> None:
     assert asking.served[2:10] == ["other", "flood"] * 4
 
 
+@pytest.mark.parametrize("places", [2, 3, 8])
+def test_one_place_of_several_is_left_by_whoever_floods(threads: Crowd, places: int) -> None:
+    """So another one has his turn at once, without anybody's turn having ended."""
+    asking = Asking(Turns(places, each=100, waiting=100), threads)
+    futures = [asking.ask("flood") for _ in range(places + 3)]
+    assert asking.turns.running == places - 1
+    futures.append(asking.ask("other"))
+    until(lambda: "other" in asking.served)
+    assert Counter(asking.served) == {"flood": places - 1, "other": 1}
+    for _ in range(len(futures)):
+        asking.pass_on()
+    for future in futures:
+        future.result(DEADLINE)
+
+
+def test_who_has_all_that_one_may_have_waits_and_is_refused_like_others(threads: Crowd) -> None:
+    asking = Asking(Turns(2, each=1, waiting=100), threads)
+    futures = [asking.ask("flood") for _ in range(2)]
+    with pytest.raises(BusyError):
+        asking.turns._stand("flood")
+    for _ in range(2):
+        asking.pass_on()
+    for future in futures:
+        future.result(DEADLINE)
+
+
 def test_one_who_has_a_turn_lets_those_before_who_have_none(threads: Crowd) -> None:
-    asking = Asking(Turns(2, each=100, waiting=100), threads)
+    asking = Asking(Turns(3, each=100, waiting=100), threads)
     futures = [asking.ask("flood") for _ in range(6)]
     futures.append(asking.ask("other"))
+    futures.append(asking.ask("another"))
     asking.pass_on()
-    until(lambda: len(asking.served) == 3)
-    assert asking.served == ["flood", "flood", "other"]
-    for _ in range(6):
+    until(lambda: len(asking.served) == 4)
+    assert asking.served == ["flood", "flood", "other", "another"]
+    for _ in range(7):
         asking.pass_on()
     for future in futures:
         future.result(DEADLINE)
@@ -166,9 +193,12 @@ class AnyOrder(RuleBasedStateMachine):
     def running(self) -> list[Any]:
         return [place for place in self.places if place.ready.is_set()]
 
+    def has_his_share(self, caller: str) -> bool:
+        return sum(place.caller == caller for place in self.running) == 2
+
     @rule(caller=st.sampled_from("abcd"))
     def comes(self, caller: str) -> None:
-        full = len(self.running) == 3
+        full = len(self.running) == 3 or self.has_his_share(caller)
         mine = sum(place.caller == caller for place in self.waiting)
         try:
             self.places.append(self.turns._stand(caller))
@@ -183,10 +213,12 @@ class AnyOrder(RuleBasedStateMachine):
     def goes(self, data: st.DataObject) -> None:
         place = data.draw(st.sampled_from(self.running))
         self.places.remove(place)
-        before, having = self.waiting, Counter(one.caller for one in self.running)
+        before = self.waiting
+        having = Counter(one.caller for one in [place, *self.running])
         self.turns._leave(place)
         called = [one for one in before if one.ready.is_set()]
-        assert len(called) == min(1, len(before))
+        having[place.caller] -= 1
+        assert len(called) == (any(having[other.caller] < 2 for other in before))
         for one in called:
             assert having[one.caller] == min(having[other.caller] for other in before)
             assert one is next(other for other in before if other.caller == one.caller), "the one who waited longer"
@@ -199,10 +231,11 @@ class AnyOrder(RuleBasedStateMachine):
         self.turns._leave(place)
 
     @invariant()
-    def nobody_waits_while_a_place_is_free(self) -> None:
+    def nobody_waits_while_a_place_is_free_but_who_has_his_share(self) -> None:
         assert (self.turns.running, self.turns.waiting) == (len(self.running), len(self.waiting))
         assert len(self.running) <= 3
-        assert not self.waiting or len(self.running) == 3
+        assert len(self.running) == 3 or all(self.has_his_share(place.caller) for place in self.waiting)
+        assert max(Counter(place.caller for place in self.running).values(), default=0) <= 2
 
 
 TestAnyOrder = AnyOrder.TestCase

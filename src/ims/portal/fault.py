@@ -20,7 +20,8 @@ UNVERIFIED = "its certificate can't be verified"
 
 class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program did wrong
     """One sensor's failure. `kind`: unreachable, certificate, refused, list (of revoked certificates, there or here),
-    version, name (it isn't the registry's, or the store is another's too), busy, late, request, store, ending, failed,
+    version, name (it isn't the registry's, or the store is another's too), busy, late (by its own word, or more came
+    than there was time for), overdue (no word came in time), unknown (what it watches), request, store, ending, failed,
     garbage; `text`: one line, without addresses; `detail`: what operators may read besides."""
 
     def __init__(self, kind: str, text: str, detail: str = "") -> None:
@@ -38,7 +39,9 @@ def fault_of(error: BaseException) -> Fault:
         said = one_line(ours[2])
         text = said if ours[1] == "request" else SAID[ours[1]]
         return Fault(ours[1], text, said)
-    if isinstance(error, fl.FlightTimedOutError | fl.FlightCancelledError):
+    if isinstance(error, fl.FlightTimedOutError):
+        return Fault("overdue", SAID["late"], one_line(detail))
+    if isinstance(error, fl.FlightCancelledError):
         return Fault("late", SAID["late"], one_line(detail))
     if "_ALERT_" in detail:  # TLS's word for what the other side has against ours
         return Fault("refused", REFUSED_OURS, one_line(detail))

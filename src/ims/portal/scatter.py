@@ -39,16 +39,19 @@ HOUR_US = 3_600_000_000
 CLOSING_US = 600_000_000
 """After an hour's end, so long until its answers are kept: late packets and merging."""
 ROUNDS = 3
+PATIENT = 2 / 3
+"""The share of the time left that sensors may take."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Asker:
     """For whom a question is asked. `behalf`: a pseudonym, by which sensors give each a turn; `known_only`: those are
-    asked alone of whom it is known what they watch."""
+    asked alone of whom it is known what they watch; `until`: when the answer must be there, by time.monotonic()."""
 
     behalf: str = ""
     known_only: bool = False
+    until: float = float("inf")
 
 
 NOBODY = Asker()
@@ -160,9 +163,9 @@ class SensorsAsked(Asked):
             lost = dict.fromkeys(monitored.unknown(asking.sensors.peers()), UNKNOWN) | dict(lost)
         self._filter = asked_tree(self.tree)
         self._hides = self.hidden if hides(self.tree) else None
-        self._until = time.monotonic() + asking.budget.seconds
+        rounds = time.monotonic() + ROUNDS * asking.budget.seconds
+        self._until = self._asker.until if self._asker.until < float("inf") else rounds
         self._faults: dict[str, Fault] = dict(lost)
-        self._lost = frozenset(lost)
         self._seconds: dict[str, float] = {}
         self._answered: tuple[str, ...] | None = None
         self._stored: tuple[str, ...] = ()
@@ -210,8 +213,13 @@ class SensorsAsked(Asked):
     def close(self) -> None:
         """As Asked; nothing is held between questions."""
 
+    @property
+    def _without(self) -> frozenset[str]:
+        """Who isn't asked: who was silent in an earlier round, too, whose rows would lack those of that round."""
+        return frozenset(self._faults)
+
     def _merged(self, questions: list[Question]) -> _Merged:
-        names = tuple(name for name in self._asking.sensors.peers() if name not in self._lost)
+        names = tuple(name for name in self._asking.sensors.peers() if name not in self._without)
         said = written(Ask(version=1, questions=tuple(questions), filter=self._filter, hidden=self._hides))
         asked = "\0".join([*names, self._lake_state(), str(self._asker.known_only)])
         key = hashlib.blake2b(said + asked.encode(), digest_size=16).hexdigest()
@@ -244,9 +252,7 @@ class SensorsAsked(Asked):
             for index, question in enumerate(questions)
             for name, schema in self._asking.merging.schemas(question).items()
         }
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(f"the question took longer than {budget.seconds:g} s")
+        left = self._patience()
         # A sensor may send more than its share, for blocks differ; all together are bounded by four times the budget.
         share = max(budget.octets // peers, min(budget.octets, 4 * budget.octets // peers))
 
@@ -260,7 +266,7 @@ class SensorsAsked(Asked):
             )  # fmt: skip
 
         try:
-            found = self._asking.sensors.scatter(ask, wanted, left, self._lost, self._asker.known_only)
+            found = self._asking.sensors.scatter(ask, wanted, left, self._without, self._asker.known_only)
         except BaseException:
             if half is not None:
                 half.give_up()
@@ -268,12 +274,11 @@ class SensorsAsked(Asked):
         if half is not None:
             found = half.joined(found, wanted)
             fault = found.faults.get(THE_LAKE)
-            left = self._until - time.monotonic()
             if fault is not None and fault.kind == "request":
                 raise ValueError(fault.text)  # the lake is ours: unlike a sensor's, its refusal is believed
-            if fault is not None and left > 0 and any(end.beyond for end in found.ends.values()):
-                half = None  # what the lake should have told is perhaps still with the sensors
-                found = self._asking.sensors.scatter(ask, wanted, left, self._lost, self._asker.known_only)
+            if fault is not None and time.monotonic() < self._until and any(end.beyond for end in found.ends.values()):
+                left, half = self._patience(), None  # what the lake should have told is perhaps still with the sensors
+                found = self._asking.sensors.scatter(ask, wanted, left, self._without, self._asker.known_only)
         if fault is not None:
             found = replace(found, faults={**found.faults, THE_LAKE: fault})
         refused = [fault for fault in found.faults.values() if fault.kind == "request"]
@@ -285,10 +290,18 @@ class SensorsAsked(Asked):
             raise OSError(f"no sensor answered ({said})")
         return found
 
+    def _patience(self) -> float:
+        """For how many seconds sensors are waited for now: the deadline, but never so long that nothing is left for
+        what comes after: merging, and rounds without those that are silent. Raises TimeoutError."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the question took too long: ask for a shorter time or a narrower filter")
+        return min(self._asking.budget.seconds, PATIENT * left)
+
     def _begun(self, questions: Sequence[Question], seconds: float) -> tuple[LakeHalf | None, Fault | None]:
         """The lake's half, which it is making now; or why it makes none."""
         side, sensors = self._asking.lake, self._asking.sensors
-        if side is None or THE_LAKE in self._lost:
+        if side is None or THE_LAKE in self._without:
             return None, None
         try:
             side.look(partial(sensors.monitored.note, THE_LAKE))
@@ -307,7 +320,7 @@ class SensorsAsked(Asked):
 
     def _lake_state(self) -> str:
         """Stands for what the lake has."""
-        if self._asking.lake is None or THE_LAKE in self._lost:
+        if self._asking.lake is None or THE_LAKE in self._without:
             return ""
         try:
             lake = self._asking.lake.lake()
@@ -340,9 +353,9 @@ def _is_over(questions: Sequence[Question]) -> bool:
 
 
 @contextmanager
-def behalf(who: str, known_only: bool = False) -> Iterator[None]:
-    """Ask on somebody's behalf in this thread: sensors give each a turn."""
-    token = _asker.set(Asker(hashlib.blake2b(who.encode(), digest_size=8).hexdigest(), known_only))
+def behalf(who: str, known_only: bool = False, until: float = float("inf")) -> Iterator[None]:
+    """Ask on somebody's behalf in this thread: sensors give each a turn. The rest is as in `Asker`."""
+    token = _asker.set(Asker(hashlib.blake2b(who.encode(), digest_size=8).hexdigest(), known_only, until))
     try:
         yield
     finally:

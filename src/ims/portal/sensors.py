@@ -1,7 +1,9 @@
 """All sensors at once: questions go to each, what comes within the deadline is taken, and who is silent is said.
 
-A thread looks after each sensor's health every few seconds. Whoever was silent lately is still asked, but not waited
-for longer than a moment; so a sensor that comes back is used at once, and one that is gone delays nobody.
+A thread looks after each sensor's health every few seconds, and sooner where somebody waits long for one. Whoever was
+silent lately is still asked, but not waited for longer than a moment; so a sensor that comes back is used at once, and
+one that is gone delays nobody. One that takes connections and answers nothing (it was stopped, or its machine hangs) is
+waited for until the first question's deadline, or until it has missed LATE_HELLOS; then by nobody any more.
 """
 
 from __future__ import annotations
@@ -23,19 +25,25 @@ from ims.portal.agreement import check_hello, check_rows, check_store
 from ims.portal.diagnosis import diagnosed
 from ims.portal.fault import Fault, fault_of, one_line
 from ims.portal.monitored import UNKNOWN, Monitored
-from ims.portal.peer import Peer
+from ims.portal.peer import WORD_SECONDS, Peer
 from ims.portal.registry import RegisteredSensor, Registry
 
-HELLO_SECONDS, HELLO_EVERY_SECONDS = 2.0, 5.0
+HELLO_SECONDS, HELLO_EVERY_SECONDS, HURRIED_SECONDS = 2.0, 5.0, 1.0
 SUSPECT_SECONDS = 1.0
 """For which somebody is waited for who was silent at the last hello."""
-GRACE_SECONDS = 0.2
+GRACE_SECONDS = WORD_SECONDS + 0.2
+LOOK_SECONDS = 0.2
+"""How often who waits for a sensor looks whether it is believed to be silent by now."""
+OVERDUE_SECONDS = 2.0
+"""After so long without an answer a sensor is greeted out of turn."""
 CLOCKS_APART_SECONDS = 60.0
 LATE_HELLOS = 3
 """So many in a row, and the sensor is silent: one may come late where a machine is busy."""
 
-SAID_AT_ONCE = ("unreachable", "certificate", "late", "name")
+SAID_AT_ONCE = ("unreachable", "certificate", "name")
 """Faults that tell of the sensor, not of the question."""
+NO_WORD = ("late", "overdue")
+"""Faults of a hello that wasn't answered in time."""
 HELLO_TELLS = ("version", "name")
 """Faults that only a hello ends."""
 DETAIL_TELLS = ("certificate", "refused", "name")
@@ -53,6 +61,8 @@ class Health:
     asked: float = 0.0
     late: int = 0
     """hellos in a row that weren't answered in time"""
+    overdue: Fault | None = None
+    """what the last question found that got no word in time, if none was answered since"""
     clock_offset: float | None = None
     """its clock minus ours, seconds"""
     logged: tuple[str, str] | None = None
@@ -94,7 +104,7 @@ class Sensors:
         self._health: dict[str, Health] = {}
         self._pool = ThreadPoolExecutor(threads, "sensor")
         self._hellos = ThreadPoolExecutor(16, "hello")
-        self._ended = threading.Event()
+        self._ended, self._hurry = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="health", daemon=True)
         self._log: Any = structlog.get_logger()
 
@@ -158,11 +168,14 @@ class Sensors:
         began = time.monotonic()
         peers = {name: peer for name, peer in self.peers().items() if name not in set(without)}
         took: dict[str, float] = {}
+        suspect = self._suspect()
 
         def one(name: str, peer: Peer) -> tuple[dict[str, pa.Table], End]:
             try:
                 self._check(peer)
-                left = seconds - (time.monotonic() - began)
+                # A thread stands by each call; who is believed to be silent keeps it no longer than he is waited for.
+                most = min(seconds, SUSPECT_SECONDS) if name in suspect else seconds
+                left = most - (time.monotonic() - began)
                 asked = ask(peer).model_copy(update={"seconds": max(0.05, left)})
                 parts, end = peer.ask(asked, wanted)
                 self._check_agreement(peer, asked, parts, end)
@@ -177,7 +190,7 @@ class Sensors:
         for future, name in futures.items():
             if not future.done():
                 future.cancel()
-                faults[name] = self._known_fault(name) or Fault("late", f"it didn't answer within {seconds:.3g} s")
+                faults[name] = self._known_fault(name) or Fault("overdue", f"it didn't answer within {seconds:.3g} s")
                 continue
             error = future.exception()
             if error is None:
@@ -200,6 +213,7 @@ class Sensors:
     def close(self) -> None:
         """End all threads and connections."""
         self._ended.set()
+        self._hurry.set()
         if self._thread.is_alive():
             self._thread.join()
         self._hellos.shutdown(cancel_futures=True)
@@ -209,14 +223,22 @@ class Sensors:
         for peer in peers:
             peer.close()
 
-    def _await(self, futures: Mapping[Future[Any], str], seconds: float) -> None:
+    def _suspect(self) -> set[str]:
         with self._lock:
-            suspect = {name for name, health in self._health.items() if health.fault is not None}
-        trusted = [future for future, name in futures.items() if name not in suspect]
-        began = time.monotonic()
-        wait(trusted, timeout=seconds + GRACE_SECONDS)
-        left = min(seconds, SUSPECT_SECONDS) - (time.monotonic() - began)
-        wait(futures, timeout=max(0.0, left))
+            return {name for name, health in self._health.items() if health.fault is not None}
+
+    def _await(self, futures: Mapping[Future[Any], str], seconds: float) -> None:
+        began, pending = time.monotonic(), set(futures)
+        while pending:
+            suspect, waited = self._suspect(), time.monotonic() - began
+            trusted = any(futures[future] not in suspect for future in pending)
+            left = (seconds + GRACE_SECONDS if trusted else min(seconds, SUSPECT_SECONDS)) - waited
+            if left <= 0:
+                return
+            if waited >= OVERDUE_SECONDS:
+                self._hurry.set()
+            # Not until `left` at once: another's question, or a hello, may find meanwhile that it is silent.
+            pending = set(wait(pending, timeout=min(left, LOOK_SECONDS)).not_done)
 
     def _check(self, peer: Peer) -> None:
         serial = peer.sensor.serial
@@ -271,10 +293,17 @@ class Sensors:
         with self._lock:
             for name, fault in faults.items():
                 health = self._health.get(name)
-                if health is not None and health.fault is None and fault.kind in SAID_AT_ONCE:
+                if health is None or health.fault is not None:
+                    continue
+                if fault.kind == "overdue":
+                    health.overdue = fault
+                    self._hurry.set()
+                if fault.kind in SAID_AT_ONCE or (fault.kind == "overdue" and health.late):
                     health.fault, health.since, health.asked = fault, time.time(), time.time()
             for name in ends:
                 health = self._health.get(name)
+                if health is not None:
+                    health.overdue = None
                 if health is not None and health.fault is not None and health.fault.kind not in HELLO_TELLS:
                     health.fault, health.since = None, time.time()
 
@@ -285,9 +314,12 @@ class Sensors:
             except RuntimeError:  # the pool is closed: the portal ends
                 return
             with self._lock:
-                silent = any(health.fault is not None for health in self._health.values())
+                silent = any(health.fault is not None or health.late for health in self._health.values())
             self.monitored.keep()
-            self._ended.wait(1.0 if silent else HELLO_EVERY_SECONDS)
+            self._ended.wait(HURRIED_SECONDS)
+            if not silent:
+                self._hurry.wait(HELLO_EVERY_SECONDS - HURRIED_SECONDS)
+            self._hurry.clear()
 
     def _greet(self, peer: Peer) -> None:
         began = time.time()
@@ -307,8 +339,10 @@ class Sensors:
             health = self._health.get(peer.sensor.name)
             if health is None:
                 return
-            health.late = health.late + 1 if fault is not None and fault.kind == "late" else 0
-            if 0 < health.late < LATE_HELLOS and health.fault is None and health.asked:
+            health.late = health.late + 1 if fault is not None and fault.kind in NO_WORD else 0
+            if not health.late:
+                health.overdue = None
+            if 0 < health.late < LATE_HELLOS and health.fault is None and health.asked and health.overdue is None:
                 return
             if not health.asked or (health.fault is None) != (fault is None):
                 health.since = began

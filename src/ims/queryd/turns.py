@@ -30,11 +30,13 @@ class _Waiting:
 class Turns:
     """`running` at once in all; `each` and `waiting`: how many of one caller, and of all, may wait.
 
-    A free place goes to the caller with the fewest running; among those, to the one served longest ago.
+    A free place goes to the caller with the fewest running; among those, to the one served longest ago. Of two places
+    and more, one caller has all but one: who comes now and then needn't wait until another's long question ends.
     """
 
     def __init__(self, running: int, each: int, waiting: int) -> None:
         self._free, self._each, self._most = running, each, waiting
+        self._of_one = max(1, running - 1)
         self._lock = threading.Lock()
         self._queues: OrderedDict[str, deque[_Waiting]] = OrderedDict()
         self._running: Counter[str] = Counter()
@@ -67,7 +69,7 @@ class Turns:
         with self._lock:
             queue = self._queues.get(caller, ())
             full = len(queue) >= self._each or sum(map(len, self._queues.values())) >= self._most
-            if full and self._free <= 0:  # nobody waits while a place is free
+            if full and (self._free <= 0 or self._running[caller] >= self._of_one):  # who may begin doesn't wait
                 raise BusyError(caller)
             self._queues.setdefault(caller, deque()).append(place)
             self._call()
@@ -86,6 +88,8 @@ class Turns:
     def _call(self) -> None:
         while self._free > 0 and self._queues:
             caller = min(self._queues, key=lambda name: self._running[name])  # the first of equals: served longest ago
+            if self._running[caller] >= self._of_one:
+                return
             place = self._queues[caller][0]
             self._drop(place)
             if caller in self._queues:

@@ -39,6 +39,24 @@ def test_callers_take_turns(gate: threading.Event) -> None:
     assert order == ["greedy", "a", "b", "greedy", "greedy"]
 
 
+@pytest.mark.parametrize("places", [2, 4])
+def test_one_who_floods_leaves_a_place_to_others(gate: threading.Event, places: int) -> None:
+    async def main() -> None:
+        turns = Turns(places=places, each=10)
+        held = [asyncio.create_task(turns.run("greedy", 60, gate.wait)) for _ in range(places + 2)]
+        await asyncio.sleep(0)
+        assert (turns.running, turns.waiting) == (places - 1, 3)
+        for _ in range(3):
+            assert await turns.run("other", 60, int) == 0, "nothing of the greedy one's has ended"
+        assert turns.running == places - 1
+        gate.set()
+        await asyncio.gather(*held)
+        assert (turns.running, turns.waiting) == (0, 0)
+        turns.close()
+
+    asyncio.run(main())
+
+
 def test_nobody_has_more_than_his_share(gate: threading.Event) -> None:
     async def main() -> None:
         turns = Turns(places=1, each=2, waiting=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -18,6 +19,8 @@ from ims.portal.scatter import behalf
 from ims.query import request as typed
 
 T = TypeVar("T")
+MARGIN_SECONDS = 2.0
+"""Before a caller's limit, so that sensors which don't answer are named as silent, and the answer isn't a 503."""
 
 
 async def made(verb: typed.Verb, words: Range, request: Request, caller: Caller) -> typed.Request:
@@ -45,9 +48,10 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
     """What `work` returns once it is the caller's turn, with its errors in one line that names nothing of ours."""
     waiting = cast("Turns", getattr(request.app.state, turns))
     operator = caller.role == "operator"
+    until = time.monotonic() + seconds - min(MARGIN_SECONDS, seconds / 4)
 
     def on_behalf() -> T:
-        with behalf(caller.name, known_only=not operator):
+        with behalf(caller.name, known_only=not operator, until=until):
             return work()
 
     try:

@@ -1,4 +1,5 @@
-"""Whose turn it is: so many questions at a time, callers in rotation, nobody with more than his share waiting.
+"""Whose turn it is: so many questions at a time, callers in rotation, nobody with more than his share waiting, nor with
+all places where there are several.
 
 A question that took too long goes on in its thread and keeps its place until it ends: threads can't be stopped, and
 their number must not grow.
@@ -27,6 +28,8 @@ class Turns:
         self._free, self._each, self._most = places, each, places + waiting
         self._queue: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._of: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+        self._of_one = max(1, places - 1)
 
     async def run(self, who: str, seconds: float, work: Callable[[], T]) -> T:
         """What `work` returns. Refuses with 429 or 503 where there is no room, or no answer in time."""
@@ -69,8 +72,8 @@ class Turns:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _turn(self, who: str) -> None:
-        if self._free and not self._queue:
-            self._free -= 1
+        if self._free and self._running[who] < self._of_one:  # whoever waits while a place is free has his share
+            self._begin(who)
             return
         turn = asyncio.get_running_loop().create_future()
         self._queue.setdefault(who, deque()).append(turn)
@@ -78,26 +81,37 @@ class Turns:
             await turn
         except BaseException:
             if turn.done() and not turn.cancelled():
-                self._next()
+                self._leave(who)
             raise
 
-    def _next(self) -> None:
-        """Give the place to the caller who has waited longest since his last turn."""
-        while self._queue:
-            who, waiting = self._queue.popitem(last=False)
+    def _begin(self, who: str) -> None:
+        self._free -= 1
+        self._running[who] += 1
+
+    def _leave(self, who: str) -> None:
+        """Give the place to the caller who has waited longest since his last turn, of those who haven't their share."""
+        self._free += 1
+        self._running[who] -= 1
+        self._running += Counter()  # without those of whom none runs
+        for next_one in list(self._queue):
+            if self._running[next_one] >= self._of_one:
+                continue
+            waiting = self._queue.pop(next_one)
             turn = waiting.popleft()
+            while turn.done() and waiting:
+                turn = waiting.popleft()
             if waiting:
-                self._queue[who] = waiting
+                self._queue[next_one] = waiting
             if not turn.done():
+                self._begin(next_one)
                 turn.set_result(None)
                 return
-        self._free += 1
 
     def _ended(self, who: str, done: asyncio.Future[T]) -> None:
         if not done.cancelled():
             done.exception()  # looked at: whoever waited for it may have gone
         self._forget(who)
-        self._next()
+        self._leave(who)
 
     def _forget(self, who: str) -> None:
         self._of[who] -= 1
