@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ims.link.contract import TAIL
+from ims.link.contract import TAIL, End
 from ims.portal import live
 from ims.portal.fault import Fault
 from ims.portal.gate import Event
 from ims.portal.live import Live
+from ims.portal.monitored import Monitored
 from ims.portal.registry import RegisteredSensor
 from ims.portal.sensors import Health
 
@@ -51,19 +52,20 @@ class FakePeer:
         self.sensor = RegisteredSensor(name=name, address="127.0.0.1:1")
         self.news: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.followers = 0
+        self.watched: tuple[str, ...] | None = ()
 
-    def follow(self, _tail: Any) -> Iterator[dict[str, pa.Table]]:
+    def follow(self, _tail: Any) -> Iterator[tuple[dict[str, pa.Table], End]]:
         self.followers += 1
         try:
             while True:
                 try:
                     told = self.news.get(timeout=0.05)
                 except queue.Empty:
-                    yield batch()
+                    yield batch(), End(seconds=0, watched=self.watched)
                     continue
                 if isinstance(told, Exception):
                     raise told
-                yield told
+                yield told, End(seconds=0, watched=self.watched)
         finally:
             self.followers -= 1
 
@@ -73,6 +75,7 @@ class Fakes:
 
     def __init__(self, *names: str) -> None:
         self.found = {name: FakePeer(name) for name in names}
+        self.monitored = Monitored(lambda: ())
         self.known = {name: Health(peer.sensor, asked=1.0) for name, peer in self.found.items()}
 
     def refused(self, name: str) -> bool:
@@ -159,6 +162,18 @@ def test_payloads_that_hold_an_address_are_operators(told: Live, fakes: Fakes) -
     assert [event.data["length"] for event in listen(told, "operator", 3, act)] == [len(SECRET), 2000, 8]
 
 
+def test_of_a_sensor_that_does_not_say_what_it_watches_operators_alone_are_told(told: Live, fakes: Fakes) -> None:
+    def act() -> None:
+        fakes.found["b"].watched = None
+        fakes.found["b"].news.put(batch(blocks=1, ports=1, new=[b"x"], sensor="b"))
+        until(fakes.found["b"].news.empty)
+        fakes.found["a"].news.put(batch(blocks=1))
+
+    assert [event.data["sensor"] for event in listen(told, "analyst", 1, act)] == ["a"]
+    assert [event.kind for event in listen(told, "operator", 4, act)].count("packets") == 2
+    assert fakes.monitored.unknown("ab") == {"b"}
+
+
 def test_all_sensors_are_followed_while_somebody_listens_and_none_otherwise(told: Live, fakes: Fakes) -> None:
     assert [peer.followers for peer in fakes.found.values()] == [0, 0]
 
@@ -196,7 +211,9 @@ def test_a_sensor_that_tells_nonsense_is_followed_again(told: Live, fakes: Fakes
         fakes.found["a"].news.put(wrong)
         fakes.found["a"].news.put(batch(blocks=1))
 
-    assert listen(told, "operator", 1, act)[0].data["time"] == "2026-03-04T00:00:00Z"
+    interrupted, packets = listen(told, "operator", 2, act)
+    assert (interrupted.kind, interrupted.data["sensor"]) == ("interrupted", "a")
+    assert packets.data["time"] == "2026-03-04T00:00:00Z"
 
 
 def test_a_sensor_that_is_new_in_the_registry_is_followed_at_once(told: Live, fakes: Fakes) -> None:

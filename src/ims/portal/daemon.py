@@ -86,7 +86,10 @@ class Portal:
         )  # fmt: skip
         self.telescope: Any = ScatteredTelescope(self.asking)
         self.secrecy = Secrecy(config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"))
-        self.live = Live(self.sensors, self.secrecy.may_see_payload, self._rounded, config.secrecy.viewer_bin)
+        self.live = Live(
+            self.sensors, self.secrecy.may_see_payload, self._rounded, config.secrecy.viewer_bin,
+            self._metrics.live_failed,
+        )  # fmt: skip
 
     def gate(self) -> Gate:
         """All that the API stands on."""

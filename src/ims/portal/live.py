@@ -1,8 +1,10 @@
 """The live view: every sensor followed while anybody listens, and the news told to each listener as his role gets them.
 
 Operators and analysts are told each second's packets by block, the ports, and new payloads (analysts those without a
-monitored address). Viewers are told what they may ask for as well: a `viewer_bin` at a time, rounded, `viewer_delay`
-later.
+monitored address, and nothing of a sensor of which it isn't known what it watches). Viewers are told what they may ask
+for as well: a `viewer_bin` at a time, rounded, `viewer_delay` later.
+
+Where telling fails in a way that nobody foresaw, whoever listens is told so, and the sensor is followed anew.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ QUEUE = 2_000
 RETRY_SECONDS = 1.0
 PORTS_TOLD = 10
 LOOK_SECONDS = 0.5
+NONSENSE = (ValueError, OverflowError, OSError, TypeError, AttributeError)
+"""What is raised where a sensor's columns are right and what they hold isn't: no time, or one that no calendar has."""
+INTERRUPTED = "some of its news couldn't be told; it is followed anew"
 
 
 class _Listener:
@@ -53,8 +58,12 @@ class _Listener:
 
 
 class Live:
-    """For the portal's one event loop, and the threads that follow sensors. `may_see`: whether a role may have a
-    payload's octets. `rounded`: a viewer's finished bins since a time, as events, with the time up to which they go."""
+    """For the portal's one event loop, and the threads that follow sensors.
+
+    `may_see`: whether a role may have a payload's octets; where it raises, the payload is withheld. `rounded`: a
+    viewer's finished bins since a time, as events, with the time up to which they go. `failed`: called with `followed`
+    or `searched` where that failed, to be counted.
+    """
 
     def __init__(
         self,
@@ -62,7 +71,9 @@ class Live:
         may_see: Callable[[Role, bytes], bool],
         rounded: Callable[[float], tuple[list[Event], float]],
         viewer_every: float,
+        failed: Callable[[str], None] = lambda what: None,
     ) -> None:
+        self._failed = failed
         self._sensors, self._may_see, self._rounded, self._every = sensors, may_see, rounded, viewer_every
         self._lock = threading.Lock()
         self._listeners: set[_Listener] = set()
@@ -134,38 +145,59 @@ class Live:
             for name in self._sensors.peers():
                 if name not in self._followed:
                     thread = threading.Thread(target=self._follow, args=(name,), name=f"live {name}", daemon=True)
+                    try:
+                        thread.start()
+                    except RuntimeError as error:  # there are too many; the next look tries again
+                        self._log.warning("live", sensor=name, why=str(error))
+                        continue
                     self._followed[name] = thread
-                    thread.start()
 
     def _follow(self, name: str) -> None:
         """One sensor's news to all listeners, while there are any and it is registered."""
         while self._wanted():
-            peer = self._sensors.peers().get(name)
-            if peer is None:
-                return
             try:
-                for parts in () if self._sensors.refused(name) else peer.follow(Tail(version=peer.version)):
-                    if not self._wanted():
-                        return
-                    if self._sensors.refused(name):
-                        break
-                    check_rows(peer.sensor, (), parts)
-                    self._tell({part: table.to_pylist() for part, table in parts.items()})
+                if not self._followed_once(name):
+                    return
             except Fault as fault:
                 self._log.info("live", sensor=name, why=fault.text, detail=fault.detail)
-            except (ValueError, OverflowError, OSError, TypeError, AttributeError) as error:
-                # Its columns are right and what they hold isn't: no time, or one that no calendar has.
-                self._log.warning("live", sensor=name, why="it told what can't be", detail=repr(error)[:300])
+            except Exception as error:
+                ours = not isinstance(error, NONSENSE)
+                self._log.warning("live", sensor=name, why=INTERRUPTED, detail=repr(error)[:300], exc_info=ours)
+                self._failed("followed")
+                self._tell_all(Event("interrupted", {"time": _iso(time.time()), "sensor": name, "why": INTERRUPTED}))
             self._ended.wait(RETRY_SECONDS)
 
-    def _tell(self, rows: Mapping[str, list[dict[str, Any]]]) -> None:
+    def _followed_once(self, name: str) -> bool:
+        """Follow a sensor until it ends; whether to follow it again."""
+        peer = self._sensors.peers().get(name)
+        if peer is None:
+            return False
+        for parts, end in () if self._sensors.refused(name) else peer.follow(Tail(version=peer.version)):
+            if not self._wanted():
+                return False
+            if self._sensors.refused(name):
+                break
+            check_rows(peer.sensor, (), parts)
+            if end.watched is not None:  # before anything of the batch is looked at
+                self._sensors.monitored.note(name, end.watched)
+            self._tell({part: table.to_pylist() for part, table in parts.items()}, known=end.watched is not None)
+        return True
+
+    def _tell(self, rows: Mapping[str, list[dict[str, Any]]], known: bool) -> None:
+        """Tell each listener what his role may see; `known`: whether it is known what the sensor watches."""
         with self._lock:
             listeners = list(self._listeners)
-        for role in {listener.role for listener in listeners}:
+        for role in {listener.role for listener in listeners if known or listener.role == "operator"}:
             events = self._told(role, rows)
             for listener in listeners:
                 if listener.role == role and events:
                     listener.tell(events)
+
+    def _tell_all(self, event: Event) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener.tell([event])
 
     def _told(self, role: Role, rows: Mapping[str, list[dict[str, Any]]]) -> list[Event]:
         events = [Event("packets", _counts(row)) for row in rows["blocks"]]
@@ -182,7 +214,7 @@ class Live:
     def _payload(self, role: Role, row: dict[str, Any]) -> Event | None:
         """A new payload; for analysts only where all of it was seen to hold no address."""
         octets = row["payload"]
-        if role != "operator" and (octets is None or len(octets) < row["length"] or not self._may_see(role, octets)):
+        if role != "operator" and (octets is None or len(octets) < row["length"] or not self._is_clear(role, octets)):
             return None
         shown = {name: row[name] for name in ("sensor", "block", "protocol", "destination_port", "length")}
         text = None if octets is None else printable_octets(octets)
@@ -190,6 +222,14 @@ class Live:
         return Event(
             "payload", {"time": _iso(row["second"]), **named, "signature": row["signature"].hex(), "text": text}
         )
+
+    def _is_clear(self, role: Role, octets: bytes) -> bool:
+        try:
+            return self._may_see(role, octets)
+        except Exception as error:
+            self._log.exception("live", why="a payload couldn't be searched and is withheld", detail=repr(error)[:300])
+            self._failed("searched")
+            return False
 
 
 def _counts(row: dict[str, Any]) -> dict[str, Any]:

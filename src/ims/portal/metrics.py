@@ -50,6 +50,12 @@ class PortalMetrics:
         self._refused = Counter(
             "ims_portal_refused", "Requests of all kinds that were refused, by why.", ["reason"], registry=registry
         )
+        self._live = Counter(
+            "ims_portal_live_failures", "Failures of the live view: sensors followed anew, payloads not searched.",
+            ["what"], registry=registry,
+        )  # fmt: skip
+        for what in ("followed", "searched"):
+            self._live.labels(what)
         self._sent = Counter("ims_portal_sent_bytes", "Bytes of bodies sent.", registry=registry)
         for reason in sorted(set(REASONS.values())):
             self._refused.labels(reason)
@@ -63,6 +69,10 @@ class PortalMetrics:
         if verb is not None:
             self._questions.labels(verb, outcome).inc()
             self._seconds.observe(seconds)
+
+    def live_failed(self, what: str) -> None:
+        """Count a failure of the live view: `followed` or `searched`."""
+        self._live.labels(what).inc()
 
     def sent(self, octets: int) -> None:
         """Count what was sent of a body."""

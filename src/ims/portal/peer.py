@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from ims.link.contract import HELLO, TAIL, Ask, Hello, Tail, common_version, read_hello, written
+from ims.link.contract import HELLO, TAIL, Ask, End, Hello, Tail, common_version, read_hello, written
 from ims.link.envelope import UnreadableError, gathered
 from ims.link.identity import Identity
 from ims.pki.credentials import Credentials
@@ -56,7 +56,7 @@ class Peer:
             raise Fault("version", str(error)) from None
         return found
 
-    def ask(self, ask: Ask, wanted: Mapping[str, pa.Schema]) -> tuple[dict[str, pa.Table], Any]:
+    def ask(self, ask: Ask, wanted: Mapping[str, pa.Schema]) -> tuple[dict[str, pa.Table], End]:
         """The parts of its answer, and how it ended. Raises Fault."""
         reader = None
         try:
@@ -72,8 +72,8 @@ class Peer:
             if reader is not None:
                 reader.cancel()
 
-    def follow(self, tail: Tail) -> Iterator[dict[str, pa.Table]]:
-        """What comes in there, batch by batch, until closed. Raises Fault."""
+    def follow(self, tail: Tail) -> Iterator[tuple[dict[str, pa.Table], End]]:
+        """What comes in there, batch by batch, each with its end, until closed. Raises Fault."""
         reader = None
         try:
             reader = self._connected().do_get(fl.Ticket(written(tail)))
@@ -83,7 +83,7 @@ class Peer:
                 if len(batch) > 1000:
                     raise Fault("garbage", "it answered what isn't an answer")
                 if row.num_rows and row.column(0)[0].as_py() == "":
-                    yield gathered(batch, TAIL, 3 * tail.rows + 10_000, 64 << 20)[0]
+                    yield gathered(batch, TAIL, 3 * tail.rows + 10_000, 64 << 20)
                     batch = []
         except UnreadableError as error:
             raise Fault("garbage", str(error)) from None
