@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -83,3 +85,20 @@ def test_many_at_once_get_their_own_answers(merging: Merging) -> None:
     with crowd(8) as threads:
         futures = [(n, threads.go(merged, n)) for n in range(1, 30)]
         assert all(future.result(DEADLINE) == [n, 2 * n] for n, future in futures)
+
+
+def test_answers_that_are_not_merged_in_time_are_given_up_and_the_next_are_merged(merging: Merging) -> None:
+    question = Question(plan="series", request=make_request("series", None, metric="sources", bin="1s"))
+    [(name, schema)] = merging.schemas(question).items()
+    numbers = np.arange(4_000_000)
+    columns = {field.name: pa.array(numbers, field.type) for field in schema}
+    with pytest.raises(TimeoutError, match="weren't merged in time"):
+        merging.merge(question, {name: [pa.table(columns, schema=schema)]}, until=time.monotonic())
+    assert merging.merge(question, {name: [schema.empty_table()]}, until=time.monotonic() + DEADLINE).num_rows == 0
+
+
+def test_who_waits_for_an_engine_waits_until_the_deadline() -> None:
+    alone = Merging(1, 64 << 20, 1)
+    alone.schemas(QUESTIONS[0])
+    with alone._lent(), pytest.raises(TimeoutError):
+        alone.merge(QUESTIONS[0], {}, until=time.monotonic())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pytest
 
+import ims.query.compiled
 import ims.query.distinct
 import ims.query.standing
 from ims.asked import StoresAsked
@@ -17,8 +18,9 @@ from ims.link.envelope import gathered
 from ims.portal.merging import Merging
 from ims.query.engine import Engine
 from ims.query.filter import parse
-from ims.query.question import Question
+from ims.query.question import Question, about
 from ims.query.request import make_request
+from ims.query.standing import HalfEngine
 from ims.queryd.answering import Answerer, closed_hours
 from ims.records import LENGTHS
 from ims.store.reader import open_store
@@ -27,6 +29,7 @@ from ims.store.writer import SensorWriter
 from ..store.made import HOUR, NOON, coverage, packets, payloads, put
 
 MANY = 1 << 40
+TCP = asked_tree(parse("tcp"))
 SOURCES = (1, 2, 3)
 QUESTIONS = [
     ("count", {}, {}),
@@ -169,6 +172,66 @@ def test_an_interrupted_question_says_so_and_the_next_is_answered(
     engines[0].interrupt()
     count = Ask(version=1, questions=(Question(plan="count", request=make_request("count", None)),))
     assert len(list(answerer.answer(count, nobody))) >= 2
+
+
+def test_a_question_that_is_given_up_while_it_is_compiled_does_not_run(
+    large_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answerer, engines = Answerer(large_store, 1, 256 << 20, 1), []
+    compiled: list[str] = []
+
+    def filtered(filter: str) -> str:
+        engines[0].interrupt()
+        compiled.append(filter)
+        return ims.query.compiled.filtered(filter)
+
+    monkeypatch.setattr(ims.query.standing, "filtered", filtered)
+    monkeypatch.setattr(ims.query.standing, "half", lambda question: pytest.fail("a half was compiled"))
+    ask = Ask(version=1, questions=(Question(plan="rows", request=make_request("packets", None)),), filter=TCP)
+    with pytest.raises(InterruptedError):
+        list(answerer.answer(ask, engines.append))
+    assert compiled
+
+
+def test_a_question_that_is_given_up_while_nobody_waits_for_its_rows_ends(
+    large_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB has its batches ready, and forgets that it was interrupted."""
+    monkeypatch.setattr(ims.query.standing, "BATCH_ROWS", 1000)
+    answerer, engines = Answerer(large_store, 1, 256 << 20, 1), []
+    count = Ask(version=1, questions=(Question(plan="count", request=make_request("count", None)),))
+    checked = HalfEngine._checked
+
+    def slowly(engine: HalfEngine, batches: Any) -> Any:
+        ready = list(batches)
+        engine.interrupt()
+        return checked(engine, iter(ready))
+
+    monkeypatch.setattr(HalfEngine, "_checked", slowly)
+    with pytest.raises(InterruptedError):
+        list(answerer.answer(count, engines.append))
+
+
+@pytest.mark.parametrize("key", ["signature", "source"])
+def test_many_values_are_asked_about_as_few_are(
+    answerer: Answerer, merging: Merging, key: Literal["signature", "source"]
+) -> None:
+    """As one list, beyond some: 10,000 that are compared one by one took 5 s of compiling."""
+    request = make_request("payloads" if key == "signature" else "sources", None)
+    values = [n.to_bytes(16, "big") for n in range(1000)] if key == "signature" else list(range(1000))
+    [ranked], _ = answered(
+        answerer, merging, Ask(version=1, questions=(Question(plan="ranked", request=request, key=key),))
+    )
+    there = [value for value in ranked.column(key).to_pylist() if value not in values][:20]
+    assert there
+
+    def spread(chosen: list[Any]) -> list[str]:
+        question = about("spread", request, key, chosen, "destination_port")
+        [table], _ = answered(answerer, merging, Ask(version=1, questions=(question,)))
+        return in_any_order(table)
+
+    assert spread(there) == spread([*there, *values])
+    assert spread(there)
 
 
 def test_a_question_that_needs_too_much_memory_is_refused(large_store: Path) -> None:

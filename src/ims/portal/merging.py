@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,6 +16,9 @@ from ims.asked import predicate_of
 from ims.query.distinct import MARKED
 from ims.query.question import Question
 from ims.query.standing import MergeEngine
+
+AGAIN_SECONDS = 0.05
+LATE = "the answers weren't merged in time"
 
 
 class Merging:
@@ -33,10 +38,13 @@ class Merging:
             question.plan, question.key, question.other, request.verb, request.group, request.metric, request.per_24
         )
 
-    def merge(self, question: Question, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
-        """The answer, of each part's tables; there may be none. Raises MemoryError where it is too large."""
+    def merge(
+        self, question: Question, gathered: Mapping[str, Sequence[pa.Table]], until: float | None = None
+    ) -> pa.Table:
+        """The answer, of each part's tables; there may be none. `until`: its deadline, by time.monotonic(). Raises
+        MemoryError where it is too large, TimeoutError where it isn't merged in time."""
         schemas = self.schemas(question)
-        with self._lent() as engine:
+        with self._lent(until) as engine, _interrupted(engine, until):
             return engine.merged(question, schemas, gathered)
 
     def _schemas(self, *shape: Any) -> Mapping[str, pa.Schema]:
@@ -51,9 +59,36 @@ class Merging:
         return parts | {f"{end}.marks": MARKED for end in ("source", "destination")} if plan == "count" else parts
 
     @contextmanager
-    def _lent(self) -> Iterator[MergeEngine]:
-        engine = self._engines.get()
+    def _lent(self, until: float | None = None) -> Iterator[MergeEngine]:
+        try:
+            engine = self._engines.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            raise TimeoutError(LATE) from None
         try:
             yield engine
         finally:
             self._engines.put(engine)
+
+
+@contextmanager
+def _interrupted(engine: MergeEngine, until: float | None) -> Iterator[None]:
+    """Have an engine interrupted at a deadline, again and again until it ends: it hears it only while it is at work."""
+    if until is None:
+        yield
+        return
+    over = threading.Event()
+
+    def interrupt() -> None:
+        if not over.wait(max(0.0, until - time.monotonic())):
+            while not over.wait(AGAIN_SECONDS):
+                engine.interrupt()
+
+    thread = threading.Thread(target=interrupt, name="deadline", daemon=True)
+    thread.start()
+    try:
+        yield
+    except InterruptedError:
+        raise TimeoutError(LATE) from None
+    finally:
+        over.set()
+        thread.join()  # before the engine is another's

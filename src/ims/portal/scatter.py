@@ -238,7 +238,8 @@ class SensorsAsked(Asked):
                 number, _, inside = part.partition("/")
                 gathered[int(number)].setdefault(inside, []).append(table)
         with ThreadPoolExecutor(len(questions)) as pool:
-            tables = list(pool.map(self._asking.merging.merge, questions, gathered))
+            until = [self._until] * len(questions)
+            tables = list(pool.map(self._asking.merging.merge, questions, gathered, until))
         merged = _merged_of(tables, found)
         closed = {name: end.closed for name, end in found.ends.items()}
         whole = not found.faults and not merged.losing and set(closed) == set(names) and all(closed.values())

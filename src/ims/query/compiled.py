@@ -18,6 +18,7 @@ from ims.query.asks import hides
 from ims.query.compiler import to_sql
 from ims.query.filter import from_json
 from ims.query.hidden import COLUMN, Ranges, marked
+from ims.query.kept_sql import kept
 from ims.query.plan import Tables, epoch_us, octets
 from ims.query.predicate import predicate
 from ims.query.question import Question
@@ -30,6 +31,8 @@ TABLES = {
 SELECTED = "ims_selected"
 MARKED_PACKETS = "ims_marked_packets"
 """The packets with what says of each whether its source is hidden: worked out once, however often a filter asks it."""
+KEPT_OCTETS = 8 << 20
+"""Of each kind of SQL: the texts of thousands of questions, or of ten of the longest."""
 OF_THE_RANGE = ("coverage", "frames")
 """Plans that look at the range themselves: not at packets, whose view is limited to it."""
 
@@ -54,7 +57,8 @@ def half(question: Question) -> tuple[Part, ...]:
 
 def merged(question: Question, parts: Mapping[str, pa.Schema]) -> str:
     """The SQL of the merging half, over a table for each part: `part_table` of its name."""
-    question = question.model_copy(update={"request": without_range(question)})
+    # What is asked about stands in the halves.
+    question = question.model_copy(update={"request": without_range(question), "signatures": (), "sources": ()})
     schemas = tuple((name, schema.serialize().to_pybytes()) for name, schema in parts.items())
     return _merged(question.model_dump_json(), schemas)
 
@@ -64,7 +68,7 @@ def part_table(part: str) -> str:
     return f"ims_part_{part}"
 
 
-@lru_cache(256)
+@kept(KEPT_OCTETS)
 def filtered(filter: str) -> str:
     """The SQL of a filter (JSON, as query/wire.py writes it): the packets that it takes; of one that hides sources, of
     MARKED_PACKETS. No ranges stand in it, so that it is one text for all."""
@@ -88,7 +92,7 @@ def without_range(question: Question) -> Request:
     return question.request.model_copy(update={"since": None, "until": None, "filter": ""})
 
 
-@lru_cache(512)
+@kept(KEPT_OCTETS)
 def _half(question: str) -> tuple[Part, ...]:
     asked = Question.model_validate_json(question)
     names = TABLES | {"packets": SELECTED}
@@ -111,7 +115,7 @@ def _half(question: str) -> tuple[Part, ...]:
     )
 
 
-@lru_cache(512)
+@kept(KEPT_OCTETS)
 def _merged(question: str, parts: tuple[tuple[str, bytes], ...]) -> str:
     asked = Question.model_validate_json(question)
     tables = {name: described_as(part_table(name), pa.ipc.read_schema(pa.py_buffer(schema))) for name, schema in parts}

@@ -39,15 +39,15 @@ MOST_OCTETS = 256 << 10
 """Of SQL that an engine is given: so much takes Ibis 1.5 s of processor time, and DuckDB 1 s before it begins."""
 
 
-OCTETS_LISTED = 64
-"""Of a listed number, at most."""
+OCTETS_LISTED = 96
+"""Of a listed value, at most: 16 octets are escaped one by one."""
 
 
 def to_sql(expression: Any, dialect: OneOf["duckdb", "pyspark"] = "duckdb") -> str:
     """An engine's SQL for an Ibis expression. Spark's needs no PySpark: only running it does.
 
     Raises ValueError where it is longer than MOST_OCTETS, or too deep for the compiler. Lists that the program puts in
-    itself (hidden.py) don't count.
+    itself (of hidden sources, of what is asked about) don't count.
     """
     if f"{PACKAGE}.{dialect}" not in sys.modules:
         if PACKAGE not in sys.modules:

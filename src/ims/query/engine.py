@@ -116,8 +116,13 @@ class Engine:
         self._given_up.set()
         self._con.interrupt()
 
+    def _check(self) -> None:
+        if self._given_up.is_set():
+            raise InterruptedError("the question was given up")
+
     def merge(self, plan: Plan, request: Request, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
         """The answer from several stores' halves: the tables of each part, at least one of each."""
+        self._given_up.clear()
         try:
             return self._merged(plan, request, gathered)
         finally:
@@ -125,6 +130,7 @@ class Engine:
 
     def schemas(self, plan: Plan, request: Request, predicate: Any = None) -> dict[str, pa.Schema]:
         """What the parts of a plan's first half look like."""
+        self._given_up.clear()
         try:
             parts = plan.partial(Tables(lambda name: self._register(empty(name)), epoch_us), request, predicate)
             return {name: self.arrow(part).schema for name, part in parts.items()}
@@ -165,8 +171,7 @@ class Engine:
             return part  # DuckDB takes any number, and goes on on disk where memory ends
         finally:
             reader.close()
-        if self._given_up.is_set():
-            raise InterruptedError("the question was given up")
+        self._check()
         return self._register(rows)
 
     def _octets(self, files: Sequence[Any]) -> int:
@@ -179,8 +184,11 @@ class Engine:
 
     def arrow(self, expression: Any) -> pa.Table:
         """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
+        self._check()
+        sql = to_sql(expression)
+        self._check()
         with plainly():
-            return narrow(self._con.sql(to_sql(expression)).to_arrow_table())
+            return narrow(self._con.sql(sql).to_arrow_table())
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
         """One store's tables, each from the files that may hold rows of a range."""

@@ -58,7 +58,7 @@ def spread(key: str, chosen: Sequence[Any], other: str) -> Plan:
 
     def partial(tables: Tables, request: Request, predicate: Any) -> Parts:
         packets = selected(tables, request, predicate)
-        packets = packets.filter(packets[key].isin(_literals(chosen, packets[key])) & packets[other].notnull())
+        packets = packets.filter(_among(packets[key], chosen) & packets[other].notnull())
         return {"values": packets.group_by(key=packets[key], other=packets[other]).agg(packets=packets.count())}
 
     def merge(parts: Parts, request: Request, whole: bool) -> Table:
@@ -73,7 +73,7 @@ def counted(key: str, chosen: Sequence[Any], other: str) -> Plan:
 
     def partial(tables: Tables, request: Request, predicate: Any) -> Parts:
         packets = selected(tables, request, predicate)
-        packets = packets.filter(packets[key].isin(_literals(chosen, packets[key])) & packets[other].notnull())
+        packets = packets.filter(_among(packets[key], chosen) & packets[other].notnull())
         return {"members": packets.select(key=packets[key], other=packets[other]).distinct()}
 
     def merge(parts: Parts, request: Request, whole: bool) -> Table:
@@ -89,7 +89,7 @@ def payload_bytes(chosen: Sequence[bytes]) -> Plan:
 
     def partial(tables: Tables, request: Request, predicate: Any) -> Parts:
         payloads = tables.payloads
-        payloads = payloads.filter(payloads.signature.isin(_literals(chosen, payloads.signature)))
+        payloads = payloads.filter(_among(payloads.signature, chosen))
         return {
             "values": payloads.group_by(["signature", "payload"]).agg(
                 truncated=payloads.truncated.cast("int64").min(),
@@ -128,5 +128,15 @@ def signatures_like(prefix: str, most: int) -> Plan:
     return Plan(partial, merge)
 
 
-def _literals(chosen: Sequence[Any], column: Any) -> list[Any]:
-    return [ibis.literal(value, column.type()) for value in chosen]
+FEW = 64
+"""Values that are compared one by one, so that files and row groups without any of them are skipped."""
+
+
+def _among(column: Any, chosen: Sequence[Any]) -> Any:
+    """Whether a column, whole numbers or octets, has one of the chosen values. Of many, as one list: Ibis takes 0.4 ms
+    for each value that is compared, and 0.05 ms for each of a list (measured with 10,000)."""
+    if len(chosen) <= FEW:
+        return column.isin([ibis.literal(value, column.type()) for value in chosen])
+    kind = "int64" if column.type().is_integer() else "binary"
+    listed = ibis.literal(list(chosen), f"array<{kind}>").unnest().name("value").as_table()
+    return column.cast(kind).isin(listed.value)

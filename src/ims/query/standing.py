@@ -62,26 +62,32 @@ class HalfEngine(Engine):
 
         Raises OSError, MemoryError, InterruptedError.
         """
+        self._given_up.clear()
         request = question.request
         for table in TABLES:
             self._put_behind(table, store, request)
         if hidden is not None and filter is not None:
             self._view(MARKED_PACKETS, marking(hidden))
+            self._check()
         self._view(SELECTED, filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}")  # noqa: S608
+        self._check()
         for name, sql in half(question):
+            self._check()
             with plainly():
                 reader = self._con.sql(sql).to_arrow_reader(BATCH_ROWS)
             try:
                 if name == COUNT_TOTALS:
-                    yield from totals_and_signatures(narrowed(reader, narrow(reader.schema.empty_table()).schema))
+                    totals = narrowed(reader, narrow(reader.schema.empty_table()).schema)
+                    yield from totals_and_signatures(self._checked(totals))
                     continue
                 if name == COUNT_ADDRESSES:
                     with within_memory():
                         found = distinct_addresses(
-                            narrowed(reader, reader.schema), self._memory // OCTETS_OF_AN_ADDRESS
+                            self._checked(narrowed(reader, reader.schema)), self._memory // OCTETS_OF_AN_ADDRESS
                         )
                     for end, addresses in zip(("source", "destination"), found, strict=True):
                         dense = addresses.dense() if marks else {}
+                        self._check()
                         with within_memory():
                             others = addresses.all()
                         yield end, MEMBERS, as_batches(others)
@@ -89,9 +95,16 @@ class HalfEngine(Engine):
                             yield f"{end}.marks", MARKED, as_marks(dense)
                     continue
                 schema = narrow(reader.schema.empty_table()).schema
-                yield name, schema, narrowed(reader, schema)
+                yield name, schema, self._checked(narrowed(reader, schema))
             finally:
                 reader.close()
+
+    def _checked(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches until the question is given up: DuckDB forgets that it was interrupted if it isn't at work, as
+        while a batch is waited for by nobody."""
+        for batch in batches:
+            self._check()
+            yield batch
 
     def _put_behind(self, table: str, store: Files, request: Request) -> None:
         """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone."""
@@ -120,7 +133,9 @@ class MergeEngine(Engine):
     def merged(
         self, question: Question, schemas: Mapping[str, pa.Schema], gathered: Mapping[str, Sequence[pa.Table]]
     ) -> pa.Table:
-        """The answer. `gathered`: tables of each part, which has none where no sensor answered."""
+        """The answer. `gathered`: tables of each part, which has none where no sensor answered. Raises MemoryError, and
+        InterruptedError after `interrupt`."""
+        self._given_up.clear()
         if question.plan == "count":
             return merged_count(gathered)
         sql = merged(question, schemas)
@@ -129,6 +144,7 @@ class MergeEngine(Engine):
             for name, schema in schemas.items():
                 tables = list(gathered.get(name, ())) or [schema.empty_table()]
                 self._con.register(part_table(name), pa.concat_tables(tables))
+            self._check()
             with plainly():
                 return narrow(self._con.sql(sql).to_arrow_table())
         finally:
