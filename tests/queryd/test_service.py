@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import random
 import shutil
 import threading
 import time
@@ -24,6 +26,7 @@ from ims.pki.credentials import Credentials
 from ims.pki.revocations import Revocations
 from ims.portal.fault import Fault, fault_of
 from ims.portal.merging import Merging
+from ims.query.moment import CALENDAR_US
 from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.answering import Answerer
@@ -31,6 +34,7 @@ from ims.queryd.service import Service, quiet, unread
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
 
+from ..effort import examples
 from .waiting import DEADLINE, crowd, soon, until
 
 COUNT = Question(plan="count", request=make_request("count", None))
@@ -262,6 +266,70 @@ def test_a_ticket_that_is_none_is_refused_in_one_line(opened: Door, octets: byte
     assert fault.kind == "request"
     assert fault.text.startswith("ticket: ")
     assert len(fault.text.splitlines()) == 1
+
+
+NUMBERS = [
+    0,
+    1,
+    -1,
+    1 << 31,
+    -(1 << 31),
+    1 << 40,
+    1 << 53,
+    1 << 62,
+    (1 << 63) - 1,
+    -(1 << 63),
+    1 << 63,
+    1 << 64,
+    10**30,
+    10**300,
+]
+NUMBERS += [*CALENDAR_US, CALENDAR_US[0] - 1, CALENDAR_US[1] - 1]
+PLANS = [
+    {"plan": "count", "request": {"verb": "count"}}, {"plan": "coverage", "request": {"verb": "coverage"}},
+    {"plan": "series", "request": {"verb": "series", "origin": 0}}, {"plan": "cache", "request": {"verb": "cache"}},
+    {"plan": "top", "request": {"verb": "top", "group": "source/8"}}, {"plan": "rows", "request": {"verb": "packets"}},
+    {"plan": "frames", "request": {"verb": "packets"}}, {"plan": "whole_rows", "request": {"verb": "packets"}},
+    {"plan": "counted", "request": {"verb": "sources"}, "key": "source", "other": "destination", "sources": [1]},
+    {"plan": "ranked", "request": {"verb": "payloads"}, "key": "signature"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", PLANS, ids=lambda asked: asked["plan"])
+def test_a_number_beyond_what_it_may_be_is_a_fault_of_the_request_and_never_of_the_store(
+    opened: Door, asked: dict[str, Any]
+) -> None:
+    """Times beyond 64 bits were."""
+    client, dice = opened.client(opened.anybody), random.Random(asked["plan"])
+    named = ["since", "until", "bin", "origin", "limit", "seconds", "rows", "octets", "version", "sources"]
+    for number in sampled_numbers(dice):
+        for name in dice.sample(named, examples(len(named), 3)):
+            question = json.loads(json.dumps(asked))
+            ticket: dict[str, Any] = {"kind": "ask", "version": 1, "questions": [question]}
+            if name == "sources" and "sources" in question:
+                question["sources"] = [number]
+            elif name in ("seconds", "rows", "octets", "version"):
+                ticket[name] = number
+            else:
+                question["request"][name] = number
+            try:
+                ask(client, json.dumps(ticket).encode())
+            except (fl.FlightError, pa.ArrowException) as error:
+                fault = fault_of(error)
+                assert fault.kind in ("request", "late"), (name, number, fault.text)
+
+
+def sampled_numbers(dice: random.Random) -> list[int]:
+    return dice.sample(NUMBERS, examples(len(NUMBERS), 6))
+
+
+@pytest.mark.parametrize("number", [(1 << 63) - 1, 1 << 63, 1 << 70, -(1 << 63) - 1, *(2 * end for end in CALENDAR_US)])
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_time_that_no_calendar_has_is_refused_as_a_request(opened: Door, name: str, number: int) -> None:
+    said = json.loads(written(Ask(version=1, questions=(COUNT,))))
+    said["questions"][0]["request"][name] = number
+    fault = refused(lambda: ask(opened.client(opened.anybody), json.dumps(said).encode()))
+    assert fault.kind == "request" and name in fault.text
 
 
 def test_a_filter_that_is_none_and_another_version_are_refused(opened: Door) -> None:

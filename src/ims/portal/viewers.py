@@ -14,6 +14,7 @@ from ims.portal.may_ask import is_compared
 from ims.portal.narrowed import Narrowed, narrowed
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.bins import bin_begin, bin_origin
+from ims.query.moment import EARLIEST_US
 from ims.query.request import Request
 from ims.query.tree import And, Compare, Expression, Has, Named, Net, Number, Port, Protocol
 
@@ -40,7 +41,7 @@ def check(request: Request, settings: SecrecySettings, now_us: int) -> Narrowed:
     origin = bin_origin(width)
     until = bin_begin(oldest if request.until is None else min(request.until, oldest), width, origin)
     since = until - math.ceil(settings.viewer_span * 1e6 / width) * width if request.since is None else request.since
-    since = bin_begin(since + width - 1, width, origin)
+    since = bin_begin(max(since, EARLIEST_US) + width - 1, width, origin)
     if since >= until:
         raise Forbidden(
             f"viewers are shown whole bins of {width // 1_000_000:,} s that are {settings.viewer_delay:,.0f} s old, "

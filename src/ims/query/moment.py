@@ -14,6 +14,10 @@ EARLIEST, LATEST = 1900, 2399
 """Years. A number that was meant otherwise, or a slip of the keyboard, shows itself by its year."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CALENDAR_US = tuple((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) for year in (1, 9999))
+"""What a calendar can name, in microseconds: moments of a store that a capture's clock set may lie outside of the years
+that people may ask for."""
+EARLIEST_US = (datetime(EARLIEST, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d-?[1-7])([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?",
     re.ASCII | re.IGNORECASE,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ims.query.bins import bin_origin, bin_width
+from ims.query.bins import LONGEST_US, bin_origin, bin_width
 from ims.query.limits import DEFAULT_LIMITS
-from ims.query.moment import moment
+from ims.query.moment import CALENDAR_US, moment
 from ims.records import PACKETS
 
 Verb = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
@@ -21,6 +21,8 @@ GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NO
 _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
 MOST_DETAILED = 10_000
 MOST_ROWS = 10_000_000
+Moment = Annotated[int, Field(ge=CALENDAR_US[0], lt=CALENDAR_US[1])]
+"""Microseconds since the epoch."""
 
 
 def _one_of(kind: str, text: str, wanted: tuple[str, ...]) -> str:
@@ -46,10 +48,10 @@ class Request(BaseModel):
 
     verb: Verb
     filter: str = Field(default="", max_length=4096)
-    since: int | None = None
-    until: int | None = None
-    bin: int = Field(default=3_600_000_000, gt=0)
-    origin: int | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    bin: int = Field(default=3_600_000_000, gt=0, le=LONGEST_US)
+    origin: int | None = Field(default=None, ge=0, le=LONGEST_US)
     """where bins begin, if not at multiples of their width: of whole weeks a Monday. (None, as it was before there was
     this key, isn't sent, so that only those who don't know it refuse weeks.)"""
     group: str | None = None

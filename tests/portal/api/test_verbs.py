@@ -22,6 +22,7 @@ from ims.query.answer import Answer
 from ims.query.written import written_columns
 from ims.telescope import Telescope
 
+from ...effort import pick, sampled
 from ...stores import cli, ingest, udp, write_pcap
 from .served import NOW, Served, refused, world
 
@@ -312,3 +313,37 @@ def test_who_asked_what_is_written_down(tmp_path: Path, one_store: Path) -> None
 
 def test_every_verb_is_there() -> None:
     assert set(VERBS) == {verb for verb, _ in QUESTIONS}
+
+
+MOMENTS = [
+    "0001-01-01", "0001-01-01T00:00+14:00", "0000-01-01", "1899-12-31T23:59:59.999999", "1900-01-01", "1900-01-01T00:30", "1900-01-08",
+    "1900-01-01T00:00+23:59", "1900-W01-1", "19000101", "1969-12-31T23:59:59.999999", "1970-01-01", 0, "0", 10**9, 10**18, 10**19 - 1,
+    2**63 - 1, 2**63, 2**64, -1, "-1", "1" * 64, "2399-12-31T23:59:59.999999", "2399-12-31T23:59-23:59", "2400-01-01", "9999-12-31",
+    "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59-14:00", "24000101",
+]  # fmt: skip
+BINS: list[tuple[str, dict[str, Any]]] = [
+    ("count", {}), ("series", {"bin": "1h"}), ("series", {"bin": "52w", "group": "block"}), ("cache", {"bin": "366d"}), ("coverage", {}),
+    ("series", {"bin": "1ms", "per_24": True}), ("top", {"column": "destination_port", "per_24": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("role", sampled(["operator", "analyst", "viewer"], ["viewer"]))
+def test_every_moment_is_answered_or_refused_by_every_role(served: Served, role: str) -> None:
+    """The first and the last years that may be asked for too, from which viewers' bins and spans reach further."""
+    asker = served.as_(role)
+    given = [{name: moment} for name in ("since", "until") for moment in MOMENTS]
+    given += [{"since": "1900-01-01", "until": moment} for moment in MOMENTS]
+    for at, words in enumerate(pick(given, given[::3])):
+        for verb, more in pick(BINS, [BINS[at % len(BINS)]]):
+            found = asker.post(f"/query/{verb}", json={**more, **words})
+            assert found.status_code in (200, 400, 403), (verb, words, found.text)
+            told = found.json().get("error", "")
+            assert "189" not in told or "189" in str(words), f"{told}: of {words}"
+
+
+def test_the_first_moment_is_a_viewer_s_too(served: Served) -> None:
+    """What a viewer's question without a beginning reaches back to begins no earlier than what may be asked."""
+    refused(
+        served.as_("viewer").post("/query/count", json={"until": "1900-01-01"}), 403, "viewers are shown whole bins"
+    )
+    assert served.as_("viewer").post("/query/count", json={"until": "1900-01-02"}).status_code == 200
