@@ -30,7 +30,7 @@ from ims.portal.fault import Fault
 from ims.portal.lake_side import LakeSide
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
-from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
+from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked, behalf
 from ims.portal.sensors import Sensors
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, make_request
@@ -45,6 +45,7 @@ from ims.store.reader import open_store
 from ims.telescope import Telescope
 
 from ..effort import every, share
+from ..queryd.waiting import until
 from ..stores import ingest
 from .test_same_answer import DAY, FILTERS, assert_same, records
 
@@ -231,6 +232,33 @@ def test_who_answered_is_said(scattered: ScatteredTelescope) -> None:
     assert record.asked == ("dropped", "kept", "late", "never", "the lake")
     assert record.sensors == ("dropped", "gone", "kept", "late", "never")
     assert "the lake" in record.took
+
+
+def test_a_lake_is_held_back_until_it_is_known_what_it_says_was_watched(world: World) -> None:
+    """From those who may not see it; then it is known of sensors, too, that nobody can ask any more."""
+    scatter = asking(world)
+    telescope, monitored = ScatteredTelescope(scatter), scatter.sensors.monitored
+    look = scatter.lake.look  # type: ignore[union-attr]
+    looks: list[Any] = []
+    scatter.lake.look = looks.append  # type: ignore[union-attr,method-assign,assignment]
+    try:
+        telescope.count()  # an operator's: from now on it is known what the sensors watch
+        with behalf("analyst", known_only=True):
+            record = telescope.count().record
+            assert record.silent == {"the lake": "it isn't known yet what it watches"}
+            assert "gone" not in record.sensors
+            assert monitored.unknown(["the lake"])
+            look(looks[-1])
+            until(lambda: not monitored.unknown(["the lake"]))
+            record = telescope.count().record
+        assert not record.silent
+        assert "gone" in record.sensors
+        with ims.open(lake=world.lake) as lake:
+            prefixes = {row["prefix"] for row in lake.coverage().rows() if row["sensor"] == "gone"}
+        assert prefixes
+        assert prefixes <= {str(prefix) for prefix in monitored.prefixes()}
+    finally:
+        close(scatter)
 
 
 @pytest.mark.exhaustive  # a Java of its own

@@ -87,6 +87,17 @@ def test_a_damaged_file_holds_back_until_each_sensor_has_told(tmp_path: Path) ->
     assert Monitored(lambda: (A, B), path).problem is None
 
 
+def test_after_damage_a_lake_has_to_tell_too(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    path.write_bytes(b"")
+    found = Monitored(lambda: (A,), path, ["the lake"])
+    found.note("a", ["198.51.100.0/24"])
+    with pytest.raises(OSError, match="isn't known yet"):
+        found.prefixes()
+    found.note("the lake", [])
+    assert shown(found) == ["198.51.100.0/24"]
+
+
 @given(
     st.binary(max_size=200)
     | st.recursive(st.none() | st.integers() | st.text(max_size=20), lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8) | st.just("watched"), inner))

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,12 +20,14 @@ from ims.pki.revocations import Refusal, Revocations
 from ims.portal.accounts import Accounts
 from ims.portal.api.app import create_app
 from ims.portal.api.serve import serve_settings
+from ims.portal.api.words import put
 from ims.portal.audit import Audit
 from ims.portal.checks import portal_checks
 from ims.portal.config import PortalConfig
 from ims.portal.darkwords import DarkWords
 from ims.portal.gate import Event, Gate, Limits
 from ims.portal.health import shown_sensor
+from ims.portal.lake_side import NAME as THE_LAKE
 from ims.portal.lake_side import LakeSide
 from ims.portal.live import Live
 from ims.portal.merging import Merging
@@ -77,12 +80,17 @@ class Portal:
         self.accounts = Accounts(config.accounts)
         self.audit = Audit(config.audit)
         self.registry = Registry(config.registry)
-        self.monitored = Monitored(self.registry.sensors, config.accounts.with_suffix(".monitored.json"))
-        self.sensors = Sensors(self.registry, self.credentials, self._refusal, monitored=self.monitored)
+        lake = LakeSide(config.lake.uri, config.lake, config.merging) if config.lake is not None else None
+        self.monitored = Monitored(
+            self.registry.sensors, config.accounts.with_suffix(".monitored.json"), [THE_LAKE] if lake else []
+        )
+        meanwhile = partial(lake.look_once, self.monitored) if lake is not None else lambda: None
+        self.sensors = Sensors(
+            self.registry, self.credentials, self._refusal, monitored=self.monitored, meanwhile=meanwhile
+        )
         self.asking = Scatter(
             self.sensors, Merging(config.merging, config.memory),
-            Budget(config.deadline, config.rows, config.answer), Remembered(config.cache),
-            LakeSide(config.lake.uri, config.lake, config.merging) if config.lake is not None else None,
+            Budget(config.deadline, config.rows, config.answer), Remembered(config.cache), lake,
         )  # fmt: skip
         self.telescope: Any = ScatteredTelescope(self.asking)
         self.secrecy = Secrecy(config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"))
@@ -167,16 +175,16 @@ class Portal:
                 rows = self.secrecy.settled("viewer", lambda: self._viewers_series(request)).rows()
         except (OSError, ValueError):
             return [], told
+        except Exception:  # who listens is told later what it is that couldn't be told now
+            self._log.exception("live", role="viewer")
+            self._metrics.live_failed("followed")
+            return [], told
         shown = [{name: value for name, value in row.items() if value is not None} for row in rows]
         return [Event("packets", row) for row in shown if "value" in row], end + delay
 
     def _viewers_series(self, request: Request) -> Answer:
         checked = self.secrecy.check("viewer", request)
-        answer = self.telescope.series(
-            checked.filter, bin=f"{checked.bin // 1000}ms", group="block", since=_moment(checked.since),
-            until=_moment(checked.until),
-        )  # fmt: skip
-        return self.secrecy.shown("viewer", checked, answer)
+        return self.secrecy.shown("viewer", checked, put(self.telescope, checked))
 
     def _uvicorn(self) -> tuple[uvicorn.Server, socket.socket]:
         """The server, with the files and the port that need privileges."""
@@ -194,7 +202,3 @@ class Portal:
         # asyncio overlooks it for sockets that it didn't make: each answer's body would wait 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return uvicorn.Server(config), listening
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from ims.lake.engines import LakeEngine, engine_of, seen_by
 from ims.lake.lake import Lake, open_lake
 from ims.link.contract import End
 from ims.portal.fault import Fault
+from ims.portal.monitored import Monitored
 from ims.portal.sensors import Scattered
 from ims.query.hidden import Ranges
 from ims.query.question import Question
@@ -134,6 +136,12 @@ class LakeSide:
                 return
             self._looked = state
         self._looking.submit(self._look, lake, note)
+
+    def look_once(self, monitored: Monitored) -> None:
+        """`look`, while it isn't known what the lake says was watched. What fails is tried again by the next call."""
+        if monitored.unknown([NAME]):
+            with suppress(Fault):
+                self.look(partial(monitored.note, NAME))
 
     def _look(self, lake: Lake, note: Callable[[Iterable[str]], None]) -> None:
         question = Question(plan="coverage", request=Request(verb="coverage"))

@@ -34,11 +34,16 @@ Prefixes = tuple[ipaddress.IPv4Network, ...]
 
 
 class Monitored:
-    """For several threads. `path`: where it is kept; None: nowhere. `registered`: the sensors of the registry as it is
-    now."""
+    """For several threads. `registered`: the sensors of the registry as it is now; `path`: where it is kept; None:
+    nowhere; `beside`: names of others that tell what was watched, such as a lake's."""
 
-    def __init__(self, registered: Callable[[], Collection[RegisteredSensor]], path: Path | None = None) -> None:
-        self._registered, self._path = registered, path
+    def __init__(
+        self,
+        registered: Callable[[], Collection[RegisteredSensor]],
+        path: Path | None = None,
+        beside: Collection[str] = (),
+    ) -> None:
+        self._registered, self._path, self._beside = registered, path, beside
         self._lock, self._saving = threading.Lock(), threading.Lock()
         self._log: Any = structlog.get_logger()
         self._known: dict[str, frozenset[ipaddress.IPv4Network]] = {}
@@ -104,8 +109,8 @@ class Monitored:
             return self._union[1]
 
     def _mend(self, sensors: Collection[RegisteredSensor]) -> None:
-        missing = [sensor.name for sensor in sensors if sensor.name not in self._known and not sensor.block]
-        if missing:
+        needed = [sensor.name for sensor in sensors if not sensor.block] + list(self._beside)
+        if self.unknown(needed):
             raise OSError("it isn't known yet what each sensor watches; nothing can be shown")
         self.problem, self._unsaved = None, True
         self._log.warning("watched", problem="known again of every sensor of the registry; of others it is lost")

@@ -41,6 +41,7 @@ CLOSING_US = 600_000_000
 ROUNDS = 3
 PATIENT = 2 / 3
 """The share of the time left that sensors may take."""
+IN_PART = f"{THE_LAKE}, in part"
 T = TypeVar("T")
 
 
@@ -314,10 +315,10 @@ class SensorsAsked(Asked):
             return None, fault
 
     def _note_lake(self, questions: Sequence[Question], found: Scattered) -> None:
-        """What the lake has of coverage that no sensor told itself."""
+        """What the lake has of coverage in the range that no sensor told itself: not all, so it isn't known by that."""
         for index, question in enumerate(questions):
             if question.plan == "coverage" and THE_LAKE in found.parts:
-                self._asking.sensors.monitored.note(THE_LAKE, prefixes_in(found.parts[THE_LAKE][f"{index}/rows"]))
+                self._asking.sensors.monitored.note(IN_PART, prefixes_in(found.parts[THE_LAKE][f"{index}/rows"]))
 
     def _lake_state(self) -> str:
         """Stands for what the lake has."""

@@ -96,7 +96,10 @@ class Sensors:
         refusal: Callable[[str], Refusal | None],
         threads: int = 128,
         monitored: Monitored | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
+        """`meanwhile`: called at each round of hellos; it raises nothing."""
+        self._meanwhile = meanwhile
         self.monitored = monitored or Monitored(registry.sensors)
         self._registry, self._credentials, self._refusal = registry, credentials, refusal
         self._lock = threading.Lock()
@@ -316,6 +319,7 @@ class Sensors:
             with self._lock:
                 silent = any(health.fault is not None or health.late for health in self._health.values())
             self.monitored.keep()
+            self._meanwhile()
             self._ended.wait(HURRIED_SECONDS)
             if not silent:
                 self._hurry.wait(HELLO_EVERY_SECONDS - HURRIED_SECONDS)
