@@ -17,6 +17,8 @@ from typing import BinaryIO
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+NO_FILE = "it is no regular file; a store, or a lake, holds files"
+A_LINK = "it is a link; a store, or a lake, holds files"
 BY_LINK = (errno.ELOOP, errno.ENOTDIR)
 
 
@@ -48,7 +50,7 @@ def _regular(path: Path, folder: int | None) -> BinaryIO:
     file = _opened(path, FILE, folder)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise _refused(path, "it is no regular file; a store, or a lake, holds files")
+        raise _refused(path, NO_FILE)
     return open(file, "rb", buffering=0)  # noqa: PTH123  # a descriptor
 
 
@@ -90,7 +92,7 @@ def _folders(folder: str) -> tuple[str, ...]:
 
 
 def _link(path: Path) -> OSError:
-    return _refused(path, "it is a link; a store, or a lake, holds files")
+    return _refused(path, A_LINK)
 
 
 def _refused(path: Path, why: str) -> OSError:

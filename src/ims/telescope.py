@@ -20,6 +20,7 @@ from ims.query.answer import Answer
 from ims.query.bins import bin_begin
 from ims.query.darkspace import DarkSpace
 from ims.query.request import Request, make_request
+from ims.query.wrong import QuestionError
 from ims.store.reader import open_store
 from ims.store.store_id import read_store_id
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Moment = str | float | datetime | None
 BEYOND = 1000
 """Values looked for beyond those that are shown, to tell how many there are."""
+WHOLE = 32
+"""Digits of a whole signature: one question finds its payloads, or that there are none."""
 MOST_ZEROS = 86_400
 """Bins without packets in a series: those of a day by seconds."""
 
@@ -226,25 +229,27 @@ class Telescope:
         """The bytes of one stored payload. Six or more hex digits will do if only one signature begins so; `/2` behind
         them is the second payload with that MD5.
 
-        Raises ValueError where the digits are none, or fit no payload or several.
+        Raises QuestionError (a ValueError) where the digits are none, or fit no payload or several.
         """
         digits, _, number = signature.lower().partition("/")
         hexadecimal = 6 <= len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits)
         if not hexadecimal or (number and re.fullmatch(r"[1-9][0-9]{0,3}", number) is None):
-            raise ValueError(f"signature {signature!r}: wanted 6 to 32 hex digits")
+            raise QuestionError(f"signature {signature!r}: wanted 6 to 32 hex digits")
         with self._asked("payloads", None) as asked:
-            like = [row.hex() for row in asked.ask("signatures_like", prefix=digits).column("signature").to_pylist()]
+            like = [digits] if len(digits) == WHOLE else _signatures_like(asked, digits)
             if not like:
-                raise ValueError(f"no payload is stored whose signature begins with {digits}")
+                raise QuestionError(f"no payload is stored whose signature begins with {digits}")
             if len(like) > 1:
                 several = ", ".join(like[:10]) + (", ..." if len(like) > 10 else "")
-                raise ValueError(f"several signatures begin with {digits}: {several}")
+                raise QuestionError(f"several signatures begin with {digits}: {several}")
             rows = asked.run(asked.about("payload_bytes", "signature", [bytes.fromhex(like[0])]))[0].to_pylist()
+        if not rows:
+            raise QuestionError(f"no payload is stored whose signature begins with {digits}")
         if not number and len(rows) > 1:
             each = " or ".join(f"{like[0]}/{n}" for n in range(1, len(rows) + 1))
-            raise ValueError(f"{len(rows)} payloads share the MD5 {like[0]}: wanted {each}")
+            raise QuestionError(f"{len(rows)} payloads share the MD5 {like[0]}: wanted {each}")
         if int(number or 1) > len(rows):
-            raise ValueError(f"no payload {number} has the signature {like[0]}; there are {len(rows)}")
+            raise QuestionError(f"no payload {number} has the signature {like[0]}; there are {len(rows)}")
         octets: bytes = rows[int(number or 1) - 1]["payload"]
         return octets
 
@@ -366,6 +371,10 @@ def _shared_names(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
         if other != path:
             raise ValueError(f"{path} is a copy of {other}, or the other way round; their rows would count twice")
     return {sensor: tuple(stores) for sensor, stores in having.items() if len(stores) > 1}
+
+
+def _signatures_like(asked: Asked, digits: str) -> list[str]:
+    return [row.hex() for row in asked.ask("signatures_like", prefix=digits).column("signature").to_pylist()]
 
 
 def _group_column(keys: pa.ChunkedArray, request: Request) -> pa.Array:

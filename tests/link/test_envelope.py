@@ -159,8 +159,8 @@ RUBBISH: dict[str, tuple[Sequence[pa.RecordBatch], str]] = {
     "more than the end says": ([WHOLE[0], *WHOLE], "its answer lacks rows of p"),
     "after the end": ([*WHOLE, WHOLE[0]], "something came after the end"),
     "two ends": ([*WHOLE, WHOLE[-1]], "something came after the end"),
-    "another part": (sent({"p": TABLE, "q": TABLE}), "a part 'q' that nobody asked for"),
-    "a part with a bad name": (sent({"p": TABLE, "\x1b[2J\n": TABLE}), r"a part '\\x1b\[2J\\n' that nobody"),
+    "another part": (sent({"p": TABLE, "q": TABLE}), "a part that nobody asked for"),
+    "a part with a bad name": (sent({"p": TABLE, "\x1b[2J\n": TABLE}), "a part that nobody asked for"),
     "other columns": (sent({"p": OTHER}), "other columns than were asked for"),
     "a column more": (sent({"p": TABLE.append_column("x", TABLE.column(0))}), "other columns"),
     "not one of ours": ([pa.record_batch({"a": [1]})], "isn't one of ours"),
@@ -171,8 +171,8 @@ RUBBISH: dict[str, tuple[Sequence[pa.RecordBatch], str]] = {
     "a name in no encoding": ([not_utf8()], "isn't one of ours"),
     "an empty body": ([row("p", b"")], "can't be read"),
     "garbage": ([row("p", random.Random(1).randbytes(500))], "can't be read"),
-    "an end that is none": ([row("", b"[]")], "end can't be read: end:"),
-    "an end that isn't JSON": ([row("", b"\xff" * 9)], "end can't be read: end:"),
+    "an end that is none": ([row("", b"[]")], "end can't be read$"),
+    "an end that isn't JSON": ([row("", b"\xff" * 9)], "end can't be read$"),
 }
 
 

@@ -437,7 +437,7 @@ def test_viewers_are_told_that_a_limit_left_rows_out_and_not_how_many(copies: li
 def test_the_record_names_no_folder_and_no_address() -> None:
     record = AnswerRecord(
         stores=("/var/lib/ims",), sensors=("a",), silent={"a": "10.0.0.7:8815: refused", "b": "[2001:db8::1]:1: down"},
-        seconds=1.23456, frames_lost=7,
+        seconds=1.23456, frames_lost=7, took={"a": 0.25},
     )  # fmt: skip
     request = Request(verb="count", since=START, until=START + HOUR)
     table = pa.table({"packets": pa.array([5], pa.int64())})
@@ -447,6 +447,7 @@ def test_the_record_names_no_folder_and_no_address() -> None:
         for word in ("10.0.0.7", "2001:db8", "/var/lib"):
             assert word not in text
         assert set(shown.silent) == {"a", "b"}
+        assert (shown.seconds, shown.took) == (2, {})
 
 
 def test_monitored_sources_are_in_no_net_for_others_than_operators(copies: list[Copy]) -> None:

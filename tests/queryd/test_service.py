@@ -256,7 +256,7 @@ def test_only_hello_and_questions_are_known(opened: Door) -> None:
         == "request"
     )
     for work in everything(client)[4:]:
-        assert refused(work).text == "only questions are taken, and the action hello"
+        assert refused(work).detail == "only questions are taken, and the action hello"
     hello(client)
 
 
@@ -264,8 +264,9 @@ def test_only_hello_and_questions_are_known(opened: Door) -> None:
 def test_a_ticket_that_is_none_is_refused_in_one_line(opened: Door, octets: bytes) -> None:
     fault = refused(lambda: ask(opened.client(opened.anybody), octets))
     assert fault.kind == "request"
-    assert fault.text.startswith("ticket: ")
-    assert len(fault.text.splitlines()) == 1
+    assert fault.text == "it refused the question"
+    assert fault.detail.startswith("ticket: ")
+    assert len(fault.detail.splitlines()) == 1
 
 
 NUMBERS = [
@@ -335,7 +336,7 @@ def test_a_time_that_no_calendar_has_is_refused_as_a_request(opened: Door, name:
 def test_a_filter_that_is_none_and_another_version_are_refused(opened: Door) -> None:
     client = opened.client(opened.anybody)
     said = written(Ask(version=1, questions=(COUNT,), filter={"is": "port; DROP TABLE packets"}))
-    assert refused(lambda: ask(client, said)).text.startswith("filter: wanted an object")
+    assert refused(lambda: ask(client, said)).detail.startswith("filter: wanted an object")
     said = written(Ask(version=1, questions=(COUNT,))).replace(b'"version":1', b'"version":99')
     assert "version" in refused(lambda: ask(client, said)).text
 

@@ -20,6 +20,7 @@ from ims.query.asks import hides
 from ims.query.filter import Expression, from_json, to_json
 from ims.query.question import Question
 from ims.query.shown import printable
+from ims.query.wrong import QuestionError, said_of
 
 OLDEST, NEWEST = 1, 1
 LONGEST_MESSAGE = 2 << 20
@@ -104,7 +105,7 @@ class Ask(_Message):
     def _hides_what_is_named(self) -> Ask:
         ends = [end for addresses in self.hidden or () for end in addresses]
         if any(one > other for one, other in pairwise(ends)):
-            raise ValueError("hidden: wanted ranges in order")
+            raise QuestionError("hidden: wanted ranges in order")
         return self
 
     @property
@@ -112,7 +113,7 @@ class Ask(_Message):
         """The filter. Raises ValueError where it is none, or hides sources and nothing says which."""
         tree = None if self.filter is None else from_json(self.filter)
         if self.hidden is None and hides(tree):
-            raise ValueError("filter: it hides sources, and `hidden` is missing")
+            raise QuestionError("filter: it hides sources, and `hidden` is missing")
         return tree
 
 
@@ -238,14 +239,14 @@ def common_version(oldest: int, newest: int) -> int:
 
 def _read(octets: bytes, what: str, model: type[BaseModel]) -> Any:
     if len(octets) > LONGEST_MESSAGE:
-        raise ValueError(f"{what}: {len(octets):,} octets; at most {LONGEST_MESSAGE:,} are read")
+        raise QuestionError(f"{what}: {len(octets):,} octets; at most {LONGEST_MESSAGE:,} are read")
     try:
         found = json.loads(octets)
         model.model_validate({"wanted": found} if model is _Ticket else found)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"] if part != "wanted")
-        raise ValueError(printable(f"{what}: {where[:80]}: {first['msg']}"[:300])[:300]) from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(printable(f"{what}: {error}"[:300])[:300]) from None
+        raise QuestionError(printable(f"{what}: {where[:80]}: {said_of(first)}"[:300])[:300]) from None
+    except (ValueError, RecursionError):
+        raise QuestionError(f"{what}: it is no JSON") from None
     return found

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ims.link.contract import MARKED, End, read_end, written
-from ims.query.shown import printable
 from ims.records import LENGTHS
 
 ENVELOPE = pa.schema([pa.field("part", pa.string(), False), pa.field("body", pa.large_binary(), False)])
@@ -81,7 +80,7 @@ def gathered(
                 end = _end(body.as_py())
                 continue
             if name not in found:
-                raise UnreadableError(f"its answer has a part {name[:40]!r} that nobody asked for")
+                raise UnreadableError("its answer has a part that nobody asked for")
             for batch in _batches(body.as_buffer(), wanted[name]):
                 octets += batch.nbytes
                 if octets > most_octets:
@@ -113,7 +112,7 @@ def _end(octets: bytes) -> End:
     try:
         return read_end(octets)
     except ValueError as error:
-        raise UnreadableError(f"its answer's end can't be read: {error}") from None
+        raise UnreadableError("its answer's end can't be read") from error
 
 
 def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -148,4 +147,4 @@ def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
                     raise UnreadableError("its answer has moments outside the years 1 to 9999")
                 yield batch if batch.schema.equals(schema) else _completed(batch, schema)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UnreadableError(f"its answer can't be read: {printable(str(error).splitlines()[0][:120])}") from None
+        raise UnreadableError("its answer can't be read") from error

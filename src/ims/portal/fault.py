@@ -8,6 +8,13 @@ from typing import Any
 import pyarrow.flight as fl
 
 _OURS = re.compile(r"ims:([a-z]+): (.*?)(?:\. Detail: |\. gRPC client debug context|$)", re.DOTALL)
+_REFUSED = re.compile(
+    r"(?:the answer has more than [\d,]+ (?:partial rows|octets); "
+    r"ask for a shorter time, a narrower filter or a coarser group"
+    r"|the question is (?:nested too deep|[\d,]+ octets of SQL; at most [\d,]+ are run); [a-z ,]{,80}"
+    r"|it needs more memory than it may have|(?:ticket: )?(?:ask\.)?version: wanted \d+ or (?:less|more))"
+)
+"""What of a daemon's refusals is said to whoever asked; in other texts anything may stand."""
 SAID = {
     "busy": "it is busy", "late": "it didn't answer in time", "store": "its store can't be read",
     "request": "it refused the question", "refused": "it refused the portal", "ending": "it is being stopped",
@@ -37,7 +44,7 @@ def fault_of(error: BaseException) -> Fault:
     ours = _OURS.search(detail)
     if ours is not None and ours[1] in SAID:
         said = one_line(ours[2])
-        text = said if ours[1] == "request" else SAID[ours[1]]
+        text = said if ours[1] == "request" and _REFUSED.fullmatch(said) else SAID[ours[1]]
         return Fault(ours[1], text, said)
     if isinstance(error, fl.FlightTimedOutError):
         return Fault("overdue", SAID["late"], one_line(detail))

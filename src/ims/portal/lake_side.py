@@ -35,6 +35,9 @@ from ims.query.request import Request
 
 NAME = "the lake"
 """Among those who answer; no sensor can be called so."""
+TOO_MUCH = (
+    "the lake would answer with too many partial rows; ask for a shorter time, a narrower filter or a coarser group"
+)
 FRESH_SECONDS = 5.0
 """For which the ledgers aren't read again."""
 
@@ -172,7 +175,7 @@ class LakeSide:
             return Fault("late", "it didn't answer in time")
         self._log.warning("lake", why=cause(error))
         kind = "request" if isinstance(error, ValueError | MemoryError) and "partial rows" in str(error) else "store"
-        return Fault(kind, "it can't be read" if kind == "store" else str(error), str(error))
+        return Fault(kind, "it can't be read" if kind == "store" else TOO_MUCH, str(error))
 
 
 class LakeHalf:

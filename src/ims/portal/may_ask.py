@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ims.portal.darkwords import DarkWords
-from ims.portal.forbidden import Forbidden
+from ims.portal.forbidden import Forbidden, Withheld
 from ims.query.filter import parse, uses
 from ims.query.request import Request
 from ims.query.tree import Compare, Expression, Net, Number, Octets, Signature, walk
@@ -53,7 +53,7 @@ def check_group(request: Request) -> None:
 
 def check_signatures(tree: Expression, words: DarkWords, payloads: PayloadLookup | None) -> None:
     """A signature may be asked for where its payload is known and holds no address: an asker may work out the MD5 of
-    payloads with each address in turn. Raises Forbidden, alike for those that hold one and those that aren't stored.
+    payloads with each address in turn. Raises Withheld, alike for those that hold one and those that aren't stored.
     """
     digits = {node.digits for node in walk(tree) if isinstance(node, Signature)}
     if not digits:
@@ -62,9 +62,9 @@ def check_signatures(tree: Expression, words: DarkWords, payloads: PayloadLookup
         raise Forbidden("a part of a signature can't be asked for: it fits payloads that aren't shown; give 32 digits")
     asked = [bytes.fromhex(each) for each in sorted(digits)]
     known = payloads(asked) if payloads is not None else {}
-    octets = [known.get(signature) for signature in asked]
-    if any(each is None for each in octets) or words.which([each for each in octets if each is not None]).any():
-        raise Forbidden("no payload that may be shown has this signature; ask for one that is listed")
+    dark = words.which([known.get(signature, b"") for signature in asked])
+    if len(known) < len(asked) or dark.any():
+        raise Withheld("no payload that may be shown has this signature; ask for one that is listed")
 
 
 def is_compared(tree: Expression, header: str, offset: int) -> bool:

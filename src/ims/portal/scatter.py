@@ -33,6 +33,7 @@ from ims.query.asks import hides
 from ims.query.hidden import Ranges
 from ims.query.question import Question
 from ims.query.request import Request
+from ims.query.wrong import QuestionError, UnansweredError
 from ims.telescope import Telescope
 
 HOUR_US = 3_600_000_000
@@ -124,7 +125,7 @@ class ScatteredTelescope(Telescope):
                 return verb(self, *words, **named)
             except _FewerError as error:
                 if attempt == ROUNDS - 1:
-                    raise OSError("sensors keep falling silent while they are asked; try again") from None
+                    raise UnansweredError("sensors keep falling silent while they are asked; try again") from None
                 lost = lost | error.faults
             finally:
                 self._lost.reset(token)
@@ -148,7 +149,9 @@ class ScatteredTelescope(Telescope):
             return Telescope.export(self, *words, **named)
         except _FewerError as error:
             said = "; ".join(f"{name}: {fault.text}" for name, fault in error.faults.items())
-            raise OSError(f"a sensor fell silent during the export ({said}); what was written isn't whole") from None
+            raise UnansweredError(
+                f"a sensor fell silent during the export ({said}); what was written isn't whole"
+            ) from None
 
 
 class SensorsAsked(Asked):
@@ -277,7 +280,7 @@ class SensorsAsked(Asked):
             found = half.joined(found, wanted)
             fault = found.faults.get(THE_LAKE)
             if fault is not None and fault.kind == "request":
-                raise ValueError(fault.text)  # the lake is ours: unlike a sensor's, its refusal is believed
+                raise QuestionError(fault.text)  # the lake is ours: unlike a sensor's, its refusal is believed
             if fault is not None and time.monotonic() < self._until and any(end.beyond for end in found.ends.values()):
                 left, half = self._patience(), None  # what the lake should have told is perhaps still with the sensors
                 found = self._asking.sensors.scatter(ask, wanted, left, self._without, self._asker.known_only)
@@ -285,19 +288,19 @@ class SensorsAsked(Asked):
             found = replace(found, faults={**found.faults, THE_LAKE: fault})
         refused = [fault for fault in found.faults.values() if fault.kind == "request"]
         if refused and len(refused) >= len(found.parts):  # one alone, which may lie, refuses it for itself alone
-            raise ValueError(refused[0].text)
+            raise QuestionError(refused[0].text)
         silent = {**self._faults, **found.faults}
         if not found.parts and silent:
             said = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(silent.items()))
-            raise OSError(f"no sensor answered ({said})")
+            raise UnansweredError(f"no sensor answered ({said})")
         return found
 
     def _patience(self) -> float:
         """For how many seconds sensors are waited for now: the deadline, but never so long that nothing is left for
-        what comes after: merging, and rounds without those that are silent. Raises TimeoutError."""
+        what comes after: merging, and rounds without those that are silent. Raises UnansweredError."""
         left = self._until - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the question took too long: ask for a shorter time or a narrower filter")
+            raise UnansweredError("the question took too long: ask for a shorter time or a narrower filter")
         return min(self._asking.budget.seconds, PATIENT * left)
 
     def _begun(self, questions: Sequence[Question], seconds: float) -> tuple[LakeHalf | None, Fault | None]:

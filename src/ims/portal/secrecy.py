@@ -7,6 +7,7 @@ that is small. docs/secrecy.md says what of it is held back, why, and what an at
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import secrets
 import threading
@@ -25,6 +26,7 @@ from ims.portal.rounded import Rounding
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.request import Request
+from ims.query.wrong import UnansweredError
 
 if TYPE_CHECKING:
     from ims.portal.accounts import Role
@@ -116,7 +118,7 @@ class Secrecy:
                 continue
             if self._darkness() is known:
                 return result
-        raise OSError("what the sensors watch keeps changing; ask again")
+        raise UnansweredError("what the sensors watch keeps changing; ask again")
 
     def may_see_payload(self, role: Role, octets: bytes) -> bool:
         """Whether this role may have a payload: operators any, analysts those without a monitored address."""
@@ -159,11 +161,11 @@ def _record(record: AnswerRecord, viewer: bool) -> AnswerRecord:
     """The record without folders and addresses; for viewers without exact numbers of what was lost."""
     silent = {sensor: _NUMBERS.sub("(address)", why) for sensor, why in record.silent.items()}
     losing = {sensor: _NUMBERS.sub("(address)", what) for sensor, what in record.losing.items()}
-    shown = replace(record, stores=(), silent=silent, losing={} if viewer else losing)
+    shown = replace(
+        record, stores=(), silent=silent, losing={} if viewer else losing, seconds=math.ceil(record.seconds), took={}
+    )
     if not viewer:
         return shown
     why = dict.fromkeys(silent, "no answer")
     size = float(f"{record.darknet_24s:.2g}")  # more digits would tell to the second when a block's last packet came
-    return replace(
-        shown, silent=why, seconds=round(record.seconds, 1), darknet_24s=size, frames_lost=0, payloads_lost=0
-    )
+    return replace(shown, silent=why, darknet_24s=size, frames_lost=0, payloads_lost=0)

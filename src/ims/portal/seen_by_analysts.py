@@ -22,6 +22,8 @@ from ims.query.request import MOST_DETAILED, Request
 
 EXTRA = {"packets": 1000, "top": 1000, "payloads": 100}
 """Rows asked for beyond those that are wanted."""
+LOOKED_UP = 2_000
+"""Payloads looked up at once: fewer than a question may name, and 3 MB of usual ones."""
 WITHHELD = "withheld"
 """Stands in a group by signature for payloads that hold an address; null: packets without a payload."""
 
@@ -132,10 +134,12 @@ def _known(column: Any, words: DarkWords, payloads: PayloadLookup | None, withhe
     """Signatures (hex) of payloads that are known and hold no address; `withheld` for others; null stays."""
     hexed = column.to_pylist()
     asked = [bytes.fromhex(each) for each in sorted({each for each in hexed if each is not None})]
-    found = payloads(asked) if payloads is not None and asked else {}
-    present = [signature for signature in asked if found.get(signature) is not None]
-    dark = words.which([found[signature] for signature in present])
-    clear = {signature.hex() for signature, hidden in zip(present, dark, strict=True) if not hidden}
+    clear: set[str] = set()
+    for begin in range(0, len(asked) if payloads is not None else 0, LOOKED_UP):
+        found = payloads(asked[begin : begin + LOOKED_UP]) if payloads is not None else {}
+        present = sorted(found)
+        dark = words.which([found[signature] for signature in present])
+        clear.update(signature.hex() for signature, hidden in zip(present, dark, strict=True) if not hidden)
     return [None if each is None else each if each in clear else withheld for each in hexed]
 
 

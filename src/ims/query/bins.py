@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from ims.query.wrong import QuestionError
+
 _BIN = re.compile(r"([0-9]+)(ms|s|m|h|d|w)?", re.ASCII)
 _UNITS = {None: 1_000_000, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
           "d": 86_400_000_000, "w": 604_800_000_000}  # fmt: skip
@@ -21,11 +23,11 @@ _AGES_US = 1 << 57
 
 
 def bin_width(text: str) -> int:
-    """`5m`, `1h`, `1d`, `30s` in microseconds; a bare number is seconds. Raises ValueError."""
+    """`5m`, `1h`, `1d`, `30s` in microseconds; a bare number is seconds. Raises QuestionError."""
     match = _BIN.fullmatch(text.strip())
     width = int(match[1]) * _UNITS[match[2]] if match else 0
     if not 0 < width <= LONGEST_US:
-        raise ValueError(f"bin {text!r}: wanted a positive number and ms, s, m, h, d or w, such as 5m")
+        raise QuestionError(f"bin {text!r}: wanted a positive number and ms, s, m, h, d or w, such as 5m")
     return width
 
 

@@ -20,6 +20,8 @@ import ibis
 from ibis.common.bases import Comparable
 from ibis.expr.operations import Literal
 
+from ims.query.wrong import QuestionError
+
 PACKAGE = "ibis.backends.sql.compilers"
 SIMPLER = "ask with a simpler filter"
 
@@ -56,9 +58,9 @@ def to_sql(expression: Any, dialect: OneOf["duckdb", "pyspark"] = "duckdb") -> s
     try:
         sql = str(ibis.to_sql(expression, dialect=dialect, pretty=False))
     except RecursionError:
-        raise ValueError(f"the question is nested too deep; {SIMPLER}") from None
+        raise QuestionError(f"the question is nested too deep; {SIMPLER}") from None
     if len(sql) > MOST_OCTETS and len(sql) > MOST_OCTETS + OCTETS_LISTED * _listed(expression):
-        raise ValueError(f"the question is {len(sql):,} octets of SQL; at most {MOST_OCTETS:,} are run; {SIMPLER}")
+        raise QuestionError(f"the question is {len(sql):,} octets of SQL; at most {MOST_OCTETS:,} are run; {SIMPLER}")
     return sql
 
 

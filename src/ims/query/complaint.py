@@ -13,6 +13,7 @@ from typing import Any
 import lark
 
 from ims.query.names import CONSTANTS, NOT_STORED, PROTOCOLS, SERVICES, WORDS
+from ims.query.wrong import QuestionError
 
 # Terminals of the grammar -> how to say that they could stand somewhere. A condition's first words come together.
 _CONDITION = "a condition such as tcp, net 10.0.0.0/8, dst port 80, ttl < 10 or category scan"
@@ -40,7 +41,7 @@ _EXPECTED = (
 )
 
 
-class FilterError(ValueError):
+class FilterError(QuestionError):
     """A filter that can't be read. `column` says where in `text`, from 1; `point` draws it."""
 
     def __init__(self, message: str, text: str, column: int) -> None:

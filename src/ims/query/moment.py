@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from ims.query.wrong import QuestionError
+
 EARLIEST, LATEST = 1900, 2399
 """Years. A number that was meant otherwise, or a slip of the keyboard, shows itself by its year."""
 
@@ -28,17 +30,17 @@ _UNITS = {9: 1_000_000_000, 10: 1_000_000_000, 12: 1_000_000, 13: 1_000_000, 15:
 
 
 def moment(text: str) -> int:
-    """Microseconds since the epoch; naive is UTC, and what is below a microsecond is left out. Raises ValueError."""
+    """Microseconds since the epoch; naive is UTC, and what is below a microsecond is left out. Raises QuestionError."""
     found = _of_epoch(text.strip()) if _NUMBER.fullmatch(text.strip()) else _of_iso(text.strip())
     if found is None:
-        raise ValueError(
+        raise QuestionError(
             f"time {text!r}: wanted ISO 8601, such as 2026-03-04, 2026-03-04T12:30 or 2026-03-04T12:30:00+01:00, "
             "or the time since 1970 in seconds (9 or 10 digits), milliseconds (12 or 13), microseconds (15 or 16) or "
             "nanoseconds (18 or 19)"
         )
     first, last = (_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (EARLIEST, LATEST + 1))
     if not first <= found < last:
-        raise ValueError(f"time {text!r}: it lies outside the years {EARLIEST} to {LATEST}")
+        raise QuestionError(f"time {text!r}: it lies outside the years {EARLIEST} to {LATEST}")
     return found
 
 

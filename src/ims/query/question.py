@@ -14,6 +14,7 @@ from ims.query.plan import PLANS, Plan
 from ims.query.plan_details import counted, payload_bytes, ranked, signatures_like, spread
 from ims.query.plan_rows import FRAMES, ROWS, WHOLE_ROWS
 from ims.query.request import MOST_DETAILED, Request
+from ims.query.wrong import QuestionError
 
 Name = Literal[
     "count", "series", "top", "packets", "cache", "coverage", "ranked", "counted", "spread", "payload_bytes",
@@ -45,9 +46,9 @@ class Question(BaseModel):
     def _is_whole(self) -> Question:
         for name in _WANTS.get(self.plan, ()):
             if getattr(self, name) is None:
-                raise ValueError(f"{self.plan} wants {name}")
+                raise QuestionError(f"{self.plan} wants {name}")
         if self.request.verb not in _VERBS.get(self.plan, (self.plan,)):
-            raise ValueError(f"{self.plan} doesn't belong to {self.request.verb}")
+            raise QuestionError(f"{self.plan} doesn't belong to {self.request.verb}")
         return self
 
     @property

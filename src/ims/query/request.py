@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from ims.query.bins import LONGEST_US, bin_origin, bin_width
 from ims.query.limits import DEFAULT_LIMITS
 from ims.query.moment import CALENDAR_US, moment
+from ims.query.wrong import QuestionError, said_of
 from ims.records import PACKETS
 
 Verb = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
@@ -30,7 +31,7 @@ def _one_of(kind: str, text: str, wanted: tuple[str, ...]) -> str:
         return text
     near = difflib.get_close_matches(text, wanted, 1)
     hint = f"meant {near[0]}? " if near else ""
-    raise ValueError(f"no {kind} {text!r}; {hint}wanted one of: {', '.join(wanted)}")
+    raise QuestionError(f"no {kind} {text!r}; {hint}wanted one of: {', '.join(wanted)}")
 
 
 class Prefix(BaseModel):
@@ -72,22 +73,24 @@ class Request(BaseModel):
         match = _PREFIX.fullmatch(text)
         if match:
             if not 1 <= int(match[2]) <= 32:
-                raise ValueError(f"prefix {text!r}: wanted /1 to /32")
+                raise QuestionError(f"prefix {text!r}: wanted /1 to /32")
             return f"{match[1] or 'source'}/{int(match[2])}"
         return _one_of("column", text, GROUPS)
 
     @model_validator(mode="after")
     def _consistent(self) -> Request:
         if self.since is not None and self.until is not None and self.since >= self.until:
-            raise ValueError("--since must be before --until")
+            raise QuestionError("--since must be before --until")
         if self.verb == "top" and self.group is None:
-            raise ValueError(f"top of what? wanted one of: {', '.join(GROUPS)}, source/N, destination/N")
+            raise QuestionError(f"top of what? wanted one of: {', '.join(GROUPS)}, source/N, destination/N")
         return self
 
     @model_validator(mode="after")
     def _answerable(self) -> Request:
         if self.verb in ("payloads", "sources") and self.limit > MOST_DETAILED:
-            raise ValueError(f"--limit {self.limit}: {self.verb} are described one by one; at most {MOST_DETAILED:,}")
+            raise QuestionError(
+                f"--limit {self.limit}: {self.verb} are described one by one; at most {MOST_DETAILED:,}"
+            )
         return self
 
     @property
@@ -108,7 +111,7 @@ class Request(BaseModel):
 
 
 def make_request(verb: Verb, filter: str | None, **words: Any) -> Request:
-    """A Request from words as people give them. Raises ValueError with one line that says what is wrong."""
+    """A Request from words as people give them. Raises QuestionError with one line that says what is wrong."""
     from pydantic import ValidationError
 
     values = {name: value for name, value in words.items() if value is not None}
@@ -122,7 +125,7 @@ def make_request(verb: Verb, filter: str | None, **words: Any) -> Request:
     try:
         return Request(verb=verb, filter=filter or "", **values)
     except ValidationError as error:
-        first = error.errors()[0]
-        cause = first.get("ctx", {}).get("error")
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(str(cause) if cause else f"{where}: {first['msg']}") from None
+        ours = isinstance(first.get("ctx", {}).get("error"), QuestionError)
+        raise QuestionError(said_of(first) if ours else f"{where}: {said_of(first)}") from None

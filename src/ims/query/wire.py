@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any, cast, get_args
 
 from ims.query.tree import DEEPEST, HIDING, NODES, And, Contains, Expression, Not, Or, check_size
+from ims.query.wrong import QuestionError
 
 _HIDING_LEVELS = 3
 """By which hiding deepens a tree: `and` and `not` around a net, and `and` around the whole."""
@@ -31,32 +32,32 @@ def _said(value: Any) -> Any:
 
 
 def from_json(found: object) -> Expression:
-    """The tree that `to_json` made into `found`. Raises ValueError with what was wrong."""
+    """The tree that `to_json` made into `found`. Raises QuestionError with what was wrong."""
     tree = _read(found, 1)
     if not isinstance(tree, get_args(Expression)):
-        raise ValueError(f"filter: {tree} is a number; wanted a condition")
+        raise QuestionError(f"filter: {tree} is a number; wanted a condition")
     try:
         check_size(_as_asked(tree))
     except ValueError as error:
-        raise ValueError(f"filter: {error}") from None
+        raise QuestionError(f"filter: {error}") from None
     return cast("Expression", tree)
 
 
 def _read(found: object, level: int) -> Any:
     if level > DEEPEST + _HIDING_LEVELS:
-        raise ValueError(f"filter: it is nested more than {DEEPEST} deep")
+        raise QuestionError(f"filter: it is nested more than {DEEPEST} deep")
     name = found.get("is") if isinstance(found, dict) else None
     node = _BY_NAME.get(name) if isinstance(name, str) else None
     if node is None or not isinstance(found, dict):
-        raise ValueError(f"filter: wanted an object whose 'is' is one of {', '.join(_BY_NAME)}")
+        raise QuestionError(f"filter: wanted an object whose 'is' is one of {', '.join(_BY_NAME)}")
     names = [field.name for field in fields(node)]
     if set(found) != {"is", *names}:
-        raise ValueError(f"filter: {name} has the keys {', '.join(['is', *names])} and no others")
+        raise QuestionError(f"filter: {name} has the keys {', '.join(['is', *names])} and no others")
     values = {key: _value(node, found[key], level) for key in names}
     try:
         return node(**values)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"filter: {name}: {error}") from None
+        raise QuestionError(f"filter: {name}: {error}") from None
 
 
 def _value(node: type[Any], found: object, level: int) -> Any:
@@ -68,7 +69,7 @@ def _value(node: type[Any], found: object, level: int) -> Any:
         try:
             return bytes.fromhex(found)
         except ValueError:
-            raise ValueError("filter: contains: wanted octets in hex") from None
+            raise QuestionError("filter: contains: wanted octets in hex") from None
     return found
 
 

@@ -17,6 +17,7 @@ from ims.link.contract import Ask, End, Live, Losing
 from ims.link.envelope import ending, pieces
 from ims.query.engine import Engine
 from ims.query.standing import HalfEngine
+from ims.query.wrong import QuestionError
 from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.records import LENGTHS
 from ims.store.liveness import Liveness, liveness, losses_of
@@ -111,11 +112,11 @@ class Answerer:
                         parts[part] += batch.num_rows
                         rows += batch.num_rows
                         if rows > ask.rows:
-                            raise ValueError(f"the answer has more than {ask.rows:,} partial rows; {TOO_LARGE}")
+                            raise QuestionError(f"the answer has more than {ask.rows:,} partial rows; {TOO_LARGE}")
                         for row in pieces(part, pa.Table.from_batches([batch], schema).drop_columns(left)):
                             octets += row.nbytes
                             if octets > ask.octets:
-                                raise ValueError(f"the answer has more than {ask.octets:,} octets; {TOO_LARGE}")
+                                raise QuestionError(f"the answer has more than {ask.octets:,} octets; {TOO_LARGE}")
                             yield row
             yield ending(
                 End(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,11 +25,13 @@ from ims.link.envelope import ENVELOPE
 from ims.link.identity import Identity, parse_identity
 from ims.pki.revocations import Refusal
 from ims.query.engine import Engine
+from ims.query.wrong import QuestionError
 from ims.queryd.answering import Answerer
 from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError, GivenUpError, Turns
 from ims.queryd.watch import Watch, Watched
+from ims.stored_file import A_LINK, NO_FILE
 
 CALLERS = ("portal", "operator")
 LONGEST_SECONDS = 600.0
@@ -95,8 +98,9 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
                 _ = wanted.tree
         except ValueError as error:
             self._metrics.refused("request")
-            self._log.info("refused", caller=caller.name, why=str(error))
-            raise _error(fl.FlightServerError, "request", str(error)) from None
+            self._log.info("refused", caller=caller.name, why=cause(error))
+            text = str(error) if isinstance(error, QuestionError) else "the request can't be read"
+            raise _error(fl.FlightServerError, "request", text) from None
         rows = self._told(context, wanted, caller) if isinstance(wanted, Tail) else self._asked(context, wanted, caller)
         return fl.GeneratorStream(ENVELOPE, rows)
 
@@ -214,7 +218,9 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
 
 def unread(error: BaseException) -> str:
     """That a store can't be read, and why, without the path, which the log has."""
-    word = error.strerror.lower() if isinstance(error, OSError) and error.strerror else ""
+    word = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else ""
+    if isinstance(error, OSError) and error.strerror in (A_LINK, NO_FILE):
+        word = error.strerror
     if isinstance(error, FileNotFoundError):
         word = "it isn't there" if error.filename is None else "a file in it isn't there"
     elif isinstance(error, PermissionError):
@@ -238,9 +244,9 @@ def _said(error: Exception, watched: list[Watched], ending: bool) -> tuple[str, 
             return "late", fl.FlightTimedOutError, "late", "the deadline passed"
         case MemoryError():
             return "memory", fl.FlightServerError, "request", "it needs more memory than it may have"
-        case pa.ArrowInvalid():  # a ValueError to Python, but of files: filters and limits raise plain ones
+        case pa.ArrowInvalid():  # a ValueError to Python, but of files
             return "store", fl.FlightInternalError, "store", "its store can't be read"
-        case ValueError():
+        case QuestionError():
             return "refused", fl.FlightServerError, "request", str(error)
         case OSError():
             return "store", fl.FlightInternalError, "store", unread(error)
@@ -255,6 +261,4 @@ def _error(kind: Any, refusal: str, text: str) -> Exception:
 @functools.cache
 def quiet() -> None:
     """Have gRPC say nothing on standard error: what there is to say of peers, a daemon's own log does."""
-    import os
-
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

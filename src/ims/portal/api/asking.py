@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
+import structlog
 from fastapi import HTTPException, Request
 
 from ims.portal.accounts import Caller
 from ims.portal.api.callers import gate_of, note
-from ims.portal.api.refusals import one_line, without_places
+from ims.portal.api.refusals import UNANSWERED, one_line, without_places
 from ims.portal.api.turns import Turns
 from ims.portal.api.words import Range, question, range_of
-from ims.portal.forbidden import Forbidden
+from ims.portal.forbidden import Forbidden, Withheld
 from ims.portal.scatter import behalf
 from ims.query import request as typed
+from ims.query.wrong import QuestionError, UnansweredError
 
 T = TypeVar("T")
 MARGIN_SECONDS = 2.0
 """Before a caller's limit, so that sensors which don't answer are named as silent, and the answer isn't a 503."""
+EVEN_SECONDS = 0.5
+"""What is withheld and what isn't there is refused a multiple of this after it was asked for: to look for a payload
+takes 5 to 50 ms, a little longer where there is one."""
 
 
 async def made(verb: typed.Verb, words: Range, request: Request, caller: Caller) -> typed.Request:
@@ -29,7 +35,7 @@ async def made(verb: typed.Verb, words: Range, request: Request, caller: Caller)
     note(request, verb=verb, words=words.model_dump(exclude_defaults=True))
     try:
         return await asyncio.to_thread(question, verb, words, caller.role, most)
-    except ValueError as error:  # made of the caller's own words
+    except QuestionError as error:  # made of the caller's own words
         raise HTTPException(400, one_line(error)) from None
 
 
@@ -45,10 +51,11 @@ def allowed(asked: typed.Request, request: Request, caller: Caller) -> typed.Req
 
 
 async def answered(request: Request, caller: Caller, seconds: float, work: Callable[[], T], turns: str = "turns") -> T:
-    """What `work` returns once it is the caller's turn, with its errors in one line that names nothing of ours."""
+    """What `work` returns once it is the caller's turn, with its errors in one line that is ours: what anything else
+    says (a library, an engine, another machine) is in the log alone."""
     waiting = cast("Turns", getattr(request.app.state, turns))
-    operator = caller.role == "operator"
-    until = time.monotonic() + seconds - min(MARGIN_SECONDS, seconds / 4)
+    operator, began = caller.role == "operator", time.monotonic()
+    until = began + seconds - min(MARGIN_SECONDS, seconds / 4)
 
     def on_behalf() -> T:
         with behalf(caller.name, known_only=not operator, until=until):
@@ -56,12 +63,24 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
 
     try:
         return await waiting.run(caller.name, seconds, on_behalf)
+    except Withheld as error:
+        await asyncio.sleep(until_even(time.monotonic() - began))
+        raise HTTPException(403, one_line(error)) from None
     except Forbidden as error:
         raise HTTPException(403, one_line(error)) from None
     except MemoryError:
         line = "the question needs more memory than it may have: ask for a shorter time, a narrower filter or less"
         raise HTTPException(400, line) from None
-    except OSError as error:
-        raise HTTPException(503, without_places(error.strerror or error, operator)) from error
-    except ValueError as error:
+    except QuestionError as error:
         raise HTTPException(400, without_places(error, operator)) from error
+    except UnansweredError as error:
+        raise HTTPException(503, without_places(error, operator)) from error
+    except OSError as error:
+        log: Any = structlog.get_logger()
+        log.error("unanswered", request=request.scope["request_id"], exc_info=error)
+        raise HTTPException(503, UNANSWERED) from error
+
+
+def until_even(seconds: float) -> float:
+    """How long to wait so that what took so many seconds seems to have taken a multiple of EVEN_SECONDS."""
+    return math.ceil(seconds / EVEN_SECONDS) * EVEN_SECONDS - seconds

@@ -47,6 +47,7 @@ class Envelope:
             return
         scope["asked"] = {}
         id, began, started = secrets.token_hex(8), time.perf_counter(), False
+        scope["request_id"] = id
         metrics = self._gate.metrics
 
         async def sent(message: Message) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from starlette.responses import Response
 
-from ims.portal.api.asking import answered
+from ims.portal.api.asking import answered, until_even
 from ims.portal.api.callers import Analyst, gate_of, note
 from ims.portal.api.refusals import refusals
+from ims.query.wrong import QuestionError
 
 router = APIRouter(tags=["payloads"])
 SIGNATURE = re.compile(r"[0-9A-Fa-f]{6,32}")
@@ -44,7 +47,8 @@ async def payload(
     ],
     number: Annotated[int | None, Query(ge=1, le=9999, description="Which, where several share the MD5.")] = None,
 ) -> Response:
-    """Not for payloads that hold a monitored address, unless an operator asks: those look as if they weren't there."""
+    """Not for payloads that hold a monitored address, unless an operator asks: those look as if they weren't there, and
+    are looked for in the same way and the same time."""
     gate, operator = gate_of(request), caller.role == "operator"
     note(request, verb="payload", signature=signature[:64])
     if SIGNATURE.fullmatch(signature) is None:
@@ -57,16 +61,19 @@ async def payload(
     def work() -> bytes | None:
         try:
             octets = gate.telescope.payload(signature + (f"/{number}" if number else ""))
-        except ValueError as error:
+        except QuestionError as error:
             if operator and not str(error).startswith("no payload"):
                 raise
             return None
         return octets if gate.secrecy.may_see_payload(caller.role, octets) else None
 
+    began = time.monotonic()
     octets = await answered(
         request, caller, gate.limits.seconds[caller.role], lambda: gate.secrecy.settled(caller.role, work)
     )
     if octets is None:
+        if not operator:
+            await asyncio.sleep(until_even(time.monotonic() - began))
         raise HTTPException(404, absent)
     note(request, rows=1)
     name = hashlib.md5(octets, usedforsecurity=False).hexdigest()

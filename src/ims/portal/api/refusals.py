@@ -14,9 +14,11 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse, Response
 
 from ims.query.shown import printable
+from ims.query.wrong import said_of
 
 LONGEST = 1000
 UNKNOWN = "who is asking? wanted a valid token, as in `Authorization: Bearer TOKEN`"
+UNANSWERED = "it can't be answered now; the portal's log has more under this X-Request-ID"
 FAULT = "a fault of the portal; its log has more under this X-Request-ID"
 _PATH = re.compile(r"(?<![\w.:/])~?/(?:[^\s/'\",;:()]+/)+[^\s'\",;:()]*")
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}|:\d{1,5})?(?![\d.])")
@@ -89,13 +91,12 @@ def sentence(errors: Sequence[Any]) -> str:
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"][1:])
     if first["type"] == "json_invalid":
-        return f"the body is no JSON: {first['ctx']['error']}, at character {first['loc'][-1]}"
+        return f"the body is no JSON, at character {first['loc'][-1]}"
     if first["type"] == "extra_forbidden":
         return f"unknown word {where[:80]!r}; see /api/v1/openapi.json"
     if first["type"] == "missing":
         return f"{where or 'the body'} is missing"
-    cause = (first.get("ctx") or {}).get("error")
-    message = str(cause) if cause else first["msg"].removeprefix("Value error, ")
+    message = said_of(first)
     return f"{where[:80]}: {message}" if where else message
 
 

@@ -10,11 +10,13 @@ from typing import Any, cast
 
 import anyio
 
+from ims.query.wrong import QuestionError
+
 PIECE = 1 << 18
 
 
 class Spool(io.BufferedRandom):
-    """Takes at most `most` bytes. Raises ValueError beyond; the disk has them back once it is closed."""
+    """Takes at most `most` bytes. Raises QuestionError beyond; the disk has them back once it is closed."""
 
     def __init__(self, most: int, folder: Path | None = None) -> None:
         file = tempfile.TemporaryFile(dir=folder, prefix="ims-export-", buffering=0)  # noqa: SIM115  (closed with this)
@@ -26,7 +28,7 @@ class Spool(io.BufferedRandom):
         """Add some."""
         self._left -= memoryview(octets).nbytes
         if self._left < 0:
-            raise ValueError(f"the export has more than {self._most:,} bytes: ask for a shorter time, or in parts")
+            raise QuestionError(f"the export has more than {self._most:,} bytes: ask for a shorter time, or in parts")
         return super().write(octets)
 
     @property

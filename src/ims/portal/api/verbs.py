@@ -16,6 +16,7 @@ from ims.portal.api.refusals import refusals
 from ims.portal.api.words import VERBS, Known, Range, put
 from ims.query.answer import Answer
 from ims.query.request import Verb
+from ims.query.wrong import QuestionError, UnansweredError
 
 Endpoint = Callable[..., Awaitable[Response]]
 
@@ -31,11 +32,11 @@ async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Res
         asked = allowed(question, request, caller)
         answer = put(gate.telescope, asked)
         if answer.record.silent and set(answer.record.silent) >= set(asked_of(answer.record)):
-            raise OSError("; ".join(["no sensor answered", *answer.record.losses]))
+            raise UnansweredError("; ".join(["no sensor answered", *answer.record.losses]))
         answer = gate.secrecy.shown(role, asked, answer, gate.octets)
         if len(answer) > most:
             narrower = "ask for a shorter time, wider bins or a coarser group"
-            raise ValueError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
+            raise QuestionError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
         return answer, response(verb, answer, form, role == "operator")
 
     answer, formed = await answered(

@@ -16,6 +16,7 @@ from ims.query.filter import LONGEST, parse
 from ims.query.limits import DEFAULT_LIMITS
 from ims.query.moment import moment
 from ims.query.request import Request, Verb, make_request
+from ims.query.wrong import QuestionError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_MOMENT = 64
@@ -23,15 +24,15 @@ LONGEST_MOMENT = 64
 
 
 def _whole_as_text(given: Any) -> Any:
-    """A moment given as a whole number of JSON, as the command line would have it. Raises ValueError for what could be
-    a slip: true and false, fractions (programs round them), NaN, lists and objects."""
+    """A moment given as a whole number of JSON, as the command line would have it. Raises QuestionError for what could
+    be a slip: true and false, fractions (programs round them), NaN, lists and objects."""
     if type(given) is int:
         text = str(given)
         moment(text)  # what is wrong with a number is said of moments, not of texts
         return text
     if given is None or isinstance(given, str):
         return given
-    raise ValueError(
+    raise QuestionError(
         f"wanted ISO 8601 in quotes, or a whole number of seconds, milliseconds, microseconds or nanoseconds since "
         f"1970 (a fraction in quotes); found {json.dumps(given)[:LONGEST_MOMENT]}"
     )
@@ -187,13 +188,13 @@ VERBS: dict[Verb, Known] = {
 
 
 def question(verb: Verb, words: Range, role: str, most: int) -> Request:
-    """What is asked, typed. Raises ValueError with one line, as on the command line, and for rows beyond `most`."""
+    """What is asked, typed. Raises QuestionError with one line, as on the command line, and for rows beyond `most`."""
     given = words.model_dump()
     filter = given.pop("filter", None)
     if "column" in given:
         given["group"] = given.pop("column")
     if (given.get("limit") or 0) > most:
-        raise ValueError(f"limit {given['limit']:,}: at most {most:,} rows for {role}s")
+        raise QuestionError(f"limit {given['limit']:,}: at most {most:,} rows for {role}s")
     asked = make_request(verb, filter, **given)
     if asked.filter.strip():
         parse(asked.filter)

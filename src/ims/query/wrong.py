@@ -1,0 +1,62 @@
+"""What may be said to whoever asked: errors whose text is ours alone, and our words for what a validator finds.
+
+A text that comes from elsewhere (a library, an engine, the operating system, another machine) may quote what the asker
+isn't shown. So a portal's answers and a daemon's refusals say the errors of this file, and of all others only that
+there was one; what it was is in their logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class QuestionError(ValueError):
+    """What is wrong with a question: one line, in our words, of what the asker himself gave."""
+
+
+class UnansweredError(OSError):
+    """Why a question that is right isn't answered: one line, in our words."""
+
+
+_WANTED: Mapping[str, str] = {
+    "missing": "it is missing",
+    "extra_forbidden": "nothing is called so",
+    "greater_than_equal": "wanted {ge} or more",
+    "greater_than": "wanted more than {gt}",
+    "less_than_equal": "wanted {le} or less",
+    "less_than": "wanted less than {lt}",
+    "string_too_long": "wanted at most {max_length} characters",
+    "string_too_short": "wanted at least {min_length} characters",
+    "string_pattern_mismatch": "wanted text of the form {pattern}",
+    "too_long": "wanted at most {max_length}",
+    "too_short": "wanted at least {min_length}",
+    "literal_error": "wanted one of {expected}",
+    "enum": "wanted one of {expected}",
+    "finite_number": "wanted a finite number",
+    "none_required": "wanted nothing",
+    "union_tag_invalid": "wanted one of {expected_tags}",
+    "int_parsing_size": "wanted a number with fewer digits",
+}
+"""Kinds of pydantic's errors -> what would be right, with the values of our own rules."""
+_KINDS: Mapping[str, str] = {
+    "int": "wanted a whole number", "float": "wanted a number", "bool": "wanted true or false", "string": "wanted text",
+    "list": "wanted a list", "tuple": "wanted a list", "dict": "wanted an object", "model": "wanted an object",
+}  # fmt: skip
+"""What such a kind begins with -> the same."""
+
+
+def said_of(error: Mapping[str, Any]) -> str:
+    """What would be right in place of what a validator refused; `error`: one of pydantic's. No word of it is
+    pydantic's, or of the value."""
+    found = error.get("ctx") or {}
+    ours = found.get("error")
+    if isinstance(ours, QuestionError):
+        return str(ours)
+    kind = str(error.get("type", ""))
+    if kind in _WANTED:
+        try:
+            return _WANTED[kind].format(**found)
+        except KeyError:
+            return "something else is wanted"
+    return _KINDS.get(kind.partition("_")[0], "something else is wanted")
