@@ -361,7 +361,7 @@ def test_too_many_rows_are_refused(world: World) -> None:
     scatter = asking(world)
     scatter.budget = replace(scatter.budget, rows=1000)
     try:
-        with pytest.raises((ValueError, OSError), match=r"1,000 partial rows"):
+        with pytest.raises((ValueError, OSError), match=r"partial rows"):
             ScatteredTelescope(scatter).count()
     finally:
         close(scatter)

@@ -18,6 +18,7 @@ from ims.queryd.service import Service
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
 
+from ..effort import exhaustive
 from ..queryd.waiting import until
 from ..stores import MIDNIGHT, ingest, ipv4, udp, write_pcap
 from .deployment import Deployment, deployed
@@ -126,6 +127,7 @@ def test_what_a_silent_sensor_watched_is_hidden_after_a_restart(running: Deploym
     until(lambda: not asked(running, "analyst", "count")["answer"]["silent"])
 
 
+@exhaustive  # test_monitored.py tries damage without processes
 def test_a_damaged_file_is_said_and_nothing_shown_until_all_is_known_again(running: Deployment) -> None:
     assert running.portal is not None
     kept = running.folder / "accounts.monitored.json"

@@ -38,6 +38,33 @@ def test_it_is_asked_anew_when_a_sensor_s_hours_change_or_a_sensor_comes_or_goes
     assert known.get("q", lambda: now, never) == "new"
 
 
+@pytest.mark.parametrize("whose", ["ours", "the other's"])
+def test_one_who_has_less_or_more_time_than_another_asks_himself(whose: str) -> None:
+    known: Remembered[str] = Remembered(1000)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Kept[str]:
+        asked.set()
+        soon(go_on)
+        if whose == "ours":
+            return Kept("late", 10, None)
+        raise TimeoutError
+
+    with crowd(2) as threads:
+        other = threads.go(known.get, "q", lambda: CLOSED, slow)
+        soon(asked)
+        mine = threads.go(known.get, "q", lambda: CLOSED, keep("mine", closed=None), 0.05 if whose == "ours" else None)
+        until(lambda: known.joined)
+        if whose == "ours":
+            assert mine.result(DEADLINE) == "mine"
+        go_on.set()
+        assert mine.result(DEADLINE) == "mine"
+        if whose == "ours":
+            assert other.result(DEADLINE) == "late"
+        else:
+            assert isinstance(other.exception(DEADLINE), TimeoutError)
+
+
 def test_what_is_not_over_or_partial_is_not_kept() -> None:
     known: Remembered[str] = Remembered(1000)
     for value in ("first", "second"):

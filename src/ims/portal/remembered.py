@@ -35,10 +35,17 @@ class Remembered(Generic[T]):
         self._asking: dict[str, Future[Kept[T]]] = {}
         self.hits = self.joined = 0
 
-    def get(self, key: str, closed: Callable[[], Mapping[str, str | None]], ask: Callable[[], Kept[T]]) -> T:
+    def get(
+        self,
+        key: str,
+        closed: Callable[[], Mapping[str, str | None]],
+        ask: Callable[[], Kept[T]],
+        patience: float | None = None,
+    ) -> T:
         """The answer known by `key`, that somebody is asking for at this moment, or that `ask` gives.
 
-        `closed`: what each sensor of now says of its closed hours. Raises what `ask` raises.
+        `closed`: what each sensor of now says of its closed hours; `patience`: seconds for which somebody else's answer
+        is waited for. Where he has less time than that, or more, `ask` is called all the same. Raises what it raises.
         """
         with self._lock:
             kept = self._kept.get(key)
@@ -55,7 +62,10 @@ class Remembered(Generic[T]):
             else:
                 self.joined += 1
         if not mine:
-            return asking.result().value
+            try:
+                return asking.result(patience).value
+            except TimeoutError:  # by this caller's time, or by the other's
+                return ask().value
         try:
             found = ask()
         except BaseException as error:

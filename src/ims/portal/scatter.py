@@ -231,6 +231,7 @@ class SensorsAsked(Asked):
             key,
             lambda: {name: self._asking.sensors.closed(name) for name in names},
             lambda: self._asked_of_all(questions, names),
+            self._patience(),
         )
 
     def _asked_of_all(self, questions: list[Question], names: tuple[str, ...]) -> Kept[_Merged]:
