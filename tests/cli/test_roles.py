@@ -46,7 +46,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory, samples: dict[int, Path]) -
     ]
     store = ingest(folder / "STORE", samples[1], write_pcap(folder / "x.pcap", packets))
     blocks = {"a": [("C/24", "198.51.100.0/24")]}
-    secrecy = {"viewer_threshold": 5, "viewer_rounding": 1}
+    secrecy = {"viewer_threshold": 5, "viewer_noise": 0}
     with deployed(folder / "deployment", {"a": store}, blocks=blocks, secrecy=secrecy) as deployment:
         yield deployment
 
@@ -83,11 +83,19 @@ ABSENT: dict[tuple[str, str], set[str]] = {
     ("analyst", "packets"): HIDDEN,
 }
 """Columns that a role doesn't get."""
+INTERVALS: dict[str, list[str]] = {
+    "count": ["packets", "bytes", "sources", "payloads"], "series": [""], "top": [""],
+    "cache": ["payloads", "hits", "payloads_without_icmp_errors", "hits_without_icmp_errors"],
+}  # fmt: skip
+"""Columns that viewers get an interval of besides."""
 SAID: dict[tuple[str, str], list[str]] = {
-    ("viewer", "count"): ["viewers are shown no value below ", "destinations, first, last and what was lost aren't"],
-    ("viewer", "series"): ["viewers are shown no value below ", "what was lost isn't shown to viewers"],
-    ("viewer", "top"): ["viewers are shown no value below ", "what was lost isn't shown to viewers"],
-    ("viewer", "cache"): ["viewers are shown no value below ", "what was lost isn't shown to viewers"],
+    ("viewer", "count"): [
+        "viewers are shown no packets of 1h below ",
+        "destinations, first, last and what was lost aren't",
+    ],
+    ("viewer", "series"): ["viewers are shown no packets of 1h below ", "what was lost isn't shown to viewers"],
+    ("viewer", "top"): ["viewers are shown no packets of 1h below ", "what was lost isn't shown to viewers"],
+    ("viewer", "cache"): ["viewers are shown no payloads of 1h below ", "what was lost isn't shown to viewers"],
     ("viewer", "coverage"): ["prefix, policy and what was lost aren't shown to viewers"],
     ("analyst", "packets"): ["destination, tcp_sequence, tcp_acknowledgment, icmp_rest aren't shown to analysts"],
     ("analyst", "payloads"): ["of a payload that holds a monitored address, or that isn't stored, analysts are shown"],
@@ -116,7 +124,9 @@ def test_every_verb_is_printed_for_every_role_in_every_format(
         if (verb, format) == ("packets", "table"):
             assert columns == all_columns == SHOWN
         else:
-            assert columns == [name for name in all_columns if name not in absent]
+            sides = ("low", "high") if role == "viewer" else ()
+            more = [f"{name}_{side}".strip("_") for name in INTERVALS.get(verb, ()) for side in sides]
+            assert columns == [name for name in all_columns if name not in absent] + more
             assert absent <= set(all_columns)
         assert (TELLING.search(done.stdout + done.stderr) is not None) == (
             role == "operator" and verb in ("packets", "payloads", "sources", "coverage")
@@ -171,7 +181,7 @@ def test_what_is_too_recent_or_cut_is_said_and_never_called_nothing(ask: Ask, ra
 
 
 def test_only_operators_are_told_that_nothing_was_found(ask: Ask) -> None:
-    nobody = ("query", "top", "block", "tcp dst port 9 and category session", *DAY)
+    nobody = ("query", "top", "block", "block nowhere", *DAY)
     assert ask("operator", *nobody).stdout.startswith("nothing found\n")
     assert ask("viewer", *nobody).stdout.startswith("nothing that you are shown\n")
 
@@ -193,7 +203,7 @@ def test_the_record_says_it_too(portal: Deployment) -> None:
     assert [line.split(":")[0] for line in lines] == [
         "viewers are shown whole bins of 1h that are at least 1h old",
         "bins are 1h wide, not 1m",
-        "viewers are shown no value below 5 here, others as multiples of 1",
+        "viewers are shown no packets of 1h below 5; what isn't shown may be less, or nothing, and counts as nothing",
         "what was lost isn't shown to viewers",
     ]
     url = f"{portal.url}/api/v1/query/series"

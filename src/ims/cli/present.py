@@ -89,6 +89,8 @@ def warn(lines: Sequence[str]) -> None:
 COUNTS = frozenset(
     [
         "value",
+        "low",
+        "high",
         "packets",
         "bytes",
         "sources",
@@ -111,7 +113,7 @@ def _shown(value: Any, name: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}" if name in COUNTS else str(value)
+        return f"{value:,}" if name.removesuffix("_low").removesuffix("_high") in COUNTS else str(value)
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     if isinstance(value, list | tuple):

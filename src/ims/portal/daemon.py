@@ -184,7 +184,7 @@ class Portal:
 
     def _viewers_series(self, request: Request) -> Answer:
         checked = self.secrecy.check("viewer", request)
-        return self.secrecy.shown("viewer", checked, put(self.telescope, checked))
+        return self.secrecy.answer("viewer", checked, partial(put, self.telescope))
 
     def _uvicorn(self) -> tuple[uvicorn.Server, socket.socket]:
         """The server, with the files and the port that need privileges."""

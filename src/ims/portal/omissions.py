@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ims.portal.cells import metrics_of
 from ims.portal.may_ask import TELLING, tree_of
 from ims.portal.narrowed import Narrowed
-from ims.portal.rounded import BYTES_A_PACKET, Rounding
+from ims.portal.noise import Noise
+from ims.portal.viewers import unit_of
 from ims.query.request import Request
 from ims.query.tree import Net, walk
 
@@ -30,17 +32,17 @@ OF_ANALYSTS = {
 NO_SOURCES = "monitored addresses are left out of sources"
 
 
-def omissions(role: Role, request: Request, settings: SecrecySettings, rounding: Rounding) -> tuple[str, ...]:
+def omissions(role: Role, request: Request, settings: SecrecySettings, noise: Noise) -> tuple[str, ...]:
     """A line for each kind of thing that this role isn't shown. `request`: as the gate narrowed it.
 
-    `rounding`: how viewers' values are rounded; nothing of it is told that depends on the blocks.
+    `noise`: of viewers' figures.
     """
     if role == "operator":
         return ()
     lines = []
     asked = request.asked if isinstance(request, Narrowed) and request.asked is not None else request
     if role == "viewer":
-        lines += _of_viewers(asked, request, settings, rounding)
+        lines += _of_viewers(asked, request, settings, noise)
     elif asked.verb in OF_ANALYSTS:
         lines.append(OF_ANALYSTS[asked.verb])
     elif asked.group == "signature":
@@ -52,12 +54,12 @@ def omissions(role: Role, request: Request, settings: SecrecySettings, rounding:
     return tuple(lines)
 
 
-def _of_viewers(asked: Request, shown: Request, settings: SecrecySettings, rounding: Rounding) -> list[str]:
-    lines = []
+def _of_viewers(asked: Request, shown: Request, settings: SecrecySettings, noise: Noise) -> list[str]:
+    lines, unit = [], unit_of(settings)
     if (asked.since, asked.until) != (shown.since, shown.until):
         delay = _span(round(settings.viewer_delay * 1e6))
         lines.append(
-            f"viewers are shown whole bins of {_span(rounding.unit_us)} that are at least "
+            f"viewers are shown whole bins of {_span(unit)} that are at least "
             f"{delay} old: here from {_moment(shown.since)} to {_moment(shown.until)}"
         )
     if asked.verb in ("series", "cache") and asked.bin != shown.bin:
@@ -65,7 +67,7 @@ def _of_viewers(asked: Request, shown: Request, settings: SecrecySettings, round
     if asked.verb == "coverage":
         lines.append("prefix, policy and what was lost aren't shown to viewers, periods only in whole bins")
         return lines
-    lines += _rounded(asked, shown, rounding)
+    lines += _noisy(shown, unit, noise)
     lines.append(
         "destinations, first, last and what was lost aren't shown to viewers"
         if asked.verb == "count"
@@ -74,19 +76,17 @@ def _of_viewers(asked: Request, shown: Request, settings: SecrecySettings, round
     return lines
 
 
-def _rounded(asked: Request, shown: Request, rounding: Rounding) -> list[str]:
-    """Of values by /24 no figure is told: it depends on the smallest block."""
-    width = shown.bin if asked.verb in ("series", "cache") else (shown.until or 0) - (shown.since or 0)
-    scale = BYTES_A_PACKET if asked.metric == "bytes" else 1
-    lowest, step = (round(size(0, width) * scale) for size in (rounding.lowest, rounding.step_of))
-    if not lowest:
+def _noisy(shown: Request, unit: int, noise: Noise) -> list[str]:
+    """Of `count` for packets, of `cache` for payloads: other metrics have theirs in proportion."""
+    metric = metrics_of(shown, unit)[0]
+    lowest, deviation = noise.lowest(metric), noise.deviation_of(metric)
+    if lowest <= 1:
         return []
-    if asked.per_24:
-        return ["viewers are shown rounded values, and none that is small: what isn't shown may be small, or nothing"]
-    return [
-        f"viewers are shown no value below {lowest:,} here, others as multiples of {step:,}: "
-        "what isn't shown may be less, or nothing"
-    ]
+    hidden = f"viewers are shown no {metric.replace('_', ' ')} of {_span(unit)} below {lowest:,}"
+    lines = [f"{hidden}; what isn't shown may be less, or nothing, and counts as nothing"]
+    if deviation:
+        lines.append(f"those shown carry noise ({deviation:,.0f}, one standard deviation): see low and high, 95 %")
+    return lines
 
 
 def _span(micros: int) -> str:

@@ -1,6 +1,6 @@
 """What each role may see: the gate that questions pass on their way in, and answers on their way out.
 
-Operators see everything; analysts everything but monitored addresses; viewers a few figures, rounded, late, and none
+Operators see everything; analysts everything but monitored addresses; viewers a few figures, noisy, late, and none
 that is small. docs/secrecy.md says what of it is held back, why, and what an attacker can do all the same.
 """
 
@@ -17,12 +17,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ims.portal import may_ask, seen_by_analysts, seen_by_viewers, viewers
+from ims.portal.cell_sums import Put, cell_sums
+from ims.portal.cells import view_of
 from ims.portal.darkwords import DarkWords
 from ims.portal.forbidden import Forbidden
 from ims.portal.may_ask import PayloadLookup
-from ims.portal.narrowed import hiding, narrowed, wanted_of
+from ims.portal.narrowed import Narrowed, hiding, narrowed, wanted_of
+from ims.portal.noise import Noise
 from ims.portal.omissions import omissions
-from ims.portal.rounded import Rounding
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.request import Request
@@ -42,7 +44,7 @@ _NUMBERS = re.compile(r"(?=(?:[^.:\s]*[.:]){2})[\[\]0-9A-Fa-f.:]{3,}")
 
 class Secrecy:
     """The gate. `prefixes` gives the monitored blocks, whenever it is asked; `secret`: 32 octets that stay the same,
-    such as `Accounts.secret("rounding")`: with another one, viewers see every value rounded anew. Thread-safe.
+    such as `Accounts.secret("rounding")`: with another one, viewers see every value with other noise. Thread-safe.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Secrecy:
         secret: bytes | None = None,
     ) -> None:
         self._settings, self._prefixes, self._clock = settings, prefixes, clock
-        self._secret = secret or secrets.token_bytes(32)
+        self._noise = Noise(settings.viewer_noise, settings.viewer_threshold, secret or secrets.token_bytes(32))
         self._lock = threading.Lock()
         self._known: tuple[tuple[ipaddress.IPv4Network, ...], DarkWords] = ((), DarkWords(()))
 
@@ -70,7 +72,7 @@ class Secrecy:
         if role == "operator":
             return request
         if role == "viewer" and tree is not None:
-            viewers.check_filter(tree)
+            view_of(request)
         if tree is not None:
             may_ask.check_filter(tree)
         may_ask.check_group(request)
@@ -83,22 +85,38 @@ class Secrecy:
             request = narrowed(request, limit=seen_by_analysts.rows_for(request))
         return hiding(request, words.ranges)
 
+    def answer(self, role: Role, request: Request, put: Put, payloads: PayloadLookup | None = None) -> Answer:
+        """What this role sees of a request that `check` let through. `put` asks the sensors: for viewers, the cells
+        that their figures are sums of. As `shown`; raises what `put` raises, too."""
+        if role != "viewer" or request.verb == "coverage":
+            return self.shown(role, request, put(request), payloads)
+        if not isinstance(request, Narrowed):
+            raise ValueError("this request didn't pass the gate; call check first")
+        found = cell_sums(request, put, self._noise, viewers.unit_of(self._settings))
+        table = seen_by_viewers.table_of(request, found, self._noise)
+        return self._recorded(role, request, Answer(table, found.record), table)
+
     def shown(self, role: Role, request: Request, answer: Answer, payloads: PayloadLookup | None = None) -> Answer:
         """What this role sees of the answer to a request that `check` let through.
 
         `payloads` gives the octets of signatures; those it doesn't know are withheld. Raises Forbidden where nothing
-        can be shown, and ValueError for a viewer's request that wasn't checked.
+        can be shown, and ValueError for a viewer's request that wasn't checked, or whose answer is a sum (`answer`).
         """
         if role == "operator":
             return answer
         _, words = self._darkness()
-        rounding = self._rounding(request)
         if role == "viewer":
-            table = seen_by_viewers.shown(request, may_ask.tree_of(request), answer.table, rounding)
+            if request.verb != "coverage" or request.since is None or request.until is None:
+                raise ValueError("a viewer's figures are sums of cells; call check first, then answer")
+            table = seen_by_viewers.coverage(request, answer.table, viewers.unit_of(self._settings))
         else:
             table = seen_by_analysts.shown(request, answer.table, words, payloads)
+        return self._recorded(role, request, answer, table)
+
+    def _recorded(self, role: Role, request: Request, answer: Answer, table: Any) -> Answer:
+        """The table that is shown, with the record of the answer as this role sees it."""
         record = _record(answer.record, role == "viewer")
-        withheld = omissions(role, request, self._settings, rounding)
+        withheld = omissions(role, request, self._settings, self._noise)
         left_out = _left_out(request, answer, len(table), role == "viewer")
         return Answer(table, replace(record, **left_out, withheld=withheld))
 
@@ -132,17 +150,6 @@ class Secrecy:
             if self._known[0] != prefixes:
                 self._known = (prefixes, DarkWords(prefixes, self._settings.large_blocks))
             return self._known
-
-    def _rounding(self, request: Request) -> Rounding:
-        """A figure by /24 is rounded as if all of it came from the smallest block; by more, if that is larger."""
-        smallest = min((network.num_addresses / 256 for network in self._darkness()[0]), default=1.0)
-        return Rounding(
-            step=self._settings.viewer_rounding,
-            threshold=self._settings.viewer_threshold,
-            unit_us=round(self._settings.viewer_bin * 1e6),
-            secret=self._secret,
-            scale=1 / min(1.0, smallest) if request.per_24 else 1.0,
-        )
 
 
 def _left_out(request: Request, answer: Answer, rows: int, viewer: bool) -> dict[str, Any]:

@@ -35,10 +35,17 @@ class SecrecySettings(BaseModel):
         3600.0, description="narrowest bin and finest step of a time range for viewers; seconds, or such as `1h`"
     )
     viewer_threshold: int = Field(
-        1000, ge=0, le=10**12, description="viewers are shown no value below this (packets, sources, payloads)"
+        1000,
+        ge=0,
+        le=10**9,
+        description="viewers are shown no fewer packets of a `viewer_bin`; of sources and payloads twice as many",
     )
-    viewer_rounding: int = Field(
-        500, ge=0, le=10**12, description="viewers' values are multiples of this for each `viewer_bin` of time in them"
+    viewer_noise: float = Field(
+        250.0,
+        ge=0,
+        le=10**9,
+        allow_inf_nan=False,
+        description="standard deviation of the noise in the packets that viewers see of a `viewer_bin`",
     )
     viewer_span: Annotated[Seconds, Field(ge=1, le=100 * 366 * 86_400)] = Field(
         7 * 86_400.0, description="how far back a viewer's question without a beginning goes"

@@ -1,112 +1,44 @@
-"""Answers as viewers see them: rounded cells on a grid that doesn't depend on what came.
+"""Answers as viewers see them: sums of published cells with their intervals, on a grid that tells nothing of what came.
 
 A row that is there without a value would tell that something came; so series without a group have every bin of the
-range, and rows of a group are there only where their value is.
+range, and rows of a group are there only where a cell of theirs is published.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import math
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 
 from ims import arrow
-from ims.portal.narrowed import wanted_of
-from ims.portal.rounded import BYTES_A_PACKET, Rounding
-from ims.portal.viewers import mark_of
+from ims.portal.cell_sums import CellSums, Row, Sum
+from ims.portal.cells import CACHE, COUNTED
+from ims.portal.narrowed import Narrowed, wanted_of
+from ims.portal.noise import Noise
 from ims.query.request import Request
-from ims.query.tree import Expression
 
 MOMENT = pa.timestamp("us", "UTC")
-MARKS = {"destination_port": "port", "icmp_type": "icmp"}
-"""Groups whose values a sender may choose to be found by."""
+NOT_SHOWN = {"destinations": pa.int64(), "signatures": pa.int64(), "first": MOMENT, "last": MOMENT}
+"""Columns of `count` without values: destinations tell a block's size, first and last when one packet came."""
+
+Estimate = tuple[float | None, float | None, float | None]
+"""A value (None: nothing of it is shown), and between what the true one lies."""
 
 
-def shown(request: Request, tree: Expression | None, table: pa.Table, rounding: Rounding) -> pa.Table:
-    """The table of a viewer's answer. `request`: as the gate narrowed it; raises ValueError for one that wasn't."""
-    if request.since is None or request.until is None:
-        raise ValueError("this request didn't pass the gate: it has no range; call check first")
-    kinds = {"count": _count, "series": _series, "top": _top, "cache": _cache, "coverage": _coverage}
-    return kinds[request.verb](request, tree, table, rounding)
+def table_of(request: Narrowed, found: CellSums, noise: Noise) -> pa.Table:
+    """The table of a viewer's answer."""
+    if request.verb == "count":
+        return _count(found, noise)
+    if request.verb == "cache":
+        return _cache(request, found, noise)
+    return _series(request, found, noise) if request.verb == "series" else _top(request, found, noise)
 
 
-def _scaled(rounding: Rounding, metric: str) -> Rounding:
-    return dataclasses.replace(rounding, scale=rounding.scale * (BYTES_A_PACKET if metric == "bytes" else 1))
-
-
-def _count(request: Request, tree: Expression | None, table: pa.Table, rounding: Rounding) -> pa.Table:
-    """Destinations tell a block's size, and first and last arrival when one packet came: none of them is shown."""
-    mark = mark_of(tree)
-    columns = {}
-    for field in table.schema:
-        values: list[Any] = [None] * len(table)
-        if field.name in ("packets", "bytes", "sources", "payloads", "signatures"):
-            cell = _scaled(rounding, field.name)
-            values = [_whole(cell.shown(v, *_range(request), mark)) for v in table.column(field.name).to_pylist()]
-        columns[field.name] = arrow.column(values, field.type)
-    return pa.table(columns)
-
-
-def _series(request: Request, tree: Expression | None, table: pa.Table, rounding: Rounding) -> pa.Table:
-    cell = _scaled(rounding, request.metric)
-    kind = table.schema.field("value").type
-    begins = table.column("time").cast(pa.int64()).to_pylist()
-    values = table.column("value").to_pylist()
-    if request.group_name is None:
-        mark = mark_of(tree)
-        known = dict(zip(begins, values, strict=True))
-        grid = _grid(request)
-        rounded = [_like(kind, cell.shown(known.get(begin), begin, begin + request.bin, mark)) for begin in grid]
-        columns = {"time": arrow.column(grid, pa.int64()).cast(MOMENT), "value": arrow.column(rounded, kind)}
-        return pa.table(columns).slice(0, wanted_of(request))
-    keys = table.column(request.group_name).to_pylist()
-    kept, rounded = [], []
-    inside = range(request.since or 0, request.until or 0)
-    for at, (begin, key, value) in enumerate(zip(begins, keys, values, strict=True)):
-        found = cell.shown(value, begin, begin + request.bin, _mark(request, tree, key)) if begin in inside else None
-        if found is not None:
-            kept.append(at)
-            rounded.append(_like(kind, found))
-    taken = table.take(arrow.column(kept, pa.int64())).drop_columns(["value"])
-    return taken.append_column("value", arrow.column(rounded, kind)).slice(0, wanted_of(request))
-
-
-def _top(request: Request, tree: Expression | None, table: pa.Table, rounding: Rounding) -> pa.Table:
-    """In the order of what is shown: which of two is first would tell more."""
-    cell = _scaled(rounding, request.metric)
-    kind = table.schema.field("value").type
-    name = request.group_name or ""
-    found = []
-    for at, (key, value) in enumerate(zip(*(table.column(n).to_pylist() for n in (name, "value")), strict=True)):
-        rounded = cell.shown(value, *_range(request), _mark(request, tree, key))
-        if rounded is not None:
-            found.append((-rounded, key is None, f"{key:020}" if isinstance(key, int) else str(key), at))
-    found.sort()
-    found = found[: wanted_of(request)]
-    taken = table.take(arrow.column([row[-1] for row in found], pa.int64())).drop_columns(["value"])
-    return taken.append_column("value", arrow.column([_like(kind, -row[0]) for row in found], kind))
-
-
-def _cache(request: Request, tree: Expression | None, table: pa.Table, rounding: Rounding) -> pa.Table:
-    begins = table.column("time").cast(pa.int64()).to_pylist()
-    grid, mark = _grid(request), mark_of(tree)
-    columns: dict[str, Any] = {"time": arrow.column(grid, pa.int64()).cast(MOMENT)}
-    for suffix in ("", "_without_icmp_errors"):
-        for name in (f"payloads{suffix}", f"hits{suffix}"):
-            known = dict(zip(begins, table.column(name).to_pylist(), strict=True))
-            values = [_whole(rounding.shown(known.get(b), b, b + request.bin, mark)) for b in grid]
-            columns[name] = arrow.column(values, table.schema.field(name).type)
-        pairs = zip(columns[f"payloads{suffix}"].to_pylist(), columns[f"hits{suffix}"].to_pylist(), strict=True)
-        rates = [None if hits is None or not payloads else hits / payloads for payloads, hits in pairs]
-        columns[f"hit_rate{suffix}"] = arrow.column(rates, pa.float64())
-    return pa.table(columns).select(table.column_names)
-
-
-def _coverage(request: Request, tree: Expression | None, table: pa.Table, rounding: Rounding) -> pa.Table:
+def coverage(request: Request, table: pa.Table, unit: int) -> pa.Table:
     """Which blocks were watched, in whole bins: a period may end with the last packet of a capture."""
-    since, until = _range(request)
-    unit = rounding.unit_us
+    since, until = request.since or 0, request.until or 0
     named = [tuple(row.values()) for row in arrow.rows(table.select(["sensor", "block"]))]
     spans = (table.column(name).cast(pa.int64()).to_pylist() for name in ("since", "until"))
     periods = [
@@ -124,25 +56,100 @@ def _coverage(request: Request, tree: Expression | None, table: pa.Table, roundi
     )
 
 
-def _range(request: Request) -> tuple[int, int]:
-    return request.since or 0, request.until or 0
+def _estimate(found: CellSums, noise: Noise, metric: str, row: Row) -> Estimate:
+    sum = found.sums[metric].get(row, Sum())
+    low, high = noise.interval(metric, sum.value, sum.shown, found.cells - sum.shown)
+    return sum.value if sum.shown else None, low, high
+
+
+def _count(found: CellSums, noise: Noise) -> pa.Table:
+    columns: dict[str, Any] = {}
+    for name in ("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last"):
+        kind = NOT_SHOWN.get(name, pa.int64())
+        value = _estimate(found, noise, name, (0, found.view.key))[0] if name in found.sums else None
+        columns[name] = arrow.column([value], pa.int64()).cast(kind)
+    for name in COUNTED:
+        row = (0, found.view.key)
+        low, high = _estimate(found, noise, name, row)[1:] if name in found.sums else (None, None)
+        columns |= {f"{name}_low": _whole([low], math.floor), f"{name}_high": _whole([high], math.ceil)}
+    return pa.table(columns)
+
+
+def _series(request: Narrowed, found: CellSums, noise: Noise) -> pa.Table:
+    [metric] = found.sums
+    wanted = wanted_of(request)
+    if request.group is None:
+        rows: list[Row] = [(begin, found.view.key) for begin in _grid(request)]
+    else:
+        rows = sorted(found.sums[metric], key=lambda row: (row[0], _order(row[1])))
+    rows = rows[:wanted]
+    estimates = [_per_24(request, found, row, _estimate(found, noise, metric, row)) for row in rows]
+    columns: dict[str, Any] = {"time": arrow.column([begin for begin, _ in rows], pa.int64()).cast(MOMENT)}
+    if request.group_name is not None:
+        columns[request.group_name] = _keys(request, [key for _, key in rows])
+    return pa.table(columns | _values(request, estimates))
+
+
+def _top(request: Narrowed, found: CellSums, noise: Noise) -> pa.Table:
+    [metric] = found.sums
+    rows = {row: _per_24(request, found, row, _estimate(found, noise, metric, row)) for row in found.sums[metric]}
+    order = sorted(rows, key=lambda row: (-(rows[row][0] or 0), _order(row[1])))[: wanted_of(request)]
+    keys = {request.group_name or "": _keys(request, [key for _, key in order])}
+    return pa.table(keys | _values(request, [rows[row] for row in order]))
+
+
+def _cache(request: Narrowed, found: CellSums, noise: Noise) -> pa.Table:
+    grid = _grid(request)
+    columns: dict[str, Any] = {"time": arrow.column(grid, pa.int64()).cast(MOMENT)}
+    each = {name: [_estimate(found, noise, name, (begin, None)) for begin in grid] for name in CACHE}
+    for suffix in ("", "_without_icmp_errors"):
+        payloads, hits = each[f"payloads{suffix}"], each[f"hits{suffix}"]
+        pairs = [(p[0], h[0]) for p, h in zip(payloads, hits, strict=True)]
+        rates = [None if h is None or not p else min(1.0, h / p) for p, h in pairs]
+        columns[f"payloads{suffix}"] = arrow.column([p for p, _ in pairs], pa.int64())
+        columns[f"hits{suffix}"] = arrow.column([h for _, h in pairs], pa.int64())
+        columns[f"hit_rate{suffix}"] = arrow.column(rates, pa.float64())
+    for name in CACHE:
+        columns[f"{name}_low"] = _whole([low for _, low, _ in each[name]], math.floor)
+        columns[f"{name}_high"] = _whole([high for _, _, high in each[name]], math.ceil)
+    return pa.table(columns)
+
+
+def _values(request: Request, estimates: list[Estimate]) -> dict[str, Any]:
+    if request.per_24:
+        named = zip(("value", "low", "high"), zip(*estimates, strict=True) if estimates else ((), (), ()), strict=True)
+        return {name: arrow.column(list(values), pa.float64()) for name, values in named}
+    return {
+        "value": arrow.column([value for value, _, _ in estimates], pa.int64()),
+        "low": _whole([low for _, low, _ in estimates], math.floor),
+        "high": _whole([high for _, _, high in estimates], math.ceil),
+    }
+
+
+def _per_24(request: Request, found: CellSums, row: Row, estimate: Estimate) -> Estimate:
+    """Divided by the size of what was watched, of which viewers see two digits; without a value where nothing was."""
+    if not request.per_24:
+        return estimate
+    begin, key = row
+    since, until = (begin, begin + request.bin) if request.verb == "series" else (request.since, request.until)
+    only = {found.view.table: key} if found.view.table in ("block", "sensor") and key is not None else {}
+    size = float(f"{found.space.size_24(since, until, **only):.2g}")
+    value, low, high = (None if each is None or not size else each / size for each in estimate)
+    return value, low, high
+
+
+def _keys(request: Request, keys: list[Any]) -> pa.Array:
+    kinds = {"destination_port": pa.uint16(), "icmp_type": pa.uint8(), "protocol": pa.uint8()}
+    return arrow.column(keys, kinds.get(request.group or "", pa.string()))
+
+
+def _order(key: Any) -> str:
+    return f"{key:020}" if isinstance(key, int) else str(key)
 
 
 def _grid(request: Request) -> list[int]:
-    since, until = _range(request)
-    return list(range(since, until, request.bin))
+    return list(range(request.since or 0, request.until or 0, request.bin))
 
 
-def _mark(request: Request, tree: Expression | None, key: Any) -> str:
-    """The mark of a group's cell: the group's own where it is one a sender may choose, else the filter's."""
-    if request.group in MARKS and key is not None:
-        return f"{MARKS[request.group]} {key}"
-    return mark_of(tree)
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
-
-
-def _like(kind: pa.DataType, value: float | None) -> float | int | None:
-    return value if pa.types.is_floating(kind) else _whole(value)
+def _whole(values: list[float | None], rounded: Callable[[float], int]) -> pa.Array:
+    return arrow.column([None if value is None else rounded(value) for value in values], pa.int64())

@@ -115,7 +115,7 @@ class World:
                 "throttle": Throttle(1e6, 1e6),
                 "logins": Throttle(1e6, 1e6),
                 "secrecy": Secrecy(
-                    SecrecySettings(viewer_threshold=0, viewer_rounding=1), lambda: prefixes, self.clock, bytes(32)
+                    SecrecySettings(viewer_threshold=0, viewer_noise=0), lambda: prefixes, self.clock, bytes(32)
                 ),
                 "sensors": lambda: [dict(sensor) for sensor in SENSORS],
                 "events": self.news,

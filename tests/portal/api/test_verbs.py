@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -237,9 +238,18 @@ class Halves:
         return self
 
     def count(self, filter: str | None = None, **words: Any) -> Answer:
+        return self.half(lambda: self.telescope.count(filter, **words))
+
+    def series(self, filter: str | None = None, **words: Any) -> Answer:
+        return self.half(lambda: self.telescope.series(filter, **words))
+
+    def coverage(self, **words: Any) -> Answer:
+        return self.half(lambda: self.telescope.coverage(**words))
+
+    def half(self, ask: Callable[[], Answer]) -> Answer:
         if self.error is not None:
             raise self.error
-        answer = self.telescope.count(filter, **words)
+        answer = ask()
         return Answer(
             answer.table,
             dataclasses.replace(

@@ -15,6 +15,7 @@ from ims.portal.api.negotiate import negotiated
 from ims.portal.api.refusals import refusals
 from ims.portal.api.words import VERBS, Known, Range, put
 from ims.query.answer import Answer
+from ims.query.request import Request as Question
 from ims.query.request import Verb
 from ims.query.wrong import QuestionError, UnansweredError
 
@@ -28,12 +29,15 @@ async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Res
     question = await made(verb, words, request, caller)
     most = gate.limits.rows[role]
 
-    def work() -> tuple[Answer, Response]:
-        asked = allowed(question, request, caller)
+    def asking(asked: Question) -> Answer:
         answer = put(gate.telescope, asked)
         if answer.record.silent and set(answer.record.silent) >= set(asked_of(answer.record)):
             raise UnansweredError("; ".join(["no sensor answered", *answer.record.losses]))
-        answer = gate.secrecy.shown(role, asked, answer, gate.octets)
+        return answer
+
+    def work() -> tuple[Answer, Response]:
+        asked = allowed(question, request, caller)
+        answer = gate.secrecy.answer(role, asked, asking, gate.octets)
         if len(answer) > most:
             narrower = "ask for a shorter time, wider bins or a coarser group"
             raise QuestionError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
