@@ -3,51 +3,85 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ims.records import TABLES
+
+OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
+"""What DuckDB raises of files that are missing or damaged, beside its plain `Error`."""
 
 
 @contextlib.contextmanager
-def plainly() -> Iterator[None]:
-    """DuckDB's errors as built-in ones, in one line: a damaged or missing file, or too little memory."""
+def plainly(files: Iterable[Path] = ()) -> Iterator[None]:
+    """DuckDB's errors as built-in ones, in a line of ours: what was given up, too little memory, a damaged or missing
+    file, looked for among `files`. What DuckDB itself says, with SQL and paths in it, is their cause alone."""
     try:
         yield
     except duckdb.InterruptException as error:
-        raise InterruptedError("the question was given up") from error
+        raise InterruptedError(GIVEN_UP) from error
     except duckdb.OutOfMemoryException as error:
-        raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
-    except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        raise unread(error) from error
+        raise MemoryError(TOO_LARGE) from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise _of_batches(error) or unread(error, files) from error
     except OSError as error:  # the same, from a stream of batches: their kind is in the text
-        if error.filename is not None:
+        if error.filename is not None or isinstance(error, InterruptedError):
             raise
-        if "INTERRUPT Error" in str(error):
-            raise InterruptedError("the question was given up") from error
-        if "Out of Memory Error" in str(error):
-            raise MemoryError(f"the question needs more memory than it may have: {_first_line(error)}") from error
-        raise unread(error) from error
+        raise _of_batches(error) or unread(error, files) from error
 
 
-def unread(error: Exception) -> OSError:
-    """DuckDB's error of a file as OSError with the file's name and the system's cause: what is missing, is a folder, or
-    lies in a folder that may not be looked into is alike to DuckDB, which says that no file matches."""
-    line = _first_line(error)
-    for named in re.findall(r"""["'](/.+?)["'](?=[\s:,.)]|$)""", line):
+def _of_batches(error: Exception) -> Exception | None:
+    if "INTERRUPT Error" in str(error):
+        return InterruptedError(GIVEN_UP)
+    return MemoryError(TOO_LARGE) if "Out of Memory Error" in str(error) else None
+
+
+GIVEN_UP = "the question was given up"
+TOO_LARGE = "the question needs more memory than it may have"
+
+
+def unread(error: Exception, files: Iterable[Path] = ()) -> OSError:
+    """DuckDB's error of a file as OSError with the file's name and the cause: what is missing, is a folder, or lies in
+    a folder that may not be looked into is alike to DuckDB, which says that no file matches. Where it doesn't name the
+    file, the first of `files` whose footer can't be read is it, if any."""
+    of_a_file = isinstance(error, OF_FILES) or not isinstance(error, duckdb.Error) or type(error) is duckdb.Error
+    named = [Path(found) for found in re.findall(r"""["'](/.+?)["'](?=[\s:,.)]|$)""", str(error).splitlines()[0])]
+    for path in named:
         try:
-            with Path(named).open("rb"):
+            with path.open("rb"):
                 pass
         except OSError as found:
-            return OSError(found.errno, found.strerror, named)
-    return OSError(f"stored rows can't be read: {line}")
+            return OSError(found.errno, found.strerror, str(path))
+    if of_a_file and named:
+        return OSError(errno.EIO, DAMAGED, str(named[0]))
+    for path in files:
+        try:
+            columns = set(pq.read_schema(path).names)
+        except FileNotFoundError as found:
+            return OSError(found.errno, found.strerror, str(path))
+        except (OSError, pa.ArrowException):
+            return OSError(errno.EIO, DAMAGED, str(path))
+        if isinstance(error, duckdb.BinderException) and any(f'"{name}"' in str(error) for name in _missing(columns)):
+            return OSError(errno.EIO, DAMAGED, str(path))
+    if of_a_file:
+        return OSError("stored rows can't be read: a file is damaged, and the database doesn't say which")
+    return OSError("the database failed; IMS_DEBUG=1 shows what it says")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+DAMAGED = "it is damaged, or no Parquet file"
+
+
+def _missing(columns: set[str]) -> set[str]:
+    """Columns of the tables that are nearest to these, which a whole file would have."""
+    tables = [{column.name for column in table} for table in TABLES.values()]
+    return max(tables, key=lambda table: len(table & columns)) - columns
 
 
 def narrow(table: pa.Table) -> pa.Table:
@@ -58,9 +92,9 @@ def narrow(table: pa.Table) -> pa.Table:
     return table
 
 
-def narrowed(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The batches of an answer as they come, as `narrow` makes them."""
-    with plainly():
+def narrowed(reader: pa.RecordBatchReader, schema: pa.Schema, files: Iterable[Path] = ()) -> Iterator[pa.RecordBatch]:
+    """The batches of an answer as they come, as `narrow` makes them. `files`: see `plainly`."""
+    with plainly(files):
         for batch in reader:
             if batch.schema.equals(schema):
                 yield batch

@@ -7,6 +7,7 @@ connection would take 0.7 s to open and to describe three tables that are descri
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
@@ -68,6 +69,8 @@ class Engine:
         self._stores = list(stores)
         self._partial_rows = partial_rows
         self._names = 0
+        self._files: dict[str, list[Path]] = {}
+        """What views are of, by their names: one of them is damaged where an answer fails."""
         self._given_up = threading.Event()
         self._con = duckdb.connect()
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -160,10 +163,10 @@ class Engine:
         """A part of distinct addresses, told apart already; any other part as it is, and one of too many."""
         if way is None:
             return part
-        with plainly():
+        with self._plainly():
             reader = self._con.sql(to_sql(way.rows)).to_arrow_reader(BATCH_ROWS)
         try:
-            batches = narrowed(reader, reader.schema)
+            batches = narrowed(reader, reader.schema, self._all_files())
             # DuckDB forgets that it was interrupted if it isn't at work, as while addresses are told apart.
             going_on = itertools.takewhile(lambda _: not self._given_up.is_set(), batches)
             rows = way.told_apart(going_on, self._memory // 2 // OCTETS_OF_A_PAIR)
@@ -187,7 +190,7 @@ class Engine:
         self._check()
         sql = to_sql(expression)
         self._check()
-        with plainly():
+        with self._plainly():
             return narrow(self._con.sql(sql).to_arrow_table())
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
@@ -204,7 +207,8 @@ class Engine:
         if not files:
             return self._register(empty(table))
         name = self._new_name(table)
-        with plainly():
+        self._files[name] = files
+        with self._plainly():
             self._con.execute(f"CREATE TEMP VIEW {name} AS {selecting(table, files)}")
         return described_as(name, empty(table).schema)
 
@@ -217,11 +221,28 @@ class Engine:
         self._names += 1
         return f"ims_{what}_{self._names}"
 
+    def _all_files(self) -> Iterator[Path]:
+        """Of what an answer is made of."""
+        return itertools.chain.from_iterable(list(self._files.values()))
+
+    def _plainly(self) -> contextlib.AbstractContextManager[None]:
+        return plainly(self._all_files())
+
     def _forget(self) -> None:
+        self._files.clear()
         for (name,) in self._con.execute(
             "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'ims!_%' ESCAPE '!'"
         ).fetchall():
             self._con.execute(f'DROP VIEW IF EXISTS "{name}"')
+
+    @property
+    def broken(self) -> bool:
+        """Whether the database ended itself, as DuckDB does after a fault of its own."""
+        try:
+            self._con.execute("SELECT 1").fetchall()
+        except duckdb.Error:
+            return True
+        return False
 
     @cached_property
     def version(self) -> str:

@@ -73,17 +73,18 @@ class HalfEngine(Engine):
         self._check()
         for name, sql in half(question):
             self._check()
-            with plainly():
+            with self._plainly():
                 reader = self._con.sql(sql).to_arrow_reader(BATCH_ROWS)
             try:
                 if name == COUNT_TOTALS:
-                    totals = narrowed(reader, narrow(reader.schema.empty_table()).schema)
+                    totals = narrowed(reader, narrow(reader.schema.empty_table()).schema, self._all_files())
                     yield from totals_and_signatures(self._checked(totals))
                     continue
                 if name == COUNT_ADDRESSES:
                     with within_memory():
                         found = distinct_addresses(
-                            self._checked(narrowed(reader, reader.schema)), self._memory // OCTETS_OF_AN_ADDRESS
+                            self._checked(narrowed(reader, reader.schema, self._all_files())),
+                            self._memory // OCTETS_OF_AN_ADDRESS,
                         )
                     for end, addresses in zip(("source", "destination"), found, strict=True):
                         dense = addresses.dense() if marks else {}
@@ -95,7 +96,7 @@ class HalfEngine(Engine):
                             yield f"{end}.marks", MARKED, as_marks(dense)
                     continue
                 schema = narrow(reader.schema.empty_table()).schema
-                yield name, schema, self._checked(narrowed(reader, schema))
+                yield name, schema, self._checked(narrowed(reader, schema, self._all_files()))
             finally:
                 reader.close()
 
@@ -108,7 +109,7 @@ class HalfEngine(Engine):
 
     def _put_behind(self, table: str, store: Files, request: Request) -> None:
         """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone."""
-        files = self.files_of(table, store, request.since, request.until)
+        files = self._files[table] = self.files_of(table, store, request.since, request.until)
         sql = selecting(table, files) if files else f"SELECT * FROM ims_empty_{table}"  # noqa: S608  # ours
         if table == "packets":
             limits = [f"epoch_us(time) >= {request.since:d}"] if request.since is not None else []
@@ -119,7 +120,7 @@ class HalfEngine(Engine):
     def _view(self, name: str, sql: str) -> None:
         if self._behind.get(name) != sql:
             self._behind.pop(name, None)
-            with plainly():
+            with self._plainly():
                 self._con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}")
             self._behind[name] = sql
 

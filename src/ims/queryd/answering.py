@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -85,8 +86,11 @@ class Answerer:
         self.path, self.watched = store, WatchedPrefixes()
         open_store(store).close()
         self._engines: queue.LifoQueue[HalfEngine] = queue.LifoQueue()  # the one used last has its files known
+        self._new: Callable[[], HalfEngine] = partial(
+            HalfEngine, _Place(store.absolute()), memory_bytes // engines, threads
+        )
         for _ in range(engines):
-            self._engines.put(HalfEngine(_Place(store.absolute()), memory_bytes // engines, threads))
+            self._engines.put(self._new())
 
     def answer(self, ask: Ask, watched: Callable[[Engine], None]) -> Iterator[pa.RecordBatch]:
         """Rows of the envelope: the parts of question I are named `I/PART`. `watched` is told the engine that will run.
@@ -141,6 +145,9 @@ class Answerer:
         try:
             yield engine
         finally:
+            if engine.broken:  # by what it read in a damaged file: it would answer nothing more
+                engine.close()
+                engine = self._new()
             self._engines.put(engine)
 
 

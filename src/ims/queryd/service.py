@@ -193,7 +193,8 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         except Exception as error:
             outcome, kind, refusal, text = _said(error, watched, self._ending.is_set())
             if outcome == "store":
-                self._log.warning("store", caller=caller.name, why=cause(error))
+                said = str(error.__cause__ or "").splitlines()[:1]  # the database's own words, which nobody else sees
+                self._log.warning("store", caller=caller.name, why=cause(error), database=said[0] if said else "")
             raise _error(kind, refusal, text) from None
         finally:
             self._metrics.asked(ask, outcome, time.monotonic() - began, octets)
