@@ -32,12 +32,11 @@ from ims.portal.sensors import Scattered
 from ims.query.hidden import Ranges
 from ims.query.question import Question
 from ims.query.request import Request
+from ims.query.wrong import QuestionError
 
 NAME = "the lake"
 """Among those who answer; no sensor can be called so."""
-TOO_MUCH = (
-    "the lake would answer with too many partial rows; ask for a shorter time, a narrower filter or a coarser group"
-)
+NARROWER = "ask for a shorter time, a narrower filter or a coarser group"
 FRESH_SECONDS = 5.0
 """For which the ledgers aren't read again."""
 
@@ -174,8 +173,9 @@ class LakeSide:
         if isinstance(error, InterruptedError):
             return Fault("late", "it didn't answer in time")
         self._log.warning("lake", why=cause(error))
+        text = str(error) if isinstance(error, QuestionError) else f"the lake would answer with too much; {NARROWER}"
         kind = "request" if isinstance(error, ValueError | MemoryError) and "partial rows" in str(error) else "store"
-        return Fault(kind, "it can't be read" if kind == "store" else TOO_MUCH, str(error))
+        return Fault(kind, "it can't be read" if kind == "store" else text, str(error))
 
 
 class LakeHalf:
@@ -276,5 +276,5 @@ def _parts(engine: LakeEngine, lake: Lake, share: Share, half: LakeHalf, config:
                 parts[f"{index}/{name}"] = table
                 rows += table.num_rows
                 if rows > half.rows:
-                    raise ValueError(f"the lake would answer with more than {half.rows:,} partial rows")
+                    raise QuestionError(f"the lake would answer with more than {half.rows:,} partial rows; {NARROWER}")
     return parts

@@ -26,13 +26,14 @@ MORE = {"cache": "a wider --bin, or a shorter time (--since, --until), has all o
 @dataclass(frozen=True)
 class AnswerRecord:
     """How an answer came about. `sensors`: whose rows these are; of a portal also whom it `asked`, who is `silent` and
-    why, and for how many seconds each was waited for (`took`). `darknet_24s`: size in /24s of what was watched in the
-    range, the mean over its watched moments; `frames_lost` and `payloads_lost`: what the captures of the range are
-    known to lack. `limit`: the most rows, where more match, `matching` of them, or `at_least` so many; 0 where none was
-    left out. `bins_left_out`: bins without packets that a series doesn't show, for they would be too many. `verb`: what
-    was asked; empty where a portal of an earlier version answered. `losing`: what sensors are losing while this is
-    asked, which coverage tells only when it is over. `withheld`: a line for each kind of thing that a portal doesn't
-    show to the asker's role; by rule, whether there is any of it or not."""
+    why, and for how many seconds each was waited for (`took`; that, and `seconds` exactly, are told to operators
+    alone). `darknet_24s`: size in /24s of what was watched in the range, the mean over its watched moments;
+    `frames_lost` and `payloads_lost`: what the captures of the range are known to lack. `limit`: the most rows, where
+    more match, `matching` of them, or `at_least` so many; 0 where none was left out. `bins_left_out`: bins without
+    packets that a series doesn't show, for they would be too many. `verb`: what was asked; empty where a portal of an
+    earlier version answered. `losing`: what sensors are losing while this is asked, which coverage tells only when it
+    is over. `withheld`: a line for each kind of thing that a portal doesn't show to the asker's role; by rule, whether
+    there is any of it or not."""
 
     stores: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
