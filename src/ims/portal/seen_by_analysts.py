@@ -22,8 +22,8 @@ from ims.query.request import MOST_DETAILED, Request
 
 EXTRA = {"packets": 1000, "top": 1000, "payloads": 100}
 """Rows asked for beyond those that are wanted."""
-LOOKED_UP = 2_000
-"""Payloads looked up at once: fewer than a question may name, and 3 MB of usual ones."""
+LOOKED_UP = MOST_DETAILED
+"""Payloads looked up at once: as many as a question may name, which are 15 MB of usual ones."""
 WITHHELD = "withheld"
 """Stands in a group by signature for payloads that hold an address; null: packets without a payload."""
 
