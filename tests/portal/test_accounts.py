@@ -17,8 +17,10 @@ from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.portal import guesses
-from ims.portal.accounts import Accounts, Caller
+from ims.portal import account_tokens, guesses
+from ims.portal.accounts import Accounts
+from ims.portal.roles import Caller
+from ims.portal.tokens import digest
 from tests.stores import cli
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -164,6 +166,110 @@ def test_tokens_end(accounts: Accounts, clock: Clock) -> None:
     assert accounts.check_token(long) is None
     with pytest.raises(ValueError, match="no token"):
         accounts.revoke_token("alice", caller.token)
+
+
+def test_what_a_token_made_ends_with_it_and_has_no_greater_role(accounts: Accounts, clock: Clock) -> None:
+    accounts.add("alice", "operator", PASSWORD)
+    short = accounts.check_token(accounts.new_token("alice", label="short", days=1, role="analyst"))
+    assert short is not None and not short.manages
+    child = accounts.child_token(short, label="child", days=3650)
+    assert child.expires == accounts.tokens("alice")[0]["expires"]
+    caller = accounts.check_token(child.secret)
+    assert caller is not None and (caller.role, caller.manages) == ("analyst", False)
+    with pytest.raises(ValueError, match="can't be operator"):
+        accounts.child_token(short, label="more", days=1, role="operator")
+    grandchild = accounts.child_token(caller, label="grandchild", days=1, role="viewer")
+    last = accounts.check_token(grandchild.secret)
+    assert last is not None
+    with pytest.raises(ValueError, match="makes none"):
+        accounts.child_token(last, label="x", days=1)
+    accounts.set_role("alice", "viewer")
+    assert accounts.check_token(child.secret) == Caller("alice", "viewer", caller.token, manages=False)
+    accounts.set_role("alice", "operator")
+    clock.now += 86_400
+    assert [accounts.check_token(each.secret) for each in (child, grandchild)] == [None, None]
+
+
+def test_revoking_a_token_revokes_what_it_made(accounts: Accounts) -> None:
+    accounts.add("alice", "operator", PASSWORD)
+    one, two = (accounts.check_token(accounts.new_token("alice", label=n, days=None)) for n in "ab")
+    assert one is not None and two is not None and one.token is not None
+    below = accounts.child_token(one, label="c", days=1)
+    lowest = accounts.child_token(accounts.check_token(below.secret) or one, label="d", days=1)
+    family = [row["label"] for row in accounts.tokens("alice", one.token)]
+    assert sorted(family) == ["a", "c", "d"]
+    with pytest.raises(ValueError, match="no token"):
+        accounts.revoke_token("alice", one.token, two.token)
+    accounts.revoke_token("alice", one.token)
+    assert [accounts.check_token(each.secret) for each in (below, lowest)] == [None, None]
+    assert [row["label"] for row in accounts.tokens("alice")] == ["b"]
+    with pytest.raises(ValueError, match="isn't there any more"):
+        accounts.child_token(one, label="late", days=1)
+
+
+def test_a_token_makes_no_more_than_so_many(accounts: Accounts) -> None:
+    accounts.add("alice", "viewer", PASSWORD)
+    caller = accounts.check_token(accounts.new_token("alice", label="x", days=1))
+    assert caller is not None
+    for _ in range(account_tokens.CHILDREN):
+        accounts.child_token(caller, label="x", days=1)
+    with pytest.raises(ValueError, match="revoke some"):
+        accounts.child_token(caller, label="x", days=1)
+
+
+def test_another_password_ends_what_logins_gave(accounts: Accounts) -> None:
+    accounts.add("alice", "analyst", PASSWORD)
+    known = accounts.check_password("alice", PASSWORD)
+    assert known is not None
+    login = accounts.login_token(known, label="login", days=0.5)
+    kept = accounts.new_token("alice", label="laptop", days=90)
+    callers = [accounts.check_token(each) for each in (login.secret, kept)]
+    children = [accounts.child_token(caller, label="child", days=1).secret for caller in callers if caller is not None]
+    assert accounts.set_password("alice", PASSWORD + "!") == (2, 2)
+    found = [accounts.check_token(each) for each in (login.secret, children[0], kept, children[1])]
+    assert [each is not None for each in found] == [False, False, True, True]
+    # Whoever showed the old password a moment before gets nothing for it.
+    with pytest.raises(ValueError, match="isn't there any more"):
+        accounts.login_token(known, label="login", days=0.5)
+
+
+def test_a_file_of_the_first_version_is_read_and_its_tokens_hold(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.db"
+    con = sqlite3.connect(path)
+    con.executescript(VERSION_1)
+    row = ("alice", "operator", CHEAP.hash(PASSWORD), 1.0)
+    con.execute("INSERT INTO accounts (name, role, password, created) VALUES (?, ?, ?, ?)", row)
+    con.execute("INSERT INTO tokens VALUES ('6a0c', 1, ?, 'old', NULL, 1.0, NULL)", (digest("ims_old"),))
+    con.commit()
+    con.close()
+    path.chmod(0o600)
+    for _ in range(2):
+        accounts = opened(path)
+        assert accounts.check_token("ims_old") == Caller("alice", "operator", "6a0c")
+        assert accounts.tokens("alice")[0]["origin"] is None
+        accounts.close()
+    accounts = opened(path)
+    old = accounts.check_token("ims_old")
+    assert old is not None
+    child = accounts.child_token(old, label="child", days=1)
+    assert accounts.check_password("alice", PASSWORD) is not None
+    assert accounts.set_password("alice", PASSWORD + "!") == (2, 0)  # nobody knows whether a login gave it
+    assert accounts.check_token(child.secret) is None
+    accounts.close()
+
+
+VERSION_1 = """
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, role TEXT NOT NULL,
+    password TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    digest BLOB NOT NULL UNIQUE, label TEXT NOT NULL, role TEXT, created REAL NOT NULL, expires REAL);
+CREATE INDEX tokens_of ON tokens (account);
+CREATE TABLE secrets (purpose TEXT PRIMARY KEY, octets BLOB NOT NULL);
+PRAGMA application_id = 0x494D5341;
+PRAGMA user_version = 1;
+"""
 
 
 def test_a_removed_accounts_tokens_stay_void_when_the_name_comes_again(accounts: Accounts) -> None:
@@ -324,6 +430,8 @@ def test_the_command_line_takes_passwords_from_a_pipe(tmp_path: Path) -> None:
     token = cli("account", "token", "alice", "--label", "x", "--role", "viewer", "--accounts", path).stdout.strip()
     changed = cli("account", "password", "alice", "--accounts", path, input="another long password\n")
     assert changed.returncode == 0, changed.stderr
+    said = "alice: another password; 0 tokens of logins have ended, 1 token of `ims account token` stays\n"
+    assert changed.stderr == said
     assert cli("account", "role", "alice", "operator", "--accounts", path).returncode == 0
     accounts = Accounts(path)
     caller = accounts.check_token(token)

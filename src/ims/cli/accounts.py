@@ -93,7 +93,7 @@ def _note(line: str) -> None:
 )
 def add(name: Name, *, role: RoleGiven, accounts: File) -> None:
     """Make an account; the file too, if it isn't there. The password has 12 characters or more."""
-    from ims.portal.accounts import role_of
+    from ims.portal.roles import role_of
 
     checked = role_of(role)
     _accounts(accounts, new=True).add(name, checked, _password())
@@ -117,10 +117,16 @@ def remove(name: Name, *, accounts: File) -> None:
 
 @app.command(epilog=_examples("ims account password alice --accounts accounts.db"))
 def password(name: Name, *, accounts: File) -> None:
-    """Give an account another password. Its tokens stay: `ims account tokens`, `revoke-token`."""
+    """Give an account another password. Tokens that logins gave end, with all that were made with them; those of `ims
+    account token` stay: `ims account tokens`, `revoke-token`."""
+    from ims.quantity import quantity
+
     opened = _accounts(accounts)
     opened.tokens(name)  # whether there is such an account, before anybody types
-    opened.set_password(name, _password())
+    ended, stay = opened.set_password(name, _password())
+    kept = quantity(stay, "token of `ims account token` stays", "tokens of `ims account token` stay")
+    gone = quantity(ended, "token of a login has ended", "tokens of logins have ended")
+    _note(f"{name}: another password; {gone}, {kept}")
 
 
 @app.command(epilog=_examples("ims account role bob analyst --accounts accounts.db"))
@@ -131,7 +137,7 @@ def role(
     accounts: File,
 ) -> None:
     """Give an account another role, which its tokens have at once."""
-    from ims.portal.accounts import role_of
+    from ims.portal.roles import role_of
 
     _accounts(accounts).set_role(name, role_of(role))
 
@@ -158,7 +164,7 @@ def token(
     accounts: File,
 ) -> None:
     """Print a new token, or write it to a file. It is shown once: only its hash is kept."""
-    from ims.portal.accounts import role_of
+    from ims.portal.roles import role_of
 
     checked = None if role is None else role_of(role)
     if out is None:
@@ -184,7 +190,7 @@ def tokens(name: Name, *, accounts: File, format: Format = "table") -> None:
     from ims.cli.present import check_format, print_rows
 
     check_format(format)
-    names = ("id", "label", "role", "created", "expires", "expired")
+    names = ("id", "label", "role", "created", "expires", "expired", "origin", "parent")
     print_rows(_accounts(accounts).tokens(name), format, names=names)
 
 
@@ -195,5 +201,5 @@ def revoke_token(
     *,
     accounts: File,
 ) -> None:
-    """Make a token void at once."""
+    """Make a token void at once, and all that were made with it."""
     _accounts(accounts).revoke_token(name, id)

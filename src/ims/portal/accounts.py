@@ -8,51 +8,33 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ims.portal.account_tokens import AccountTokens, Rows, moment
 from ims.portal.accounts_file import AccountsFile
+from ims.portal.devices import Devices
 from ims.portal.guesses import Guesses
-from ims.portal.tokens import digest, made, new_secret
+from ims.portal.roles import Caller, Role, role_of
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-Role = Literal["viewer", "analyst", "operator"]
-ROLES: tuple[Role, ...] = get_args(Role)
-"""What each may do, the next may do too."""
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1024
-Rows = list[dict[str, Any]]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 AT_ONCE = 2
 """Passwords checked at the same time: each takes 64 MiB."""
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who asks. `token`: the id of the token he came with, never its secret."""
+class Ended(NamedTuple):
+    """What a password change did to tokens that held: how many `ended`, and how many `stay`."""
 
-    name: str
-    role: Role
-    token: str | None = None
+    ended: int
+    stay: int
 
 
-def role_of(text: str) -> Role:
-    """A role. Raises ValueError."""
-    for role in ROLES:
-        if role == text:
-            return role
-    raise ValueError(f"role {text!r}: wanted one of {', '.join(ROLES)}")
-
-
-def lesser(one: Role, other: Role) -> Role:
-    """The role that may do less."""
-    return min(one, other, key=ROLES.index)
-
-
-class Accounts:
+class Accounts(AccountTokens):
     """The accounts in one file, made (0600) if absent. Any number of threads and processes may use it at once; what a
     call has returned from survives kill -9 and power loss. Names differ in more than case.
 
@@ -70,9 +52,8 @@ class Accounts:
     ) -> None:
         from argon2 import PasswordHasher
 
-        self._file = AccountsFile(Path(path))
+        super().__init__(AccountsFile(Path(path)), clock)
         self._hasher = hasher or PasswordHasher()
-        self._clock = clock
         self._guesses = Guesses(ticks)
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
         self._at_once = threading.BoundedSemaphore(AT_ONCE)
@@ -95,9 +76,21 @@ class Accounts:
         """Remove an account; its tokens are void at once. Raises ValueError where there is none."""
         self._changed(name, "DELETE FROM accounts WHERE name = ?", (name,))
 
-    def set_password(self, name: str, password: str) -> None:
-        """Another password; tokens stay. Raises ValueError where it is weak or there is no such account."""
-        self._changed(name, "UPDATE accounts SET password = ? WHERE name = ?", (self._hash(password), name))
+    def set_password(self, name: str, password: str) -> Ended:
+        """Another password. Tokens that a login gave end with the old one, what was made with them too, and those of a
+        file of an earlier version, of which nobody knows; tokens of `ims account token` stay, with what was made with
+        them. Known devices are so no more. Raises ValueError where it is weak or there is no such account."""
+        hashed = self._hash(password)
+        holding = "SELECT count(*) FROM tokens WHERE account = ? AND (expires IS NULL OR expires > ?)"
+        with self._file.together() as execute:
+            words = "UPDATE accounts SET password = ?, generation = generation + 1 WHERE name = ? RETURNING id"
+            changed = execute(words, (hashed, name)).fetchone()
+            if changed is None:
+                raise ValueError(f"there is no account {name!r}")
+            [before] = execute(holding, (changed[0], self._clock())).fetchone()
+            execute("DELETE FROM tokens WHERE account = ? AND (origin IS NULL OR origin = 'login')", changed)
+            [after] = execute(holding, (changed[0], self._clock())).fetchone()
+        return Ended(before - after, after)
 
     def set_role(self, name: str, role: Role) -> None:
         """Another role, for tokens that exist too. Raises ValueError where it or the account is unknown."""
@@ -114,77 +107,43 @@ class Accounts:
             "AND (expires IS NULL OR expires > ?)) FROM accounts ORDER BY name"
         )
         rows = self._file.read(words, (self._clock(),))
-        return [{"name": n, "role": r, "created": _moment(c), "tokens": t} for n, r, c, t in rows]
+        return [{"name": n, "role": r, "created": moment(c), "tokens": t} for n, r, c, t in rows]
 
-    def new_token(self, name: str, *, label: str, days: float | None, role: Role | None = None) -> str:
-        """A token's secret, which is told only here and stored only hashed. `days`: how long it holds, None: until
-        revoked. `role`: at most the account's, which it has without one, as it changes.
+    def is_device(self, name: str, shown: str) -> str | None:
+        """Which device that logged in as `name` before this is, by what it was given then (`device`); None: none."""
+        found = self._file.read("SELECT id, generation FROM accounts WHERE name = ?", (name,))
+        id, generation = found[0] if found else (0, 0)
+        return self._devices.known(shown, f"{id} {generation}")
 
-        Raises ValueError where the account is unknown, it may not have that role, or a word is no label.
-        """
-        account, has = self._account(name)
-        if role is not None and lesser(role_of(role), has) != role:
-            raise ValueError(f"{name} is {has}; its token can't be {role}")
-        secret = new_secret()
-        row = (*made(label, days, self._clock()), digest(secret), role, account)
-        words = "INSERT INTO tokens (id, label, created, expires, digest, role, account) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        try:
-            self._file.write(words, row)
-        except sqlite3.IntegrityError:  # removed in this moment
-            raise ValueError(f"there is no account {name}") from None
-        return secret
+    def device(self, caller: Caller) -> str:
+        """What a device that has logged in shows the next time (see Devices)."""
+        account, _ = self._account(caller.name)
+        return self._devices.made(f"{account} {caller.generation}")
 
-    def tokens(self, name: str) -> Rows:
-        """An account's tokens: id, label, role, created, expires, expired. Raises ValueError where it is unknown."""
-        account, has = self._account(name)
-        now = self._clock()
-        words = "SELECT id, label, role, created, expires FROM tokens WHERE account = ? ORDER BY created, rowid"
-        return [
-            {
-                "id": id,
-                "label": label,
-                "role": has if role is None else lesser(role, has),
-                "created": _moment(created),
-                "expires": None if expires is None else _moment(expires),
-                "expired": expires is not None and expires <= now,
-            }
-            for id, label, role, created, expires in self._file.read(words, (account,))
-        ]
-
-    def revoke_token(self, name: str, id: str) -> None:
-        """Make a token void at once. Raises ValueError where the account has none with this id."""
-        account, _ = self._account(name)
-        if not self._file.write("DELETE FROM tokens WHERE account = ? AND id = ?", (account, id)):
-            raise ValueError(f"{name} has no token {id!r}")
-
-    def check_password(self, name: str, password: str) -> Caller | None:
+    def check_password(self, name: str, password: str, device: str | None = None) -> Caller | None:
         """Who this is; None where the password is wrong, there is no such account, or there were too many wrong
-        guesses of late (see Guesses), all of which look and last the same. Takes 50 ms and 64 MiB on purpose."""
+        guesses of late (see Guesses), all of which look the same. Guesses of a known device (`is_device`) are counted
+        apart, so that others' keep nobody out of his own. Takes 50 ms and 64 MiB on purpose."""
         name = name[: LONGEST_PASSWORD + 1]
-        if len(password) > LONGEST_PASSWORD or not self._guesses.may_try(name):
+        guesser = name if device is None else f"{name}\0{device}"
+        if len(password) > LONGEST_PASSWORD or not self._guesses.may_try(guesser):
             return None
-        query = "SELECT name, role, password FROM accounts WHERE name = ?"
+        query = "SELECT name, role, password, generation FROM accounts WHERE name = ?"
         rows = self._file.read(query, (name,)) if _NAME.fullmatch(name) else []
         right = self._verified(rows[0][2] if rows else self._nobody, password) and bool(rows)
         # As it is now: the account may have gone, or got another password, while argon2 worked.
         again = self._file.read(query, (name,)) if right else []
         if not right or not again or again[0][2] != rows[0][2]:
             return None
-        self._guesses.forget(name)
+        self._guesses.forget(guesser)
         if self._hasher.check_needs_rehash(rows[0][2]):
             words = "UPDATE accounts SET password = ? WHERE name = ? AND password = ?"
             self._file.write(words, (self._hasher.hash(password), name, rows[0][2]))
-        return Caller(again[0][0], again[0][1])
+        return Caller(again[0][0], again[0][1], generation=again[0][3])
 
-    def check_token(self, secret: str) -> Caller | None:
-        """Whose token this is, with the role it has now; None where it is none's, expired or revoked."""
-        words = (
-            "SELECT accounts.name, accounts.role, tokens.role, tokens.id FROM tokens JOIN accounts "
-            "ON accounts.id = tokens.account WHERE digest = ? AND (expires IS NULL OR expires > ?)"
-        )
-        for name, has, role, id in self._file.read(words, (digest(secret), self._clock())):
-            return Caller(name, has if role is None else lesser(role, has), id)
-        return None
+    @cached_property
+    def _devices(self) -> Devices:
+        return Devices(self.secret("devices"), self._clock)
 
     def secret(self, purpose: str) -> bytes:
         """32 random octets that stay the same for a purpose, such as the key of what viewers see rounded."""
@@ -209,15 +168,6 @@ class Accounts:
         except (Argon2Error, InvalidHashError):
             return False
 
-    def _account(self, name: str) -> tuple[int, Role]:
-        for id, role in self._file.read("SELECT id, role FROM accounts WHERE name = ?", (name,)):
-            return id, role
-        raise ValueError(f"there is no account {name!r}")
-
     def _changed(self, name: str, words: str, values: tuple[Any, ...]) -> None:
         if not self._file.write(words, values):
             raise ValueError(f"there is no account {name!r}")
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -7,24 +7,32 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 APPLICATION = 0x494D5341  # "IMSA"
-VERSION = 1
+VERSION = 2
 WAIT = 10.0
 """Seconds to wait for another process that writes."""
 
 SCHEMA = """
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE COLLATE NOCASE, role TEXT NOT NULL,
-    password TEXT NOT NULL, created REAL NOT NULL);
+    password TEXT NOT NULL, created REAL NOT NULL, generation INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE tokens (
     id TEXT PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-    digest BLOB NOT NULL UNIQUE, label TEXT NOT NULL, role TEXT, created REAL NOT NULL, expires REAL);
+    digest BLOB NOT NULL UNIQUE, label TEXT NOT NULL, role TEXT, created REAL NOT NULL, expires REAL,
+    parent TEXT REFERENCES tokens (id) ON DELETE CASCADE, origin TEXT);
 CREATE INDEX tokens_of ON tokens (account);
+CREATE INDEX tokens_by_parent ON tokens (parent);
 CREATE TABLE secrets (purpose TEXT PRIMARY KEY, octets BLOB NOT NULL);
+"""
+FROM_VERSION_1 = """
+ALTER TABLE accounts ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN parent TEXT REFERENCES tokens (id) ON DELETE CASCADE;
+ALTER TABLE tokens ADD COLUMN origin TEXT;
+CREATE INDEX tokens_by_parent ON tokens (parent);
 """
 
 
@@ -53,17 +61,22 @@ class AccountsFile:
         version = self._con.execute("PRAGMA user_version").fetchone()[0]
         empty = not self._con.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
         if empty and found == 0:
-            for statement in SCHEMA.split(";"):
-                self._con.execute(statement)
+            self._make(SCHEMA)
             self._con.execute(f"PRAGMA application_id = {APPLICATION}")
-            self._con.execute(f"PRAGMA user_version = {VERSION}")
         elif found != APPLICATION:
             raise ValueError(f"{self._path} is a database, but not of accounts")
+        elif version == 1:
+            self._make(FROM_VERSION_1)
         elif version != VERSION:
             raise ValueError(f"{self._path} has accounts of version {version}; this program knows {VERSION}")
         self._con.execute("COMMIT")
         with contextlib.suppress(sqlite3.OperationalError):  # another process is at it, or will be
             self._con.execute("PRAGMA journal_mode = WAL")
+
+    def _make(self, statements: str) -> None:
+        for statement in statements.split(";"):
+            self._con.execute(statement)
+        self._con.execute(f"PRAGMA user_version = {VERSION}")
 
     def read(self, words: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Rows."""
@@ -74,6 +87,18 @@ class AccountsFile:
         """Change something; how many rows were. Raises sqlite3.IntegrityError where it would break a rule."""
         with self._plainly(), self._lock:
             return self._con.execute(words, values).rowcount
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """Several statements at one moment, all or none: gives what executes one."""
+        with self._plainly(), self._lock:
+            self._con.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._con.execute
+            except BaseException:
+                self._con.execute("ROLLBACK")
+                raise
+            self._con.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""

@@ -57,6 +57,9 @@ class PortalConfig(BaseModel):
     questions_at_once: float = Field(60.0, ge=1, le=1e6, description="of one caller, before that average holds")
     logins_per_minute: float = Field(6.0, gt=0, le=1e6, description="from one address, on average")
     connections: int = Field(512, ge=16, le=65_536, description="callers' connections, each a file descriptor")
+    connections_each: int = Field(
+        64, ge=4, le=65_536, description="of them, of one address; requests in its hands, too, and behind `proxies`"
+    )
     proxies: tuple[str, ...] = Field((), description="addresses of reverse proxies whose X-Forwarded-For is believed")
     lake: PortalLake | None = Field(None, description="a lake that holds what sensors have shipped: docs/scale.md")
     metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9479`")

@@ -107,7 +107,8 @@ class Portal:
             throttle=Throttle(config.questions_per_second, config.questions_at_once),
             logins=Throttle(config.logins_per_minute / 60, max(1.0, config.logins_per_minute)),
             secrecy=self.secrecy, sensors=self.shown_sensors, events=self.live.events, version=full_version(),
-            octets=self.octets, metrics=self._metrics, limits=Limits(export_folder=config.export_folder),
+            octets=self.octets, metrics=self._metrics,
+            limits=Limits(export_folder=config.export_folder, requests_each=config.connections_each),
         )  # fmt: skip
 
     def run(self) -> None:
@@ -189,7 +190,10 @@ class Portal:
     def _uvicorn(self) -> tuple[uvicorn.Server, socket.socket]:
         """The server, with the files and the port that need privileges."""
         address, port = endpoint_of(self.config.listen)
-        settings = serve_settings(connections=self.config.connections, proxies=self.config.proxies)
+        each = self.config.connections_each
+        settings = serve_settings(
+            connections=self.config.connections, connections_each=each, proxies=self.config.proxies
+        )
         if self.config.https is not None:
             settings |= {"ssl_certfile": self.config.https.certificate, "ssl_keyfile": self.config.https.key}
 

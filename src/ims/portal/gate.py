@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from ims.extract import ExportReport
-    from ims.portal.accounts import Accounts, Role
+    from ims.portal.accounts import Accounts
     from ims.portal.audit import Audit
     from ims.portal.may_ask import PayloadLookup
     from ims.portal.metrics import PortalMetrics
+    from ims.portal.roles import Role
     from ims.portal.secrecy import Secrecy
     from ims.portal.throttle import Throttle
     from ims.query.answer import Answer
@@ -53,7 +54,7 @@ def _by_role(viewer: float, analyst: float, operator: float) -> Any:
 @dataclass(frozen=True)
 class Limits:
     """How much is taken and given. `rows` and `seconds` of an answer are by role, waiting for a turn included;
-    `each` is one caller's share of what runs and waits."""
+    `each` is one caller's share of what runs and waits; `requests_each`: requests that are in one address's hands."""
 
     rows: Mapping[str, int] = _by_role(10_000, 100_000, 1_000_000)
     seconds: Mapping[str, float] = _by_role(20.0, 60.0, 300.0)
@@ -73,6 +74,7 @@ class Limits:
     head_bytes: int = 32 << 10
     body_seconds: float = 10.0
     stalled_seconds: float = 60.0
+    requests_each: int = 64
 
 
 @dataclass(frozen=True)

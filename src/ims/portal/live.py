@@ -19,10 +19,10 @@ from typing import Any
 import structlog
 
 from ims.link.contract import Tail
-from ims.portal.accounts import Role
 from ims.portal.agreement import check_rows
 from ims.portal.fault import Fault
 from ims.portal.gate import Event
+from ims.portal.roles import Role
 from ims.portal.sensors import Sensors
 from ims.query.shown import printable, printable_octets
 

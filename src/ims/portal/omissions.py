@@ -18,7 +18,7 @@ from ims.query.request import Request
 from ims.query.tree import Net, walk
 
 if TYPE_CHECKING:
-    from ims.portal.accounts import Role
+    from ims.portal.roles import Role
     from ims.portal.secrecy_settings import SecrecySettings
 
 _UNITS = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000}

@@ -31,7 +31,7 @@ from ims.query.request import Request
 from ims.query.wrong import UnansweredError
 
 if TYPE_CHECKING:
-    from ims.portal.accounts import Role
+    from ims.portal.roles import Role
 
 __all__ = ["Forbidden", "Secrecy", "SecrecySettings"]
 T = TypeVar("T")

@@ -97,10 +97,17 @@ class Clock:
 class World:
     """The gate and what is behind it; tokens by role."""
 
-    def __init__(self, folder: Path, store: Path, limits: Limits | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: Path,
+        limits: Limits | None = None,
+        hasher: PasswordHasher | None = None,
+        **changes: Any,
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.clock = folder, Clock(float(NOW))
-        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        hasher = hasher or PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         self.accounts = Accounts(folder / "accounts.sqlite", hasher=hasher, clock=self.clock)
         for role in ROLES:
             self.accounts.add(role, role, PASSWORD)  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ims.portal.api.serve import Patient
+from ims.portal.api.connection import Patient
+from ims.portal.api.serve import serve_settings
 from ims.portal.gate import Limits
 
 from .served import Served, refused, world
@@ -160,7 +161,10 @@ def many_files() -> Iterator[None]:
 
 @pytest.mark.parametrize("begun", [b"", b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\n"])
 def test_1000_idle_connections_keep_nobody_out(tmp_path: Path, one_store: Path, many_files: None, begun: bytes) -> None:
-    with world(tmp_path, one_store, settings={"limit_concurrency": 100}) as served, contextlib.ExitStack() as stack:
+    with (
+        world(tmp_path, one_store, settings=serve_settings(connections=100)) as served,
+        contextlib.ExitStack() as stack,
+    ):
         idle = []
         for _ in range(1000):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=60))

@@ -97,6 +97,43 @@ def test_tokens_are_made_listed_and_revoked(portal: Served) -> None:
     refused(portal.as_(None).get("/me", headers=bearer(token)), 401)
 
 
+def test_a_lesser_token_manages_nothing_but_its_own(portal: Served) -> None:
+    """A stolen viewer's token of an operator: it outlives nothing, sees nothing else, and revokes nothing else."""
+    anyone = portal.as_(None)
+    session = login(portal).json()["token"]
+    words = {"label": "lesser", "days": 1, "role": "viewer"}
+    lesser = anyone.post("/tokens", headers=bearer(session), json=words).json()
+    made = anyone.post("/tokens", headers=bearer(lesser["token"]), json={"label": "long", "days": 3650})
+    assert made.status_code == 201
+    assert (made.json()["role"], made.json()["expires"]) == ("viewer", lesser["expires"])
+    assert lesser["expires"] <= "2026-03-15"  # the session's end, and not a day
+    seen = anyone.get("/tokens", headers=bearer(lesser["token"])).json()["tokens"]
+    assert [row["label"] for row in seen] == ["lesser", "long"]
+    everything = anyone.get("/tokens", headers=bearer(session)).json()["tokens"]
+    assert len(everything) > len(seen)
+    for row in everything:
+        if row["id"] not in {mine["id"] for mine in seen}:
+            refused(anyone.delete(f"/tokens/{row['id']}", headers=bearer(lesser["token"])), 404, "you have no token")
+    wanted = {"label": "more", "days": 1, "role": "analyst"}
+    refused(anyone.post("/tokens", headers=bearer(lesser["token"]), json=wanted), 403)
+    assert anyone.post("/logout", headers=bearer(session)).status_code == 204
+    for token in (lesser["token"], made.json()["token"]):
+        refused(anyone.get("/me", headers=bearer(token)), 401)
+
+
+def test_a_password_gives_a_program_its_token_too(portal: Served) -> None:
+    words = {"name": "analyst", "password": PASSWORD, "label": "notebook", "days": 30, "role": "viewer"}
+    found = portal.as_(None).post("/login", json=words)
+    assert found.json()["role"] == "viewer"
+    assert found.json()["expires"].startswith("2026-04-13")
+    me = portal.as_(None).get("/me", headers=bearer(found.json()["token"]))
+    assert me.json() == {"name": "analyst", "role": "viewer"}
+    refused(portal.as_(None).post("/login", json=words | {"role": "operator"}), 403, "your token can't be operator")
+    portal.world.accounts.set_password("analyst", PASSWORD + "!")
+    refused(portal.as_(None).get("/me", headers=bearer(found.json()["token"])), 401)
+    portal.world.accounts.set_password("analyst", PASSWORD)
+
+
 def test_what_is_no_token_is_refused(portal: Served) -> None:
     asker = portal.as_("viewer")
     refused(

@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from ims.portal.api import events, exports, landing, payloads, sessions, status, verbs
 from ims.portal.api.envelope import API, Envelope
 from ims.portal.api.refusals import refuse_in_one_line
+from ims.portal.api.threads import Threads
 from ims.portal.api.turns import Turns
 from ims.portal.gate import Gate
 
@@ -24,9 +25,12 @@ DESCRIPTION = (
 def create_app(gate: Gate) -> FastAPI:
     """The portal's API in front of `gate`. Serve it with `serve_settings`."""
 
+    threads = Threads()
+
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        threads.close()
         app.state.turns.close()
         app.state.exporting.close()
 
@@ -41,6 +45,7 @@ def create_app(gate: Gate) -> FastAPI:
         lifespan=lifespan,
     )
     limits = gate.limits
+    app.state.threads = threads
     app.state.gate = gate
     app.state.turns = Turns(limits.questions, limits.questions_each, limits.questions_waiting)
     app.state.exporting = Turns(limits.exports, limits.exports_each)
@@ -49,7 +54,7 @@ def create_app(gate: Gate) -> FastAPI:
         app.include_router(router, prefix=API)
     app.include_router(landing.router)
     refuse_in_one_line(app)
-    app.add_middleware(Envelope, gate=gate)
+    app.add_middleware(Envelope, gate=gate, threads=threads)
     document = _document(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     return app

@@ -11,12 +11,12 @@ from typing import Any, TypeVar, cast
 import structlog
 from fastapi import HTTPException, Request
 
-from ims.portal.accounts import Caller
 from ims.portal.api.callers import gate_of, note
 from ims.portal.api.refusals import UNANSWERED, one_line, without_places
 from ims.portal.api.turns import Turns
 from ims.portal.api.words import Range, question, range_of
 from ims.portal.forbidden import Forbidden, Withheld
+from ims.portal.roles import Caller
 from ims.portal.scatter import behalf
 from ims.query import request as typed
 from ims.query.wrong import QuestionError, UnansweredError

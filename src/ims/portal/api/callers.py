@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from ims.portal.accounts import Caller, Role
+from ims.portal.api.addresses import customer
 from ims.portal.api.refusals import later, unknown_caller
+from ims.portal.api.threads import Threads
 from ims.portal.gate import Gate
+from ims.portal.roles import Caller, Role
 from ims.portal.throttle import Throttle
 
 _bearer = HTTPBearer(auto_error=False, description="A token: of `POST /login`, or a longer one of `POST /tokens`.")
@@ -30,14 +30,14 @@ def note(request: Request, **fields: Any) -> None:
     request.scope["asked"].update(fields)
 
 
+def threads_of(request: Request) -> Threads:
+    """The threads of this application."""
+    return cast("Threads", request.app.state.threads)
+
+
 def address_of(request: Request) -> str:
-    """Where the request came from; of IPv6 the /64, for that is what one customer has."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host[:64]
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+    """Where the request came from."""
+    return customer(request.client.host if request.client else "")
 
 
 def take(throttle: Throttle, key: str, cost: float = 1.0) -> None:
@@ -52,7 +52,8 @@ async def caller_of(request: Request, found: Bearer) -> Caller:
     gate = gate_of(request)
     known = None
     if found is not None and 0 < len(found.credentials) <= LONGEST_TOKEN:
-        known = await asyncio.to_thread(gate.accounts.check_token, found.credentials)
+        secret = found.credentials
+        known = await threads_of(request).accounts(lambda: gate.accounts.check_token(secret))
     if known is None:
         take(gate.logins, f"address {address_of(request)}")
         raise unknown_caller()

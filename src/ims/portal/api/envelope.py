@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ims.portal.api.addresses import customer
+from ims.portal.api.connection import SLOWEST
 from ims.portal.api.refusals import FAULT, refusal
+from ims.portal.api.threads import Threads
 from ims.portal.gate import Gate
 
 API = "/api/v1"
@@ -31,13 +38,15 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 HSTS = "max-age=31536000"
+TOO_MANY = (429, "too many requests from your address are being answered; wait for one of them")
 
 
 class Envelope:
     """The outermost part of the application. What an endpoint notes in `scope["asked"]` becomes the audit's line."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self._app, self._gate = app, gate
+    def __init__(self, app: ASGIApp, gate: Gate, threads: Threads) -> None:
+        self._app, self._gate, self._threads = app, gate, threads
+        self._in_hand: Counter[str] = Counter()
         self._log = structlog.get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,8 +55,19 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         scope["asked"] = {}
+        address = customer((scope.get("client") or ("", 0))[0])
+        self._in_hand[address] += 1
+        try:
+            await self._serve(scope, receive, send, self._in_hand[address] > self._gate.limits.requests_each)
+        finally:
+            self._in_hand[address] -= 1
+            if not self._in_hand[address]:
+                del self._in_hand[address]
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, too_many: bool) -> None:
         id, began, started = secrets.token_hex(8), time.perf_counter(), False
         scope["request_id"] = id
+        pace = Pace(self._gate.limits.stalled_seconds)
         metrics = self._gate.metrics
 
         async def sent(message: Message) -> None:
@@ -61,14 +81,15 @@ class Envelope:
                 await self._note(scope, id, message["status"], seconds)
             elif metrics is not None:
                 metrics.sent(len(message.get("body", b"")))
-            async with asyncio.timeout(self._gate.limits.stalled_seconds):
+            async with pace.within(len(message.get("body", b""))):
                 await send(message)
 
         try:
-            refused, body = await self._body(scope, receive)
+            refused, body = (TOO_MANY, None) if too_many else await self._body(scope, receive)
             if refused is not None:
                 status, line = refused
-                await refusal(status, line, {"Connection": "close"})(scope, receive, sent)
+                headers = {"Connection": "close"} | ({"Retry-After": "1"} if status == 429 else {})
+                await refusal(status, line, headers)(scope, receive, sent)
             elif body is not None:
                 await self._app(scope, _again(body, receive), sent)
         except Exception as error:
@@ -121,7 +142,24 @@ class Envelope:
             "status": status,
             "seconds": round(seconds, 6),
         }
-        await asyncio.to_thread(self._gate.audit.write, **line)
+        await self._threads.audit(partial(self._gate.audit.write, **line))
+
+
+class Pace:
+    """How long an answer's caller may let us wait: so many seconds at a time and in all, one more for each `SLOWEST`
+    bytes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._left = seconds, seconds
+
+    @contextlib.asynccontextmanager
+    async def within(self, octets: int) -> AsyncIterator[None]:
+        """Raises TimeoutError where sending these takes too long."""
+        self._left += octets / SLOWEST
+        began = time.monotonic()
+        async with asyncio.timeout(min(self._seconds, max(0.0, self._left))):
+            yield
+        self._left -= time.monotonic() - began
 
 
 def _add_headers(message: Message, scope: Scope, id: str) -> None:

@@ -12,11 +12,12 @@ from collections.abc import AsyncGenerator
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ims.portal.accounts import Caller
-from ims.portal.api.callers import Anyone, Bearer, gate_of, note
+from ims.portal.api.callers import Anyone, Bearer, gate_of, note, threads_of
 from ims.portal.api.refusals import later, refusals, without_places
 from ims.portal.api.streams import Held
+from ims.portal.api.threads import Threads
 from ims.portal.gate import Event, Gate
+from ims.portal.roles import Caller
 from ims.quantity import quantity
 
 router = APIRouter(tags=["live"])
@@ -74,10 +75,10 @@ async def events(request: Request, caller: Anyone, token: Bearer) -> Response:
         listeners.go(caller.name)
 
     headers = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
-    return Held(_stream(gate, caller, token.credentials), headers, let_go)
+    return Held(_stream(gate, threads_of(request), caller, token.credentials), headers, let_go)
 
 
-async def _stream(gate: Gate, caller: Caller, secret: str) -> AsyncGenerator[bytes]:
+async def _stream(gate: Gate, threads: Threads, caller: Caller, secret: str) -> AsyncGenerator[bytes]:
     news = gate.events(caller.role)
     coming: asyncio.Task[Event] | None = None
     checked = asyncio.get_running_loop().time()
@@ -89,7 +90,7 @@ async def _stream(gate: Gate, caller: Caller, secret: str) -> AsyncGenerator[byt
             now = asyncio.get_running_loop().time()
             if now - checked >= gate.limits.heartbeat_seconds:
                 checked = now
-                if await asyncio.to_thread(gate.accounts.check_token, secret) != caller:
+                if await threads.accounts(lambda: gate.accounts.check_token(secret)) != caller:
                     return
             if not done:
                 yield HEARTBEAT

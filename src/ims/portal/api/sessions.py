@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from ims.portal.accounts import Role, lesser
-from ims.portal.api.callers import Anyone, address_of, gate_of, note, take
+from ims.portal.account_tokens import NewToken as MadeToken
+from ims.portal.api.callers import Anyone, address_of, gate_of, note, take, threads_of
 from ims.portal.api.refusals import one_line, refusals, unknown_caller
+from ims.portal.devices import DAYS
+from ims.portal.roles import Caller, Role, lesser
 
 router = APIRouter(tags=["accounts"])
 _REFUSED = refusals(400, 401, 413, 415, 429, 503)
 
 
+DEVICE = "ims_device"
+"""The cookie of a device that has logged in before; shown only where somebody logs in."""
+
+
 class Login(BaseModel):
-    """Who, and the password."""
+    """Who, and the password; where the token is for a program, what it is for, for how long, and which role it has."""
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field(max_length=64, examples=["ada"])
     password: str = Field(max_length=1024, examples=["a long sentence"])
+    label: str = Field("login", min_length=1, max_length=64, description="What it is for.", examples=["notebook"])
+    days: float | None = Field(
+        None, gt=0, le=3650, description="How long it holds; twelve hours if not given.", examples=[30]
+    )
+    role: Role | None = Field(None, description="At most yours, which it has without one.", examples=["viewer"])
 
 
 class Token(BaseModel):
@@ -51,33 +62,48 @@ class NewToken(BaseModel):
 
 
 class Tokens(BaseModel):
-    """Tokens: id, label, role, created, expires, expired; never their secrets."""
+    """Tokens: id, label, role, created, expires, expired, origin (`login`, `command`, `token`), the parent that it was
+    made with; never their secrets."""
 
     tokens: list[dict[str, Any]] = Field(
         examples=[[{"id": "6a0c", "label": "notebook", "role": "viewer", "created": "2026-03-04T05:00:00Z",
-                    "expires": "2026-04-03T05:00:00Z", "expired": False}]]
+                    "expires": "2026-04-03T05:00:00Z", "expired": False, "origin": "login", "parent": None}]]
     )  # fmt: skip
 
 
-@router.post("/login", summary="A token for a password", responses=_REFUSED)
-async def login(request: Request, who: Login) -> Token:
-    """The token expires; a wrong password and an unknown name look the same."""
-    gate = gate_of(request)
+@router.post("/login", summary="A token for a password", responses={**_REFUSED, **refusals(403)})
+async def login(request: Request, response: Response, who: Login) -> Token:
+    """The token expires, and ends when the password is another. A wrong password and an unknown name look the same. The
+    cookie lets this device in next time, however many strangers guess at the name."""
+    gate, threads, shown = gate_of(request), threads_of(request), request.cookies.get(DEVICE)
     note(request, verb="login", caller=who.name)
-    take(gate.logins, f"address {address_of(request)}")
-    known = await asyncio.to_thread(gate.accounts.check_password, who.name, who.password)
+    device = None
+    if shown:
+        device = await threads.accounts(lambda: gate.accounts.is_device(who.name, shown))
+    guesser = f"address {address_of(request)}" if device is None else f"device {device}"
+    take(gate.logins, guesser)
+    queue = threads.strangers if device is None else threads.known
+    known = await queue.run(guesser, lambda: gate.accounts.check_password(who.name, who.password, device))
     if known is None:
         raise unknown_caller()
-    hours = gate.limits.login_hours
-    secret = await _new(request, known.name, "login", hours / 24, None)
-    return Token(token=secret, role=known.role, expires=datetime.now(UTC) + timedelta(hours=hours))
+    queue.forget(guesser)
+    note(request, role=known.role)
+    _refuse_greater(who.role, known.role)
+    days = gate.limits.login_hours / 24 if who.days is None else who.days
+    accounts = gate.accounts
+    made = await _made(request, lambda: accounts.login_token(known, label=who.label, days=days, role=who.role))
+    response.set_cookie(
+        DEVICE, await threads.accounts(lambda: accounts.device(known)), max_age=DAYS * 86_400,
+        path=request.url.path, secure=request.url.scheme == "https", httponly=True, samesite="strict",
+    )  # fmt: skip
+    return made
 
 
 @router.post("/logout", summary="Make this token void", status_code=204, responses=_REFUSED)
 async def logout(request: Request, caller: Anyone) -> None:
-    """The token that the request came with holds no more."""
+    """The token that the request came with holds no more, nor do those that were made with it."""
     note(request, verb="logout")
-    await _revoke(request, caller.name, caller.token or "")
+    await _revoke(request, caller, caller.token or "")
 
 
 @router.get("/me", summary="Who you are", responses=refusals(401, 413, 415, 429, 503))
@@ -88,20 +114,23 @@ async def me(caller: Anyone) -> Me:
 
 @router.get("/tokens", summary="Your tokens", responses=refusals(401, 413, 415, 429, 503))
 async def tokens(request: Request, caller: Anyone) -> Tokens:
-    """Without their secrets, which nobody knows but who was given them."""
+    """Without their secrets, which nobody knows but who was given them. A token with less than your role, or one that
+    was made with another, shows itself and those that were made with it."""
     note(request, verb="tokens")
-    return Tokens(tokens=await asyncio.to_thread(gate_of(request).accounts.tokens, caller.name))
+    accounts = gate_of(request).accounts
+    return Tokens(tokens=await threads_of(request).accounts(lambda: accounts.tokens(caller.name, _below(caller))))
 
 
 @router.post("/tokens", summary="Make a token", status_code=201, responses={**_REFUSED, **refusals(403)})
 async def make_token(request: Request, caller: Anyone, wanted: NewToken) -> Token:
-    """For a program: it has your role, or a lesser one."""
+    """For a program: it has the role of the token that it is made with, or a lesser one, ends no later (`expires` says
+    when), and is void with it. One that lasts for longer comes from `POST /login`."""
     note(request, verb="new token", label=wanted.label, wanted=wanted.role)
-    role = wanted.role or caller.role
-    if lesser(role, caller.role) != role:
-        raise HTTPException(403, f"you are {caller.role}; your token can't be {role}")
-    secret = await _new(request, caller.name, wanted.label, wanted.days, role)
-    return Token(token=secret, role=role, expires=datetime.now(UTC) + timedelta(days=wanted.days))
+    _refuse_greater(wanted.role, caller.role)
+    accounts = gate_of(request).accounts
+    return await _made(
+        request, lambda: accounts.child_token(caller, label=wanted.label, days=wanted.days, role=wanted.role)
+    )
 
 
 @router.delete(
@@ -114,21 +143,32 @@ async def make_token(request: Request, caller: Anyone, wanted: NewToken) -> Toke
 async def revoke_token(
     request: Request, caller: Anyone, id: Annotated[str, Path(max_length=64, examples=["6a0c"])]
 ) -> None:
-    """One of your own."""
+    """One of those that `GET /tokens` shows, and all that were made with it."""
     note(request, verb="revoke token", id=id)
-    await _revoke(request, caller.name, id)
+    await _revoke(request, caller, id)
 
 
-async def _new(request: Request, name: str, label: str, days: float, role: Role | None) -> str:
-    accounts = gate_of(request).accounts
+def _below(caller: Caller) -> str | None:
+    """Which token stands for less than the account, if the caller came with such a one."""
+    return None if caller.manages else caller.token
+
+
+def _refuse_greater(wanted: Role | None, has: Role) -> None:
+    if wanted is not None and lesser(wanted, has) != wanted:
+        raise HTTPException(403, f"you are {has}; your token can't be {wanted}")
+
+
+async def _made(request: Request, make: Callable[[], MadeToken]) -> Token:
     try:
-        return await asyncio.to_thread(lambda: accounts.new_token(name, label=label, days=days, role=role))
+        made = await threads_of(request).accounts(make)
     except ValueError as error:
         raise HTTPException(400, one_line(error)) from None
+    return Token(token=made.secret, role=made.role, expires=made.expires)
 
 
-async def _revoke(request: Request, name: str, id: str) -> None:
+async def _revoke(request: Request, caller: Caller, id: str) -> None:
+    accounts = gate_of(request).accounts
     try:
-        await asyncio.to_thread(gate_of(request).accounts.revoke_token, name, id)
+        await threads_of(request).accounts(lambda: accounts.revoke_token(caller.name, id, _below(caller)))
     except ValueError:
         raise HTTPException(404, f"you have no token {one_line(id)}") from None

@@ -1,0 +1,171 @@
+"""A caller's connection: heads in time and without a doubt, and a way out for those that take a place and do nothing.
+
+uvicorn's own timeout begins with a connection's first answer, at a limit of connections it turns new ones away, and who
+reads nothing keeps a connection that it has closed. Here a head has to come in time from the start; one address has so
+many connections; at the limit of all, one that waits for its caller makes room; and what is closed is gone soon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ims.portal.api.addresses import customer
+from ims.portal.api.framing import Strict
+
+HEAD_SECONDS = 10.0
+HEAD_BYTES = 128 << 10
+"""More than the API takes, which refuses a large head in its own words."""
+PLACES, EACH = 512, 64
+CLOSING_SECONDS = 10.0
+SLOWEST = 8192
+"""Bytes a second that a caller has to take on average; a connection that is closed is given its time by it."""
+TURNED_AWAY = b'{"error": "too many connections; come again"}'
+
+
+class Patient(H11Protocol):
+    """A connection. `places`: of all; `each`: of one address; `proxies`: addresses that this doesn't hold for, for many
+    are behind them."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    since = 0.0
+    """When it began to wait for its caller."""
+    served = False
+    """Whether a request of it was answered."""
+    head_seconds = HEAD_SECONDS
+
+    def __init__(
+        self, *words: Any, places: int = PLACES, each: int = EACH, proxies: tuple[str, ...] = (), **named: Any
+    ) -> None:
+        super().__init__(*words, **named)
+        self.conn = Strict(self.config.h11_max_incomplete_event_size or HEAD_BYTES)
+        self._places, self._each, self._proxies = places, each, proxies
+        self._app, self.app = self.app, self._answered
+        self.address: str | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its caller: for a head, for a body, or to be read."""
+        return self.idle or self.cycle.more_body or self.flow.write_paused
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it waits in the middle of something; who is merely kept alive is in no way."""
+        return not self.served or not self.idle
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A caller has come: perhaps another has to go."""
+        known = [connection for connection in self.connections if isinstance(connection, Patient)]
+        super().connection_made(transport)
+        host = self.client[0] if self.client else ""
+        self.address = None if host in self._proxies else customer(host)
+        mine = [connection for connection in known if connection.address == self.address]
+        full = mine if self.address is not None and len(mine) >= self._each else known
+        if (full is mine or len(known) >= self._places) and not _evict_one_of(full):
+            self._turn_away()
+        else:
+            self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Part of a request: a head that has begun has its time from when it could begin."""
+        super().data_received(data)
+        if not self.idle:
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._wait_for_head()
+
+    def on_response_complete(self) -> None:
+        """uvicorn's timeout for the next request begins; so does ours for its head."""
+        self.since, self.served = self.loop.time(), True
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._end_soon()
+        elif self.idle and self._deadline is None and self.conn.trailing_data[0]:
+            self._wait_for_head()  # one has begun
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No other request came."""
+        super().timeout_keep_alive_handler()
+        self._end_soon()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller has gone."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, and close. In the middle of an answer nothing can be said."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            line = json.dumps({"error": "no request, or one that can be read in two ways"}).encode()
+            self._say(400, line)
+        self.transport.close()
+        self._end_soon()
+
+    def evict(self) -> None:
+        """Make room."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    async def _answered(self, scope: Any, receive: Any, send: Any) -> None:
+        """The application; where it gave an answer up, what was written of it isn't waited for."""
+        cycle = self.cycle
+        self.since = self.loop.time()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if not cycle.response_complete:
+                self.loop.call_soon(self.transport.abort)
+
+    def _turn_away(self) -> None:
+        self._say(429, TURNED_AWAY, (b"retry-after", b"10"))
+        self.transport.close()
+        self._end_soon()
+
+    def _say(self, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
+        length = str(len(body)).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", length),
+            (b"connection", b"close"),
+            *more,
+        ]
+        reason = {400: b"Bad Request", 429: b"Too Many Requests"}[status]
+        for event in (h11.Response(status_code=status, headers=headers, reason=reason), h11.Data(data=body)):
+            self.transport.write(self.conn.send(event) or b"")
+        self.conn.send(h11.EndOfMessage())
+
+    def _end_soon(self) -> None:
+        """Closing waits until all is read: not for ever."""
+        seconds = CLOSING_SECONDS + self.transport.get_write_buffer_size() / SLOWEST
+        self.loop.call_later(seconds, self.transport.abort)
+
+    def _wait_for_head(self) -> None:
+        self.since = self.loop.time()
+        self._deadline = self.loop.call_later(self.head_seconds, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def _evict_one_of(connections: Iterable[Patient]) -> bool:
+    """Evict one that waits for its caller, if there is one: of the address that has most of those, what is unfinished
+    before what is kept alive, the oldest first."""
+    waiting = [connection for connection in connections if connection.waits]
+    if not waiting:
+        return False
+    many = Counter(connection.address for connection in waiting if connection.address is not None)
+    min(waiting, key=lambda it: (-many.get(it.address or "", 1), not it.unfinished, it.since)).evict()
+    return True

@@ -1,0 +1,67 @@
+"""Where one request ends and the next begins, without a doubt: RFC 9112, sections 2.2, 5.2, 6.1 and 6.3.
+
+What two parsers may read differently (a proxy's and ours) is how a request is smuggled past the first. h11 takes what
+the RFC lets it take; here such a head is refused with 400, and its connection is closed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import h11
+
+_END = re.compile(rb"\n\r?\n")
+
+
+class Strict(h11.Connection):
+    """A server's side of a connection. `next_event` raises h11.RemoteProtocolError for a head that is ambiguous."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(h11.SERVER, most)
+        self._head = bytearray()
+
+    def receive_data(self, data: bytes) -> None:
+        """As h11's; a head that comes is kept as it came until it is whole."""
+        if self.their_state is h11.IDLE:
+            self._head += data
+        super().receive_data(data)
+
+    def next_event(self) -> Any:
+        """As h11's."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            head, self._head = self._head, bytearray()
+            end = _END.search(head)
+            complaint = ambiguity(bytes(head[: end.end() if end else len(head)]), event)
+            if complaint is not None:
+                raise h11.RemoteProtocolError(complaint)
+        return event
+
+    def start_next_cycle(self) -> None:
+        """As h11's: what has come already is the beginning of the next head."""
+        super().start_next_cycle()
+        self._head = bytearray(self.trailing_data[0])
+
+
+def ambiguity(head: bytes, request: h11.Request) -> str | None:
+    """Why a head, as it came and as it was read, isn't taken; None where there is nothing to doubt."""
+    lines = head.split(b"\n")[:-1]
+    if any(not line.endswith(b"\r") for line in lines):
+        return "a line of the head ends without a carriage return (RFC 9112, 2.2)"
+    if any(line[:1] in (b" ", b"\t") for line in lines):
+        return "a line of the head is folded (RFC 9112, 5.2)"
+    names = [line.partition(b":")[0].lower() for line in lines[1:]]
+    coded = b"transfer-encoding" in names
+    if coded and b"content-length" in names:
+        return "both Content-Length and Transfer-Encoding (RFC 9112, 6.3)"
+    if len(_lengths(lines)) > 1 or any(b"," in value for value in _lengths(lines)):
+        return "more than one Content-Length (RFC 9112, 6.3)"
+    if coded and request.http_version < b"1.1":
+        return "Transfer-Encoding in HTTP/1.0 (RFC 9112, 6.1)"
+    return None
+
+
+def _lengths(lines: list[bytes]) -> list[bytes]:
+    fields = (line.partition(b":") for line in lines[1:])
+    return [value for name, _, value in fields if name.lower() == b"content-length"]
