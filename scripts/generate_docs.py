@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_origin
 
 import typer.main
@@ -217,6 +218,7 @@ def daemons_metrics() -> dict[str, list[tuple[str, str, str]]]:
     queryd, portal = QuerydMetrics(), PortalMetrics()
     queryd.watch(Turns(1, 1, 1), 1, lambda: 0, lambda: Hello(oldest=1, newest=1, program="", now=0))
     portal.watch(Places(1, 1), (), list, None)
+    portal.watch_audit(SimpleNamespace(written=0, held_back=0, lost=0))
     registries = {"A sensor": registry_of(State), "A query daemon": queryd.registry, "A portal": portal.registry}
     found: dict[str, list[tuple[str, str, str]]] = {}
     for title, registry in registries.items():

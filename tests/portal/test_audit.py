@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.portal.audit import REDACTED, Audit
+from ims.portal.audit import LONGEST, LONGEST_UNKNOWN, Audit
+from ims.portal.audit_file import DAY, AuditFile
+from ims.portal.audit_line import REDACTED, line
 
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
@@ -52,6 +54,70 @@ def test_whatever_is_written_is_one_printable_line(fields: dict[str, Any]) -> No
     assert audit.lost == 0
 
 
+@given(st.dictionaries(st.text(), ANY, max_size=5), st.integers(0, 5), st.integers(512, LONGEST))
+def test_no_line_is_longer_than_it_may_be(fields: dict[str, Any], times: int, most: int) -> None:
+    larger = {name: [value] * 10**times if times < 4 else value for name, value in fields.items()}
+    written = line({"time": "now", **larger, "path": "x" * 10**times}, most)
+    assert len(written) <= most
+    found = json.loads(written)
+    assert times < 5 or found["cut"] is True
+
+
+def test_what_is_cut_says_so(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "audit.log")
+    audit.write(caller="alice", role="viewer", words={"filter": "tcp and " * 4000})
+    audit.write_unknown("192.0.2.1", path="/" + "x" * 30_000, status=404)
+    audit.close()
+    [mine] = lines(tmp_path / "audit.log")
+    assert mine["cut"] and mine["words"]["filter"].endswith("... (cut, of 32,000 characters)")
+    [other] = lines(tmp_path / "audit-unknown.log")
+    assert other["cut"] and other["path"].endswith("... (cut, of 30,001 characters)") and other["status"] == 404
+    assert (tmp_path / "audit-unknown.log").stat().st_size <= LONGEST_UNKNOWN
+
+
+def test_whoever_is_not_known_drops_no_line_about_who_is(tmp_path: Path) -> None:
+    """Long refused requests, more than all files may hold: they stand apart, few of them, and the rest is counted."""
+    now = [0.0]
+    audit = Audit(tmp_path / "audit.log", max_bytes=50_000, ticks=lambda: now[0])
+    audit.write(caller="alice", role="operator", verb="export")
+    for number in range(5000):
+        now[0] += 0.001
+        audit.write_unknown(f"10.0.{number % 256}.{number % 100}", path="/" + "x" * 30_000, status=401)
+    now[0] += 61
+    audit.write(caller="alice", role="operator", verb="count")
+    audit.close()
+    assert [each["verb"] for each in lines(tmp_path / "audit.log")] == ["export", "count"]
+    unknown = [*tmp_path.glob("audit-unknown.log*")]
+    assert sum(path.stat().st_size for path in unknown) <= 2 * 50_000
+    [more] = [each["more"] for path in unknown for each in lines(path) if "more" in each]
+    assert more == audit.held_back > 4000
+    assert audit.lost == 0
+
+
+def test_old_lines_go_by_age_and_by_no_size(tmp_path: Path) -> None:
+    now = [1_700_000_000.0]
+    audit = Audit(tmp_path / "audit.log", age=400 * DAY, max_bytes=2000, clock=lambda: now[0])
+    for number in range(420):
+        audit.write(number=number, filler="x" * 300)
+        os.utime(tmp_path / "audit.log", (now[0], now[0]))
+        now[0] += DAY
+    audit.close()
+    kept = sorted(each["number"] for path in tmp_path.glob("audit.log*") for each in lines(path))
+    assert kept == list(range(kept[0], 420))
+    assert 420 - 400 - 14 <= kept[0] <= 20  # a file goes when its last line is too old
+    assert len(list(tmp_path.iterdir())) > 50
+
+
+def test_old_files_of_an_earlier_version_go_by_age_too(tmp_path: Path) -> None:
+    for number, age in ((1, 10), (2, 500)):
+        (tmp_path / f"audit.log.{number}").write_text("{}\n")
+        os.utime(tmp_path / f"audit.log.{number}", (1e9 - age * DAY,) * 2)
+    (tmp_path / "audit.log.mine").write_text("")
+    AuditFile(tmp_path / "audit.log", max_bytes=1000, age=400 * DAY, clock=lambda: 1e9).close()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"audit.log", "audit.log.1", "audit.log.mine"}
+
+
 def test_secrets_are_not_written(tmp_path: Path) -> None:
     audit = Audit(tmp_path / "audit.log")
     secret = "ims_jgKgYk_ARAEOdf9SYRCZT7uUmH_UrGtLbU0wc12j9bw"
@@ -69,20 +135,8 @@ def test_secrets_are_not_written(tmp_path: Path) -> None:
     assert REDACTED in written
 
 
-def test_old_files_are_kept_in_order_and_no_more_than_wanted(tmp_path: Path) -> None:
-    audit = Audit(tmp_path / "audit.log", max_bytes=200, keep=2)
-    for number in range(30):
-        audit.write(number=number, filler="x" * 60)
-    audit.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["audit.log", "audit.log.1", "audit.log.2"]
-    files = [lines(tmp_path / name) for name in ("audit.log.2", "audit.log.1", "audit.log")]
-    numbers = [line["number"] for file in files for line in file]
-    assert numbers == list(range(numbers[0], 30))
-    assert all(path.stat().st_size <= 200 for path in tmp_path.iterdir())
-
-
 def test_threads_write_whole_lines(tmp_path: Path) -> None:
-    audit = Audit(tmp_path / "audit.log", max_bytes=20_000, keep=100)
+    audit = Audit(tmp_path / "audit.log", max_bytes=20_000)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: audit.write(number=n, filler="y" * (n % 300)), range(2000)))
     audit.close()
@@ -100,16 +154,20 @@ def test_a_full_disk_is_counted_and_what_follows_is_whole(tmp_path: Path) -> Non
         resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, hard))
         audit.write(number=1, filler="x" * 100)  # a part of it fits
         audit.write(number=2)
-        assert audit.lost == 2
+        found = audit.losses()
+        assert found is not None and (found.lost, found.now) == (2, True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
     audit.write(number=3)
+    found = audit.losses()
+    assert found is not None and (found.lost, found.now) == (2, False)
     audit.close()
     written = path.read_bytes().splitlines()
     assert json.loads(written[0])["number"] == 0
-    assert json.loads(written[-1])["number"] == 3
-    assert len(written) == 3
+    assert json.loads(written[-2])["number"] == 3
+    assert json.loads(written[-1])["lost"] == 2
+    assert len(written) == 4
 
 
 def test_a_folder_that_goes_does_not_stop_anybody(tmp_path: Path) -> None:
@@ -117,7 +175,8 @@ def test_a_folder_that_goes_does_not_stop_anybody(tmp_path: Path) -> None:
     folder.mkdir()
     audit = Audit(folder / "audit.log", max_bytes=100)
     audit.write(number=0)
-    (folder / "audit.log").unlink()
+    for path in folder.iterdir():
+        path.unlink()
     folder.rmdir()
     for number in range(5):
         audit.write(number=number, filler="x" * 60)
@@ -137,8 +196,10 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from ims.portal.audit import Audit
-audit = Audit(Path(sys.argv[1]), max_bytes=3000, keep=1000)
+from ims.portal.audit import LONGEST, LONGEST_UNKNOWN, Audit
+from ims.portal.audit_file import DAY, AuditFile
+from ims.portal.audit_line import REDACTED, line
+audit = Audit(Path(sys.argv[1]), max_bytes=3000)
 for number in range(1_000_000):
     audit.write(number=number, filler="z" * 200)
     print(number, flush=True)
@@ -155,7 +216,7 @@ def test_lines_that_were_written_survive_kill_9(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    audit = Audit(tmp_path / "audit.log", max_bytes=3000, keep=1000)
+    audit = Audit(tmp_path / "audit.log", max_bytes=3000)
     audit.write(number=-1)
     audit.close()
     numbers = {line["number"] for path in tmp_path.iterdir() for line in lines(path)}

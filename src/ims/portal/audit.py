@@ -1,118 +1,143 @@
-"""Who asked what, and what came of it: JSON, a line each, for the portal's operators."""
+"""Who asked what, and what came of it: JSON, a line each, for the portal's operators.
+
+Callers that are known stand in one file, kept by age. Whoever isn't known writes into another, `NAME-unknown`, that is
+throttled and bounded in size: nobody without an account drops a line about somebody with one, nor fills the disk.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import re
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-SECRET_NAMES = ("password", "secret", "authorization", "cookie", "credential", "session")
-"""A field whose name holds one of these is written as `REDACTED`."""
-REDACTED = "(not written)"
-LONGEST_TEXT = 8192
-_TOKEN = re.compile(r"(?:ims_|[Bb]earer |[Bb]asic )[A-Za-z0-9_\-+/=.]{8,}")
+import structlog
+
+from ims.cause import cause
+from ims.portal.audit_file import DAY, AuditFile
+from ims.portal.audit_line import line
+from ims.portal.throttle import Throttle
+
+AGE = 400 * DAY
+LONGEST, LONGEST_UNKNOWN = 8192, 1024
+"""Bytes of a line."""
+MAX_BYTES = 64 << 20
+UNKNOWN_FILES = 2
+"""Of `MAX_BYTES` each: the one that is written, and an old one."""
+UNKNOWN_EACH, UNKNOWN_ALL = (0.1, 20.0), (2.0, 200.0)
+"""Lines a second, and at once: of one address, and of all that aren't known."""
+MORE_SECONDS = 60.0
+"""After which it is written how many weren't."""
+ALARM_SECONDS = 3600.0
+"""So long after the last loss it is told."""
+COMPLAINT_SECONDS = 60.0
+
+
+class Losses(NamedTuple):
+    """Lines `lost` since the portal began, why the last one was, and whether that is so `now` (the last line was
+    lost, too)."""
+
+    lost: int
+    why: str
+    now: bool
 
 
 class Audit:
-    """Lines appended to a file (0600), each by one write(); thread-safe, one process a file.
+    """Two files, thread-safe; one process a pair. `age`: seconds that lines about known callers are kept.
 
-    At `max_bytes` the file becomes `NAME.1`, that `NAME.2`, and so on; `keep` old ones stay. Texts are written in
-    ASCII with everything else escaped, so no line can be forged and no terminal obeys one. Fields named like secrets,
-    and texts that look like tokens, are not written. A line that can't be written is counted in `lost`, and the
-    portal goes on. Raises OSError where the file can't be made.
+    A line that can't be written is counted and the portal goes on: who watches an attack must not be blinded by a full
+    disk. `losses` tells, the log says so at once and each minute, and when it is over a line in the file says how many.
+    Raises OSError where the files can't be made.
     """
 
     def __init__(
-        self, path: Path, max_bytes: int = 64 << 20, keep: int = 8, clock: Callable[[], float] = time.time
+        self,
+        path: Path,
+        *,
+        age: float = AGE,
+        max_bytes: int = MAX_BYTES,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path, self._max, self._keep, self._clock = Path(path), max_bytes, keep, clock
-        self._lock = threading.Lock()
-        self._file = self._opened()
-        self._size = os.fstat(self._file).st_size
-        # What a killed portal or a full disk left of a line must not spoil the next one.
-        self._cut = self._size > 0 and os.pread(self._file, 1, self._size - 1) != b"\n"
-        self.lost = 0
+        self._clock, self._ticks, self._lock, self._log = clock, ticks, threading.Lock(), structlog.get_logger()
+        self._known = AuditFile(Path(path), max_bytes=max_bytes, age=age, clock=clock)
+        self._unknown = AuditFile(unknown_path(path), max_bytes=max_bytes, age=age, keep=UNKNOWN_FILES - 1, clock=clock)
+        self._each = Throttle(*UNKNOWN_EACH, keys=16_384, clock=ticks)
+        self._all = Throttle(*UNKNOWN_ALL, clock=ticks)
+        self._more, self._more_since = 0, 0.0
+        self._why, self._last_loss, self._complained, self._untold = "", -ALARM_SECONDS, -COMPLAINT_SECONDS, 0
+        self.lost = self.held_back = self.written = 0
 
     def write(self, **fields: Any) -> None:
-        """Add a line: `time` and these fields. Never raises for what the disk or a value does."""
-        now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        fields.pop("time", None)
-        line = _line({"time": now, **{name: _safe(name, value) for name, value in fields.items()}})
+        """Add a line about a caller that is known: `time` and these fields. Never raises for what the disk or a value
+        does."""
         with self._lock:
-            if self._file < 0 or (self._size and self._size + len(line) > self._max):
-                self._rotate()
-            try:
-                self._append(b"\n" + line if self._cut else line)
-            except OSError:
-                self.lost += 1
+            self._put(self._known, fields, LONGEST)
+            self._tell_more()
+
+    def write_unknown(self, customer: str, /, **fields: Any) -> None:
+        """Add a line about somebody who isn't known, if there weren't too many of this `customer` or of all; those are
+        counted, and how many they were stands in a line of its own."""
+        with self._lock:
+            if self._each.take(customer) > 0 or self._all.take("") > 0:
+                self.held_back += 1
+                self._more_since = self._more_since if self._more else self._ticks()
+                self._more += 1
+            else:
+                self._put(self._unknown, fields, LONGEST_UNKNOWN)
+            self._tell_more()
+
+    def losses(self) -> Losses | None:
+        """What was lost in the last hour or since the portal began; None where there is nothing to tell."""
+        with self._lock:
+            if not self.lost or (not self._untold and self._ticks() - self._last_loss > ALARM_SECONDS):
+                return None
+            return Losses(self.lost, self._why, bool(self._untold))
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what is to be told, and close the files."""
         with self._lock:
-            if self._file >= 0:
-                os.close(self._file)
-                self._file = -1
+            self._tell_more(at_once=True)
+            self._known.close()
+            self._unknown.close()
 
-    def _append(self, line: bytes) -> None:
-        written = os.write(self._file, line)
-        self._size += written
-        self._cut = written < len(line)
-        if self._cut:
-            self.lost += 1
+    def _tell_more(self, at_once: bool = False) -> None:
+        if self._more and (at_once or self._ticks() - self._more_since > MORE_SECONDS):
+            more, self._more = self._more, 0
+            said = {"verb": "audit", "more": more, "why": "and as many more like these"}
+            self._put(self._unknown, said, LONGEST_UNKNOWN)
 
-    def _rotate(self) -> None:
-        """Begin another file; where that can't be, go on in this one."""
-        with contextlib.suppress(OSError):
-            if self._size:
-                for number in range(self._keep - 1, 0, -1):
-                    with contextlib.suppress(FileNotFoundError):
-                        self._old(number).rename(self._old(number + 1))
-                if self._keep:
-                    self._path.rename(self._old(1))
-                else:
-                    self._path.unlink()
-            fresh = self._opened()
-            if self._file >= 0:
-                os.close(self._file)
-            self._file, self._size, self._cut = fresh, os.fstat(fresh).st_size, False
+    def _put(self, file: AuditFile, fields: dict[str, Any], most: int) -> None:
+        try:
+            self._append(file, fields, most)
+            self.written += 1
+            if self._untold:
+                self._append(self._known, {"verb": "audit", "lost": self._untold, "why": self._why}, LONGEST)
+                lost, self._untold = self._untold, 0
+                self._say("info", "the audit log is written again", lost=lost)
+        except OSError as error:
+            self._lose(error)
 
-    def _old(self, number: int) -> Path:
-        return self._path.with_name(f"{self._path.name}.{number}")
+    def _append(self, file: AuditFile, fields: dict[str, Any], most: int) -> None:
+        now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        file.append(line({"time": now} | {name: value for name, value in fields.items() if name != "time"}, most))
 
-    def _opened(self) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        file = os.open(self._path, flags, 0o600)
-        os.fchmod(file, 0o600)
-        return file
+    def _lose(self, error: OSError) -> None:
+        self.lost += 1
+        self._untold += 1
+        self._why, self._last_loss = cause(error), self._ticks()
+        if self._last_loss - self._complained >= COMPLAINT_SECONDS:
+            self._complained = self._last_loss
+            self._say("error", "the audit log loses lines", lost=self.lost, why=self._why)
 
-
-def _line(fields: dict[str, Any]) -> bytes:
-    text = json.dumps(fields, ensure_ascii=True, allow_nan=True, default=str)
-    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
+    def _say(self, level: str, event: str, **words: Any) -> None:
+        with contextlib.suppress(OSError):  # the program's log may be on the same full disk
+            getattr(self._log, level)(event, **words)
 
 
-def _safe(name: str, value: Any, depth: int = 0) -> Any:
-    """The value without secrets, not too long, not too deep."""
-    if any(word in name.lower() for word in SECRET_NAMES):
-        return REDACTED
-    if isinstance(value, str):
-        text = _TOKEN.sub(REDACTED, value)
-        return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "..."
-    if isinstance(value, bytes):
-        return _safe(name, value[:LONGEST_TEXT].decode("ascii", "backslashreplace"), depth)
-    if isinstance(value, int | float) or value is None:
-        return value
-    if depth >= 8:
-        return "..."
-    if isinstance(value, dict):
-        return {_safe("", str(key)): _safe(str(key), inside, depth + 1) for key, inside in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_safe(name, inside, depth + 1) for inside in value]
-    return _safe(name, str(value), depth)
+def unknown_path(path: Path) -> Path:
+    """Where lines about callers that aren't known stand: `audit.jsonl` has `audit-unknown.jsonl` beside it."""
+    return Path(path).with_name(f"{Path(path).stem}-unknown{Path(path).suffix}")

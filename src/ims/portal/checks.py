@@ -11,6 +11,7 @@ from ims.lake.folder import Folder
 from ims.lake.place import open_place
 from ims.pki.pem import read_file
 from ims.portal.accounts import Accounts
+from ims.portal.audit import unknown_path
 from ims.portal.config import HttpsConfig, PortalConfig
 from ims.portal.registry import Registry
 from ims.quantity import quantity
@@ -119,8 +120,9 @@ def _accounts(config: PortalConfig) -> str:
 
 
 def _audit(config: PortalConfig) -> str:
-    if config.audit.is_symlink():
-        raise ValueError(f"the audit log {config.audit} is a link; set `audit` to where it leads")
-    if config.audit.exists() and not config.audit.is_file():
-        raise ValueError(f"the audit log {config.audit} is {'a folder' if config.audit.is_dir() else 'no file'}")
+    for path in (config.audit, unknown_path(config.audit)):
+        if path.is_symlink():
+            raise ValueError(f"the audit log {path} is a link; set `audit` to where it leads")
+        if path.exists() and not path.is_file():
+            raise ValueError(f"the audit log {path} is {'a folder' if path.is_dir() else 'no file'}")
     return ""

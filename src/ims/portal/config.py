@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ims.config import Octets, endpoint_of
 from ims.lake.config import LakeConfig
-from ims.portal.secrecy_settings import SecrecySettings
+from ims.portal.audit import AGE
+from ims.portal.secrecy_settings import Seconds, SecrecySettings
 from ims.queryd.config import TlsConfig
 from ims.settings_file import checked, read_toml
 
@@ -39,6 +40,9 @@ class PortalConfig(BaseModel):
     registry: Path = Field(description="file of sensors; read again when it changes")
     accounts: Path = Field(description="file of accounts, made by `ims account add`")
     audit: Path = Field(description="log of who asked what; JSON, a line each")
+    audit_age: Annotated[Seconds, Field(ge=86_400, le=100 * 366 * 86_400)] = Field(
+        AGE, description="how long its lines about known callers are kept; seconds, or such as `400d`"
+    )
     listen: str = Field("127.0.0.1:8443", description="address and port to listen on")
     tls: TlsConfig | None = Field(
         None, description="certificates towards sensors; without them, those on loopback only"

@@ -78,7 +78,7 @@ class Portal:
             kernels.forget_cache()
         self._metrics = PortalMetrics()
         self.accounts = Accounts(config.accounts)
-        self.audit = Audit(config.audit)
+        self.audit = Audit(config.audit, age=config.audit_age)
         self.registry = Registry(config.registry)
         lake = LakeSide(config.lake.uri, config.lake, config.merging) if config.lake is not None else None
         self.monitored = Monitored(
@@ -118,6 +118,7 @@ class Portal:
                 self._log.warning("certificate", warning=line)
         self._app = app = create_app(self.gate())
         expires = self.credentials.expires.timestamp() if self.credentials is not None else None
+        self._metrics.watch_audit(self.audit)
         self._metrics.watch(app.state.turns, app.state.listeners, self.sensors.health, expires)
         metrics = self.config.metrics
         end_metrics = None if metrics is None else serve_metrics(metrics, self._metrics.registry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,13 +12,29 @@ from ims.portal.config import PortalConfig
 from ims.queryd.doctor import ends
 from ims.sensor.check import Running, findings_of
 from ims.sensor.doctor import findings, root
-from ims.sensor.finding import Finding
+from ims.sensor.finding import OK, WARNING, WRONG, Finding
+
+AUDIT_LEAST, AUDIT_LOW = 16 << 20, 256 << 20
+"""Bytes free below which lines will soon be lost, and below which it is said."""
 
 
 def examine_portal(config: PortalConfig, file: Path | None = None) -> Iterator[Finding]:
     """All findings for a portal with this configuration, from this file, on this machine."""
     yield from findings_of(portal_checks(config, Running("portal", file) if file is not None else None))
-    looks = {"user": partial(root, config.user)}
+    looks = {"user": partial(root, config.user), "audit": partial(audit_disk, config)}
     if config.tls is not None:
         looks["certificates"] = partial(ends, config.tls, "portal")
     yield from findings(looks)
+
+
+def audit_disk(config: PortalConfig) -> Iterator[Finding]:
+    """Whether there is room for the audit log, where every line counts."""
+    folder = next(path for path in config.audit.absolute().parents if path.exists())
+    free = shutil.disk_usage(folder).free
+    said = f"{free / 2**20:,.0f} MiB free for the audit log at {folder}"
+    if free < AUDIT_LEAST:
+        yield Finding(WRONG, "audit", f"{said}: lines are lost, or will be", "free some, or move `audit`")
+    elif free < AUDIT_LOW:
+        yield Finding(WARNING, "audit", said, "free some, or move `audit`")
+    else:
+        yield Finding(OK, "audit", said)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence, Sized
 from typing import Any, Protocol, get_args
 
 from prometheus_client import Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from ims.exposition import SECONDS, new_registry
 from ims.portal.health import live_of
@@ -32,6 +32,14 @@ class Places(Protocol):
     def running(self) -> int: ...  # noqa: D102
     @property
     def waiting(self) -> int: ...  # noqa: D102
+
+
+class Lines(Protocol):
+    """What became of lines for the audit log (portal/audit.py)."""
+
+    written: int
+    held_back: int
+    lost: int
 
 
 class PortalMetrics:
@@ -83,6 +91,30 @@ class PortalMetrics:
     ) -> None:
         """What is looked at when it is scraped. `expires`: when the portal's certificate does."""
         self.registry.register(_Now(turns, listeners, health, expires))
+
+    def watch_audit(self, audit: Lines) -> None:
+        """Whose counts are looked at, too."""
+        self.registry.register(_Lines(audit))
+
+
+class _Lines:
+    def __init__(self, audit: Lines) -> None:
+        self._audit = audit
+
+    def describe(self) -> list[Any]:
+        """Nothing: registering needn't look."""
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        """The families, by their names."""
+        lines = CounterMetricFamily(
+            "ims_portal_audit_lines",
+            "Lines for the audit log: written; held back, of callers that aren't known; lost, of anybody.",
+            labels=["outcome"],
+        )
+        for outcome in ("written", "held_back", "lost"):
+            lines.add_metric([outcome], getattr(self._audit, outcome))
+        yield lines
 
 
 def verb_of(path: str) -> str | None:

@@ -134,8 +134,8 @@ class World:
         )
         self.app = create_app(self.gate)
 
-    def audited(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "audit.jsonl").read_text().splitlines()]
+    def audited(self, name: str = "audit.jsonl") -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
 
     def close(self) -> None:
         self.gate.audit.close()

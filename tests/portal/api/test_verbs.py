@@ -306,8 +306,7 @@ def test_who_asked_what_is_written_down(tmp_path: Path, one_store: Path) -> None
         served.as_("viewer").post("/query/packets", json={})
         served.as_(None).get("/query/count")
         served.as_(None).get("/health")
-        lines = served.world.audited()
-    first, second, third = lines
+        [first, second], [third] = served.world.audited(), served.world.audited("audit-unknown.jsonl")
     assert first["request"] == id
     assert (first["caller"], first["role"], first["client"], first["verb"]) == (
         "operator",

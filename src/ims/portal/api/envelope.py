@@ -132,17 +132,20 @@ class Envelope:
         path = scope["path"]
         if path in QUIET or not path.startswith(API):
             return
-        client = scope.get("client") or ("", 0)
+        client = (scope.get("client") or ("", 0))[0]
         line: dict[str, Any] = {
             "request": id,
-            "client": client[0],
+            "client": client,
             "method": scope["method"],
             "path": path,
             **scope["asked"],
             "status": status,
             "seconds": round(seconds, 6),
         }
-        await self._threads.audit(partial(self._gate.audit.write, **line))
+        audit = self._gate.audit
+        known = "role" in scope["asked"]  # noted of whoever showed a token or a password
+        write = audit.write if known else partial(audit.write_unknown, customer(client))
+        await self._threads.audit(partial(write, **line))
 
 
 class Pace:

@@ -23,7 +23,7 @@ _REFUSED = refusals(401, 413, 415, 429, 503)
 
 
 class Health(BaseModel):
-    """`ok`; `degraded` where some sensors are silent, watch or store nothing: why."""
+    """`ok`; `degraded` where some sensors are silent, watch or store nothing, or the audit log loses lines: why."""
 
     status: str = Field(examples=["degraded"])
     why: str | None = Field(None, examples=["sensors: 1 silent, of 3"])
@@ -67,7 +67,11 @@ async def health(request: Request) -> Health:
         state.health = time.monotonic() + HEALTH_SECONDS, found
     if found.status == "failing":
         raise HTTPException(503, found.why)
-    return Health(status=found.status, why=found.why)
+    losses = gate_of(request).audit.losses()
+    if losses is None:
+        return Health(status=found.status, why=found.why)
+    lost = f"the audit log {'loses lines' if losses.now else 'lost lines in the last hour'}"
+    return Health(status="degraded", why="; ".join(filter(None, [found.why, lost])))
 
 
 @router.get("/version", summary="Which version runs", responses=_REFUSED)
