@@ -95,7 +95,7 @@ def test_each_form_holds_what_the_command_line_prints(
 def test_large_answers_are_streamed_and_the_same(
     served: Served, one_store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ims.portal.api.answers.SLICE", 700)
+    monkeypatch.setattr("ims.portal.api.answers.WHOLE", 700)
     answer = local(ims.open(one_store), "packets", {"limit": 3000})
     asker, words = served.as_("operator"), {"limit": 3000}
     print_rows(answer.rows(), "json")

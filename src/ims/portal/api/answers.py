@@ -17,7 +17,11 @@ from ims.portal.api.refusals import one_line, without_places
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.written import csv_lines, json_row, written_columns
 
-SLICE = 10_000
+WHOLE = 10_000
+"""Rows of an answer that is sent as one piece."""
+SLICE = 1000
+"""Rows that are Python's objects at a time: 7 MB, of packets."""
+BATCH = 10_000
 METADATA = b"ims.answer"
 
 
@@ -54,9 +58,14 @@ def response(verb: str, answer: Answer, form: Form, operator: bool) -> Response:
         )
         kind += "; charset=utf-8"
     headers["Content-Type"] = kind
-    if len(answer) <= SLICE:
+    if len(answer) <= WHOLE:
         return Response(b"".join(pieces), headers=headers)
     return StreamingResponse(pieces, headers=headers)
+
+
+def held_by(answer: Answer, made: Response) -> int:
+    """Bytes that a response holds until it is sent."""
+    return int(answer.table.nbytes) if isinstance(made, StreamingResponse) else len(made.body)
 
 
 def _json(verb: str, table: pa.Table, record: dict[str, Any]) -> Iterator[bytes]:
@@ -81,7 +90,7 @@ def _arrow(_verb: str, table: pa.Table, record: dict[str, Any]) -> Iterator[byte
     schema = table.schema.with_metadata({METADATA: json.dumps(record).encode("ascii")})
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, schema) as writer:
-        for batch in table.to_batches(max_chunksize=SLICE):
+        for batch in table.to_batches(max_chunksize=BATCH):
             writer.write_batch(batch.replace_schema_metadata(schema.metadata))
             yield sink.getvalue()
             sink.seek(0)

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from ims.portal.api import events, exports, landing, payloads, sessions, status, verbs
 from ims.portal.api.envelope import API, Envelope
+from ims.portal.api.holding import Holding
 from ims.portal.api.refusals import refuse_in_one_line
 from ims.portal.api.threads import Threads
 from ims.portal.api.turns import Turns
@@ -48,6 +49,7 @@ def create_app(gate: Gate) -> FastAPI:
     app.state.threads = threads
     app.state.gate = gate
     app.state.turns = Turns(limits.questions, limits.questions_each, limits.questions_waiting)
+    app.state.holding = Holding(limits.answer_bytes)
     app.state.exporting = Turns(limits.exports, limits.exports_each)
     app.state.listeners = events.Listeners(limits.listeners, limits.listeners_each)
     for router in (sessions.router, verbs.make_router(), payloads.router, exports.router, events.router, status.router):

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException, Query, Request
 from starlette.responses import Response
 
-from ims.portal.api.answers import asked_of, response
+from ims.portal.api.answers import asked_of, held_by, response
 from ims.portal.api.asking import allowed, answered, made
 from ims.portal.api.callers import Anyone, gate_of, note
+from ims.portal.api.holding import lent, room_for
 from ims.portal.api.negotiate import negotiated
 from ims.portal.api.refusals import refusals
 from ims.portal.api.words import VERBS, Known, Range, put
@@ -27,7 +28,8 @@ async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Res
     gate, role = gate_of(request), caller.role
     form = negotiated(request.headers.getlist("accept"))
     question = await made(verb, words, request, caller)
-    most = gate.limits.rows[role]
+    most, holding = gate.limits.rows[role], request.app.state.holding
+    share = await holding.take(caller.name, room_for(verb, question.rows), gate.limits.seconds[role])
 
     def asking(asked: Question) -> Answer:
         answer = put(gate.telescope, asked)
@@ -43,11 +45,17 @@ async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Res
             raise QuestionError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
         return answer, response(verb, answer, form, role == "operator")
 
-    answer, formed = await answered(
-        request, caller, gate.limits.seconds[role], lambda: gate.secrecy.settled(role, work)
-    )
-    note(request, rows=len(answer), silent=sorted(answer.record.silent))
-    return formed
+    def working() -> tuple[Answer, Response]:
+        with share.working():
+            return gate.secrecy.settled(role, work)
+
+    async def formed() -> Response:
+        answer, made = await answered(request, caller, gate.limits.seconds[role], working)
+        share.resize(held_by(answer, made))
+        note(request, rows=len(answer), silent=sorted(answer.record.silent))
+        return made
+
+    return await lent(share, formed)
 
 
 def _asked_by_get(verb: Verb, words: type[Range]) -> Endpoint:
