@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,9 @@ class Laid:
 
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
         return sorted(self.path.glob(f"{table}/**/*.parquet"))
+
+    def refuse_damage(self, files: Iterable[Path]) -> None:
+        pass
 
 
 def measure(folder: Path, *, quick: bool) -> str:

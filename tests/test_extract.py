@@ -27,6 +27,7 @@ from ims.query.request import make_request
 from ims.store.heartbeat import Beat, Heartbeat, boot_id, uptime
 from ims.store.rowkey import row_keys_of_arrow
 
+from .store.made import of_an_earlier_version
 from .stores import BLOCK, CAPTURES, IMS, MIDNIGHT, cli, exported, ingest, ipv4, needs_captures, udp, write_pcap
 
 Packet = tuple[int, int, bytes]
@@ -296,6 +297,7 @@ def test_raw_packets_of_a_responder_s_old_store_are_found(tmp_path: Path) -> Non
         assert old.to_pylist() != table.column("row_key").to_pylist()
         column = table.schema.get_field_index("row_key")
         pq.write_table(table.set_column(column, table.schema.field(column), old), path)
+    of_an_earlier_version(store)
     ims.open(store).export(tmp_path / "x.pcap")
     assert Counter(read_pcap((tmp_path / "x.pcap").read_bytes())) == Counter(packets_of(capture))
 

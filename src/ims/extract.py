@@ -1,7 +1,8 @@
-"""Packets out of stores, slice of time by slice, so that memory is bounded: as pcap byte for byte, or as columns.
+"""Packets out of stores, slice of time by slice, so that memory is bounded: as pcap or pcapng byte for byte, or as
+columns.
 
-For pcap a row is rebuilt from its columns and its payload (store/rebuild.py), unless its bytes were kept raw:
-those are found by the row's key (store/rowkey.py).
+For pcap and pcapng a row is rebuilt from its columns and its payload (store/rebuild.py), unless its bytes were kept
+raw: those are found by the row's key (store/rowkey.py).
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shown import json_lines, shown_packets
 from ims.store.columns import distinct_values
-from ims.store.pcap import check_link, linked, pcap_header
-from ims.store.rebuild import RawPackets, pcap_records
+from ims.store.pcap import check_link, linked, linked_offsets, pcap_header
+from ims.store.pcapng import pcapng_blocks, pcapng_header, times_of
+from ims.store.rebuild import RawPackets, Records, pcap_records
 from ims.store.rowkey import row_keys_of_arrow
 
-FORMATS = ("pcap", "parquet", "csv", "json")
+FORMATS = ("pcap", "pcapng", "parquet", "csv", "json")
 SLICE_PACKETS, SLICE_BYTES, MOST_OCTETS = 1 << 18, 64 << 20, 1500
 HOUR_US, SECOND_US = 3_600_000_000, 1_000_000
 
@@ -65,7 +67,8 @@ def export(asked: Asked, out: str | Path | BinaryIO, format: str, link: str = "r
     check_written(format, link)
     report = ExportReport()
     with opened(out) as file:
-        writer = _Pcap(file, report, link) if format == "pcap" else _writers()[format](file, report)
+        whole = {"pcap": _Pcap, "pcapng": _Pcapng}.get(format)
+        writer = _writers()[format](file, report) if whole is None else whole(file, report, link)
         for since, until in slices(asked):
             writer.write(asked, asked.request.model_copy(update={"since": since, "until": until, "limit": 0}))
         writer.close()
@@ -80,8 +83,8 @@ def check_written(format: str, link: str) -> None:
     if format not in FORMATS:
         raise ValueError(f"no format {format!r}; wanted one of {', '.join(FORMATS)}")
     check_link(link)
-    if link != "raw" and format != "pcap":
-        raise ValueError(f"--link {link} goes with pcap; {format} has no link layer")
+    if link != "raw" and format not in ("pcap", "pcapng"):
+        raise ValueError(f"--link {link} goes with pcap and pcapng; {format} has no link layer")
 
 
 def slices(asked: Asked) -> Iterator[tuple[int, int]]:
@@ -195,7 +198,14 @@ class _Pcap(_Format):
     def __init__(self, file: BinaryIO, report: ExportReport, link: str) -> None:
         super().__init__(file, report)
         self._link = link
-        file.write(pcap_header(link))
+        file.write(self.header(link))
+
+    header = staticmethod(pcap_header)
+
+    def records(self, rows: pa.Table, raw: RawPackets | None) -> tuple[Records, np.ndarray[Any, Any]]:
+        """(packets rebuilt, what is written of them). Raises ValueError for times that can't be written."""
+        records = pcap_records(rows, raw)
+        return records, linked(records.octets, records.offsets, self._link)
 
     def write(self, asked: Asked, piece: Request) -> None:
         parts = asked.each(Question(plan="whole_rows", request=piece))
@@ -213,14 +223,24 @@ class _Pcap(_Format):
             old = np.concatenate([_keys(part, number, old=True) for number, part in enumerate(parts)])
             old = old[order] if len(parts) > 1 else old
             keys = np.where(np.isin(keys, frame_keys), keys, old)
-        records = pcap_records(rows, _matched(keys, frame_keys, raw))
-        self.file.write(linked(records.octets, records.offsets, self._link).data)
+        records, written = self.records(rows, _matched(keys, frame_keys, raw))
+        self.file.write(written.data)
         self.report.packets += rows.num_rows
         self.report.payloads_lost += records.payloads_lost
         self.report.checksums_unknown += records.checksums_unknown
 
     def close(self) -> None:
         """Nothing ends it."""
+
+
+class _Pcapng(_Pcap):
+    header = staticmethod(pcapng_header)
+
+    def records(self, rows: pa.Table, raw: RawPackets | None) -> tuple[Records, np.ndarray[Any, Any]]:
+        records = pcap_records(rows, raw, far_times=True)
+        with_link = linked(records.octets, records.offsets, self._link)
+        offsets = linked_offsets(records.offsets, self._link)
+        return records, pcapng_blocks(with_link, offsets, times_of(rows))
 
 
 def _writers() -> dict[str, Callable[[BinaryIO, ExportReport], _Format]]:

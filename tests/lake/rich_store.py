@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ims.store.damage import sizes_of
 from ims.store.manifest import Manifest
 from ims.store.schema import parquet_writer, state_folder, stored_schema
 
@@ -50,7 +51,7 @@ def rich_store(folder: Path) -> Path:
     for path in sorted(store.glob("packets/sensor=007/**/*.parquet")):
         _verify_some(path)
         name = str(path.relative_to(store))
-        manifest.commit(add={name: {**manifest.state.files[name], "bytes": path.stat().st_size}})
+        manifest.commit(add={name: sizes_of(path, manifest.state.files[name]["rows"])})
     manifest.close()
     return store
 

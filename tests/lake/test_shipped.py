@@ -132,3 +132,29 @@ def test_a_store_has_one_id(tmp_path):
     (tmp_path / "s" / "_state" / "store_id").write_text("no id")
     with pytest.raises(ValueError, match="store_id is damaged"):
         store_id(tmp_path / "s")
+
+
+def test_a_record_that_is_put_back_or_gone_after_files_were_dropped_is_refused(tmp_path):
+    store, lake = tmp_path / "S", tmp_path / "L"
+    sensor = watched(store, 2)
+    ship(store, lake)
+    older = shipped_file(store, "a").read_bytes()
+    sensor.hour(2)
+    ship(store, lake)
+    newer = shipped_file(store, "a").read_bytes()
+    assert sensor.retain(keep_age_us=0, until_shipped=True)["hours"] == 3
+    open_shipped(store)[0].close()
+    shipped_file(store, "a").write_bytes(older)
+    with pytest.raises(
+        ValueError, match=r"shipped.json is damaged: it is of shipment \d+, and files were dropped after"
+    ):
+        open_shipped(store)
+    shipped_file(store, "a").unlink()
+    with pytest.raises(ValueError, match=r"shipped.json is damaged: it isn't there, .*`ims ship` writes it anew"):
+        open_shipped(store)
+    shipped_file(store, "a").write_bytes(newer.replace(b'"pruned": 0', b'"pruned": 1'))
+    with pytest.raises(ValueError, match=r"shipped.json is damaged \(it does not match its checksum\)"):
+        open_shipped(store)
+    shipped_file(store, "a").unlink()
+    ship(store, lake)
+    open_shipped(store)[0].close()

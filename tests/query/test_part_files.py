@@ -16,7 +16,7 @@ from ims.query.request import make_request
 from ims.records import LENGTHS
 from ims.store.reader import open_store
 
-from ..store.made import forget_lengths
+from ..store.made import forget_lengths, of_an_earlier_version
 from ..stores import MIDNIGHT, ingest, udp, write_pcap
 
 HOUR = 3_600_000_000_000
@@ -49,6 +49,7 @@ def test_what_older_files_lack_is_null(store: Path, tmp_path: Path, older: list[
     files = sorted(copy.glob("packets/**/*.parquet"))
     for number in older:
         forget_lengths(files[number])
+    of_an_earlier_version(copy)
     assert [has_lengths(str(file)) for file in files] == [number not in older for number in range(3)]
     assert lengths(copy) == [value for hour in range(3) for value in (None, None if hour in older else 9)]
 

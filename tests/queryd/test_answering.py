@@ -23,6 +23,7 @@ from ims.query.request import make_request
 from ims.query.standing import HalfEngine
 from ims.queryd.answering import Answerer, closed_hours
 from ims.records import LENGTHS
+from ims.store.damage import DamageError
 from ims.store.reader import open_store
 from ims.store.writer import SensorWriter
 
@@ -307,7 +308,7 @@ def test_a_store_that_broke_is_its_own_fault_and_not_the_question_s(store: tuple
     [file] = path.glob("packets/**/*.parquet")
     octets = file.read_bytes()
     file.write_bytes(octets[:100])
-    with pytest.raises(OSError, match="it is damaged"):
+    with pytest.raises(DamageError, match=f"{file} is damaged: 100 octets where "):
         list(answerer.answer(ask, nobody))
     (path / "store.json").write_text("{")
     with pytest.raises(OSError, match=r"store.json"):

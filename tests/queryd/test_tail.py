@@ -22,6 +22,7 @@ from ims.queryd.tail import News, Tailing
 from ims.queryd.turns import BusyError
 from ims.records import PAYLOAD, PRESUMED, WHOLE_TCP, arrow_schema, packet_batch
 from ims.store.columns import Distinct, packets_table
+from ims.store.damage import DamageError
 from ims.store.writer import SensorWriter
 
 from ..store.made import put
@@ -311,5 +312,5 @@ def test_a_store_that_cannot_be_read_is_an_error(live: Live, clock: Clock) -> No
         assert telescope.count().rows()[0]["packets"] == live.stored
     for file in live.path.glob("_hot/packets/**/*.parquet"):
         file.write_bytes(b"PAR1")
-    with pytest.raises(OSError, match="it is damaged"):
+    with pytest.raises(DamageError, match="is damaged: 4 octets where "):
         news.since_last()

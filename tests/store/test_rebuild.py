@@ -236,7 +236,7 @@ def test_times_that_pcap_cannot_hold_are_refused_with_what_would_do(change):
         ValueError, match=r"^1 packet is of a time before 1970 or after 2106-02-07T06:28:15Z"
     ) as refused:
         pcap_records(table_of([one(), one(**change)]))
-    assert "export parquet, csv or json" in str(refused.value)
+    assert "export pcapng, or narrow the range" in str(refused.value)
 
 
 def test_nanoseconds_that_none_are_show_a_damaged_store():

@@ -169,10 +169,10 @@ def test_recovery_removes_our_leftovers_and_nobody_elses(place):
         f"_hot/_stage/a/packets/sensor=a/{hour}/{'3' * 32}.parquet",
     ]
     others = [
-        f"_hot/packets/sensor=b/{hour}/{'0' * 32}.parquet",
+        f"_hot/packets/sensor=b/{hour}/{'0' * 32}.npy",
         f"_hot/packets/sensor=a/{hour}/notes.txt",
         f"packets/sensor=a/{hour}/foreign.parquet",
-        f"packets/sensor=b/{hour}/{'4' * 32}.parquet",
+        f"packets/sensor=b/{hour}/notes.txt",
         "_state/sensor=a/README",
         f"_hot/_stage/b/{'5' * 32}.parquet",
     ]

@@ -28,6 +28,7 @@ from ims.cli import (
     sensor,
     ship,
     simulate,
+    store,
 )
 from ims.cli.stderr import outlive_its_reader
 
@@ -70,6 +71,7 @@ app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("simulate", epilog=simulate.EXAMPLES)(simulate.simulate)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(query.app, name="query")
+app.add_typer(store.app, name="store")
 app.add_typer(accounts.app, name="account")
 app.add_typer(pki.app, name="pki")
 app.add_typer(registry.app, name="registry")

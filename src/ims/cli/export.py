@@ -24,7 +24,7 @@ Examples:
 @asks
 def export(
     telescope: Any,
-    format: Annotated[str, typer.Argument(metavar="pcap|parquet|csv|json", help="What to write.")],
+    format: Annotated[str, typer.Argument(metavar="pcap|pcapng|parquet|csv|json", help="What to write.")],
     filter: Annotated[str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")] = None,
     *,
     out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],
@@ -43,6 +43,7 @@ def export(
     pcap holds packets from their IP header on, with nanosecond times, under link type 101 (RAW), which the programs of
     the trade read. For those that want Ethernet (tcpreplay) --link ethernet puts a header before each: to
     02:00:00:00:00:01, from 02:00:00:00:00:02, which are made up. --link ipv4 writes link type 228 (IPV4).
+    pcapng holds the same, and times before 1970 and after 2106 too, which pcap's seconds in 32 bits can't.
     parquet, csv and json hold the columns of docs/records.md, json one record a line.
     """
     from ims.cli.present import announce_compiling

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ims.store.damage import refuse_damage
 from ims.store.schema import (
     HOUR_US,
     ROW_GROUP,
@@ -34,19 +35,22 @@ class Covered(NamedTuple):
     content: bytes
 
 
-def covered(store: Path, sensor: str, files: Iterable[str], shipped: Iterable[str] = ()) -> Covered | None:
+def covered(
+    store: Path, sensor: str, files: Mapping[str, Mapping[str, int]], shipped: Iterable[str] = ()
+) -> Covered | None:
     """The coverage in a snapshot's files; None where there is none yet. The same rows give the same name.
 
     Where the last finished hour (in the snapshot or `shipped`) or hours after it aren't finished, it ends where they
     begin: a sensor that was stopped finishes its last hour early, and may go on in it.
-    Raises OSError or ArrowInvalid where a file can't be read.
+    Raises DamageError where a file isn't what was written, OSError or ArrowInvalid where it can't be read.
     """
     parts = [(path, part) for path in files if (part := part_of(path)) is not None]
     read = []
     for path, part in parts:
         if part.table == "coverage":
             refuse_links([store / path])
-            with pq.ParquetFile(store / path) as file:
+            refuse_damage({store / path: files[path]})
+            with pq.ParquetFile(store / path, page_checksum_verification=True) as file:
                 read.append(file.read(columns=stored_schema("coverage").names))
     if not read:
         return None

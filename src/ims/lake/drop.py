@@ -32,7 +32,8 @@ def drop_shipped(
         manifest = Manifest(store, folder)
         try:
             withdraw(store, manifest)
-            return retain(manifest, now_us, keep_age_us, keep_bytes, Confirmed(store, sensor).has)
+            known = Confirmed(store, sensor)
+            return retain(manifest, now_us, keep_age_us, keep_bytes, known.has, known.last)
         finally:
             manifest.close()
     finally:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_sensors, read_ledger
+from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_name, ledger_sensors, read_ledger, whole_ledger
 from ims.lake.place import open_place
+from ims.records import TABLES
+from ims.store.damage import DamageError, refuse_damage
 from ims.store.schema import HOUR_US, Part, part_of, refuse_no_folder
 from ims.store.shipped import TAKEN_APART
+from ims.stored_file import refuse_links
 
 if TYPE_CHECKING:
     import pyarrow.fs
@@ -40,7 +44,13 @@ class Lake:
         if known is None:
             raise ValueError(f"{self._place.where} is no lake (it has no lake.json); `ims ship` makes one")
         self.id = known
-        read = {sensor: read_ledger(self._place, sensor) for sensor in ledger_sensors(self._place)}
+        with_files = set() if folder is None else _sensors_with_files(folder)
+        # A bucket's objects are its keeper's to keep whole, and each costs a request.
+        read_one = read_ledger if folder is None else whole_ledger
+        read = {sensor: read_one(self._place, sensor) for sensor in ledger_sensors(self._place)}
+        for sensor in sorted(with_files - read.keys()):
+            why = "it isn't there, beside files that it listed"
+            raise DamageError(self._place.named(ledger_name(sensor)), why, "put it back, or ship them anew")
         self.ledgers: Mapping[str, Ledger] = {name: ledger for name, ledger in read.items() if ledger is not None}
         self._as_of: Mapping[str, int] = {}
         self._without: frozenset[str] = frozenset()
@@ -82,6 +92,19 @@ class Lake:
                 found.append((begin, path))
         return [self._place.path(path) for _, path in sorted(found)]  # type: ignore[return-value]  # one kind
 
+    def refuse_damage(self, files: Iterable[Path]) -> None:
+        """Raises DamageError where one of its files in a folder isn't what was shipped; OSError where one can't be
+        read, or is a link."""
+        if isinstance(self.path, Path):
+            listed = list(files)
+            refuse_links(listed)
+            refuse_damage({path: self._sizes[path] for path in listed})
+
+    @cached_property
+    def _sizes(self) -> dict[Path, Mapping[str, int]]:
+        files = (ledger.files for ledger in self.ledgers.values())
+        return {Path(self._place.path(path)): file.sizes for known in files for path, file in known.items()}
+
     def rows(self, table: str, hour_us: int | None = None) -> int:
         """Rows of a table (of the hour that begins then), as the ledgers count them."""
         return sum(file.rows for _, part, file in self._named(table) if hour_us in (None, part.since_us))
@@ -114,6 +137,12 @@ class Lake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _sensors_with_files(folder: Path) -> set[str]:
+    """Names of the sensors of which objects lie in a table."""
+    places = [place for table in TABLES for place in (folder / table).glob("sensor=*")]
+    return {place.name.removeprefix("sensor=") for place in places if next(place.rglob("*.parquet"), None) is not None}
 
 
 def open_lake(uri: str | Path) -> Lake:

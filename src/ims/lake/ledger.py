@@ -2,6 +2,7 @@
 
     LAKE/lake.json               {"format": "ims lake", "schema": 1, "id": "..."}
     LAKE/_lake/sensor=NAME.json  {"store": "...", "number": 7, "files": {"packets/sensor=NAME/...": {...}, ...}}
+    LAKE/_lake/sensor=NAME.head  {"number": 7}: written after it, so that a ledger that is missing or put back is told
 
 Each ledger that is written has a number of its own, one more than the last; a file keeps the number of the ledger in
 which it was first. Whatever was read is checked: others can write to the place.
@@ -9,7 +10,6 @@ which it was first. Whatever was read is checked: others can write to the place.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 from ims.darknet import SENSOR_NAME
 from ims.lake.place import Place
 from ims.records import TABLES
+from ims.store.damage import DamageError
 from ims.store.schema import part_of
+from ims.store.sealed import sealed, unsealed
 from ims.system_folder import refuse_system_folder
 
 LAKE = "lake.json"
@@ -36,12 +38,19 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.parquet")
 
 
 class Shipment(NamedTuple):
-    """One file of a lake: its rows, octets, SHA-256 in hex, and the number of the shipment that brought it."""
+    """One file of a lake: its rows, octets, SHA-256 in hex, the number of the shipment that brought it, and its XXH3,
+    which those of earlier versions lack."""
 
     rows: int
     bytes: int
     sha256: str
     number: int
+    xxh3: int | None = None
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """As a store's manifest says it."""
+        return {"rows": self.rows, "bytes": self.bytes} | ({} if self.xxh3 is None else {"xxh3": self.xxh3})
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,12 @@ class Ledger:
 
     def octets(self) -> bytes:
         """As it is written."""
-        files = {path: file._asdict() for path, file in self.files.items()}
-        return json.dumps({"store": self.store, "number": self.number, "files": files}).encode() + b"\n"
+        files = {path: _written(file) for path, file in self.files.items()}
+        return sealed({"store": self.store, "number": self.number, "files": files})
+
+
+def _written(file: Shipment) -> dict[str, Any]:
+    return {name: value for name, value in file._asdict().items() if value is not None}
 
 
 def ledger_name(sensor: str) -> str:
@@ -72,28 +85,62 @@ def read_ledger(place: Place, sensor: str) -> Ledger | None:
     except FileNotFoundError:
         return None
     try:
-        return _checked(json.loads(content), sensor)
+        return _checked(unsealed(content), sensor)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{place.named(name)} is damaged: {error}") from None
 
 
+def head_name(sensor: str) -> str:
+    """Where it is said how far a sensor's ledger has come."""
+    return f"_lake/sensor={sensor}.head"
+
+
+def write_head(place: Place, sensor: str, number: int) -> None:
+    """Say how far a ledger has come that was just written. Raises OSError."""
+    place.write(head_name(sensor), sealed({"number": number}))
+
+
+def read_head(place: Place, sensor: str) -> int:
+    """How far a sensor's ledger had come, which is no older than this; 0 where it isn't said, or damaged. Raises
+    OSError."""
+    try:
+        record = unsealed(place.read(head_name(sensor), MOST_RECORD))
+        return _count(record["number"], "number")
+    except FileNotFoundError:
+        return 0
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return 0
+
+
+def whole_ledger(place: Place, sensor: str) -> Ledger | None:
+    """As `read_ledger`. Raises DamageError where it is older than what its head says, or not there."""
+    number = read_head(place, sensor)
+    ledger = read_ledger(place, sensor)
+    if ledger is not None and ledger.number >= number:
+        return ledger
+    if not number:
+        return ledger
+    why = "it isn't there" if ledger is None else f"it is of shipment {ledger.number}"
+    raise DamageError(place.named(ledger_name(sensor)), f"{why}, and {number} was made", "put the newer one back")
+
+
 def ledger_sensors(place: Place) -> list[str]:
-    """Sensors that have a ledger, sorted."""
-    found = []
+    """Sensors that have a ledger, or had one, sorted."""
+    found = set()
     for name in place.names("_lake", deep=False):
-        sensor = name.removeprefix("_lake/sensor=").removesuffix(".json")
-        if name == ledger_name(sensor) and SENSOR_NAME.fullmatch(sensor):
-            found.append(sensor)
-    return found
+        sensor = name.removeprefix("_lake/sensor=").rpartition(".")[0]
+        if name in (ledger_name(sensor), head_name(sensor)) and SENSOR_NAME.fullmatch(sensor):
+            found.add(sensor)
+    return sorted(found)
 
 
 def lake_id(place: Place) -> str | None:
     """A lake's id; None where there is no lake. Raises OSError, or ValueError where it is none that we read."""
     try:
-        record = json.loads(place.read(LAKE, MOST_RECORD))
+        record = unsealed(place.read(LAKE, MOST_RECORD))
     except FileNotFoundError:
         return None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise ValueError(f"{place.where} is no lake: its lake.json is damaged, or another program's") from None
     if not isinstance(record, dict) or record.get("format") != "ims lake" or not _is(_ID, record.get("id")):
         raise ValueError(f"{place.where} is no lake: its lake.json is damaged, or another program's")
@@ -128,7 +175,7 @@ def make_lake(place: Place) -> str:
         refuse_system_folder(Path(place.path("")), "the lake")
     refuse_other_place(place)
     record = {"format": "ims lake", "schema": LAKE_SCHEMA, "id": secrets.token_hex(16)}
-    place.write(LAKE, json.dumps(record).encode() + b"\n")
+    place.write(LAKE, sealed(record))
     try:
         made = lake_id(place)
     except ValueError:
@@ -173,7 +220,7 @@ def _checked_file(path: str, file: Any, sensor: str, number: int) -> Shipment:
     folder, _, name = path.rpartition("/")
     if folder != str(part.folder) or not _FILE.fullmatch(name):
         raise ValueError(f"{named}: wanted a plain name that ends in .parquet")
-    if not isinstance(file, dict) or set(file) != set(Shipment._fields):
+    if not isinstance(file, dict) or set(file) | {"xxh3"} != set(Shipment._fields):
         raise ValueError(f"{named}: wanted {', '.join(Shipment._fields)}")
     if not _is(_SHA256, file["sha256"]):
         raise ValueError(f"{named}: sha256: wanted 64 hexadecimal digits")
@@ -182,4 +229,5 @@ def _checked_file(path: str, file: Any, sensor: str, number: int) -> Shipment:
         _count(file["bytes"], f"{named}: bytes"),
         file["sha256"],
         _count(file["number"], f"{named}: number", 1, number),
+        _count(file["xxh3"], f"{named}: xxh3", 0, (1 << 64) - 1) if "xxh3" in file else None,
     )

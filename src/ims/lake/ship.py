@@ -15,7 +15,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ims.lake.covered import covered
-from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_name, make_lake, read_ledger, refuse_store
+from ims.lake.ledger import (
+    Ledger,
+    Shipment,
+    head_name,
+    lake_id,
+    ledger_name,
+    make_lake,
+    refuse_store,
+    whole_ledger,
+    write_head,
+)
 from ims.lake.paced import Pace
 from ims.lake.place import Place
 from ims.lake.verified import put_verified, send_verified
@@ -111,7 +121,10 @@ class Shipper:
                 )
         lake = make_lake(self.place)
         ours = store_id(self.store)
-        ledger = read_ledger(self.place, sensor) or Ledger(ours)
+        ledger = whole_ledger(self.place, sensor)
+        if ledger is None:
+            write_head(self.place, sensor, 0)  # files without it were listed by a ledger that is gone
+            ledger = Ledger(ours)
         if ledger.store != ours:
             raise ValueError(
                 f"{self.place.named(ledger_name(sensor))}: the lake has a sensor {sensor!r} from another store; "
@@ -137,7 +150,7 @@ class _Shipment:
 
     def run(self) -> None:
         for begins in (*(f"{table}/sensor={self._sensor}/" for table in (*TABLES_IN_ORDER, "coverage")),
-                       ledger_name(self._sensor)):  # fmt: skip
+                       ledger_name(self._sensor), head_name(self._sensor)):  # fmt: skip
             self._place.clear(begins)
         waiting = self._waiting()
         octets = sum(self._held[path]["bytes"] for path in waiting)
@@ -166,8 +179,8 @@ class _Shipment:
 
     def _send(self, path: str) -> None:
         size = self._held[path]
-        print_, sent = send_verified(self._place, path, self._shipper.store, size["bytes"], self._pace)
-        self._new[path] = Shipment(size["rows"], print_.bytes, print_.sha256, 0)
+        print_, sent = send_verified(self._place, path, self._shipper.store, size, self._pace)
+        self._new[path] = Shipment(size["rows"], print_.bytes, print_.sha256, 0, print_.xxh3)
         if sent:
             self.report.files += 1
             self.report.rows += size["rows"]
@@ -185,6 +198,7 @@ class _Shipment:
             new = {path: file._replace(number=number) for path, file in self._new.items()}
             ledger = replace(self._ledger, number=number, files={**kept, **new})
             put_verified(self._place, ledger_name(self._sensor), ledger.octets(), self._pace)
+            write_head(self._place, self._sensor, number)
             self._ledger, self._new = ledger, {}
         self._saved_at = self._shipper.clock()
         self.report.number = self._ledger.number
@@ -207,7 +221,7 @@ class _Shipment:
         rows = covered(self._shipper.store, self._sensor, self._held, self._ledger.files)
         if rows is not None and rows.name not in self._ledger.files:
             print_ = put_verified(self._place, rows.name, rows.content, self._pace, remove=True)
-            self._new[rows.name] = Shipment(rows.rows, *print_, 0)
+            self._new[rows.name] = Shipment(rows.rows, print_.bytes, print_.sha256, 0, print_.xxh3)
             self.report.files += 1
             self.report.rows += rows.rows
             self.report.bytes += print_.bytes

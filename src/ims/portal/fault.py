@@ -21,6 +21,7 @@ SAID = {
     "list": "its list of revoked certificates can't be used, so it refuses all", "failed": "it failed at this question",
 }  # fmt: skip
 
+DAMAGED = "its store is damaged"
 REFUSED_OURS = "it doesn't take the portal's certificate"
 UNVERIFIED = "its certificate can't be verified"
 
@@ -44,7 +45,8 @@ def fault_of(error: BaseException) -> Fault:
     ours = _OURS.search(detail)
     if ours is not None and ours[1] in SAID:
         said = one_line(ours[2])
-        text = said if ours[1] == "request" and _REFUSED.fullmatch(said) else SAID[ours[1]]
+        told = said == DAMAGED or (ours[1] == "request" and _REFUSED.fullmatch(said))
+        text = said if told else SAID[ours[1]]
         return Fault(ours[1], text, said)
     if isinstance(error, fl.FlightTimedOutError):
         return Fault("overdue", SAID["late"], one_line(detail))

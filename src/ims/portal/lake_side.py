@@ -33,6 +33,7 @@ from ims.query.hidden import Ranges
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.wrong import QuestionError
+from ims.store.damage import DamageError
 
 NAME = "the lake"
 """Among those who answer; no sensor can be called so."""
@@ -173,6 +174,8 @@ class LakeSide:
         if isinstance(error, InterruptedError):
             return Fault("late", "it didn't answer in time")
         self._log.warning("lake", why=cause(error))
+        if isinstance(error, DamageError):
+            return Fault("store", "it is damaged", str(error))
         text = str(error) if isinstance(error, QuestionError) else f"the lake would answer with too much; {NARROWER}"
         kind = "request" if isinstance(error, ValueError | MemoryError) and "partial rows" in str(error) else "store"
         return Fault(kind, "it can't be read" if kind == "store" else text, str(error))

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,6 +49,10 @@ class Files(Protocol):
 
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
         """Files of a table that may hold rows of [since, until)."""
+        ...
+
+    def refuse_damage(self, files: Iterable[Path]) -> None:
+        """Raises ValueError where one of these isn't what was written, OSError where one can't be read."""
         ...
 
 
@@ -195,7 +199,14 @@ class Engine:
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
         """One store's tables, each from the files that may hold rows of a range."""
-        return Tables(lambda table: self._table(table, self.files_of(table, store, since_us, until_us)), epoch_us)
+        return Tables(lambda table: self._table(table, self.whole_files(table, store, since_us, until_us)), epoch_us)
+
+    @classmethod
+    def whole_files(cls, table: str, store: Files, since_us: int | None, until_us: int | None) -> list[Path]:
+        """As `files_of`. Raises as the store's `refuse_damage`."""
+        files = cls.files_of(table, store, since_us, until_us)
+        store.refuse_damage(files)
+        return files
 
     @staticmethod
     def files_of(table: str, store: Files, since_us: int | None, until_us: int | None) -> list[Path]:

@@ -8,7 +8,7 @@ gives for tables without rows.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,9 @@ class _Nothing:
 
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
         return []
+
+    def refuse_damage(self, files: Iterable[Path]) -> None:
+        pass
 
 
 NOTHING = _Nothing()
@@ -113,7 +116,7 @@ class SparkEngine:
 
     def _tables(self, store: Files, request: Request) -> Tables:
         def opened(table: str) -> Any:
-            return self._table(table, store.path, Engine.files_of(table, store, request.since, request.until))
+            return self._table(table, store.path, Engine.whole_files(table, store, request.since, request.until))
 
         return Tables(opened, unix_micros)
 

@@ -43,6 +43,7 @@ _DEFAULTS = {
     "spark.ui.enabled": "false",
     "spark.log.level": "ERROR",
     "spark.sql.adaptive.enabled": "true",
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Paths are given one by one; more than this many would be looked up by a job of their own.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",

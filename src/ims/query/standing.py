@@ -64,14 +64,22 @@ class HalfEngine(Engine):
         """
         self._given_up.clear()
         request = question.request
-        for table in TABLES:
-            self._put_behind(table, store, request)
-        if hidden is not None and filter is not None:
-            self._view(MARKED_PACKETS, marking(hidden))
-            self._check()
-        self._view(SELECTED, filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}")  # noqa: S608
+        selected = filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}"  # noqa: S608
         self._check()
-        for name, sql in half(question):
+        marked = marking(hidden) if hidden is not None and filter is not None else ""
+        self._check()
+        parts = half(question)
+        self._check()
+        asked = [selected, marked, *(sql for _, sql in parts)]
+        for table, name in TABLES.items():
+            self._put_behind(table, store, request, any(name in sql for sql in asked))
+            self._check()
+        if marked:
+            self._view(MARKED_PACKETS, marked)
+            self._check()
+        self._view(SELECTED, selected)
+        self._check()
+        for name, sql in parts:
             self._check()
             with self._plainly():
                 reader = self._con.sql(sql).to_arrow_reader(BATCH_ROWS)
@@ -107,9 +115,11 @@ class HalfEngine(Engine):
             self._check()
             yield batch
 
-    def _put_behind(self, table: str, store: Files, request: Request) -> None:
-        """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone."""
-        files = self._files[table] = self.files_of(table, store, request.since, request.until)
+    def _put_behind(self, table: str, store: Files, request: Request, asked: bool) -> None:
+        """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone.
+        `asked`: it will be read."""
+        files_of = self.whole_files if asked else self.files_of
+        files = self._files[table] = files_of(table, store, request.since, request.until)
         sql = selecting(table, files) if files else f"SELECT * FROM ims_empty_{table}"  # noqa: S608  # ours
         if table == "packets":
             limits = [f"epoch_us(time) >= {request.since:d}"] if request.since is not None else []

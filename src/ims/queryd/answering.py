@@ -6,7 +6,7 @@ import hashlib
 import json
 import queue
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +21,7 @@ from ims.query.standing import HalfEngine
 from ims.query.wrong import QuestionError
 from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.records import LENGTHS
+from ims.store.damage import DamageError
 from ims.store.liveness import Liveness, liveness, losses_of
 from ims.store.reader import Store, open_store
 from ims.store.schema import part_of
@@ -43,6 +44,9 @@ class _Place:
         """None: only its path is wanted."""
         return []
 
+    def refuse_damage(self, files: Iterable[Path]) -> None:
+        """Of no file is any."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -60,6 +64,10 @@ class Told:
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
         """As the store's."""
         return [path for path in self.store.files(table, since_us, until_us) if path not in self.left_out]
+
+    def refuse_damage(self, files: Iterable[Path]) -> None:
+        """As the store's."""
+        self.store.refuse_damage(files)
 
 
 def told_beyond(store: Store, shipped: Mapping[str, Shipped], ask: Ask) -> Told:
@@ -134,7 +142,9 @@ class Answerer:
     def _opened(self, ask: Ask) -> Iterator[tuple[Store, Told]]:
         try:
             store, shipped = open_shipped(self.path) if ask.lake else (open_store(self.path), {})
-        except ValueError as error:  # a damaged one, which is no fault of the question
+        except DamageError:
+            raise
+        except ValueError as error:  # none that can be read, which is no fault of the question
             raise OSError(str(error)) from error
         with store:
             yield store, told_beyond(store, shipped, ask)

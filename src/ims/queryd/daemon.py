@@ -32,6 +32,7 @@ from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
 from ims.queryd.metrics import QuerydMetrics
+from ims.queryd.scrub import Scrub
 from ims.queryd.sensor_names import stranger
 from ims.queryd.service import REFUSALS_SECONDS, Service, quiet
 from ims.queryd.tail import Tailing
@@ -97,6 +98,7 @@ class Queryd:
         self._answerer = Answerer(config.store, config.running, config.memory, config.threads)
         self._turns = Turns(config.running, config.waiting_each, config.waiting)
         self._tailing = Tailing(config.store, config.listeners, watched=self._answerer.watched)
+        self._scrub = Scrub(config.store)
         self._state: tuple[float, _StoreState] = (0.0, _StoreState())
         self._state_lock = threading.Lock()
         address, port = endpoint_of(config.listen)
@@ -143,6 +145,7 @@ class Queryd:
             self._log.info("identity", **self.credentials.identity._asdict())
         self._log.info("listening", address=self.config.listen, port=self.service.port, store=str(self.config.store))
         tell_systemd("READY=1")
+        self._scrub.start()
         os.read(self._ended, 1)
         tell_systemd("STOPPING=1")
         self._close()
@@ -150,6 +153,7 @@ class Queryd:
 
     def _close(self) -> None:
         self._end_metrics()
+        self._scrub.stop()
         self.service.shutdown()
         self.service.close()
 

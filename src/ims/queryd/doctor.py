@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ims.pki.credentials import expiry_warnings
 from ims.pki.revocations import Revocations
+from ims.quantity import quantity
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig, TlsConfig
 from ims.sensor.check import Running, findings_of
 from ims.sensor.doctor import findings, root
 from ims.sensor.finding import OK, WARNING, WRONG, Finding
 from ims.store.reader import open_store
+from ims.store.verify import unlisted_files
 
 
 def examine_queryd(config: QuerydConfig, file: Path | None = None) -> Iterator[Finding]:
@@ -46,9 +48,13 @@ def _store(config: QuerydConfig) -> Iterator[Finding]:
     try:
         with open_store(config.store) as store:
             sensors = ", ".join(store.sensors)
+        unlisted = unlisted_files(config.store)
     except FileNotFoundError as error:
         yield Finding(WRONG, "store", f"{error}, which is waited for", "start the sensor, or correct `store`")
         return
     except (OSError, ValueError):  # what the start refuses is said already
         return
     yield Finding(OK, "store", f"{config.store} holds packets of {sensors}")
+    if unlisted:
+        said = f"{quantity(len(unlisted), 'file')} that nothing lists, such as {unlisted[0]}: no question sees them"
+        yield Finding(WARNING, "store", said, f"`ims store verify {config.store}` lists them")

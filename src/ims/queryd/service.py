@@ -31,6 +31,7 @@ from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError, GivenUpError, Turns
 from ims.queryd.watch import Watch, Watched
+from ims.store.damage import DamageError
 from ims.stored_file import A_LINK, NO_FILE
 
 CALLERS = ("portal", "operator")
@@ -219,6 +220,8 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
 
 def unread(error: BaseException) -> str:
     """That a store can't be read, and why, without the path, which the log has."""
+    if isinstance(error, DamageError):
+        return "its store is damaged"
     word = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else ""
     if isinstance(error, OSError) and error.strerror in (A_LINK, NO_FILE):
         word = error.strerror
@@ -245,6 +248,8 @@ def _said(error: Exception, watched: list[Watched], ending: bool) -> tuple[str, 
             return "late", fl.FlightTimedOutError, "late", "the deadline passed"
         case MemoryError():
             return "memory", fl.FlightServerError, "request", "it needs more memory than it may have"
+        case DamageError():
+            return "store", fl.FlightInternalError, "store", unread(error)
         case pa.ArrowInvalid():  # a ValueError to Python, but of files
             return "store", fl.FlightInternalError, "store", "its store can't be read"
         case QuestionError():

@@ -123,6 +123,7 @@ class News:
             files = store.files("packets", since * SECOND_US)
             if files == self._files:
                 return empty
+            store.refuse_damage(files)
             self._files = files
             found = {name: self._difference(name, files, since) for name in _KEYS}
             new = self._new_payloads(store, files, since)
@@ -159,6 +160,7 @@ class News:
         files = store.files("payloads", since // 86_400 * 86_400 * SECOND_US)
         if not signatures or not files:
             return {}
+        store.refuse_damage(files)
         rows = self._con.execute(
             f"SELECT signature, payload[1:{NEW_OCTETS}] FROM {_files(files)} WHERE list_contains(?, signature)",  # noqa: S608
             [signatures],

@@ -30,10 +30,11 @@ class WatchedPrefixes:
 
     def of(self, store: Store) -> tuple[str, ...]:
         """Prefixes (CIDR, sorted, none in another) of the coverage of a store as it is opened, and of what it was
-        before; at most MOST_WATCHED, made wider where there are more. Raises OSError, or ArrowInvalid (a ValueError)
-        for a file that is damaged."""
+        before; at most MOST_WATCHED, made wider where there are more. Raises DamageError for a file that isn't what was
+        written, OSError."""
         files = set(store.files("coverage"))
         with self._lock:
+            store.refuse_damage(files - self._read)
             found = {prefix for file in files - self._read for prefix in _prefixes(file)}
             self._read = files
             if not found <= self._found:

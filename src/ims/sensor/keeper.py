@@ -7,6 +7,7 @@ payloads; what can't be written is counted, by time, as lost, and once there is 
 from __future__ import annotations
 
 import queue
+import secrets
 import shutil
 import threading
 import time
@@ -20,15 +21,22 @@ import structlog
 from ims.cause import cause
 from ims.config import SensorConfig
 from ims.darknet import Darknet
+from ims.full_disk import FULL
 from ims.quantity import quantity
 from ims.sensor.pipeline import Work
 from ims.sensor.watched import Watched
 from ims.store.columns import Distinct
+from ims.store.damage import DamageError
 from ims.store.last_hours import over_before
 from ims.store.retention import parse_age
-from ims.store.writer import SensorWriter
+from ims.store.writer import KEY_OCTETS, SensorWriter
 
 log = structlog.get_logger()
+
+
+def _log_damage(error: DamageError) -> None:
+    log.error("payloads are stored once more", reason=cause(error))
+
 
 BATCHES, OCTETS = 8, 48 << 20
 """Batches that may wait, besides those being filled, and octets of payloads and raw frames in them; what comes beyond
@@ -43,7 +51,8 @@ LOOK_SECONDS = 0.5
 class Keeper:
     """Owns the writer. Workers call `reserve` and `deliver`; `start` and `stop` are the daemon's.
 
-    Raises what SensorWriter raises, when it is made.
+    Raises what SensorWriter raises, when it is made, but for a full disk: then it begins with nothing stored, and what
+    is lost is counted until there is room for it in the coverage.
     """
 
     def __init__(
@@ -52,8 +61,8 @@ class Keeper:
         """`lost`: packets that the kernel lost since the last call. `now_us`: the clock that packets are stamped with,
         which finishes hours."""
         self._config, self._watched, self._lost, self._now = config, watched, lost, now_us
-        self._writer: SensorWriter | None = SensorWriter(config.store, config.name, lanes=1)
-        self.key = self._writer.key
+        self._writer: SensorWriter | None = None
+        self.key = secrets.token_bytes(KEY_OCTETS)
         self._queue: queue.Queue[tuple[Work, int, int]] = queue.Queue()
         self._slots = threading.Semaphore(BATCHES + len(config.interfaces) * config.workers)
         self._queued_octets = 0
@@ -79,6 +88,13 @@ class Keeper:
         self._saved_at = time.monotonic()
         self._change: tuple[Darknet, dict[str, str]] | None = None
         self._waits: list[threading.Event] = []
+        try:
+            self._writer = SensorWriter(config.store, config.name, lanes=1)
+            self.key = self._writer.key
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._fail(error)
 
     @property
     def trouble(self) -> str | None:
@@ -126,9 +142,9 @@ class Keeper:
             self._lost_since += rows
 
     def payloads_of(self, day: date) -> Iterator[tuple[Any, Distinct]]:
-        """What the store has of a day; nothing while it is closed."""
+        """What the store has of a day; nothing while it is closed. What is in a damaged file is new once more."""
         writer = self._writer
-        return iter(()) if writer is None else writer.payloads_of(day)
+        return iter(()) if writer is None else writer.payloads_of(day, _log_damage)
 
     def change(self, darknet: Darknet, policies: dict[str, str]) -> None:
         """Other blocks and policies from the next checkpoint on."""
@@ -176,13 +192,26 @@ class Keeper:
                 break
 
     def _finish(self) -> None:
-        """Put all hours where others read them, the last one too: whether this sensor starts again isn't known."""
+        """Put all hours where others read them, the last one too: whether this sensor starts again isn't known. Where
+        nothing could be stored, the coverage at least says what was lost."""
         if self._writer is None:
+            self._save_losses()
             return
         try:
             self._writer.publish()
         except (OSError, ValueError) as error:
             log.warning("the last hours aren't finished; the next start does it", reason=cause(error))
+
+    def _save_losses(self) -> None:
+        try:
+            writer = SensorWriter(self._config.store, self._config.name, lanes=1)  # it has a reserve for a full disk
+            try:
+                self._save(writer)
+            finally:
+                writer.close()
+        except (OSError, ValueError) as error:
+            lost = quantity(self.not_stored, "packet")
+            log.error("the coverage doesn't say what was lost", lost=lost, reason=cause(error))
 
     def _take(self, seconds: float) -> None:
         try:

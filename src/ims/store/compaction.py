@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from ims.full_disk import naming
 from ims.store.columns import complete
+from ims.store.damage import DamageError, refuse_damage
 from ims.store.manifest import Manifest, remove_empty
 from ims.store.parts import Part
 from ims.store.schema import ROW_GROUP, part_of, stored_schema, sync_folder
@@ -50,23 +51,28 @@ def hot_hours(files: Iterable[str]) -> dict[tuple[str, int], list[str]]:
 
 
 def merge_parts(
-    store: Path, paths: Sequence[str], go_on: Callable[[], bool] = lambda: True, most_octets: int | None = None
+    store: Path,
+    parts: Mapping[str, Mapping[str, int]],
+    go_on: Callable[[], bool] = lambda: True,
+    most_octets: int | None = None,
 ) -> tuple[str, dict[str, int]]:
-    """Write the rows of several parts of one hour as one new hot part; returns its path and size. `most_octets`: as
-    MERGED_OCTETS.
+    """Write the rows of several parts of one hour as one new hot part; returns its path and size. `parts`: as the
+    manifest has them; `most_octets`: as MERGED_OCTETS.
 
-    Raises InterruptedError, and leaves nothing behind, where `go_on` says no between two row groups.
+    Leaves nothing behind where it raises: InterruptedError, where `go_on` says no between two row groups, DamageError
+    where a part isn't what was written, OSError.
     """
-    kind = part_of(paths[0])
+    refuse_links(store / path for path in parts)
+    refuse_damage({store / path: size for path, size in parts.items()})
+    kind = part_of(next(iter(parts)))
     assert kind is not None
     schema = stored_schema(kind.table)
     merged = Part(store, f"_hot/{kind.folder}/{uuid.uuid4().hex}.parquet", kind.table, schema)
     waiting: list[pa.RecordBatch] = []
     read_rows = ROW_GROUP if most_octets is None else READ_ROWS
     try:
-        for path in paths:
-            refuse_links([store / path])
-            with pq.ParquetFile(store / path) as file:
+        for path in parts:
+            with pq.ParquetFile(store / path, page_checksum_verification=True) as file:
                 for batch in file.iter_batches(read_rows, columns=schema.names, use_threads=False):
                     if not go_on():
                         raise InterruptedError
@@ -89,24 +95,37 @@ def merge_parts(
 def small_parts(manifest: Manifest, paths: Sequence[str]) -> list[str]:
     """Those of an hour's hot parts that are worth merging: none where there is but one.
 
-    Not those of coverage: each belongs to one capture, whose next checkpoint replaces it by name.
+    Not those of coverage: each belongs to one capture, whose next checkpoint replaces it by name. Nor those known to be
+    damaged, which would lend a checksum to what they became: they stay as they are, for whoever asks to be told.
     """
     kind = part_of(paths[0])
     if kind is None or kind.table == "coverage":
         return []
     sizes = manifest.state.files
-    small = [p for p in paths if sizes[p]["rows"] < WORTH_MERGING and sizes[p]["bytes"] < MERGED_OCTETS]
+    small = [
+        path
+        for path in paths
+        if sizes[path]["rows"] < WORTH_MERGING and sizes[path]["bytes"] < MERGED_OCTETS and path not in manifest.damaged
+    ]
     return small if len(small) > 1 else []
 
 
 def compact_hour(store: Path, manifest: Manifest, paths: list[str]) -> list[str]:
     """Merge the small ones among an hour's hot parts, commit, and return the parts that it now has."""
-    small = small_parts(manifest, paths)
-    if not small:
-        return paths
-    merged, size = merge_parts(store, small)
-    manifest.commit(add={merged: size}, drop=small)
-    return [path for path in paths if path not in small] + [merged]
+    while small := small_parts(manifest, paths):
+        try:
+            merged, size = merge_parts(store, {path: manifest.state.files[path] for path in small})
+        except DamageError as error:
+            note_damaged(store, manifest, error)
+            continue
+        manifest.commit(add={merged: size}, drop=small)
+        return [path for path in paths if path not in small] + [merged]
+    return paths
+
+
+def note_damaged(store: Path, manifest: Manifest, error: DamageError) -> None:
+    """Leave a damaged part out of what is merged from now on."""
+    manifest.damaged.add(str(Path(error.file).relative_to(store)))
 
 
 def compact_hot(store: Path, manifest: Manifest) -> None:

@@ -9,6 +9,7 @@ compared, which another process may have by then.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -21,10 +22,14 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ims.full_disk import naming
+from ims.store.damage import DamageError
 from ims.store.schema import state_folder
+from ims.stored_file import open_regular
 
 BLOCK = 4096
 """Octets of the file: a page, which most file systems write at once."""
+UNWRITTEN = b" " * (BLOCK - 1) + b"\n"
+"""Nothing was said yet."""
 TRIES = 16
 """Readings of a block that is just being rewritten."""
 TEXT = 300
@@ -126,13 +131,10 @@ class Heartbeat:
 
 
 def _reserve(fd: int) -> None:
-    try:
+    if os.fstat(fd).st_size < BLOCK and os.pwrite(fd, UNWRITTEN, 0) != BLOCK:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with contextlib.suppress(OSError):  # a file system that reserves nothing has what was written
         os.posix_fallocate(fd, 0, BLOCK)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-            raise
-        if os.fstat(fd).st_size < BLOCK:  # a file system that reserves nothing
-            os.pwrite(fd, bytes(BLOCK), 0)
 
 
 def _lock(fd: int) -> None:
@@ -174,6 +176,20 @@ def read_heartbeat(store: Path, sensor: str) -> Heard | None:
     finally:
         os.close(fd)
     return None
+
+
+def refuse_spoiled(store: Path, sensor: str) -> None:
+    """Raises DamageError where a heartbeat is there whose block is damaged, so that nobody knows what is being lost;
+    OSError where it can't be read."""
+    if read_heartbeat(store, sensor) is not None:
+        return
+    file = heartbeat_file(store, sensor)
+    if not file.exists():
+        return
+    with open_regular(file) as opened:
+        block = opened.read(BLOCK + 1)
+    if block and block != UNWRITTEN and read_heartbeat(store, sensor) is None:
+        raise DamageError(file, "it does not match its checksum", "the sensor's next start, or removing it, mends it")
 
 
 def _parsed(block: bytes) -> Beat | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from ims.quantity import quantity
-from ims.store.heartbeat import Beat, boot_id, read_heartbeat, uptime
+from ims.store.heartbeat import Beat, boot_id, read_heartbeat, refuse_spoiled, uptime
 from ims.store.schema import is_retired
 
 State = Literal["watching", "replaying", "down", "stuck", "stopped", "died", "none"]
@@ -146,10 +146,17 @@ def age_seconds(beat: Beat) -> float:
 def losses_of(store: Path, sensors: Iterable[str], since_us: int | None, until_us: int | None) -> dict[str, list[Loss]]:
     """What sensors are losing now that a range touches, by sensor; those that lose nothing are left out.
 
-    Raises OSError where a heartbeat can't be read.
+    Raises OSError where a heartbeat can't be read, DamageError where it is damaged.
     """
-    found = {sensor: liveness(store, sensor).losses(since_us, until_us) for sensor in sensors}
+    found = {sensor: _known(store, sensor).losses(since_us, until_us) for sensor in sensors}
     return {sensor: losses for sensor, losses in found.items() if losses}
+
+
+def _known(store: Path, sensor: str) -> Liveness:
+    now = liveness(store, sensor)
+    if now.state == "none":
+        refuse_spoiled(store, sensor)
+    return now
 
 
 def moment(seconds: float) -> str:

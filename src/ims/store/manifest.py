@@ -7,6 +7,9 @@ had not been written. One writer appends. A reader takes the newest generation a
 A file that is replaced is dropped from the manifest at once but deleted only when no reader can know of it:
 when every generation up to the one that dropped it has no lock left on it.
 
+A head beside it (head.py) says how far it had come: a manifest that says less, or isn't there beside the files that it
+listed, is damaged, and nothing is read by it or deleted for its sake.
+
 A write that fails (a full disk) is taken back, so that neither a reader nor the next writer ever takes for
 committed what the writer was told had failed; where even that fails, nothing more is written.
 """
@@ -19,13 +22,16 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ims.full_disk import naming
+from ims.records import TABLES
+from ims.store.damage import DamageError
+from ims.store.head import FILE, Head, HeadFile, read_head
 from ims.store.schema import write_aside
 from ims.stored_file import open_regular
 
@@ -36,14 +42,16 @@ ROLL_BYTES = 1 << 16
 
 @dataclass
 class State:
-    """What a manifest says: files by path (relative to the store) with rows and bytes; captures by id;
-    `trash`: dropped files with the generation that dropped them; `publishing`: paths that a crash may have
-    left in the tree without their being listed."""
+    """What a manifest says: files by path (relative to the store) with rows, bytes and their XXH3 (`xxh3`, which those
+    of earlier versions lack); captures by id; `trash`: dropped files with the generation that dropped them;
+    `publishing`: paths that a crash may have left in the tree without their being listed; `shipped`: a lake's id and
+    the number of the last shipment to it that was known when files were dropped (store/shipped.py)."""
 
     files: dict[str, dict[str, int]] = field(default_factory=dict)
     captures: dict[str, dict[str, Any]] = field(default_factory=dict)
     trash: dict[str, int] = field(default_factory=dict)
     publishing: list[str] = field(default_factory=list)
+    shipped: list[Any] = field(default_factory=list)
 
     def apply(self, change: Mapping[str, Any], generation: int) -> None:
         """Apply one line."""
@@ -57,8 +65,8 @@ class State:
         self.captures.update(change.get("captures", {}))
         for path in change.get("deleted", ()):
             self.trash.pop(path, None)
-        if "publishing" in change:
-            self.publishing = change["publishing"]
+        self.publishing = change.get("publishing", self.publishing)
+        self.shipped = change.get("shipped", self.shipped)
 
 
 def _line(change: Mapping[str, Any]) -> bytes:
@@ -66,12 +74,15 @@ def _line(change: Mapping[str, Any]) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _read(content: bytes, path: Path, generation: int) -> State:
+REMEDY = "put back a copy of it; any Parquet engine reads the finished hours without it"
+
+
+def _read(content: bytes, path: Path, generation: int, head: Head | None) -> State:
     """State after all whole lines.
 
-    Raises ValueError where the first line isn't whole, for it was renamed into place when it was, or where a
-    line is wrong that others follow: only the last can be torn, and to overlook what follows damage would be
-    to let a writer delete the files that it names.
+    Raises DamageError where it says less than its head did, where the first line isn't whole, for it was renamed into
+    place when it was, or where a line is wrong that others follow: only the last can be torn, and to overlook what
+    follows damage would be to let a writer delete the files that it names.
     """
     state = State()
     *lines, torn = content.split(b"\n")
@@ -79,13 +90,17 @@ def _read(content: bytes, path: Path, generation: int) -> State:
         if line[:8] != b"%08x" % zlib.crc32(line[9:]):
             if number and number == len(lines) - 1 and not torn:
                 break
-            raise ValueError(f"{path} is damaged: line {number + 1} does not match its checksum")
+            raise DamageError(path, f"line {number + 1} does not match its checksum", REMEDY)
         try:
             state.apply(json.loads(line[9:]), generation)
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: line {number + 1} is not what this version writes ({error})") from None
     if not lines:
-        raise ValueError(f"{path} is damaged: its first line is cut off")
+        raise DamageError(path, "its first line is cut off", REMEDY)
+    if head is not None and head.generation == generation and zlib.crc32(content[: head.octets]) != head.crc:
+        cut = len(content) < head.octets
+        why = f"{len(content):,} octets, of which {head.octets:,} were written" if cut else "it isn't what was written"
+        raise DamageError(path, why, REMEDY)
     return state
 
 
@@ -106,11 +121,44 @@ def generations(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in found)
 
 
+def newest_generation(folder: Path, head: Head | None) -> tuple[int, Path] | None:
+    """The newest generation; None where nothing was ever written. Raises DamageError where it isn't there, OSError.
+
+    `head`: as it was read before.
+    """
+    found = generations(folder)
+    number = found[-1][0] if found else 0
+    if head is not None and number < head.generation:
+        older = f"; without {folder / FILE} it is read as it was at generation {number}" if found else ""
+        missing = folder / f"manifest-{head.generation:08d}.log"
+        raise DamageError(missing, "it isn't there, and was the newest of its kind", REMEDY + older)
+    if not found:
+        listed = next(listed_files(folder), None)
+        if listed is None:
+            return None
+        found = generations(folder)  # a writer that had just begun
+        if not found:
+            raise DamageError(folder, f"it has no manifest, which listed {listed} and others", REMEDY)
+    return found[-1]
+
+
+def listed_files(folder: Path) -> Iterator[Path]:
+    """Files that lie where a sensor's manifest in `folder` would list them: those of tables."""
+    store = folder.parent.parent
+    for root in (store, store / "_hot"):
+        for table in TABLES:
+            yield from (root / table / folder.name).rglob("*.parquet")
+
+
 def write_generation(folder: Path, state: State) -> Path:
     """Write a state as the newest generation. Only the holder of the sensor's lock may. Raises OSError."""
     number = max((number for number, _ in generations(folder)), default=0) + 1
     path = folder / f"manifest-{number:08d}.log"
-    write_aside(path, _line({"state": vars(state)}))
+    line = _line({"state": vars(state)})
+    write_aside(path, line)
+    head = HeadFile(folder)
+    head.write(Head(number, len(line), zlib.crc32(line)))
+    head.close()
     return path
 
 
@@ -125,11 +173,12 @@ class Snapshot:
     def __init__(self, folder: Path) -> None:
         self._file: BinaryIO | None = None
         while True:
-            newest = generations(folder)
-            if not newest:
+            head = read_head(folder)
+            newest = newest_generation(folder, head)
+            if newest is None:
                 self.state = State()
                 return
-            number, path = newest[-1]
+            number, path = newest
             try:
                 file = open_regular(path)
             except FileNotFoundError:
@@ -139,7 +188,7 @@ class Snapshot:
                 file.close()
                 continue
             try:
-                self.state = _read(file.read(), path, number)
+                self.state = _read(file.read(), path, number, head)
             except BaseException:
                 file.close()
                 raise
@@ -162,10 +211,16 @@ class Manifest:
         self._folder = folder
         self._log: FileIO | None = None
         self._broken = False
-        self._log_bytes = self._first_bytes = 0
+        self._log_bytes = self._first_bytes = self._log_crc = 0
+        self._head = HeadFile(folder)
         self.generation, self.state = 0, State()
-        for number, path in generations(folder)[-1:]:
-            self.generation, self.state = number, _read(_octets(path), path, number)
+        self.damaged: set[str] = set()
+        """files that turned out to be damaged since it was opened: they stay as they are, unmerged"""
+        head = read_head(folder)
+        newest = newest_generation(folder, head)
+        if newest is not None:
+            self.generation, path = newest
+            self.state = _read(_octets(path), path, self.generation, head)
         if before is not None:
             before(self.state)
         self.roll()
@@ -196,7 +251,9 @@ class Manifest:
             raise
         self._broken = False
         self._log_bytes += len(line)
+        self._log_crc = zlib.crc32(line, self._log_crc)
         self.state.apply(change, self.generation)
+        self._head.write(Head(self.generation, self._log_bytes, self._log_crc))
 
     def _usable(self) -> FileIO:
         if self._log is None or self._broken:
@@ -221,6 +278,8 @@ class Manifest:
             old.close()
         self.generation, self._broken = number, False
         self._log_bytes = self._first_bytes = len(line)
+        self._log_crc = zlib.crc32(line)
+        self._head.write(Head(self.generation, self._log_bytes, self._log_crc))
 
     def roll_if_long(self) -> None:
         """Begin a new generation once there are changes enough: then what they dropped can be deleted, and
@@ -252,6 +311,7 @@ class Manifest:
 
     def close(self) -> None:
         """Close the log."""
+        self._head.close()
         if self._log is not None:
             self._log.close()
             self._log = None

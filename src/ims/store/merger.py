@@ -12,7 +12,8 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from ims.store.compaction import HOT_PARTS, hot_hours, merge_parts, small_parts
+from ims.store.compaction import HOT_PARTS, hot_hours, merge_parts, note_damaged, small_parts
+from ims.store.damage import DamageError
 from ims.store.manifest import Manifest
 
 AT_ONCE = 64
@@ -47,12 +48,18 @@ class Merger:
             if not self._made.done():
                 return
             made, self._made = self._made, None
-            self._commit(*made.result())
+            try:
+                merged, size = made.result()
+            except DamageError as error:
+                note_damaged(self._store, self._manifest, error)
+            else:
+                self._commit(merged, size)
         for (_table, since_us), paths in hot_hours(self._manifest.state.files).items():
             small = small_parts(self._manifest, paths)
             if len(small) > (1 if since_us < before_us else HOT_PARTS):
                 self._parts = small[:AT_ONCE]
-                self._made = self._thread.submit(merge_parts, self._store, self._parts, self._may_go_on, OCTETS)
+                parts = {path: self._manifest.state.files[path] for path in self._parts}
+                self._made = self._thread.submit(merge_parts, self._store, parts, self._may_go_on, OCTETS)
                 return
 
     def _may_go_on(self) -> bool:

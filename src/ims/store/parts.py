@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from ims.full_disk import naming
 from ims.store.columns import by_hour, conform
+from ims.store.damage import sizes_of
 from ims.store.schema import ROW_GROUP, hour_folder, make_folder, parquet_writer, sync_folder
 
 OPEN_PARTS = 48
@@ -54,11 +55,10 @@ class Part:
             fd = os.open(self._file, os.O_RDONLY)
             try:
                 os.fsync(fd)
-                size = os.fstat(fd).st_size
             finally:
                 os.close(fd)
         sync_folder(self._file.parent)
-        return {"rows": self.rows, "bytes": size}
+        return sizes_of(self._file, self.rows)
 
     def discard(self) -> None:
         """Remove the file, whatever state it is in."""
@@ -139,7 +139,7 @@ class Lane:
         self.submit(close_all)
 
     def seal(self) -> dict[str, dict[str, int]]:
-        """Wait for what was submitted, close all parts, and return them: path -> rows and bytes, all durable."""
+        """Wait for what was submitted, close all parts, and return them: path -> what the manifest says."""
         self.begin_seal()
         wait(self._pending)
         assert self.waiting == 0

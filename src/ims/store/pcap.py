@@ -34,6 +34,12 @@ def pcap_header(link: str = "raw") -> bytes:
     return struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1 << 18, LINK_TYPES[link])
 
 
+def linked_offsets(offsets: Array, link: str) -> Array:
+    """Where `linked` puts the records that stood at `offsets`."""
+    more = len(ETHERNET) if LINK_TYPES[link] == 1 else 0
+    return offsets + more * np.arange(len(offsets))
+
+
 def linked(octets: Array, offsets: Array, link: str) -> Array:
     """Records of raw packets (uint8, back to back; record i at offsets[i]) as those of a link type."""
     if LINK_TYPES[link] != 1 or len(offsets) < 2:

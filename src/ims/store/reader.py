@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from ims.store.manifest import Snapshot
-from ims.store.schema import HOUR_US, check_store, part_of, refuse_half_renamed
+from ims.records import TABLES
+from ims.store.damage import DamageError, refuse_damage
+from ims.store.manifest import REMEDY, Snapshot, listed_files
+from ims.store.schema import HOUR_US, check_store, part_of, refuse_half_renamed, state_folder
+from ims.stored_file import refuse_links
 
 
 class Store:
     """One store's files as they were when it was opened; every row exactly once. Close it, or use `with`.
 
-    Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store.
+    Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store, DamageError where files lie in
+    it that no manifest can be read for.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).absolute()
         check_store(self.path)
         refuse_half_renamed(self.path)
+        with_files = sensors_with_files(self.path)  # before the manifests: a writer begins with its own
         state = self.path / "_state"
         # Not by `glob`, to which a folder that can't be read is empty.
         folders = sorted(state.iterdir()) if state.is_dir() else []
@@ -28,9 +36,41 @@ class Store:
             for folder in folders:
                 if folder.name.startswith("sensor="):
                     self._snapshots[folder.name.removeprefix("sensor=")] = Snapshot(folder)
+            self._refuse_unlisted(with_files)
         except BaseException:
             self.close()
             raise
+
+    def _refuse_unlisted(self, with_files: set[str]) -> None:
+        for sensor in sorted(with_files - set(self._snapshots)):
+            folder = state_folder(self.path, sensor)
+            for unlisted in listed_files(folder):
+                refuse_half_renamed(self.path)
+                if sensor in sensors_with_files(self.path):  # not renamed meanwhile
+                    raise DamageError(folder, f"it isn't there, and listed {unlisted} and others", REMEDY)
+        for sensor, snapshot in self._snapshots.items():
+            for path in snapshot.state.files:
+                part = part_of(path)
+                if part is not None and part.sensor != sensor:
+                    raise DamageError(state_folder(self.path, sensor), f"its manifest lists {path}", REMEDY)
+
+    def refuse_damage(self, files: Iterable[Path]) -> None:
+        """Raises DamageError where one of its files isn't what was written; OSError where one can't be read, or is a
+        link."""
+        listed = list(files)
+        refuse_links(listed)
+        refuse_damage({path: self._sizes[path] for path in listed})
+
+    def shipped(self, sensor: str) -> list[Any]:
+        """A lake's id and the number of the last shipment to it that was known when files of a sensor were dropped;
+        empty where there was none."""
+        return self._snapshots[sensor].state.shipped
+
+    @cached_property
+    def _sizes(self) -> dict[Path, Mapping[str, int]]:
+        """Files with what their manifests say of them."""
+        states = (snapshot.state for snapshot in self._snapshots.values())
+        return {self.path / path: size for state in states for path, size in state.files.items()}
 
     @property
     def sensors(self) -> tuple[str, ...]:
@@ -85,6 +125,13 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def sensors_with_files(path: Path) -> set[str]:
+    """Names of the sensors that have a folder in a table."""
+    tables = [root / table for root in (path, path / "_hot") for table in TABLES]
+    names = [name for table in tables if table.is_dir() for name in os.listdir(table)]  # noqa: PTH208  # 8 us each
+    return {name.removeprefix("sensor=") for name in names if name.startswith("sensor=")}
 
 
 def open_store(path: Path | str) -> Store:

@@ -67,7 +67,8 @@ LOST, UNKNOWN = 0, 1
 
 
 @kernel
-def _little32(out, at, value):
+def little32(out, at, value):
+    """Write 32 bits, least significant octet first."""
     out[at] = value & 0xFF
     out[at + 1] = value >> 8 & 0xFF
     out[at + 2] = value >> 16 & 0xFF
@@ -184,15 +185,26 @@ def write(packets, raw, offsets, out, counts):
                 elif protocol != 17 or checksums[row] & UDP_ABSENT == 0:
                     _put_checksum(out, above, end, field, protocol, source, destination)
         time = times[row]
-        _little32(out, at - 16, time // 1_000_000)
-        _little32(out, at - 12, time % 1_000_000 * 1000 + np.int64(times_ns[row]))
-        _little32(out, at - 8, end - at)
-        _little32(out, at - 4, wire)
+        little32(out, at - 16, time // 1_000_000)
+        little32(out, at - 12, time % 1_000_000 * 1000 + np.int64(times_ns[row]))
+        little32(out, at - 8, end - at)
+        little32(out, at - 4, wire)
 
 
 def _refuse(wrong: Array, what: str) -> None:
     if wrong.any():
         raise ValueError(f"row {int(np.argmax(wrong))} of the packets has {what}; the store is damaged")
+
+
+def refuse_far_times(time: Array) -> None:
+    """Raises ValueError where a packet's time (microseconds) is none that a pcap file can hold."""
+    outside = (time < 0) | (time >= LATEST)
+    if outside.any():
+        of_them = quantity(int(outside.sum()), "packet is of a time", "packets are of times")
+        raise ValueError(
+            f"{of_them} before 1970 or after 2106-02-07T06:28:15Z, which a pcap file can't hold: it counts seconds "
+            "since 1970 in 32 bits; export pcapng, or narrow the range with --since and --until"
+        )
 
 
 def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
@@ -202,15 +214,6 @@ def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
     """
     rows = table.num_rows
     columns = {name: numbers(table.column(name), str(kind)) for name, kind in _COLUMNS.items()}
-    time = columns["time"]
-    outside = (time < 0) | (time >= LATEST)
-    if outside.any():
-        of_them = quantity(int(outside.sum()), "packet is of a time", "packets are of times")
-        raise ValueError(
-            f"{of_them} before 1970 or after 2106-02-07T06:28:15Z, which a pcap file "
-            "can't hold: it counts seconds since 1970 in 32 bits; narrow the range with --since and --until, or export "
-            "parquet, csv or json"
-        )
     _refuse(columns["time_ns"] > 999, "more than 999 nanoseconds below a microsecond")
     found = layers(table)
     options, options_at = octets(table.column("tcp_options"))
@@ -255,8 +258,9 @@ def _measure(packets: Any, raw: RawPackets) -> Array:
     return offsets
 
 
-def pcap_records(table: pa.Table | pa.RecordBatch, raw: RawPackets | None = None) -> Records:
+def pcap_records(table: pa.Table | pa.RecordBatch, raw: RawPackets | None = None, far_times: bool = False) -> Records:
     """The rows of a table as records of a pcap file, in the table's order; store/pcap.py has the header before them.
+    `far_times`: those that a pcap file can't hold are cut to 32 bits, for whoever writes them himself.
 
     The table has the columns of `packets`, and `payload_bytes` (binary): null, absent, or of a length other
     than `payload_length` means that the payload is lost. `raw` replaces what would be rebuilt, row by row.
@@ -266,6 +270,8 @@ def pcap_records(table: pa.Table | pa.RecordBatch, raw: RawPackets | None = None
         nothing = np.zeros(0, np.int64)
         raw = RawPackets(nothing, np.zeros(0, np.uint8), np.zeros(1, np.int64), nothing)
     packets = packets_of(table)
+    if not far_times:
+        refuse_far_times(packets.time)
     offsets = _measure(packets, raw)
     out = np.empty(int(offsets[-1]), np.uint8)
     counts = np.zeros(2, np.int64)

@@ -9,7 +9,6 @@ off. Each step may be done twice:
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ims.store.lock import ShipperLock, WriterLock
 from ims.store.manifest import Snapshot, State, write_generation
 from ims.store.reader import open_store
 from ims.store.schema import check_store, rename_file, rename_under_way, state_folder, sync_folder, write_aside
+from ims.store.sealed import sealed
 from ims.store.shipped import read_shipped
 from ims.store.writer import SensorWriter
 
@@ -70,7 +70,7 @@ def _begin(store: Path, old: str, new: str) -> None:
     SensorWriter(store, old, lanes=1).close()  # removes what a killed writer left; refused while one writes
     lock = WriterLock(state_folder(store, old), old)
     try:
-        write_aside(rename_file(store), json.dumps({"old": old, "new": new}).encode() + b"\n")
+        write_aside(rename_file(store), sealed({"old": old, "new": new}))
     finally:
         lock.release()
 
@@ -112,7 +112,9 @@ def _write_manifest(folder: Path, old: str, new: str) -> None:
             return [_renamed(path, old, new) for path in paths]
         return {_renamed(path, old, new): value for path, value in paths.items()}
 
-    write_generation(folder, State(moved(state.files), state.captures, moved(state.trash), moved(state.publishing)))
+    write_generation(
+        folder, State(moved(state.files), state.captures, moved(state.trash), moved(state.publishing), state.shipped)
+    )
 
 
 def _renamed(path: str, old: str, new: str) -> str:

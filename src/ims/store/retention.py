@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any
 
 from ims.store.manifest import Manifest
 from ims.store.schema import HOUR_US, part_of
@@ -41,11 +42,14 @@ def retain(
     keep_age_us: int | None = None,
     keep_bytes: int | None = None,
     may_go: Callable[[str], bool] | None = None,
+    shipped: Callable[[], list[Any]] = list,
 ) -> dict[str, int]:
     """Drop what is older than `keep_age_us` (its whole hour is) or beyond `keep_bytes`; finished hours only.
 
     With `may_go`, nothing from the first hour on that isn't wholly finished and of which it doesn't say yes to each
     file, the payloads of a day that would go with it included.
+
+    `shipped`: the lake and shipment that the manifest shall remember (State.shipped) where something goes.
 
     Returns {"hours": hours of packets dropped, "bytes": bytes of all that was dropped}.
     """
@@ -64,7 +68,7 @@ def retain(
         freed += sum(files[path]["bytes"] for path in paths)
         hours += 1
     if dropped:
-        manifest.commit(drop=dropped)
+        manifest.commit(drop=dropped, shipped=shipped() or manifest.state.shipped)
         manifest.roll()
         manifest.collect()
     return {"hours": hours, "bytes": freed}

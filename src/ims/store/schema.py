@@ -4,7 +4,7 @@
     STORE/packets/sensor=NAME/date=YYYY-MM-DD/hour=HH/*.parquet  finished hours, for every Parquet engine
     STORE/payloads, STORE/frames_raw, STORE/coverage             likewise
     STORE/_hot/packets/sensor=NAME/...                           hours that aren't finished
-    STORE/_state/sensor=NAME/                                    manifest, lock, heartbeat, key, what was ever seen
+    STORE/_state/sensor=NAME/                                    manifest, its head, lock, heartbeat, key, reserve, seen
     STORE/_state/store_id, rename.json                           the store's id; a renaming that goes on
 
 Hours and days are UTC. A file is found by its path, so a path relative to the store is its name everywhere.
@@ -12,7 +12,6 @@ Hours and days are UTC. A file is found by its path, so a path relative to the s
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ims.full_disk import naming
 from ims.records import TABLES, arrow_schema
+from ims.store.sealed import sealed, unsealed
 from ims.system_folder import refuse_system_folder
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def part_of(path: str) -> Part | None:
 
 
 def hour_folder(table: str, sensor: str, hour: int) -> str:
-    """Folder for the hour that begins `hour` hours after the epoch. Times before 1970 or after 9999 don't occur:
-    capture files count seconds in 32 unsigned bits or are clamped by their reader."""
+    """Folder for the hour that begins `hour` hours after the epoch. Times before 1677 or after 2262 don't occur:
+    readers of captures count nanoseconds in 64 bits, and clamp what those don't hold."""
     moment = datetime.fromtimestamp(hour * 3600, UTC)
     return f"{table}/sensor={sensor}/date={moment:%Y-%m-%d}/hour={moment:%H}"
 
@@ -108,6 +108,7 @@ def _encodings(table: str) -> dict[str, Any]:
         "compression": "zstd",
         "compression_level": 3 if special & set(names) else 1,
         "store_schema": False,
+        "write_page_checksum": True,  # for engines that look at it; 0.7 ns an octet
     }
 
 
@@ -205,7 +206,7 @@ def create_store(path: Path) -> None:
     refuse_system_folder(path, "the store")
     make_folder(path)
     record = {"format": "ims store", "schema": SCHEMA_VERSION}
-    write_aside(path / "store.json", json.dumps(record).encode() + b"\n")
+    write_aside(path / "store.json", sealed(record))
 
 
 def rename_file(path: Path) -> Path:
@@ -217,7 +218,7 @@ def rename_under_way(path: Path) -> tuple[str, str] | None:
     """The old and the new name of the sensor that is being renamed. Raises ValueError where the file is damaged."""
     file = rename_file(path)
     try:
-        record = json.loads(file.read_bytes())
+        record = unsealed(file.read_bytes())
         return str(record["old"]), str(record["new"])
     except FileNotFoundError:
         return None
@@ -264,7 +265,7 @@ def check_store(path: Path) -> None:
     """Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store we can read."""
     refuse_no_folder(path, "store", str(path))
     try:
-        record = json.loads((path / "store.json").read_bytes())
+        record = unsealed((path / "store.json").read_bytes())
         version = record["schema"] if record["format"] == "ims store" else None
     except FileNotFoundError:
         if (path / "lake.json").exists():

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ims.full_disk import naming
+from ims.store.damage import sizes_of
 from ims.store.schema import make_folder, sync_folder
 from ims.store.seen_table import look_up_or_add
 from ims.stored_file import refuse_links
@@ -128,7 +129,6 @@ class Seen:
                 for piece in pieces:
                     file.write(piece.astype("<u8").tobytes())
                     rows += len(piece)
-                size = file.tell()
                 file.seek(0)
                 file.write(_header(rows))
                 file.flush()
@@ -137,7 +137,7 @@ class Seen:
         except BaseException:
             place.unlink(missing_ok=True)
             raise
-        added[path] = {"rows": rows, "bytes": size}
+        added[path] = sizes_of(place, rows)
         self.runs.append(path)
         self._maps.append(self._open(path))
 

@@ -8,13 +8,16 @@ for what the lake hasn't got.
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from ims.store.damage import DamageError
 from ims.store.reader import Store, open_store
 from ims.store.schema import part_of, state_folder, write_aside
+from ims.store.sealed import sealed, unsealed
 
 TAKEN_APART = ("packets", "frames_raw")
 """Tables of which a row is the lake's or the sensor's, never both. A payload may be in both."""
@@ -63,7 +66,7 @@ def read_shipped(store: Path, sensor: str) -> Shipped | None:
     """What a sensor's shipper has remembered; None where nothing was ever shipped. Raises OSError or ValueError."""
     file = shipped_file(store, sensor)
     try:
-        record = json.loads(file.read_bytes())
+        record = unsealed(file.read_bytes())
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
@@ -84,7 +87,7 @@ def read_shipped(store: Path, sensor: str) -> Shipped | None:
 
 def write_shipped(store: Path, sensor: str, shipped: Shipped) -> None:
     """Replace the record, whole. Only the holder of the sensor's ShipperLock may. Raises OSError."""
-    write_aside(shipped_file(store, sensor), json.dumps(asdict(shipped)).encode() + b"\n")
+    write_aside(shipped_file(store, sensor), sealed(asdict(shipped)))
 
 
 def open_shipped(path: Path) -> tuple[Store, dict[str, Shipped]]:
@@ -99,11 +102,24 @@ def open_shipped(path: Path) -> tuple[Store, dict[str, Shipped]]:
         try:
             shipped = {sensor: read_shipped(path, sensor) for sensor in store.sensors}
             if _stamps(path) == before:
+                for sensor, record in shipped.items():
+                    _refuse_older(store, sensor, record)
                 return store, {sensor: record for sensor, record in shipped.items() if record is not None}
         except BaseException:
             store.close()
             raise
         store.close()
+
+
+def _refuse_older(store: Store, sensor: str, record: Shipped | None) -> None:
+    """Raises DamageError where files were dropped that a later record than this says are shipped: they would be missed
+    here and not looked for in the lake."""
+    known = store.shipped(sensor)
+    if not known or (record is not None and (record.lake != known[0] or record.number >= known[1])):
+        return
+    why = "it isn't there" if record is None else f"it is of shipment {record.number}"
+    file = shipped_file(store.path, sensor)
+    raise DamageError(file, f"{why}, and files were dropped after shipment {known[1]}", "`ims ship` writes it anew")
 
 
 def _stamps(path: Path) -> dict[str, tuple[int, int, int] | None]:
@@ -125,12 +141,25 @@ class Confirmed:
         self._store, self._sensor = store, sensor
         self._stamp: tuple[int, int, int] | None = None
         self._files: Mapping[str, int] = {}
+        self._last: list[Any] = []
 
     def has(self, path: str) -> bool:
         """Whether this file is in a lake, whole. Raises ValueError where the record can't be read."""
+        self._look()
+        return path in self._files
+
+    def last(self) -> list[Any]:
+        """The lake's id and the number of the last shipment; empty where nothing was shipped, or the record can't be
+        read, which retention that doesn't wait for shipping goes on without."""
+        with contextlib.suppress(OSError, ValueError):
+            self._look()
+            return self._last
+        return []
+
+    def _look(self) -> None:
         stamp = _stamp(shipped_file(self._store, self._sensor))
         if stamp != self._stamp:
             shipped = read_shipped(self._store, self._sensor)
             self._files = shipped.files if shipped is not None else {}
+            self._last = [shipped.lake, shipped.number] if shipped is not None else []
             self._stamp = stamp
-        return path in self._files

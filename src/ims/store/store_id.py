@@ -1,6 +1,6 @@
 """A store's own id: tells a store, and a copy of it, from every other.
 
-    STORE/_state/store_id        32 hexadecimal digits
+    STORE/_state/store_id        32 hexadecimal digits, and the CRC-32 of them in 8
 
 Who writes makes it, with the store's first file. A portal counts what one store has once, and a lake is fed from one.
 """
@@ -11,11 +11,15 @@ import fcntl
 import os
 import re
 import secrets
+import zlib
 from pathlib import Path
 
+from ims.store.damage import DamageError
 from ims.store.schema import write_aside
 
-_ID = re.compile(r"[0-9a-f]{32}")
+_ID = re.compile(r"([0-9a-f]{32})(?: ([0-9a-f]{8}))?")
+
+REMEDY = "put back a copy of it; a portal and a lake know the store by it"
 
 
 def store_id(path: Path) -> str:
@@ -25,7 +29,8 @@ def store_id(path: Path) -> str:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # two writers or shippers of two sensors begin at once
         if not file.exists():
-            write_aside(file, secrets.token_hex(16).encode() + b"\n")
+            made = secrets.token_hex(16)
+            write_aside(file, f"{made} {_crc(made)}\n".encode())
     finally:
         os.close(folder)
     return read_store_id(path)
@@ -38,9 +43,16 @@ def read_store_id(path: Path) -> str:
         text = file.read_bytes().decode("ascii", "replace").strip()
     except FileNotFoundError:
         return ""
-    if not _ID.fullmatch(text):
-        raise ValueError(f"{file} is damaged: expected 32 hexadecimal digits")
-    return text
+    match = _ID.fullmatch(text)
+    if match is None:
+        raise DamageError(file, "expected 32 hexadecimal digits", REMEDY)
+    if match[2] is not None and match[2] != _crc(match[1]):
+        raise DamageError(file, "it does not match its checksum", REMEDY)
+    return match[1]
+
+
+def _crc(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _file(path: Path) -> Path:

@@ -25,10 +25,12 @@ from ims.quantity import quantity
 from ims.records import TABLES
 from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish, withdraw
+from ims.store.damage import DamageError, refuse_damage
 from ims.store.lock import WriterLock
 from ims.store.manifest import Manifest, State, remove_empty
 from ims.store.merger import Merger
 from ims.store.parts import Lane
+from ims.store.reserve import Reserve
 from ims.store.retention import retain
 from ims.store.schema import (
     ROW_GROUP,
@@ -49,7 +51,7 @@ WAITING = 1
 """Batches that wait in a lane besides the one being encoded: enough to keep it busy, few enough for memory."""
 
 KEY_OCTETS = 16
-_OURS = re.compile(r"[0-9a-f]{32}\.(parquet|npy)|\.manifest-\d+\.log\.[0-9a-f]{8}|\.key\.[0-9a-f]{8}")
+_OURS = re.compile(r"[0-9a-f]{32}\.(parquet|npy)|\.manifest(-\d+\.log|\.head)\.[0-9a-f]{8}|\.key\.[0-9a-f]{8}")
 
 
 class SensorWriter:
@@ -71,6 +73,7 @@ class SensorWriter:
         self._merger: Merger | None = None
         self._state = state_folder(path, sensor)
         self._lock = WriterLock(self._state, sensor)
+        self._reserve = Reserve(self._state)
         try:
             self.store_id = store_id(path)
             self.manifest = Manifest(path, self._state, before=self._remove_leftovers)
@@ -78,7 +81,10 @@ class SensorWriter:
                 withdraw(path, self.manifest)
                 self.manifest.collect()
                 self.key = self._load_key()
-                runs = [name for name in self.manifest.state.files if name.startswith("_state/")]
+                files = self.manifest.state.files
+                runs = {name: size for name, size in files.items() if name.startswith("_state/")}
+                refuse_links(path / name for name in runs)
+                refuse_damage({path / name: size for name, size in runs.items()})
                 self.seen = Seen(path, f"_state/sensor={sensor}/seen", runs)
             except BaseException:
                 self.manifest.close()
@@ -86,6 +92,7 @@ class SensorWriter:
         except BaseException:
             self._lock.release()
             raise
+        self._reserve.take()
         count = lanes or max(1, min(2, len(os.sched_getaffinity(0))))
         self._lanes = [Lane(path, sensor, number) for number in range(count)]
         self._shipped = Confirmed(path, sensor)
@@ -102,7 +109,8 @@ class SensorWriter:
         return key
 
     def _remove_leftovers(self, state: State) -> None:
-        """Remove what a killed writer left: files with our names that no manifest names."""
+        """Remove what a killed writer left: files with our names that no manifest names. Where the disk is full all the
+        same, the reserve makes the room to begin."""
         known = {*state.files, *state.trash}
         for table in TABLES:
             for folder in (self.path / "_hot" / table / f"sensor={self.sensor}").glob("date=*/hour=*"):
@@ -111,6 +119,7 @@ class SensorWriter:
         for folder in (self._state, self._state / "seen"):
             self._remove_unknown(folder, known)
         shutil.rmtree(self.path / "_hot" / "_stage" / self.sensor, ignore_errors=True)
+        self._reserve.give_back()
 
     def _remove_unknown(self, folder: Path, known: Collection[str]) -> None:
         for file in folder.glob("*"):
@@ -183,6 +192,7 @@ class SensorWriter:
     def _tidy(self) -> None:
         self.manifest.roll_if_long()
         self.manifest.collect()
+        self._reserve.take()
 
     def _go_on(self) -> None:
         if self._failed is not None:
@@ -223,12 +233,22 @@ class SensorWriter:
             }
         )
 
-    def payloads_of(self, day: date) -> Iterator[tuple[np.ndarray[Any, Any], Distinct]]:
-        """Committed payloads of a UTC day: ((n, 16) signatures, payloads), some at a time."""
-        for path in list(self.manifest.state.files):
+    def payloads_of(
+        self, day: date, without: Callable[[DamageError], None] | None = None
+    ) -> Iterator[tuple[np.ndarray[Any, Any], Distinct]]:
+        """Committed payloads of a UTC day: ((n, 16) signatures, payloads), some at a time. `without`: told of a damaged
+        file, which is left out. Raises DamageError without it, OSError."""
+        for path, size in list(self.manifest.state.files.items()):
             part = part_of(path)
             if part is not None and part.table == "payloads" and part.date == day.isoformat():
                 refuse_links([self.path / path])
+                try:
+                    refuse_damage({self.path / path: size})
+                except DamageError as error:
+                    if without is None:
+                        raise
+                    without(error)
+                    continue
                 with pq.ParquetFile(self.path / path) as file:
                     for batch in file.iter_batches(ROW_GROUP, columns=["signature", "payload"]):
                         signatures, payloads = batch.column("signature"), batch.column("payload")
@@ -279,7 +299,7 @@ class SensorWriter:
         Raises ValueError where what was shipped is to be looked up and can't be read.
         """
         may_go = self._shipped.has if until_shipped else None
-        return retain(self.manifest, now_us, keep_age_us, keep_bytes, may_go)
+        return retain(self.manifest, now_us, keep_age_us, keep_bytes, may_go, self._shipped.last)
 
     def close(self) -> None:
         """Release the sensor. What no checkpoint covered is not in the store."""

@@ -20,9 +20,10 @@ from ims.portal.api.words import Selected, range_of
 from ims.store.pcap import Link
 
 router = APIRouter(tags=["exports"])
-Kind = Literal["pcap", "parquet", "csv", "json"]
+Kind = Literal["pcap", "pcapng", "parquet", "csv", "json"]
 TYPES = {
     "pcap": "application/vnd.tcpdump.pcap",
+    "pcapng": "application/octet-stream",
     "parquet": "application/vnd.apache.parquet",
     "csv": "text/csv; charset=utf-8",
     "json": "application/x-ndjson",
@@ -59,7 +60,8 @@ async def export(
     format: Annotated[Kind, Path(description="What to write.", examples=list(get_args(Kind)))],
     words: Exported,
 ) -> Response:
-    """pcap gives back every stored packet byte for byte from the IP header on."""
+    """pcap and pcapng give back every stored packet byte for byte from the IP header on; pcap holds times from 1970 to
+    2106 alone."""
     gate = gate_of(request)
     try:
         check_written(format, words.link)

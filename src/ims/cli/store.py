@@ -1,0 +1,90 @@
+"""`ims store`: whether a store, or a lake, still holds what was written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ims.store.verify import Progress, Verification
+
+app = typer.Typer(no_args_is_help=True, help="Look after a store.", rich_markup_mode=None)
+
+EXAMPLES = """\b
+Examples:
+  ims store verify STORE
+  ims store verify LAKE --json
+"""
+
+
+@app.command("verify", epilog=EXAMPLES)
+def verify(
+    place: Annotated[
+        str, typer.Argument(metavar="STORE", help="The folder of a store or a lake, or s3://bucket/prefix.")
+    ],
+    json_: Annotated[bool, typer.Option("--json", help="Report as one object in JSON.")] = False,
+) -> None:
+    """Read all of a store and compare it with its checksums; list what is damaged or missing, and files that nothing
+    lists. Nothing is changed, and sensors and questions may go on meanwhile. Exit status 0 where all is as it was
+    written, 1 where something isn't."""
+    with _progress() as show:
+        found = _verified(place, show)
+    _print(place, found, json_)
+    if not found.is_whole:
+        raise typer.Exit(1)
+
+
+def _verified(place: str, show: Callable[[Progress], None]) -> Verification:
+    from pathlib import Path
+
+    from ims.store.verify import verify_store
+
+    if "://" in place or (Path(place) / "lake.json").exists():
+        from ims.lake.verify import verify_lake
+
+        return verify_lake(place, show)
+    return verify_store(Path(place), show)
+
+
+def _print(place: str, found: Verification, as_json: bool) -> None:
+    from ims.quantity import quantity
+    from ims.query.shown import printable
+
+    if as_json:
+        faults = [fault._asdict() for fault in found.faults]
+        print(json.dumps(vars(found) | {"whole": found.is_whole, "faults": faults}))
+        return
+    for fault in found.faults:
+        print(printable(fault.line))
+    summary = f"{place}: {quantity(found.files, 'file')} of {quantity(found.octets, 'octet')} compared"
+    if found.without_checksum:
+        summary += f", {found.without_checksum:,} of them by size alone: an earlier version wrote no checksums"
+    print(printable(f"{summary}; {'all is as it was written' if found.is_whole else _counted(found)}"))
+
+
+def _counted(found: Verification) -> str:
+    kinds = [fault.kind for fault in found.faults]
+    return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    from ims.store.verify import nothing
+
+    if not sys.stderr.isatty():
+        yield nothing
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda progress: bar.update(task, completed=progress.octets_done, total=progress.octets)

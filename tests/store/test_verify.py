@@ -1,0 +1,96 @@
+"""Looking at a whole store: what is damaged, missing or listed by nothing is told; what is whole and in the making isn't."""
+
+import pytest
+
+from ims.store.schema import create_store
+from ims.store.verify import Progress, unlisted_files, verify_store
+from ims.store.writer import SensorWriter
+from tests.store.made import HOUR, NOON, of_an_earlier_version, packets, payloads, put
+
+
+@pytest.fixture
+def store(tmp_path):
+    writer = SensorWriter(tmp_path / "S", "a", lanes=1)
+    put(writer, "packets", packets([NOON - HOUR, NOON]))
+    put(writer, "payloads", payloads([NOON]))
+    writer.checkpoint(publish_before_us=NOON)
+    writer.close()
+    return tmp_path / "S"
+
+
+def found(store):
+    return [(fault.file, fault.kind) for fault in verify_store(store).faults]
+
+
+def test_a_whole_store_is_whole_while_it_is_written_too(store):
+    seen = []
+    result = verify_store(store, seen.append)
+    assert result.is_whole
+    assert (result.files, result.without_checksum, result.faults) == (3, 0, [])
+    assert seen[-1] == Progress(result.octets, result.octets)
+    writer = SensorWriter(store, "a", lanes=1)
+    put(writer, "packets", packets([NOON]))
+    writer._lanes[0]._pending[0].result()  # a part that nothing lists yet
+    assert verify_store(store).faults == []
+    writer.close()
+
+
+def test_an_empty_store_is_whole(tmp_path):
+    create_store(tmp_path / "S")
+    assert verify_store(tmp_path / "S").is_whole
+
+
+def test_what_was_compared_before_is_read_again(store):
+    file = next(store.glob("packets/**/*.parquet"))
+    assert found(store) == []
+    octets = bytearray(file.read_bytes())
+    octets[9] ^= 1
+    file.write_bytes(octets)
+    assert found(store) == [(str(file), "damaged")]
+    file.unlink()
+    assert found(store) == [(str(file), "missing")]
+    file.symlink_to("/dev/null")
+    assert found(store) == [(str(file), "unreadable")]
+
+
+def test_files_that_nothing_lists_are_told_from_what_a_killed_writer_left(store):
+    hour = next(store.glob("packets/**/*.parquet")).parent
+    orphan = hour / "copy.parquet"
+    orphan.write_bytes(b"x")
+    left = store / "_hot/packets/sensor=a/date=2026-03-05/hour=12" / f"{'0' * 32}.parquet"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"x")
+    assert found(store) == [(str(left), "leftover"), (str(orphan), "unlisted")]
+    assert unlisted_files(store) == [str(orphan)]
+    orphan.unlink()
+    assert verify_store(store).is_whole
+    SensorWriter(store, "a", lanes=1).close()
+    assert not left.exists()
+
+
+def test_each_sensor_s_records_are_looked_at(store):
+    folder = store / "_state/sensor=a"
+    (folder / "manifest.head").write_bytes(b"?")
+    (folder / "shipped.json").write_bytes(b"{")
+    (folder / "heartbeat").write_bytes(b"?" * 4096)
+    (store / "_state/store_id").write_bytes(b"0" * 32 + b" 01234567\n")
+    names = ["_state/store_id", *(f"_state/sensor=a/{name}" for name in ("shipped.json", "manifest.head", "heartbeat"))]
+    assert found(store) == [(str(store / name), "damaged") for name in names]
+
+
+def test_a_sensor_without_a_manifest_does_not_hide_the_others(store):
+    writer = SensorWriter(store, "b", lanes=1)
+    put(writer, "packets", packets([NOON]))
+    writer.commit()
+    writer.close()
+    for log in (store / "_state/sensor=a").glob("manifest*"):
+        log.unlink()
+    next(store.glob("_hot/packets/sensor=b/**/*.parquet")).write_bytes(b"")
+    assert [kind for _, kind in found(store)] == ["damaged", "damaged"]
+
+
+def test_files_of_an_earlier_version_are_counted(store):
+    of_an_earlier_version(store)
+    result = verify_store(store)
+    assert result.is_whole
+    assert result.without_checksum == result.files == 3
