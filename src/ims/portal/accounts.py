@@ -146,7 +146,7 @@ class Accounts(AccountTokens):
         return Devices(self.secret("devices"), self._clock)
 
     def secret(self, purpose: str) -> bytes:
-        """32 random octets that stay the same for a purpose, such as the key of what viewers see rounded."""
+        """32 random octets that stay the same for a purpose, such as the key of the noise that viewers see."""
         self._file.write(
             "INSERT OR IGNORE INTO secrets (purpose, octets) VALUES (?, ?)", (purpose, secrets.token_bytes(32))
         )

@@ -2,7 +2,7 @@
 
 Operators and analysts are told each second's packets by block, the ports, and new payloads (analysts those without a
 monitored address, and nothing of a sensor of which it isn't known what it watches). Viewers are told what they may ask
-for as well: a `viewer_bin` at a time, rounded, `viewer_delay` later.
+for as well: a `viewer_bin` at a time, with noise, `viewer_delay` later.
 
 Where telling fails in a way that nobody foresaw, whoever listens is told so, and the sensor is followed anew.
 """

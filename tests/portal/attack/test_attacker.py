@@ -36,7 +36,7 @@ def running(
     store = store_of(pairs, place, packets=280, seed=7)
     # Of every other block the registry says nothing: its coverage alone does.
     blocks = {"a": [(pair.block, str(pair.monitored)) for pair in pairs[::2]]}
-    settings = {"secrecy": {"viewer_threshold": 5, "viewer_rounding": 1}}  # so that viewers see something at all
+    settings = {"secrecy": {"viewer_threshold": 5, "viewer_noise": 0}}  # so that viewers see something at all
     with deployed(place / "deployment", {"a": store}, blocks=blocks, **settings) as deployment:
         yield deployment, pairs
 
