@@ -177,7 +177,8 @@ class LakeSide:
         if isinstance(error, DamageError):
             return Fault("store", "it is damaged", str(error))
         text = str(error) if isinstance(error, QuestionError) else f"the lake would answer with too much; {NARROWER}"
-        kind = "request" if isinstance(error, ValueError | MemoryError) and "partial rows" in str(error) else "store"
+        ours = isinstance(error, QuestionError) or (isinstance(error, ValueError) and "partial rows" in str(error))
+        kind = "request" if ours else "store"
         return Fault(kind, "it can't be read" if kind == "store" else text, str(error))
 
 
