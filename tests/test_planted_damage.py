@@ -126,8 +126,11 @@ def _delete(_dice: random.Random, file: Path, _copy: Path, _before: Path) -> Non
     file.unlink()
 
 
-def _delete_folder(_dice: random.Random, file: Path, _copy: Path, _before: Path) -> None:
-    shutil.rmtree(file.parent if len(file.parts) > 3 else file)
+def _delete_folder(_dice: random.Random, file: Path, copy: Path, _before: Path) -> None:
+    if file.parent == copy:
+        file.unlink()
+    else:
+        shutil.rmtree(file.parent)
 
 
 def _swap(dice: random.Random, file: Path, copy: Path, _before: Path) -> None:
