@@ -168,6 +168,31 @@ def test_tokens_end(accounts: Accounts, clock: Clock) -> None:
         accounts.revoke_token("alice", caller.token)
 
 
+def test_tokens_that_ended_long_ago_leave_the_file(accounts: Accounts, clock: Clock) -> None:
+    accounts.add("alice", "viewer", PASSWORD)
+    accounts.new_token("alice", label="short", days=1)
+    accounts.new_token("alice", label="long", days=60)
+    clock.now += 31 * 86_400 - 1
+    accounts.new_token("alice", label="next", days=None)
+    assert [row["label"] for row in accounts.tokens("alice")] == ["short", "long", "next"]
+    clock.now += 1
+    accounts.new_token("alice", label="last", days=None)
+    assert [row["label"] for row in accounts.tokens("alice")] == ["long", "next", "last"]
+
+
+def test_children_that_end_at_once_fill_no_file(
+    accounts: Accounts, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_tokens, "CHILDREN", 3)
+    accounts.add("alice", "viewer", PASSWORD)
+    caller = accounts.check_token(accounts.new_token("alice", label="parent", days=None))
+    assert caller is not None
+    for _ in range(20):
+        accounts.child_token(caller, label="child", days=1e-5)
+        clock.now += 2
+        assert len(accounts.tokens("alice")) <= 4
+
+
 def test_what_a_token_made_ends_with_it_and_has_no_greater_role(accounts: Accounts, clock: Clock) -> None:
     accounts.add("alice", "operator", PASSWORD)
     short = accounts.check_token(accounts.new_token("alice", label="short", days=1, role="analyst"))

@@ -20,6 +20,8 @@ CHILDREN = 100
 """Tokens that hold, made with one token."""
 GENERATIONS = 3
 """A token, those made with it, and those made with these."""
+OVER_SECONDS = 30 * 86_400.0
+"""So long after its end a token is still listed, if it wasn't one of too many."""
 
 
 class NewToken(NamedTuple):
@@ -67,8 +69,9 @@ class AccountTokens:
         now, parent = self._clock(), caller.token
         if self._generation(parent) >= GENERATIONS:
             raise ValueError("this token was made with one that was made with another; it makes none")
-        words = "SELECT count(*) FROM tokens WHERE parent = ? AND (expires IS NULL OR expires > ?)"
-        if self._file.read(words, (parent, now))[0][0] >= CHILDREN:
+        if self._children(parent) >= CHILDREN:
+            self._file.write("DELETE FROM tokens WHERE parent = ? AND expires <= ?", (parent, now))
+        if self._children(parent) >= CHILDREN:
             raise ValueError(f"{CHILDREN} tokens were made with this one and hold; revoke some")
         return self._add(account, label, days, role, "token", parent, None)
 
@@ -123,6 +126,9 @@ class AccountTokens:
             return id, role
         raise ValueError(f"there is no account {name!r}")
 
+    def _children(self, parent: str | None) -> int:
+        return int(self._file.read("SELECT count(*) FROM tokens WHERE parent = ?", (parent,))[0][0])
+
     def _generation(self, id: str | None) -> int:
         """How many it is the last of: itself, what it was made with, and so on."""
         count = 0
@@ -142,6 +148,7 @@ class AccountTokens:
             ends = [end for end in (expires, *(row[0] for row in found)) if end is not None]
             expires = min(ends, default=None)
         secret = new_secret()
+        self._file.write("DELETE FROM tokens WHERE expires <= ?", (now - OVER_SECONDS,))
         words = (
             "INSERT INTO tokens (id, label, created, expires, digest, role, account, parent, origin) "
             "SELECT ?, ?, ?, ?, ?, ?, id, ?, ? FROM accounts WHERE id = ? AND generation = coalesce(?, generation)"
