@@ -19,6 +19,7 @@ from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
 from ims.portal.accounts import Accounts
 from ims.portal.api.app import create_app
+from ims.portal.api.descriptors import OWN, SPARE, Listening, needed, raise_limit
 from ims.portal.api.serve import serve_settings
 from ims.portal.api.words import put
 from ims.portal.audit import Audit
@@ -206,4 +207,9 @@ class Portal:
         listening = listening_socket("listen", self.config.listen)
         # asyncio overlooks it for sockets that it didn't make: each answer's body would wait 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return uvicorn.Server(config), listening
+        connections = self.config.connections
+        limit = raise_limit(needed(connections))
+        if limit < needed(connections):
+            self._log.warning("too few file descriptors", limit=limit, needed=needed(connections))
+        most = max(SPARE, min(SPARE * connections, limit - OWN))
+        return uvicorn.Server(config), Listening(listening, most, SPARE * each, self.config.proxies)
