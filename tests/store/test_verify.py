@@ -1,7 +1,10 @@
 """Looking at a whole store: what is damaged, missing or listed by nothing is told; what is whole and in the making isn't."""
 
+import shutil
+
 import pytest
 
+from ims.store.manifest import listed_files
 from ims.store.schema import create_store
 from ims.store.verify import Progress, unlisted_files, verify_store
 from ims.store.writer import SensorWriter
@@ -33,6 +36,18 @@ def test_a_whole_store_is_whole_while_it_is_written_too(store):
     writer._lanes[0]._pending[0].result()  # a part that nothing lists yet
     assert verify_store(store).faults == []
     writer.close()
+
+
+def test_hours_that_a_writer_removes_while_they_are_listed_are_no_fault(tmp_path):
+    hours = [tmp_path / f"packets/sensor=a/date=2026-03-05/hour=0{n}" for n in range(3)]
+    for hour in hours:
+        hour.mkdir(parents=True)
+        (hour / "x.parquet").touch()
+    listed = listed_files(tmp_path / "_state/sensor=a")
+    first = next(listed)
+    for hour in set(hours) - {first.parent}:
+        shutil.rmtree(hour)
+    assert list(listed) == []
 
 
 def test_an_empty_store_is_whole(tmp_path):

@@ -147,7 +147,21 @@ def listed_files(folder: Path) -> Iterator[Path]:
     store = folder.parent.parent
     for root in (store, store / "_hot"):
         for table in TABLES:
-            yield from (root / table / folder.name).rglob("*.parquet")
+            yield from (path for path in files_below(root / table / folder.name) if path.suffix == ".parquet")
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """All that lies in a folder and those below it and is none itself, links too; folders that a writer removes
+    meanwhile are empty. Raises OSError where one can't be read. (`rglob` raises where one is gone, and takes one that
+    may not be read for empty.)"""
+    for place, folders, names in os.walk(folder, onerror=_unless_gone):
+        yield from (Path(place, name) for name in names)
+        yield from (link for name in folders if (link := Path(place, name)).is_symlink())
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def write_generation(folder: Path, state: State) -> Path:

@@ -17,7 +17,7 @@ from ims.store.damage import REMEDY, DamageError, compare
 from ims.store.head import FILE, read_head
 from ims.store.heartbeat import heartbeat_file, refuse_spoiled
 from ims.store.lock import refuse_held
-from ims.store.manifest import Snapshot, State, listed_files
+from ims.store.manifest import Snapshot, State, files_below, listed_files
 from ims.store.reader import sensors_with_files
 from ims.store.schema import check_store, refuse_half_renamed, state_folder
 from ims.store.shipped import read_shipped
@@ -100,7 +100,8 @@ def verify_store(store: Path, show: Callable[[Progress], None] = nothing) -> Ver
             found.faults.append(Fault(str(state_folder(store, sensor)), "missing", why, "put back a copy of it"))
     _look_at_records(store, snapshots, found)
     for sensor in snapshots:
-        found.faults += _unlisted(store, sensor)
+        with noting(found, state_folder(store, sensor)):
+            found.faults += _unlisted(store, sensor)
     return found
 
 
@@ -196,7 +197,7 @@ def _unlisted(store: Path, sensor: str) -> list[Fault]:
 def _files_of(store: Path, folder: Path) -> Iterator[Path]:
     for root in (store, store / "_hot"):
         for table in TABLES:
-            yield from (path for path in (root / table / folder.name).rglob("*") if path.is_symlink() or path.is_file())
+            yield from files_below(root / table / folder.name)
     yield from (folder / "seen").glob("*")
 
 
