@@ -155,5 +155,5 @@ def test_names_and_labels_are_bounded_and_as_prometheus_wants_them() -> None:
             labels = set(filter(None, name.partition("{")[2].rstrip("}").split(",")))
             assert labels <= {
                 "block", "kind", "reason", "where", "worker", "verdict", "mark", "interface", "verb", "outcome", "sensor",
-                "state",
+                "state", "what",
             }, name  # fmt: skip

@@ -330,7 +330,7 @@ def test_a_time_that_no_calendar_has_is_refused_as_a_request(opened: Door, name:
     said = json.loads(written(Ask(version=1, questions=(COUNT,))))
     said["questions"][0]["request"][name] = number
     fault = refused(lambda: ask(opened.client(opened.anybody), json.dumps(said).encode()))
-    assert fault.kind == "request" and name in fault.text
+    assert fault.kind == "request" and name in fault.detail
 
 
 def test_a_filter_that_is_none_and_another_version_are_refused(opened: Door) -> None:
