@@ -207,3 +207,22 @@ def test_a_question_is_given_up_while_addresses_are_told_apart(
     assert engine.run(*asked).num_rows == 24
     assert sql(engine, "SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
     engine.close()
+
+
+def test_what_is_interrupted_is_not_taken_for_broken(store: Store) -> None:
+    """A deadline interrupts until its question has ended, and so while the engine is looked at afterwards."""
+    engine, over = Engine([store]), threading.Event()
+
+    def interrupt() -> None:
+        while not over.is_set():
+            engine.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        assert not any(engine.broken for _ in range(500))
+    finally:
+        over.set()
+        thread.join()
+    engine.close()
+    engine.interrupt()  # too late for anything

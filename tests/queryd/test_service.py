@@ -19,13 +19,14 @@ import pyarrow.flight as fl
 import pytest
 import structlog
 
-from ims.link.contract import HELLO, LONGEST_MESSAGE, NEWEST, Ask, Hello, Tail, read_hello, written
+from ims.link.contract import HELLO, LONGEST_MESSAGE, NEWEST, Ask, Hello, Tail, asked_tree, read_hello, written
 from ims.link.envelope import gathered
 from ims.pki.authority import Authority, create_authority
 from ims.pki.credentials import Credentials
 from ims.pki.revocations import Revocations
 from ims.portal.fault import Fault, fault_of
 from ims.portal.merging import Merging
+from ims.query.filter import parse
 from ims.query.moment import CALENDAR_US
 from ims.query.question import Question
 from ims.query.request import make_request
@@ -401,6 +402,20 @@ def test_a_question_whose_time_is_over_is_interrupted(held: tuple[Door, Held]) -
     assert (fault.kind, fault.detail) == ("late", "the deadline passed")
     assert answers.interrupted.is_set()
     until(lambda: opened.turns.running == 0)
+
+
+def test_the_dearest_filters_that_are_taken_end_at_their_deadline_again_and_again(opened: Door) -> None:
+    """Compiled and run by a daemon's own engines, each interrupted until it ends: the next deadline holds, too."""
+    client = opened.portal("dear")
+    for n in range(2):
+        text = " or ".join(f"ip[0]+{n * 1000 + m}=tcp[12]" for m in range(80))
+        ticket = written(Ask(version=1, questions=(COUNT,), seconds=0.1, filter=asked_tree(parse(text))))
+        began = time.monotonic()
+        fault = refused(lambda ticket=ticket: ask(client, ticket))  # type: ignore[misc]
+        assert (fault.kind, fault.detail) == ("late", "the deadline passed")
+        assert time.monotonic() - began < DEADLINE / 2
+        until(lambda: opened.turns.running == 0)
+        assert ask(client)
 
 
 def test_who_waits_too_long_or_among_too_many_is_told_so(held: tuple[Door, Held]) -> None:

@@ -85,3 +85,16 @@ def test_one_thread_sleeps_while_nothing_runs(watch: Watch) -> None:
     with watch.over(NEVER, lambda: False, lambda: None):
         assert watch._some.is_set()
     until(lambda: not watch._some.is_set())
+
+
+def test_what_fails_of_one_question_leaves_the_others_their_deadlines(watch: Watch) -> None:
+    tried, interrupted = threading.Event(), threading.Event()
+
+    def fail() -> None:
+        tried.set()
+        raise RuntimeError("closed already")
+
+    with watch.over(0, lambda: False, fail):
+        soon(tried)
+    with watch.over(0, lambda: False, interrupted.set):
+        soon(interrupted)

@@ -119,9 +119,10 @@ class Engine:
             self._forget()
 
     def interrupt(self) -> None:
-        """Stop what runs, from any thread: it raises InterruptedError."""
+        """Stop what runs, from any thread: it raises InterruptedError. Nothing happens once it is closed."""
         self._given_up.set()
-        self._con.interrupt()
+        with contextlib.suppress(duckdb.ConnectionException):
+            self._con.interrupt()
 
     def _check(self) -> None:
         if self._given_up.is_set():
@@ -248,9 +249,12 @@ class Engine:
 
     @property
     def broken(self) -> bool:
-        """Whether the database ended itself, as DuckDB does after a fault of its own."""
+        """Whether the database ended itself, as DuckDB does after a fault of its own. One that is being interrupted has
+        not: a deadline goes on doing so until the question has ended."""
         try:
             self._con.execute("SELECT 1").fetchall()
+        except duckdb.InterruptException:
+            return False
         except duckdb.Error:
             return True
         return False

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import structlog
+
 EVERY_SECONDS = 0.05
 
 
@@ -60,8 +62,15 @@ class Watch:
                 if not self._watched and not self._closed:
                     self._some.clear()
                 for one in self._watched:
-                    why = "late" if time.monotonic() >= one.until else "gone" if one.gone() else ""
-                    if why:
-                        one.why = one.why or why
-                        one.interrupt()
+                    self._look_at(one)
             time.sleep(EVERY_SECONDS)
+
+    @staticmethod
+    def _look_at(one: Watched) -> None:
+        try:
+            why = "late" if time.monotonic() >= one.until else "gone" if one.gone() else ""
+            if why:
+                one.why = one.why or why
+                one.interrupt()
+        except Exception:  # of one question: the deadlines of all others hang on this thread
+            structlog.get_logger().exception("watch")
