@@ -2,8 +2,10 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
+from ims.store.damage import DamageError, remedy_of
 from ims.store.manifest import listed_files
 from ims.store.schema import create_store
 from ims.store.verify import Progress, unlisted_files, verify_store
@@ -109,3 +111,23 @@ def test_files_of_an_earlier_version_are_counted(store):
     result = verify_store(store)
     assert result.is_whole
     assert result.without_checksum == result.files == 3
+
+
+def test_what_helps_depends_on_what_is_lost(store):
+    coverage, seen = "coverage/sensor=a/date=2026-03-05/hour=11/x.parquet", "_state/sensor=a/seen/x.npy"
+    assert "ask for a time" in remedy_of(next(store.glob("packets/**/*.parquet")))
+    assert "ask for a time" not in remedy_of(store / coverage)
+    assert "retire" in remedy_of(store / seen)
+    writer = SensorWriter(store, "a", lanes=1)
+    writer.seen.first_seen(np.full((1, 16), 7, np.uint8), np.array([NOON]))
+    writer.commit()
+    writer.close()
+    file = next(store.glob("_state/*/seen/*"))
+    octets = bytearray(file.read_bytes())
+    octets[-1] ^= 1
+    file.write_bytes(octets)
+    assert [fault.remedy for fault in verify_store(store).faults] == [remedy_of(file)]
+    with pytest.raises(DamageError, match="retire"):
+        SensorWriter(store, "a", lanes=1)
+    file.unlink()
+    assert [(fault.kind, fault.remedy) for fault in verify_store(store).faults] == [("missing", remedy_of(file))]

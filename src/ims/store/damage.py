@@ -28,15 +28,29 @@ DAY = 86_400
 """Seconds for which a file that was compared isn't compared again."""
 SAME_TICK_NS = 20_000_000
 """A file that was changed no longer ago may change once more without its times telling."""
-REMEDY = "put it back from a copy or a lake, or ask for a time without it; `ims store verify` lists all such files"
+HINT = "; `ims store verify` lists all such files"
+REMEDY = f"put it back from a copy or a lake, or ask for a time without it{HINT}"
+OF_COVERAGE = f"put it back from a copy or a lake: a period may last into any hour, so each question needs it{HINT}"
+OF_SEEN = (
+    "put it back from a copy; without it nothing more is written as this sensor: `ims sensor retire`, and begin another"
+)
 
 
 class DamageError(ValueError):
-    """A file isn't what was written. `file`, `why`, and `remedy`: what can be done."""
+    """A file isn't what was written. `file`, `why`, and `remedy`: what can be done; `remedy_of` the file by default."""
 
-    def __init__(self, file: Path | str, why: str, remedy: str = REMEDY) -> None:
+    def __init__(self, file: Path | str, why: str, remedy: str | None = None) -> None:
+        remedy = remedy_of(file) if remedy is None else remedy
         super().__init__(f"{file} is damaged: {why}; {remedy}" if remedy else f"{file} is damaged: {why}")
         self.file, self.why, self.remedy = file, why, remedy
+
+
+def remedy_of(file: Path | str) -> str:
+    """What can be done where a file of a store isn't what its manifest says."""
+    folders = Path(file).parts[:-1]
+    if folders[-1:] == ("seen",):
+        return OF_SEEN
+    return OF_COVERAGE if "coverage" in folders[-4:] else REMEDY
 
 
 def chunks_of(file: BinaryIO, size: int = CHUNK) -> Iterator[memoryview]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ims.records import TABLES
-from ims.store.damage import REMEDY, DamageError, compare
+from ims.store.damage import HINT, DamageError, compare, remedy_of
 from ims.store.head import FILE, read_head
 from ims.store.heartbeat import heartbeat_file, refuse_spoiled
 from ims.store.lock import refuse_held
@@ -133,7 +133,8 @@ class noting(suppress):  # noqa: N801  # a context manager
             case DamageError():
                 fault = Fault(str(error.file), "damaged", error.why, without_hint(error.remedy))
             case FileNotFoundError():
-                fault = Fault(error.filename or str(self._file), "missing", "it isn't there", without_hint(REMEDY))
+                file = error.filename or str(self._file)
+                fault = Fault(file, "missing", "it isn't there", without_hint(remedy_of(file)))
             case OSError():
                 fault = Fault(error.filename or str(self._file), "unreadable", error.strerror or str(error), "")
             case ValueError():
@@ -146,7 +147,7 @@ class noting(suppress):  # noqa: N801  # a context manager
 
 def without_hint(remedy: str) -> str:
     """Whoever reads this has typed `ims store verify`."""
-    return remedy.partition("; `ims store verify`")[0]
+    return remedy.removesuffix(HINT)
 
 
 def _look_at_records(store: Path, snapshots: Collection[str], found: Verification) -> None:
