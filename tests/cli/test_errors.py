@@ -90,6 +90,12 @@ def test_ingest_refuses_words_that_make_no_sense(bench: Path, words: tuple[str, 
     assert not (bench / "S").exists()
 
 
+TOO_DEAR = [
+    ("*".join(["tcp[13]"] * 40) + " > 3", "a comparison has more than 16 operators"),
+    (" or ".join(f"ip[0]={n}" for n in range(300)), "its comparisons look at 2,700 columns; at most 2,000"),
+    (" or ".join(['payload contains "a"'] * 17), "it searches payloads 17 times; at most 16"),
+]
+"""Filters short enough to be taken, which would cost too much."""
 QUERY = {
     ("count", "tpc port 80"): "filter, column 1: 'tpc' can't stand here; meant tcp?",
     ("count", "tcp and (udp"): "filter, column 13: it ends here",
@@ -113,6 +119,11 @@ QUERY = {
 @pytest.mark.parametrize("words", QUERY)
 def test_query_refuses_words_that_make_no_sense(one_store: Path, words: tuple[str, ...]) -> None:
     refused(cli("query", *words, "--store", one_store), QUERY[words])
+
+
+@pytest.mark.parametrize(("text", "says"), TOO_DEAR)
+def test_a_filter_that_costs_too_much_is_refused(one_store: Path, text: str, says: str) -> None:
+    refused(cli("query", "count", text, "--store", one_store), says)
 
 
 def test_a_typo_in_a_filter_is_pointed_at(one_store: Path) -> None:

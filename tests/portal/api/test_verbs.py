@@ -23,6 +23,7 @@ from ims.query.answer import Answer
 from ims.query.written import written_columns
 from ims.telescope import Telescope
 
+from ...cli.test_errors import TOO_DEAR
 from ...effort import pick, sampled
 from ...stores import cli, ingest, udp, write_pcap
 from .served import NOW, Served, refused, world
@@ -137,6 +138,12 @@ def test_what_makes_no_sense_is_refused_in_one_line(
     body = json.dumps(words).encode("ascii")
     headers = {"Content-Type": "application/json"}
     refused(served.as_("operator").post(f"/query/{verb}", content=body, headers=headers), 400, says)
+
+
+@pytest.mark.parametrize(("text", "says"), TOO_DEAR)
+@pytest.mark.parametrize("role", ["viewer", "analyst", "operator"])
+def test_a_filter_that_costs_too_much_is_refused_of_every_role(served: Served, role: str, text: str, says: str) -> None:
+    refused(served.as_(role).post("/query/count", json={"filter": text}), 400, says)
 
 
 NOON = 1_772_625_600
