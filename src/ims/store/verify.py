@@ -132,6 +132,8 @@ class noting(suppress):  # noqa: N801  # a context manager
         match error:
             case DamageError():
                 fault = Fault(str(error.file), "damaged", error.why, without_hint(error.remedy))
+            case InterruptedError():  # by whoever was shown the progress: an OSError, but of no file
+                return False
             case FileNotFoundError():
                 file = error.filename or str(self._file)
                 fault = Fault(file, "missing", "it isn't there", without_hint(remedy_of(file)))
