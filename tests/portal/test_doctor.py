@@ -36,6 +36,17 @@ def test_a_portal_that_is_well_and_one_that_is_not(tmp_path: Path, config: Porta
     assert "name = 7" in wrong(examine_portal(checked_portal(data)))["registry"]
 
 
+@pytest.mark.parametrize("octets", [b"", b"{", b'{"watched": {"a": ["198.51.100.7/24"]}}', b"[1]"])
+def test_a_damaged_file_of_what_is_monitored_is_said(tmp_path: Path, config: PortalConfig, octets: bytes) -> None:
+    """Its portal starts, and shows analysts and viewers nothing."""
+    kept = tmp_path / "accounts.monitored.json"
+    kept.write_bytes(octets)
+    said = wrong(examine_portal(config))["monitored"]
+    assert str(kept) in said and "shown nothing" in said
+    kept.write_text('{"watched": {"a": ["198.51.100.0/24"]}}')
+    assert "monitored" not in wrong(examine_portal(config))
+
+
 @pytest.mark.parametrize("scheme", ["", "file://", "FILE://"])
 def test_a_lake_in_a_folder_is_tried_whole_however_it_is_named(
     tmp_path: Path, config: PortalConfig, scheme: str

@@ -13,12 +13,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 import ims
+from ims.link.contract import MOST_HIDDEN, Ask, written
 from ims.portal.narrowed import Narrowed
 from ims.portal.secrecy import Forbidden, Secrecy, SecrecySettings
 from ims.query import tree as t
 from ims.query.answer import Answer, AnswerRecord
+from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, Request
 from tests.portal import permuted
 from tests.portal.permuted import HOSTS, MIDNIGHT, PLAIN, SOURCES, C, D, dark_payloads, known_payloads, store
@@ -494,3 +497,19 @@ def test_what_is_no_duration_is_refused(text: Any) -> None:
 
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in SecrecySettings.model_fields.values())
+
+
+def test_more_ranges_than_a_question_may_name_are_hidden_by_wider_ones() -> None:
+    """It gave a 500 with no more said. Neighbours are hidden, too."""
+    many = [ipaddress.IPv4Network((n << 9, 25)) for n in range(MOST_HIDDEN + 1)]
+    secrecy = Secrecy(EXACT, lambda: many, clock=lambda: LATER)
+    with capture_logs() as said:
+        for _ in range(2):
+            checked = secrecy.check("analyst", Request(verb="sources"))
+    assert isinstance(checked, Narrowed)
+    question = Question(plan="coverage", request=Request(verb="coverage"))
+    assert written(Ask(version=1, questions=(question,), hidden=checked.hidden))
+    assert all(any(first <= n << 9 <= last for first, last in checked.hidden[:20]) for n in range(10))
+    assert [line["log_level"] for line in said] == ["warning"]
+    assert "wider" in said[0]["meaning"]
+    assert not secrecy.may_see_payload("analyst", b"x 0.0.2.1 y")

@@ -33,7 +33,7 @@ from ims.portal.lake_side import LakeSide
 from ims.portal.live import Live
 from ims.portal.merging import Merging
 from ims.portal.metrics import PortalMetrics
-from ims.portal.monitored import Monitored
+from ims.portal.monitored import Monitored, path_beside
 from ims.portal.registry import Registry
 from ims.portal.remembered import Remembered
 from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked, behalf
@@ -82,9 +82,7 @@ class Portal:
         self.audit = Audit(config.audit, age=config.audit_age)
         self.registry = Registry(config.registry)
         lake = LakeSide(config.lake.uri, config.lake, config.merging) if config.lake is not None else None
-        self.monitored = Monitored(
-            self.registry.sensors, config.accounts.with_suffix(".monitored.json"), [THE_LAKE] if lake else []
-        )
+        self.monitored = Monitored(self.registry.sensors, path_beside(config.accounts), [THE_LAKE] if lake else [])
         meanwhile = partial(lake.look_once, self.monitored) if lake is not None else lambda: None
         self.sensors = Sensors(
             self.registry, self.credentials, self._refusal, monitored=self.monitored, meanwhile=meanwhile
@@ -94,7 +92,10 @@ class Portal:
             Budget(config.deadline, config.rows, config.answer), Remembered(config.cache), lake,
         )  # fmt: skip
         self.telescope: Any = ScatteredTelescope(self.asking)
-        self.secrecy = Secrecy(config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"))
+        self.secrecy = Secrecy(
+            config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"),
+            failed=self._metrics.search_failed,
+        )  # fmt: skip
         self.live = Live(
             self.sensors, self.secrecy.may_see_payload, self._rounded, config.secrecy.viewer_bin,
             self._metrics.live_failed,

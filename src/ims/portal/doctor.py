@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ims.portal.checks import portal_checks
 from ims.portal.config import PortalConfig
+from ims.portal.monitored import DAMAGED, kept, path_beside
+from ims.quantity import quantity
 from ims.queryd.doctor import ends
 from ims.sensor.check import Running, findings_of
 from ims.sensor.doctor import findings, root
@@ -21,7 +23,10 @@ AUDIT_LEAST, AUDIT_LOW = 16 << 20, 256 << 20
 def examine_portal(config: PortalConfig, file: Path | None = None) -> Iterator[Finding]:
     """All findings for a portal with this configuration, from this file, on this machine."""
     yield from findings_of(portal_checks(config, Running("portal", file) if file is not None else None))
-    looks = {"user": partial(root, config.user), "audit": partial(audit_disk, config)}
+    looks = {
+        "user": partial(root, config.user), "audit": partial(audit_disk, config),
+        "monitored": partial(kept_prefixes, config),
+    }  # fmt: skip
     if config.tls is not None:
         looks["certificates"] = partial(ends, config.tls, "portal")
     yield from findings(looks)
@@ -38,3 +43,15 @@ def audit_disk(config: PortalConfig) -> Iterator[Finding]:
         yield Finding(WARNING, "audit", said, "free some, or move `audit`")
     else:
         yield Finding(OK, "audit", said)
+
+
+def kept_prefixes(config: PortalConfig) -> Iterator[Finding]:
+    """Whether the portal will know at its start what silent sensors watched."""
+    path = path_beside(config.accounts)
+    try:
+        known = kept(path)
+    except ValueError as error:
+        yield Finding(WRONG, "monitored", f"{error}: {DAMAGED}", "put back a copy of it, before the portal starts")
+    else:
+        if known:
+            yield Finding(OK, "monitored", f"{path} says what {quantity(len(known), 'sensor')} watched")

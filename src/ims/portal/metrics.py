@@ -65,6 +65,10 @@ class PortalMetrics:
         for what in ("followed", "searched"):
             self._live.labels(what)
         self._sent = Counter("ims_portal_sent_bytes", "Bytes of bodies sent.", registry=registry)
+        self._searches = Counter(
+            "ims_portal_failed_searches", "Searches for monitored addresses that failed: all payloads were withheld.",
+            registry=registry,
+        )  # fmt: skip
         for reason in sorted(set(REASONS.values())):
             self._refused.labels(reason)
 
@@ -81,6 +85,10 @@ class PortalMetrics:
     def live_failed(self, what: str) -> None:
         """Count a failure of the live view: `followed` or `searched`."""
         self._live.labels(what).inc()
+
+    def search_failed(self) -> None:
+        """Count a search of payloads that failed (darkwords.py)."""
+        self._searches.inc()
 
     def sent(self, octets: int) -> None:
         """Count what was sent of a body."""

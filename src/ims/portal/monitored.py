@@ -28,6 +28,8 @@ LONGEST = 32 << 20
 """Octets of the file: 400 sensors with as many prefixes each as are kept."""
 MOST_KEPT = 2 * MOST_WATCHED
 """Of one sensor; where it has told more, they are made wider."""
+DAMAGED = "analysts and viewers are shown nothing until each registered sensor has told what it watches"
+"""What it means that the file can't be used."""
 UNKNOWN = Fault("unknown", "it isn't known yet what it watches")
 """Why analysts and viewers aren't answered from a sensor."""
 
@@ -118,17 +120,28 @@ class Monitored:
 
     def _load(self, path: Path) -> None:
         try:
-            with open_regular(path) as file:
-                octets = file.read(LONGEST + 1)
-            self._known = _read(octets)
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, RecursionError) as error:
-            self.problem = f"{path}: {cause(error)}"
-            self._log.error(
-                "watched", problem=self.problem,
-                meaning="analysts and viewers are shown nothing until each registered sensor has told what it watches",
-            )  # fmt: skip
+            self._known = kept(path)
+        except ValueError as error:
+            self.problem = str(error)
+            self._log.error("watched", problem=self.problem, meaning=DAMAGED)
+
+
+def path_beside(accounts: Path) -> Path:
+    """Where it is kept, beside a portal's file of accounts."""
+    return accounts.with_suffix(".monitored.json")
+
+
+def kept(path: Path) -> dict[str, frozenset[ipaddress.IPv4Network]]:
+    """What a file has of each sensor; nothing where there is none. Raises ValueError, in one line, where it can't be
+    used."""
+    try:
+        with open_regular(path) as file:
+            octets = file.read(LONGEST + 1)
+        return _read(octets)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: {cause(error)}") from None
 
 
 def _read(octets: bytes) -> dict[str, frozenset[ipaddress.IPv4Network]]:

@@ -14,8 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import structlog
+
+from ims.link.contract import MOST_HIDDEN
 from ims.portal import may_ask, seen_by_analysts, seen_by_viewers, viewers
 from ims.portal.cell_sums import Put, cell_sums
 from ims.portal.cells import view_of
@@ -27,8 +30,10 @@ from ims.portal.noise import Noise
 from ims.portal.omissions import omissions
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.answer import Answer, AnswerRecord
+from ims.query.hidden import Ranges, ranges_of
 from ims.query.request import Request
 from ims.query.wrong import UnansweredError
+from ims.queryd.watched_prefixes import few
 
 if TYPE_CHECKING:
     from ims.portal.roles import Role
@@ -42,6 +47,14 @@ _NUMBERS = re.compile(r"(?=(?:[^.:\s]*[.:]){2})[\[\]0-9A-Fa-f.:]{3,}")
 """What may be an address, with or without a port."""
 
 
+class _Darkness(NamedTuple):
+    """What is monitored: its prefixes, the search for them in payloads, and the sources that questions hide."""
+
+    prefixes: tuple[ipaddress.IPv4Network, ...]
+    words: DarkWords
+    hidden: Ranges
+
+
 class Secrecy:
     """The gate. `prefixes` gives the monitored blocks, whenever it is asked; `secret`: 32 octets that stay the same,
     such as `Accounts.secret("rounding")`: with another one, viewers see every value with other noise. Thread-safe.
@@ -53,11 +66,14 @@ class Secrecy:
         prefixes: Callable[[], Sequence[ipaddress.IPv4Network]],
         clock: Callable[[], float] = time.time,
         secret: bytes | None = None,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`failed`: called at each search of payloads that fails."""
         self._settings, self._prefixes, self._clock = settings, prefixes, clock
         self._noise = Noise(settings.viewer_noise, settings.viewer_threshold, secret or secrets.token_bytes(32))
-        self._lock = threading.Lock()
-        self._known: tuple[tuple[ipaddress.IPv4Network, ...], DarkWords] = ((), DarkWords(()))
+        self._lock, self._failed = threading.Lock(), failed
+        self._log: Any = structlog.get_logger()
+        self._known = _Darkness((), DarkWords(()), ())
 
     def check(self, role: Role, request: Request, payloads: PayloadLookup | None = None) -> Request:
         """The request that may be asked for this role: as it is for operators, narrower for others. It goes to the
@@ -76,14 +92,14 @@ class Secrecy:
         if tree is not None:
             may_ask.check_filter(tree)
         may_ask.check_group(request)
-        _, words = self._darkness()
+        darkness = self._darkness()
         if role == "viewer":
             request = viewers.check(request, self._settings, int(self._clock() * 1e6))
         else:
             if tree is not None:
-                may_ask.check_signatures(tree, words, payloads)
+                may_ask.check_signatures(tree, darkness.words, payloads)
             request = narrowed(request, limit=seen_by_analysts.rows_for(request))
-        return hiding(request, words.ranges)
+        return hiding(request, darkness.hidden)
 
     def answer(self, role: Role, request: Request, put: Put, payloads: PayloadLookup | None = None) -> Answer:
         """What this role sees of a request that `check` let through. `put` asks the sensors: for viewers, the cells
@@ -104,7 +120,7 @@ class Secrecy:
         """
         if role == "operator":
             return answer
-        _, words = self._darkness()
+        words = self._darkness().words
         if role == "viewer":
             if request.verb != "coverage" or request.since is None or request.until is None:
                 raise ValueError("a viewer's figures are sums of cells; call check first, then answer")
@@ -142,14 +158,34 @@ class Secrecy:
         """Whether this role may have a payload: operators any, analysts those without a monitored address."""
         if role == "operator":
             return True
-        return role == "analyst" and not self._darkness()[1].holds(octets)
+        return role == "analyst" and not self._darkness().words.holds(octets)
 
-    def _darkness(self) -> tuple[tuple[ipaddress.IPv4Network, ...], DarkWords]:
+    def unknown(self) -> str | None:
+        """Why nothing may be shown to others than operators, where what is monitored isn't known."""
+        try:
+            self._prefixes()
+        except UnansweredError as error:
+            return str(error)
+        return None
+
+    def _darkness(self) -> _Darkness:
         prefixes = tuple(self._prefixes())
         with self._lock:
-            if self._known[0] != prefixes:
-                self._known = (prefixes, DarkWords(prefixes, self._settings.large_blocks))
+            if self._known.prefixes != prefixes:
+                words = DarkWords(prefixes, self._settings.large_blocks, self._failed)
+                self._known = _Darkness(prefixes, words, self._hidden(words.ranges, prefixes))
             return self._known
+
+    def _hidden(self, ranges: Ranges, prefixes: Sequence[ipaddress.IPv4Network]) -> Ranges:
+        """The sources to hide: in as many ranges as a question may name, so more than are monitored if need be."""
+        if len(ranges) <= MOST_HIDDEN:
+            return ranges
+        wider = ranges_of(few(prefixes, MOST_HIDDEN))
+        self._log.warning(
+            "hidden", ranges=len(ranges), most=MOST_HIDDEN,
+            meaning=f"sources beside monitored ones are hidden, too: {len(wider):,} wider ranges in place of these",
+        )  # fmt: skip
+        return wider
 
 
 def _left_out(request: Request, answer: Answer, rows: int, viewer: bool) -> dict[str, Any]:

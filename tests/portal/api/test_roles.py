@@ -6,12 +6,16 @@ import ipaddress
 import re
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from ims.portal.api.words import VERBS
+from ims.portal.monitored import Monitored
+from ims.portal.registry import RegisteredSensor
+from ims.portal.secrecy import Secrecy, SecrecySettings
 
 from ...stores import MIDNIGHT, ingest, udp, write_pcap
 from .served import SENSORS, Served, refused, world
@@ -100,3 +104,18 @@ def test_without_a_token_there_is_health_and_no_more(portal: Served) -> None:
         refused(anyone.get(path), 401)
     assert portal.as_("viewer").get("/version").json() == {"version": "0.1.0", "api": "v1"}
     assert portal.as_("viewer").get("/analyses").json() == {"analyses": []}
+
+
+def test_that_it_isn_t_known_what_is_monitored_is_told(tmp_path: Path, one_store: Path) -> None:
+    """Of a portal whose file of it is damaged: whoever isn't an operator gets nothing, and a monitor says why."""
+    (tmp_path / "kept").write_bytes(b"{")
+    watched = Monitored(lambda: [RegisteredSensor(name="a", address="127.0.0.1:1")], tmp_path / "kept")
+    with world(tmp_path / "portal", one_store, secrecy=Secrecy(SecrecySettings(), watched.prefixes)) as served:
+        for role, status in (("operator", 200), ("analyst", 503), ("viewer", 503)):
+            assert served.as_(role).get("/query/count").status_code == status
+        health = served.as_(None).get("/health").json()
+        assert health["status"] == "degraded"
+        assert "analysts and viewers aren't answered: it isn't known yet what each sensor watches" in health["why"]
+        watched.note("a", ["198.51.100.0/24"])
+        assert "analysts" not in served.as_(None).get("/health").json()["why"]
+        assert served.as_("analyst").get("/query/count").status_code == 200

@@ -23,7 +23,8 @@ _REFUSED = refusals(401, 413, 415, 429, 503)
 
 
 class Health(BaseModel):
-    """`ok`; `degraded` where some sensors are silent, watch or store nothing, or the audit log loses lines: why."""
+    """`ok`; `degraded` where some sensors are silent, watch or store nothing, the audit log loses lines, or it isn't
+    known what is monitored: why."""
 
     status: str = Field(examples=["degraded"])
     why: str | None = Field(None, examples=["sensors: 1 silent, of 3"])
@@ -67,11 +68,16 @@ async def health(request: Request) -> Health:
         state.health = time.monotonic() + HEALTH_SECONDS, found
     if found.status == "failing":
         raise HTTPException(503, found.why)
-    losses = gate_of(request).audit.losses()
-    if losses is None:
+    gate, faults = gate_of(request), []
+    losses = gate.audit.losses()
+    if losses is not None:
+        faults.append(f"the audit log {'loses lines' if losses.now else 'lost lines in the last hour'}")
+    unknown = await asyncio.to_thread(gate.secrecy.unknown)
+    if unknown is not None:
+        faults.append(f"analysts and viewers aren't answered: {unknown}")
+    if not faults:
         return Health(status=found.status, why=found.why)
-    lost = f"the audit log {'loses lines' if losses.now else 'lost lines in the last hour'}"
-    return Health(status="degraded", why="; ".join(filter(None, [found.why, lost])))
+    return Health(status="degraded", why="; ".join(filter(None, [found.why, *faults])))
 
 
 @router.get("/version", summary="Which version runs", responses=_REFUSED)
