@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ import ims
 from ims.asked import StoresAsked
 from ims.portal.api.refusals import FAULT, UNANSWERED, sentence
 from ims.portal.fault import SAID, Fault, fault_of
-from ims.portal.gate import Limits
+from ims.portal.gate import Event, Limits
 from ims.query.question import about
 from ims.query.request import MOST_DETAILED, make_request
 from ims.query.wrong import QuestionError, UnansweredError, said_of
@@ -83,6 +83,9 @@ class Failing(Halves):
     def payload(self, signature: str) -> bytes:
         raise self.error or AssertionError
 
+    def export(self, *_words: Any, **_named: Any) -> Any:
+        raise self.error or AssertionError
+
 
 class Planted(NamedTuple):
     served: Served
@@ -118,6 +121,33 @@ def test_what_others_say_is_in_no_answer(planted: Planted, kind: str) -> None:
 def test_what_we_say_is_said(planted: Planted, error: Exception, status: int) -> None:
     planted.telescope.error = error
     refused(planted.served.as_("analyst").get("/query/count"), status, str(error))
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_others_say_is_in_no_export(planted: Planted, kind: str) -> None:
+    planted.telescope.error = FOREIGN[kind]()
+    for format in ("pcap", "csv"):
+        response = planted.served.as_("operator").post(f"/export/{format}", json={})
+        assert_says_nothing(response)
+        assert response.status_code in (400, 500, 503)
+        assert response.json()["error"].startswith((FAULT, UNANSWERED, "the question needs more memory"))
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_others_say_is_in_no_event(tmp_path: Path, one_store: Path, kind: str) -> None:
+    """The stream ends where its news fail, after what there was."""
+
+    async def failing(_role: str) -> AsyncIterator[Event]:
+        yield Event("packets", {"block": "C/24", "packets": 3})
+        raise FOREIGN[kind]()
+
+    with world(tmp_path / "portal", one_store, events=failing) as served:
+        for role in ("viewer", "analyst", "operator"):
+            found = served.raw(
+                f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.world.tokens[role]}\r\n\r\n".encode()
+            )
+            assert b"event: packets" in found
+            assert not any(secret.encode() in found for secret in SECRETS)
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
