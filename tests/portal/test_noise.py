@@ -16,6 +16,7 @@ from tests.portal.prober import Prober, bound, cells_of
 
 DEFAULTS = SecrecySettings()
 NOISE = Noise(DEFAULTS.viewer_noise, DEFAULTS.viewer_threshold, bytes(32))
+PAGE = (Path(__file__).parents[2] / "docs" / "secrecy.md").read_text()
 SECRETS = st.binary(min_size=32, max_size=32)
 METRICS = st.sampled_from(sorted(SCALES))
 
@@ -78,6 +79,16 @@ def test_intervals_hold_the_true_sum_95_times_in_100(mean: int, cells: int) -> N
     assert held >= 930  # of 950 expected; three standard deviations are 21
 
 
+def test_of_cells_just_above_the_threshold_intervals_hold_less() -> None:
+    """As the page says: whoever looks at those alone that are shown looks at those that noise has lifted."""
+    seen = [NOISE.published("packets", f"lifted {trial}", 700) for trial in range(4000)]
+    shown = [value for value in seen if value is not None]
+    held = sum(NOISE.interval("packets", value, 1, 0)[0] <= 700 for value in shown)
+    [often, of] = re.findall(r"a cell of 700 is shown (\d+) times in 100, .* holds 700 in (\d+) of 100", PAGE)[0]
+    assert abs(len(shown) / 4000 - int(often) / 100) < 0.03
+    assert abs(held / len(shown) - int(of) / 100) < 0.08
+
+
 def test_without_noise_a_handful_of_packets_is_found() -> None:
     """What the defaults are compared with: a quiet port, exact figures."""
     exact = Noise(0.01, 0, bytes(32))
@@ -94,7 +105,6 @@ def test_with_the_defaults_a_24_takes_hundreds_of_packets_at_best() -> None:
     assert Prober(NOISE, cells_of([0] * 7, 0, True)).found(100, trials=500) < 0.03
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "secrecy.md").read_text()
 WHO = {
     "all else, to the packet": (cells_of([5000] * 7, 9000, True), 1),
     "the same, over four hours": (cells_of([5000] * 7, 9000, True), 4),
