@@ -71,6 +71,14 @@ def test_a_ledger_that_is_put_back_or_gone_is_told_by_its_head(place):
     assert whole_ledger(place, "a") is None
 
 
+def test_in_a_bucket_a_key_that_may_write_the_ledger_alone_is_enough(bucket_uri):
+    place = open_place(bucket_uri)
+    write_head(place, "a", 0)
+    read(place, GOOD)
+    write_head(place, "a", 3)
+    assert place.names() == [ledger_name("a")]
+
+
 def paths(*names):
     return [GOOD | {"files": {name: FILE}} for name in names]
 

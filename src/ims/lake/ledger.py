@@ -2,7 +2,8 @@
 
     LAKE/lake.json               {"format": "ims lake", "schema": 1, "id": "..."}
     LAKE/_lake/sensor=NAME.json  {"store": "...", "number": 7, "files": {"packets/sensor=NAME/...": {...}, ...}}
-    LAKE/_lake/sensor=NAME.head  {"number": 7}: written after it, so that a ledger that is missing or put back is told
+    LAKE/_lake/sensor=NAME.head  {"number": 7}: written after it, so that a ledger that is missing or put back is told;
+                                 in folders only
 
 Each ledger that is written has a number of its own, one more than the last; a file keeps the number of the ledger in
 which it was first. Whatever was read is checked: others can write to the place.
@@ -96,7 +97,10 @@ def head_name(sensor: str) -> str:
 
 
 def write_head(place: Place, sensor: str, number: int) -> None:
-    """Say how far a ledger has come that was just written. Raises OSError."""
+    """Say how far a ledger has come that was just written. Only in a folder: a bucket's objects are its keeper's to
+    keep whole, and a sensor's key may be one that writes no other record than its ledger. Raises OSError."""
+    if not isinstance(place.path(""), Path):
+        return
     place.write(head_name(sensor), sealed({"number": number}))
 
 
