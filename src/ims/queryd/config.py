@@ -44,7 +44,9 @@ class QuerydConfig(BaseModel):
     waiting_each: int = Field(16, ge=1, le=10_000, description="of them, of one caller")
     memory: Octets = Field(1 << 30, ge=64 << 20, description="memory of all questions together")
     threads: int = Field(2, ge=1, le=256, description="threads for each question")
-    listeners: int = Field(16, ge=1, le=1000, description="portals that may follow live")
+    listeners: int = Field(
+        16, ge=1, le=1000, description="portals that may follow live; each has up to 256 MiB besides `memory`"
+    )
     metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9478`")
 
     @field_validator("sensors")
