@@ -7,11 +7,14 @@ import pyarrow.flight as fl
 import pytest
 
 from ims.portal.fault import SAID, Fault, fault_of, one_line
+from ims.queryd.service import unread
+from ims.store.damage import DamageError
 
 CASES = [
     (fl.FlightUnavailableError("ims:busy: too many questions are waiting"), "busy", "it is busy", "too many questions are waiting"),
     (fl.FlightTimedOutError("ims:late: the deadline passed"), "late", "it didn't answer in time", "the deadline passed"),
     (fl.FlightInternalError("ims:store: its store can't be read"), "store", "its store can't be read", "its store can't be read"),
+    (fl.FlightInternalError(f"ims:store: {unread(DamageError('/srv/a', 'cut off'))}. Detail: Failed"), "store", "its store is damaged", "its store is damaged"),
     (fl.FlightServerError("ims:request: ticket: version: too old. Detail: Failed"), "request", "it refused the question", "ticket: version: too old"),
     (fl.FlightUnauthorizedError("ims:refused: a sensor's certificate asks nothing here. gRPC client debug context: x"), "refused", "it refused the portal", "a sensor's certificate asks nothing here"),
     (fl.FlightTimedOutError("Deadline Exceeded"), "overdue", "it didn't answer in time", "Deadline Exceeded"),
