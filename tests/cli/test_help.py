@@ -75,6 +75,7 @@ BEFORE = {
     "ims sensor rename": INGESTED.format("here"),
     "ims sensor retire": INGESTED.format("sensor-a"),
     "ims ship": "cp -r ../STORE STORE; ",
+    "ims store verify LAKE": "cp -r ../STORE STORE; ims ship --store STORE --to LAKE >/dev/null; ",
     "ims pki init": " ",
     "ims pki issue": "ims pki init; ",
     "ims pki show portal": PORTAL,
