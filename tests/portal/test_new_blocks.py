@@ -57,7 +57,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         for name, network in FIRST.items()
     }
     with deployed(folder / "deployment", stores, deadline=8.0) as deployment:
-        until(lambda: not asked(deployment, "analyst", "count")["answer"]["silent"])
+        # Until a first sensor has said what it watches, analysts are refused.
+        until(lambda: (said := asked(deployment, "analyst", "count"))["status"] == 200 and not said["answer"]["silent"])
         yield deployment
 
 
