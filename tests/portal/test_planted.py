@@ -148,7 +148,8 @@ def test_nothing_that_comes_back_tells_a_monitored_address(running: Deployment, 
         for method, path, words in asked(running):
             # What the caller wrote himself may be said back to him: a complaint quotes the filter.
             own = repr(words).encode()
-            for form in FORMS if "/query/" in path else ("*/*",):
+            # A withheld signature is refused half a second later, whatever form is wanted.
+            for form in FORMS if "/query/" in path and "signature" not in words.get("filter", "") else FORMS[:1]:
                 json = {"json": words} if method == "POST" else {"params": words}
                 response = client.request(method, path, headers=headers | {"Accept": form}, **json)  # type: ignore[arg-type]
                 assert response.status_code < 500, (method, path, words, response.text)
