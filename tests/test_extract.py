@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -257,6 +258,9 @@ def test_nothing_chosen_is_a_file_without_rows(tmp_path: Path, one_store: Path, 
     ims.open(one_store).export(out, format, "port 1 and port 2 and port 3")
     if format == "pcap":
         assert read_pcap(out.read_bytes()) == []
+    elif format == "pcapng":
+        with contextlib.closing(open_source(out)) as source:
+            assert list(source) == []
     elif format == "parquet":
         assert pq.read_table(out).num_rows == 0
         assert "sensor" in pq.read_table(out).column_names

@@ -117,6 +117,7 @@ def test_a_sensor_is_renamed_and_retired(deployed: Trial) -> None:
         "ims sensor rename elsewhere sensor-b --store /var/lib/ims/store; cp -a /var/lib/ims/store /var/lib/ims/copy"
     )
     sensor.run("ims sensor retire sensor-b --store /var/lib/ims/copy")
+    sensor.run("ims store verify /var/lib/ims/store; ims store verify /var/lib/ims/copy")
     assert sensor.run(f"{counted} /var/lib/ims/copy") == before
     sensor.run("rm -r /var/lib/ims/copy; systemctl start ims-sensor ims-queryd")
     until_sensors(deployed["portal"], 'sensors["sensor-b"]["watches"] is True')

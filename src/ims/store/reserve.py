@@ -24,7 +24,7 @@ class Reserve:
         """Keep the room, unless there is little. What can't be kept is done without."""
         with contextlib.suppress(OSError):
             if not self._file.exists() and self._free() >= ROOM * RESERVE:
-                fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
                 try:
                     os.posix_fallocate(fd, 0, RESERVE)
                 except BaseException:
