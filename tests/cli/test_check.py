@@ -3,6 +3,7 @@ three ways."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ import pytest
 
 import ims.install
 from ims.pki.authority import create_authority
-from ims.sensor.endpoint import UNPRIVILEGED, endpoint_error
+from ims.sensor.endpoint import UNPRIVILEGED, endpoint_error, listening_socket
 from ims.store.heartbeat import Beat, Heartbeat
 from ims.store.retirement import retire_sensor
 from ims.store.schema import create_store, rename_file
@@ -324,6 +326,20 @@ def test_what_the_running_daemon_has_itself_is_no_fault(place: Place) -> None:
 
 def test_trying_leaves_no_address_in_use() -> None:
     assert [endpoint_error(f"127.0.0.1:{PORT}") for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_trying_is_not_in_the_way_of_others_who_try_nor_of_a_daemon_that_starts(address: str) -> None:
+    def tried(_: int) -> set[int]:
+        return {endpoint_error(f"{address}:{PORT}") for _ in range(500)}
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set.union(*threads.map(tried, range(3))) == {0}
+        trying = threads.map(tried, range(3))
+        for _ in range(100):
+            with listening_socket("listen", f"{address}:{PORT}"):
+                assert endpoint_error(f"{address}:{PORT}") == errno.EADDRINUSE
+        assert set.union(*trying) <= {0, errno.EADDRINUSE}
 
 
 def test_a_reload_is_checked_before_the_signal_and_not_against_what_the_sensor_has_itself(place: Place) -> None:

@@ -12,7 +12,7 @@ from ims.portal.config import PortalConfig, checked_portal
 from ims.portal.doctor import examine_portal
 from ims.sensor.access import Way
 
-from ..queryd.test_doctor import authority, tls, wrong
+from ..queryd.test_doctor import authority, nobody_s_port, tls, wrong
 
 __all__ = ["authority"]  # a fixture
 ROOT = {"user": "root"} if os.geteuid() == 0 else {}
@@ -24,7 +24,7 @@ def config(tmp_path: Path) -> PortalConfig:
     (tmp_path / "registry.toml").write_text('[[sensor]]\nname = "a"\naddress = "127.0.0.1:9443"\n')
     files = {name: tmp_path / file for name, file in (
         ("registry", "registry.toml"), ("accounts", "accounts.db"), ("audit", "audit.jsonl"))}  # fmt: skip
-    return checked_portal(files | ROOT)
+    return checked_portal(files | ROOT | {"listen": nobody_s_port()})
 
 
 @pytest.mark.usefixtures("authority")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,12 @@ from ims.queryd.doctor import examine_queryd
 from ims.sensor.finding import Finding
 
 from ..stores import cli
+
+
+def nobody_s_port() -> str:
+    """Where nobody listens. What this machine has at the port of an installed daemon is not what is tested."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 @pytest.fixture
@@ -39,7 +46,11 @@ def wrong(found: Iterable[Finding]) -> dict[str, str]:
 
 
 def queryd(place: Path, store: Path, **settings: Any) -> dict[str, str]:
-    data = {"store": store, "tls": tls(place / "a")} | ({"user": "root"} if os.geteuid() == 0 else {}) | settings
+    data = (
+        {"store": store, "tls": tls(place / "a"), "listen": nobody_s_port()}
+        | ({"user": "root"} if os.geteuid() == 0 else {})
+        | settings
+    )
     return wrong(examine_queryd(checked_queryd(data)))
 
 
@@ -75,7 +86,7 @@ def test_the_user_it_becomes_is_tried(tmp_path: Path, one_store: Path, authority
 def test_from_the_command_line(tmp_path: Path, one_store: Path) -> None:
     config = tmp_path / "queryd.toml"
     user, asked = ('user = "root"\n', {"user"}) if os.geteuid() == 0 else ("", set())
-    config.write_text(f"{user}store = {json.dumps(str(one_store))}\n")
+    config.write_text(f"{user}store = {json.dumps(str(one_store))}\nlisten = '{nobody_s_port()}'\n")
     done = cli("doctor", "--queryd", config, "--format", "json")
     assert done.returncode == 0, done.stderr
     assert {found["subject"] for found in json.loads(done.stdout)} == {"access", "listen", "store"} | asked

@@ -28,9 +28,12 @@ def listening_socket(setting: str, endpoint: str) -> socket.socket:
 
 
 def endpoint_error(endpoint: str) -> int:
-    """The number of the error that listening there for a moment ends with; 0 where it can be listened on."""
+    """The number of the error that listening there would end with; 0 where it can be listened on.
+
+    The address is taken and not listened on: nothing is in the way of others who try it, nor of a daemon that starts.
+    """
     try:
-        _listening(endpoint).close()
+        _bound(endpoint).close()
     except OSError as error:
         return error.errno or errno.EIO
     return 0
@@ -44,9 +47,27 @@ def refuse_endpoint(setting: str, endpoint: str, error: int) -> None:
 
 
 def _listening(endpoint: str) -> socket.socket:
+    found = _bound(endpoint)
+    try:
+        found.listen(1024)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+def _bound(endpoint: str) -> socket.socket:
     address, port = endpoint_of(endpoint)
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.create_server((address, port), family=family, backlog=1024)
+    found = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # refused only where somebody listens
+        if found.family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind((address, port))
+    except OSError:
+        found.close()
+        raise
+    return found
 
 
 def _why(error: int, address: str, port: int) -> str:
