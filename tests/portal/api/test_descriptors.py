@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import pytest
 import uvicorn
 
 from ims.pki.authority import create_authority
+from ims.portal.api import connection, serve
 from ims.portal.api.descriptors import Listening
 from ims.portal.api.serve import serve_settings
 
@@ -27,18 +29,26 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-@pytest.fixture
-def listening(tmp_path: Path) -> Iterator[Listening]:
-    """Served over TLS."""
-    _, place = create_authority(tmp_path / "PKI", "Test", 3650).issue("a", "sensor", tmp_path / "a")
-    with Listening(socket.create_server(("127.0.0.1", 0), backlog=1024), 32, 8) as made:
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Listening]:
+    """Over TLS."""
+    _, place = create_authority(folder / "PKI", "Test", 3650).issue("a", "sensor", folder / "a")
+    with Listening(socket.create_server(("127.0.0.1", 0), backlog=1024), 32, 8, ("127.0.0.99",)) as made:
         tls = {"ssl_certfile": place / "a.pem", "ssl_keyfile": place / "a.key"}
         server = uvicorn.Server(uvicorn.Config(hello, lifespan="off", **tls, **serve_settings()))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [made]})
         thread.start()
+        try:
+            yield made
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[Listening]:
+    with serving(tmp_path) as made:
         yield made
-        server.should_exit = True
-        thread.join()
 
 
 def taken(listening: Listening, number: int, source: str, stack: contextlib.ExitStack) -> list[socket.socket]:
@@ -52,23 +62,82 @@ def asked(listening: Listening) -> int:
         return client.get(f"https://127.0.0.1:{listening.getsockname()[1]}/").status_code
 
 
+def agreed(begun: socket.socket) -> ssl.SSLSocket:
+    """TLS on a connection."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(begun)
+
+
+def answered(connection: socket.socket) -> bool:
+    """Whether a question on a connection that stays open is answered."""
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    found = b""
+    while not found.endswith(b"0\r\n\r\n") and (piece := connection.recv(65_536)):
+        found += piece
+    return found.startswith(b"HTTP/1.1 200 ") and b"hello" in found
+
+
+def closed(connection: socket.socket) -> bool:
+    """Whether its other side ends it, before a minute is over."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 def test_who_never_begins_tls_has_his_share_of_descriptors_and_no_more(listening: Listening) -> None:
     with contextlib.ExitStack() as stack:
-        for each in taken(listening, 60, "127.0.0.2", stack)[8:]:
-            with contextlib.suppress(ConnectionResetError):
-                assert each.recv(1) == b""
+        begun = taken(listening, 200, "127.0.0.2", stack)
+        assert all(map(closed, begun[:-8]))  # those of one address make room for one another
         assert listening.accepted["127.0.0.2"] == 8
         assert asked(listening) == 200
     until(lambda: not listening.accepted)
 
 
-def test_many_addresses_leave_the_portal_its_own_descriptors(listening: Listening) -> None:
+def test_an_address_that_others_share_with_who_never_begins_tls_gets_in(listening: Listening) -> None:
     with contextlib.ExitStack() as stack:
-        for host in range(2, 12):
-            taken(listening, 8, f"127.0.0.{host}", stack)
+        taken(listening, 8, "127.0.0.2", stack)
+        until(lambda: listening.accepted["127.0.0.2"] == 8)
+        [mine] = taken(listening, 1, "127.0.0.2", stack)
+        assert answered(stack.enter_context(agreed(mine)))
+
+
+def test_half_open_tls_of_many_addresses_makes_room_at_once(listening: Listening) -> None:
+    """Whoever comes is answered while all places are taken; so is who came before and hasn't agreed yet, for his address
+    has fewer of those, and who has agreed keeps his connection."""
+    with contextlib.ExitStack() as stack:
+        kept = stack.enter_context(agreed(taken(listening, 1, "127.0.0.98", stack)[0]))
+        assert answered(kept)
+        [slow] = taken(listening, 1, "127.0.0.97", stack)
+        taken(listening, 8, "127.0.0.99", stack)  # of a proxy each is somebody else's
+        flood = [each for host in range(2, 12) for each in taken(listening, 8, f"127.0.0.{host}", stack)]
         until(lambda: listening.accepted.total() == 32)
+        for _ in range(3):
+            assert asked(listening) == 200
+        assert answered(stack.enter_context(agreed(slow)))
+        assert answered(kept)
+        assert listening.accepted["127.0.0.99"] == 8
+        assert closed(flood[0])
     until(lambda: not listening.accepted)
     assert asked(listening) == 200
+
+
+HELLO = bytes.fromhex("160301020001")
+"""How a ClientHello begins that is 508 octets long (RFC 8446, 4.1.2)."""
+
+
+@pytest.mark.parametrize("begun", [b"", HELLO], ids=["nothing", "part of a ClientHello"])
+def test_who_does_not_finish_tls_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
+    """uvicorn's own patience is asyncio's, a minute; ours is that for a head."""
+    assert serve.HEAD_SECONDS == connection.HEAD_SECONDS == 10
+    monkeypatch.setattr(serve, "HEAD_SECONDS", 0.2)
+    with serving(tmp_path) as listening, contextlib.ExitStack() as stack:
+        [made] = taken(listening, 1, "127.0.0.2", stack)
+        made.settimeout(50)
+        made.sendall(begun)
+        assert closed(made)
+        until(lambda: not listening.accepted)
 
 
 @pytest.mark.parametrize(("hard", "limit"), [(1536, 1536), (900, 900), (4000, 1536)])

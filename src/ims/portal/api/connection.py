@@ -17,6 +17,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ims.portal.api.addresses import customer
+from ims.portal.api.descriptors import Listening
 from ims.portal.api.framing import Strict
 
 HEAD_SECONDS = 10.0
@@ -39,6 +40,8 @@ class Patient(H11Protocol):
     served = False
     """Whether a request of it was answered."""
     head_seconds = HEAD_SECONDS
+    listening: Listening | None = None
+    """The socket that accepted it."""
 
     def __init__(
         self, *words: Any, places: int = PLACES, each: int = EACH, proxies: tuple[str, ...] = (), **named: Any
@@ -65,7 +68,9 @@ class Patient(H11Protocol):
         return not self.served or not self.idle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A caller has come: perhaps another has to go."""
+        """A caller has come, who has agreed upon TLS if it is spoken: perhaps another has to go."""
+        if self.listening is not None:
+            self.listening.established(transport.get_extra_info("socket").fileno())
         known = [connection for connection in self.connections if isinstance(connection, Patient)]
         super().connection_made(transport)
         host = self.client[0] if self.client else ""

@@ -5,6 +5,7 @@ A connection is counted by its protocol (connection.py) once TLS is agreed upon;
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import socket
 from collections import Counter
@@ -16,6 +17,8 @@ OWN = 512
 """Descriptors of a portal beside its callers' connections: files, sensors, engines, answers that wait on disk."""
 SPARE = 2
 """Times as many sockets as connections: those that make room for others are still there while they close."""
+LEAVING = 64
+"""Of `OWN`: sockets that made room before TLS was agreed upon and aren't closed yet."""
 
 
 def needed(connections: int) -> int:
@@ -34,8 +37,10 @@ def raise_limit(descriptors: int) -> int:
 
 
 class Listening(socket.socket):
-    """A listening socket made of another. What comes beyond `most`, or beyond `each` of one address, is closed at
-    once. `proxies`: addresses that `each` doesn't hold for. For one thread."""
+    """A listening socket made of another. Of what comes at most `most` are open, at most `each` of one address; beyond
+    that the oldest that hasn't agreed upon TLS makes room, of the address that has most of those, and where there is
+    none, what came is closed. `proxies`: addresses that this doesn't hold for, for many are behind them. For one
+    thread."""
 
     def __init__(self, listening: socket.socket, most: int, each: int, proxies: tuple[str, ...] = ()) -> None:
         timeout = listening.gettimeout()
@@ -44,31 +49,73 @@ class Listening(socket.socket):
         self._most, self._each, self._proxies = most, each, frozenset(map(customer, proxies))
         self.accepted: Counter[str] = Counter()
         """Open ones of each address."""
+        self._beginning: dict[int, _Counted] = {}
+        """Those that haven't agreed upon TLS, by descriptor, the oldest first."""
+        self._leaving = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """As every socket's. Raises ConnectionAbortedError for one that is one too many."""
+        """As every socket's. Raises ConnectionAbortedError for one that is one too many, BlockingIOError while too many
+        that made room aren't closed yet."""
+        if self._leaving >= LEAVING:
+            raise BlockingIOError(f"{LEAVING} connections are being closed")
         made, place = super().accept()
         address = customer(place[0])
-        each = self._most if address in self._proxies else self._each
-        if self.accepted[address] >= each or self.accepted.total() >= self._most:
+        too_many = address not in self._proxies and self.accepted[address] >= self._each
+        if (too_many or self.accepted.total() >= self._most) and not self._evict_one(of=address if too_many else None):
             made.close()
             raise ConnectionAbortedError("too many connections")
-        return _Counted(made, self.accepted, address), place
+        counted = _Counted(made, self, address)
+        self._beginning[counted.fileno()] = counted
+        self.accepted[address] += 1
+        return counted, place
+
+    def established(self, descriptor: int) -> None:
+        """TLS is agreed upon there, or not spoken: its protocol decides what becomes of it (connection.py)."""
+        self._beginning.pop(descriptor, None)
+
+    def _evict_one(self, of: str | None) -> bool:
+        """Evict one of this address, or of the one that has most, if there is one."""
+        many = Counter(each.address for each in self._beginning.values())
+        for address in self._proxies & many.keys():
+            many[address] = 1
+        chosen = of or max(many, key=many.__getitem__, default=None)
+        oldest = next((each for each in self._beginning.values() if each.address == chosen), None)
+        if oldest is None:
+            return False
+        oldest.evict()
+        self._leaving += 1
+        self._forget(oldest)
+        return True
+
+    def closing(self, counted: _Counted) -> None:
+        """One of those that were accepted is about to be closed."""
+        if counted.evicted:
+            self._leaving -= 1
+        else:
+            self._forget(counted)
+
+    def _forget(self, counted: _Counted) -> None:
+        self._beginning.pop(counted.fileno(), None)
+        self.accepted[counted.address] -= 1
+        if not self.accepted[counted.address]:
+            del self.accepted[counted.address]
 
 
 class _Counted(socket.socket):
-    """An accepted socket, which is taken off the count when it is closed."""
+    """An accepted socket, which is taken off the count when it is closed or evicted."""
 
-    def __init__(self, made: socket.socket, count: Counter[str], address: str) -> None:
+    def __init__(self, made: socket.socket, listening: Listening, address: str) -> None:
         super().__init__(fileno=made.detach())
-        self._count, self._address, self._counts = count, address, True
-        count[address] += 1
+        self._listening, self.address, self.evicted = listening, address, False
+
+    def evict(self) -> None:
+        """Whoever waits for it reads its end, and closes it: closed here, its descriptor might be another's by then."""
+        self.evicted = True
+        with contextlib.suppress(OSError):  # the caller was faster
+            self.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """As every socket's."""
+        if self.fileno() >= 0:
+            self._listening.closing(self)
         super().close()
-        if self._counts:
-            self._counts = False
-            self._count[self._address] -= 1
-            if not self._count[self._address]:
-                del self._count[self._address]

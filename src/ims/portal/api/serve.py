@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from ims.portal.api.connection import EACH, HEAD_BYTES, HEAD_SECONDS, PLACES, Patient
+from ims.portal.api.descriptors import Listening
 
 IDLE_SECONDS = 20
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """asyncio's; who begins TLS has as long as for a head, for until then nobody counts him."""
+    """asyncio's; who begins TLS has as long as for a head, and where a `Listening` accepts, it hears who has agreed."""
 
     async def create_server(self, *words: Any, **named: Any) -> asyncio.Server:
         """As asyncio's."""
+        factory, *others = words
+        if isinstance(named.get("sock"), Listening):
+            factory = partial(_accepted, named["sock"], factory)
         if named.get("ssl") is not None:
             named["ssl_handshake_timeout"] = HEAD_SECONDS
             named["ssl_shutdown_timeout"] = HEAD_SECONDS
-        return await super().create_server(*words, **named)
+        return await super().create_server(factory, *others, **named)
+
+
+def _accepted(listening: Listening, factory: Callable[[], Any]) -> Any:
+    """The protocol of a connection that this socket accepts."""
+    protocol = factory()
+    if isinstance(protocol, Patient):
+        protocol.listening = listening
+    return protocol
 
 
 def serve_settings(
