@@ -17,8 +17,7 @@ from ims import arrow
 from ims.asked import Asked, StoresAsked, pairs, ports
 from ims.query import shown
 from ims.query.answer import Answer
-from ims.query.bins import bin_begin
-from ims.query.darkspace import DarkSpace
+from ims.query.metric_table import group_column, replaced, values_per_24, with_empty_bins
 from ims.query.request import Request, make_request
 from ims.query.wrong import QuestionError
 from ims.store.reader import open_store
@@ -33,8 +32,6 @@ BEYOND = 1000
 """Values looked for beyond those that are shown, to tell how many there are."""
 WHOLE = 32
 """Digits of a whole signature: one question finds its payloads, or that there are none."""
-MOST_ZEROS = 86_400
-"""Bins without packets in a series: those of a day by seconds."""
 
 
 class Telescope:
@@ -88,7 +85,7 @@ class Telescope:
         with self._asked("count", filter, since=since, until=until) as asked:
             table = asked.ask("count")
             for name in ("first", "last"):
-                table = _replace(table, name, shown.time_column(table.column(name)))
+                table = replaced(table, name, shown.time_column(table.column(name)))
             return asked.answer(table)
 
     def series(
@@ -117,12 +114,12 @@ class Telescope:
             request = asked.request
             table, left_out = asked.first("series", 1)
             if request.group is None and not left_out:  # else bins that aren't here may be full
-                table, left_out["bins_left_out"] = _with_empty_bins(table, request, asked.space)
+                table, left_out["bins_left_out"] = with_empty_bins(table, request, asked.space)
             if request.per_24:
-                table = _per_24(table, request, asked.space)
+                table = values_per_24(table, request, asked.space)
             columns = {"time": shown.time_column(table.column("bin"))}
             if request.group_name is not None:
-                columns[request.group_name] = _group_column(table.column("key"), request)
+                columns[request.group_name] = group_column(table.column("key"), request)
             return asked.answer(pa.table({**columns, "value": table.column("value")}), **left_out)
 
     def top(
@@ -142,15 +139,15 @@ class Telescope:
         with self._asked("top", filter, since=since, until=until, **words) as asked:
             request = asked.request
             if request.per_24 and request.group in ("block", "sensor"):
-                table = _per_24(asked.ask("top"), request, asked.space)
+                table = values_per_24(asked.ask("top"), request, asked.space)
                 table = table.sort_by([("value", "descending"), ("key", "ascending")])
                 left_out = {"limit": request.rows, "matching": len(table)} if len(table) > request.rows else {}
                 table = table.slice(0, request.rows)
             else:
                 table, left_out = asked.first("top", BEYOND)
-                table = _per_24(table, request, asked.space) if request.per_24 else table
+                table = values_per_24(table, request, asked.space) if request.per_24 else table
             name = request.group_name or column
-            columns = {name: _group_column(table.column("key"), request), "value": table.column("value")}
+            columns = {name: group_column(table.column("key"), request), "value": table.column("value")}
             return asked.answer(pa.table(columns), **left_out)
 
     def packets(
@@ -320,7 +317,7 @@ class Telescope:
             table = asked.ask("coverage")
             names = ["sensor", "block", "prefix", "policy", "since", "until", "frames_lost", "payloads_lost"]
             for name in ("since", "until"):
-                table = _replace(table, name, table.column(name).cast(pa.timestamp("us", "UTC")))
+                table = replaced(table, name, table.column(name).cast(pa.timestamp("us", "UTC")))
             return asked.answer(table.select(names))
 
     def export(
@@ -375,50 +372,3 @@ def _shared_names(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
 
 def _signatures_like(asked: Asked, digits: str) -> list[str]:
     return [row.hex() for row in asked.ask("signatures_like", prefix=digits).column("signature").to_pylist()]
-
-
-def _group_column(keys: pa.ChunkedArray, request: Request) -> pa.Array:
-    if request.prefix is not None:
-        bits = request.prefix.bits
-        return arrow.column([f"{shown.dotted(key)}/{bits}" for key in keys.to_pylist()], pa.string())
-    if request.group in ("source", "destination"):
-        return shown.dotted_column(keys)
-    if request.group == "signature":
-        return shown.hex_column(keys)
-    return keys.combine_chunks()
-
-
-def _with_empty_bins(table: pa.Table, request: Request, space: DarkSpace) -> tuple[pa.Table, int]:
-    """Bins without packets in which something was watched, as zeros; none of them, and how many they are, where that
-    would be more rows than the limit, or zeros by the hundred thousand."""
-    known = dict(zip(table.column("bin").to_pylist(), table.column("value").to_pylist(), strict=True))
-    spans = [
-        (bin_begin(since, request.bin, request.origin or 0), until)
-        for since, until in space.periods(request.since, request.until)
-    ]
-    watched = sum(-(-(until - first) // request.bin) for first, until in spans)  # the two ends of a hole may share one
-    if watched - len(known) > MOST_ZEROS or watched > request.rows:
-        return table, max(0, watched - len(known))
-    bins = set(known).union(*(range(first, until, request.bin) for first, until in spans))
-    rows = [{"bin": begin, "value": known.get(begin, 0)} for begin in sorted(bins)]
-    return arrow.table(rows, pa.schema([("bin", pa.int64()), ("value", pa.int64())])), 0
-
-
-def _per_24(table: pa.Table, request: Request, space: DarkSpace) -> pa.Table:
-    sizes: dict[Any, float] = {}
-    divided = []
-    named = request.group in ("block", "sensor")
-    keys = table.column("key").to_pylist() if "key" in table.column_names else [None] * len(table)
-    bins = table.column("bin").to_pylist() if "bin" in table.column_names else [None] * len(table)
-    for begin, key, value in zip(bins, keys, table.column("value").to_pylist(), strict=True):
-        which = (begin, key if named else None)
-        if which not in sizes:
-            until = request.until if begin is None else begin + request.bin
-            only = {request.group: key} if named else {}
-            sizes[which] = space.size_24(request.since if begin is None else begin, until, **only)  # type: ignore[arg-type]
-        divided.append(value / sizes[which] if sizes[which] else None)
-    return _replace(table, "value", arrow.column(divided, pa.float64()))
-
-
-def _replace(table: pa.Table, name: str, values: Any) -> pa.Table:
-    return table.set_column(table.column_names.index(name), name, values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -159,58 +159,66 @@ def large_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_an_interrupted_question_says_so_and_the_next_is_answered(
-    large_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ims.query.standing, "BATCH_ROWS", 1000)
-    answerer, engines = Answerer(large_store, 1, 256 << 20, 1), []
-    ask = Ask(version=1, questions=(Question(plan="rows", request=make_request("packets", None)),))
-    rows = answerer.answer(ask, engines.append)
-    next(rows)
-    engines[0].interrupt()
-    with pytest.raises(InterruptedError):
-        list(rows)
-    engines[0].interrupt()
-    count = Ask(version=1, questions=(Question(plan="count", request=make_request("count", None)),))
-    assert len(list(answerer.answer(count, nobody))) >= 2
+def while_rows_are_read(patch: pytest.MonkeyPatch, engines: list[Engine], reached: list[str]) -> dict[str, Any]:
+    """DuckDB is at work: an answer is large, and one of its rows was taken."""
+    taken = HalfEngine._checked
+
+    def interrupted_after_one(engine: HalfEngine, batches: Any) -> Any:
+        for number, batch in enumerate(taken(engine, batches)):
+            yield batch
+            if number == 0:
+                reached.append("rows")
+                engines[0].interrupt()
+
+    patch.setattr(HalfEngine, "_checked", interrupted_after_one)
+    return {"plan": "rows", "verb": "packets"}
 
 
-def test_a_question_that_is_given_up_while_it_is_compiled_does_not_run(
-    large_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answerer, engines = Answerer(large_store, 1, 256 << 20, 1), []
-    compiled: list[str] = []
-
+def while_it_is_compiled(patch: pytest.MonkeyPatch, engines: list[Engine], reached: list[str]) -> dict[str, Any]:
     def filtered(filter: str) -> str:
+        reached.append("filter")
         engines[0].interrupt()
-        compiled.append(filter)
         return ims.query.compiled.filtered(filter)
 
-    monkeypatch.setattr(ims.query.standing, "filtered", filtered)
-    monkeypatch.setattr(ims.query.standing, "half", lambda question: pytest.fail("a half was compiled"))
-    ask = Ask(version=1, questions=(Question(plan="rows", request=make_request("packets", None)),), filter=TCP)
-    with pytest.raises(InterruptedError):
-        list(answerer.answer(ask, engines.append))
-    assert compiled
+    patch.setattr(ims.query.standing, "filtered", filtered)
+    patch.setattr(ims.query.standing, "half", lambda question: pytest.fail("a half was compiled"))
+    return {"plan": "rows", "verb": "packets", "filter": TCP}
 
 
-def test_a_question_that_is_given_up_while_nobody_waits_for_its_rows_ends(
-    large_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def while_nobody_waits_for_its_rows(
+    patch: pytest.MonkeyPatch, engines: list[Engine], reached: list[str]
+) -> dict[str, Any]:
     """DuckDB has its batches ready, and forgets that it was interrupted."""
-    monkeypatch.setattr(ims.query.standing, "BATCH_ROWS", 1000)
-    answerer, engines = Answerer(large_store, 1, 256 << 20, 1), []
-    count = Ask(version=1, questions=(Question(plan="count", request=make_request("count", None)),))
     checked = HalfEngine._checked
 
     def slowly(engine: HalfEngine, batches: Any) -> Any:
         ready = list(batches)
-        engine.interrupt()
+        reached.append("batches")
+        engines[0].interrupt()
         return checked(engine, iter(ready))
 
-    monkeypatch.setattr(HalfEngine, "_checked", slowly)
-    with pytest.raises(InterruptedError):
-        list(answerer.answer(count, engines.append))
+    patch.setattr(HalfEngine, "_checked", slowly)
+    return {"plan": "count", "verb": "count"}
+
+
+@pytest.mark.parametrize("moment", [while_rows_are_read, while_it_is_compiled, while_nobody_waits_for_its_rows])
+def test_an_interrupted_question_says_so_and_the_next_is_answered(
+    large_store: Path, moment: Callable[..., dict[str, Any]]
+) -> None:
+    answerer, engines, reached = Answerer(large_store, 1, 256 << 20, 1), list[Engine](), list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ims.query.standing, "BATCH_ROWS", 1000)
+        words = moment(patch, engines, reached)
+        with pytest.raises(InterruptedError):
+            list(answerer.answer(one_question(**words), engines.append))
+    assert len(reached) == 1
+    engines[0].interrupt()  # one that comes too late
+    assert len(list(answerer.answer(one_question("count", "count"), nobody))) >= 2
+
+
+def one_question(plan: str, verb: str, filter: Any = None) -> Ask:
+    question = Question(plan=plan, request=make_request(verb, None))  # type: ignore[arg-type]
+    return Ask(version=1, questions=(question,), filter=filter)
 
 
 @pytest.mark.parametrize("key", ["signature", "source"])

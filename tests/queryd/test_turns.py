@@ -47,6 +47,13 @@ class Asking:
         """One who has a turn goes; whoever comes next has come."""
         self._having.get(timeout=DEADLINE).set()
 
+    def empty(self, futures: list[Future[Any]]) -> None:
+        """All who are there have their turns, and go."""
+        for _ in range(self.turns.running + self.turns.waiting):
+            self.pass_on()
+        for future in futures:
+            future.result(DEADLINE)
+
 
 @pytest.fixture
 def threads() -> Iterator[Crowd]:
@@ -58,10 +65,7 @@ def test_one_who_floods_leaves_others_every_other_turn(threads: Crowd) -> None:
     asking = Asking(Turns(1, each=100, waiting=100), threads)
     floods = [asking.ask("flood") for _ in range(12)]
     others = [asking.ask("other") for _ in range(4)]
-    for _ in range(16):
-        asking.pass_on()
-    for future in floods + others:
-        future.result(DEADLINE)
+    asking.empty(floods + others)
     assert Counter(asking.served) == {"flood": 12, "other": 4}
     assert asking.served[:2] == ["flood"] * 2
     assert asking.served[2:10] == ["other", "flood"] * 4
@@ -76,10 +80,7 @@ def test_one_place_of_several_is_left_by_whoever_floods(threads: Crowd, places: 
     futures.append(asking.ask("other"))
     until(lambda: "other" in asking.served)
     assert Counter(asking.served) == {"flood": places - 1, "other": 1}
-    for _ in range(len(futures)):
-        asking.pass_on()
-    for future in futures:
-        future.result(DEADLINE)
+    asking.empty(futures)
 
 
 def test_who_has_all_that_one_may_have_waits_and_is_refused_like_others(threads: Crowd) -> None:
@@ -87,10 +88,7 @@ def test_who_has_all_that_one_may_have_waits_and_is_refused_like_others(threads:
     futures = [asking.ask("flood") for _ in range(2)]
     with pytest.raises(BusyError):
         asking.turns._stand("flood")
-    for _ in range(2):
-        asking.pass_on()
-    for future in futures:
-        future.result(DEADLINE)
+    asking.empty(futures)
 
 
 def test_one_who_has_a_turn_lets_those_before_who_have_none(threads: Crowd) -> None:
@@ -101,10 +99,7 @@ def test_one_who_has_a_turn_lets_those_before_who_have_none(threads: Crowd) -> N
     asking.pass_on()
     until(lambda: len(asking.served) == 4)
     assert asking.served == ["flood", "flood", "other", "another"]
-    for _ in range(7):
-        asking.pass_on()
-    for future in futures:
-        future.result(DEADLINE)
+    asking.empty(futures)
 
 
 def test_never_more_at_once_than_there_are_places(threads: Crowd) -> None:
@@ -135,10 +130,7 @@ def test_too_many_are_told_so_at_once(threads: Crowd) -> None:
         with pytest.raises(BusyError):
             asking.ask(name).result(DEADLINE)
     assert (asking.turns.running, asking.turns.waiting) == (1, 3)
-    for _ in futures:
-        asking.pass_on()
-    for future in futures:
-        future.result(DEADLINE)
+    asking.empty(futures)
     assert (asking.turns.running, asking.turns.waiting) == (0, 0)
 
 
