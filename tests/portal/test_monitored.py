@@ -69,6 +69,41 @@ def test_who_changes_it_all_the_time_makes_it_no_longer(monkeypatch: pytest.Monk
     )
 
 
+def test_however_much_all_sensors_tell_the_file_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one who tells little is hidden as he told, not wider."""
+    scale = 1024
+    monkeypatch.setattr(monitored, "MOST_OF_ALL", monitored.MOST_OF_ALL // scale)
+    monkeypatch.setattr(monitored, "LONGEST", monitored.LONGEST // scale)
+    found = Monitored(lambda: (), tmp_path / "kept")
+    quiet = ["192.0.2.0/28", "198.51.100.77/32"]
+    found.note("quiet", quiet)
+    told = [[f"2{sensor:02}.{100 + n}.111.{n}/32" for n in range(0, 150)] for sensor in range(20)]
+    for sensor, prefixes in enumerate(told):
+        found.note(f"sensor-{sensor}-with-quite-a-long-name", prefixes)
+    assert (tmp_path / "kept").stat().st_size <= monitored.LONGEST
+    again = Monitored(lambda: (), tmp_path / "kept")
+    assert again.problem is None
+    assert shown(again) == shown(found)
+    assert {str(prefix) for prefix in again._known["quiet"]} == set(quiet)
+    for prefix in (ipaddress.IPv4Network(prefix) for prefixes in told for prefix in prefixes):
+        assert any(prefix.subnet_of(wider) for wider in again.prefixes())
+
+
+def test_what_nobody_could_read_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "kept"
+    found = Monitored(lambda: (), path)
+    found.note("a", ["192.0.2.0/24"])
+    before = path.read_bytes()
+    monkeypatch.setattr(monitored, "LONGEST", len(before))
+    found.note("b", ["198.51.100.0/24"])
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    found.keep()
+    assert shown(Monitored(lambda: (), path)) == ["192.0.2.0/24", "198.51.100.0/24"]
+
+
 def test_a_damaged_file_holds_back_until_each_sensor_has_told(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     Monitored(lambda: (), path).note("a", ["198.51.100.0/24"])

@@ -25,9 +25,12 @@ from ims.store.schema import write_aside
 from ims.stored_file import open_regular
 
 LONGEST = 32 << 20
-"""Octets of the file: 400 sensors with as many prefixes each as are kept."""
+"""Octets of the file."""
 MOST_KEPT = 2 * MOST_WATCHED
 """Of one sensor; where it has told more, they are made wider."""
+MOST_OF_ALL = LONGEST // 32
+"""Of all sensors; where they have told more, those of the sensors with most are made wider. One takes 24 octets of the
+file at most, so a quarter is left for names."""
 DAMAGED = "analysts and viewers are shown nothing until each registered sensor has told what it watches"
 """What it means that the file can't be used."""
 UNKNOWN = Fault("unknown", "it isn't known yet what it watches")
@@ -73,7 +76,7 @@ class Monitored:
             joined = networks | (known or frozenset())
             if len(joined) > MOST_KEPT:
                 joined = frozenset(few(joined, MOST_KEPT))
-            self._known, self._union, self._unsaved = self._known | {sensor: joined}, None, True
+            self._known, self._union, self._unsaved = within(self._known | {sensor: joined}), None, True
         self._log.info("watched", sensor=sensor, prefixes=len(joined), new=len(networks - (known or frozenset())))
         self.keep()
 
@@ -86,9 +89,11 @@ class Monitored:
             with self._lock:
                 self._unsaved, known = False, dict(self._known)
             kept = {name: [str(prefix) for prefix in sorted(known[name])] for name in sorted(known)}
+            octets = json.dumps({"watched": kept}, indent=1).encode()
             try:
-                write_aside(self._path, json.dumps({"watched": kept}, indent=1).encode(), mode=0o600)
-            except OSError as error:
+                refuse_longer(octets)
+                write_aside(self._path, octets, mode=0o600)
+            except (OSError, ValueError) as error:
                 self._unsaved = True
                 self._log.error("watched", problem=f"it can't be kept: {cause(error)}")
 
@@ -126,6 +131,19 @@ class Monitored:
             self._log.error("watched", problem=self.problem, meaning=DAMAGED)
 
 
+def within(known: Mapping[str, frozenset[ipaddress.IPv4Network]]) -> dict[str, frozenset[ipaddress.IPv4Network]]:
+    """The same addresses and maybe more, in at most MOST_OF_ALL prefixes: whoever has no more than an equal share of
+    those keeps his as they are, so one who tells many widens nobody's but his own."""
+    left, share = MOST_OF_ALL, MOST_OF_ALL
+    for number, size in enumerate(sorted(map(len, known.values()))):
+        share = left // (len(known) - number)
+        if size > share:
+            break
+        left -= size
+    most = max(1, share)
+    return {name: frozenset(few(nets, most)) if len(nets) > most else nets for name, nets in known.items()}
+
+
 def path_beside(accounts: Path) -> Path:
     """Where it is kept, beside a portal's file of accounts."""
     return accounts.with_suffix(".monitored.json")
@@ -144,10 +162,15 @@ def kept(path: Path) -> dict[str, frozenset[ipaddress.IPv4Network]]:
         raise ValueError(f"{path}: {cause(error)}") from None
 
 
-def _read(octets: bytes) -> dict[str, frozenset[ipaddress.IPv4Network]]:
-    """Raises ValueError."""
+def refuse_longer(octets: bytes) -> None:
+    """Raises ValueError where a file of these would be refused by whoever reads it."""
     if len(octets) > LONGEST:
         raise ValueError(f"more than {LONGEST:,} octets")
+
+
+def _read(octets: bytes) -> dict[str, frozenset[ipaddress.IPv4Network]]:
+    """Raises ValueError."""
+    refuse_longer(octets)
     found = json.loads(octets)
     known = found.get("watched") if isinstance(found, Mapping) else None
     if not isinstance(known, Mapping):
