@@ -44,6 +44,21 @@ def test_a_whole_one_is_said_to_be_and_a_damaged_one_names_the_file(tmp_path: Pa
     assert done.stderr.count("\n") == 1
 
 
+def test_leftovers_are_counted_beside_what_is_as_it_was_written(tmp_path: Path, one_store: Path) -> None:
+    place = shutil.copytree(one_store, tmp_path / "S")
+    sensor = next(place.glob("packets/sensor=*")).name
+    for digit, told in (("0", "1 leftover"), ("1", "2 leftovers")):
+        left = place / "_hot/packets" / sensor / "date=2026-03-05/hour=12" / f"{digit * 32}.parquet"
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_bytes(b"x")
+        done = cli("store", "verify", place)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{place / '_hot'}")
+        assert done.stdout.endswith(f" compared; all that is listed is as it was written, and {told}\n")
+    spoiled(place)
+    assert cli("store", "verify", place).stdout.endswith("; 1 damaged, 2 leftover\n")
+
+
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     done = cli("store", "verify", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,13 @@ def queryd(place: Path, store: Path, **settings: Any) -> dict[str, str]:
 
 def test_a_query_daemon_that_is_well(tmp_path: Path, one_store: Path, authority: Authority) -> None:
     assert queryd(tmp_path, one_store) == {}
+
+
+def test_an_emptied_heartbeat_is_told_of(tmp_path: Path, one_store: Path, authority: Authority) -> None:
+    store = shutil.copytree(one_store, tmp_path / "S")
+    heartbeat = next((store / "_state").glob("sensor=*")) / "heartbeat"
+    heartbeat.write_bytes(b"")
+    assert queryd(tmp_path, store)["store"].startswith(f"warning: {heartbeat}: it was emptied, so no answer says what ")
 
 
 def test_what_is_wrong_with_a_list_is_said_of_it(tmp_path: Path, one_store: Path, authority: Authority) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ims.store.damage import DamageError, remedy_of
+from ims.store.heartbeat import Heartbeat
 from ims.store.manifest import listed_files
 from ims.store.schema import create_store
-from ims.store.verify import Progress, unlisted_files, verify_store
+from ims.store.verify import Progress, bad_heartbeats, unlisted_files, verify_store
 from ims.store.writer import SensorWriter
 from tests.store.made import HOUR, NOON, of_an_earlier_version, packets, payloads, put
 
@@ -93,6 +94,18 @@ def test_each_sensor_s_records_are_looked_at(store):
     (store / "_state/store_id").write_bytes(b"0" * 32 + b" 01234567\n")
     names = ["_state/store_id", *(f"_state/sensor=a/{name}" for name in ("shipped.json", "manifest.head", "heartbeat"))]
     assert found(store) == [(str(store / name), "damaged") for name in names]
+
+
+def test_an_emptied_heartbeat_is_told_of_where_nobody_writes(store):
+    heartbeat = store / "_state/sensor=a/heartbeat"
+    heartbeat.touch()
+    assert found(store) == [(str(heartbeat), "damaged")]
+    assert [damage.file for damage in bad_heartbeats(store)] == [heartbeat]
+    writer = SensorWriter(store, "a", lanes=1)  # which has made it just now, or waits for room to fill it
+    assert found(store) == bad_heartbeats(store) == []
+    writer.close()
+    Heartbeat(store, "a").close()
+    assert found(store) == bad_heartbeats(store) == []
 
 
 def test_a_sensor_without_a_manifest_does_not_hide_the_others(store):

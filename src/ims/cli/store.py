@@ -30,8 +30,8 @@ def verify(
     json_: Annotated[bool, typer.Option("--json", help="Report as one object in JSON.")] = False,
 ) -> None:
     """Read all of a store and compare it with its checksums; list what is damaged or missing, and files that nothing
-    lists. Nothing is changed, and sensors and questions may go on meanwhile. Exit status 0 where all is as it was
-    written, 1 where something isn't."""
+    lists. Nothing is changed, and sensors and questions may go on meanwhile. Exit status 0 where all that is listed is
+    as it was written (what killed writers left is told, and no fault), 1 where something isn't."""
     with _progress() as show:
         found = _verified(place, show)
     _print(place, found, json_)
@@ -64,10 +64,16 @@ def _print(place: str, found: Verification, as_json: bool) -> None:
     summary = f"{place}: {quantity(found.files, 'file')} of {quantity(found.octets, 'octet')} compared"
     if found.without_checksum:
         summary += f", {found.without_checksum:,} of them by size alone: an earlier version wrote no checksums"
-    print(printable(f"{summary}; {'all is as it was written' if found.is_whole else _counted(found)}"))
+    print(printable(f"{summary}; {_outcome(found)}"))
 
 
-def _counted(found: Verification) -> str:
+def _outcome(found: Verification) -> str:
+    from ims.quantity import quantity
+
+    if not found.faults:
+        return "all is as it was written"
+    if found.is_whole:
+        return f"all that is listed is as it was written, and {quantity(len(found.faults), 'leftover')}"
     kinds = [fault.kind for fault in found.faults]
     return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds))
 

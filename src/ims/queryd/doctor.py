@@ -16,7 +16,7 @@ from ims.sensor.check import Running, findings_of
 from ims.sensor.doctor import findings, root
 from ims.sensor.finding import OK, WARNING, WRONG, Finding
 from ims.store.reader import open_store
-from ims.store.verify import unlisted_files
+from ims.store.verify import bad_heartbeats, unlisted_files
 
 
 def examine_queryd(config: QuerydConfig, file: Path | None = None) -> Iterator[Finding]:
@@ -49,6 +49,7 @@ def _store(config: QuerydConfig) -> Iterator[Finding]:
         with open_store(config.store) as store:
             sensors = ", ".join(store.sensors)
         unlisted = unlisted_files(config.store)
+        spoiled = bad_heartbeats(config.store)
     except FileNotFoundError as error:
         yield Finding(WRONG, "store", f"{error}, which is waited for", "start the sensor, or correct `store`")
         return
@@ -58,3 +59,5 @@ def _store(config: QuerydConfig) -> Iterator[Finding]:
     if unlisted:
         said = f"{quantity(len(unlisted), 'file')} that nothing lists, such as {unlisted[0]}: no question sees them"
         yield Finding(WARNING, "store", said, f"`ims store verify {config.store}` lists them")
+    for damage in spoiled:
+        yield Finding(WARNING, "store", f"{damage.file}: {damage.why}", damage.remedy)

@@ -30,6 +30,7 @@ BLOCK = 4096
 """Octets of the file: a page, which most file systems write at once."""
 UNWRITTEN = b" " * (BLOCK - 1) + b"\n"
 """Nothing was said yet."""
+MENDED = "the sensor's next start, or removing it, mends it"
 TRIES = 16
 """Readings of a block that is just being rewritten."""
 TEXT = 300
@@ -189,7 +190,15 @@ def refuse_spoiled(store: Path, sensor: str) -> None:
     with open_regular(file) as opened:
         block = opened.read(BLOCK + 1)
     if block and block != UNWRITTEN and read_heartbeat(store, sensor) is None:
-        raise DamageError(file, "it does not match its checksum", "the sensor's next start, or removing it, mends it")
+        raise DamageError(file, "it does not match its checksum", MENDED)
+
+
+def refuse_emptied(store: Path, sensor: str) -> None:
+    """Raises DamageError where a heartbeat is there and holds nothing, OSError where it can't be read. For a
+    sensor as which nobody writes: one that starts makes its file before it can fill it, on a full disk long before."""
+    file = heartbeat_file(store, sensor)
+    if file.exists() and file.stat().st_size == 0:
+        raise DamageError(file, "it was emptied, so no answer says what was being lost when the sensor stopped", MENDED)
 
 
 def _parsed(block: bytes) -> Beat | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ims.records import TABLES
 from ims.store.damage import HINT, DamageError, compare, remedy_of
 from ims.store.head import FILE, read_head
-from ims.store.heartbeat import heartbeat_file, refuse_spoiled
+from ims.store.heartbeat import heartbeat_file, refuse_emptied, refuse_spoiled
 from ims.store.lock import refuse_held
 from ims.store.manifest import Snapshot, State, files_below, listed_files
 from ims.store.reader import sensors_with_files
@@ -164,7 +164,24 @@ def _look_at_records(store: Path, snapshots: Collection[str], found: Verificatio
                 Fault(str(folder / FILE), "damaged", "it can't be read", "the next writer makes it anew")
             )
         with noting(found, heartbeat_file(store, sensor)):
-            refuse_spoiled(store, sensor)
+            _refuse_bad_heartbeat(store, sensor)
+
+
+def bad_heartbeats(store: Path) -> list[DamageError]:
+    """Heartbeats that don't say how their sensors are. Raises OSError."""
+    bad = []
+    for folder in sorted((store / "_state").glob("sensor=*")):
+        try:
+            _refuse_bad_heartbeat(store, folder.name.removeprefix("sensor="))
+        except DamageError as error:
+            bad.append(error)
+    return bad
+
+
+def _refuse_bad_heartbeat(store: Path, sensor: str) -> None:
+    refuse_spoiled(store, sensor)
+    if not _is_written(state_folder(store, sensor), sensor):
+        refuse_emptied(store, sensor)
 
 
 def unlisted_files(store: Path) -> list[str]:
