@@ -67,17 +67,20 @@ class Held:
 class Door:
     """A running service, and clients of it."""
 
-    def __init__(self, folder: Path, store: Path, answerer: Any = None, turns: Turns | None = None) -> None:
+    def __init__(
+        self, folder: Path, store: Path, answerer: Any = None, turns: Turns | None = None, **words: Any
+    ) -> None:
         quiet()
         self.authority = create_authority(folder / "PKI", "Test", 3650)
         self.sensor, self._place = self.authority.issue("a", "sensor", folder / "a")
         own = self.credentials("a", self._place)
         revocations = Revocations(folder / "PKI" / "revoked.pem", own.ca)
         self.turns = turns or Turns(2, each=16, waiting=64)
+        self.tailing = Tailing(store, listeners=2)
         self.service = Service(
             "grpc+tls://127.0.0.1:0", answerer or Answerer(store, 2, 256 << 20, 1), self.turns,
             hello=lambda: Hello(oldest=1, newest=NEWEST, program="test", now=time.time()),
-            refusal=revocations.refusal, tailing=Tailing(store, listeners=2), tls=[(own.certificate, own.key)], ca=own.ca,
+            refusal=revocations.refusal, tailing=self.tailing, tls=[(own.certificate, own.key)], ca=own.ca, **words,
         )  # fmt: skip
         self.folder = folder
         self._clients: list[Any] = []

@@ -32,6 +32,7 @@ class QuerydMetrics:
         self._refused = Counter(
             "ims_queryd_refused", "Callers and requests turned away, by why.", ["reason"], registry=registry
         )
+        self._cut = Counter("ims_queryd_cut_off", "Connections ended, of callers who took nothing.", registry=registry)
         self._sent = Counter("ims_queryd_sent_bytes", "Bytes of answers sent.", registry=registry)
         for reason in REASONS:
             self._refused.labels(reason)
@@ -46,6 +47,10 @@ class QuerydMetrics:
     def refused(self, reason: str) -> None:
         """Count a caller or request that was turned away."""
         self._refused.labels(reason).inc()
+
+    def cut(self) -> None:
+        """Count a connection that was ended because its caller took nothing."""
+        self._cut.inc()
 
     def watch(self, turns: Turns, places: int, listeners: Callable[[], int], hello: Callable[[], Hello]) -> None:
         """What is looked at when it is scraped. `places`: questions that may run at once."""

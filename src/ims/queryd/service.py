@@ -27,6 +27,7 @@ from ims.pki.revocations import Refusal
 from ims.query.engine import Engine
 from ims.query.wrong import QuestionError
 from ims.queryd.answering import Answerer
+from ims.queryd.connections import end_connection
 from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError, GivenUpError, Turns
@@ -38,6 +39,10 @@ CALLERS = ("portal", "operator")
 LONGEST_SECONDS = 600.0
 REFUSALS_SECONDS = 60.0
 """Between two lines of the log that say the same of one caller."""
+TAKING_SECONDS = 30.0
+"""In which a caller takes a piece of an answer, of 4 MiB and less; then its connection is ended."""
+GRACE_SECONDS = 2.0
+"""After a deadline, or a daemon's end, in which a caller takes what is being written, and reads why nothing follows."""
 MOST_REFUSED = 1000
 """Callers of which that is remembered; the authority has to have issued a certificate to each."""
 
@@ -59,12 +64,15 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         metrics: QuerydMetrics | None = None,
         tls: Sequence[tuple[bytes, bytes]] = (),
         ca: bytes | None = None,
+        taking_seconds: float = TAKING_SECONDS,
     ) -> None:
         """`tls` and `ca`: certificate and key, and who issues callers' certificates; without them, on loopback alone,
-        everybody who reaches it is a caller. Raises OSError where the address can't be used."""
+        everybody who reaches it is a caller. `taking_seconds`: in which a caller takes a piece of an answer. Raises
+        OSError where the address can't be used."""
         self._answerer, self._turns, self._hello, self._refusal = answerer, turns, hello, refusal
         self._tailing, self._tls, self._watch = tailing, bool(tls), Watch()
         self._ending, self._metrics = threading.Event(), metrics or QuerydMetrics()
+        self._taking_seconds, self._ends = taking_seconds, float("inf")
         self._refused: dict[str, tuple[str, float]] = {}
         self._log: Log = structlog.get_logger()
         try:
@@ -77,10 +85,12 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
 
     def do_action(self, context: Any, action: Any) -> Iterator[bytes]:
         """`hello`."""
-        self._caller(context)
+        caller = self._caller(context)
         if action.type != HELLO or (action.body is not None and action.body.size > LONGEST_MESSAGE):
             raise _error(fl.FlightServerError, "request", "the only action is hello")
-        yield written(self._hello())
+        said = written(self._hello())
+        with self._taking(context, caller):
+            yield said
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
         """What `do_action` knows."""
@@ -130,7 +140,8 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         raise _error(fl.FlightServerError, "request", "only questions are taken, and the action hello")
 
     def shutdown(self) -> None:
-        """Take no more questions; those that run or wait are interrupted."""
+        """Take no more questions; those that run or wait are interrupted, and who reads nothing is cut off."""
+        self._ends = time.monotonic() + GRACE_SECONDS
         self._ending.set()
         self._tailing.stop()
         super().shutdown()  # waits until all have ended
@@ -187,7 +198,8 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             with self._turns.turn(f"{caller.name}/{ask.behalf}", until, gone), stack:
                 for row in self._answerer.answer(ask, watch):
                     octets += row.nbytes
-                    yield row
+                    with self._taking(context, caller, until + GRACE_SECONDS):
+                        yield row
             outcome = "answered"
         except GeneratorExit:
             raise
@@ -204,13 +216,31 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
                 seconds=round(time.monotonic() - began, 3),
             )  # fmt: skip
 
+    @contextlib.contextmanager
+    def _taking(self, context: Any, caller: Identity, until: float = float("inf")) -> Iterator[None]:
+        """While a caller takes what is handed to it: until it is late, or this daemon has ended, and not for ever."""
+        peer, is_cut = context.peer(), False
+        until = min(until, time.monotonic() + self._taking_seconds)
+
+        def cut() -> None:
+            nonlocal is_cut
+            if not is_cut and end_connection(peer, self.port):
+                is_cut = True
+                self._metrics.cut()
+                self._log.warning("cut off", caller=caller.name, peer=peer, why="it took nothing of its answer")
+
+        with self._watch.over(until, lambda: time.monotonic() >= self._ends, cut):
+            yield
+
     def _told(self, context: Any, tail: Tail, caller: Identity) -> Iterator[pa.RecordBatch]:
         def gone() -> bool:
             return context.is_cancelled() or (self._tls and self._refusal(caller.serial) is not None)
 
         try:
             with self._tailing.listener(caller.name):
-                yield from self._tailing.follow(tail, gone)
+                for row in self._tailing.follow(tail, gone):
+                    with self._taking(context, caller):
+                        yield row
         except BusyError:
             raise _error(fl.FlightUnavailableError, "busy", "too many follow this sensor already") from None
         except (OSError, ValueError) as error:
