@@ -153,9 +153,11 @@ def test_a_full_disk_is_counted_and_what_follows_is_whole(tmp_path: Path) -> Non
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, hard))
         audit.write(number=1, filler="x" * 100)  # a part of it fits
+        found = audit.losses()
+        assert found is not None and found.why == "File too large"
         audit.write(number=2)
         found = audit.losses()
-        assert found is not None and (found.lost, found.now) == (2, True)
+        assert found is not None and (found.lost, found.now, found.why) == (2, True, "File too large")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)

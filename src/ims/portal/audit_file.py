@@ -40,12 +40,11 @@ class AuditFile:
             self._rotate()
         if self._file < 0:
             raise FileNotFoundError(f"{self._path} can't be opened")
-        octets = b"\n" + line if self._cut else line
-        written = os.write(self._file, octets)
-        self._size += written
-        self._cut = written < len(octets)
-        if self._cut:
-            raise OSError(f"{self._path}: only a part of a line was written")
+        rest = b"\n" + line if self._cut else line
+        while rest:  # where a part fits, writing what is left of it tells why
+            written = os.write(self._file, rest)
+            self._size, rest = self._size + written, rest[written:]
+            self._cut = bool(rest)
 
     def close(self) -> None:
         """Close it."""
