@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ims
+from ims.portal.api.asking import EVEN_SECONDS, until_even
 
 from ...stores import MIDNIGHT, ingest, udp, write_pcap
 from .served import Served, refused, world
+from .test_said import lookup_in
 
 DARK = int(ipaddress.IPv4Address("198.51.100.9"))
 PLAIN = b"GET /?x=<script>alert(1)</script> HTTP/1.0\r\n\r\n\x00\xff"
@@ -21,11 +32,15 @@ def md5(octets: bytes) -> str:
     return hashlib.md5(octets).hexdigest()
 
 
+def store_of(folder: Path) -> Path:
+    packets = [(MIDNIGHT + at, udp(0xCB00_7101, DARK, 53, octets)) for at, octets in enumerate((PLAIN, TELLING))]
+    return ingest(folder / "STORE", write_pcap(folder / "x.pcap", packets))
+
+
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("payloads")
-    packets = [(MIDNIGHT + at, udp(0xCB00_7101, DARK, 53, octets)) for at, octets in enumerate((PLAIN, TELLING))]
-    with world(folder, ingest(folder / "STORE", write_pcap(folder / "x.pcap", packets))) as served:
+    with world(folder, store_of(folder)) as served:
         yield served
 
 
@@ -50,6 +65,59 @@ def test_one_that_holds_an_address_looks_like_one_that_is_not_there(portal: Serv
     hidden, absent = (asker.get(f"/payloads/{signature}") for signature in (md5(TELLING), ABSENT))
     assert refused(hidden, 404).replace(md5(TELLING), ABSENT) == refused(absent, 404)
     assert sorted(hidden.headers) == sorted(absent.headers)
+
+
+class Counted:
+    """A telescope, and how often it was asked for a payload."""
+
+    def __init__(self, telescope: Any) -> None:
+        self._telescope, self.payloads = telescope, 0
+
+    def payload(self, signature: str) -> bytes:
+        self.payloads += 1
+        octets: bytes = self._telescope.payload(signature)
+        return octets
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._telescope, name)
+
+
+def seconds_of(ask: Callable[[], httpx.Response]) -> tuple[httpx.Response, float]:
+    began = time.monotonic()
+    return ask(), time.monotonic() - began
+
+
+def test_whether_it_is_withheld_or_absent_is_told_by_no_question_and_by_no_moment(tmp_path: Path) -> None:
+    """Of both it is said no sooner than half a second after it was asked, whether by its path or in a filter: to look for
+    either takes a few milliseconds, and more where there is something to find."""
+    store = store_of(tmp_path)
+    telescope, looked = Counted(ims.open(store)), []
+    lookup = lookup_in(store)
+
+    def octets(signatures: list[bytes]) -> dict[bytes, bytes]:
+        looked.append(len(signatures))
+        return lookup(signatures)
+
+    with world(tmp_path / "world", store, telescope=telescope, octets=octets) as served:
+        asker, told = served.as_("analyst"), []
+        for signature in (md5(TELLING), ABSENT):
+            telescope.payloads, looked[:] = 0, []
+            by_path, seconds = seconds_of(partial(asker.get, f"/payloads/{signature}"))
+            assert seconds >= EVEN_SECONDS
+            words = {"filter": f"signature {signature}"}
+            by_filter, seconds = seconds_of(partial(asker.get, "/query/count", params=words))
+            assert seconds >= EVEN_SECONDS
+            refused(by_path, 404, "no payload is stored")
+            refused(by_filter, 403, "no payload that may be shown")
+            told.append((by_path.text.replace(signature, ""), by_filter.text, telescope.payloads, tuple(looked)))
+        assert told[0] == told[1]
+        assert told[0][2:] == (1, (1,))
+
+
+@given(st.floats(0, 100))
+def test_what_took_longer_is_told_at_a_later_multiple(seconds: float) -> None:
+    times = (seconds + until_even(seconds)) / EVEN_SECONDS
+    assert times == pytest.approx(round(times)) and seconds <= times * EVEN_SECONDS <= seconds + EVEN_SECONDS
 
 
 def test_prefixes_are_for_operators(portal: Served) -> None:
