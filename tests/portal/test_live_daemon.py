@@ -18,7 +18,7 @@ from ims.portal.gate import Event
 from ims.portal.registry import Registry
 from ims.portal.secrecy import Secrecy, SecrecySettings
 from ims.portal.sensors import Sensors
-from ims.queryd import tail
+from ims.queryd import news as looking
 from ims.queryd.answering import Answerer
 from ims.queryd.service import Service
 from ims.queryd.tail import Tailing
@@ -71,7 +71,7 @@ class World:
 @contextmanager
 def lively(folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = RuntimeError) -> Iterator[World]:
     clock = test_tail.Clock()
-    monkeypatch.setattr(tail.time, "time", clock.time)
+    monkeypatch.setattr(looking.time, "time", clock.time)
     monkeypatch.setattr(live, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(live, "RETRY_SECONDS", 0.02)
     with closing(World(folder, error)) as world:
@@ -103,14 +103,14 @@ def listen(world: World, role: Any, enough: Callable[[list[Event]], bool], act: 
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts the batches that are told."""
     World.looks = 0  # type: ignore[attr-defined]
-    since_last = tail.News.since_last
+    since_last = looking.News.since_last
 
-    def counted(news: tail.News) -> Any:
+    def counted(news: looking.News) -> Any:
         found = since_last(news)
         World.looks += 1  # type: ignore[attr-defined]
         return found
 
-    monkeypatch.setattr(tail.News, "since_last", counted)
+    monkeypatch.setattr(looking.News, "since_last", counted)
 
 
 def texts(events: list[Event]) -> list[str]:

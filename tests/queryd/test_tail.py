@@ -17,8 +17,10 @@ import ims
 from ims.decode.category import SCAN
 from ims.link.contract import TAIL, Tail
 from ims.link.envelope import gathered
-from ims.queryd import tail
-from ims.queryd.tail import News, Tailing
+from ims.queryd import news as looking
+from ims.queryd.feed import BehindError, Feed, Look
+from ims.queryd.news import News
+from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError
 from ims.records import PAYLOAD, PRESUMED, WHOLE_TCP, arrow_schema, packet_batch
 from ims.store.columns import Distinct, packets_table
@@ -47,7 +49,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(tail.time, "time", made.time)
+    monkeypatch.setattr(looking.time, "time", made.time)
     return made
 
 
@@ -233,7 +235,7 @@ def test_a_new_payload_is_told_once_and_only_its_beginning(live: Live, clock: Cl
     live.come(BEGAN + 1, new=b"x" * 2000)
     live.show()
     [row] = told(news.since_last(), "new")
-    assert (row["length"], row["payload"]) == (2000, b"x" * tail.NEW_OCTETS)
+    assert (row["length"], row["payload"]) == (2000, b"x" * looking.NEW_OCTETS)
     live.come(BEGAN + 1, 5)
     live.show()
     assert told(news.since_last(), "new") == []
@@ -258,8 +260,86 @@ def test_memory_does_not_grow_with_time(live: Live, clock: Clock) -> None:
         live.come(BEGAN + second, new=b"%d" % second)
         live.show()
         news.since_last()
-    assert all(len(known) <= tail.LOOK_BACK_SECONDS + 2 for known in news._told.values())
-    assert len(news._signatures) <= tail.LOOK_BACK_SECONDS + 2
+    assert all(len(known) <= looking.LOOK_BACK_SECONDS + 2 for known in news._told.values())
+    assert len(news._signatures) <= looking.LOOK_BACK_SECONDS + 2
+
+
+def test_of_more_ports_than_there_is_room_for_none_is_told_twice(live: Live, clock: Clock) -> None:
+    news, told_of, stored = News(live.path, 1000, memory_bytes=64 << 20), Counter[tuple[int, int]](), Counter[Any]()
+    news._most_told = 60
+    news.since_last()
+    blocks = 0
+    for second in range(1, 8):
+        clock.now += 1
+        for port in range(40):
+            for moment in {second, max(1, second - 3)}:  # some come late
+                live.come(BEGAN + moment, 2, port=port)
+                stored[BEGAN + moment, port] += 2
+        live.show()
+        parts = news.since_last()
+        blocks += sum(row["packets"] for row in told(parts))
+        for row in told(parts, "ports"):
+            told_of[row["second"], row["destination_port"]] += row["packets"]
+        assert len(news._told["ports"]) <= 60
+        assert told_of[BEGAN + second, 7] > 0
+    assert blocks == stored.total()
+    assert all(told_of[key] <= stored[key] for key in told_of)
+    assert told_of.total() < stored.total()
+
+
+def test_all_who_follow_share_one_look_and_each_is_told_all_since_it_came(live: Live) -> None:
+    made: list[News] = []
+
+    def news() -> News:
+        made.append(News(live.path, 100))
+        return made[-1]
+
+    feed = Feed(news, 1 << 20)
+    with feed.follower() as first:
+        live.come(time.time(), 3)
+        live.show()
+        with feed.follower() as second:  # whose coming has the first's found
+            live.come(time.time(), 4)
+            live.show()
+            assert [packets_of(look) for look in second.new(0)] == [4]
+            assert [packets_of(look) for look in first.new(60)] == [3, 4]
+            assert first.new(60) == second.new(60) == []
+    with feed.follower() as third:
+        assert third.new(60) == []
+    assert len(made) == 2
+
+
+def test_one_who_falls_behind_is_told_so_and_others_go_on(live: Live) -> None:
+    feed = Feed(lambda: News(live.path, 100), most=1)
+    with feed.follower() as slow, feed.follower() as other:
+        for count in (1, 2):
+            live.come(time.time(), count)
+            live.show()
+            assert [packets_of(look) for look in other.new(0)] == [count]
+        with pytest.raises(BehindError):
+            slow.new(60)
+
+
+def test_where_looking_fails_all_who_follow_are_told_and_whoever_comes_begins_anew(live: Live) -> None:
+    feed = Feed(lambda: News(live.path, 100), 1 << 20)
+    with feed.follower() as one, feed.follower() as other:
+        live.come(time.time())
+        live.show()
+        files = list(live.path.glob("_hot/packets/**/*.parquet"))
+        octets = {path: path.read_bytes() for path in files}
+        for path in files:
+            path.write_bytes(b"PAR1")
+        for follower in (one, other):
+            with pytest.raises(DamageError):
+                follower.new(0)
+        for path in files:
+            path.write_bytes(octets[path])
+        with feed.follower() as third:
+            assert third.new(60) == []
+
+
+def packets_of(look: Look) -> int:
+    return sum(row["packets"] for row in told(look.parts))
 
 
 def test_a_follower_is_told_until_it_goes(live: Live) -> None:

@@ -36,6 +36,9 @@ def queryd(
     """Answer a portal's questions about one sensor's store, over mutual TLS, until stopped. It only reads."""
     if (config is None) == (store is None):
         raise ValueError("wanted --config FILE, or --store DIR")
+    from ims.queryd.memory import give_back_freed
+
+    give_back_freed()
     from ims.queryd.config import checked_queryd, read_queryd_config
 
     settings = read_queryd_config(config) if config is not None else checked_queryd({"store": store, "listen": listen})

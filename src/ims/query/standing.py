@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -37,14 +37,31 @@ from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shapes import empty
 
+BATCH_OCTETS = 4 << 20
+FLUSHED = "8MiB"
+"""Freed memory beyond which the database's allocator gives it back."""
+LEAST_ROWS = 2048
+"""What DuckDB works on at once."""
+OCTETS_OF_A_VALUE = {"BLOB": 128, "VARCHAR": 32, "HUGEINT": 16}
+"""About, of kinds that don't have 8 at most."""
+
+
+def batch_rows(kinds: Iterable[str], octets: int) -> int:
+    """How many rows of columns of these kinds (DuckDB's) have about so many octets; BATCH_ROWS at most."""
+    width = sum(OCTETS_OF_A_VALUE.get(kind, 8) for kind in kinds)
+    return min(BATCH_ROWS, max(LEAST_ROWS, octets // max(1, width)))
+
 
 class HalfEngine(Engine):
     """A sensor's halves of answers, from one store. Not for several threads."""
 
-    def __init__(self, store: Files, memory_bytes: int, threads: int) -> None:
-        super().__init__(
-            [store], memory_bytes, threads, settings={"parquet_metadata_cache": True, "temp_directory": ""}
-        )
+    def __init__(self, store: Files, memory_bytes: int, threads: int, batch_octets: int = BATCH_OCTETS) -> None:
+        """`batch_octets`: of rows of an answer at once, about."""
+        settings = {
+            "parquet_metadata_cache": True, "temp_directory": "", "allocator_flush_threshold": FLUSHED,
+        }  # fmt: skip
+        super().__init__([store], memory_bytes, threads, settings=settings)
+        self._batch_octets = batch_octets
         self._behind: dict[str, object] = {}
         for table in TABLES:
             self._con.register(f"ims_empty_{table}", empty(table))
@@ -82,7 +99,8 @@ class HalfEngine(Engine):
         for name, sql in parts:
             self._check()
             with self._plainly():
-                reader = self._con.sql(sql).to_arrow_reader(BATCH_ROWS)
+                rows = self._con.sql(sql)
+                reader = rows.to_arrow_reader(batch_rows(map(str, rows.types), self._batch_octets))
             try:
                 if name == COUNT_TOTALS:
                     totals = narrowed(reader, narrow(reader.schema.empty_table()).schema, self._all_files())

@@ -19,6 +19,7 @@ from ims.link.envelope import ending, pieces
 from ims.query.engine import Engine
 from ims.query.standing import HalfEngine
 from ims.query.wrong import QuestionError
+from ims.queryd.memory import MOST_BATCH
 from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.records import LENGTHS
 from ims.store.damage import DamageError
@@ -88,14 +89,16 @@ def told_beyond(store: Store, shipped: Mapping[str, Shipped], ask: Ask) -> Told:
 class Answerer:
     """Answers from one store, with as many engines as questions run at once. For several threads."""
 
-    def __init__(self, store: Path, engines: int, memory_bytes: int, threads: int) -> None:
-        """`memory_bytes`: of all engines together. Raises FileNotFoundError, NotADirectoryError or ValueError where
-        there is no store."""
+    def __init__(
+        self, store: Path, engines: int, memory_bytes: int, threads: int, batch_octets: int = MOST_BATCH
+    ) -> None:
+        """`memory_bytes`: of all engines together; `batch_octets`: of rows of an answer at once, about.
+        Raises FileNotFoundError, NotADirectoryError or ValueError where there is no store."""
         self.path, self.watched = store, WatchedPrefixes()
         open_store(store).close()
         self._engines: queue.LifoQueue[HalfEngine] = queue.LifoQueue()  # the one used last has its files known
         self._new: Callable[[], HalfEngine] = partial(
-            HalfEngine, _Place(store.absolute()), memory_bytes // engines, threads
+            HalfEngine, _Place(store.absolute()), memory_bytes // engines, threads, batch_octets
         )
         for _ in range(engines):
             self._engines.put(self._new())

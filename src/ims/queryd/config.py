@@ -42,10 +42,14 @@ class QuerydConfig(BaseModel):
     running: int = Field(2, ge=1, le=64, description="questions that are answered at once")
     waiting: int = Field(64, ge=0, le=10_000, description="questions that may wait for their turn")
     waiting_each: int = Field(16, ge=1, le=10_000, description="of them, of one caller")
-    memory: Octets = Field(1 << 30, ge=64 << 20, description="memory of all questions together")
+    memory: Octets = Field(
+        1 << 30,
+        ge=64 << 20,
+        description="memory of questions, of answers on their way and of followers; the process has 400 MiB besides",
+    )
     threads: int = Field(2, ge=1, le=256, description="threads for each question")
     listeners: int = Field(
-        16, ge=1, le=1000, description="portals that may follow live; each has up to 256 MiB besides `memory`"
+        16, ge=1, le=1000, description="portals that may follow live; they share an eighth of `memory`, or some more"
     )
     metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9478`")
 

@@ -31,6 +31,7 @@ from ims.queryd import handshakes
 from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
+from ims.queryd.memory import shares
 from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.scrub import Scrub
 from ims.queryd.sensor_names import stranger
@@ -95,9 +96,10 @@ class Queryd:
         if user is not None:
             kernels.forget_cache()
         pa.set_io_thread_count(1)
-        self._answerer = Answerer(config.store, config.running, config.memory, config.threads)
+        share = shares(config.memory, config.running)
+        self._answerer = Answerer(config.store, config.running, share.engines, config.threads, share.batch)
         self._turns = Turns(config.running, config.waiting_each, config.waiting)
-        self._tailing = Tailing(config.store, config.listeners, watched=self._answerer.watched)
+        self._tailing = Tailing(config.store, config.listeners, 8, self._answerer.watched, share.followers)
         self._scrub = Scrub(config.store)
         self._state: tuple[float, _StoreState] = (0.0, _StoreState())
         self._state_lock = threading.Lock()

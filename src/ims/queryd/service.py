@@ -28,6 +28,7 @@ from ims.query.engine import Engine
 from ims.query.wrong import QuestionError
 from ims.queryd.answering import Answerer
 from ims.queryd.connections import end_connection
+from ims.queryd.feed import BehindError
 from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError, GivenUpError, Turns
@@ -243,9 +244,15 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
                         yield row
         except BusyError:
             raise _error(fl.FlightUnavailableError, "busy", "too many follow this sensor already") from None
+        except BehindError:
+            raise _error(fl.FlightUnavailableError, "busy", "it was followed too slowly") from None
         except (OSError, ValueError) as error:
             self._log.warning("tail", caller=caller.name, why=cause(error))
             raise _error(fl.FlightInternalError, "store", unread(error)) from None
+        except Exception as error:
+            _, kind, refusal, text = _said(error, [], self._ending.is_set())
+            self._log.warning("tail", caller=caller.name, why=text)
+            raise _error(kind, refusal, text) from None
 
 
 def unread(error: BaseException) -> str:

@@ -1,60 +1,41 @@
-"""What comes in, as it comes: each second's packets by block and by port, and the payloads never seen before.
-
-A batch tells what the store shows beyond the last one. The store shows packets within two seconds; those that come
-into it later than others of their second are still told, in a later batch, up to LOOK_BACK_SECONDS after it.
-"""
+"""Those who follow a store live: how many there may be, and the batches that each is sent."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pyarrow as pa
 
-from ims import arrow
-from ims.link.contract import BLOCKS, NEW, PORTS, End, Tail
+from ims.link.contract import TAIL, End, Tail
 from ims.link.envelope import ending, pieces
-from ims.query.duck import unread
-from ims.query.part_files import selecting
+from ims.queryd.feed import Feed, Look
+from ims.queryd.news import News
 from ims.queryd.turns import BusyError
 from ims.queryd.watched_prefixes import WatchedPrefixes
-from ims.store.reader import Store, open_store
-from ims.stored_file import refuse_links
 
-NEW_OCTETS = 512
-LOOK_BACK_SECONDS = 15
-SECOND_US = 1_000_000
-MEASURES = ("packets", "bytes", "payloads", "new_payloads", "verified")
-_SUMS = (
-    "count(*) AS packets, sum(coalesce(presumed_length, total_length))::BIGINT AS bytes, "
-    "count(*) FILTER (payload_length > 0) AS payloads, count(*) FILTER (new_payload) AS new_payloads, "
-    "count(*) FILTER (verified) AS verified"
-)
-_KEYS = {
-    "blocks": "epoch_us(time) // 1000000 AS second, sensor, block",
-    "ports": "epoch_us(time) // 1000000 AS second, sensor, block, category, protocol, destination_port",
-}
-
-NEWEST = (
-    "SELECT epoch_us(time) // 1000000 AS second, sensor, block, signature, payload_length AS length, protocol, "
-    "destination_port FROM {packets} WHERE new_payload ORDER BY time DESC LIMIT 100"
-)
-
-Told = dict[tuple[Any, ...], tuple[int, ...]]
+MOST_PORTS = 2_000
+"""That are told at once, however many a follower takes: all share what is looked for."""
 
 
 class Tailing:
-    """Follows one store for whoever listens. `listeners`, `each`: how many at once, in all and of one caller."""
+    """Follows one store for whoever listens. `listeners`, `each`: how many at once, in all and of one caller;
+    `memory_bytes`: of all together."""
 
-    def __init__(self, store: Path, listeners: int = 16, each: int = 8, watched: WatchedPrefixes | None = None) -> None:
-        self._watched = watched or WatchedPrefixes()
-        self._path, self._most, self._each = store, listeners, each
+    def __init__(
+        self,
+        store: Path,
+        listeners: int = 16,
+        each: int = 8,
+        watched: WatchedPrefixes | None = None,
+        memory_bytes: int = 64 << 20,
+    ) -> None:
+        prefixes = watched or WatchedPrefixes()
+        self._feed = Feed(lambda: News(store, MOST_PORTS, prefixes, memory_bytes), memory_bytes // 4)
+        self._most, self._each = listeners, each
         self._lock = threading.Lock()
         self._listening: Counter[str] = Counter()
         self._stopped = threading.Event()
@@ -84,105 +65,18 @@ class Tailing:
 
     def follow(self, tail: Tail, gone: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
         """Rows of the envelope: the parts `blocks`, `ports` and `new`, and an end, each time, until the caller is gone.
-        What was there before isn't told."""
-        news = News(self._path, tail.rows, self._watched)
-        while not gone() and not self._stopped.is_set():
-            parts = news.since_last()
-            for name, table in parts.items():
-                yield from pieces(name, table)
-            counts = {name: table.num_rows for name, table in parts.items()}
-            yield ending(End(seconds=0.0, parts=counts, watched=news.watched))
-            self._stopped.wait(tail.every)
+        What was there before isn't told. Raises BehindError, OSError, MemoryError."""
+        nothing = {name: schema.empty_table() for name, schema in TAIL.items()}
+        with self._feed.follower() as follower:
+            yield from _batch(Look(nothing, follower.watched), tail.rows)
+            while not self._stopped.wait(tail.every) and not gone():
+                for look in follower.new(tail.every) or [Look(nothing, follower.watched)]:
+                    yield from _batch(look, tail.rows)
 
 
-class News:
-    """What one listener was told, and what is new to him. At most `rows` ports are told at once."""
-
-    def __init__(self, path: Path, rows: int, watched: WatchedPrefixes | None = None) -> None:
-        self._path, self._rows = path, rows
-        self._prefixes = watched or WatchedPrefixes()
-        self.watched: tuple[str, ...] = ()
-        """what the store had ever watched when the last batch was made"""
-        self._told: dict[str, Told] = {"blocks": {}, "ports": {}}
-        self._signatures: dict[tuple[str, bytes], int] = {}
-        self._files: list[Path] = []
-        self._began: int | None = None
-        self._looked = 0
-        self._con = duckdb.connect(config={"threads": 1, "memory_limit": "256MiB"})
-        self._con.execute("SET TimeZone = 'UTC'")
-
-    def since_last(self) -> dict[str, pa.Table]:
-        """The parts of one batch."""
-        first, now = self._began is None, int(time.time())
-        self._began = now if self._began is None else self._began
-        since = max(self._began - LOOK_BACK_SECONDS if first else self._began - 2, self._looked - LOOK_BACK_SECONDS)
-        self._looked = now
-        empty = {"blocks": _table([], BLOCKS), "ports": _table([], PORTS), "new": _table([], NEW)}
-        with open_store(self._path) as store:
-            self.watched = self._prefixes.of(store)
-            files = store.files("packets", since * SECOND_US)
-            if files == self._files:
-                return empty
-            store.refuse_damage(files)
-            self._files = files
-            found = {name: self._difference(name, files, since) for name in _KEYS}
-            new = self._new_payloads(store, files, since)
-        for told in self._told.values():
-            for key in [key for key in told if key[0] < since]:
-                del told[key]
-        if first:
-            return empty
-        return {"blocks": _table(found["blocks"], BLOCKS), "ports": _table(found["ports"], PORTS), "new": new}
-
-    def _difference(self, name: str, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
-        told = self._told[name]
-        rows = []
-        limit = f"ORDER BY packets DESC LIMIT {self._rows}" if name == "ports" else ""
-        sql = f"SELECT {_KEYS[name]}, {_SUMS} FROM {{packets}} GROUP BY ALL {limit}"  # noqa: S608  # all ours
-        for row in self._ask(sql, files, since):
-            key = tuple(value for column, value in row.items() if column not in MEASURES)
-            now = tuple(int(row[measure] or 0) for measure in MEASURES)
-            before = told.get(key, (0,) * len(MEASURES))
-            if now != before:
-                told[key] = now
-                rows.append(row | {m: max(0, a - b) for m, a, b in zip(MEASURES, now, before, strict=True)})
-        return rows
-
-    def _new_payloads(self, store: Store, files: Sequence[Path], since: int) -> pa.Table:
-        found = self._ask(NEWEST, files, since)
-        fresh = [row for row in found if (row["sensor"], row["signature"]) not in self._signatures]
-        self._signatures = {key: second for key, second in self._signatures.items() if second >= since}
-        self._signatures |= {(row["sensor"], row["signature"]): row["second"] for row in fresh}
-        octets = self._octets(store, [row["signature"] for row in fresh], since)
-        return _table([row | {"payload": octets.get(row["signature"])} for row in fresh], NEW)
-
-    def _octets(self, store: Store, signatures: list[bytes], since: int) -> dict[bytes, bytes]:
-        files = store.files("payloads", since // 86_400 * 86_400 * SECOND_US)
-        if not signatures or not files:
-            return {}
-        store.refuse_damage(files)
-        rows = self._con.execute(
-            f"SELECT signature, payload[1:{NEW_OCTETS}] FROM {_files(files)} WHERE list_contains(?, signature)",  # noqa: S608
-            [signatures],
-        ).fetchall()
-        return dict(rows)
-
-    def _ask(self, sql: str, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
-        if not files:
-            return []
-        source = f"(SELECT * FROM ({selecting('packets', files)}) WHERE epoch_us(time) >= {since * SECOND_US})"  # noqa: S608
-        try:
-            return arrow.rows(self._con.sql(sql.format(packets=source)).to_arrow_table())
-        except duckdb.Error as error:
-            raise unread(error) from None
-
-
-def _files(files: Sequence[Path]) -> str:
-    """Files as DuckDB reads them; their paths are ours. Raises OSError where one is a link."""
-    refuse_links(files)
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'sensor': VARCHAR}})"
-
-
-def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    return arrow.table([{name: row.get(name) for name in schema.names} for row in rows], schema)
+def _batch(look: Look, rows: int) -> Iterator[pa.RecordBatch]:
+    parts = look.parts | {"ports": look.parts["ports"].slice(0, rows)}
+    for name, table in parts.items():
+        yield from pieces(name, table)
+    counts = {name: table.num_rows for name, table in parts.items()}
+    yield ending(End(seconds=0.0, parts=counts, watched=look.watched))
