@@ -148,6 +148,35 @@ BAD = {
 }
 
 
+def test_why_a_portal_cannot_be_reached_is_said_in_our_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert (
+            unreached(url)
+            == f"{url} can't be reached: what answers there doesn't speak TLS, or none that is taken here"
+        )
+        thread.join()
+    assert unreached(url) == f"{url} can't be reached: Connection refused"
+    nowhere = "https://no-such-name.invalid"
+    assert unreached(nowhere) == f"{nowhere} can't be reached: its name has no address (DNS)"
+
+
+def unreached(url: str) -> str:
+    with RemoteTelescope(url, "x") as remote, pytest.raises(OSError, match=r"can't be reached") as found:
+        remote.count()
+    assert found.value.__cause__ is not None
+    return str(found.value)
+
+
 @pytest.mark.parametrize("octets", BAD)
 def test_what_is_no_portal_is_an_os_error(octets: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -7,10 +7,13 @@ import errno
 import grp
 import os
 import pwd
+import re
 import stat
 from pathlib import Path
 
 DENIED = (errno.EACCES, errno.EPERM)
+ENGINES = ("pyarrow", "duckdb", "sqlite3", "httpx", "httpcore", "grpc", "py4j", "pyspark")
+"""Packages whose errors' words aren't for people."""
 
 
 def cause(error: BaseException) -> str:
@@ -20,6 +23,25 @@ def cause(error: BaseException) -> str:
             return f"{error.filename}: {error.strerror}"
         return error.strerror
     return str(error).strip() or type(error).__name__
+
+
+def engine_behind(error: BaseException) -> str | None:
+    """The engine whose own words an error's are: of its class, or raised in its code. None: not an engine's."""
+    trace, raised_in = error.__traceback__, ""
+    while trace is not None:
+        raised_in, trace = str(trace.tb_frame.f_globals.get("__name__")), trace.tb_next
+    if isinstance(error, OSError) and error.strerror:
+        raised_in = ""  # the system's words, whoever asked it
+    roots = [name.partition(".")[0].strip("_") for name in (type(error).__module__, raised_in)]
+    return next((root for root in roots if root in ENGINES), None)
+
+
+def beneath(error: BaseException, longest: int = 500) -> str:
+    """What an engine said that is the cause of an error in our words, in one line, for a log; nothing where none did.
+    Of Spark's pages it is the innermost line with a name of Spark's, such as [FAILED_READ_FILE.NO_HINT]."""
+    text = str(error.__cause__ or "")
+    named = [found[0] for found in re.finditer(r"\[[A-Z][A-Z_]+(\.[A-Z_]+)*\] .*", text)]
+    return next((line.strip() for line in (*named[-1:], *text.splitlines()) if line.strip()), "")[:longest]
 
 
 def denied(path: Path) -> str:

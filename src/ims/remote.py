@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import json
+import os
 import re
+import socket
 import ssl
 import weakref
 from collections.abc import Iterator, Mapping
@@ -157,7 +159,7 @@ class RemoteTelescope:
             table.validate(full=True)
             record = _record(json.loads(table.schema.metadata[METADATA]))
         except (pa.ArrowInvalid, ValueError, TypeError, KeyError) as error:
-            raise OSError(f"{self._url} answered what is no answer of a portal: {_line(error)}") from None
+            raise OSError(f"{self._url} answered what is no answer of a portal") from error
         return Answer(table.replace_schema_metadata(None), record)
 
     @contextmanager
@@ -171,13 +173,7 @@ class RemoteTelescope:
         except httpx.TimeoutException:
             raise TimeoutError(f"{self._url} didn't answer in time") from None
         except httpx.HTTPError as error:
-            unverified = re.search(r"certificate verify failed: (.*?)(?: \(_ssl|$)", _line(error))
-            if unverified is not None:
-                raise OSError(
-                    f"{self._url} shows a certificate that isn't trusted: {unverified[1]}; "
-                    "give its authority's, in PEM (ca, --ca), or have this machine trust it"
-                ) from None
-            raise OSError(f"{self._url} can't be reached: {_line(error) or type(error).__name__}") from None
+            raise OSError(f"{self._url} {_unreached(error)}") from error
 
     def _refusal(self, response: httpx.Response, filter: str | None) -> Exception:
         try:
@@ -208,6 +204,39 @@ class RemoteTelescope:
         self.close()
 
 
+_UNTRUSTED = {
+    9: "it isn't valid yet", 10: "it has ended", 18: "it is its own authority",
+    19: "its authority isn't known here", 20: "its authority isn't known here", 21: "its authority isn't known here",
+    23: "it was revoked", 62: "it is for another name", 64: "it is for another address",
+}  # fmt: skip
+"""OpenSSL's numbers of what is wrong with a certificate (x509_vfy.h)."""
+
+
+def _unreached(error: httpx.HTTPError) -> str:
+    """Why a portal can't be asked, by what the system and TLS say."""
+    beneath: BaseException | None = error
+    while beneath is not None and not isinstance(beneath, OSError):
+        beneath = beneath.__cause__ or beneath.__context__
+    match beneath:
+        case ssl.SSLCertVerificationError():
+            why = _UNTRUSTED.get(beneath.verify_code, "something is wrong with it")
+            return (
+                f"shows a certificate that isn't trusted: {why}; "
+                "give its authority's, in PEM (ca, --ca), or have this machine trust it"
+            )
+        case ssl.SSLError():
+            return "can't be reached: what answers there doesn't speak TLS, or none that is taken here"
+        case socket.gaierror():
+            return "can't be reached: its name has no address (DNS)"
+        case OSError(errno=int(number)):
+            return f"can't be reached: {os.strerror(number)}"
+    if isinstance(error, httpx.ProxyError):
+        return "can't be reached: the proxy doesn't let it"
+    if isinstance(error, httpx.ProtocolError):
+        return "can't be reached: what answers there isn't HTTP, or broke off"
+    return "can't be reached; IMS_DEBUG=1 shows why"
+
+
 def is_token(text: str) -> bool:
     """Whether a text may be a portal's token."""
     return re.fullmatch(r"[\x21-\x7e]{1,512}", text) is not None
@@ -220,7 +249,7 @@ def _check(url: str) -> bool:
         parts.port  # noqa: B018  (reading it checks it)
         httpx.URL(url)
     except (ValueError, httpx.InvalidURL) as error:
-        raise ValueError(f"portal {printable(url)[:200]!r}: {_line(error)}") from None
+        raise ValueError(f"portal {printable(url)[:200]!r}: it is no URL; wanted https://HOST[:PORT]") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"portal {printable(url)[:200]!r}: wanted https://HOST")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:

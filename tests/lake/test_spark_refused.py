@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import sys
@@ -15,12 +16,14 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
+from ims.cause import beneath
 from ims.query.plan import PLANS
 from ims.query.request import make_request
 from ims.query.spark import SparkEngine
 from ims.query.spark_session import SparkSettings, spark_session, stop_spark
 from ims.store.reader import Store, open_store
 
+from ..queryd.waiting import DEADLINE
 from .spark_cluster import LOCAL, cluster, require_java
 
 COUNT = make_request("count", None)
@@ -69,17 +72,23 @@ def test_without_java_it_is_said_where_to_get_it(monkeypatch: pytest.MonkeyPatch
     assert refused(LOCAL) == "Spark wants Java 17 or later; on Debian: apt-get install default-jre-headless"
 
 
-@pytest.mark.parametrize("script", ["exit 1", "echo 'java version \"1.8.0_302\"' >&2", "echo no room left; exit 3"])
-def test_a_java_that_is_too_old_or_broken_is_quoted(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("exit 0", "-version says no version"),
+        ("echo 'java version \"1.8.0_302\"' >&2", "is version 1.8.0_302"),
+        ("echo no room left; exit 3", "-version ends with 3"),
+    ],
+)
+def test_what_java_is_too_old_or_broken_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, found: str
 ) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "java"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    says = {"e": "nothing", "'": 'java version "1.8.0_302"', "n": "no room left"}[script.removeprefix("echo ")[0]]
-    assert refused(LOCAL) == f"Spark wants Java 17 or later; {program} says: {says}"
+    assert refused(LOCAL) == f"Spark wants Java 17 or later; {program} {found}"
 
 
 def test_a_master_that_is_not_there() -> None:
@@ -109,19 +118,61 @@ def test_a_cluster_without_workers(tmp_path: Path) -> None:
         assert refused(settings) == f"no worker of {running.address} took the question within 0.5 s"
 
 
-@pytest.mark.parametrize("master", ["", "somewhere", "http://a:7077", "sc://a"])
+@pytest.mark.parametrize("master", ["", "somewhere", "http://a:7077", "sc://a", "local[none]", "local[0]"])
 def test_a_master_of_no_known_kind(master: str) -> None:
     with pytest.raises(ValidationError, match="wanted local"):
         SparkSettings(master=master)
 
 
-def test_what_spark_does_not_take_is_quoted() -> None:
-    settings = SparkSettings(master="local[1]", properties={"spark.driver.memory": "much"})
-    said = refused(settings)
-    assert said.startswith("Spark's Java doesn't start: ")
-    assert "much" in said
-    with pytest.raises(OSError, match=r"Spark doesn't start at local\[none\]: "):
-        spark_session(SparkSettings(master="local[none]"))
+@pytest.mark.parametrize(
+    ("properties", "why"),
+    [
+        ({"spark.driver.memory": "much"}, "Spark's Java doesn't start: Java takes no such memory or option"),
+        ({"spark.driver.port": "22"}, "an address or a port of Spark's can't be used on this machine"),
+        ({"spark.local.dir": "/proc/none"}, "Spark can't write where spark.local.dir says"),
+    ],
+)
+def test_what_spark_does_not_take_is_said_in_our_words_with_the_property(properties: dict[str, str], why: str) -> None:
+    stop_spark()
+    with pytest.raises(OSError, match="Spark") as error:
+        spark_session(SparkSettings(master="local[1]", properties=properties))
+    said = ours(error.value)
+    assert why in said
+    assert said.endswith(f" (look at {next(iter(properties))}); IMS_DEBUG=1 shows what Spark says")
+    assert error.value.__cause__ is not None
+
+
+def ours(error: BaseException) -> str:
+    """An error's line, in which no word is Spark's or Java's own."""
+    said = one_line(error)
+    assert re.search(r"Exception|org\.|java\.|\[[A-Z_.]{8,}\]|SQLSTATE|py4j|o[0-9]+\.|Errno 1[01]1", said) is None, said
+    return said
+
+
+def test_a_java_that_was_killed_is_said_to_be_gone_and_started_anew(
+    store: Store, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As by a kernel without memory. Nothing else is written for anybody to read."""
+    engine = SparkEngine(store, LOCAL)
+    rows = engine.partial(store, PLANS["count"], COUNT)
+    next(rows)
+    end_java()
+    rows.close()
+    with pytest.raises(OSError, match="Spark's Java ended, as it does where it is killed") as error:
+        engine.run(PLANS["count"], COUNT)
+    ours(error.value)
+    engine.interrupt()
+    engine.close()
+    again = SparkEngine(store, LOCAL)
+    assert again.run(PLANS["count"], COUNT).num_rows == 1
+    again.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def end_java() -> None:
+    [java] = [child for child in psutil.Process().children(recursive=True) if child.name() == "java"]
+    java.kill()
+    psutil.wait_procs([java], DEADLINE)
 
 
 def test_one_process_has_one_spark(store: Store) -> None:
@@ -149,9 +200,10 @@ def test_a_damaged_file(lake: Path, store: Store, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(ValueError, match=rf"{path.name} is damaged: [0-9,]+ octets where [0-9,]+ were written"):
             engine.run(PLANS["count"], COUNT)
         monkeypatch.setattr(Store, "refuse_damage", lambda *_: None)  # in a bucket none is compared before it is read
-        with pytest.raises(OSError, match=r"Spark can't answer: .*FAILED_READ_FILE.*parquet") as error:
+        with pytest.raises(OSError, match="it is damaged, or no Parquet file") as error:
             engine.run(PLANS["count"], COUNT)
-        one_line(error.value)
+        assert error.value.filename == str(path)
+        assert beneath(error.value).startswith("[FAILED_READ_FILE.")
         path.unlink()
         with pytest.raises(OSError, match="the lake can't be read: 1 of 8 files of packets aren't there") as error:
             engine.run(PLANS["count"], COUNT)

@@ -375,6 +375,24 @@ def test_a_file_that_is_none_is_refused_and_left_alone(tmp_path: Path, found: st
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
+def test_what_sqlite_says_is_nobody_s_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "accounts.db"
+    path.write_bytes(b"not a database at all" * 100)
+    path.chmod(0o600)
+    with pytest.raises(ValueError, match="doesn't hold accounts") as found:
+        opened(path)
+    assert str(found.value) == f"{path} doesn't hold accounts, or it is damaged"
+    path.unlink()
+    monkeypatch.setattr("ims.portal.accounts_file.WAIT", 0)
+    accounts, other = opened(path), sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(OSError, match="can't be used") as held:
+        accounts.add("a", "viewer", "a long enough password")
+    assert str(held.value) == f"the accounts in {path} can't be used: another process holds the file"
+    other.close()
+    accounts.close()
+
+
 def test_threads_and_processes_share_a_file(tmp_path: Path) -> None:
     path = tmp_path / "accounts.db"
     accounts = opened(path)

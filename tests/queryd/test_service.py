@@ -498,7 +498,9 @@ def test_a_link_in_its_store_is_the_store_s_fault_and_its_path_stays_here(tmp_pa
 
 
 def test_an_address_in_use_is_an_error_in_one_line(opened: Door, one_store: Path) -> None:
-    with pytest.raises(OSError, match=f"can't listen on grpc://127.0.0.1:{opened.service.port}: ") as caught:
+    with pytest.raises(
+        OSError, match=f"can't listen on grpc://127.0.0.1:{opened.service.port}: Address already in use$"
+    ) as caught:
         Service(
             f"grpc://127.0.0.1:{opened.service.port}", Answerer(one_store, 1, 64 << 20, 1), Turns(1, 1, 1),
             hello=lambda: Hello(oldest=1, newest=1, program="", now=0), refusal=lambda _: None, tailing=Tailing(one_store),

@@ -113,11 +113,17 @@ def main() -> None:
         raise
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ValueError, OSError, MemoryError) as error:
-        if os.environ.get("IMS_DEBUG"):
+    except Exception as error:
+        if os.environ.get("IMS_DEBUG") or not _is_for_people(error):
             raise
         _refuse(one_line(error) + _caret(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_for_people(error: Exception) -> bool:
+    from ims.cause import engine_behind
+
+    return isinstance(error, ValueError | OSError | MemoryError) or engine_behind(error) is not None
 
 
 def _end_unread() -> NoReturn:
@@ -127,10 +133,13 @@ def _end_unread() -> NoReturn:
 
 
 def one_line(error: BaseException) -> str:
-    """What is wrong, and with which file where that is known."""
-    from ims.cause import cause
+    """What is wrong, and with which file where that is known; of an engine's own words only whose they are."""
+    from ims.cause import cause, engine_behind
     from ims.query.shown import printable
 
+    engine = engine_behind(error)
+    if engine is not None:
+        return f"{engine} failed where that wasn't expected; IMS_DEBUG=1 shows what it says"
     return printable(cause(error))
 
 

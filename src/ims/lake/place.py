@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -122,11 +122,27 @@ def _s3_options(text: str, query: str) -> dict[str, str]:
     return options
 
 
+_REFUSALS: Mapping[str, str] = {
+    "NO_SUCH_BUCKET": "there is no such bucket",
+    "NO_SUCH_KEY|RESOURCE_NOT_FOUND": "it isn't there",
+    "ACCESS_DENIED|HTTP status 403": "these credentials may not do so",
+    "INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|INVALID_SIGNATURE|INVALID_CLIENT_TOKEN_ID|UNRECOGNIZED_CLIENT|"
+    "MISSING_AUTHENTICATION_TOKEN|INCOMPLETE_SIGNATURE|[Nn]o credentials": "its credentials are wrong or missing",
+    "REQUEST_TIME_TOO_SKEWED|REQUEST_EXPIRED": "this machine's clock, or the object store's, is wrong",
+    "NETWORK_CONNECTION|REQUEST_TIMEOUT|[Tt]imeout": "the object store can't be reached, or breaks off",
+    "SLOW_DOWN|THROTTLING": "the object store is asked too much at once",
+    "HTTP status 507": "no room is left in the object store",
+    "SERVICE_UNAVAILABLE|INTERNAL_FAILURE|HTTP status 5": "the object store is in trouble",
+}
+"""What is in the words of Arrow's client of object stores -> what they mean; the first that fits."""
+UNKNOWN = "the object store failed; IMS_DEBUG=1 shows what its client says"
+
+
 def said(error: BaseException) -> str:
-    """What a file system says of an error, in one line of bearable length."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    words = re.sub(r"\s*\(Request ID: [^)]*\)", "", " ".join(text.split()))
-    return words if len(words) <= 300 else f"{words[:300]}..."
+    """What is wrong by a file system's error: the system's words where it has a number, else ours."""
+    if isinstance(error, OSError) and error.strerror:
+        return " ".join(error.strerror.split())
+    return next((means for words, means in _REFUSALS.items() if re.search(words, str(error))), UNKNOWN)
 
 
 def told(place: Place, name: str, what: str, do: Callable[[], Any]) -> Any:
@@ -138,4 +154,4 @@ def told(place: Place, name: str, what: str, do: Callable[[], Any]) -> Any:
             raise FileNotFoundError(f"{place.named(name)}: no such object") from None
         raise
     except OSError as error:
-        raise OSError(f"{place.named(name)} can't be {what}: {said(error)}") from None
+        raise OSError(f"{place.named(name)} can't be {what}: {said(error)}") from error

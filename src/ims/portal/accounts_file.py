@@ -113,9 +113,20 @@ class AccountsFile:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.OperationalError as error:
-            raise OSError(f"the accounts in {self._path} can't be used: {error}") from None
+            code = error.sqlite_errorname.removeprefix("SQLITE_").partition("_")[0]
+            why = _WHY.get(code, "SQLite failed; IMS_DEBUG=1 shows what it says")
+            raise OSError(f"the accounts in {self._path} can't be used: {why}") from error
         except sqlite3.DatabaseError as error:
-            raise ValueError(f"{self._path} doesn't hold accounts: {error}") from None
+            raise ValueError(f"{self._path} doesn't hold accounts, or it is damaged") from error
+
+
+_WHY = {
+    "BUSY": "another process holds the file", "LOCKED": "another process holds the file",
+    "READONLY": "the file, or its folder, can't be written to", "PERM": "the file can't be written to",
+    "CANTOPEN": "the file can't be opened", "FULL": "no space is left on the disk", "IOERR": "its disk fails",
+    "ERROR": "its tables aren't those of accounts",
+}  # fmt: skip
+"""SQLite's names of errors -> what they mean."""
 
 
 def _private(path: Path) -> None:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import structlog
 
 from ims.asked import predicate_of
-from ims.cause import cause
+from ims.cause import beneath, cause
 from ims.lake.config import LakeConfig
 from ims.lake.engines import LakeEngine, engine_of, seen_by
 from ims.lake.lake import Lake, open_lake
@@ -156,7 +156,9 @@ class LakeSide:
                         note(prefixes_in(table))
         except Exception as error:
             self._looked = ()  # so that the next question has it tried again
-            self._log.warning("lake", why=cause(error), meaning="it isn't known what it says was watched")
+            self._log.warning(
+                "lake", why=cause(error), engine=beneath(error), meaning="it isn't known what it says was watched"
+            )
 
     def close(self) -> None:
         """End; what runs still ends by its deadline."""
@@ -173,7 +175,7 @@ class LakeSide:
     def _fault(self, error: BaseException) -> Fault:
         if isinstance(error, InterruptedError):
             return Fault("late", "it didn't answer in time")
-        self._log.warning("lake", why=cause(error))
+        self._log.warning("lake", why=cause(error), engine=beneath(error))
         if isinstance(error, DamageError):
             return Fault("store", "it is damaged", str(error))
         text = str(error) if isinstance(error, QuestionError) else f"the lake would answer with too much; {NARROWER}"

@@ -20,7 +20,8 @@ from ims.query.engine import Engine, Files
 from ims.query.plan import Plan, Tables
 from ims.query.request import Request
 from ims.query.shapes import empty
-from ims.query.spark_session import SparkSettings, spark_errors, spark_session
+from ims.query.spark_errors import spark_errors, unless_gone
+from ims.query.spark_session import SparkSettings, spark_session
 
 KINDS: dict[pa.DataType, tuple[str, str]] = {
     pa.uint8(): ("int16", "SMALLINT"),
@@ -68,7 +69,8 @@ class SparkEngine:
 
     def __init__(self, lake: Files, settings: SparkSettings | None = None) -> None:
         self._lake = lake
-        self._spark = spark_session(settings or SparkSettings())
+        chosen = settings or SparkSettings()
+        self._spark, self._properties = spark_session(chosen), chosen.properties
         self._shapes = Engine([NOTHING], threads=1)
         self._views: list[str] = []
         self._tag = f"ims-{uuid.uuid4().hex}"
@@ -95,7 +97,8 @@ class SparkEngine:
 
     def interrupt(self) -> None:
         """Stop what runs, from any thread: it raises InterruptedError."""
-        self._spark.sparkContext.cancelJobGroup(self._tag)
+        with unless_gone():
+            self._spark.sparkContext.cancelJobGroup(self._tag)
 
     @property
     def version(self) -> str:
@@ -109,7 +112,7 @@ class SparkEngine:
 
     def _arrow(self, expression: Any, shape: pa.Schema) -> pa.Table:
         sql = to_sql(expression, "pyspark")
-        with spark_errors("Spark can't answer"):
+        with spark_errors("Spark can't answer", self._properties):
             self._spark.sparkContext.setJobGroup(self._tag, "a question", interruptOnCancel=True)
             found = self._spark.sql(sql).toArrow()
         return found.select(shape.names).cast(shape)
@@ -123,7 +126,7 @@ class SparkEngine:
     def _table(self, table: str, root: Path | str, files: Sequence[Path | str]) -> Any:
         name = f"ims_{table}_{uuid.uuid4().hex}"
         kinds = {field.name: KINDS[field.type] for field in empty(table).schema}
-        with spark_errors("the lake can't be read"):
+        with spark_errors("Spark can't read the lake", self._properties):
             self._read(table, root, files, kinds).createOrReplaceTempView(name)
         self._views.append(name)
         return ibis.table({column: kind for column, (kind, _) in kinds.items()}, name=name)
@@ -144,8 +147,10 @@ class SparkEngine:
         return rows.select(*kinds)
 
     def _forget(self) -> None:
-        while self._views:
-            self._spark.catalog.dropTempView(self._views.pop())
+        with unless_gone():
+            while self._views:
+                self._spark.catalog.dropTempView(self._views.pop())
+        self._views.clear()
 
 
 def _named(path: Path | str) -> str:

@@ -7,7 +7,6 @@ process writes to an unlinked file instead of to the terminal, and works in a te
 from __future__ import annotations
 
 import atexit
-import contextlib
 import importlib
 import os
 import re
@@ -19,11 +18,13 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ims.query.spark_errors import MORE, about, cause_in, spark_errors, unless_gone
 
 CONNECT_SECONDS = 5
 OLDEST_JAVA = 17
@@ -48,8 +49,8 @@ _DEFAULTS = {
     # Paths are given one by one; more than this many would be looked up by a job of their own.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
 }
-_MASTER = re.compile(r"local(\[.*\])?|spark://.*|k8s://.*|yarn")
-_LOCAL = re.compile(r"local(\[([0-9]+|\*)(,\s*[0-9]+)?\])?")
+_MASTER = re.compile(r"spark://.*|k8s://.*|yarn")
+_LOCAL = re.compile(r"local(\[([1-9][0-9]*|\*)(,\s*[1-9][0-9]*)?\])?")
 
 
 class SparkSettings(BaseModel):
@@ -65,7 +66,7 @@ class SparkSettings(BaseModel):
     @field_validator("master")
     @classmethod
     def _known_master(cls, master: str) -> str:
-        if _MASTER.fullmatch(master) is None:
+        if _MASTER.fullmatch(master) is None and _LOCAL.fullmatch(master) is None:
             raise ValueError(
                 f"master {master!r}: wanted local[*], local[N], spark://HOST:PORT, yarn or k8s://HOST:PORT"
             )
@@ -111,8 +112,8 @@ class SparkSettings(BaseModel):
 class _Java:
     """The Java process behind PySpark, and what it leaves."""
 
-    def __init__(self, properties: Mapping[str, str]) -> None:
-        """Raises OSError where it can't be started."""
+    def __init__(self, properties: Mapping[str, str], given: Mapping[str, str]) -> None:
+        """`given`: those of them that people chose. Raises OSError where it can't be started."""
         from pyspark import SparkConf
         from pyspark.errors import PySparkException
         from pyspark.java_gateway import launch_gateway
@@ -126,16 +127,18 @@ class _Java:
             self.gateway: Any = launch_gateway(conf, streams)
         except (PySparkException, OSError) as error:
             _end_launched(error)
-            said = self._complaint()
+            said = self.said()
             self._release()
-            raise OSError(f"Spark's Java doesn't start: {said or _first_line(error)}") from error
+            raise _not_started(said, given) from RuntimeError(said or str(error))
         self.conf = conf
 
     def close(self) -> None:
         """End the process and remove what it wrote."""
         process = self.gateway.proc
-        self.gateway.shutdown()
-        process.stdin.close()  # upon which it ends
+        with unless_gone():
+            self.gateway.shutdown()
+        with unless_gone():
+            process.stdin.close()  # upon which it ends
         process.wait()
         self._release()
 
@@ -143,11 +146,17 @@ class _Java:
         self._said.close()
         self._scratch.cleanup()
 
-    def _complaint(self) -> str:
+    def said(self) -> str:
+        """What it has written."""
         self._said.seek(0)
-        lines = [line.strip() for line in self._said.read().decode("utf-8", "replace").splitlines()]
-        said = [line for line in lines if line and not line.startswith(("at ", "WARNING"))]
-        return next((line for line in said if "Exception" in line), said[0] if said else "")
+        return self._said.read().decode("utf-8", "replace").strip()
+
+
+def _not_started(said: str, properties: Mapping[str, str]) -> OSError:
+    """That Java ended before it was ready, and why, by what it said."""
+    why, blamed = cause_in(said), about(said, properties)
+    what = "Spark's Java doesn't start" + (f": {why}" if why else "")
+    return OSError(what + (f" (look at {blamed})" if blamed else "") + MORE)
 
 
 _starting = threading.RLock()
@@ -187,7 +196,10 @@ def stop_spark() -> None:
             from pyspark import SparkContext
             from pyspark.sql import SparkSession
 
-            context.stop()
+            with unless_gone():
+                context.stop()
+            with unless_gone():
+                context.stop()  # where Java was gone, the first time ended there
             SparkSession._instantiatedSession = None
             del _running[context]
             java.close()
@@ -204,9 +216,9 @@ def _started(settings: SparkSettings) -> Any:
     _check_java()
     for host, port in settings.endpoints:
         _knock(settings.master, host, port)
-    java = _Java(settings.all_properties())
+    java = _Java(settings.all_properties(), settings.properties)
     try:
-        with spark_errors(f"Spark doesn't start at {settings.master}"):
+        with spark_errors(f"Spark doesn't start at {settings.master}", settings.properties, java.said):
             context = SparkContext(gateway=java.gateway, conf=java.conf)
         _running[context] = settings, java
     except BaseException:
@@ -215,7 +227,7 @@ def _started(settings: SparkSettings) -> Any:
         raise
     atexit.register(stop_spark)
     try:
-        with spark_errors(f"Spark doesn't start at {settings.master}"):
+        with spark_errors(f"Spark doesn't start at {settings.master}", settings.properties):
             _await_worker(context, settings)
     except BaseException:
         stop_spark()
@@ -236,10 +248,13 @@ def _check_java() -> None:
     if program is None:
         raise OSError(f"{wanted}; on Debian: apt-get install default-jre-headless")
     done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
-    said = done.stderr.strip() or done.stdout.strip()
-    version = re.search(r'version "(\d+)', said)
-    if done.returncode or version is None or int(version[1]) < OLDEST_JAVA:
-        raise OSError(f"{wanted}; {program} says: {said.splitlines()[0] if said else 'nothing'}")
+    version = re.search(r'version "(\d+)([0-9._]*)', done.stderr + done.stdout)
+    if done.returncode:
+        raise OSError(f"{wanted}; {program} -version ends with {done.returncode}")
+    if version is None:
+        raise OSError(f"{wanted}; {program} -version says no version")
+    if int(version[1]) < OLDEST_JAVA:
+        raise OSError(f"{wanted}; {program} is version {version[1]}{version[2]}")
 
 
 def _knock(master: str, host: str, port: int) -> None:
@@ -263,30 +278,10 @@ def _await_worker(context: Any, settings: SparkSettings) -> None:
 
 
 def _stopped(context: Any) -> bool:
-    return bool(context._jsc.sc().isStopped())
-
-
-@contextlib.contextmanager
-def spark_errors(what: str) -> Iterator[None]:
-    """Spark's errors as built-in ones, in one line: OSError, or InterruptedError where the question was given up."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    try:
-        yield
-    except (PySparkException, Py4JError) as error:
-        if "SPARK_JOB_CANCELLED" in str(error):
-            raise InterruptedError("the question was given up") from error
-        raise OSError(f"{what}: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    """What went wrong, of a message that ends in a stack trace: the innermost line with Spark's name for it, as in
-    [FAILED_READ_FILE.NO_HINT], or else the first."""
-    java = getattr(error, "java_exception", None)
-    named = [match[0] for match in re.finditer(r"\[[A-Z][A-Z_]+(\.[A-Z_]+)*\] .*", str(error))]
-    lines = (str(error) if java is None else str(java.toString())).splitlines()
-    return next((line.strip() for line in (*named[-1:], *lines) if line.strip()), type(error).__name__)
+    stopped = True
+    with unless_gone():
+        stopped = bool(context._jsc.sc().isStopped())
+    return stopped
 
 
 def _end_launched(error: BaseException) -> None:

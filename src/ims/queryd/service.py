@@ -33,6 +33,7 @@ from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError, GivenUpError, Turns
 from ims.queryd.watch import Watch, Watched
+from ims.sensor.endpoint import endpoint_error
 from ims.store.damage import DamageError
 from ims.stored_file import A_LINK, NO_FILE
 
@@ -82,7 +83,9 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             )
         except (pa.ArrowException, OSError) as error:
             self._watch.close()
-            raise OSError(f"can't listen on {location}: {str(error).splitlines()[0]}") from None
+            number = endpoint_error(location.partition("://")[2])
+            why = os.strerror(number) if number else "gRPC failed; IMS_DEBUG=1 shows what it says"
+            raise OSError(f"can't listen on {location}: {why}") from error
 
     def do_action(self, context: Any, action: Any) -> Iterator[bytes]:
         """`hello`."""
