@@ -386,8 +386,8 @@ def test_a_lake_that_is_late_is_interrupted(world: World, monkeypatch: pytest.Mo
         half = side.begin([question], None, frozenset(), 1.0, 1000)
         with pytest.raises(Fault, match="in time"):
             half._result()
-        assert interrupted
         error = half._future.exception(60)  # it really ends
+        assert interrupted
         assert isinstance(error, Fault)
         assert error.kind == "late"
     finally:

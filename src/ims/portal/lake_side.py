@@ -38,6 +38,8 @@ from ims.store.damage import DamageError
 NAME = "the lake"
 """Among those who answer; no sensor can be called so."""
 NARROWER = "ask for a shorter time, a narrower filter or a coarser group"
+AGAIN_SECONDS = 0.05
+"""From one interruption of an engine to the next, until it has ended."""
 FRESH_SECONDS = 5.0
 """For which the ledgers aren't read again."""
 
@@ -56,33 +58,38 @@ class Running:
     """The engine of a question that runs in another thread, and a way to stop it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._engine: LakeEngine | None = None
-        self._stopped = False
+        self._stopped = threading.Event()
 
     @contextmanager
     def engine(self, lake: Lake, config: LakeConfig) -> Iterator[LakeEngine]:
         """An engine, closed afterwards. Raises InterruptedError where it was stopped before it began."""
-        if self._stopped:
+        if self._stopped.is_set():
             raise InterruptedError
-        engine = engine_of(lake, config)
+        engine, ended = engine_of(lake, config), threading.Event()
+
+        def interrupt() -> None:
+            self._stopped.wait()
+            while not ended.is_set():  # an engine forgets what came before it began with a part
+                try:
+                    engine.interrupt()
+                except Exception:  # of Spark, which may have gone
+                    structlog.get_logger().exception("lake")
+                ended.wait(AGAIN_SECONDS)
+
+        watch = threading.Thread(target=interrupt, name="lake watch", daemon=True)
         try:
-            with self._lock:
-                if self._stopped:
-                    raise InterruptedError
-                self._engine = engine
+            watch.start()
             yield engine
         finally:
-            with self._lock:
-                self._engine = None
+            ended.set()
+            self._stopped.set()
+            if watch.ident is not None:
+                watch.join()
             engine.close()
 
     def stop(self) -> None:
-        """Stop what runs, if it still does."""
-        with self._lock:
-            self._stopped = True
-            if self._engine is not None:
-                self._engine.interrupt()
+        """Stop what runs, if it still does, and whatever else is asked of the same engine."""
+        self._stopped.set()
 
 
 class LakeSide:
