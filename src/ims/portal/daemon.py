@@ -40,6 +40,7 @@ from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
 from ims.portal.secrecy import Secrecy
 from ims.portal.sensors import Sensors
 from ims.portal.throttle import Throttle
+from ims.portal.viewers import finished, unit_of
 from ims.query.answer import Answer
 from ims.query.request import Request, make_request
 from ims.queryd.checks import read_credentials
@@ -167,13 +168,10 @@ class Portal:
     def _rounded(self, told: float) -> tuple[list[Event], float]:
         """A viewer's finished bins since `told` (seconds since the epoch, of when they were told)."""
         settings = self.config.secrecy
-        step, delay = settings.viewer_bin, settings.viewer_delay
-        begin, end = (told - delay) // step * step, (time.time() - delay) // step * step
+        begin, end = finished(settings, told, time.time())
         if end <= begin:
             return [], told
-        request = Request(
-            verb="series", since=int(begin * 1e6), until=int(end * 1e6), bin=int(step * 1e6), group="block"
-        )
+        request = Request(verb="series", since=begin, until=end, bin=unit_of(settings), group="block")
         try:
             with behalf("the live view", known_only=True):
                 rows = self.secrecy.settled("viewer", lambda: self._viewers_series(request)).rows()
@@ -184,7 +182,7 @@ class Portal:
             self._metrics.live_failed("followed")
             return [], told
         shown = [{name: value for name, value in row.items() if value is not None} for row in rows]
-        return [Event("packets", row) for row in shown if "value" in row], end + delay
+        return [Event("packets", row) for row in shown if "value" in row], end / 1e6 + settings.viewer_delay
 
     def _viewers_series(self, request: Request) -> Answer:
         checked = self.secrecy.check("viewer", request)

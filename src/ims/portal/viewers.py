@@ -27,6 +27,16 @@ def unit_of(settings: SecrecySettings) -> int:
     return round(settings.viewer_bin * 1e6)
 
 
+def finished(settings: SecrecySettings, told: float, now: float) -> tuple[int, int]:
+    """The cells that became old enough to be shown from one moment to another (seconds since the epoch): where they
+    begin and end, in microseconds."""
+    unit = unit_of(settings)
+    begin, end = (
+        bin_begin(round((moment - settings.viewer_delay) * 1e6), unit, bin_origin(unit)) for moment in (told, now)
+    )
+    return begin, end
+
+
 def check(request: Request, settings: SecrecySettings, now_us: int) -> Narrowed:
     """A viewer's request, narrowed to whole bins that are old enough. Raises Forbidden."""
     if request.verb not in VERBS:
