@@ -232,7 +232,7 @@ def each_filter(filters: tuple[str, ...], tables: Tables, request: Request, _pre
 
 @pytest.mark.parametrize("filter", [None, 'udp and not payload contains "edge"'])
 def test_the_other_verbs(duckdb: Telescope, spark: Telescope, filter: str | None) -> None:
-    assert_same(spark.packets(filter, limit=500), duckdb.packets(filter, limit=500))
+    assert_same(spark.packets(filter, limit=1000), duckdb.packets(filter, limit=1000))
     assert_same(spark.sources(filter, limit=50), duckdb.sources(filter, limit=50))
     assert_same(spark.payloads(filter, limit=400), duckdb.payloads(filter, limit=400))
     assert_same(spark.cache(filter, bin="30m"), duckdb.cache(filter, bin="30m"))

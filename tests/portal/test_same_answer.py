@@ -183,7 +183,7 @@ def test_top_as_it_is_shown(one: Telescope, scattered: ScatteredTelescope, colum
 
 @pytest.mark.parametrize("filter", [None, "udp", "category scan and src net 128.0.0.0/2"])
 def test_the_other_verbs(one: Telescope, scattered: ScatteredTelescope, filter: str | None) -> None:
-    assert_same(scattered.packets(filter, limit=500), one.packets(filter, limit=500))
+    assert_same(scattered.packets(filter, limit=1000), one.packets(filter, limit=1000))
     assert_same(scattered.sources(filter, limit=50), one.sources(filter, limit=50))
     assert_same(scattered.payloads(filter, limit=30), one.payloads(filter, limit=30))
     assert_same(scattered.cache(filter, bin="30m"), one.cache(filter, bin="30m"))

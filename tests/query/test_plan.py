@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ims.query import plan
 from ims.query.engine import MANY, Engine
 from ims.query.plan import PLANS
 from ims.query.request import GROUPS, make_request
@@ -105,7 +106,12 @@ def test_cache(engine: Engine, rows: Rows, width: str) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 50, 333, 100_000])
-def test_packets_are_the_oldest_in_an_order_that_is_always_the_same(engine: Engine, rows: Rows, limit: int) -> None:
+@pytest.mark.parametrize("many", [1, plan.MANY_ROWS])
+def test_packets_are_the_oldest_in_an_order_that_is_always_the_same(
+    engine: Engine, rows: Rows, limit: int, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the last one's moment is found first, as it is where many are wanted, or not."""
+    monkeypatch.setattr(plan, "MANY_ROWS", many)
     table = engine.run(PLANS["packets"], make_request("packets", None, since=SINCE, limit=limit))
     # Two sensors stored the same packets: a tie in time at the limit must not be drawn by lot.
     expected = sorted(oracle.within(rows, SINCE), key=lambda row: (row["ns"], row["sensor"]))[:limit]

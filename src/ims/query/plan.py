@@ -200,16 +200,26 @@ def _top_merge(parts: Parts, request: Request, whole: bool) -> Table:
 ARRIVAL = ("time", "time_ns", "sensor", "source", "destination", "protocol", "source_port", "destination_port", "ip_id",
            "tcp_sequence", "tcp_acknowledgment", "icmp_rest", "signature")  # fmt: skip
 """Order of arrival; where packets came at the same moment, one order that every store agrees on."""
+MANY_ROWS = 1000
+"""From so many on, the moment of the last one that is wanted is found first."""
 
 
 def _packets_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
     packets = selected(tables, request, predicate)
-    return {"rows": packets.order_by(ARRIVAL).limit(request.rows)}
+    return {"rows": _earliest(packets, request.rows).order_by(ARRIVAL).limit(request.rows)}
+
+
+def _earliest(packets: Any, rows: int) -> Any:
+    """Packets among which the first `rows` are. To sort whole rows takes memory for many more than are wanted: 384 MiB
+    for 100,000 of 2 million packets, and 1.3 s; to sort their times first, 64 MiB and 0.2 to 0.6 s."""
+    if rows < MANY_ROWS:
+        return packets
+    last = packets.select("time").order_by("time").limit(rows).time.max()
+    return packets.filter(packets.time <= last.as_scalar())
 
 
 def _packets_merge(parts: Parts, request: Request, whole: bool) -> Table:
-    rows = parts["rows"]
-    return rows.order_by(ARRIVAL).limit(request.rows)
+    return _earliest(parts["rows"], request.rows).order_by(ARRIVAL).limit(request.rows)
 
 
 def _cache_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
