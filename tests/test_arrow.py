@@ -37,6 +37,14 @@ def test_lists_with_nulls(case: tuple[pa.DataType, list[object]]) -> None:
     assert made.equals(pa.array(values, kind))
 
 
+@given(st.lists(st.booleans()), st.integers(0, 20))
+def test_flags_of_a_column_and_of_a_piece_of_it(flags: list[bool], begin: int) -> None:
+    column = pa.array(flags, pa.bool_())
+    assert arrow.flags(column).tolist() == flags
+    assert arrow.flags(column.slice(min(begin, len(flags)))).tolist() == flags[begin:]
+    assert arrow.flags(pa.chunked_array([column, column])).tolist() == flags * 2
+
+
 @given(st.lists(st.lists(VALUES[pa.uint16()])))
 def test_lists_of_lists(values: list[list[int]]) -> None:
     kind = pa.list_(pa.uint16())

@@ -70,6 +70,17 @@ def numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     return np.frombuffer(octets, kind, len(whole), whole.offset * kind.itemsize)
 
 
+def flags(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """A column of booleans as NumPy's; what is null has any value."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    octets = whole.buffers()[1]
+    if octets is None:
+        return np.zeros(len(whole), np.bool_)
+    bits = np.frombuffer(octets, np.uint8)
+    found = np.unpackbits(bits, count=whole.offset + len(whole), bitorder="little")[whole.offset :]
+    return found.view(np.bool_)
+
+
 def rows(table: pa.Table) -> list[dict[str, Any]]:
     """Rows as dicts. Moments are datetimes in UTC; those with nanoseconds, which datetimes lack, are pandas'."""
     columns = []

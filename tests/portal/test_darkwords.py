@@ -7,6 +7,7 @@ import random
 import struct
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,7 +114,14 @@ def test_what_holds_no_address_is_let_through(payload: bytes) -> None:
     assert not WORDS.holds(payload)
 
 
+@given(st.lists(DARK | st.integers(0, (1 << 32) - 1)), st.sets(st.integers(0, (1 << 24) - 1), max_size=3))
+def test_many_addresses_are_told_as_each_is(addresses: list[int], others: set[int]) -> None:
+    words = DarkWords([BLOCK, *(ipaddress.IPv4Network((other << 8, 24)) for other in others)])
+    assert words.monitored(np.array(addresses, np.int64)).tolist() == [address in words for address in addresses]
+
+
 def test_without_prefixes_nothing_is_dark() -> None:
+    assert not DarkWords([]).monitored(np.arange(3)).any()
     assert not DarkWords([]).which([b"198.51.100.7", b"\xc6\x33\x64\x07"]).any()
 
 

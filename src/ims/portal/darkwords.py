@@ -53,6 +53,13 @@ class DarkWords:
         at = int(np.searchsorted(self._dark.first, address, "right"))
         return at > 0 and bool(self._dark.last[at - 1] >= address)
 
+    def monitored(self, addresses: Array) -> Array:
+        """Of each address, whether it is monitored: bool (n,), of int64 (n,)."""
+        if not len(self._dark.first):
+            return np.zeros(len(addresses), np.bool_)
+        at = np.searchsorted(self._dark.first, addresses, "right") - 1
+        return (at >= 0) & (self._dark.last[at] >= addresses)
+
     def holds(self, payload: bytes) -> bool:
         """Whether a payload holds a monitored address."""
         return bool(self.which([payload])[0])

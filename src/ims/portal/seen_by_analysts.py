@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ims import arrow
 from ims.portal.darkwords import DarkWords
@@ -22,6 +23,8 @@ from ims.query.request import MOST_DETAILED, Request
 
 EXTRA = {"packets": 1000, "top": 1000, "payloads": 100}
 """Rows asked for beyond those that are wanted."""
+NOWHERE = "192.0.2.0"
+"""Stands for an address that isn't there where all are worked out together."""
 LOOKED_UP = MOST_DETAILED
 """Payloads looked up at once: as many as a question may name, which are 15 MB of usual ones."""
 WITHHELD = "withheld"
@@ -50,25 +53,23 @@ def shown(request: Request, table: pa.Table, words: DarkWords, payloads: Payload
     if request.verb == "sources" or request.group == "source":
         return _without_dark(table, "source", words)
     if request.group == "signature" and name is not None:
-        table = _replaced(table, name, _known(table.column(name), words, payloads, WITHHELD))
+        table = _with(table, name, _known(table.column(name), words, payloads, WITHHELD))
         return _series(table, wanted, full) if request.verb == "series" else _top(table, wanted, full)
     return table
 
 
 def _packets(table: pa.Table, words: DarkWords, payloads: PayloadLookup | None, wanted: int, full: bool) -> pa.Table:
     table = table.drop_columns([name for name in TELLING if name in table.column_names])
-    sources = table.column("source").to_pylist()
-    table = _replaced(table, "source", [None if _is_dark(source, words) else source for source in sources])
-    options = table.column("tcp_options").to_pylist()
-    dark = words.which([bytes.fromhex(each or "") for each in options])
-    shown = [None if hidden else each for each, hidden in zip(options, dark, strict=True)]
-    table = _replaced(table, "tcp_options", shown)
-    table = _replaced(table, "signature", _known(table.column("signature"), words, payloads, None))
-    last = table.column("time").cast(pa.int64()).to_pylist()[-1:]
+    table = _without(table, "source", _monitored(table.column("source"), words))
+    options = _encoded(table.column("tcp_options"))
+    dark = words.which([bytes.fromhex(each) for each in options.dictionary.to_pylist()])
+    table = _without(table, "tcp_options", _of_each(options, dark))
+    table = _with(table, "signature", _known(table.column("signature"), words, payloads, None))
+    last = table.column("time").cast(pa.int64()).slice(max(0, len(table) - 1)).to_pylist()
     table = _sorted(table, ["time", *(name for name in table.column_names if name != "time")])
     if full and last and len(table) > wanted:
         # Of the last moment's packets some may be missing, which of them destinations decided.
-        times = np.array(table.column("time").cast(pa.int64()).to_pylist())
+        times = arrow.numbers(table.column("time"))
         whole = int(np.searchsorted(times, last[0], "left"))
         if whole == 0 and wanted:
             raise Forbidden(f"more than {len(table):,} packets came in one moment; ask for fewer, by port or source")
@@ -130,31 +131,55 @@ def _series(table: pa.Table, wanted: int, full: bool) -> pa.Table:
     return pa.table(columns)
 
 
-def _known(column: Any, words: DarkWords, payloads: PayloadLookup | None, withheld: str | None) -> list[str | None]:
+def _known(column: Any, words: DarkWords, payloads: PayloadLookup | None, withheld: str | None) -> pa.Array:
     """Signatures (hex) of payloads that are known and hold no address; `withheld` for others; null stays."""
-    hexed = column.to_pylist()
-    asked = [bytes.fromhex(each) for each in sorted({each for each in hexed if each is not None})]
+    encoded = _encoded(column)
+    named = encoded.dictionary.to_pylist()
+    asked = [bytes.fromhex(each) for each in sorted(named)]
     clear: set[str] = set()
     for begin in range(0, len(asked) if payloads is not None else 0, LOOKED_UP):
         found = payloads(asked[begin : begin + LOOKED_UP]) if payloads is not None else {}
         present = sorted(found)
         dark = words.which([found[signature] for signature in present])
         clear.update(signature.hex() for signature, hidden in zip(present, dark, strict=True) if not hidden)
-    return [None if each is None else each if each in clear else withheld for each in hexed]
+    shown = arrow.column([each if each in clear else withheld for each in named], pa.string())
+    return shown.take(encoded.indices)
 
 
 def _without_dark(table: pa.Table, name: str, words: DarkWords) -> pa.Table:
-    light = [not _is_dark(source, words) for source in table.column(name).to_pylist()]
-    return table.filter(arrow.column(np.array(light, np.bool_), pa.bool_()))
+    return table.filter(arrow.column(~_monitored(table.column(name), words), pa.bool_()))
 
 
-def _is_dark(source: str | None, words: DarkWords) -> bool:
-    return source is not None and int.from_bytes(bytes(map(int, source.split(".")))) in words
+def _monitored(column: Any, words: DarkWords) -> Any:
+    """Of each dotted address, whether it is monitored: bool (n,); of null it isn't."""
+    numbers = pc.list_flatten(pc.split_pattern(pc.fill_null(column, NOWHERE), ".")).cast(pa.int64())
+    addresses = arrow.numbers(numbers).reshape(-1, 4) @ np.array([1 << 24, 1 << 16, 1 << 8, 1])
+    return words.monitored(addresses) & arrow.flags(pc.is_valid(column))
+
+
+def _encoded(column: Any) -> pa.DictionaryArray:
+    """Each different value once, and where it stands: what there is to find out of it is found out once."""
+    return column.combine_chunks().dictionary_encode()
+
+
+def _of_each(encoded: pa.DictionaryArray, found: Any) -> Any:
+    """What was found of each different value, for each row: bool (n,); False for null."""
+    column = arrow.column(found, pa.bool_()).take(encoded.indices)
+    return arrow.flags(pc.fill_null(column, False))
+
+
+def _without(table: pa.Table, name: str, hidden: Any) -> pa.Table:
+    """With null where a value is hidden, bool (n,)."""
+    column = table.column(name)
+    return _with(table, name, pc.if_else(arrow.column(hidden, pa.bool_()), pa.scalar(None, column.type), column))
+
+
+def _with(table: pa.Table, name: str, column: Any) -> pa.Table:
+    return table.set_column(table.column_names.index(name), table.schema.field(name), column)
 
 
 def _replaced(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
-    field = table.schema.field(name)
-    return table.set_column(table.column_names.index(name), name, arrow.column(values, field.type))
+    return _with(table, name, arrow.column(values, table.schema.field(name).type))
 
 
 def _sorted(table: pa.Table, names: list[str]) -> pa.Table:
