@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from ims.pki.authority import create_authority
 from ims.pki.credentials import Credentials
 from ims.query.question import Question
 from ims.query.request import make_request
+from ims.queryd.low_priority import DAEMON, SCANS
 from ims.sensor.access import check_program_readable
 from ims.sensor.privileges import user_to_become
 
@@ -156,6 +158,17 @@ def test_it_answers_unprivileged_and_changes_nothing(place: Path) -> None:
         held = [os.readlink(fd) for fd in Path(f"/proc/{daemon.process.pid}/fd").iterdir()]  # noqa: PTH115
         assert not [path for path in held if path.endswith((".key", "_state/sensor=a/lock"))]
     assert all_files(place / "STORE") == before
+
+
+def test_it_yields_to_others_on_its_machine_and_scans_to_all_else(place: Path) -> None:
+    """As Linux says of each of its threads: the nineteenth field of stat, proc(5)."""
+    with running(place) as daemon:
+        daemon.ask()
+        tasks = list(Path(f"/proc/{daemon.process.pid}/task").glob("*/stat"))
+        nice = Counter(int(task.read_text().rpartition(")")[2].split()[16]) for task in tasks)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert set(nice) == {max(own, DAEMON), max(own, SCANS)}, nice
+    assert nice[max(own, SCANS)] >= 3, "of each engine one besides who asks"
 
 
 def test_it_ends_while_a_portal_listens_and_asks(place: Path) -> None:

@@ -19,6 +19,7 @@ from ims.link.envelope import ending, pieces
 from ims.query.engine import Engine
 from ims.query.standing import HalfEngine
 from ims.query.wrong import QuestionError
+from ims.queryd.low_priority import at_low_priority
 from ims.queryd.memory import MOST_BATCH
 from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.records import LENGTHS
@@ -97,9 +98,8 @@ class Answerer:
         self.path, self.watched = store, WatchedPrefixes()
         open_store(store).close()
         self._engines: queue.LifoQueue[HalfEngine] = queue.LifoQueue()  # the one used last has its files known
-        self._new: Callable[[], HalfEngine] = partial(
-            HalfEngine, _Place(store.absolute()), memory_bytes // engines, threads, batch_octets
-        )
+        made = partial(HalfEngine, _Place(store.absolute()), memory_bytes // engines, threads, batch_octets)
+        self._new: Callable[[], HalfEngine] = partial(at_low_priority, made)
         for _ in range(engines):
             self._engines.put(self._new())
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ims.portal.api.callers import PAUSE_SECONDS
 from ims.portal.throttle import Throttle
 
 from .served import PASSWORD, ROLES, Served, refused, world
@@ -165,7 +166,16 @@ def test_passwords_and_tokens_are_in_no_log(portal: Served) -> None:
     assert all(known not in text for known in portal.world.tokens.values())
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path, one_store: Path) -> None:
+def test_who_asks_too_often_is_told_when_to_come_again(
+    tmp_path: Path, one_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not at once: others are answered meanwhile."""
+    paused: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        paused.append(seconds)
+
+    monkeypatch.setattr("ims.portal.api.callers.pause", pause)
     few = {"throttle": Throttle(0.01, 3.0), "logins": Throttle(0.01, 2.0)}
     with world(tmp_path, one_store, **few) as served:
         for role in ROLES:
@@ -179,3 +189,4 @@ def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path, one_store
         assert tried[2].json() == tried[3].json()
         refused(login(served), 429)
         refused(served.as_(None).get("/me"), 429)
+    assert paused == [PAUSE_SECONDS] * 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import sleep as pause
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
 
@@ -18,6 +19,7 @@ from ims.portal.throttle import Throttle
 _bearer = HTTPBearer(auto_error=False, description="A token: of `POST /login`, or a longer one of `POST /tokens`.")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 LONGEST_TOKEN = 512
+PAUSE_SECONDS = 0.5
 
 
 def gate_of(request: Request) -> Gate:
@@ -40,10 +42,11 @@ def address_of(request: Request) -> str:
     return customer(request.client.host if request.client else "")
 
 
-def take(throttle: Throttle, key: str, cost: float = 1.0) -> None:
-    """Refuse who asks too often."""
+async def take(throttle: Throttle, key: str, cost: float = 1.0) -> None:
+    """Refuse who asks too often; not at once, so that who doesn't heed it asks less often on each connection."""
     wait = throttle.take(key, cost)
     if wait > 0:
+        await pause(min(wait, PAUSE_SECONDS))
         raise later(wait, "too many requests")
 
 
@@ -55,10 +58,10 @@ async def caller_of(request: Request, found: Bearer) -> Caller:
         secret = found.credentials
         known = await threads_of(request).accounts(lambda: gate.accounts.check_token(secret))
     if known is None:
-        take(gate.logins, f"address {address_of(request)}")
+        await take(gate.logins, f"address {address_of(request)}")
         raise unknown_caller()
     note(request, caller=known.name, role=known.role)
-    take(gate.throttle, f"caller {known.name}")
+    await take(gate.throttle, f"caller {known.name}")
     return known
 
 

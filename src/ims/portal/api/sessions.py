@@ -81,7 +81,7 @@ async def login(request: Request, response: Response, who: Login) -> Token:
     if shown:
         device = await threads.accounts(lambda: gate.accounts.is_device(who.name, shown))
     guesser = f"address {address_of(request)}" if device is None else f"device {device}"
-    take(gate.logins, guesser)
+    await take(gate.logins, guesser)
     queue = threads.strangers if device is None else threads.known
     known = await queue.run(guesser, lambda: gate.accounts.check_password(who.name, who.password, device))
     if known is None:
