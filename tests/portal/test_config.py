@@ -22,7 +22,7 @@ def test_three_files_are_enough_on_loopback() -> None:
     found = checked_portal(FILES)
     assert (found.listen, found.is_local, found.https, found.tls) == ("127.0.0.1:8443", True, None, None)
     assert found.secrecy.viewer_delay == 3600
-    assert (found.deadline, found.memory) == (30.0, 2 << 30)
+    assert (found.deadline, found.memory) == (30.0, 256 << 20)
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:443", "[::]:443", "192.0.2.1:8443"])

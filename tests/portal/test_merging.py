@@ -100,5 +100,16 @@ def test_answers_that_are_not_merged_in_time_are_given_up_and_the_next_are_merge
 def test_who_waits_for_an_engine_waits_until_the_deadline() -> None:
     alone = Merging(1, 64 << 20, 1)
     alone.schemas(QUESTIONS[0])
-    with alone._lent(), pytest.raises(TimeoutError):
+    with alone._lent(small=True), pytest.raises(TimeoutError):
         alone.merge(QUESTIONS[0], {}, until=time.monotonic())
+
+
+def test_what_is_small_never_waits_until_what_is_large_is_merged() -> None:
+    alone = Merging(1, 64 << 20, 1)
+    question = Question(plan="series", request=make_request("series", None))
+    [(name, schema)] = alone.schemas(question).items()
+    large = pa.table({field.name: pa.array(np.arange(400_000), field.type) for field in schema}, schema=schema)
+    with alone._lent(small=False):
+        assert alone.merge(question, {name: [schema.empty_table()]}, until=time.monotonic() + DEADLINE).num_rows == 0
+        with pytest.raises(TimeoutError):
+            alone.merge(question, {name: [large]}, until=time.monotonic())

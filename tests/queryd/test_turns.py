@@ -15,7 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ims.queryd.turns import BusyError, GivenUpError, Turns
+from ims.queryd.turns import SHORT, BusyError, GivenUpError, Turns
+from ims.recent_effort import RecentEffort
 
 from ..effort import examples
 from .waiting import DEADLINE, Crowd, crowd, until
@@ -69,6 +70,45 @@ def test_one_who_floods_leaves_others_every_other_turn(threads: Crowd) -> None:
     assert Counter(asking.served) == {"flood": 12, "other": 4}
     assert asking.served[:2] == ["flood"] * 2
     assert asking.served[2:10] == ["other", "flood"] * 4
+
+
+def test_who_asks_short_questions_has_a_place_that_no_long_one_takes(threads: Crowd) -> None:
+    effort = RecentEffort(SHORT)
+    turns = Turns(2, each=100, waiting=100, kept=1, effort=effort)
+    heavy, light = Asking(turns, threads), Asking(turns, threads)
+    for caller, seconds in (("a", 20 * SHORT), ("b", 20 * SHORT), ("short", SHORT / 2), ("shorter", SHORT / 4)):
+        effort.note(caller, seconds)
+    held = [heavy.ask(caller) for caller in ("a", "b", "a", "b")]
+    assert (turns.running, turns.waiting) == (2, 2)
+    asked = [light.ask(caller) for caller in ("new", "short", "shorter", "new")]
+    assert (turns.running, turns.waiting) == (3, 5), "the kept place is one caller's at a time"
+    for _ in asked:
+        light.pass_on()
+    for future in asked:
+        future.result(DEADLINE)
+    assert light.served == ["new", "new", "shorter", "short"]
+    assert (turns.running, turns.waiting) == (2, 2), "nothing of the heavy ones' has ended"
+    heavy.empty(held)
+    assert sorted(heavy.served) == ["a", "a", "b", "b"]
+
+
+def test_no_number_of_short_questions_takes_the_places_of_long_ones(threads: Crowd) -> None:
+    effort = RecentEffort(SHORT)
+    turns = Turns(2, each=100, waiting=1000, kept=1, effort=effort)
+    effort.note("long", 20 * SHORT)
+    short, long = Asking(turns, threads), Asking(turns, threads)
+    asked = [short.ask(f"short {number % 5}") for number in range(15)]
+    waits = long.ask("long")
+    for _ in range(20):  # each gives its place on, and another short question is always there
+        if long.served:
+            break
+        there = turns.waiting + turns.running
+        short.pass_on()
+        until(lambda there=there: turns.waiting + turns.running < there)
+        asked.append(short.ask(f"short {len(asked) % 5}"))
+    long.pass_on()
+    waits.result(DEADLINE)
+    short.empty(asked)
 
 
 @pytest.mark.parametrize("places", [2, 3, 8])

@@ -22,6 +22,9 @@ def portal(
     ] = False,
 ) -> None:
     """Ask all sensors at once, and answer people and programs over HTTPS, until stopped."""
+    from ims.freed_memory import give_back_freed
+
+    give_back_freed()
     from ims.portal.config import read_portal_config
 
     settings = read_portal_config(config)

@@ -6,7 +6,7 @@ empty; it holds the `End`. What is read is held to the schemas and limits that t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,10 +61,15 @@ class UnreadableError(ValueError):
 
 
 def gathered(
-    rows: Iterable[pa.RecordBatch], wanted: Mapping[str, pa.Schema], most_rows: int, most_octets: int
+    rows: Iterable[pa.RecordBatch],
+    wanted: Mapping[str, pa.Schema],
+    most_rows: int,
+    most_octets: int,
+    take: Callable[[int], None] = lambda octets: None,
 ) -> tuple[dict[str, pa.Table], End]:
-    """The parts, and how the answer ended. Raises UnreadableError for what isn't as expected: other parts, other
-    columns, more than was asked for, or no end."""
+    """The parts, and how the answer ended. `take` is told of the octets of each batch before it is kept. Raises
+    UnreadableError for what isn't as expected: other parts, other columns, more than was asked for, or no end; and what
+    `take` raises."""
     found: dict[str, list[pa.RecordBatch]] = {name: [] for name in wanted}
     count = octets = 0
     end: End | None = None
@@ -88,6 +93,7 @@ def gathered(
                 count += batch.num_rows
                 if count > most_rows:
                     raise UnreadableError(f"its answer has more than the {most_rows:,} rows that were asked for")
+                take(batch.nbytes)
                 found[name].append(batch)
     if end is None:
         raise UnreadableError("its answer was cut off")

@@ -53,10 +53,14 @@ class PortalConfig(BaseModel):
     )
     deadline: float = Field(30.0, ge=0.5, le=600, description="seconds that sensors are given to answer")
     rows: int = Field(50_000_000, ge=1000, le=1 << 40, description="partial rows that one sensor may answer with")
-    answer: Octets = Field(2 << 30, ge=1 << 20, description="bytes of all sensors' partial answers to one question")
-    memory: Octets = Field(2 << 30, ge=64 << 20, description="memory for merging answers")
+    answer: Octets = Field(
+        320 << 20,
+        ge=4 << 20,
+        description="bytes of sensors' partial answers that aren't merged yet; half for several of one account",
+    )
+    memory: Octets = Field(256 << 20, ge=128 << 20, description="memory for merging answers")
     merging: int = Field(2, ge=1, le=64, description="answers that are merged at once")
-    cache: Octets = Field(256 << 20, description="bytes of answers about hours that are over, kept")
+    cache: Octets = Field(128 << 20, description="bytes of answers about hours that are over, kept")
     questions_per_second: float = Field(5.0, gt=0, le=1e6, description="of one caller, on average")
     questions_at_once: float = Field(60.0, ge=1, le=1e6, description="of one caller, before that average holds")
     logins_per_minute: float = Field(6.0, gt=0, le=1e6, description="from one address, on average")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +35,7 @@ from ims.portal.live import Live
 from ims.portal.merging import Merging
 from ims.portal.metrics import PortalMetrics
 from ims.portal.monitored import Monitored, path_beside
+from ims.portal.part_room import PartRoom
 from ims.portal.registry import Registry
 from ims.portal.remembered import Remembered
 from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked, behalf
@@ -50,6 +52,10 @@ from ims.sensor.check import refuse
 from ims.sensor.endpoint import listening_socket
 from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.version import full_version
+
+SWITCH_SECONDS = 0.0005
+"""A thread that makes a large answer lets the others go on after so long; beside a hundred hostile callers
+a short question took 1.2 s with it, and 1.7 s with Python's own 5 ms: medians of two runs each, taken in turn."""
 
 
 def load_scanning_kernels() -> None:
@@ -91,6 +97,7 @@ class Portal:
         self.asking = Scatter(
             self.sensors, Merging(config.merging, config.memory),
             Budget(config.deadline, config.rows, config.answer), Remembered(config.cache), lake,
+            PartRoom(config.answer),
         )  # fmt: skip
         self.telescope: Any = ScatteredTelescope(self.asking)
         self.secrecy = Secrecy(
@@ -125,6 +132,7 @@ class Portal:
         self._metrics.watch(app.state.turns, app.state.listeners, self.sensors.health, expires)
         metrics = self.config.metrics
         end_metrics = None if metrics is None else serve_metrics(metrics, self._metrics.registry)
+        sys.setswitchinterval(SWITCH_SECONDS)
         self.sensors.start()
         scheme = "https" if self.config.https else "http"
         self._log.info("listening", url=f"{scheme}://{self.config.listen}", sensors=len(self.registry.sensors()))

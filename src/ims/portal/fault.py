@@ -30,7 +30,8 @@ class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program d
     """One sensor's failure. `kind`: unreachable, certificate, refused, list (of revoked certificates, there or here),
     version, name (it isn't the registry's, or the store is another's too), busy, late (by its own word, or more came
     than there was time for), overdue (no word came in time), unknown (what it watches), request, store, ending, failed,
-    garbage; `text`: one line, without addresses; `detail`: what operators may read besides."""
+    garbage, room (there was none for its answer); `text`: one line, without addresses; `detail`: what operators may
+    read besides."""
 
     def __init__(self, kind: str, text: str, detail: str = "") -> None:
         super().__init__(text)

@@ -54,12 +54,14 @@ def _by_role(viewer: float, analyst: float, operator: float) -> Any:
 @dataclass(frozen=True)
 class Limits:
     """How much is taken and given. `rows` and `seconds` of an answer are by role, waiting for a turn included;
-    `each` is one caller's share of what runs and waits; `requests_each`: requests that are in one address's hands;
-    `answer_bytes`: of all large answers, until they are sent."""
+    `each` is one caller's share of what runs and waits, `kept` the places for whoever asks short questions;
+    `requests_each`: requests that are in one address's hands; `answer_bytes`: of all large answers, until they are
+    sent."""
 
     rows: Mapping[str, int] = _by_role(10_000, 100_000, 1_000_000)
     seconds: Mapping[str, float] = _by_role(20.0, 60.0, 300.0)
-    questions: int = 4
+    questions: int = 8
+    questions_kept: int = 2
     questions_each: int = 32
     questions_waiting: int = 512
     exports: int = 2
@@ -76,7 +78,7 @@ class Limits:
     body_seconds: float = 10.0
     stalled_seconds: float = 60.0
     requests_each: int = 64
-    answer_bytes: int = 512 << 20
+    answer_bytes: int = 256 << 20
 
 
 @dataclass(frozen=True)

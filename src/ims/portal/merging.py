@@ -18,17 +18,24 @@ from ims.query.question import Question
 from ims.query.standing import MergeEngine
 
 AGAIN_SECONDS = 0.05
+LEAST = 32 << 20
+"""Octets of the engine for small answers; a sixteenth of them is small."""
 LATE = "the answers weren't merged in time"
 
 
 class Merging:
-    """A few engines, lent one question at a time. For several threads."""
+    """A few engines, lent one question at a time, and one that small answers have to themselves: they never wait until
+    a large one is merged. For several threads."""
 
     def __init__(self, engines: int, memory_bytes: int, threads: int | None = None) -> None:
         """`memory_bytes`: of all together."""
         self._engines: queue.LifoQueue[MergeEngine] = queue.LifoQueue()
+        self._small: queue.LifoQueue[MergeEngine] = queue.LifoQueue()
+        of_small = max(LEAST, memory_bytes // 8)
+        self._small_octets = of_small // 16
+        self._small.put(MergeEngine(of_small, 1))
         for _ in range(engines):
-            self._engines.put(MergeEngine(memory_bytes // engines, threads))
+            self._engines.put(MergeEngine((memory_bytes - of_small) // engines, threads))
         self._known = lru_cache(maxsize=1024)(self._schemas)
 
     def schemas(self, question: Question) -> Mapping[str, pa.Schema]:
@@ -44,8 +51,16 @@ class Merging:
         """The answer, of each part's tables; there may be none. `until`: its deadline, by time.monotonic(). Raises
         MemoryError where it is too large, TimeoutError where it isn't merged in time."""
         schemas = self.schemas(question)
-        with self._lent(until) as engine, _interrupted(engine, until):
+        octets = sum(table.nbytes for tables in gathered.values() for table in tables)
+        with self._lent(octets <= self._small_octets, until) as engine, _interrupted(engine, until):
             return engine.merged(question, schemas, gathered)
+
+    def timed(
+        self, question: Question, gathered: Mapping[str, Sequence[pa.Table]], until: float | None = None
+    ) -> tuple[pa.Table, float]:
+        """As `merge`, and the seconds of processor time that it took of this thread."""
+        began = time.thread_time()
+        return self.merge(question, gathered, until), time.thread_time() - began
 
     def _schemas(self, *shape: Any) -> Mapping[str, pa.Schema]:
         plan, key, other, verb, group, metric, per_24 = shape
@@ -54,20 +69,21 @@ class Merging:
         question = Question.model_validate(
             {"plan": plan, "request": asked, "key": key, "other": other, "prefix": "000000", **some}
         )
-        with self._lent() as engine:
+        with self._lent(small=True) as engine:
             parts = engine.schemas(question.as_plan(), question.request, predicate_of(None))
         return parts | {f"{end}.marks": MARKED for end in ("source", "destination")} if plan == "count" else parts
 
     @contextmanager
-    def _lent(self, until: float | None = None) -> Iterator[MergeEngine]:
+    def _lent(self, small: bool, until: float | None = None) -> Iterator[MergeEngine]:
+        engines = self._small if small else self._engines
         try:
-            engine = self._engines.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
+            engine = engines.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
         except queue.Empty:
             raise TimeoutError(LATE) from None
         try:
             yield engine
         finally:
-            self._engines.put(engine)
+            engines.put(engine)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from ims.link.envelope import UnreadableError, gathered
 from ims.link.identity import Identity
 from ims.pki.credentials import Credentials
 from ims.portal.fault import Fault, fault_of
+from ims.portal.part_room import NoRoomError
 from ims.portal.registry import RegisteredSensor
 
 # A sensor that comes back is found again within a second; silence on the wire is noticed in ten.
@@ -56,14 +57,18 @@ class Peer:
             raise Fault("version", str(error)) from None
         return found
 
-    def ask(self, ask: Ask, wanted: Mapping[str, pa.Schema]) -> tuple[dict[str, pa.Table], End]:
-        """The parts of its answer, and how it ended. Raises Fault."""
+    def ask(
+        self, ask: Ask, wanted: Mapping[str, pa.Schema], take: Callable[[int], None] = lambda octets: None
+    ) -> tuple[dict[str, pa.Table], End]:
+        """The parts of its answer, and how it ended. `take`: as of `gathered`. Raises Fault."""
         reader = None
         try:
             seconds = ask.seconds + WORD_SECONDS
             until = time.monotonic() + seconds
             reader = self._connected().do_get(fl.Ticket(written(ask)), _within(seconds))
-            return gathered(_rows(reader, until), wanted, ask.rows, ask.octets)
+            return gathered(_rows(reader, until), wanted, ask.rows, ask.octets, take)
+        except NoRoomError:
+            raise Fault("room", "the portal had no room for its answer") from None
         except UnreadableError as error:
             raise Fault("garbage", str(error)) from None
         except pa.ArrowException as error:

@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,6 +25,7 @@ from ims.portal.lake_side import NAME as THE_LAKE
 from ims.portal.lake_side import LakeHalf, LakeSide, prefixes_in
 from ims.portal.merging import Merging
 from ims.portal.monitored import UNKNOWN
+from ims.portal.part_room import TOO_LARGE, NoRoomError, PartRoom, PartShare
 from ims.portal.peer import Peer
 from ims.portal.remembered import Kept, Remembered
 from ims.portal.sensors import Scattered, Sensors
@@ -46,14 +47,24 @@ IN_PART = f"{THE_LAKE}, in part"
 T = TypeVar("T")
 
 
+@dataclass
+class Effort:
+    """Seconds of work that a question has taken: of the sensor that worked longest in each round, as it says, and of
+    the portal's own threads, on a processor. Waiting isn't work, but for sensors where none says how long it worked."""
+
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True)
 class Asker:
     """For whom a question is asked. `behalf`: a pseudonym, by which sensors give each a turn; `known_only`: those are
-    asked alone of whom it is known what they watch; `until`: when the answer must be there, by time.monotonic()."""
+    asked alone of whom it is known what they watch; `until`: when the answer must be there, by time.monotonic();
+    `effort`: where is noted what it takes."""
 
     behalf: str = ""
     known_only: bool = False
     until: float = float("inf")
+    effort: Effort = field(default_factory=Effort)
 
 
 NOBODY = Asker()
@@ -82,6 +93,8 @@ class _Merged:
     """sensors whose packets the stores hold"""
     losing: Mapping[str, str]
     """what they are losing now"""
+    worked: float
+    """seconds of the sensor that worked longest"""
 
 
 class _FewerError(Exception):
@@ -101,6 +114,7 @@ class Scatter:
     budget: Budget = field(default_factory=Budget)
     remembered: Remembered[_Merged] = field(default_factory=lambda: Remembered(256 << 20))
     lake: LakeSide | None = None
+    room: PartRoom = field(default_factory=lambda: PartRoom(4 << 30))
 
     def telescope(self) -> Telescope:
         """The verbs, answered by all sensors."""
@@ -192,8 +206,10 @@ class SensorsAsked(Asked):
         return merged.tables[: len(questions)]
 
     def each(self, question: Question) -> list[pa.Table]:
-        """As Asked: a table for each sensor that answers."""
-        found = self._scattered([question])
+        """As Asked: a table for each sensor that answers. Room is taken while they come; what an export writes at a
+        time is bounded by itself."""
+        with self._asking.room.share(self._asker.behalf) as room:
+            found = self._scattered([question], room)
         self._take(_merged_of([], found))
         return [found.parts[name]["0/rows"] for name in sorted(found.parts)]
 
@@ -227,15 +243,23 @@ class SensorsAsked(Asked):
         said = written(Ask(version=1, questions=tuple(questions), filter=self._filter, hidden=self._hides))
         asked = "\0".join([*names, self._lake_state(), str(self._asker.known_only)])
         key = hashlib.blake2b(said + asked.encode(), digest_size=16).hexdigest()
-        return self._asking.remembered.get(
+        effort, began = self._asker.effort, time.monotonic()
+        before = effort.seconds
+        found = self._asking.remembered.get(
             key,
             lambda: {name: self._asking.sensors.closed(name) for name in names},
             lambda: self._asked_of_all(questions, names),
             self._patience(),
         )
+        if effort.seconds == before:  # kept; or another's, who asks the same at this moment, and waits no longer
+            effort.seconds += min(found.worked, time.monotonic() - began)
+        return found
 
     def _asked_of_all(self, questions: list[Question], names: tuple[str, ...]) -> Kept[_Merged]:
-        found = self._scattered(questions)
+        with self._asking.room.share(self._asker.behalf) as room:
+            return self._merged_anew(questions, names, self._scattered(questions, room))
+
+    def _merged_anew(self, questions: list[Question], names: tuple[str, ...], found: Scattered) -> Kept[_Merged]:
         self._note_lake(questions, found)
         gathered: list[dict[str, list[pa.Table]]] = [{} for _ in questions]
         for name in sorted(found.parts):
@@ -244,14 +268,16 @@ class SensorsAsked(Asked):
                 gathered[int(number)].setdefault(inside, []).append(table)
         with ThreadPoolExecutor(len(questions)) as pool:
             until = [self._until] * len(questions)
-            tables = list(pool.map(self._asking.merging.merge, questions, gathered, until))
+            done = list(pool.map(self._asking.merging.timed, questions, gathered, until))
+        tables = [table for table, _ in done]
+        self._asker.effort.seconds += sum(seconds for _, seconds in done)
         merged = _merged_of(tables, found)
         closed = {name: end.closed for name, end in found.ends.items()}
         whole = not found.faults and not merged.losing and set(closed) == set(names) and all(closed.values())
         octets = sum(table.nbytes for table in tables) + 1024
         return Kept(merged, octets, closed if whole and _is_over(questions) else None)
 
-    def _scattered(self, questions: Sequence[Question]) -> Scattered:
+    def _scattered(self, questions: Sequence[Question], room: PartShare) -> Scattered:
         budget, peers = self._asking.budget, max(1, len(self._asking.sensors.peers()))
         wanted = {
             f"{index}/{name}": schema
@@ -271,20 +297,32 @@ class SensorsAsked(Asked):
                 beyond=half.numbers if half else {}, hidden=self._hides,
             )  # fmt: skip
 
+        def scatter(seconds: float) -> Scattered:
+            known_only = self._asker.known_only
+            return self._asking.sensors.scatter(ask, wanted, seconds, self._without, known_only, room.take)
+
         try:
-            found = self._asking.sensors.scatter(ask, wanted, left, self._without, self._asker.known_only)
+            found = scatter(left)
+            self._asker.effort.seconds += found.worked
         except BaseException:
             if half is not None:
                 half.give_up()
             raise
         if half is not None:
             found = half.joined(found, wanted)
+            with suppress(NoRoomError):  # said below
+                room.take(sum(table.nbytes for table in found.parts.get(THE_LAKE, {}).values()))
             fault = found.faults.get(THE_LAKE)
             if fault is not None and fault.kind == "request":
                 raise QuestionError(fault.text)  # the lake is ours: unlike a sensor's, its refusal is believed
             if fault is not None and time.monotonic() < self._until and any(end.beyond for end in found.ends.values()):
+                room.give_back()
                 left, half = self._patience(), None  # what the lake should have told is perhaps still with the sensors
-                found = self._asking.sensors.scatter(ask, wanted, left, self._without, self._asker.known_only)
+                found = scatter(left)
+        if room.refused == TOO_LARGE:
+            raise QuestionError(TOO_LARGE)
+        if room.refused:
+            raise UnansweredError(room.refused)
         if fault is not None:
             found = replace(found, faults={**found.faults, THE_LAKE: fault})
         refused = [fault for fault in found.faults.values() if fault.kind == "request"]
@@ -349,7 +387,7 @@ class SensorsAsked(Asked):
 def _merged_of(tables: list[pa.Table], found: Scattered) -> _Merged:
     stored = sorted({sensor for end in found.ends.values() for sensor in end.sensors} | found.shipped)
     losing = {name: words for end in found.ends.values() for name, words in losing_in_words(end.losing).items()}
-    return _Merged(tables, found.faults, found.seconds, tuple(sorted(found.parts)), tuple(stored), losing)
+    return _Merged(tables, found.faults, found.seconds, tuple(sorted(found.parts)), tuple(stored), losing, found.worked)
 
 
 def _is_over(questions: Sequence[Question]) -> bool:
@@ -359,9 +397,12 @@ def _is_over(questions: Sequence[Question]) -> bool:
 
 
 @contextmanager
-def behalf(who: str, known_only: bool = False, until: float = float("inf")) -> Iterator[None]:
+def behalf(
+    who: str, known_only: bool = False, until: float = float("inf"), effort: Effort | None = None
+) -> Iterator[None]:
     """Ask on somebody's behalf in this thread: sensors give each a turn. The rest is as in `Asker`."""
-    token = _asker.set(Asker(hashlib.blake2b(who.encode(), digest_size=8).hexdigest(), known_only, until))
+    pseudonym = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
+    token = _asker.set(Asker(pseudonym, known_only, until, effort or Effort()))
     try:
         yield
     finally:

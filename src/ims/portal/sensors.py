@@ -85,6 +85,13 @@ class Scattered:
     shipped: frozenset[str] = frozenset()
     """names of sensors whose packets a lake told"""
 
+    @property
+    def worked(self) -> float:
+        """Seconds that the one worked who worked longest, as it says, its waiting left out; where none tells, as long
+        as was waited for."""
+        said = [min(end.seconds, self.seconds[name]) for name, end in self.ends.items() if name in self.seconds]
+        return max(said or self.seconds.values(), default=0.0)
+
 
 class Sensors:
     """The sensors of a registry. For several threads; `start` begins looking after them, `close` ends it."""
@@ -165,9 +172,11 @@ class Sensors:
         seconds: float,
         without: Iterable[str] = (),
         known_only: bool = False,
+        take: Callable[[int], None] = lambda octets: None,
     ) -> Scattered:
         """Ask everybody (but those `without`), and wait until all have answered or the deadline passes. What they say
-        that they watch is noted before this returns; for `known_only`, who doesn't say is silent."""
+        that they watch is noted before this returns; for `known_only`, who doesn't say is silent. `take`: as of
+        `gathered`, in several threads."""
         began = time.monotonic()
         peers = {name: peer for name, peer in self.peers().items() if name not in set(without)}
         took: dict[str, float] = {}
@@ -180,7 +189,7 @@ class Sensors:
                 most = min(seconds, SUSPECT_SECONDS) if name in suspect else seconds
                 left = most - (time.monotonic() - began)
                 asked = ask(peer).model_copy(update={"seconds": max(0.05, left)})
-                parts, end = peer.ask(asked, wanted)
+                parts, end = peer.ask(asked, wanted, take)
                 self._check_agreement(peer, asked, parts, end)
             finally:
                 took[name] = time.monotonic() - began

@@ -39,7 +39,7 @@ class QuerydConfig(BaseModel):
     user: str | None = Field(
         None, description="unprivileged user to become; `ims` if there is one, else `nobody`; `root` stays root"
     )
-    running: int = Field(2, ge=1, le=64, description="questions that are answered at once")
+    running: int = Field(2, ge=1, le=64, description="questions that are answered at once; a short one besides")
     waiting: int = Field(64, ge=0, le=10_000, description="questions that may wait for their turn")
     waiting_each: int = Field(16, ge=1, le=10_000, description="of them, of one caller")
     memory: Octets = Field(

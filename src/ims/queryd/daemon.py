@@ -31,6 +31,7 @@ from ims.queryd import handshakes
 from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
+from ims.queryd.low_priority import yield_to_others
 from ims.queryd.memory import shares
 from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.scrub import Scrub
@@ -45,6 +46,8 @@ from ims.store.store_id import read_store_id
 from ims.version import full_version
 
 LAST_PACKET_SECONDS = 2.0
+KEPT = 1
+"""Places, besides `running`, for callers whose questions were short of late."""
 MOST_HANDSHAKES = 20
 """Lines of the log, in `REFUSALS_SECONDS`, about callers whom TLS refuses: anybody may be one."""
 
@@ -87,6 +90,7 @@ class Queryd:
         self.credentials: Credentials | None = None
         self._revocations: Revocations | None = None
         refuse(queryd_checks(config))
+        yield_to_others()
         if config.tls is not None:
             self.credentials = read_credentials(config.tls, "sensor")
             self._revocations = Revocations(config.tls.revoked, self.credentials.ca)
@@ -96,9 +100,9 @@ class Queryd:
         if user is not None:
             kernels.forget_cache()
         pa.set_io_thread_count(1)
-        share = shares(config.memory, config.running)
-        self._answerer = Answerer(config.store, config.running, share.engines, config.threads, share.batch)
-        self._turns = Turns(config.running, config.waiting_each, config.waiting)
+        share = shares(config.memory, config.running + KEPT)
+        self._answerer = Answerer(config.store, config.running + KEPT, share.engines, config.threads, share.batch)
+        self._turns = Turns(config.running, config.waiting_each, config.waiting, KEPT)
         self._tailing = Tailing(config.store, config.listeners, 8, self._answerer.watched, share.followers)
         self._scrub = Scrub(config.store)
         self._state: tuple[float, _StoreState] = (0.0, _StoreState())

@@ -6,13 +6,8 @@ is written of it, and as gRPC sends it: four times a batch's octets. Followers s
 
 from __future__ import annotations
 
-import ctypes
-import os
 from typing import NamedTuple
 
-M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
-"""mallopt(3)"""
-ARENAS, LARGE = 2, 1 << 20
 TIMES_A_BATCH = 4
 LEAST_BATCH, MOST_BATCH = 64 << 10, 4 << 20
 ON_WAY = 16 << 20
@@ -36,14 +31,3 @@ def shares(memory: int, running: int) -> Shares:
     on_way = max(min(memory // 16, running * TIMES_A_BATCH * MOST_BATCH), min(memory // 4, ON_WAY))
     batch = min(MOST_BATCH, max(LEAST_BATCH, on_way // running // TIMES_A_BATCH))
     return Shares(memory - followers - on_way, batch, followers)
-
-
-def give_back_freed() -> None:
-    """Have what is freed go back to the system, before Arrow is imported: its own allocator keeps it (40 MiB, measured
-    with 64 MiB of `memory`), and the C library does in a place for each of many threads (another 40 MiB). Where that
-    isn't glibc, it is left as it is."""
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_ARENA_MAX, ARENAS)
-        mallopt(M_MMAP_THRESHOLD, LARGE)

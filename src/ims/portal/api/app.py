@@ -48,7 +48,7 @@ def create_app(gate: Gate) -> FastAPI:
     limits = gate.limits
     app.state.threads = threads
     app.state.gate = gate
-    app.state.turns = Turns(limits.questions, limits.questions_each, limits.questions_waiting)
+    app.state.turns = Turns(limits.questions, limits.questions_each, limits.questions_waiting, limits.questions_kept)
     app.state.holding = Holding(limits.answer_bytes)
     app.state.exporting = Turns(limits.exports, limits.exports_each)
     app.state.listeners = events.Listeners(limits.listeners, limits.listeners_each)

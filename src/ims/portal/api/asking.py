@@ -17,7 +17,7 @@ from ims.portal.api.turns import Turns
 from ims.portal.api.words import Range, question, range_of
 from ims.portal.forbidden import Forbidden, Withheld
 from ims.portal.roles import Caller
-from ims.portal.scatter import behalf
+from ims.portal.scatter import Effort, behalf
 from ims.query import request as typed
 from ims.query.wrong import QuestionError, UnansweredError
 
@@ -55,14 +55,18 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
     says (a library, an engine, another machine) is in the log alone."""
     waiting = cast("Turns", getattr(request.app.state, turns))
     operator, began = caller.role == "operator", time.monotonic()
-    until = began + seconds - min(MARGIN_SECONDS, seconds / 4)
+    until, effort = began + seconds - min(MARGIN_SECONDS, seconds / 4), Effort()
 
     def on_behalf() -> T:
-        with behalf(caller.name, known_only=not operator, until=until):
-            return work()
+        own = time.thread_time()
+        try:
+            with behalf(caller.name, known_only=not operator, until=until, effort=effort):
+                return work()
+        finally:
+            effort.seconds += time.thread_time() - own
 
     try:
-        return await waiting.run(caller.name, seconds, on_behalf)
+        return await waiting.run(caller.name, seconds, on_behalf, lambda: effort.seconds)
     except Withheld as error:
         await asyncio.sleep(until_even(time.monotonic() - began))
         raise HTTPException(403, one_line(error)) from None
