@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import pytest
 from ims.link.contract import Ask
 from ims.link.envelope import UnreadableError, gathered
 from ims.portal.merging import Merging
+from ims.portal.scatter import OCTETS_OF_A_TABLE
 from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.answering import Answerer
 
 from ..link.test_envelope import QUESTIONS
+from ..queryd.test_memory import resident
 from ..queryd.waiting import DEADLINE, crowd
 
 MANY = 1 << 40
@@ -102,6 +105,17 @@ def test_who_waits_for_an_engine_waits_until_the_deadline() -> None:
     alone.schemas(QUESTIONS[0])
     with alone._lent(small=True), pytest.raises(TimeoutError):
         alone.merge(QUESTIONS[0], {}, until=time.monotonic())
+
+
+def test_what_is_kept_of_many_small_answers_takes_what_it_says(merging: Merging) -> None:
+    """Not what Arrow tells of their rows, which is hardly anything."""
+    question = Question(plan="count", request=make_request("count", None))
+    for _ in range(200):
+        merging.merge(question, {})
+    before = resident(os.getpid(), "VmRSS")
+    kept = [merging.merge(question, {}) for _ in range(3000)]
+    told = sum(table.nbytes + OCTETS_OF_A_TABLE for table in kept)
+    assert resident(os.getpid(), "VmRSS") - before < told + (4 << 20)
 
 
 def test_what_is_small_never_waits_until_what_is_large_is_merged() -> None:
