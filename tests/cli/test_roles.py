@@ -48,6 +48,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory, samples: dict[int, Path]) -
     blocks = {"a": [("C/24", "198.51.100.0/24")]}
     secrecy = {"viewer_threshold": 5, "viewer_noise": 0}
     with deployed(folder / "deployment", {"a": store}, blocks=blocks, secrecy=secrecy) as deployment:
+        deployment.heard()
         yield deployment
 
 

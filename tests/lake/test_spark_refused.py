@@ -149,6 +149,7 @@ def ours(error: BaseException) -> str:
     return said
 
 
+@pytest.mark.exhaustive  # a Java of its own, twice
 def test_a_java_that_was_killed_is_said_to_be_gone_and_started_anew(
     store: Store, capfd: pytest.CaptureFixture[str]
 ) -> None:

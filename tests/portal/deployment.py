@@ -13,10 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from ims.pki.authority import Authority, create_authority
 from ims.portal.accounts import Accounts
 from ims.remote import RemoteTelescope
 
+from ..queryd.waiting import until
 from ..stores import IMS
 
 PASSWORD = "correct horse battery"
@@ -170,6 +173,16 @@ class Deployment:
         started.append(self.start_portal())
         for process in started:
             process.until("listening")
+
+    def heard(self) -> None:
+        """Wait until the portal has heard of each sensor what it watches: before, analysts and viewers are refused."""
+        headers = {"Authorization": f"Bearer {self.tokens['operator']}"}
+
+        def all_answer() -> bool:
+            reply = httpx.get(f"{self.url}/api/v1/sensors", headers=headers)
+            return reply.is_success and {sensor["state"] for sensor in reply.json()["sensors"]} == {"answers"}
+
+        until(all_answer)
 
     def telescope(self, role: str = "operator") -> RemoteTelescope:
         return RemoteTelescope(self.url, self.tokens[role])

@@ -75,6 +75,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     blocks = {"a": [("C/24", str(NETWORK))]}
     settings = {"secrecy": {"viewer_threshold": 5, "viewer_noise": 0}}  # so that viewers see something at all
     with deployed(folder / "deployment", {"a": store}, blocks=blocks, **settings) as deployment:
+        deployment.heard()
         yield deployment
 
 

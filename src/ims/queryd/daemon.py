@@ -31,7 +31,6 @@ from ims.queryd import handshakes
 from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
-from ims.queryd.low_priority import yield_to_others
 from ims.queryd.memory import shares
 from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.scrub import Scrub
@@ -90,7 +89,6 @@ class Queryd:
         self.credentials: Credentials | None = None
         self._revocations: Revocations | None = None
         refuse(queryd_checks(config))
-        yield_to_others()
         if config.tls is not None:
             self.credentials = read_credentials(config.tls, "sensor")
             self._revocations = Revocations(config.tls.revoked, self.credentials.ca)

@@ -40,6 +40,7 @@ def running(
     blocks = {"a": [(pair.block, str(pair.monitored)) for pair in pairs[::2]]}
     settings = {"secrecy": {"viewer_threshold": 5, "viewer_noise": 0}}  # so that viewers see something at all
     with deployed(place / "deployment", {"a": store}, blocks=blocks, **settings) as deployment:
+        deployment.heard()
         yield deployment, pairs
 
 

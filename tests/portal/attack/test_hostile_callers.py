@@ -59,6 +59,7 @@ def running(place: Path, packets: int) -> Iterator[tuple[Deployment, dict[str, l
     accounts.close()
     try:
         deployment.start()
+        deployment.heard()
         yield deployment, tokens
     finally:
         deployment.stop()
