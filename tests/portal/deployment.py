@@ -168,11 +168,11 @@ class Deployment:
         self.portal = Process("portal", "--config", config, prefix=prefix)
         return self.portal
 
-    def start(self) -> None:
-        started = [self.start_sensor(name) for name in self.stores]
-        started.append(self.start_portal())
-        for process in started:
+    def start(self, prefix: tuple[str, ...] = ()) -> None:
+        """The sensors first, so that the portal finds all of them. `prefix`: of what runs each of their daemons."""
+        for process in [self.start_sensor(name, prefix) for name in self.stores]:
             process.until("listening")
+        self.start_portal().until("listening")
 
     def heard(self) -> None:
         """Wait until the portal has heard of each sensor what it watches: before, analysts and viewers are refused."""

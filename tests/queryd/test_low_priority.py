@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ims.install
-from ims.queryd.low_priority import DAEMON, SCANS, at_low_priority
+from ims.queryd.low_priority import SCANS, at_low_priority
 
 
 def niceness() -> int:
@@ -37,6 +37,6 @@ def test_where_it_is_forbidden_all_is_made_all_the_same(monkeypatch: pytest.Monk
     assert at_low_priority(lambda: 7) == 7
 
 
-def test_our_unit_whose_filter_forbids_it_says_it_instead() -> None:
+def test_our_unit_whose_filter_forbids_it_says_it_of_the_whole_daemon() -> None:
     unit = (Path(ims.install.__file__).parent / "units" / "ims-queryd.service").read_text().splitlines()
-    assert f"Nice={DAEMON}" in unit
+    assert "Nice=5" in unit

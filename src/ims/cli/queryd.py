@@ -37,10 +37,8 @@ def queryd(
     if (config is None) == (store is None):
         raise ValueError("wanted --config FILE, or --store DIR")
     from ims.freed_memory import give_back_freed
-    from ims.queryd.low_priority import yield_to_others
 
     give_back_freed()
-    yield_to_others()  # before libraries begin threads
     from ims.queryd.config import checked_queryd, read_queryd_config
 
     settings = read_queryd_config(config) if config is not None else checked_queryd({"store": store, "listen": listen})

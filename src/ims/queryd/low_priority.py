@@ -1,5 +1,5 @@
-"""A query daemon yields: to the live sensor on its machine, which must lose no packet for a question; and in itself
-long scans to the short steps of which everybody waits for some.
+"""Scans yield: to the live sensor on the machine, which must lose no packet for a question, and to the short steps of
+which everybody waits for some. (The whole daemon does by its unit, which has `Nice=`.)
 """
 
 from __future__ import annotations
@@ -12,23 +12,18 @@ from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
-DAEMON, SCANS = 5, 10
-"""As of nice(1): a quarter, and a ninth, of a processor beside somebody who wants all of it."""
-
-
-def yield_to_others(nice: int = DAEMON) -> None:
-    """Have this thread, and those that it starts from now on, give way to others on the machine; who does so already,
-    by more, goes on with it."""
-    own = threading.get_native_id()
-    with suppress(OSError):  # a unit's filter of system calls forbids it: ours, which has `Nice=`
-        os.setpriority(os.PRIO_PROCESS, own, max(nice, os.getpriority(os.PRIO_PROCESS, own)))
+SCANS = 10
+"""As of nice(1): a ninth of a processor beside somebody who wants all of it."""
 
 
 def at_low_priority(make: Callable[[], T]) -> T:
-    """What `make` returns, called in a thread of its own: threads that it starts have its priority, as Linux has it."""
+    """What `make` returns, called in a thread of its own: threads that it starts have its priority, as Linux has it.
+    Who yields by more already goes on so."""
 
     def made() -> T:
-        yield_to_others(SCANS)
+        own = threading.get_native_id()
+        with suppress(OSError):  # a unit's filter of system calls forbids it, as ours does
+            os.setpriority(os.PRIO_PROCESS, own, max(SCANS, os.getpriority(os.PRIO_PROCESS, own)))
         return make()
 
     with ThreadPoolExecutor(1, "ims-made") as thread:

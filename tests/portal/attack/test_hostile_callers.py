@@ -31,6 +31,7 @@ SENSORS = ("a", "b")
 HOSTILE = 4
 """Accounts of analysts and of viewers that are in the wrong hands, each."""
 AS_INSTALLED = {"questions_per_second": 5.0, "questions_at_once": 60.0}
+AS_THE_UNIT_DOES = ("nice", "-n", "5")
 MEMORY = 1 << 30
 DAEMON = (1 << 30) + (400 << 20)
 """What a query daemon has as installed: `memory`, and what it has at rest."""
@@ -58,7 +59,7 @@ def running(place: Path, packets: int) -> Iterator[tuple[Deployment, dict[str, l
             tokens.setdefault(role, []).append(accounts.new_token(f"{role}{number}", label="stolen", days=1))
     accounts.close()
     try:
-        deployment.start()
+        deployment.start(AS_THE_UNIT_DOES)
         deployment.heard()
         yield deployment, tokens
     finally:
