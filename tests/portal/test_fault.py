@@ -59,3 +59,15 @@ def test_a_refusal_is_one_short_line_of_printable_characters() -> None:
 def test_a_fault_is_an_exception_that_says_its_text() -> None:
     with pytest.raises(Fault, match="it is busy"):
         raise Fault("busy", "it is busy", "detail")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Fault("busy", "it is busy"), "it is busy"),
+        (Fault("unreachable", "it can't be reached", "Connection refused"), "it can't be reached (Connection refused)"),
+        (Fault("store", "its store can't be read", "its store can't be read"), "its store can't be read"),
+    ],
+)
+def test_operators_are_told_the_detail_where_it_says_more(fault: Fault, told: str) -> None:
+    assert fault.for_operators == told

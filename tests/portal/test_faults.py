@@ -178,10 +178,11 @@ def test_a_sensor_killed_in_the_middle_of_an_answer_is_missing(running: Deployme
 
 
 class Relay:
-    """A link on the way to a sensor; what comes from there passes at so many octets a second, once `rate` is set."""
+    """A link on the way to a sensor; what comes from there passes at so many octets a second, once `rate` is set.
+    `delay`: seconds that every piece takes, both ways."""
 
-    def __init__(self, port: int) -> None:
-        self._to, self.rate, self._ended = port, 0.0, threading.Event()
+    def __init__(self, port: int, delay: float = 0.0) -> None:
+        self._to, self.rate, self.delay, self._ended = port, 0.0, delay, threading.Event()
         self._sockets = [socket.create_server(("127.0.0.1", 0))]
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -205,6 +206,8 @@ class Relay:
     def _pass(self, source: socket.socket, sink: socket.socket, slowly: bool) -> None:
         try:
             while octets := source.recv(1 << 16):
+                if self.delay and self._ended.wait(self.delay):
+                    return
                 while octets:
                     some = octets[:64] if slowly and self.rate else octets
                     if slowly and self.rate and self._ended.wait(len(some) / self.rate):
@@ -240,6 +243,17 @@ def test_a_slow_link_is_waited_for_until_the_deadline(running: Deployment, store
             relay.rate = 500
             assert_right(count(running), stores, {"007": "didn't answer"})
             relay.rate = 0
+            answers(running, NAMES)
+            assert_right(count(running), stores, {})
+        finally:
+            running.register()
+    answers(running, NAMES)
+
+
+def test_a_sensor_that_is_far_away_is_reached(running: Deployment, stores: dict[str, Path]) -> None:
+    with Relay(running.ports["007"], delay=0.15) as relay:
+        running.register(**{"007": f"127.0.0.1:{relay.port}"})
+        try:
             answers(running, NAMES)
             assert_right(count(running), stores, {})
         finally:

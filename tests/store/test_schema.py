@@ -21,6 +21,7 @@ from ims.store.schema import (
     stored_schema,
     write_aside,
 )
+from tests.store.full_disk import files_end_at
 
 
 @given(st.sampled_from(sorted(TABLES)), st.integers(0, 2**32 // 3600), st.booleans())
@@ -49,6 +50,19 @@ def test_each_table_is_written_with_its_columns_zstd_and_utc(table, tmp_path):
     for column in TABLES[table]:
         if column.arrow.startswith("timestamp"):
             assert str(found.schema_arrow.field(column.name).type) == "timestamp[us, tz=UTC]"
+
+
+def test_a_file_that_could_not_be_begun_is_left_closed_though_its_error_is_kept(tmp_path):
+    """On a full disk, it would keep its room until the error was forgotten, and the disk couldn't be unmounted."""
+    file = tmp_path / "part.parquet"
+    with files_end_at(0), pytest.raises(OSError, match="too large") as kept:
+        parquet_writer(file, "packets", stored_schema("packets"))
+    assert kept.value is not None
+    assert str(file) not in {os.readlink(f"/proc/self/fd/{fd}") for fd in still_open()}
+
+
+def still_open():
+    return [fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
 
 
 def test_a_new_folder_becomes_a_store_once(tmp_path):

@@ -82,7 +82,7 @@ def add(
         asked = place if credentials is not None else place.model_copy(update={"serial": None})
         found = ask_identity(asked, credentials, Merging(1, MERGING_OCTETS))
     except Fault as fault:
-        raise ValueError(f"{address}: {fault.text}") from None
+        raise ValueError(f"{address}: {fault.for_operators}") from None
     serial = None if found.identity is None else found.identity.serial
     blocks = [{"name": block, "prefix": prefix} for block, prefix in found.blocks]
     sensor = checked(RegisteredSensor, {**said, "serial": serial, "block": blocks})

@@ -37,6 +37,11 @@ class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program d
         super().__init__(text)
         self.kind, self.text, self.detail = kind, text, detail
 
+    @property
+    def for_operators(self) -> str:
+        """The text, and the detail where it says more."""
+        return f"{self.text} ({self.detail})" if self.detail and self.detail not in self.text else self.text
+
 
 def fault_of(error: BaseException) -> Fault:
     """The fault that Flight's errors stand for."""

@@ -120,7 +120,7 @@ def _asked(sensor: RegisteredSensor, credentials: Credentials | None, merging: M
     try:
         return ask_identity(sensor, credentials, merging)
     except Fault as fault:
-        return fault.text
+        return fault.for_operators
 
 
 def _share_a_store(one: SensorIdentity | str, other: SensorIdentity | str) -> bool:

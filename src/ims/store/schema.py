@@ -114,10 +114,18 @@ def _encodings(table: str) -> dict[str, Any]:
 
 def parquet_writer(path: Path, table: str, schema: pa.Schema) -> pq.ParquetWriter:
     """A ParquetWriter for one of the store's tables, encoded as that table is. `schema` is `stored_schema(table)`,
-    or the same with dictionaries."""
+    or the same with dictionaries. Raises OSError; nothing is left open then, though what was made is left there."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.ParquetWriter(str(path), schema, **_encodings(table))
+    file = pa.OSFile(str(path), "wb")
+    try:
+        writer = pq.ParquetWriter(file, schema, **_encodings(table))
+    except BaseException:  # a writer that opens the file itself keeps it as long as its error is kept (pyarrow 26)
+        file.close()
+        raise
+    writer.file_handle = file  # its `close` closes that, too
+    return writer
 
 
 @cache
