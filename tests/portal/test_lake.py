@@ -26,11 +26,12 @@ from ims.lake.lake import open_lake
 from ims.lake.place import open_place
 from ims.lake.ship import Shipper
 from ims.link.contract import NEWEST, OLDEST, Ask, Hello
+from ims.portal.asker import Budget, behalf
 from ims.portal.fault import Fault
 from ims.portal.lake_side import LakeSide
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
-from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked, behalf
+from ims.portal.scatter import Scatter, ScatteredTelescope, SensorsAsked
 from ims.portal.sensors import Sensors
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, make_request

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ims.portal.asker import behalf
 from ims.portal.merging import Merging
 from ims.portal.part_room import OTHERS, OWN, SMALL, TOO_LARGE, NoRoomError, PartRoom, PartShare
 from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter, ScatteredTelescope, behalf
+from ims.portal.scatter import Scatter, ScatteredTelescope
 from ims.portal.sensors import Sensors
 from ims.query.wrong import UnansweredError
 

@@ -20,9 +20,10 @@ import pytest
 
 import ims
 from ims.link.contract import NEWEST, OLDEST, Hello
+from ims.portal.asker import Budget
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
-from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked
+from ims.portal.scatter import Scatter, ScatteredTelescope, SensorsAsked
 from ims.portal.sensors import Sensors
 from ims.query.hidden import ranges_of
 from ims.query.question import Question

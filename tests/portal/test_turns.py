@@ -17,9 +17,10 @@ import pyarrow as pa
 import pytest
 
 from ims.link.contract import NEWEST, OLDEST, Ask, Hello
+from ims.portal.asker import Budget, behalf
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
-from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, behalf
+from ims.portal.scatter import Scatter, ScatteredTelescope
 from ims.portal.sensors import Sensors
 from ims.queryd.answering import Answerer
 from ims.queryd.service import Service

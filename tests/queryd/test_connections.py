@@ -56,6 +56,12 @@ def begun(opened: Door, client: Any, ticket: bytes = LONG) -> Any:
     return reader
 
 
+def read_to_the_error(reader: Any) -> None:
+    with pytest.raises(pa.ArrowException):
+        for _ in reader:
+            pass
+
+
 def test_one_who_stops_reading_is_cut_off_and_the_place_is_another_s(tmp_path: Path, one_store: Path) -> None:
     with crowd(1) as threads, plenty(tmp_path, one_store, taking_seconds=1.0) as opened:
         honest = opened.portal("honest")
@@ -64,9 +70,7 @@ def test_one_who_stops_reading_is_cut_off_and_the_place_is_another_s(tmp_path: P
         until(lambda: opened.turns.waiting == 1)
         assert hello(honest).program == "test"
         assert len(answered.result(DEADLINE)) == 1
-        with pytest.raises(pa.ArrowException):
-            for _ in reader:
-                pass
+        read_to_the_error(reader)
 
 
 def test_a_question_s_deadline_holds_for_one_who_stops_reading(
@@ -77,9 +81,7 @@ def test_a_question_s_deadline_holds_for_one_who_stops_reading(
         begin = written(Ask(version=1, questions=(COUNT,), seconds=0.5, behalf="long"))
         reader = begun(opened, opened.portal("stops"), begin)
         assert len(ask(opened.portal("honest"))) == 1
-        with pytest.raises(pa.ArrowException):
-            for _ in reader:
-                pass
+        read_to_the_error(reader)
 
 
 def test_one_who_reads_is_answered_however_long_it_takes(tmp_path: Path, one_store: Path) -> None:
@@ -98,9 +100,7 @@ def test_a_daemon_ends_while_one_reads_nothing(tmp_path: Path, one_store: Path) 
         reader = begun(opened, opened.portal("stops"))
         threads.go(opened.service.shutdown).result(DEADLINE)
         assert opened.turns.running == 0
-        with pytest.raises(pa.ArrowException):
-            for _ in reader:
-                pass
+        read_to_the_error(reader)
 
 
 def test_a_follower_who_stops_reading_gives_its_place_back(

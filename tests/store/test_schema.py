@@ -2,6 +2,7 @@
 
 import datetime
 import os
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -58,11 +59,7 @@ def test_a_file_that_could_not_be_begun_is_left_closed_though_its_error_is_kept(
     with files_end_at(0), pytest.raises(OSError, match="too large") as kept:
         parquet_writer(file, "packets", stored_schema("packets"))
     assert kept.value is not None
-    assert str(file) not in {os.readlink(f"/proc/self/fd/{fd}") for fd in still_open()}
-
-
-def still_open():
-    return [fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+    assert file not in [Path(link).resolve() for link in Path("/proc/self/fd").iterdir()]
 
 
 def test_a_new_folder_becomes_a_store_once(tmp_path):

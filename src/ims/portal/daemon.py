@@ -23,6 +23,7 @@ from ims.portal.api.app import create_app
 from ims.portal.api.descriptors import OWN, SPARE, Listening, needed, raise_limit
 from ims.portal.api.serve import serve_settings
 from ims.portal.api.words import put
+from ims.portal.asker import Budget, behalf
 from ims.portal.audit import Audit
 from ims.portal.checks import portal_checks
 from ims.portal.config import PortalConfig
@@ -38,7 +39,7 @@ from ims.portal.monitored import Monitored, path_beside
 from ims.portal.part_room import PartRoom
 from ims.portal.registry import Registry
 from ims.portal.remembered import Remembered
-from ims.portal.scatter import Budget, Scatter, ScatteredTelescope, SensorsAsked, behalf
+from ims.portal.scatter import Scatter, ScatteredTelescope, SensorsAsked
 from ims.portal.secrecy import Secrecy
 from ims.portal.sensors import Sensors
 from ims.portal.throttle import Throttle

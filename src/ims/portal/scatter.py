@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from ims.asked import Asked, coverage_rows, losing_in_words
 from ims.link.contract import Ask, asked_tree, written
+from ims.portal.asker import Budget, asker
 from ims.portal.fault import Fault
 from ims.portal.lake_side import NAME as THE_LAKE
 from ims.portal.lake_side import LakeHalf, LakeSide, prefixes_in
@@ -47,40 +48,6 @@ OCTETS_OF_A_TABLE = 16 << 10
 """That is kept, besides what Arrow tells of its rows: of one row of a count it tells 66, and 14 KiB are taken."""
 IN_PART = f"{THE_LAKE}, in part"
 T = TypeVar("T")
-
-
-@dataclass
-class Effort:
-    """Seconds of work that a question has taken: of the sensor that worked longest in each round, as it says, and of
-    the portal's own threads, on a processor. Waiting isn't work, but for sensors where none says how long it worked."""
-
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Asker:
-    """For whom a question is asked. `behalf`: a pseudonym, by which sensors give each a turn; `known_only`: those are
-    asked alone of whom it is known what they watch; `until`: when the answer must be there, by time.monotonic();
-    `effort`: where is noted what it takes."""
-
-    behalf: str = ""
-    known_only: bool = False
-    until: float = float("inf")
-    effort: Effort = field(default_factory=Effort)
-
-
-NOBODY = Asker()
-_asker: ContextVar[Asker] = ContextVar("asker", default=NOBODY)
-"""Of this thread; a question reads it once, when it is made, and takes it to the threads that ask sensors."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What one question may take. `rows` and `octets`: of all sensors' parts together."""
-
-    seconds: float = 30.0
-    rows: int = 50_000_000
-    octets: int = 2 << 30
 
 
 @dataclass
@@ -177,7 +144,7 @@ class SensorsAsked(Asked):
         self, request: Request, asking: Scatter, lost: Mapping[str, Fault], hidden: Ranges | None = None
     ) -> None:
         super().__init__(request, hidden)
-        self._asking, self._asker = asking, _asker.get()
+        self._asking, self._asker = asking, asker()
         monitored = asking.sensors.monitored
         if self._asker.known_only:
             lost = dict.fromkeys(monitored.unknown(asking.sensors.peers()), UNKNOWN) | dict(lost)
@@ -396,16 +363,3 @@ def _is_over(questions: Sequence[Question]) -> bool:
     now = int(time.time() * 1_000_000)
     over = (now - CLOSING_US) // HOUR_US * HOUR_US
     return all(question.request.until is not None and question.request.until <= over for question in questions)
-
-
-@contextmanager
-def behalf(
-    who: str, known_only: bool = False, until: float = float("inf"), effort: Effort | None = None
-) -> Iterator[None]:
-    """Ask on somebody's behalf in this thread: sensors give each a turn. The rest is as in `Asker`."""
-    pseudonym = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
-    token = _asker.set(Asker(pseudonym, known_only, until, effort or Effort()))
-    try:
-        yield
-    finally:
-        _asker.reset(token)

@@ -15,9 +15,9 @@ from ims.portal.api.callers import gate_of, note
 from ims.portal.api.refusals import UNANSWERED, one_line, without_places
 from ims.portal.api.turns import Turns
 from ims.portal.api.words import Range, question, range_of
+from ims.portal.asker import Effort, behalf
 from ims.portal.forbidden import Forbidden, Withheld
 from ims.portal.roles import Caller
-from ims.portal.scatter import Effort, behalf
 from ims.query import request as typed
 from ims.query.wrong import QuestionError, UnansweredError
 
