@@ -151,8 +151,12 @@ def _without_dark(table: pa.Table, name: str, words: DarkWords) -> pa.Table:
 
 
 def _monitored(column: Any, words: DarkWords) -> Any:
-    """Of each dotted address, whether it is monitored: bool (n,); of null it isn't."""
-    numbers = pc.list_flatten(pc.split_pattern(pc.fill_null(column, NOWHERE), ".")).cast(pa.int64())
+    """Of each dotted address, whether it is monitored: bool (n,); of null it isn't. Raises ValueError where a text is
+    none: the rows after it would be taken for others."""
+    parts = pc.split_pattern(pc.fill_null(column, NOWHERE), ".")
+    if pc.any(pc.not_equal(pc.list_value_length(parts), 4)).as_py():
+        raise ValueError("an address isn't dotted")
+    numbers = pc.list_flatten(parts).cast(pa.int64())
     addresses = arrow.numbers(numbers).reshape(-1, 4) @ np.array([1 << 24, 1 << 16, 1 << 8, 1])
     return words.monitored(addresses) & arrow.flags(pc.is_valid(column))
 
