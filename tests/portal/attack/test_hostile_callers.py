@@ -173,6 +173,7 @@ def test_a_hundred_hostile_callers_delay_honest_ones_by_little(tmp_path: Path) -
         octets = of_daemons(deployment)
         figures = {
             "quiet": quiet, "question": mostly(questions), "login": mostly(logins), "octets": octets, "told": told,
+            "longest": sorted(questions)[-12:],
         }  # fmt: skip
         print(json.dumps(figures, indent=1))
         assert not [each for each in told if " 500" in each], figures
