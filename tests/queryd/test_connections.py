@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from ims.link.contract import Ask, End, Tail, written
 from ims.link.envelope import ending, put
 from ims.queryd import service
-from ims.queryd.connections import end_connection, read_peer
+from ims.queryd.connections import OPEN, end_connection, read_peer
 from ims.queryd.turns import Turns
 
 from .test_service import COUNT, DEADLINE, Door, ask, door, hello, within
@@ -132,6 +133,29 @@ def test_the_connection_of_a_peer_ends_and_others_stay() -> None:
             assert ours.recv(1) == b""
             others.sendall(b"x")
             assert taken[1].recv(1) == b"x"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_looking_for_a_connection_leaves_no_descriptor_open(tmp_path: Path, is_there: bool) -> None:
+    """Whatever a process has open: files, a folder, pipes, and sockets of other kinds."""
+    (tmp_path / "file").write_bytes(b"x")
+    with ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context((tmp_path / "file").open("rb"))
+        for number in (os.open(tmp_path, os.O_RDONLY), *os.pipe()):
+            stack.callback(os.close, number)
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            for end in (*socket.socketpair(type=kind), socket.socket(socket.AF_INET, kind)):
+                stack.enter_context(end)
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = listening.getsockname()[1]
+        ours = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        stack.enter_context(listening.accept()[0])
+        name = f"ipv4:127.0.0.1:{ours.getsockname()[1]}"
+        before = sorted(OPEN.iterdir())
+        for _ in range(4):
+            assert end_connection(name, port if is_there else port + 1) == is_there
+            assert sorted(OPEN.iterdir()) == before
 
 
 @pytest.mark.parametrize(

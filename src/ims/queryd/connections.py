@@ -6,11 +6,11 @@ for that; what ends the wait is the end of the connection, with all other calls 
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
 import re
 import socket
+import stat
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -33,15 +33,36 @@ def end_connection(peer: str, port: int) -> bool:
     """End the connection that this process took on `port` from a peer; whether there was one. Nothing is closed: its
     owner reads the end, and closes it. Raises ValueError for a peer without an address."""
     wanted = read_peer(peer)
-    for file in OPEN.iterdir():
-        with contextlib.suppress(OSError):  # no socket, or closed meanwhile
-            copy = os.dup(int(file.name))  # so that the number can't be another's while it is looked at
-            with socket.socket(fileno=copy) as found:
-                inet = found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
-                if inet and _endpoint(found.getpeername()) == wanted and found.getsockname()[1] == port:
-                    found.shutdown(socket.SHUT_RDWR)
-                    return True
-    return False
+    return any(_ended(int(file.name), wanted, port) for file in OPEN.iterdir())
+
+
+def _ended(descriptor: int, wanted: Endpoint, port: int) -> bool:
+    """End it if it is that connection; whether it was."""
+    try:
+        copy = os.dup(descriptor)  # so that the number can't be another's while it is looked at
+    except OSError:  # closed meanwhile, or no number is free
+        return False
+    try:
+        return stat.S_ISSOCK(os.fstat(copy).st_mode) and _ended_socket(copy, wanted, port)
+    finally:
+        os.close(copy)
+
+
+def _ended_socket(descriptor: int, wanted: Endpoint, port: int) -> bool:
+    try:
+        found = socket.socket(fileno=descriptor)
+    except OSError:
+        return False
+    try:
+        inet = found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
+        if not inet or _endpoint(found.getpeername()) != wanted or found.getsockname()[1] != port:
+            return False
+        found.shutdown(socket.SHUT_RDWR)
+    except OSError:  # it has no peer, or none any more
+        return False
+    finally:
+        found.detach()
+    return True
 
 
 def _endpoint(name: tuple[Any, ...]) -> Endpoint:
