@@ -63,12 +63,14 @@ HELLO_1_LIVE = (
 END_1_LOSING = (
     b'{"seconds":0.25,"sensors":["a"],"losing":{"a":[{"since":1.25,"what":"store","text":"stores nothing"}]}}'
 )
+END_1_WORKED = b'{"seconds":0.25,"worked":0.125}'
 END_1_WATCHED = b'{"seconds":0.25,"sensors":["a"],"watched":["198.51.100.0/24"]}'
 READERS = (read_ticket, read_hello, read_end)
 
 
 def test_what_was_watched_is_understood_and_may_be_missing() -> None:
     assert read_end(END_1_WATCHED).watched == ("198.51.100.0/24",)
+    assert read_end(END_1_WORKED) == End(seconds=0.25, worked=0.125)
     assert read_end(END_1).watched is None
     assert read_hello(HELLO_1).watched is None
     assert read_hello(json.dumps(json.loads(HELLO_1) | {"watched": []}).encode()).watched == ()

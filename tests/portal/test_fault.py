@@ -42,6 +42,20 @@ def test_errors_are_told_apart(error: Exception, kind: str, text: str, detail: s
     assert fault_of(fault) is fault
 
 
+@pytest.mark.parametrize(
+    ("said", "worked"),
+    [
+        ("the deadline passed, after 0.310 s of work", 0.31),
+        ("its turn didn't come in time, after 0.000 s of work", 0.0),
+        ("the deadline passed", None),
+        ("after 0.310 s of work it ended", None),
+        (f"the deadline passed, after {'9' * 400}.000 s of work", None),
+    ],
+)
+def test_who_is_late_says_how_long_it_worked(said: str, worked: float | None) -> None:
+    assert fault_of(fl.FlightTimedOutError(f"ims:late: {said}. Detail: Failed")).worked == worked
+
+
 @pytest.mark.parametrize("kind", sorted(set(SAID) - {"request"}))
 def test_what_a_sensor_says_stays_with_operators(kind: str) -> None:
     fault = fault_of(fl.FlightServerError(f"ims:{kind}: 198.51.100.7 \x1b[2J says so\nand more"))

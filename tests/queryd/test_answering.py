@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -61,15 +62,29 @@ def nobody(_engine: Engine) -> None:
     """Who doesn't watch."""
 
 
-def answered(answerer: Answerer, merging: Merging, ask: Ask) -> tuple[list[pa.Table], Any]:
+def wanted(merging: Merging, ask: Ask) -> dict[str, pa.Schema]:
     schemas = [merging.schemas(question) for question in ask.questions]
-    wanted = {f"{index}/{name}": schema for index, parts in enumerate(schemas) for name, schema in parts.items()}
-    found, end = gathered(answerer.answer(ask, nobody), wanted, MANY, MANY)
+    return {f"{index}/{name}": schema for index, parts in enumerate(schemas) for name, schema in parts.items()}
+
+
+def answered(answerer: Answerer, merging: Merging, ask: Ask) -> tuple[list[pa.Table], Any]:
+    found, end = gathered(answerer.answer(ask, nobody), wanted(merging, ask), MANY, MANY)
     tables = [
-        merging.merge(question, {name: [found[f"{index}/{name}"]] for name in schemas[index]})
+        merging.merge(question, {name: [found[f"{index}/{name}"]] for name in merging.schemas(question)})
         for index, question in enumerate(ask.questions)
     ]
     return tables, end
+
+
+def test_work_is_what_a_processor_did_not_what_was_waited_for(answerer: Answerer, merging: Merging) -> None:
+    """A caller who reads slowly, or a machine that is busy, makes no question a long one."""
+    ask = one_question("count", "count")
+    read = answerer.answer(ask, nobody)
+    rows = [next(read)]
+    threading.Event().wait(0.2)
+    _, end = gathered([*rows, *read], wanted(merging, ask), MANY, MANY)
+    assert end.worked is not None
+    assert 0 < end.worked <= end.seconds - 0.2
 
 
 def in_any_order(table: pa.Table) -> list[str]:

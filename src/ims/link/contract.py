@@ -185,6 +185,8 @@ class End(_Message):
     """What closes every answer: without it the answer was cut off."""
 
     seconds: float
+    worked: float | None = None
+    """seconds of processor time of the thread that answered; older daemons don't say"""
     closed: str = ""
     store: StoreId = ""
     sensors: tuple[str, ...] = ()

@@ -14,6 +14,8 @@ _REFUSED = re.compile(
     r"|the question is (?:nested too deep|[\d,]+ octets of SQL; at most [\d,]+ are run); [a-z ,]{,80}"
     r"|it needs more memory than it may have|(?:ticket: )?(?:ask\.)?version: wanted \d+ or (?:less|more))"
 )
+_WORKED = re.compile(r", after ([0-9]{1,6}\.[0-9]{3}) s of work$")
+"""At the end of what a daemon says that is late."""
 """What of a daemon's refusals is said to whoever asked; in other texts anything may stand."""
 SAID = {
     "busy": "it is busy", "late": "it didn't answer in time", "store": "its store can't be read",
@@ -31,11 +33,11 @@ class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program d
     version, name (it isn't the registry's, or the store is another's too), busy, late (by its own word, or more came
     than there was time for), overdue (no word came in time), unknown (what it watches), request, store, ending, failed,
     garbage, room (there was none for its answer); `text`: one line, without addresses; `detail`: what operators may
-    read besides."""
+    read besides; `worked`: seconds of work before it was late, where it says so."""
 
-    def __init__(self, kind: str, text: str, detail: str = "") -> None:
+    def __init__(self, kind: str, text: str, detail: str = "", worked: float | None = None) -> None:
         super().__init__(text)
-        self.kind, self.text, self.detail = kind, text, detail
+        self.kind, self.text, self.detail, self.worked = kind, text, detail, worked
 
     @property
     def for_operators(self) -> str:
@@ -53,7 +55,8 @@ def fault_of(error: BaseException) -> Fault:
         said = one_line(ours[2])
         told = said == DAMAGED or (ours[1] == "request" and _REFUSED.fullmatch(said))
         text = said if told else SAID[ours[1]]
-        return Fault(ours[1], text, said)
+        worked = _WORKED.search(said)
+        return Fault(ours[1], text, said, float(worked[1]) if worked else None)
     if isinstance(error, fl.FlightTimedOutError):
         return Fault("overdue", SAID["late"], one_line(detail))
     if isinstance(error, fl.FlightCancelledError):

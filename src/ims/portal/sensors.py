@@ -87,10 +87,16 @@ class Scattered:
 
     @property
     def worked(self) -> float:
-        """Seconds that the one worked who worked longest, as it says, its waiting left out; where none tells, as long
-        as was waited for."""
-        said = [min(end.seconds, self.seconds[name]) for name, end in self.ends.items() if name in self.seconds]
-        return max(said or self.seconds.values(), default=0.0)
+        """Seconds that the one worked who worked longest, as each says: of a processor, for on a busy machine a short
+        question takes long, too. Of older ones it counts how long they took, and how long one that was late was waited
+        for; of others, who failed or never answered, nothing: it was no work of the question's."""
+        said = {name: end.seconds if end.worked is None else end.worked for name, end in self.ends.items()}
+        said |= {
+            name: self.seconds.get(name, 0.0) if fault.worked is None else fault.worked
+            for name, fault in self.faults.items()
+            if fault.kind == "late"
+        }
+        return max((min(worked, self.seconds.get(name, worked)) for name, worked in said.items()), default=0.0)
 
 
 class Sensors:

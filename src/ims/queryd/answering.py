@@ -110,7 +110,7 @@ class Answerer:
         the limits, InterruptedError where it was
         interrupted, MemoryError, OSError.
         """
-        began = time.monotonic()
+        began, own = time.monotonic(), time.thread_time()
         filter = None if ask.tree is None else json.dumps(ask.filter, sort_keys=True)
         with self._opened(ask) as (store, told), self._engine() as engine:
             watched(engine)
@@ -135,9 +135,9 @@ class Answerer:
                             yield row
             yield ending(
                 End(
-                    seconds=time.monotonic() - began, closed=closed_hours(store, time.time()), sensors=store.sensors,
-                    parts=parts, beyond=told.as_of, losing=losing_in(store, ask), store=read_store_id(store.path),
-                    watched=self.watched.of(store),
+                    seconds=time.monotonic() - began, worked=time.thread_time() - own, parts=parts,
+                    closed=closed_hours(store, time.time()), sensors=store.sensors, store=read_store_id(store.path),
+                    beyond=told.as_of, losing=losing_in(store, ask), watched=self.watched.of(store),
                 )
             )  # fmt: skip
 

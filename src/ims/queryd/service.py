@@ -191,6 +191,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         began, outcome, octets = time.monotonic(), "left", 0
         stack = contextlib.ExitStack()
         watched: list[Watched] = []
+        own = time.thread_time()
 
         def gone() -> bool:
             return self._ending.is_set() or context.is_cancelled()
@@ -212,6 +213,8 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             if outcome == "store":
                 said = str(error.__cause__ or "").splitlines()[:1]  # the database's own words, which nobody else sees
                 self._log.warning("store", caller=caller.name, why=cause(error), database=said[0] if said else "")
+            if refusal == "late":
+                text += f", after {time.thread_time() - own:.3f} s of work"  # who waited didn't work
             raise _error(kind, refusal, text) from None
         finally:
             self._metrics.asked(ask, outcome, time.monotonic() - began, octets)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ims.recent_effort import RecentEffort
 
-SHORT = 0.25
+SHORT = 0.1
 """Seconds of processor time of the thread that answers: with as many that help it, twice that and more."""
 LOOK_SECONDS = 0.2
 """How often who waits looks whether its caller is still there."""

@@ -19,8 +19,8 @@ from ims.quantity import quantity
 from ims.recent_effort import RecentEffort
 
 T = TypeVar("T")
-SHORT = 1.0
-"""Seconds of work (see portal/scatter.py, Effort) that a short question takes at most."""
+SHORT = 0.25
+"""Seconds of work (see portal/asker.py, Effort) that a short question takes at most."""
 ORDINARY, KEPT = "ordinary", "kept"
 """Kinds of places."""
 
