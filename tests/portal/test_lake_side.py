@@ -13,7 +13,11 @@ from ims.lake.config import LakeConfig
 from ims.lake.lake import Lake, open_lake
 from ims.lake.place import open_place
 from ims.lake.ship import Shipper
-from ims.portal.lake_side import Running
+from ims.portal.lake_side import NAME, LakeSide, Running
+from ims.portal.sensors import Scattered
+from ims.query.engine import Engine
+from ims.query.question import Question
+from ims.query.request import make_request
 
 MINUTES = "SELECT sum(hash(range)) FROM range(200_000_000_000)"
 """Of one core's work."""
@@ -37,6 +41,33 @@ def test_what_is_stopped_before_the_engine_begins_is_stopped_all_the_same(lake: 
             engine._given_up.clear()
             with pytest.raises(duckdb.InterruptException):
                 engine._con.sql(MINUTES).fetchall()
+
+
+def test_a_lake_s_engine_puts_nothing_on_the_portal_s_disk(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    with Running().engine(lake, LakeConfig(memory=64 << 20, threads=1)) as found:
+        with pytest.raises(duckdb.OutOfMemoryException):
+            cast(Any, found)._con.sql("SELECT hash(range) h, * FROM range(6_000_000) ORDER BY h").to_arrow_table()
+        assert not list(Path.cwd().iterdir())
+
+
+def test_what_a_lake_has_no_memory_for_is_refused_and_not_called_unreadable(lake: Lake) -> None:
+    side = LakeSide(lake.uri, LakeConfig(memory=64 << 20, threads=1))
+    question = Question(plan="series", request=make_request("series", None))
+
+    def ends(*_words: Any) -> Any:
+        raise MemoryError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "partial", ends)
+        half = side.begin([question], None, frozenset(), 60, 1000)
+        found = half.joined(Scattered({}, {}, {}, {}), {})
+    assert found.faults[NAME].kind == "request"
+    assert "more memory than it may have" in found.faults[NAME].text
+    side.close()
 
 
 def test_what_was_stopped_does_not_begin(lake: Lake) -> None:

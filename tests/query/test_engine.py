@@ -5,17 +5,22 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from ims.query import engine as query_engine
 from ims.query.distinct_pairs import DistinctPairs
 from ims.query.engine import Engine
 from ims.query.plan import PLANS
+from ims.query.question import Question
 from ims.query.request import make_request
+from ims.query.standing import MergeEngine
 from ims.query.told_apart import Packed
 from ims.simulate.sample import write_sample
 from ims.store.reader import Store, open_store
@@ -206,6 +211,31 @@ def test_a_question_is_given_up_while_addresses_are_told_apart(
         engine.run(*asked)
     assert engine.run(*asked).num_rows == 24
     assert sql(engine, "SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+    engine.close()
+
+
+def test_a_portal_s_engine_puts_nothing_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    question = Question(plan="packets", request=make_request("packets", None, limit=600_000))
+    engine = MergeEngine(64 << 20, 1)
+    [(name, schema)] = engine.schemas(question.as_plan(), question.request).items()
+    row = dict.fromkeys(schema.names) | {"sensor": "a", "time": datetime.now(UTC)}
+    few = pa.Table.from_pylist([row] * 1000, schema)
+    with pytest.raises(MemoryError, match=r"more memory than it may have$"):
+        engine.merged(question, {name: schema}, {name: [few] * 600})
+    assert not list(tmp_path.iterdir())
+    assert engine.merged(question, {name: schema}, {name: [few]}).num_rows == 1000
+    engine.close()
+
+
+def test_what_can_not_be_put_aside_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a command runs in a folder that it may not write to."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".tmp").touch()
+    engine = Engine([], 64 << 20, 1)
+    numbers = engine._register(pa.table({"number": np.random.default_rng(1).integers(0, 1 << 60, 6_000_000)}))
+    with pytest.raises(MemoryError, match="and the rest can't be put aside in "):
+        engine.arrow(numbers.mutate(other=numbers.number + 1).order_by("other"))
     engine.close()
 
 

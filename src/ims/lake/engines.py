@@ -7,7 +7,7 @@ two questions: 0.14 s from a folder, 0.9 s from a bucket on the same machine.)
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl
@@ -48,8 +48,14 @@ class LakeEngine(Protocol):
 class BucketEngine(Engine):
     """DuckDB over a bucket's files."""
 
-    def __init__(self, lake: Lake, memory_bytes: int | None = None, threads: int | None = None) -> None:
-        super().__init__([cast(Any, lake)], memory_bytes, threads)
+    def __init__(
+        self,
+        lake: Lake,
+        memory_bytes: int | None = None,
+        threads: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__([cast(Any, lake)], memory_bytes, threads, settings=settings)
         self._filesystem = lake.filesystem
         # Of the whole lake: near enough for choosing how to answer, and the bucket need not be asked file by file.
         self._size = lake.octets("packets")
@@ -98,15 +104,16 @@ class SparkFiles:
         self._lake.refuse_damage(files)
 
 
-def engine_of(lake: Lake, config: LakeConfig) -> LakeEngine:
-    """An engine over a lake. Raises OSError or ValueError where there is no Spark, as `spark_session` does."""
+def engine_of(lake: Lake, config: LakeConfig, settings: Mapping[str, Any] | None = None) -> LakeEngine:
+    """An engine over a lake. `settings`: more of DuckDB's, where it is DuckDB. Raises OSError or ValueError where there
+    is no Spark, as `spark_session` does."""
     if config.engine == "spark":
         from ims.query.spark import SparkEngine
 
         return SparkEngine(SparkFiles(lake), _with_bucket(config, lake))
     if isinstance(lake.path, Path):
-        return Engine([cast(Any, lake)], config.memory, config.threads)
-    return BucketEngine(lake, config.memory, config.threads)
+        return Engine([cast(Any, lake)], config.memory, config.threads, settings=settings)
+    return BucketEngine(lake, config.memory, config.threads, settings)
 
 
 def seen_by(lake: Lake, config: LakeConfig) -> Any:

@@ -29,6 +29,7 @@ from ims.link.contract import End
 from ims.portal.fault import Fault
 from ims.portal.monitored import Monitored
 from ims.portal.sensors import Scattered
+from ims.query.engine import WITHOUT_DISK
 from ims.query.hidden import Ranges
 from ims.query.question import Question
 from ims.query.request import Request
@@ -65,7 +66,7 @@ class Running:
         """An engine, closed afterwards. Raises InterruptedError where it was stopped before it began."""
         if self._stopped.is_set():
             raise InterruptedError
-        engine, ended = engine_of(lake, config), threading.Event()
+        engine, ended = engine_of(lake, config, WITHOUT_DISK), threading.Event()
 
         def interrupt() -> None:
             self._stopped.wait()
@@ -182,6 +183,8 @@ class LakeSide:
     def _fault(self, error: BaseException) -> Fault:
         if isinstance(error, InterruptedError):
             return Fault("late", "it didn't answer in time")
+        if isinstance(error, MemoryError):
+            return Fault("request", f"the lake needs more memory than it may have for this; {NARROWER}")
         self._log.warning("lake", why=cause(error), engine=beneath(error))
         if isinstance(error, DamageError):
             return Fault("store", "it is damaged", str(error))

@@ -40,11 +40,15 @@ def plainly(files: Iterable[Path] = ()) -> Iterator[None]:
 def _of_batches(error: Exception) -> Exception | None:
     if "INTERRUPT Error" in str(error):
         return InterruptedError(GIVEN_UP)
+    if ASIDE.search(str(error)):
+        return MemoryError(f"{TOO_LARGE}, and the rest can't be put aside in .tmp, of the folder that this runs in")
     return MemoryError(TOO_LARGE) if "Out of Memory Error" in str(error) else None
 
 
 GIVEN_UP = "the question was given up"
 TOO_LARGE = "the question needs more memory than it may have"
+ASIDE = re.compile(r"""IO Error.*["']\.tmp["'/]""")
+"""DuckDB's word of the folder, or of a file in it, that it puts aside what memory has no room for."""
 
 
 def unread(error: Exception, files: Iterable[Path] = ()) -> OSError:

@@ -37,6 +37,9 @@ OCTETS_OF_A_PAIR = 64
 """At most: its places in two tables while one grows, and in the columns made of it."""
 BATCH_ROWS = 1 << 18
 """Of an answer that is streamed."""
+WITHOUT_DISK: Mapping[str, Any] = {"temp_directory": ""}
+"""Settings of daemons' engines: what memory has no room for is refused. DuckDB would put it into `.tmp` of the folder
+that the daemon runs in, without a bound, or find that it can't be made there."""
 
 
 class Files(Protocol):

@@ -30,7 +30,7 @@ from ims.query.distinct import (
     totals_and_signatures,
 )
 from ims.query.duck import narrow, narrowed, plainly
-from ims.query.engine import BATCH_ROWS, Engine, Files
+from ims.query.engine import BATCH_ROWS, WITHOUT_DISK, Engine, Files
 from ims.query.hidden import Ranges
 from ims.query.part_files import selecting
 from ims.query.question import Question
@@ -58,7 +58,7 @@ class HalfEngine(Engine):
     def __init__(self, store: Files, memory_bytes: int, threads: int, batch_octets: int = BATCH_OCTETS) -> None:
         """`batch_octets`: of rows of an answer at once, about."""
         settings = {
-            "parquet_metadata_cache": True, "temp_directory": "", "allocator_flush_threshold": FLUSHED,
+            "parquet_metadata_cache": True, **WITHOUT_DISK, "allocator_flush_threshold": FLUSHED,
         }  # fmt: skip
         super().__init__([store], memory_bytes, threads, settings=settings)
         self._batch_octets = batch_octets
@@ -157,7 +157,7 @@ class MergeEngine(Engine):
     """The merging halves, over what sensors sent. Not for several threads."""
 
     def __init__(self, memory_bytes: int, threads: int | None = None) -> None:
-        super().__init__([], memory_bytes, threads)
+        super().__init__([], memory_bytes, threads, settings=WITHOUT_DISK)
 
     def merged(
         self, question: Question, schemas: Mapping[str, pa.Schema], gathered: Mapping[str, Sequence[pa.Table]]
