@@ -80,6 +80,7 @@ def test_whatever_is_damaged_an_error_is_a_line_of_ours(store: Path) -> None:
             MemoryError,
             "the question needs more memory than it may have",
         ),
+        (pa.ArrowMemoryError("secret"), MemoryError, "the question needs more memory than it may have"),
         (OSError("INTERRUPT Error: secret"), InterruptedError, "the question was given up"),
         (duckdb.InternalException("secret"), OSError, "the database failed; IMS_DEBUG=1 shows what it says"),
         (duckdb.BinderException("secret"), OSError, "the database failed; IMS_DEBUG=1 shows what it says"),

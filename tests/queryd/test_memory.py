@@ -22,7 +22,7 @@ from ims.query.request import make_request
 from ims.query.standing import batch_rows
 from ims.queryd.memory import LEAST_BATCH, MOST_BATCH, shares
 from ims.queryd.news import News
-from ims.records import WHOLE_TCP, packet_batch
+from ims.records import PAYLOAD, WHOLE_TCP, packet_batch
 from ims.store.columns import packets_table
 from ims.store.writer import SensorWriter
 from tests.portal.deployment import Process, free_port
@@ -52,28 +52,40 @@ def resident(pid: int, name: str = "VmHWM") -> int:
     return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(name))
 
 
-def flood(writer: SensorWriter, dice: np.random.Generator, count: int) -> None:
-    """Packets of now, to ports by chance."""
+def flood(writer: SensorWriter, dice: np.random.Generator, count: int, is_new: bool = False) -> None:
+    """Packets of now, to ports by chance; `is_new`: each with another payload, never seen before."""
     batch = packet_batch(count)
     for column in batch:
         column[:] = 0
     batch.time[:count] = int(time.time() * 1e6)
     batch.total_length[:count], batch.layers[:count], batch.protocol[:count] = 40, WHOLE_TCP, 6
     batch.category[:count], batch.destination_port[:count] = SCAN, dice.integers(0, 1 << 16, count)
-    put(writer, "packets", packets_table(batch, count, BLOCKS, np.zeros((1, 16), np.uint8), NOTHING))
+    signatures = np.zeros((1, 16), np.uint8)
+    if is_new:
+        batch.layers[:count] |= PAYLOAD
+        batch.payload_length[:count], batch.new_payload[:count] = 1_400, 1
+        batch.signature_entry[:count] = np.arange(count)
+        signatures = dice.integers(0, 1 << 8, (count, 16), np.uint8)
+    put(writer, "packets", packets_table(batch, count, BLOCKS, signatures, NOTHING))
     writer.checkpoint()
 
 
-def test_where_there_is_no_room_for_ports_blocks_are_told_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("is_new", "lacking"), [(False, ["ports"]), (True, ["new", "ports"])])
+def test_where_there_is_no_room_for_other_news_blocks_are_told_all_the_same(
+    tmp_path: Path, is_new: bool, lacking: list[str]
+) -> None:
+    left_out: list[str] = []
     with closing(SensorWriter(tmp_path / "STORE", "b", lanes=1)) as writer:
-        dice, news = np.random.default_rng(1), News(tmp_path / "STORE", 2_000, memory_bytes=16 << 20)
+        dice = np.random.default_rng(1)
+        news = News(tmp_path / "STORE", 2_000, memory_bytes=shares(64 << 20, 3).followers, left_out=left_out.append)
         flood(writer, dice, 1)
         news.since_last()
-        flood(writer, dice, 300_000)
+        flood(writer, dice, 300_000, is_new)
         found = news.since_last()
         news.close()
     assert sum(found["blocks"].column("packets").to_pylist()) == 300_000
-    assert found["ports"].num_rows == 0
+    assert found["ports"].num_rows == found["new"].num_rows == 0
+    assert left_out == lacking
 
 
 @contextmanager

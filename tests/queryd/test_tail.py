@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -17,8 +18,11 @@ import ims
 from ims.decode.category import SCAN
 from ims.link.contract import TAIL, Tail
 from ims.link.envelope import gathered
+from ims.queryd import first_octets
 from ims.queryd import news as looking
 from ims.queryd.feed import BehindError, Feed, Look
+from ims.queryd.first_octets import FIRST_OCTETS
+from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.news import News
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError
@@ -33,6 +37,7 @@ SECOND = 1_000_000
 BEGAN = 1_772_582_400 + 12 * 3600
 BLOCKS = ["C/24", "D/24"]
 NOTHING = Distinct(np.zeros(0, np.uint8), np.zeros(2, np.int32))
+NAME = "ims_queryd_live_left_out_total"
 SUMS = ("packets", "bytes", "payloads", "new_payloads", "verified")
 
 
@@ -235,7 +240,7 @@ def test_a_new_payload_is_told_once_and_only_its_beginning(live: Live, clock: Cl
     live.come(BEGAN + 1, new=b"x" * 2000)
     live.show()
     [row] = told(news.since_last(), "new")
-    assert (row["length"], row["payload"]) == (2000, b"x" * looking.NEW_OCTETS)
+    assert (row["length"], row["payload"]) == (2000, b"x" * FIRST_OCTETS)
     live.come(BEGAN + 1, 5)
     live.show()
     assert told(news.since_last(), "new") == []
@@ -361,6 +366,20 @@ def test_a_follower_is_told_until_it_goes(live: Live) -> None:
                 gone.set()
         assert ends < 600, "it was never told"
     assert packets == 4
+
+
+def test_what_followers_are_not_told_for_want_of_room_is_counted(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_octets, "MOST_READ", 0)
+    metrics = QuerydMetrics()
+    tailing = Tailing(live.path, left_out=metrics.left_out)
+    rows = tailing.follow(Tail(version=1, every=0.1), lambda: False)
+    next(rows)
+    live.come(time.time(), new=b"GET /")
+    live.show()
+    told = (metrics.registry.get_sample_value(NAME, {"what": "octets"}) for _ in itertools.islice(rows, 2_000))
+    assert any(told), "it was never counted"
+    tailing.stop()
+    assert metrics.registry.get_sample_value(NAME, {"what": "new"}) == 0
 
 
 def test_followers_end_when_the_daemon_does(live: Live) -> None:

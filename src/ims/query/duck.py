@@ -27,7 +27,7 @@ def plainly(files: Iterable[Path] = ()) -> Iterator[None]:
         yield
     except duckdb.InterruptException as error:
         raise InterruptedError(GIVEN_UP) from error
-    except duckdb.OutOfMemoryException as error:
+    except (duckdb.OutOfMemoryException, pa.ArrowMemoryError) as error:
         raise MemoryError(TOO_LARGE) from error
     except (duckdb.Error, pa.ArrowException) as error:
         raise _of_batches(error) or unread(error, files) from error

@@ -101,14 +101,16 @@ class Queryd:
         share = shares(config.memory, config.running + KEPT)
         self._answerer = Answerer(config.store, config.running + KEPT, share.engines, config.threads, share.batch)
         self._turns = Turns(config.running, config.waiting_each, config.waiting, KEPT)
-        self._tailing = Tailing(config.store, config.listeners, 8, self._answerer.watched, share.followers)
+        self._metrics = QuerydMetrics()
+        self._tailing = Tailing(
+            config.store, config.listeners, 8, self._answerer.watched, share.followers, self._metrics.left_out
+        )
         self._scrub = Scrub(config.store)
         self._state: tuple[float, _StoreState] = (0.0, _StoreState())
         self._state_lock = threading.Lock()
         address, port = endpoint_of(config.listen)
         shown = f"[{address}]" if ":" in address else address
         tls_pair = [] if self.credentials is None else [(self.credentials.certificate, self.credentials.key)]
-        self._metrics = QuerydMetrics()
         self._sparing = handshakes.Sparing(REFUSALS_SECONDS, MOST_HANDSHAKES)
         self.service = Service(
             f"grpc{'+tls' if tls_pair else ''}://{shown}:{port}", self._answerer, self._turns, hello=self.hello,

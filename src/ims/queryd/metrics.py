@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from ims.exposition import SECONDS, new_registry
 from ims.link.contract import Ask, Hello
+from ims.queryd.news import LEFT_OUT
 from ims.queryd.turns import Turns
 
 REASONS = ("handshake", "identity", "role", "revoked", "list", "request")
@@ -34,8 +35,15 @@ class QuerydMetrics:
         )
         self._cut = Counter("ims_queryd_cut_off", "Connections ended, of callers who took nothing.", registry=registry)
         self._sent = Counter("ims_queryd_sent_bytes", "Bytes of answers sent.", registry=registry)
+        self._left_out = Counter(
+            "ims_queryd_live_left_out",
+            "Looks for those who follow live that had no room for some ports, new payloads, or their octets.", ["what"],
+            registry=registry,
+        )  # fmt: skip
         for reason in REASONS:
             self._refused.labels(reason)
+        for part in LEFT_OUT:
+            self._left_out.labels(part)
 
     def asked(self, ask: Ask, outcome: str, seconds: float, octets: int) -> None:
         """Count a question that has ended. What goes along with it, as coverage does, counts as one with it."""
@@ -51,6 +59,10 @@ class QuerydMetrics:
     def cut(self) -> None:
         """Count a connection that was ended because its caller took nothing."""
         self._cut.inc()
+
+    def left_out(self, part: str) -> None:
+        """Count a part of what is new that there was no room for."""
+        self._left_out.labels(part).inc()
 
     def watch(self, turns: Turns, places: int, listeners: Callable[[], int], hello: Callable[[], Hello]) -> None:
         """What is looked at when it is scraped. `places`: questions that may run at once."""

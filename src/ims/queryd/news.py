@@ -7,7 +7,7 @@ into it later than others of their second are still told, in a later batch, up t
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from ims import arrow
 from ims.link.contract import BLOCKS, NEW, PORTS
 from ims.query.duck import plainly
 from ims.query.part_files import selecting
+from ims.queryd.first_octets import first_octets
 from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.store.reader import Store, open_store
-from ims.stored_file import refuse_links
 
-NEW_OCTETS = 512
 LOOK_BACK_SECONDS = 15
 SECOND_US = 1_000_000
 OCTETS_OF_A_PORT = 400
@@ -45,21 +44,32 @@ NEWEST = (
 
 Told = dict[tuple[Any, ...], tuple[int, ...]]
 
+LEFT_OUT = ("ports", "new", "octets")
+"""What there may be no room for: ports, new payloads, and the first octets of some that are told."""
+
 
 class News:
     """What was told, and what is new. At most `rows` ports are told at once; where there are more than `memory_bytes`
-    have room for, fewer, or none. Half of these are the database's, a quarter what was told of ports."""
+    have room for, fewer, or none. Likewise new payloads, which come without their octets where there is no room for
+    these; packets by block are told in any case. Half of `memory_bytes` are the database's, a quarter what was told of
+    ports. `left_out`: called with each of LEFT_OUT that a look had no room for."""
 
     def __init__(
-        self, path: Path, rows: int, watched: WatchedPrefixes | None = None, memory_bytes: int = 64 << 20
+        self,
+        path: Path,
+        rows: int,
+        watched: WatchedPrefixes | None = None,
+        memory_bytes: int = 64 << 20,
+        left_out: Callable[[str], None] = lambda part: None,
     ) -> None:
-        self._path, self._rows = path, rows
+        self._path, self._rows, self._left_out = path, rows, left_out
         self._prefixes = watched or WatchedPrefixes()
         self.watched: tuple[str, ...] = ()
         """what the store had ever watched when the last batch was made"""
         self._told: dict[str, Told] = {"blocks": {}, "ports": {}}
         self._signatures: dict[tuple[str, bytes], int] = {}
         self._files: list[Path] = []
+        self._lacking: set[str] = set()
         self._began: int | None = None
         self._looked = 0
         self._most_told = max(1, memory_bytes // 4 // OCTETS_OF_A_PORT)
@@ -83,15 +93,24 @@ class News:
                 return empty
             store.refuse_damage(files)
             self._files = files
+            self._lacking = set()
             found = {"blocks": self._difference("blocks", files, since), "ports": self._ports(files, since)}
-            new = self._new_payloads(store, files, since)
+            new = self._new_payloads(files, since)
+            octets = {} if first else self._octets(store, new)
         for told in self._told.values():
             for key in [key for key in told if key[0] < since]:
                 del told[key]
         self._forget_ports()
         if first:
             return empty
-        return {"blocks": _table(found["blocks"], BLOCKS), "ports": _table(found["ports"], PORTS), "new": new}
+        for part in sorted(self._lacking):
+            self._left_out(part)
+        told_new = [row | {"payload": octets.get(row["signature"])} for row in new]
+        return {
+            "blocks": _table(found["blocks"], BLOCKS),
+            "ports": _table(found["ports"], PORTS),
+            "new": _table(told_new, NEW),
+        }
 
     def close(self) -> None:
         """Close the database."""
@@ -104,6 +123,7 @@ class News:
             try:
                 rows = self._difference("ports", files, begin)
             except MemoryError:
+                self._lacking.add("ports")
                 self._ports_since = self._looked + 1  # unless it is told now
                 continue
             self._ports_since = begin
@@ -114,6 +134,7 @@ class News:
         """What was told of the earliest seconds, beyond what there is room for."""
         told = self._told["ports"]
         if len(told) > self._most_told:
+            self._lacking.add("ports")
             seconds = sorted((key[0] for key in told), reverse=True)
             self._ports_since = max(self._ports_since, seconds[self._most_told] + 1)
             self._told["ports"] = {key: sums for key, sums in told.items() if key[0] >= self._ports_since}
@@ -132,22 +153,34 @@ class News:
                 rows.append(row | {m: max(0, a - b) for m, a, b in zip(MEASURES, now, before, strict=True)})
         return rows
 
-    def _new_payloads(self, store: Store, files: Sequence[Path], since: int) -> pa.Table:
-        found = self._ask(NEWEST, files, since)
+    def _new_payloads(self, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
+        """The newest of them, without their octets; none where there is no room to look for them."""
+        try:
+            found = self._ask(NEWEST, files, since)
+        except MemoryError:
+            self._lacking.add("new")
+            found = []
         fresh = [row for row in found if (row["sensor"], row["signature"]) not in self._signatures]
         self._signatures = {key: second for key, second in self._signatures.items() if second >= since}
         self._signatures |= {(row["sensor"], row["signature"]): row["second"] for row in fresh}
-        octets = self._octets(store, [row["signature"] for row in fresh], since)
-        return _table([row | {"payload": octets.get(row["signature"])} for row in fresh], NEW)
+        return fresh
 
-    def _octets(self, store: Store, signatures: list[bytes], since: int) -> dict[bytes, bytes]:
-        files = store.files("payloads", since // 86_400 * 86_400 * SECOND_US)
-        if not signatures or not files:
+    def _octets(self, store: Store, new: list[dict[str, Any]]) -> dict[bytes, bytes]:
+        """The first octets of these payloads by signature, of as many as there is room for."""
+        if not new:
             return {}
+        seconds = [row["second"] for row in new]
+        since_us, until_us = min(seconds) * SECOND_US, (max(seconds) + 1) * SECOND_US
+        files = store.files("payloads", since_us, until_us)
         store.refuse_damage(files)
-        sql = f"SELECT signature, payload[1:{NEW_OCTETS}] FROM {_files(files)} WHERE list_contains(?, signature)"  # noqa: S608
-        with plainly(files):
-            return dict(self._con.execute(sql, [signatures]).fetchall())
+        try:
+            with plainly(files):
+                octets, is_all = first_octets(files, [row["signature"] for row in new], since_us, until_us)
+        except MemoryError:
+            octets, is_all = {}, False
+        if not is_all:
+            self._lacking.add("octets")
+        return octets
 
     def _ask(self, sql: str, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
         if not files:
@@ -155,13 +188,6 @@ class News:
         source = f"(SELECT * FROM ({selecting('packets', files)}) WHERE epoch_us(time) >= {since * SECOND_US})"  # noqa: S608
         with plainly(files):
             return arrow.rows(self._con.sql(sql.format(packets=source)).to_arrow_table())
-
-
-def _files(files: Sequence[Path]) -> str:
-    """Files as DuckDB reads them; their paths are ours. Raises OSError where one is a link."""
-    refuse_links(files)
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'sensor': VARCHAR}})"
 
 
 def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:

@@ -23,7 +23,7 @@ MOST_PORTS = 2_000
 
 class Tailing:
     """Follows one store for whoever listens. `listeners`, `each`: how many at once, in all and of one caller;
-    `memory_bytes`: of all together."""
+    `memory_bytes`: of all together; `left_out`: as of News."""
 
     def __init__(
         self,
@@ -32,9 +32,10 @@ class Tailing:
         each: int = 8,
         watched: WatchedPrefixes | None = None,
         memory_bytes: int = 64 << 20,
+        left_out: Callable[[str], None] = lambda part: None,
     ) -> None:
         prefixes = watched or WatchedPrefixes()
-        self._feed = Feed(lambda: News(store, MOST_PORTS, prefixes, memory_bytes), memory_bytes // 4)
+        self._feed = Feed(lambda: News(store, MOST_PORTS, prefixes, memory_bytes, left_out), memory_bytes // 4)
         self._most, self._each = listeners, each
         self._lock = threading.Lock()
         self._listening: Counter[str] = Counter()
