@@ -21,8 +21,8 @@ from ims.portal.may_ask import TELLING, PayloadLookup
 from ims.portal.narrowed import wanted_of
 from ims.query.request import MOST_DETAILED, Request
 
-EXTRA = {"packets": 1000, "top": 1000, "payloads": 100}
-"""Rows asked for beyond those that are wanted."""
+EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100}
+"""Rows asked for beyond those that are wanted; of a series one, to know whether its last bin is whole."""
 NOWHERE = "192.0.2.0"
 """Stands for an address that isn't there where all are worked out together."""
 LOOKED_UP = MOST_DETAILED
@@ -33,7 +33,7 @@ WITHHELD = "withheld"
 
 def rows_for(request: Request) -> int:
     """The limit to ask sensors for; 0: as it is."""
-    if request.verb not in EXTRA or (request.verb == "top" and request.group != "signature"):
+    if request.verb not in EXTRA or (request.verb in ("top", "series") and request.group != "signature"):
         return request.limit
     most = MOST_DETAILED if request.verb == "payloads" else 10_000_000
     return min(most, request.rows + EXTRA[request.verb])
@@ -112,7 +112,8 @@ def _ranked(table: pa.Table, value: str, key: str, dark: Any, wanted: int, full:
 
 
 def _series(table: pa.Table, wanted: int, full: bool) -> pa.Table:
-    """Series by signature: what is withheld is added up in each bin, or left out where it can't be (floats)."""
+    """Series by signature: what is withheld is added up in each bin, or left out where it can't be (floats). Raises
+    Forbidden where not one bin is whole."""
     name = table.column_names[1]
     kind = table.schema.field("value").type
     begins = table.column("time").cast(pa.int64()).to_pylist()
@@ -122,6 +123,10 @@ def _series(table: pa.Table, wanted: int, full: bool) -> pa.Table:
             continue  # not all of this bin is here
         place = (begin, key is None, key or "")
         rows[place] = rows.get(place, 0) + value
+    if full and not rows and wanted:
+        raise Forbidden(
+            f"more than {wanted:,} signatures came in one bin; ask for shorter bins, or by a filter for fewer"
+        )
     order = sorted(rows)[:wanted]
     columns = {
         "time": arrow.column([begin for begin, _, _ in order], pa.int64()).cast(pa.timestamp("us", "UTC")),

@@ -202,9 +202,15 @@ def lookup_in(store: Path) -> Any:
     return lookup
 
 
+SPACING_NS = 10_000_000
+
+
 def store_of(folder: Path, many: int, signatures: int) -> Path:
     packets = [
-        (MIDNIGHT + at * 1000, udp(0x0800_0000 + at, 0xC633_6400 + at % 256, 53, b"payload %d" % (at % signatures)))
+        (
+            MIDNIGHT + at * SPACING_NS,
+            udp(0x0800_0000 + at, 0xC633_6400 + at % 256, 53, b"payload %d" % (at % signatures)),
+        )
         for at in range(many)
     ]
     return ingest(folder / "STORE", write_pcap(folder / "many.pcap", packets))
@@ -222,6 +228,18 @@ def test_more_signatures_than_a_question_may_name_are_shown(tmp_path: Path) -> N
         assert len(found) == MOST_DETAILED + 300
 
 
+def test_a_bin_with_more_signatures_than_are_asked_for_is_refused_not_left_out(tmp_path: Path) -> None:
+    store = store_of(tmp_path, 250, 250)  # 100 in a second
+    with world(tmp_path / "world", store, octets=lookup_in(store)) as served:
+
+        def rows(limit: int) -> Any:
+            reply = served.as_("analyst").get(f"/query/series?group=signature&bin=1s&limit={limit}")
+            return reply.json() if reply.status_code == 403 else len(reply.json()["rows"])
+
+        assert "more than 90 signatures" in rows(90)["error"]
+        assert [rows(limit) for limit in (100, 150, 200, 250, 300)] == [100, 100, 200, 250, 250]
+
+
 @exhaustive
 @pytest.mark.parametrize(
     ("path", "many"),
@@ -230,7 +248,7 @@ def test_more_signatures_than_a_question_may_name_are_shown(tmp_path: Path) -> N
         ("/query/top?column=source&limit=100000", 100_000),
         ("/query/top?column=signature&limit=100000", 100_000),
         ("/query/series?group=source&bin=1d&limit=100000", 100_000),
-        ("/query/series?group=signature&bin=1d&limit=100000", 100_000),
+        ("/query/series?group=signature&bin=100s&limit=100000", 100_000),
         ("/query/sources?limit=10000", 10_000),
         ("/query/payloads?limit=10000", 10_000),
     ],
