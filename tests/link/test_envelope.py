@@ -13,7 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ims.link.contract import MARKED, TAIL, End
-from ims.link.envelope import ENVELOPE, LONGEST_BODY, PIECE_ROWS, UnreadableError, ending, gathered, pieces, put
+from ims.link.envelope import (
+    ENVELOPE,
+    LONGEST_BODY,
+    OF_A_COLUMN,
+    PIECE_ROWS,
+    UnreadableError,
+    ending,
+    gathered,
+    pieces,
+    put,
+)
 from ims.portal.merging import Merging
 from ims.query.question import Question
 from ims.query.request import make_request
@@ -187,7 +197,7 @@ def test_what_is_no_answer_is_refused_in_one_line(name: str) -> None:
 
 def test_more_rows_or_octets_than_were_asked_for_are_refused() -> None:
     rows = sent({"p": TABLE})
-    octets = sum(batch.nbytes for batch in TABLE.to_batches())  # unfolded, not as they travel
+    octets = weight(TABLE)  # unfolded, not as they travel
     assert received(rows, {"p": TABLE.schema}, most=3, octets=octets)[0]["p"] == TABLE
     with pytest.raises(UnreadableError, match="more than the 2 rows"):
         received(rows, {"p": TABLE.schema}, most=2)
@@ -203,6 +213,90 @@ def test_one_who_sends_without_end_is_stopped() -> None:
 
     with pytest.raises(UnreadableError, match="more than the 10 rows"):
         received(without_end(), {"p": TABLE.schema}, most=10)
+
+
+def weight(table: pa.Table) -> int:
+    """Octets of a table that comes as one batch: what it holds, its schema, and what Arrow takes besides."""
+    return int(table.nbytes + table.schema.serialize().size + OF_A_COLUMN * (table.num_columns + 1))
+
+
+def streamed(table: pa.Table, times: int = 1, **metadata: str) -> pa.Buffer:
+    """A body, not compressed, with its one batch so many times."""
+    sink = pa.BufferOutputStream()
+    schema = table.schema.with_metadata(metadata) if metadata else table.schema
+    with pa.ipc.new_stream(sink, schema) as writer:
+        for _ in range(times):
+            writer.write_batch(table.cast(schema).combine_chunks().to_batches()[0] if table.num_rows else EMPTY)
+    return sink.getvalue()
+
+
+EMPTY = pa.RecordBatch.from_pylist([], schema=TABLE.schema)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+@pytest.mark.parametrize("times", [1, 100])
+def test_many_small_batches_are_refused_at_the_bound(rows: int, times: int) -> None:
+    """In messages of their own and together: each takes memory of Arrow's beside what it holds."""
+    body, sent_batches, held = streamed(TABLE[:rows], times), 0, 0
+
+    def without_end() -> Any:
+        nonlocal sent_batches
+        while sent_batches < 100_000:
+            sent_batches += times
+            yield put("p", body)
+        raise AssertionError("it was listened to for too long")
+
+    def take(octets: int) -> None:
+        nonlocal held
+        held += octets
+
+    with pytest.raises(UnreadableError, match="more than the 1,048,576 octets"):
+        gathered(without_end(), {"p": TABLE.schema}, MANY, 1 << 20, take)
+    assert sent_batches * OF_A_COLUMN <= (1 << 20) + times * OF_A_COLUMN
+    assert held == 0 if rows == 0 else 0 < held <= 1 << 20
+
+
+def test_batches_without_rows_are_not_kept_and_their_part_is() -> None:
+    rows = [
+        put("p", streamed(TABLE[:0], 50)),
+        put("p", streamed(TABLE)),
+        ending(End(seconds=0, parts={"p": 3, "q": 0})),
+    ]
+    found, _ = received(rows, {"p": TABLE.schema, "q": TABLE.schema})
+    assert (found["p"].column(0).num_chunks, found["q"].num_rows) == (1, 0)
+    assert found["p"] == TABLE
+    assert found["q"].schema == TABLE.schema
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1, None]), pa.array([b"", b""]), pa.array(["a", None]), pa.array([True, False]), pa.array([[1], None]),
+        pa.array(["a", "a"]).dictionary_encode(), pa.array([None, None], pa.dictionary(pa.int32(), pa.string())),
+    ],
+    ids=lambda column: str(column.type),
+)  # fmt: skip
+def test_no_message_is_kept_for_the_rows_that_came_in_it(column: pa.Array) -> None:
+    """It may be much longer than what is read of it."""
+    table = pa.table({"a": column})
+    body = streamed(table).to_pybytes() + bytes(LONGEST_BODY // 2)
+    found, _ = received([put("p", body), ending(End(seconds=0, parts={"p": 2}))], {"p": table.schema})
+    assert found["p"] == table
+    [kept] = found["p"].column(0).chunks
+    parts = [kept.indices, kept.dictionary] if isinstance(kept, pa.DictionaryArray) else [kept]
+    assert sum(whole(buffer) for part in parts for buffer in part.buffers() if buffer is not None) < 1000
+
+
+def whole(buffer: pa.Buffer) -> int:
+    """Octets of the memory of which it is a part."""
+    return int(buffer.size if buffer.parent is None else whole(buffer.parent))
+
+
+def test_words_beside_columns_count() -> None:
+    """Each message's schema has its own, which stay as long as its rows."""
+    words = put("p", streamed(TABLE, words="x" * 600_000))
+    with pytest.raises(UnreadableError, match="octets that were asked for"):
+        received([words, words], {"p": TABLE.schema}, octets=1 << 20)
 
 
 SAMPLE = pa.table(

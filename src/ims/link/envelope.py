@@ -19,6 +19,8 @@ PIECE_ROWS, PIECE_OCTETS = 1 << 18, 4 << 20
 LONGEST_BODY = 2 * PIECE_OCTETS
 """Octets of a piece as it travels. It is compressed, and may be made to unfold to 250 times that: what it unfolds to is
 counted before the next one is looked at."""
+OF_A_COLUMN = 1 << 10
+"""Octets that Arrow takes for each column of a batch, and for the batch, besides what they hold (900 measured)."""
 _DAYS = -719_162, 2_932_896
 """From 0001-01-01 to 9999-12-31, since the epoch: the moments that Python knows."""
 _A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
@@ -67,9 +69,9 @@ def gathered(
     most_octets: int,
     take: Callable[[int], None] = lambda octets: None,
 ) -> tuple[dict[str, pa.Table], End]:
-    """The parts, and how the answer ended. `take` is told of the octets of each batch before it is kept. Raises
-    UnreadableError for what isn't as expected: other parts, other columns, more than was asked for, or no end; and what
-    `take` raises."""
+    """The parts, and how the answer ended. `take` is told of the octets of each batch before it is kept; without rows
+    none is, and counts as a column. Raises UnreadableError for what isn't as expected: other parts, other columns, more
+    than was asked for, or no end; and what `take` raises."""
     found: dict[str, list[pa.RecordBatch]] = {name: [] for name in wanted}
     count = octets = 0
     end: End | None = None
@@ -86,15 +88,16 @@ def gathered(
                 continue
             if name not in found:
                 raise UnreadableError("its answer has a part that nobody asked for")
-            for batch in _batches(body.as_buffer(), wanted[name]):
-                octets += batch.nbytes
+            for batch, held in _batches(body.as_buffer(), wanted[name]):
+                octets += held
                 if octets > most_octets:
                     raise UnreadableError(f"its answer has more than the {most_octets:,} octets that were asked for")
                 count += batch.num_rows
                 if count > most_rows:
                     raise UnreadableError(f"its answer has more than the {most_rows:,} rows that were asked for")
-                take(batch.nbytes)
-                found[name].append(batch)
+                if batch.num_rows:
+                    take(held)
+                    found[name].append(batch)
     if end is None:
         raise UnreadableError("its answer was cut off")
     for name, batches in found.items():
@@ -121,11 +124,21 @@ def _end(octets: bytes) -> End:
         raise UnreadableError("its answer's end can't be read") from error
 
 
-def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """With nulls in the columns that an older daemon doesn't know."""
+def _own(batch: pa.RecordBatch, schema: pa.Schema, message: pa.Buffer) -> pa.RecordBatch:
+    """With nulls in the columns that an older daemon doesn't know, and nothing that keeps the message: what isn't
+    compressed lies in it still, beside whatever else it has."""
     known = set(batch.schema.names)
     columns = [batch.column(f.name) if f.name in known else pa.nulls(batch.num_rows, f.type) for f in schema]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.RecordBatch.from_arrays([_own_column(column, message) for column in columns], schema=schema)
+
+
+def _own_column(column: pa.Array, message: pa.Buffer) -> pa.Array:
+    if isinstance(column, pa.DictionaryArray):
+        parts = (_own_column(column.indices, message), _own_column(column.dictionary, message))
+        return pa.DictionaryArray.from_arrays(*parts, ordered=column.type.ordered)
+    begin, end = message.address, message.address + message.size
+    lies_in = any(buffer is not None and begin <= buffer.address <= end for buffer in column.buffers())
+    return pa.concat_arrays([column]) if lies_in else column
 
 
 def _is_shown(column: pa.Array) -> bool:
@@ -141,16 +154,19 @@ def _is_shown(column: pa.Array) -> bool:
     return found["min"] is None or (first * a_day <= found["min"] and found["max"] < (last + 1) * a_day)
 
 
-def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Batches, each with the octets that it takes."""
     try:
         with pa.ipc.open_stream(octets) as reader:
             older = pa.schema([field for field in schema if field.name not in LENGTHS])
             if not reader.schema.equals(schema) and not reader.schema.equals(older):
                 raise UnreadableError("its answer has other columns than were asked for")
+            words = reader.schema.serialize().size  # a column's type keeps those of its fields
             for batch in reader:
                 batch.validate(full=True)
                 if not all(_is_shown(column) for column in batch.columns):
                     raise UnreadableError("its answer has moments outside the years 1 to 9999")
-                yield batch if batch.schema.equals(schema) else _completed(batch, schema)
+                own = _own(batch, schema, octets)
+                yield own, own.nbytes + OF_A_COLUMN * (own.num_columns + 1) + words if own.num_rows else OF_A_COLUMN
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UnreadableError("its answer can't be read") from error

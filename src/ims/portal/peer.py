@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),
 ]  # fmt: skip
 HELLO_OCTETS = 1 << 16
+TAIL_OCTETS, TAIL_ROWS = 64 << 20, 1000
+"""Of a batch of news: octets, and rows of the envelope."""
 WORD_SECONDS = 0.3
 """Beyond the deadline that a daemon is given, for its word that it is late: who says so isn't silent."""
 
@@ -85,14 +88,9 @@ class Peer:
         reader = None
         try:
             reader = self._connected().do_get(fl.Ticket(written(tail)))
-            batch: list[pa.RecordBatch] = []
-            for row in _rows(reader, float("inf")):
-                batch.append(row)
-                if len(batch) > 1000:
-                    raise Fault("garbage", "it answered what isn't an answer")
-                if row.num_rows and row.column(0)[0].as_py() == "":
-                    yield gathered(batch, TAIL, 3 * tail.rows + 10_000, 64 << 20)
-                    batch = []
+            rows = _rows(reader, float("inf"))
+            for first in rows:
+                yield gathered(_batch(first, rows), TAIL, 3 * tail.rows + 10_000, TAIL_OCTETS)
         except UnreadableError as error:
             raise Fault("garbage", str(error)) from None
         except pa.ArrowException as error:
@@ -136,6 +134,16 @@ class Peer:
 
 def _within(seconds: float) -> Any:
     return fl.FlightCallOptions(timeout=max(0.05, seconds))
+
+
+def _batch(first: pa.RecordBatch, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows of the envelope until an end, one at a time: each is looked at before the next one is taken. Raises
+    Fault."""
+    for row in itertools.islice(itertools.chain([first], rows), TAIL_ROWS):
+        yield row
+        if row.num_rows and row.column(0)[0].as_py() == "":
+            return
+    raise Fault("garbage", "it answered what isn't an answer")
 
 
 def _rows(reader: Any, until: float) -> Iterator[pa.RecordBatch]:
