@@ -170,6 +170,21 @@ def test_shares_are_no_more_than_there_is(memory: int, running: int) -> None:
     assert found.engines + found.followers + 4 * running * max(found.batch - LEAST_BATCH, 0) <= memory
 
 
+@pytest.mark.parametrize(
+    ("memory", "engines", "followers"),
+    [(64, 50, 16), (96, 58, 24), (128, 62, 32), (192, 75, 32), (256, 81, 32), (512, 81, 64), (1024, 89, 64)],
+)
+def test_shares_are_those_that_the_documentation_tells(memory: int, engines: int, followers: int) -> None:
+    """By the default of `running`: percent of `memory` in MiB, and MiB."""
+    found = shares(memory << 20, 3)
+    assert (found.engines * 100 // (memory << 20), found.followers >> 20) == (engines, followers)
+
+
+@pytest.mark.parametrize("running", [1, 3, 16, 65])
+def test_questions_have_three_quarters_from_192_mib_on(running: int) -> None:
+    assert all(shares(memory << 20, running).engines >= memory * 3 << 18 for memory in range(192, 8192, 32))
+
+
 def test_batches_have_as_many_rows_as_there_is_room_for() -> None:
     assert batch_rows(["UINTEGER", "UINTEGER"], 4 << 20) == 1 << 18
     assert batch_rows(["BLOB", "VARCHAR", "BIGINT"], 1 << 20) == (1 << 20) // 168

@@ -29,8 +29,8 @@ LONGEST = 32 << 20
 MOST_KEPT = 2 * MOST_WATCHED
 """Of one sensor; where it has told more, they are made wider."""
 MOST_OF_ALL = LONGEST // 32
-"""Of all sensors; where they have told more, those of the sensors with most are made wider. One takes 24 octets of the
-file at most, so a quarter is left for names."""
+"""Of all sensors; where they have told more, those of the sensors with most are made wider. One takes 25 octets of the
+file at most, so a fifth is left for names."""
 DAMAGED = "analysts and viewers are shown nothing until each registered sensor has told what it watches"
 """What it means that the file can't be used."""
 UNKNOWN = Fault("unknown", "it isn't known yet what it watches")

@@ -49,7 +49,11 @@ class QuerydConfig(BaseModel):
     )
     threads: int = Field(2, ge=1, le=256, description="threads for each question")
     listeners: int = Field(
-        16, ge=1, le=1000, description="portals that may follow live; they share an eighth of `memory`, or some more"
+        16,
+        ge=1,
+        le=1000,
+        description="portals that may follow live; they share a quarter of `memory` up to 32 MiB, or an eighth up to "
+        "64 MiB where that is more",
     )
     metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9478`")
 
