@@ -19,7 +19,7 @@ from ims.cause import cause
 from ims.link.contract import MOST_WATCHED
 from ims.portal.fault import Fault
 from ims.portal.registry import RegisteredSensor
-from ims.query.wrong import UnansweredError
+from ims.query.wrong import LaterError
 from ims.queryd.watched_prefixes import few
 from ims.store.schema import write_aside
 from ims.stored_file import open_regular
@@ -112,14 +112,14 @@ class Monitored:
                 named = {ipaddress.IPv4Network(block.prefix) for sensor in sensors for block in sensor.block}
                 found = tuple(sorted(named.union(*self._known.values())))
                 if not found and not self._known:
-                    raise UnansweredError("no sensor has told what it watches; nothing can be shown yet")
+                    raise LaterError("no sensor has told what it watches; nothing can be shown yet")
                 self._union = (sensors, found)
             return self._union[1]
 
     def _mend(self, sensors: Collection[RegisteredSensor]) -> None:
         needed = [sensor.name for sensor in sensors if not sensor.block] + list(self._beside)
         if self.unknown(needed):
-            raise UnansweredError("it isn't known yet what each sensor watches; nothing can be shown")
+            raise LaterError("it isn't known yet what each sensor watches; nothing can be shown")
         self.problem, self._unsaved = None, True
         self._log.warning("watched", problem="known again of every sensor of the registry; of others it is lost")
 

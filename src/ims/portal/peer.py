@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from ims.link.envelope import UnreadableError, gathered
 from ims.link.identity import Identity
 from ims.pki.credentials import Credentials
 from ims.portal.fault import Fault, fault_of
-from ims.portal.part_room import NoRoomError
+from ims.portal.part_room import AnswerShare, NoRoomError
 from ims.portal.registry import RegisteredSensor
 
 CONNECTING_MS = 5_000
@@ -64,15 +65,19 @@ class Peer:
         return found
 
     def ask(
-        self, ask: Ask, wanted: Mapping[str, pa.Schema], take: Callable[[int], None] = lambda octets: None
+        self, ask: Ask, wanted: Mapping[str, pa.Schema], room: AnswerShare | None = None
     ) -> tuple[dict[str, pa.Table], End]:
-        """The parts of its answer, and how it ended. `take`: as of `gathered`. Raises Fault."""
+        """The parts of its answer, and how it ended. `room`: what it takes; where that ends, so does the call. Raises
+        Fault."""
         reader = None
         try:
             seconds = ask.seconds + WORD_SECONDS
             until = time.monotonic() + seconds
             reader = self._connected().do_get(fl.Ticket(written(ask)), _within(seconds))
-            return gathered(_rows(reader, until), wanted, ask.rows, ask.octets, take)
+            if room is None:
+                return gathered(_rows(reader, until), wanted, ask.rows, ask.octets)
+            room.ended.add_done_callback(partial(_cancelled, reader))
+            return gathered(_rows(reader, until), wanted, ask.rows, ask.octets, room.take)
         except NoRoomError:
             raise Fault("room", "the portal had no room for its answer") from None
         except UnreadableError as error:
@@ -130,6 +135,10 @@ class Peer:
 
     def _failed(self, error: pa.ArrowException) -> Fault:
         return fault_of(error)
+
+
+def _cancelled(reader: Any, _ended: Any) -> None:
+    reader.cancel()
 
 
 def _within(seconds: float) -> Any:

@@ -10,7 +10,6 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,7 +25,7 @@ from ims.portal.lake_side import NAME as THE_LAKE
 from ims.portal.lake_side import LakeHalf, LakeSide, prefixes_in
 from ims.portal.merging import Merging
 from ims.portal.monitored import UNKNOWN
-from ims.portal.part_room import TOO_LARGE, NoRoomError, PartRoom, PartShare
+from ims.portal.part_room import ALONE_TOO_LARGE, TOO_LARGE, NoRoomError, PartRoom, PartShare
 from ims.portal.peer import Peer
 from ims.portal.remembered import Kept, Remembered
 from ims.portal.sensors import Scattered, Sensors
@@ -35,7 +34,7 @@ from ims.query.asks import hides
 from ims.query.hidden import Ranges
 from ims.query.question import Question
 from ims.query.request import Request
-from ims.query.wrong import QuestionError, UnansweredError
+from ims.query.wrong import LaterError, QuestionError, UnansweredError
 from ims.telescope import Telescope
 
 HOUR_US = 3_600_000_000
@@ -108,7 +107,7 @@ class ScatteredTelescope(Telescope):
                 return verb(self, *words, **named)
             except _FewerError as error:
                 if attempt == ROUNDS - 1:
-                    raise UnansweredError("sensors keep falling silent while they are asked; try again") from None
+                    raise LaterError("sensors keep falling silent while they are asked; try again") from None
                 lost = lost | error.faults
             finally:
                 self._lost.reset(token)
@@ -176,9 +175,18 @@ class SensorsAsked(Asked):
 
     def each(self, question: Question) -> list[pa.Table]:
         """As Asked: a table for each sensor that answers. Room is taken while they come; what an export writes at a
-        time is bounded by itself."""
-        with self._asking.room.share(self._asker.behalf) as room:
-            found = self._scattered([question], room)
+        time is bounded by itself. It holds nothing meanwhile, so where there is no room it waits for some."""
+        room = self._asking.room
+        while True:
+            given_back = room.given_back
+            try:
+                with room.share(self._asker.behalf) as share:
+                    found = self._scattered([question], share)
+                break
+            except LaterError:
+                room.await_room(given_back, self._until - time.monotonic())
+                if time.monotonic() >= self._until:
+                    raise
         self._take(_merged_of([], found))
         return [found.parts[name]["0/rows"] for name in sorted(found.parts)]
 
@@ -267,20 +275,30 @@ class SensorsAsked(Asked):
             )  # fmt: skip
 
         def scatter(seconds: float) -> Scattered:
-            known_only = self._asker.known_only
-            return self._asking.sensors.scatter(ask, wanted, seconds, self._without, known_only, room.take)
+            known_only, began = self._asker.known_only, time.monotonic()
+            try:
+                found = self._asking.sensors.scatter(ask, wanted, seconds, self._without, known_only, room)
+            except NoRoomError:  # nobody was waited for who could have told
+                self._asker.effort.seconds += time.monotonic() - began
+                raise _refusal(room) from None
+            self._asker.effort.seconds += found.worked
+            return found
 
         try:
             found = scatter(left)
-            self._asker.effort.seconds += found.worked
         except BaseException:
             if half is not None:
                 half.give_up()
             raise
         if half is not None:
             found = half.joined(found, wanted)
-            with suppress(NoRoomError):  # said below
-                room.take(sum(table.nbytes for table in found.parts.get(THE_LAKE, {}).values()))
+            try:
+                mine = found.parts.get(THE_LAKE, {})
+                room.answer(THE_LAKE, believed=True).take(sum(table.nbytes for table in mine.values()))
+            except NoRoomError:
+                raise _refusal(room) from None
+            if room.left_out is not None:
+                found = found.without(room.left_out.name, Fault("room", ALONE_TOO_LARGE))
             fault = found.faults.get(THE_LAKE)
             if fault is not None and fault.kind == "request":
                 raise QuestionError(fault.text)  # the lake is ours: unlike a sensor's, its refusal is believed
@@ -288,15 +306,13 @@ class SensorsAsked(Asked):
                 room.give_back()
                 left, half = self._patience(), None  # what the lake should have told is perhaps still with the sensors
                 found = scatter(left)
-        if room.refused == TOO_LARGE:
-            raise QuestionError(TOO_LARGE)
-        if room.refused:
-            raise UnansweredError(room.refused)
         if fault is not None:
             found = replace(found, faults={**found.faults, THE_LAKE: fault})
         refused = [fault for fault in found.faults.values() if fault.kind == "request"]
         if refused and len(refused) >= len(found.parts):  # one alone, which may lie, refuses it for itself alone
             raise QuestionError(refused[0].text)
+        if not found.parts and room.left_out is not None:
+            raise QuestionError(TOO_LARGE)
         silent = {**self._faults, **found.faults}
         if not found.parts and silent:
             said = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(silent.items()))
@@ -351,6 +367,11 @@ class SensorsAsked(Asked):
         self._losing.update(merged.losing)
         for name, seconds in merged.seconds.items():
             self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+
+
+def _refusal(room: PartShare) -> Exception:
+    """Why a question whose answers found no room isn't answered."""
+    return QuestionError(TOO_LARGE) if room.refused == TOO_LARGE else LaterError(room.refused)
 
 
 def _merged_of(tables: list[pa.Table], found: Scattered) -> _Merged:

@@ -32,7 +32,7 @@ from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.hidden import Ranges, ranges_of
 from ims.query.request import Request
-from ims.query.wrong import UnansweredError
+from ims.query.wrong import LaterError, UnansweredError
 from ims.queryd.watched_prefixes import few
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Secrecy:
                 continue
             if self._darkness() is known:
                 return result
-        raise UnansweredError("what the sensors watch keeps changing; ask again")
+        raise LaterError("what the sensors watch keeps changing; ask again")
 
     def may_see_payload(self, role: Role, octets: bytes) -> bool:
         """Whether this role may have a payload: operators any, analysts those without a monitored address."""

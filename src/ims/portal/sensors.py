@@ -11,8 +11,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from ims.portal.agreement import check_hello, check_rows, check_store
 from ims.portal.diagnosis import diagnosed
 from ims.portal.fault import Fault, fault_of, one_line
 from ims.portal.monitored import UNKNOWN, Monitored
+from ims.portal.part_room import ALONE_TOO_LARGE, NoRoomError, PartShare
 from ims.portal.peer import WORD_SECONDS, Peer
 from ims.portal.registry import RegisteredSensor, Registry
 
@@ -97,6 +98,12 @@ class Scattered:
             if fault.kind == "late"
         }
         return max((min(worked, self.seconds.get(name, worked)) for name, worked in said.items()), default=0.0)
+
+    def without(self, name: str, fault: Fault) -> Scattered:
+        """The same, but that one didn't answer, and why."""
+        parts = {other: tables for other, tables in self.parts.items() if other != name}
+        ends = {other: end for other, end in self.ends.items() if other != name}
+        return replace(self, parts=parts, ends=ends, faults={**self.faults, name: fault})
 
 
 class Sensors:
@@ -178,41 +185,55 @@ class Sensors:
         seconds: float,
         without: Iterable[str] = (),
         known_only: bool = False,
-        take: Callable[[int], None] = lambda octets: None,
+        room: PartShare | None = None,
     ) -> Scattered:
         """Ask everybody (but those `without`), and wait until all have answered or the deadline passes. What they say
-        that they watch is noted before this returns; for `known_only`, who doesn't say is silent. `take`: as of
-        `gathered`, in several threads."""
+        that they watch is noted before this returns; for `known_only`, who doesn't say is silent. `room`: what answers
+        take, and who fails gives back at once. Raises NoRoomError as soon as the question is refused for it."""
         began = time.monotonic()
         peers = {name: peer for name, peer in self.peers().items() if name not in set(without)}
         took: dict[str, float] = {}
         suspect = self._suspect()
+        shares = {} if room is None else {name: room.answer(name) for name in peers}
 
-        def one(name: str, peer: Peer) -> tuple[dict[str, pa.Table], End]:
+        def one(name: str, peer: Peer) -> tuple[dict[str, pa.Table], End] | Exception:
             try:
                 self._check(peer)
                 # A thread stands by each call; who is believed to be silent keeps it no longer than he is waited for.
                 most = min(seconds, SUSPECT_SECONDS) if name in suspect else seconds
                 left = most - (time.monotonic() - began)
                 asked = ask(peer).model_copy(update={"seconds": max(0.05, left)})
-                parts, end = peer.ask(asked, wanted, take)
+                parts, end = peer.ask(asked, wanted, shares.get(name))
                 self._check_agreement(peer, asked, parts, end)
+            except Exception as error:
+                if name in shares:
+                    shares[name].give_back()
+                return _without_rows(error)
             finally:
                 took[name] = time.monotonic() - began
             return parts, end
 
         futures = {self._pool.submit(one, name, peer): name for name, peer in peers.items()}
-        self._await(futures, seconds)
+        self._await(futures, seconds, room)
+        if room is not None and room.refused:
+            for future in futures:
+                future.cancel()
+            raise NoRoomError
         parts, ends, faults = {}, {}, {}
         stores: dict[str, str] = {}
         for future, name in futures.items():
-            if not future.done():
+            found = future.result() if future.done() else None
+            if room is not None and room.left_out is shares[name]:
+                faults[name] = Fault("room", ALONE_TOO_LARGE)
+            elif found is None:
                 future.cancel()
                 faults[name] = self._known_fault(name) or Fault("overdue", f"it didn't answer within {seconds:.3g} s")
-                continue
-            error = future.exception()
-            if error is None:
-                parts[name], ends[name] = future.result()
+            elif isinstance(found, Exception):
+                if not isinstance(found, Fault | pa.ArrowException):
+                    self._log.error("scatter", sensor=name, error=repr(found))
+                faults[name] = self._explained(peers[name], fault_of(found), began + seconds)
+            else:
+                parts[name], ends[name] = found
                 try:
                     check_store(peers[name].sensor, (), ends[name].store, stores)
                     self._note_watched(name, ends[name], known_only)
@@ -221,10 +242,8 @@ class Sensors:
                     del parts[name], ends[name]
                 else:
                     stores[ends[name].store] = name
-                continue
-            if not isinstance(error, Fault | pa.ArrowException):
-                self._log.error("scatter", sensor=name, error=repr(error))
-            faults[name] = self._explained(peers[name], fault_of(error), began + seconds)
+        for name in faults.keys() & shares.keys():
+            shares[name].give_back()
         self._note(faults, ends)
         return Scattered(parts, ends, faults, took)
 
@@ -245,9 +264,10 @@ class Sensors:
         with self._lock:
             return {name for name, health in self._health.items() if health.fault is not None}
 
-    def _await(self, futures: Mapping[Future[Any], str], seconds: float) -> None:
+    def _await(self, futures: Mapping[Future[Any], str], seconds: float, room: PartShare | None) -> None:
         began, pending = time.monotonic(), set(futures)
-        while pending:
+        ends = {room.refusal} if room is not None else set()
+        while pending and not any(end.done() for end in ends):
             suspect, waited = self._suspect(), time.monotonic() - began
             trusted = any(futures[future] not in suspect for future in pending)
             left = (seconds + GRACE_SECONDS if trusted else min(seconds, SUSPECT_SECONDS)) - waited
@@ -256,7 +276,8 @@ class Sensors:
             if waited >= OVERDUE_SECONDS:
                 self._hurry.set()
             # Not until `left` at once: another's question, or a hello, may find meanwhile that it is silent.
-            pending = set(wait(pending, timeout=min(left, LOOK_SECONDS)).not_done)
+            found = wait({*pending, *ends}, min(left, LOOK_SECONDS), FIRST_COMPLETED if ends else ALL_COMPLETED)
+            pending -= found.done
 
     def _check(self, peer: Peer) -> None:
         serial = peer.sensor.serial
@@ -385,6 +406,12 @@ class Sensors:
                     "live", sensor=registered, name=name, state=live.state, stores=live.stores,
                     why=one_line(live.why) or None,
                 )  # fmt: skip
+
+
+def _without_rows(error: Exception) -> Exception:
+    """The error without the frames that it passed, in which what came before it is still held."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 def _words(fault: Fault | None) -> tuple[str, str]:

@@ -19,6 +19,10 @@ class UnansweredError(OSError):
     """Why a question that is right isn't answered: one line, in our words."""
 
 
+class LaterError(UnansweredError):
+    """The same of one that may well be answered in a few seconds."""
+
+
 _WANTED: Mapping[str, str] = {
     "missing": "it is missing",
     "extra_forbidden": "nothing is called so",

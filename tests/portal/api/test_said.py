@@ -22,7 +22,7 @@ from ims.portal.fault import SAID, Fault, fault_of
 from ims.portal.gate import Event, Limits
 from ims.query.question import about
 from ims.query.request import MOST_DETAILED, make_request
-from ims.query.wrong import QuestionError, UnansweredError, said_of
+from ims.query.wrong import LaterError, QuestionError, UnansweredError, said_of
 from ims.queryd.service import _said
 
 from ...effort import exhaustive
@@ -117,10 +117,15 @@ def test_what_others_say_is_in_no_answer(planted: Planted, kind: str) -> None:
                 assert response.json()["error"].startswith(known), response.text
 
 
-@pytest.mark.parametrize(("error", "status"), [(QuestionError("ask for less"), 400), (UnansweredError("nobody"), 503)])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(QuestionError("ask for less"), 400), (UnansweredError("nobody"), 503), (LaterError("ask again"), 503)],
+)
 def test_what_we_say_is_said(planted: Planted, error: Exception, status: int) -> None:
     planted.telescope.error = error
-    refused(planted.served.as_("analyst").get("/query/count"), status, str(error))
+    response = planted.served.as_("analyst").get("/query/count")
+    refused(response, status, str(error))
+    assert ("Retry-After" in response.headers) is isinstance(error, LaterError)
 
 
 @pytest.mark.parametrize("kind", FOREIGN)

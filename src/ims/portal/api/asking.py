@@ -12,14 +12,14 @@ import structlog
 from fastapi import HTTPException, Request
 
 from ims.portal.api.callers import gate_of, note
-from ims.portal.api.refusals import UNANSWERED, one_line, without_places
+from ims.portal.api.refusals import UNANSWERED, later, one_line, without_places
 from ims.portal.api.turns import Turns
 from ims.portal.api.words import Range, question, range_of
 from ims.portal.asker import Effort, behalf
 from ims.portal.forbidden import Forbidden, Withheld
 from ims.portal.roles import Caller
 from ims.query import request as typed
-from ims.query.wrong import QuestionError, UnansweredError
+from ims.query.wrong import LaterError, QuestionError, UnansweredError
 
 T = TypeVar("T")
 MARGIN_SECONDS = 2.0
@@ -27,6 +27,10 @@ MARGIN_SECONDS = 2.0
 EVEN_SECONDS = 0.5
 """What is withheld and what isn't there is refused a multiple of this after it was asked for: to look for a payload
 takes 5 to 50 ms, a little longer where there is one."""
+
+
+AGAIN_SECONDS = 2.0
+"""In which what others hold is given back, most of it, or a sensor that fell silent is left out."""
 
 
 async def made(verb: typed.Verb, words: Range, request: Request, caller: Caller) -> typed.Request:
@@ -77,6 +81,8 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
         raise HTTPException(400, line) from None
     except QuestionError as error:
         raise HTTPException(400, without_places(error, operator)) from error
+    except LaterError as error:
+        raise later(AGAIN_SECONDS, without_places(error, operator), 503) from error
     except UnansweredError as error:
         raise HTTPException(503, without_places(error, operator)) from error
     except OSError as error:
