@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
 
 from ims.portal.remembered import Kept, Remembered
+from ims.query.wrong import LaterError
 
 from ..queryd.waiting import DEADLINE, crowd, soon, until
 
@@ -63,6 +65,66 @@ def test_one_who_has_less_or_more_time_than_another_asks_himself(whose: str) -> 
             assert other.result(DEADLINE) == "late"
         else:
             assert isinstance(other.exception(DEADLINE), TimeoutError)
+
+
+def test_one_with_more_time_does_not_wait_for_one_with_less() -> None:
+    known: Remembered[str] = Remembered(1000)
+    begun, go_on = [threading.Event(), threading.Event()], threading.Event()
+    now = time.monotonic()
+
+    def slow(number: int) -> Kept[str]:
+        begun[number].set()
+        soon(go_on)
+        return Kept(f"{number}", 10)
+
+    with crowd(3) as threads:
+        short = threads.go(known.get, "q", lambda: CLOSED, lambda: slow(0), None, now + 1000)
+        soon(begun[0])
+        long = threads.go(known.get, "q", lambda: CLOSED, lambda: slow(1), None, now + 9000)
+        soon(begun[1])
+        nearly = threads.go(known.get, "q", lambda: CLOSED, never, None, now + 9001)
+        until(lambda: known.joined)
+        go_on.set()
+        assert [one.result(DEADLINE) for one in (short, long, nearly)] == ["0", "1", "1"]
+    assert known.get("q", lambda: CLOSED, keep("later")) == "later"
+
+
+def test_of_two_answers_that_are_kept_one_is() -> None:
+    known: Remembered[str] = Remembered(1000)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Kept[str]:
+        begun.set()
+        soon(go_on)
+        return Kept("slow", 10, CLOSED)
+
+    with crowd(1) as threads:
+        first = threads.go(known.get, "q", lambda: CLOSED, slow, None, time.monotonic() + 1000)
+        soon(begun)
+        assert known.get("q", lambda: CLOSED, keep("fast"), None, time.monotonic() + 9000) == "fast"
+        go_on.set()
+        assert first.result(DEADLINE) == "slow"
+    assert known._octets == 10 == sum(kept.octets for kept in known._kept.values())
+
+
+def test_what_another_is_not_answered_one_asks_himself() -> None:
+    """It may be the other's own: what else he asked leaves no room."""
+    known: Remembered[str] = Remembered(1000)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def refused() -> Kept[str]:
+        begun.set()
+        soon(go_on)
+        raise LaterError("answers to other questions of yours leave no room for this one")
+
+    with crowd(2) as threads:
+        other = threads.go(known.get, "q", lambda: CLOSED, refused)
+        soon(begun)
+        mine = threads.go(known.get, "q", lambda: CLOSED, keep("mine"))
+        until(lambda: known.joined)
+        go_on.set()
+        assert mine.result(DEADLINE) == "mine"
+        assert isinstance(other.exception(DEADLINE), LaterError)
 
 
 def test_what_is_not_over_or_partial_is_not_kept() -> None:

@@ -227,6 +227,7 @@ class SensorsAsked(Asked):
             lambda: {name: self._asking.sensors.closed(name) for name in names},
             lambda: self._asked_of_all(questions, names),
             self._patience(),
+            self._until,
         )
         if effort.seconds == before:  # kept; or another's, who asks the same at this moment, and waits no longer
             effort.seconds += min(found.worked, time.monotonic() - began)
