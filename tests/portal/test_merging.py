@@ -103,8 +103,31 @@ def test_answers_that_are_not_merged_in_time_are_given_up_and_the_next_are_merge
 def test_who_waits_for_an_engine_waits_until_the_deadline() -> None:
     alone = Merging(1, 64 << 20, 1)
     alone.schemas(QUESTIONS[0])
-    with alone._lent(small=True), pytest.raises(TimeoutError):
+    with alone._lent(small=True), alone._lent(small=False), pytest.raises(TimeoutError):
         alone.merge(QUESTIONS[0], {}, until=time.monotonic())
+
+
+def test_what_is_small_takes_a_large_engine_that_is_free() -> None:
+    alone = Merging(1, 64 << 20, 1)
+    alone.schemas(QUESTIONS[0])
+    with alone._lent(small=True) as first:
+        with alone._lent(small=True, until=time.monotonic()) as second:
+            assert second is not first
+        assert alone.merge(QUESTIONS[0], {}, until=time.monotonic() + DEADLINE).num_rows == 1
+    with alone._lent(small=True) as again:
+        assert again is first, "the small one first"
+
+
+def test_what_the_small_engine_has_no_memory_for_is_merged_by_a_large_one() -> None:
+    alone = Merging(1, 384 << 20, 1)
+    alone._small_octets = 1 << 30
+    question = Question(plan="series", request=make_request("series", None, metric="sources", bin="1s"))
+    [(name, schema)] = alone.schemas(question).items()
+    numbers = np.arange(1_000_000)
+    table = pa.table({field.name: pa.array(numbers, field.type) for field in schema}, schema=schema)
+    with alone._lent(small=True) as small, pytest.raises(MemoryError):
+        small.merged(question, {name: schema}, {name: [table]})
+    assert alone.merge(question, {name: [table]}).num_rows == len(numbers)
 
 
 def test_what_is_kept_of_many_small_answers_takes_what_it_says(merging: Merging) -> None:

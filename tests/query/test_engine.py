@@ -228,6 +228,33 @@ def test_a_portal_s_engine_puts_nothing_on_disk(tmp_path: Path, monkeypatch: pyt
     engine.close()
 
 
+def test_whenever_merging_is_given_up_it_says_so_and_holds_nothing() -> None:
+    """Also while tables are made known, or forgotten."""
+    question = Question(plan="series", request=make_request("series", None))
+    engine, over, ends = MergeEngine(64 << 20, 1), threading.Event(), set[str]()
+    [(name, schema)] = engine.schemas(question.as_plan(), question.request).items()
+
+    def interrupt() -> None:
+        while not over.is_set():
+            engine.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        for _ in range(200):
+            try:
+                engine.merged(question, {name: schema}, {})
+                ends.add("merged")
+            except InterruptedError as error:
+                ends.add(str(error))
+    finally:
+        over.set()
+        thread.join()
+    assert ends <= {"merged", "the question was given up"}
+    assert sql(engine, "SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+    engine.close()
+
+
 def test_what_can_not_be_put_aside_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a command runs in a folder that it may not write to."""
     monkeypatch.chdir(tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,17 +24,17 @@ LATE = "the answers weren't merged in time"
 
 class Merging:
     """A few engines, lent one question at a time, and one that small answers have to themselves: they never wait until
-    a large one is merged. For several threads."""
+    a large one is merged. They take another where that one is lent and another is free, or it has too little memory for
+    one of them. For several threads."""
 
     def __init__(self, engines: int, memory_bytes: int, threads: int | None = None) -> None:
         """`memory_bytes`: of all together."""
-        self._engines: queue.LifoQueue[MergeEngine] = queue.LifoQueue()
-        self._small: queue.LifoQueue[MergeEngine] = queue.LifoQueue()
         of_small = max(LEAST, memory_bytes // 8)
         self._small_octets = of_small // 16
-        self._small.put(MergeEngine(of_small, 1))
-        for _ in range(engines):
-            self._engines.put(MergeEngine((memory_bytes - of_small) // engines, threads))
+        self._small = MergeEngine(of_small, 1)
+        large = [MergeEngine((memory_bytes - of_small) // engines, threads) for _ in range(engines)]
+        self._free = [*large, self._small]
+        self._lock = threading.Condition()
         self._known = lru_cache(maxsize=1024)(self._schemas)
 
     def schemas(self, question: Question) -> Mapping[str, pa.Schema]:
@@ -52,7 +51,14 @@ class Merging:
         MemoryError where it is too large, TimeoutError where it isn't merged in time."""
         schemas = self.schemas(question)
         octets = sum(table.nbytes for tables in gathered.values() for table in tables)
-        with self._lent(octets <= self._small_octets, until) as engine, _interrupted(engine, until):
+        small = octets <= self._small_octets
+        with self._lent(small, until) as engine, _interrupted(engine, until):
+            try:
+                return engine.merged(question, schemas, gathered)
+            except MemoryError:
+                if engine is not self._small:
+                    raise
+        with self._lent(False, until) as engine, _interrupted(engine, until):
             return engine.merged(question, schemas, gathered)
 
     def timed(
@@ -75,15 +81,22 @@ class Merging:
 
     @contextmanager
     def _lent(self, small: bool, until: float | None = None) -> Iterator[MergeEngine]:
-        engines = self._small if small else self._engines
-        try:
-            engine = engines.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
-        except queue.Empty:
-            raise TimeoutError(LATE) from None
+        with self._lock:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            if not self._lock.wait_for(lambda: self._for(small), left):
+                raise TimeoutError(LATE)
+            engine = self._for(small)[-1]  # the small one first, else the one used last
+            self._free.remove(engine)
         try:
             yield engine
         finally:
-            engines.put(engine)
+            with self._lock:
+                self._free.insert(len(self._free) - (self._small in self._free), engine)
+                self._lock.notify_all()
+
+    def _for(self, small: bool) -> list[MergeEngine]:
+        """The free engines that may be lent for a small answer, or for a large one."""
+        return [engine for engine in self._free if small or engine is not self._small]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import duckdb
 import pyarrow as pa
 
 from ims.query.compiled import (
@@ -170,15 +171,24 @@ class MergeEngine(Engine):
         sql = merged(question, schemas)
         names = [part_table(name) for name in schemas]
         try:
-            for name, schema in schemas.items():
-                tables = list(gathered.get(name, ())) or [schema.empty_table()]
-                self._con.register(part_table(name), pa.concat_tables(tables))
-            self._check()
             with plainly():
+                for name, schema in schemas.items():
+                    tables = list(gathered.get(name, ())) or [schema.empty_table()]
+                    self._con.register(part_table(name), pa.concat_tables(tables))
+                self._check()
                 return narrow(self._con.sql(sql).to_arrow_table())
         finally:
             for name in names:
+                self._forget_table(name)
+
+    def _forget_table(self, name: str) -> None:
+        """However often it is interrupted: a deadline goes on doing so until the question has ended."""
+        while True:
+            try:
                 self._con.unregister(name)
+            except duckdb.InterruptException:
+                continue
+            return
 
 
 @contextlib.contextmanager
