@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,13 +19,14 @@ from ims.lake.place import open_place
 from ims.lake.ship import Shipper
 from ims.link.contract import Ask, End
 from ims.link.envelope import ending, pieces, put
-from ims.portal.asker import Budget, behalf
+from ims.portal.asker import Budget, Effort, behalf
 from ims.portal.lake_side import LakeHalf, LakeSide
 from ims.portal.merging import Merging
 from ims.portal.part_room import ALONE_TOO_LARGE, OTHERS, TOO_LARGE, PartRoom
 from ims.portal.registry import Registry
 from ims.portal.scatter import Scatter, ScatteredTelescope
-from ims.portal.sensors import Sensors
+from ims.portal.sensors import Scattered, Sensors
+from ims.query.engine import Engine
 from ims.query.wrong import LaterError, QuestionError
 
 from ..queryd.waiting import DEADLINE, crowd, until
@@ -62,8 +64,8 @@ class Asking:
             Scatter(self._sensors, Merging(1, 512 << 20), Budget(3600.0, octets=ROOM), lake=lake, room=self.room)
         )
 
-    def top(self) -> Any:
-        with behalf("somebody"):
+    def top(self, effort: Effort | None = None) -> Any:
+        with behalf("somebody", effort=effort):
             return self.telescope.top("source", limit=10)
 
     @contextmanager
@@ -91,10 +93,11 @@ def asking(tmp_path: Path, store: Path) -> Iterator[Callable[..., Asking]]:
 
 
 def test_a_large_question_finds_no_room_and_a_small_one_is_answered(asking: Callable[..., Asking]) -> None:
-    portal = asking("a")
+    portal, effort = asking("a"), Effort()
     with portal.without_room():
         with pytest.raises(LaterError, match=OTHERS):
-            portal.top()
+            portal.top(effort)
+        assert effort.seconds, "what sensors did in vain"
         with behalf("somebody"):
             [row] = portal.telescope.series(bin="1h").rows()
             assert row["value"] == SOURCES
@@ -113,7 +116,7 @@ def test_who_finds_no_room_does_not_wait_for_the_slowest(asking: Callable[..., A
 
 
 def test_who_finds_no_room_does_not_wait_for_the_lake(
-    asking: Callable[..., Asking], tmp_path: Path, one_store: Path, monkeypatch: pytest.MonkeyPatch
+    asking: Callable[..., Asking], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = str(tmp_path / "LAKE")
     Shipper(ingest(tmp_path / "OTHER", *_few(tmp_path), sensor="other"), open_place(lake)).ship("other")
@@ -130,6 +133,26 @@ def test_who_finds_no_room_does_not_wait_for_the_lake(
 
 def _few(folder: Path) -> list[Path]:
     return [write_pcap(folder / "few.pcap", [(MIDNIGHT, udp(0x18000001, 0xC6336407, 53, b""))])]
+
+
+def test_asking_anew_where_the_lake_fails_is_work_too(
+    asking: Callable[..., Asking], tmp_path: Path, one_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, store = str(tmp_path / "LAKE"), shutil.copytree(one_store, tmp_path / "STORE")
+    Shipper(store, open_place(lake)).ship("a")
+
+    def unreadable(*_words: Any) -> Any:
+        raise OSError("it can't be read")
+
+    monkeypatch.setattr(Engine, "partial", unreadable)  # the lake's alone
+    monkeypatch.setattr(Scattered, "worked", 1000.0)
+    with contextlib.closing(LakeSide(lake, LakeConfig(memory=64 << 20, threads=1))) as side:
+        portal, effort = asking("a", store=store, lake=side), Effort()
+        with behalf("somebody", effort=effort):
+            found = portal.telescope.series(bin="1h")
+        assert set(found.record.silent) == {"the lake"}
+        assert len(portal.sensors["a"].asked) == 2
+    assert effort.seconds >= 2000
 
 
 def lying(octets: int, whole: bool) -> Callable[[Ask, Any], Iterator[pa.RecordBatch]]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 @dataclass
 class Effort:
     """Seconds of work that a question has taken: of the sensor that worked longest in each round, as it says, and of
-    the portal's own threads, on a processor. Waiting isn't work, but for sensors where none says how long it worked."""
+    the portal's own threads, on a processor. Waiting isn't work, but for sensors where none says how long it worked,
+    or where the question was refused for room before any could."""
 
     seconds: float = 0.0
 
