@@ -14,7 +14,7 @@ from ims.lake.lake import Lake, open_lake
 from ims.lake.place import open_place
 from ims.lake.ship import Shipper
 from ims.portal.lake_side import NAME, LakeSide, Running
-from ims.portal.sensors import Scattered
+from ims.portal.scattered import Scattered
 from ims.query.engine import Engine
 from ims.query.question import Question
 from ims.query.request import make_request

@@ -25,7 +25,8 @@ from ims.portal.merging import Merging
 from ims.portal.part_room import ALONE_TOO_LARGE, OTHERS, TOO_LARGE, PartRoom
 from ims.portal.registry import Registry
 from ims.portal.scatter import Scatter, ScatteredTelescope
-from ims.portal.sensors import Scattered, Sensors
+from ims.portal.scattered import Scattered
+from ims.portal.sensors import Sensors
 from ims.query.engine import Engine
 from ims.query.wrong import LaterError, QuestionError
 

@@ -28,7 +28,7 @@ from ims.lake.lake import Lake, open_lake
 from ims.link.contract import End
 from ims.portal.fault import Fault
 from ims.portal.monitored import Monitored
-from ims.portal.sensors import Scattered
+from ims.portal.scattered import Scattered
 from ims.query.engine import WITHOUT_DISK
 from ims.query.hidden import Ranges
 from ims.query.question import Question

@@ -28,7 +28,8 @@ from ims.portal.monitored import UNKNOWN
 from ims.portal.part_room import ALONE_TOO_LARGE, TOO_LARGE, NoRoomError, PartRoom, PartShare
 from ims.portal.peer import Peer
 from ims.portal.remembered import Kept, Remembered
-from ims.portal.sensors import Scattered, Sensors
+from ims.portal.scattered import Scattered
+from ims.portal.sensors import Sensors
 from ims.query.answer import AnswerRecord
 from ims.query.asks import hides
 from ims.query.hidden import Ranges

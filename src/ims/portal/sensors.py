@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ from ims.portal.monitored import UNKNOWN, Monitored
 from ims.portal.part_room import ALONE_TOO_LARGE, NoRoomError, PartShare
 from ims.portal.peer import WORD_SECONDS, Peer
 from ims.portal.registry import RegisteredSensor, Registry
+from ims.portal.scattered import Scattered
 
 HELLO_SECONDS, HELLO_EVERY_SECONDS, HURRIED_SECONDS = 2.0, 5.0, 1.0
 SUSPECT_SECONDS = 1.0
@@ -73,37 +74,6 @@ class Health:
     def state(self) -> str:
         """`unknown`, `answers` or `silent`."""
         return "unknown" if not self.asked else "silent" if self.fault is not None else "answers"
-
-
-@dataclass(frozen=True)
-class Scattered:
-    """What came: parts and ends by sensor, and why the others are silent."""
-
-    parts: Mapping[str, Mapping[str, pa.Table]]
-    ends: Mapping[str, End]
-    faults: Mapping[str, Fault]
-    seconds: Mapping[str, float]
-    shipped: frozenset[str] = frozenset()
-    """names of sensors whose packets a lake told"""
-
-    @property
-    def worked(self) -> float:
-        """Seconds that the one worked who worked longest, as each says: of a processor, for on a busy machine a short
-        question takes long, too. Of older ones it counts how long they took, and how long one that was late was waited
-        for; of others, who failed or never answered, nothing: it was no work of the question's."""
-        said = {name: end.seconds if end.worked is None else end.worked for name, end in self.ends.items()}
-        said |= {
-            name: self.seconds.get(name, 0.0) if fault.worked is None else fault.worked
-            for name, fault in self.faults.items()
-            if fault.kind == "late"
-        }
-        return max((min(worked, self.seconds.get(name, worked)) for name, worked in said.items()), default=0.0)
-
-    def without(self, name: str, fault: Fault) -> Scattered:
-        """The same, but that one didn't answer, and why."""
-        parts = {other: tables for other, tables in self.parts.items() if other != name}
-        ends = {other: end for other, end in self.ends.items() if other != name}
-        return replace(self, parts=parts, ends=ends, faults={**self.faults, name: fault})
 
 
 class Sensors:

@@ -6,7 +6,7 @@ import pytest
 
 from ims.link.contract import End
 from ims.portal.fault import Fault
-from ims.portal.sensors import Scattered
+from ims.portal.scattered import Scattered
 
 WAITED = {"a": 9.0, "b": 9.0}
 QUICK, LONG = End(seconds=8.0, worked=0.1), End(seconds=8.0, worked=3.0)
