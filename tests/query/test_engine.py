@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -228,11 +229,10 @@ def test_a_portal_s_engine_puts_nothing_on_disk(tmp_path: Path, monkeypatch: pyt
     engine.close()
 
 
-def test_whenever_merging_is_given_up_it_says_so_and_holds_nothing() -> None:
-    """Also while tables are made known, or forgotten."""
-    question = Question(plan="series", request=make_request("series", None))
-    engine, over, ends = MergeEngine(64 << 20, 1), threading.Event(), set[str]()
-    [(name, schema)] = engine.schemas(question.as_plan(), question.request).items()
+@contextmanager
+def interrupted_again_and_again(engine: Engine | MergeEngine) -> Iterator[None]:
+    """As by deadlines, whatever it does meanwhile."""
+    over = threading.Event()
 
     def interrupt() -> None:
         while not over.is_set():
@@ -241,15 +241,24 @@ def test_whenever_merging_is_given_up_it_says_so_and_holds_nothing() -> None:
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_whenever_merging_is_given_up_it_says_so_and_holds_nothing() -> None:
+    """Also while tables are made known, or forgotten."""
+    question = Question(plan="series", request=make_request("series", None))
+    engine, ends = MergeEngine(64 << 20, 1), set[str]()
+    [(name, schema)] = engine.schemas(question.as_plan(), question.request).items()
+    with interrupted_again_and_again(engine):
         for _ in range(200):
             try:
                 engine.merged(question, {name: schema}, {})
                 ends.add("merged")
             except InterruptedError as error:
                 ends.add(str(error))
-    finally:
-        over.set()
-        thread.join()
     assert ends <= {"merged", "the question was given up"}
     assert sql(engine, "SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
     engine.close()
@@ -268,18 +277,8 @@ def test_what_can_not_be_put_aside_is_no_damage(tmp_path: Path, monkeypatch: pyt
 
 def test_what_is_interrupted_is_not_taken_for_broken(store: Store) -> None:
     """A deadline interrupts until its question has ended, and so while the engine is looked at afterwards."""
-    engine, over = Engine([store]), threading.Event()
-
-    def interrupt() -> None:
-        while not over.is_set():
-            engine.interrupt()
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    try:
+    engine = Engine([store])
+    with interrupted_again_and_again(engine):
         assert not any(engine.broken for _ in range(500))
-    finally:
-        over.set()
-        thread.join()
     engine.close()
     engine.interrupt()  # too late for anything
