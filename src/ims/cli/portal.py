@@ -22,7 +22,7 @@ def portal(
     ] = False,
 ) -> None:
     """Ask all sensors at once, and answer people and programs over HTTPS, until stopped."""
-    from ims.freed_memory import give_back_freed
+    from ims.freed_memory import collect_garbage, give_back_freed
 
     give_back_freed()
     from ims.portal.config import read_portal_config
@@ -43,6 +43,7 @@ def portal(
     log_to_stderr()
     announce_compiling()
     running = Portal(settings)
+    collect_garbage()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: running.stop())
     running.run()

@@ -36,7 +36,7 @@ def queryd(
     """Answer a portal's questions about one sensor's store, over mutual TLS, until stopped. It only reads."""
     if (config is None) == (store is None):
         raise ValueError("wanted --config FILE, or --store DIR")
-    from ims.freed_memory import give_back_freed
+    from ims.freed_memory import collect_garbage, give_back_freed
 
     give_back_freed()
     from ims.queryd.config import checked_queryd, read_queryd_config
@@ -58,6 +58,7 @@ def queryd(
         log_to_stderr()
         announce_compiling()
         running = Queryd(settings)
+        collect_garbage()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: running.stop())
         running.listen_for_signals()

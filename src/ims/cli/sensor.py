@@ -104,6 +104,7 @@ def sensor(
         return
 
     from ims.cli.present import announce_compiling, warn
+    from ims.freed_memory import collect_garbage
     from ims.respond.reply import REPLIES
     from ims.sensor.daemon import Sensor
     from ims.sensor.logs import log_to_stderr
@@ -119,6 +120,7 @@ def sensor(
     except InterruptedError as error:
         print(f"ims: {error}", file=sys.stderr)
         raise typer.Exit(130) from None
+    collect_garbage()
     line = None
     if sys.stderr.isatty():
         from ims.cli.live_line import LiveLine

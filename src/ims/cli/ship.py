@@ -80,11 +80,14 @@ def ship(
     refuse(checks)
 
     from ims.cli.ingest import stopping_on_signals
+    from ims.freed_memory import collect_garbage
     from ims.lake.paced import Pace
     from ims.lake.place import open_place
     from ims.lake.ship import Shipper
 
     _sensors(store, sensor)
+    if seconds is not None:
+        collect_garbage()
     with _progress() as show, stopping_on_signals() as stop:
         shipper = Shipper(store, open_place(to), Pace(pace), show, stop)
         while True:

@@ -161,12 +161,16 @@ def serving(app: Any, **settings: Any) -> Iterator[str]:
 def world(folder: Path, store: Path, settings: dict[str, Any] | None = None, **words: Any) -> Iterator[Served]:
     """A served world."""
     made = World(folder, store, **words)
-    with serving(made.app, **(settings or {})) as url:
-        served = Served(made, url)
-        yield served
-        for client in served.clients.values():
-            client.close()
-    made.close()
+    try:
+        with serving(made.app, **(settings or {})) as url:
+            served = Served(made, url)
+            try:
+                yield served
+            finally:
+                for client in served.clients.values():
+                    client.close()
+    finally:
+        made.close()
 
 
 @dataclasses.dataclass

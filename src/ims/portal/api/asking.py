@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import structlog
 from fastapi import HTTPException, Request
 
+from ims.freed_memory import let_go
 from ims.portal.api.callers import gate_of, note
 from ims.portal.api.refusals import UNANSWERED, later, one_line, without_places
 from ims.portal.api.turns import Turns
@@ -66,6 +67,9 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
         try:
             with behalf(caller.name, known_only=not operator, until=until, effort=effort):
                 return work()
+        except BaseException as error:
+            let_go(error)  # it is kept until its cycle is found: itself, with a question's tables
+            raise
         finally:
             effort.seconds += time.thread_time() - own
 
