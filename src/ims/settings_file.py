@@ -16,6 +16,8 @@ from ims.cause import denied
 from ims.toml_lines import TomlTable, line_of
 
 Model = TypeVar("Model", bound=BaseModel)
+LIMITS = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}
+"""Pydantic's kinds of errors about a number: where its limit stands, and how it is said."""
 
 
 def read_text(path: Path, example: str) -> str:
@@ -85,7 +87,17 @@ def _said(errors: Sequence[Any], data: Mapping[str, Any], model: type[BaseModel]
         return f"{where}: {message}" if where else message
     if first["type"] == "literal_error":
         return f"{where} = {found!r}: wanted {first['ctx']['expected']}"
+    if first["type"] in LIMITS:
+        key, side = LIMITS[first["type"]]
+        limit = first["ctx"][key]
+        message = f"wanted {_with_unit(limit) if isinstance(found, str) else limit} {side}"  # found: such as '64M'
     return f"{where} = {found!r}: {message}"
+
+
+def _with_unit(octets: int) -> str:
+    """A number of octets, as one may write it."""
+    unit = next(power for power in (40, 30, 20, 10, 0) if not octets % (1 << power))
+    return f"{octets >> unit}{'KMGT'[unit // 10 - 1] if unit else ''}"
 
 
 def _written(data: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:

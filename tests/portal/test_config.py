@@ -42,7 +42,10 @@ def test_a_public_address_wants_https(listen: str) -> None:
         ({**FILES, "secrecy": {"viewer_delay": "soon"}}, "secrecy.viewer_delay = 'soon': wanted a number of seconds"),
         ({**FILES, "deadline": 0}, "deadline = 0: "),
         ({**FILES, "deadline": float("nan")}, "deadline = nan: "),
-        ({**FILES, "memory": "1M"}, "memory = '1M': "),
+        ({**FILES, "memory": "1M"}, "memory = '1M': wanted 128M or more"),
+        ({**FILES, "memory": 2**20}, "memory = 1048576: wanted 134217728 or more"),
+        ({**FILES, "memory": "2048T"}, "memory = '2048T': wanted 1024T or less"),
+        ({**FILES, "deadline": 1e9}, "deadline = 1000000000.0: wanted 600.0 or less"),
         ({**FILES, "listen": "portal.example.net:443"}, "listen = 'portal.example.net:443': "),
     ],
 )
