@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
+from ims.link.contract import End
 from ims.portal.fault import SAID, Fault, fault_of, one_line
+from ims.portal.monitored import UNKNOWN
+from ims.portal.registry import Registry
+from ims.portal.sensors import Sensors
 from ims.queryd.service import unread
 from ims.store.damage import DamageError
 
@@ -18,7 +25,7 @@ CASES = [
     (fl.FlightServerError("ims:request: ticket: version: too old. Detail: Failed"), "request", "it refused the question", "ticket: version: too old"),
     (fl.FlightUnauthorizedError("ims:refused: a sensor's certificate asks nothing here. gRPC client debug context: x"), "refused", "it refused the portal", "a sensor's certificate asks nothing here"),
     (fl.FlightTimedOutError("Deadline Exceeded"), "overdue", "it didn't answer in time", "Deadline Exceeded"),
-    (fl.FlightCancelledError("Cancelled"), "late", "it didn't answer in time", None),
+    (fl.FlightCancelledError("Cancelled"), "garbage", "its answer has a piece of more than 8,388,608 octets, or the call was given up", None),
     (fl.FlightUnavailableError("failed to connect to all addresses; last error: UNKNOWN: ipv4:192.0.2.7:9443: Connection refused"), "unreachable", "it can't be reached", None),
     (fl.FlightUnavailableError("... SSL_ERROR_SSL: error:1000007d:CERTIFICATE_VERIFY_FAILED"), "certificate", "its certificate can't be verified", None),
     (fl.FlightUnavailableError("... SSL_ERROR_SSL: error:10000415:SSLV3_ALERT_CERTIFICATE_EXPIRED"), "refused", "it doesn't take the portal's certificate", None),
@@ -85,3 +92,14 @@ def test_a_fault_is_an_exception_that_says_its_text() -> None:
 )
 def test_operators_are_told_the_detail_where_it_says_more(fault: Fault, told: str) -> None:
     assert fault.for_operators == told
+
+
+def test_a_fault_that_is_told_of_many_keeps_nothing_of_any(tmp_path: Path) -> None:
+    """Whoever raises it has it raised anew: it would keep each function that it ended, with answers in it."""
+    (tmp_path / "registry.toml").touch()
+    with contextlib.closing(Sensors(Registry(tmp_path / "registry.toml"), None, lambda serial: None)) as sensors:
+        for name in "ab":
+            with pytest.raises(Fault) as caught:
+                sensors._note_watched(name, End(seconds=0.0, parts={}), needed=True)
+            assert (caught.value.kind, caught.value.text) == (UNKNOWN.kind, UNKNOWN.text)
+    assert UNKNOWN.__traceback__ is None

@@ -12,9 +12,9 @@ import pyarrow.flight as fl
 import pytest
 
 from ims.link.contract import TAIL, End, Tail
-from ims.link.envelope import ENVELOPE, ending, pieces, put
+from ims.link.envelope import ENVELOPE, LONGEST_BODY, ending, pieces, put
 from ims.portal.fault import Fault
-from ims.portal.peer import TAIL_OCTETS, Peer
+from ims.portal.peer import TAIL_OCTETS, WORDS_OCTETS, Peer
 from ims.portal.registry import RegisteredSensor
 
 OCTETS = 1 << 20
@@ -57,8 +57,9 @@ class Liar(fl.FlightServerBase):  # type: ignore[misc]
         (next(pieces("new", PAYLOADS)), TAIL_OCTETS // OCTETS + 64, "67,108,864 octets"),
         (next(pieces("new", TAIL["new"].empty_table())), None, "isn't an answer"),
         (pa.RecordBatch.from_pylist([], schema=ENVELOPE), None, "isn't an answer"),
+        (put("new", bytes(LONGEST_BODY + 2 * WORDS_OCTETS)), None, "a piece of more than 8,388,608 octets"),
     ],
-    ids=["no table", "payloads", "nothing new", "no rows"],
+    ids=["no table", "payloads", "nothing new", "no rows", "a long one"],
 )
 def test_news_without_an_end_are_left_off(row: pa.RecordBatch, most: int | None, said: str) -> None:
     with Liar(row) as liar:

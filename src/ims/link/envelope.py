@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ims.link.contract import MARKED, End, read_end, written
+from ims.link.unfolded import unfolded
 from ims.records import LENGTHS
 
 ENVELOPE = pa.schema([pa.field("part", pa.string(), False), pa.field("body", pa.large_binary(), False)])
 PIECE_ROWS, PIECE_OCTETS = 1 << 18, 4 << 20
 LONGEST_BODY = 2 * PIECE_OCTETS
-"""Octets of a piece as it travels. It is compressed, and may be made to unfold to 250 times that: what it unfolds to is
-counted before the next one is looked at."""
+"""Octets of a piece as it travels. It is compressed, and may be made to unfold to 250 times that: what it says that it
+unfolds to is counted before it does."""
 OF_A_COLUMN = 1 << 10
 """Octets that Arrow takes for each column of a batch, and for the batch, besides what they hold (900 measured)."""
 _DAYS = -719_162, 2_932_896
@@ -69,11 +70,21 @@ def gathered(
     most_octets: int,
     take: Callable[[int], None] = lambda octets: None,
 ) -> tuple[dict[str, pa.Table], End]:
-    """The parts, and how the answer ended. `take` is told of the octets of each batch before it is kept; without rows
-    none is, and counts as a column. Raises UnreadableError for what isn't as expected: other parts, other columns, more
-    than was asked for, or no end; and what `take` raises."""
+    """The parts, and how the answer ended. `take` is told of the octets of each piece before it is unfolded, and of
+    what its batches take besides before they are kept; without rows none is, and counts as a column. Raises
+    UnreadableError for what isn't as expected: other parts, other columns, more than was asked for, or no end; and what
+    `take` raises."""
     found: dict[str, list[pa.RecordBatch]] = {name: [] for name in wanted}
     count = octets = 0
+
+    def counted(more: int, kept: bool = True) -> None:
+        nonlocal octets
+        octets += more
+        if octets > most_octets:
+            raise UnreadableError(f"its answer has more than the {most_octets:,} octets that were asked for")
+        if kept and more:
+            take(more)
+
     end: End | None = None
     for row in rows:
         if end is not None:
@@ -88,15 +99,15 @@ def gathered(
                 continue
             if name not in found:
                 raise UnreadableError("its answer has a part that nobody asked for")
+            ahead = _unfolded(body.as_buffer())
+            counted(ahead)
             for batch, held in _batches(body.as_buffer(), wanted[name]):
-                octets += held
-                if octets > most_octets:
-                    raise UnreadableError(f"its answer has more than the {most_octets:,} octets that were asked for")
+                counted(max(0, held - ahead), kept=batch.num_rows > 0)
+                ahead = max(0, ahead - held)
                 count += batch.num_rows
                 if count > most_rows:
                     raise UnreadableError(f"its answer has more than the {most_rows:,} rows that were asked for")
                 if batch.num_rows:
-                    take(held)
                     found[name].append(batch)
     if end is None:
         raise UnreadableError("its answer was cut off")
@@ -152,6 +163,13 @@ def _is_shown(column: pa.Array) -> bool:
     found = pc.min_max(numbers).as_py()
     first, last = _DAYS
     return found["min"] is None or (first * a_day <= found["min"] and found["max"] < (last + 1) * a_day)
+
+
+def _unfolded(octets: pa.Buffer) -> int:
+    try:
+        return unfolded(octets)
+    except (ValueError, pa.ArrowException, OSError) as error:
+        raise UnreadableError("its answer can't be read") from error
 
 
 def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[tuple[pa.RecordBatch, int]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow.flight as fl
 
+from ims.link.envelope import LONGEST_BODY
+
 _OURS = re.compile(r"ims:([a-z]+): (.*?)(?:\. Detail: |\. gRPC client debug context|$)", re.DOTALL)
 _REFUSED = re.compile(
     r"(?:the answer has more than [\d,]+ (?:partial rows|octets); "
@@ -23,6 +25,7 @@ SAID = {
     "list": "its list of revoked certificates can't be used, so it refuses all", "failed": "it failed at this question",
 }  # fmt: skip
 
+TOO_LONG = f"its answer has a piece of more than {LONGEST_BODY:,} octets, or the call was given up"
 DAMAGED = "its store is damaged"
 REFUSED_OURS = "it doesn't take the portal's certificate"
 UNVERIFIED = "its certificate can't be verified"
@@ -38,6 +41,10 @@ class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program d
     def __init__(self, kind: str, text: str, detail: str = "", worked: float | None = None) -> None:
         super().__init__(text)
         self.kind, self.text, self.detail, self.worked = kind, text, detail, worked
+
+    def again(self) -> Fault:
+        """The same, to be raised once more: an error keeps each function that it ended, with all that it held."""
+        return Fault(self.kind, self.text, self.detail, self.worked)
 
     @property
     def for_operators(self) -> str:
@@ -59,8 +66,8 @@ def fault_of(error: BaseException) -> Fault:
         return Fault(ours[1], text, said, float(worked[1]) if worked else None)
     if isinstance(error, fl.FlightTimedOutError):
         return Fault("overdue", SAID["late"], one_line(detail))
-    if isinstance(error, fl.FlightCancelledError):
-        return Fault("late", SAID["late"], one_line(detail))
+    if isinstance(error, fl.FlightCancelledError):  # Flight's word for a message that is longer than is taken in, too
+        return Fault("garbage", TOO_LONG, one_line(detail))
     if "_ALERT_" in detail:  # TLS's word for what the other side has against ours
         return Fault("refused", REFUSED_OURS, one_line(detail))
     if "eer certificate" in detail:  # the name in it isn't the one that was asked for

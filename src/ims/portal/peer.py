@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.flight as fl
 
 from ims.link.contract import HELLO, TAIL, Ask, End, Hello, Tail, common_version, read_hello, written
-from ims.link.envelope import UnreadableError, gathered
+from ims.link.envelope import LONGEST_BODY, UnreadableError, gathered
 from ims.link.identity import Identity
 from ims.pki.credentials import Credentials
 from ims.portal.fault import Fault, fault_of
@@ -23,12 +23,15 @@ from ims.portal.registry import RegisteredSensor
 CONNECTING_MS = 5_000
 """In which a connection stands: TCP, TLS and HTTP/2 take three round trips and more. What gRPC calls the shortest time
 between two attempts is how long one may take (gRPC 1.81): at 100 ms a sensor 150 ms away was never reached."""
+WORDS_OCTETS = 1 << 16
+"""Of a message, beside the piece in it."""
 # A sensor that comes back is found again within a second where it refused; silence on the wire is noticed in ten.
 OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", CONNECTING_MS),
     ("grpc.max_reconnect_backoff_ms", 1000), ("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", LONGEST_BODY + WORDS_OCTETS),
 ]  # fmt: skip
+NO_ROOM = "the portal had no room for its answer"
 HELLO_OCTETS = 1 << 16
 TAIL_OCTETS, TAIL_ROWS = 64 << 20, 1000
 """Of a batch of news: octets, and rows of the envelope."""
@@ -79,11 +82,12 @@ class Peer:
             room.ended.add_done_callback(partial(_cancelled, reader))
             return gathered(_rows(reader, until), wanted, ask.rows, ask.octets, room.take)
         except NoRoomError:
-            raise Fault("room", "the portal had no room for its answer") from None
+            raise Fault("room", NO_ROOM) from None
         except UnreadableError as error:
             raise Fault("garbage", str(error)) from None
         except pa.ArrowException as error:
-            raise self._failed(error) from None
+            gone = room is not None and room.ended.done()
+            raise (Fault("room", NO_ROOM) if gone else self._failed(error)) from None
         finally:
             if reader is not None:
                 reader.cancel()

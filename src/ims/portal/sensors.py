@@ -261,7 +261,7 @@ class Sensors:
         """Raises Fault where it isn't the sensor that the registry names."""
         known = self._known_fault(peer.sensor.name)
         if known is not None and self.refused(peer.sensor.name):
-            raise known  # its certificate's name is in its hello alone
+            raise known.again()  # its certificate's name is in its hello alone
         check_store(peer.sensor, end.sensors, "", {})
         check_rows(peer.sensor, asked.questions, parts)
 
@@ -269,7 +269,7 @@ class Sensors:
         if said.watched is not None:
             self.monitored.note(name, said.watched)
         elif needed:
-            raise UNKNOWN
+            raise UNKNOWN.again()
 
     def _stores_before(self, name: str) -> dict[str, str]:
         """Ids of the stores of those that answer and stand before it in the registry."""

@@ -1,0 +1,89 @@
+"""How large a message in Arrow's format becomes, told without unfolding it: what is compressed may become 250 times as
+large, and is counted before any memory is taken for it."""
+
+from __future__ import annotations
+
+import struct
+
+import pyarrow as pa
+
+DICTIONARY, RECORDS = 2, 3
+"""Kinds of messages that have buffers: arrow/format/Message.fbs, MessageHeader."""
+_KIND, _HEADER = 1, 2
+_DATA = 1
+_BUFFERS, _COMPRESSION = 2, 3
+"""Places of fields in the tables Message, DictionaryBatch and RecordBatch."""
+AS_IT_IS = -1
+"""Stands before a buffer that wasn't worth compressing, in place of its length."""
+
+
+def unfolded(octets: pa.Buffer) -> int:
+    """Octets of all buffers of an IPC stream once they are unfolded, as its messages say, to which Arrow holds them.
+    Raises ValueError, pyarrow.ArrowException, OSError where it can't be read."""
+    total = 0
+    for message in pa.ipc.MessageReader.open_stream(octets):
+        try:
+            total += _of_message(memoryview(message.metadata), memoryview(message.body or b""))
+        except (struct.error, TypeError) as error:
+            raise ValueError("a message's metadata can't be read") from error
+    return total
+
+
+def _of_message(words: memoryview, body: memoryview) -> int:
+    message = _Table(words, _offset(words, 0))
+    kind, header = message.number(_KIND, "<B"), message.table(_HEADER)
+    if kind == DICTIONARY and header is not None:
+        header = header.table(_DATA)
+    if kind not in (DICTIONARY, RECORDS) or header is None:
+        return 0
+    compressed = header.table(_COMPRESSION) is not None
+    total = 0
+    for offset, length in header.pairs(_BUFFERS):
+        if length < 0 or offset < 0:
+            raise ValueError("a buffer's place is less than nothing")
+        own = AS_IT_IS
+        if compressed and length:
+            [own] = struct.unpack_from("<q", body, offset)
+            length -= 8
+        total += max(0, length if own == AS_IT_IS else own)
+    return total
+
+
+def _offset(words: memoryview, at: int) -> int:
+    return at + int(struct.unpack_from("<I", words, at)[0])
+
+
+class _Table:
+    """A table of FlatBuffers: fields by place, at offsets that its vtable tells; 0 where one is absent."""
+
+    def __init__(self, words: memoryview, at: int) -> None:
+        self._words, self._at = words, at
+        self._vtable = at - struct.unpack_from("<i", words, at)[0]
+        if self._vtable < 0:
+            raise ValueError("a table's fields lie before its message")
+
+    def _field(self, place: int) -> int | None:
+        [size] = struct.unpack_from("<H", self._words, self._vtable)
+        if 4 + 2 * place + 2 > size:
+            return None
+        [offset] = struct.unpack_from("<H", self._words, self._vtable + 4 + 2 * place)
+        return self._at + int(offset) if offset else None
+
+    def number(self, place: int, form: str) -> int:
+        at = self._field(place)
+        return 0 if at is None else int(struct.unpack_from(form, self._words, at)[0])
+
+    def table(self, place: int) -> _Table | None:
+        at = self._field(place)
+        return None if at is None else _Table(self._words, _offset(self._words, at))
+
+    def pairs(self, place: int) -> list[tuple[int, int]]:
+        """A vector of structures of two numbers of 64 bits."""
+        at = self._field(place)
+        if at is None:
+            return []
+        at = _offset(self._words, at)
+        [count] = struct.unpack_from("<I", self._words, at)
+        if 16 * count > len(self._words):
+            raise ValueError("a message tells of more buffers than it can have")
+        return list(struct.iter_unpack("<qq", self._words[at + 4 : at + 4 + 16 * count]))
