@@ -118,7 +118,7 @@ def test_an_error_lets_go_of_what_it_and_its_causes_held_and_tells_where_it_was(
     try:
         ours([held[0]])
     except MemoryError as error:
-        assert [sys.getrefcount(each) for each in held] > counts
+        assert all(sys.getrefcount(each) > count for each, count in zip(held, counts, strict=True))
         let_go(error)
         assert [sys.getrefcount(each) for each in held] == counts
         told = "".join(traceback.format_exception(error))

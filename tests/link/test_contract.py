@@ -33,47 +33,48 @@ from ims.query.tree import HIDING
 from ..effort import examples
 from ..query.test_filter import trees
 
-# Octets of version 1, as they were sent when it was new. They are never changed: sensors that speak it are out there.
-ASK_1 = (
-    b'{"kind":"ask","version":1,"questions":[{"plan":"count","request":{"verb":"count","filter":"",'
+# Octets of version 2, the first to be released, as they were sent when it was new. They are never changed: sensors
+# that speak it are out there.
+ASK_2 = (
+    b'{"kind":"ask","version":2,"questions":[{"plan":"count","request":{"verb":"count","filter":"",'
     b'"since":1772582400000000,"until":1772668800000000,"bin":3600000000,"metric":"packets","limit":0,"per_24":false},'
     b'"signatures":[],"sources":[]},{"plan":"ranked","request":{"verb":"payloads","filter":"","bin":3600000000,'
     b'"metric":"packets","limit":3,"per_24":false},"key":"signature","signatures":[],"sources":[]}],'
     b'"filter":{"is":"and","terms":[{"is":"port","direction":"destination","low":80,"high":80,"protocol":6},'
     b'{"is":"not","inner":{"is":"contains","octets":"00ff"}}]},"seconds":5.0,"rows":10,"octets":1000,"behalf":"ab"}'
 )
-TAIL_1 = b'{"kind":"tail","version":1,"every":1.0,"rows":50,"behalf":""}'
-HELLO_1 = (
-    b'{"oldest":1,"newest":1,"program":"0.1","sensors":["a"],"now":1.5,"last_packet":1.0,"closed":"ab",'
+TAIL_2 = b'{"kind":"tail","version":2,"every":1.0,"rows":50,"behalf":""}'
+HELLO_2 = (
+    b'{"oldest":2,"newest":2,"program":"0.1","sensors":["a"],"now":1.5,"last_packet":1.0,"closed":"ab",'
     b'"expires":2.0,"running":1,"waiting":2,"problem":""}'
 )
-END_1 = b'{"seconds":0.25,"closed":"ab","sensors":["a","b"],"parts":{"0/rows":3}}'
-# Octets with the keys that version 1 was given later: lakes, and addresses as marks.
-ASK_1_LATER = (
-    b'{"kind":"ask","version":1,"questions":[{"plan":"count","request":{"verb":"count"}}],"marks":true,'
+END_2 = b'{"seconds":0.25,"closed":"ab","sensors":["a","b"],"parts":{"0/rows":3}}'
+# Octets with the keys that version 2 was given later: lakes, and addresses as marks.
+ASK_2_LATER = (
+    b'{"kind":"ask","version":2,"questions":[{"plan":"count","request":{"verb":"count"}}],"marks":true,'
     b'"lake":"00ff00ff00ff00ff00ff00ff00ff00ff","beyond":{"a":3,"007":0}}'
 )
-END_1_LATER = b'{"seconds":0.25,"sensors":["a","007"],"parts":{"0/totals":1},"beyond":{"a":2}}'
+END_2_LATER = b'{"seconds":0.25,"sensors":["a","007"],"parts":{"0/totals":1},"beyond":{"a":2}}'
 # Octets with the keys that it was given later still: how sensors are, and what they are losing.
-HELLO_1_LIVE = (
-    b'{"oldest":1,"newest":1,"program":"0.1","sensors":["a"],"now":1.5,"live":{"a":{"state":"watching","watches":true,'
+HELLO_2_LIVE = (
+    b'{"oldest":2,"newest":2,"program":"0.1","sensors":["a"],"now":1.5,"live":{"a":{"state":"watching","watches":true,'
     b'"since":1.0,"heard":1.5,"stores":false,"stores_since":1.25,"last_packet":1.0,"lost_in_ring":1,"lost_in_store":2,'
     b'"why":"full","losing":[{"since":1.25,"what":"store","text":"stores nothing"}]}}}'
 )
-END_1_LOSING = (
+END_2_LOSING = (
     b'{"seconds":0.25,"sensors":["a"],"losing":{"a":[{"since":1.25,"what":"store","text":"stores nothing"}]}}'
 )
-END_1_WORKED = b'{"seconds":0.25,"worked":0.125}'
-END_1_WATCHED = b'{"seconds":0.25,"sensors":["a"],"watched":["198.51.100.0/24"]}'
+END_2_WORKED = b'{"seconds":0.25,"worked":0.125}'
+END_2_WATCHED = b'{"seconds":0.25,"sensors":["a"],"watched":["198.51.100.0/24"]}'
 READERS = (read_ticket, read_hello, read_end)
 
 
 def test_what_was_watched_is_understood_and_may_be_missing() -> None:
-    assert read_end(END_1_WATCHED).watched == ("198.51.100.0/24",)
-    assert read_end(END_1_WORKED) == End(seconds=0.25, worked=0.125)
-    assert read_end(END_1).watched is None
-    assert read_hello(HELLO_1).watched is None
-    assert read_hello(json.dumps(json.loads(HELLO_1) | {"watched": []}).encode()).watched == ()
+    assert read_end(END_2_WATCHED).watched == ("198.51.100.0/24",)
+    assert read_end(END_2_WORKED) == End(seconds=0.25, worked=0.125)
+    assert read_end(END_2).watched is None
+    assert read_hello(HELLO_2).watched is None
+    assert read_hello(json.dumps(json.loads(HELLO_2) | {"watched": []}).encode()).watched == ()
 
 
 @pytest.mark.parametrize("prefix", ["198.51.100.1/24", "::/0", "198.51.100.0", "198.51.100.0/33", "/", 7, None])
@@ -89,11 +90,11 @@ def test_more_prefixes_than_there_may_be_are_refused() -> None:
 
 
 def test_how_sensors_are_is_understood_and_may_be_missing() -> None:
-    live = read_hello(HELLO_1_LIVE).live["a"]
+    live = read_hello(HELLO_2_LIVE).live["a"]
     assert (live.state, live.watches, live.stores, live.losing[0].what) == ("watching", True, False, "store")
-    assert read_hello(HELLO_1).live == {}
-    assert read_end(END_1_LOSING).losing["a"][0].text == "stores nothing"
-    assert read_end(END_1).losing == {}
+    assert read_hello(HELLO_2).live == {}
+    assert read_end(END_2_LOSING).losing["a"][0].text == "stores nothing"
+    assert read_end(END_2).losing == {}
 
 
 @pytest.mark.parametrize("end", [
@@ -108,9 +109,9 @@ def test_losses_that_are_none_of_ours_are_refused(end: bytes) -> None:
 
 
 def test_an_old_question_is_understood() -> None:
-    ask = read_ticket(ASK_1)
+    ask = read_ticket(ASK_2)
     assert ask == Ask(
-        version=1,
+        version=2,
         questions=(
             Question(plan="count", request=make_request("count", None, since="2026-03-04", until="2026-03-05")),
             Question(plan="ranked", request=make_request("payloads", None, limit=3), key="signature"),
@@ -123,13 +124,13 @@ def test_an_old_question_is_understood() -> None:
 
 
 def test_keys_that_came_later_are_understood_and_may_be_missing() -> None:
-    ask = read_ticket(ASK_1_LATER)
+    ask = read_ticket(ASK_2_LATER)
     assert isinstance(ask, Ask)
     assert (ask.marks, ask.lake, ask.beyond) == (True, "00ff" * 8, {"a": 3, "007": 0})
-    assert read_end(END_1_LATER).beyond == {"a": 2}
-    old = read_ticket(ASK_1)
+    assert read_end(END_2_LATER).beyond == {"a": 2}
+    old = read_ticket(ASK_2)
     assert isinstance(old, Ask)
-    assert (old.marks, old.lake, old.beyond, read_end(END_1).beyond) == (False, "", {}, {})
+    assert (old.marks, old.lake, old.beyond, read_end(END_2).beyond) == (False, "", {}, {})
 
 
 @pytest.mark.parametrize(
@@ -137,16 +138,16 @@ def test_keys_that_came_later_are_understood_and_may_be_missing() -> None:
 )
 def test_a_lake_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        read_ticket(json.dumps({**json.loads(ASK_1_LATER), **wrong}).encode())
+        read_ticket(json.dumps({**json.loads(ASK_2_LATER), **wrong}).encode())
 
 
 def test_an_old_tail_hello_and_end_are_understood() -> None:
-    assert read_ticket(TAIL_1) == Tail(version=1, every=1, rows=50)
-    assert read_hello(HELLO_1) == Hello(
-        oldest=1, newest=1, program="0.1", sensors=("a",), now=1.5, last_packet=1.0, closed="ab", expires=2.0,
+    assert read_ticket(TAIL_2) == Tail(version=2, every=1, rows=50)
+    assert read_hello(HELLO_2) == Hello(
+        oldest=2, newest=2, program="0.1", sensors=("a",), now=1.5, last_packet=1.0, closed="ab", expires=2.0,
         running=1, waiting=2,
     )  # fmt: skip
-    assert read_end(END_1) == End(seconds=0.25, closed="ab", sensors=("a", "b"), parts={"0/rows": 3})
+    assert read_end(END_2) == End(seconds=0.25, closed="ab", sensors=("a", "b"), parts={"0/rows": 3})
 
 
 def test_old_columns_of_a_tail_are_the_same() -> None:
@@ -162,22 +163,22 @@ PORT = [("protocol", "uint8"), ("destination_port", "uint16")]
 COUNTS = [(name, "int64") for name in ("packets", "bytes", "payloads", "new_payloads", "verified")]
 
 
-@pytest.mark.parametrize("octets", [ASK_1, TAIL_1, HELLO_1, END_1], ids=["ask", "tail", "hello", "end"])
+@pytest.mark.parametrize("octets", [ASK_2, TAIL_2, HELLO_2, END_2], ids=["ask", "tail", "hello", "end"])
 def test_keys_of_the_future_are_skipped(octets: bytes) -> None:
-    read: Any = {ASK_1: read_ticket, TAIL_1: read_ticket, HELLO_1: read_hello, END_1: read_end}[octets]
+    read: Any = {ASK_2: read_ticket, TAIL_2: read_ticket, HELLO_2: read_hello, END_2: read_end}[octets]
     later = json.dumps({**json.loads(octets), "colour": {"new": [1, 2]}}).encode()
     assert read(later) == read(octets)
 
 
 def test_a_question_that_is_not_understood_whole_is_refused() -> None:
-    ask = json.loads(ASK_1)
+    ask = json.loads(ASK_2)
     ask["questions"][0]["request"]["only_on_sundays"] = True
     with pytest.raises(ValueError, match="only_on_sundays"):
         read_ticket(json.dumps(ask).encode())
 
 
 @pytest.mark.parametrize("version", [OLDEST - 1, NEWEST + 1, -1, 1 << 80, "one", None])
-@pytest.mark.parametrize("octets", [ASK_1, TAIL_1], ids=["ask", "tail"])
+@pytest.mark.parametrize("octets", [ASK_2, TAIL_2], ids=["ask", "tail"])
 def test_another_version_is_refused_in_one_line(octets: bytes, version: object) -> None:
     with pytest.raises(ValueError, match=r"^ticket: .*version") as caught:
         read_ticket(json.dumps({**json.loads(octets), "version": version}).encode())
@@ -185,7 +186,7 @@ def test_another_version_is_refused_in_one_line(octets: bytes, version: object) 
 
 
 def test_the_newest_version_that_both_speak_is_spoken() -> None:
-    assert common_version(1, 1) == 1
+    assert common_version(2, 2) == 2
     assert common_version(OLDEST, NEWEST + 5) == NEWEST
     assert common_version(-3, OLDEST) == OLDEST
     for oldest, newest in ((NEWEST + 1, NEWEST + 2), (OLDEST - 2, OLDEST - 1)):
@@ -227,7 +228,7 @@ def test_json_is_a_message_or_refused(found: Any) -> None:
         refused_or_read(read, json.dumps(found).encode())
 
 
-@given(st.sampled_from([ASK_1, TAIL_1, HELLO_1, END_1]), st.data())
+@given(st.sampled_from([ASK_2, TAIL_2, HELLO_2, END_2]), st.data())
 @settings(max_examples=examples(400, 80))
 def test_messages_that_somebody_touched_are_read_or_refused(octets: bytes, data: st.DataObject) -> None:
     found = json.loads(octets)
@@ -251,10 +252,10 @@ def places(found: Any) -> list[tuple[Any, Any]]:
     "octets",
     [
         b"", b"{}", b"null", b"[]", b"{", b"\xff\xfe{", b"[" * 100_000, b'{"kind":"ask"}', b'{"kind":"drop\\ntable"}',
-        b"9" * 5000, ASK_1[:-1], ASK_1.replace(b'"count"', b'"DROP TABLE packets"'), b'{"kind":' + b'{"a":' * 5000,
-        ASK_1.replace(b'"plan":"count"', b'"a\\nb\\u001b[2J":1,"plan":"count"'),
-        ASK_1.replace(b'"plan":"count"', b'"\\ud800":1,"plan":"count"'),
-        ASK_1.replace(b'"plan":"count"', b'"' + b"k" * 100_000 + b'":1,"plan":"count"'),
+        b"9" * 5000, ASK_2[:-1], ASK_2.replace(b'"count"', b'"DROP TABLE packets"'), b'{"kind":' + b'{"a":' * 5000,
+        ASK_2.replace(b'"plan":"count"', b'"a\\nb\\u001b[2J":1,"plan":"count"'),
+        ASK_2.replace(b'"plan":"count"', b'"\\ud800":1,"plan":"count"'),
+        ASK_2.replace(b'"plan":"count"', b'"' + b"k" * 100_000 + b'":1,"plan":"count"'),
     ],
 )  # fmt: skip
 def test_tickets_that_are_none_are_refused(octets: bytes) -> None:
@@ -264,7 +265,7 @@ def test_tickets_that_are_none_are_refused(octets: bytes) -> None:
 
 
 def test_a_filter_that_is_none_is_refused_when_it_is_looked_at() -> None:
-    ask = read_ticket(ASK_1.replace(b'"direction":"destination"', b'"direction":"up"'))
+    ask = read_ticket(ASK_2.replace(b'"direction":"destination"', b'"direction":"up"'))
     assert isinstance(ask, Ask)
     with pytest.raises(ValueError, match=r"^filter: port: wanted one of either, source, destination, both"):
         _ = ask.tree
@@ -273,8 +274,8 @@ def test_a_filter_that_is_none_is_refused_when_it_is_looked_at() -> None:
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_times_are_finite(number: str) -> None:
     for read, octets in (
-        (read_hello, HELLO_1.replace(b"1.5", number.encode())),
-        (read_end, END_1.replace(b"0.25", number.encode())),
+        (read_hello, HELLO_2.replace(b"1.5", number.encode())),
+        (read_end, END_2.replace(b"0.25", number.encode())),
     ):
         with pytest.raises(ValueError, match="finite number"):
             read(octets)
@@ -322,7 +323,7 @@ names = st.lists(st.text(max_size=8).filter(lambda text: text.isprintable()), ma
 )
 @settings(max_examples=examples(200, 40))
 def test_a_question_is_itself_after_its_way(asked: Any, tree: Any, until: float, rows: int, who: str) -> None:
-    ask = Ask(version=1, questions=asked, filter=asked_tree(tree), seconds=until, rows=rows, octets=rows, behalf=who)
+    ask = Ask(version=2, questions=asked, filter=asked_tree(tree), seconds=until, rows=rows, octets=rows, behalf=who)
     found = read_ticket(written(ask))
     assert found == ask
     assert isinstance(found, Ask)
@@ -332,7 +333,7 @@ def test_a_question_is_itself_after_its_way(asked: Any, tree: Any, until: float,
 
 @given(seconds, st.integers(1, 100_000), behalf)
 def test_a_tail_is_itself_after_its_way(every: float, rows: int, who: str) -> None:
-    tail = Tail(version=1, every=every, rows=rows, behalf=who)
+    tail = Tail(version=2, every=every, rows=rows, behalf=who)
     assert read_ticket(written(tail)) == tail
 
 
@@ -347,7 +348,7 @@ def test_a_hello_and_an_end_are_themselves_after_their_way(a: int, b: int, senso
 def test_what_a_filter_hides_travels_beside_it_or_it_is_refused() -> None:
     request = make_request("sources", None)
     asked = {
-        "version": 1, "questions": (Question(plan="ranked", request=request, key="source"),), "filter": asked_tree(HIDING),
+        "version": 2, "questions": (Question(plan="ranked", request=request, key="source"),), "filter": asked_tree(HIDING),
     }  # fmt: skip
     found = read_ticket(written(Ask(**asked, hidden=((1, 2), (5, 5), (7, 2**32 - 1)))))
     assert isinstance(found, Ask)

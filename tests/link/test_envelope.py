@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from ims.link.contract import MARKED, TAIL, End
 from ims.link.envelope import (
-    ENVELOPE,
     LONGEST_BODY,
     OF_A_COLUMN,
     PIECE_ROWS,
     UnreadableError,
     ending,
     gathered,
+    opened,
     pieces,
     put,
 )
@@ -89,15 +89,13 @@ def filled(schema: pa.Schema, rows: int, dice: random.Random) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def sent(tables: Mapping[str, pa.Table], **end: Any) -> list[pa.RecordBatch]:
-    rows = [row for name, table in tables.items() for row in pieces(name, table)]
-    return [*rows, ending(End(seconds=1.0, **({"parts": {n: t.num_rows for n, t in tables.items()}} | end)))]
+def sent(tables: Mapping[str, pa.Table], **end: Any) -> list[pa.Buffer]:
+    told = [piece for name, table in tables.items() for piece in pieces(name, table)]
+    return [*told, ending(End(seconds=1.0, **({"parts": {n: t.num_rows for n, t in tables.items()}} | end)))]
 
 
-def received(
-    rows: Iterable[pa.RecordBatch], wanted: Mapping[str, pa.Schema], most: int = MANY, octets: int = MANY
-) -> Any:
-    return gathered(rows, wanted, most, octets)
+def received(told: Iterable[pa.Buffer], wanted: Mapping[str, pa.Schema], most: int = MANY, octets: int = MANY) -> Any:
+    return gathered(told, wanted, most, octets)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 700])
@@ -136,32 +134,14 @@ def test_parts_may_come_in_turns() -> None:
     assert found == {"p": pa.concat_tables([TABLE, TABLE]), "q": TABLE}
 
 
-def row(part: str | None, body: bytes | None) -> pa.RecordBatch:
-    return pa.record_batch([pa.array([part], pa.string()), pa.array([body], pa.large_binary())], schema=ENVELOPE)
-
-
-def lying(end: int) -> pa.RecordBatch:
-    """Octets that don't end where they are said to. Arrow makes no such thing, but reads it."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, ENVELOPE) as writer:
-        writer.write_batch(row("p", b"abc"))
-    said = sink.getvalue().to_pybytes()
-    true, false = (bytes(8) + n.to_bytes(8, "little", signed=True) for n in (3, end))
-    assert true in said
-    at = said.rindex(true)
-    return pa.ipc.open_stream(said[:at] + false + said[at + 16 :]).read_next_batch()
-
-
-def not_utf8() -> pa.RecordBatch:
-    name = pa.Array.from_buffers(
-        pa.string(), 1, [None, pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0])), pa.py_buffer(b"\xff\xfe")]
-    )
-    return pa.RecordBatch.from_arrays([name, pa.array([b""], pa.large_binary())], schema=ENVELOPE)
+def named(length: int, name: bytes, body: bytes = b"") -> pa.Buffer:
+    """A piece whose name may have another length than it says."""
+    return pa.py_buffer(length.to_bytes(2, "little") + name + body)
 
 
 WHOLE = sent({"p": TABLE})
 OTHER = pa.table({"value": pa.array([1], pa.int32())})
-RUBBISH: dict[str, tuple[Sequence[pa.RecordBatch], str]] = {
+RUBBISH: dict[str, tuple[Sequence[pa.Buffer], str]] = {
     "nothing": ([], "it was cut off|was cut off"),
     "cut off": (WHOLE[:-1], "its answer was cut off"),
     "a piece is missing": (WHOLE[1:], "its answer lacks rows of p"),
@@ -173,16 +153,15 @@ RUBBISH: dict[str, tuple[Sequence[pa.RecordBatch], str]] = {
     "a part with a bad name": (sent({"p": TABLE, "\x1b[2J\n": TABLE}), "a part that nobody asked for"),
     "other columns": (sent({"p": OTHER}), "other columns than were asked for"),
     "a column more": (sent({"p": TABLE.append_column("x", TABLE.column(0))}), "other columns"),
-    "not one of ours": ([pa.record_batch({"a": [1]})], "isn't one of ours"),
-    "no name": ([row(None, b"")], "isn't one of ours"),
-    "no body": ([row("p", None)], "isn't one of ours"),
-    "offsets beyond the octets": ([lying(1 << 40)], "isn't one of ours"),
-    "offsets that go back": ([lying(-5)], "isn't one of ours"),
-    "a name in no encoding": ([not_utf8()], "isn't one of ours"),
-    "an empty body": ([row("p", b"")], "can't be read"),
-    "garbage": ([row("p", random.Random(1).randbytes(500))], "can't be read"),
-    "an end that is none": ([row("", b"[]")], "end can't be read$"),
-    "an end that isn't JSON": ([row("", b"\xff" * 9)], "end can't be read$"),
+    "nothing in it": ([named(0, b"")[:0]], "isn't one of ours"),
+    "half of a length": ([pa.py_buffer(b"p")], "isn't one of ours"),
+    "no room for a body's begin": ([named(1, b"p")], "isn't one of ours"),
+    "a name beyond the octets": ([named(65535, b"p", bytes(40))], "isn't one of ours"),
+    "a name in no encoding": ([named(2, b"\xff\xfe", bytes(4))], "isn't one of ours"),
+    "an empty body": ([put("p", b"")], "can't be read"),
+    "garbage": ([put("p", random.Random(1).randbytes(500))], "can't be read"),
+    "an end that is none": ([put("", b"[]")], "end can't be read$"),
+    "an end that isn't JSON": ([put("", b"\xff" * 9)], "end can't be read$"),
 }
 
 
@@ -309,7 +288,7 @@ SAMPLE = pa.table(
     }
 )
 [PIECE, END] = sent({"p": SAMPLE})
-BODY = PIECE.column(1)[0].as_py()
+BODY = opened(PIECE)[1].to_pybytes()
 
 
 @given(st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(1, 255)), min_size=1, max_size=4))
@@ -319,7 +298,7 @@ def test_a_garbled_part_is_a_part_or_refused(flips: list[tuple[int, int]]) -> No
     for at, mask in flips:
         body[at] ^= mask
     try:
-        found, _ = received([row("p", bytes(body)), END], {"p": SAMPLE.schema})
+        found, _ = received([put("p", bytes(body)), END], {"p": SAMPLE.schema})
     except UnreadableError as error:
         assert len(str(error).splitlines()) == 1
         return
@@ -352,24 +331,37 @@ def test_moments_that_nobody_can_show_are_refused(kind: pa.DataType, first: Any,
 def test_a_part_that_is_cut_off_is_refused(length: int) -> None:
     """But for the mark of its end, which says nothing."""
     try:
-        found, _ = received([row("p", BODY[:length]), END], {"p": SAMPLE.schema})
+        found, _ = received([put("p", BODY[:length]), END], {"p": SAMPLE.schema})
     except UnreadableError:
         return
     assert found["p"] == SAMPLE
 
 
-def test_octets_are_put_in_without_a_copy() -> None:
-    octets = pa.py_buffer(b"x" * 1000)
-    assert put("p", octets).column(1).buffers()[2].address == octets.address
+@given(st.binary(max_size=60))
+@settings(max_examples=examples(500, 100))
+def test_any_octets_are_a_piece_or_refused(octets: bytes) -> None:
+    try:
+        name, body = opened(pa.py_buffer(octets))
+    except UnreadableError:
+        return
+    assert body.to_pybytes() == octets[len(octets) - body.size :]
+    assert octets[2:].startswith(name.encode())
+
+
+@given(st.text(max_size=30), st.binary(max_size=30))
+def test_a_piece_has_its_name_and_its_body_where_numbers_may_lie(name: str, body: bytes) -> None:
+    piece = put(name, body)
+    assert opened(piece) == (name, pa.py_buffer(body))
+    assert (piece.size - len(body)) % 8 == 0
 
 
 def test_a_piece_that_unfolds_is_counted_unfolded_and_a_long_one_is_not_looked_at() -> None:
     """Zeros compress 250 times: what they unfold to counts, not what travels."""
     zeros = pa.table({"a": pa.array([0] * 400_000, pa.int64())})
     rows = sent({"p": zeros})
-    assert sum(row.nbytes for row in rows) < zeros.nbytes / 20
+    assert sum(piece.size for piece in rows) < zeros.nbytes / 20
     with pytest.raises(UnreadableError, match="octets that were asked for"):
         received(rows, {"p": zeros.schema}, most=1 << 20, octets=zeros.nbytes // 2)
-    assert max(row.nbytes for row in rows) <= LONGEST_BODY
+    assert max(piece.size for piece in rows) <= LONGEST_BODY
     with pytest.raises(UnreadableError, match="a piece of more than"):
         received([put("p", bytes(LONGEST_BODY + 1))], {"p": zeros.schema}, most=10, octets=1 << 40)

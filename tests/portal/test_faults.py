@@ -265,7 +265,7 @@ class Garbage(fl.FlightServerBase):
     """Answers everything with what is no answer; `ims` certificates are real."""
 
     def do_action(self, context: Any, action: Any) -> Any:
-        yield b'{"oldest": 1, "newest": 1, "program": "\x1b[31m", "now": 1e300}'
+        yield b'{"oldest": 2, "newest": 2, "program": "\x1b[31m", "now": 1e300}'
 
     def do_get(self, context: Any, ticket: Any) -> Any:
         import pyarrow as pa

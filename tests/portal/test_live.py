@@ -46,7 +46,7 @@ def batch(
 class FakePeer:
     """A sensor that tells what a test hands it; a fault that it is handed, it raises."""
 
-    version = 1
+    version = 2
 
     def __init__(self, name: str) -> None:
         self.sensor = RegisteredSensor(name=name, address="127.0.0.1:1")

@@ -47,7 +47,7 @@ def test_of_nothing_the_answer_is_empty_and_has_its_columns(merging: Merging, qu
 def test_a_half_has_the_columns_that_are_expected_of_it(merging: Merging, one_store: Path, question: Question) -> None:
     answerer = Answerer(one_store, 1, 256 << 20, 1)
     wanted = {f"0/{name}": schema for name, schema in merging.schemas(question).items()}
-    parts, _ = gathered(answerer.answer(Ask(version=1, questions=(question,)), lambda _: None), wanted, MANY, MANY)
+    parts, _ = gathered(answerer.answer(Ask(version=2, questions=(question,)), lambda _: None), wanted, MANY, MANY)
     halves = {name.partition("/")[2]: [table] for name, table in parts.items()}
     alone = merging.merge(question, halves)
     schemas = merging.schemas(question)
@@ -60,7 +60,7 @@ def test_other_columns_never_get_this_far(merging: Merging, one_store: Path) -> 
         Question(plan="count", request=make_request("count", None)),
         Question(plan="cache", request=make_request("cache", None)),
     )
-    rows = Answerer(one_store, 1, 256 << 20, 1).answer(Ask(version=1, questions=(other,)), lambda _: None)
+    rows = Answerer(one_store, 1, 256 << 20, 1).answer(Ask(version=2, questions=(other,)), lambda _: None)
     wanted = {f"0/{name}": schema for name, schema in merging.schemas(asked).items()}
     with pytest.raises(UnreadableError):
         gathered(rows, wanted, MANY, MANY)

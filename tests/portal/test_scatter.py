@@ -156,11 +156,11 @@ def test_asking_anew_where_the_lake_fails_is_work_too(
     assert effort.seconds >= 2000
 
 
-def lying(octets: int, whole: bool) -> Callable[[Ask, Any], Iterator[pa.RecordBatch]]:
+def lying(octets: int, whole: bool) -> Callable[[Ask, Any], Iterator[pa.Buffer]]:
     """Answers with so many octets of invented sources, and an end, or what is none."""
     rows = octets // 12
 
-    def answer(ask: Ask, _watched: Any) -> Iterator[pa.RecordBatch]:
+    def answer(ask: Ask, _watched: Any) -> Iterator[pa.Buffer]:
         part = pa.table({"key": pa.array(np.arange(rows), pa.uint32()), "value": pa.array(np.ones(rows), pa.int64())})
         yield from pieces("0/values", part)
         yield ending(End(seconds=0, parts={"0/values": rows, "1/rows": 0})) if whole else put("nothing", b"")

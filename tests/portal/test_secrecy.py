@@ -509,7 +509,7 @@ def test_more_ranges_than_a_question_may_name_are_hidden_by_wider_ones() -> None
             checked = secrecy.check("analyst", Request(verb="sources"))
     assert isinstance(checked, Narrowed)
     question = Question(plan="coverage", request=Request(verb="coverage"))
-    assert written(Ask(version=1, questions=(question,), hidden=checked.hidden))
+    assert written(Ask(version=2, questions=(question,), hidden=checked.hidden))
     assert all(any(first <= n << 9 <= last for first, last in checked.hidden[:20]) for n in range(10))
     assert [line["log_level"] for line in said] == ["warning"]
     assert "wider" in said[0]["meaning"]

@@ -42,7 +42,7 @@ question, merging = Question(plan="count", request=make_request("count", None)),
 schemas = {f"0/{name}": schema for name, schema in merging.schemas(question).items()}
 try:
     hello = peer.hello(seconds)
-    parts, end = peer.ask(Ask(version=1, questions=(question,), seconds=seconds), schemas)
+    parts, end = peer.ask(Ask(version=2, questions=(question,), seconds=seconds), schemas)
     answer = merging.merge(question, {name[2:]: [table] for name, table in parts.items()}).to_pylist()[0]
     print(json.dumps({"sensors": hello.sensors, "packets": answer["packets"]}))
 except Fault as fault:

@@ -43,7 +43,7 @@ class Holding(Answerer):
         self.asked: list[str] = []
         self.held = 0
 
-    def answer(self, ask: Ask, watched: Callable[[Any], None]) -> Iterator[pa.RecordBatch]:
+    def answer(self, ask: Ask, watched: Callable[[Any], None]) -> Iterator[pa.Buffer]:
         self.asked.append(ask.behalf)
         if self.holds(ask):
             self.held += 1

@@ -15,7 +15,7 @@ import ims.query.distinct
 import ims.query.standing
 from ims.asked import StoresAsked
 from ims.link.contract import Ask, asked_tree
-from ims.link.envelope import gathered
+from ims.link.envelope import gathered, opened
 from ims.portal.merging import Merging
 from ims.query.engine import Engine
 from ims.query.filter import parse
@@ -100,7 +100,7 @@ def test_answers_are_those_of_the_store_itself(
         for plan, words, more in QUESTIONS
     )  # fmt: skip
     tree = parse(filter) if filter else None
-    tables, end = answered(answerer, merging, Ask(version=1, questions=questions, filter=asked_tree(tree)))
+    tables, end = answered(answerer, merging, Ask(version=2, questions=questions, filter=asked_tree(tree)))
     assert end.sensors == ("007", "a", "b")
     assert len(end.closed) == 32
     for question, table in zip(questions, tables, strict=True):
@@ -119,12 +119,11 @@ def test_a_portal_that_does_not_know_later_columns_is_not_sent_them_and_one_that
     )
     sent = {}
     for lengths in (False, True):
-        ask = Ask(version=1, questions=questions, lengths=lengths)
+        ask = Ask(version=2, questions=questions, lengths=lengths)
         known: dict[str, set[str]] = {}
-        for row in answerer.answer(ask, nobody):
-            for name, body in zip(row.column(0).to_pylist(), row.column(1), strict=True):
-                if name:
-                    known.setdefault(name, set()).update(pa.ipc.open_stream(body.as_buffer()).schema.names)
+        for name, body in map(opened, answerer.answer(ask, nobody)):
+            if name:
+                known.setdefault(name, set()).update(pa.ipc.open_stream(body).schema.names)
         sent[lengths] = known
         tables, _ = answered(answerer, merging, ask)
         assert all(set(LENGTHS) <= set(table.column_names) for table in tables)
@@ -136,25 +135,25 @@ def test_its_engine_is_there_for_the_next_after_every_failure(answerer: Answerer
     rows = Question(plan="rows", request=make_request("packets", None))
     for limits in ({"rows": 10}, {"octets": 10}):
         with pytest.raises(ValueError, match="more than 10 "):
-            list(answerer.answer(Ask(version=1, questions=(rows,), **limits), nobody))
-    left = answerer.answer(Ask(version=1, questions=(rows,)), nobody)
+            list(answerer.answer(Ask(version=2, questions=(rows,), **limits), nobody))
+    left = answerer.answer(Ask(version=2, questions=(rows,)), nobody)
     next(left)
     left.close()
     with pytest.raises(ValueError, match="filter"):
-        list(answerer.answer(Ask(version=1, questions=(rows,), filter={"is": "what"}), nobody))
-    [table], _ = answered(answerer, merging, Ask(version=1, questions=(rows,)))
+        list(answerer.answer(Ask(version=2, questions=(rows,), filter={"is": "what"}), nobody))
+    [table], _ = answered(answerer, merging, Ask(version=2, questions=(rows,)))
     assert table.num_rows > 3000
 
 
 def test_limits_are_of_the_whole_answer_and_say_what_would_fit(answerer: Answerer) -> None:
     request = make_request("series", None, bin="1h")
-    alone = Ask(version=1, questions=(Question(plan="series", request=request),))
+    alone = Ask(version=2, questions=(Question(plan="series", request=request),))
     part = next(answerer.answer(alone, nobody))
-    for count, name, most in ((2, "rows", 25), (3, "octets", int(1.5 * part.nbytes))):
+    for count, name, most in ((2, "rows", 25), (3, "octets", int(1.5 * part.size))):
         questions = tuple(Question(plan="series", request=request) for _ in range(count))
         with pytest.raises(ValueError, match=f"more than {most:,} (partial rows|octets); ask for a shorter time"):
-            list(answerer.answer(Ask(version=1, questions=questions, **{name: most}), nobody))
-        list(answerer.answer(Ask(version=1, questions=questions[:1], **{name: most}), nobody))
+            list(answerer.answer(Ask(version=2, questions=questions, **{name: most}), nobody))
+        list(answerer.answer(Ask(version=2, questions=questions[:1], **{name: most}), nobody))
 
 
 # What runs is interrupted
@@ -233,7 +232,7 @@ def test_an_interrupted_question_says_so_and_the_next_is_answered(
 
 def one_question(plan: str, verb: str, filter: Any = None) -> Ask:
     question = Question(plan=plan, request=make_request(verb, None))  # type: ignore[arg-type]
-    return Ask(version=1, questions=(question,), filter=filter)
+    return Ask(version=2, questions=(question,), filter=filter)
 
 
 @pytest.mark.parametrize("key", ["signature", "source"])
@@ -244,14 +243,14 @@ def test_many_values_are_asked_about_as_few_are(
     request = make_request("payloads" if key == "signature" else "sources", None)
     values = [n.to_bytes(16, "big") for n in range(1000)] if key == "signature" else list(range(1000))
     [ranked], _ = answered(
-        answerer, merging, Ask(version=1, questions=(Question(plan="ranked", request=request, key=key),))
+        answerer, merging, Ask(version=2, questions=(Question(plan="ranked", request=request, key=key),))
     )
     there = [value for value in ranked.column(key).to_pylist() if value not in values][:20]
     assert there
 
     def spread(chosen: list[Any]) -> list[str]:
         question = about("spread", request, key, chosen, "destination_port")
-        [table], _ = answered(answerer, merging, Ask(version=1, questions=(question,)))
+        [table], _ = answered(answerer, merging, Ask(version=2, questions=(question,)))
         return in_any_order(table)
 
     assert spread(there) == spread([*there, *values])
@@ -262,14 +261,14 @@ def test_a_question_that_needs_too_much_memory_is_refused(large_store: Path) -> 
     answerer = Answerer(large_store, 64, 64 << 20, 1)
     request = make_request("packets", None)
     with pytest.raises(MemoryError, match="more memory than it may have"):
-        list(answerer.answer(Ask(version=1, questions=(Question(plan="whole_rows", request=request),)), nobody))
+        list(answerer.answer(Ask(version=2, questions=(Question(plan="whole_rows", request=request),)), nobody))
 
 
 def test_more_addresses_than_memory_allows_are_refused(large_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ims.query.distinct, "MOST_MARKED", 0)
     monkeypatch.setattr(ims.query.distinct, "AT_ONCE", 1000)
     monkeypatch.setattr(ims.query.standing, "OCTETS_OF_AN_ADDRESS", 1 << 50)
-    count = Ask(version=1, questions=(Question(plan="count", request=make_request("count", None)),))
+    count = Ask(version=2, questions=(Question(plan="count", request=make_request("count", None)),))
     with pytest.raises(MemoryError, match="at most 0 are told apart"):
         list(Answerer(large_store, 1, 64 << 20, 1).answer(count, nobody))
 
@@ -326,7 +325,7 @@ def test_a_store_that_broke_is_its_own_fault_and_not_the_question_s(store: tuple
     put(writer, "packets", packets([NOON]))
     writer.checkpoint(publish_before_us=NOON + HOUR)
     answerer = Answerer(path, 1, 64 << 20, 1)
-    ask = Ask(version=1, questions=(Question(plan="rows", request=make_request("packets", None)),))
+    ask = Ask(version=2, questions=(Question(plan="rows", request=make_request("packets", None)),))
     assert len(list(answerer.answer(ask, nobody))) == 2
     [file] = path.glob("packets/**/*.parquet")
     octets = file.read_bytes()

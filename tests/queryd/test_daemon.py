@@ -34,7 +34,7 @@ from ims.sensor.privileges import user_to_become
 from ..stores import IMS, cli
 from .waiting import DEADLINE, crowd, soon
 
-COUNT = written(Ask(version=1, questions=(Question(plan="count", request=make_request("count", None)),)))
+COUNT = written(Ask(version=2, questions=(Question(plan="count", request=make_request("count", None)),)))
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ def test_it_answers_unprivileged_and_changes_nothing(place: Path) -> None:
         assert daemon.ask() >= 2
         for plan in ("whole_rows", "frames"):
             question = Question(plan=plan, request=make_request("packets", None))  # type: ignore[arg-type]
-            assert daemon.ask(written(Ask(version=1, questions=(question,)))) >= 1
-        reader = daemon.client.do_get(fl.Ticket(written(Tail(version=1, every=0.1))))
+            assert daemon.ask(written(Ask(version=2, questions=(question,)))) >= 1
+        reader = daemon.client.do_get(fl.Ticket(written(Tail(version=2, every=0.1))))
         assert reader.read_chunk() is not None
         reader.cancel()
         status = dict(
@@ -181,7 +181,7 @@ def test_it_ends_while_a_portal_listens_and_asks(place: Path) -> None:
 
         def listen() -> None:
             with contextlib.suppress(pa.ArrowException):
-                for _ in daemon.client.do_get(fl.Ticket(written(Tail(version=1, every=60)))):
+                for _ in daemon.client.do_get(fl.Ticket(written(Tail(version=2, every=60)))):
                     listening.set()
 
         threads.go(listen)

@@ -17,6 +17,7 @@ from benchmarks import traffic
 
 from ims.decode.category import SCAN
 from ims.link.contract import Ask, Tail, written
+from ims.link.envelope import opened
 from ims.query.question import Question
 from ims.query.request import make_request
 from ims.query.standing import batch_rows
@@ -104,7 +105,7 @@ def daemon(folder: Path, store: Path, **settings: object) -> Iterator[tuple[int,
 
 def asked(address: str, question: Question, number: int = 0, seconds: float = 120) -> str:
     """How a question ended; all callers are others."""
-    ask = Ask(version=1, questions=(question,), seconds=seconds, octets=1 << 40, lengths=True, behalf=f"caller{number}")
+    ask = Ask(version=2, questions=(question,), seconds=seconds, octets=1 << 40, lengths=True, behalf=f"caller{number}")
     with closing(fl.connect(address)) as client:
         try:
             for _ in client.do_get(fl.Ticket(written(ask))):
@@ -117,15 +118,15 @@ def asked(address: str, question: Question, number: int = 0, seconds: float = 12
 def follow(address: str, batches: int) -> int:
     """Packets by block that a follower is told of in so many batches."""
     with closing(fl.connect(address)) as client:
-        reader = client.do_get(fl.Ticket(written(Tail(version=1, every=0.1, rows=100_000))), within())
+        reader = client.do_get(fl.Ticket(written(Tail(version=2, every=0.1, rows=100_000))), within())
         ended = 0
         told = 0
         while ended < batches:
-            row = reader.read_chunk().data
-            if row.column(0)[0].as_py() == "":
+            part, body = opened(reader.read_chunk().app_metadata)
+            if not part:
                 ended += 1
-            elif row.column(0)[0].as_py() == "blocks":
-                told += sum(pa.ipc.open_stream(row.column(1)[0].as_buffer()).read_all().column("packets").to_pylist())
+            elif part == "blocks":
+                told += sum(pa.ipc.open_stream(body).read_all().column("packets").to_pylist())
         reader.cancel()
     return told
 

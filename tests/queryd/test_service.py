@@ -52,7 +52,7 @@ class Held:
         self.interrupted.set()
         self.may_end.set()
 
-    def answer(self, ask: Ask, watched: Callable[[Any], None]) -> Iterator[pa.RecordBatch]:
+    def answer(self, ask: Ask, watched: Callable[[Any], None]) -> Iterator[pa.Buffer]:
         try:
             watched(self)
             self.begun.set()
@@ -142,8 +142,8 @@ def hello(client: Any) -> Hello:
 
 
 def ask(client: Any, ticket: bytes | None = None, seconds: float = DEADLINE, **words: Any) -> list[Any]:
-    said = written(Ask(version=1, questions=(COUNT,), **words)) if ticket is None else ticket
-    return [chunk.data for chunk in client.do_get(fl.Ticket(said), within(seconds))]
+    said = written(Ask(version=2, questions=(COUNT,), **words)) if ticket is None else ticket
+    return [chunk.app_metadata for chunk in client.do_get(fl.Ticket(said), within(seconds))]
 
 
 def refused(work: Callable[[], Any]) -> Fault:
@@ -169,7 +169,7 @@ def everything(client: Any) -> list[Callable[[], Any]]:
     descriptor = fl.FlightDescriptor.for_path("x")
     return [
         lambda: hello(client), lambda: ask(client), lambda: list(client.list_actions(within())),
-        lambda: ask(client, written(Tail(version=1))), lambda: list(client.list_flights(options=within())),
+        lambda: ask(client, written(Tail(version=2))), lambda: list(client.list_flights(options=within())),
         lambda: client.get_flight_info(descriptor, within()), lambda: client.get_schema(descriptor, within()),
         lambda: put_something(client), lambda: exchange_something(client),
     ]  # fmt: skip
@@ -236,15 +236,15 @@ def test_a_revoked_caller_is_refused_at_the_next_request_of_an_open_connection(o
     listened, batches = threading.Event(), []
 
     def listen() -> None:
-        for chunk in client.do_get(fl.Ticket(written(Tail(version=1, every=0.1))), within()):
-            batches.append(chunk.data)
+        for chunk in client.do_get(fl.Ticket(written(Tail(version=2, every=0.1))), within()):
+            batches.append(chunk.app_metadata)
             listened.set()
 
     with crowd(1) as threads:
         listening = threads.go(listen)
         soon(listened)
         opened.authority.revoke(serial)
-        for work in (lambda: hello(client), lambda: ask(client), lambda: ask(client, written(Tail(version=1)))):
+        for work in (lambda: hello(client), lambda: ask(client), lambda: ask(client, written(Tail(version=2)))):
             fault = refused(work)
             assert fault.kind == "refused"
             assert f"the certificate {serial} is revoked" in fault.detail
@@ -310,7 +310,7 @@ def test_a_number_beyond_what_it_may_be_is_a_fault_of_the_request_and_never_of_t
     for number in sampled_numbers(dice):
         for name in dice.sample(named, examples(len(named), 3)):
             question = json.loads(json.dumps(asked))
-            ticket: dict[str, Any] = {"kind": "ask", "version": 1, "questions": [question]}
+            ticket: dict[str, Any] = {"kind": "ask", "version": 2, "questions": [question]}
             if name == "sources" and "sources" in question:
                 question["sources"] = [number]
             elif name in ("seconds", "rows", "octets", "version"):
@@ -331,7 +331,7 @@ def sampled_numbers(dice: random.Random) -> list[int]:
 @pytest.mark.parametrize("number", [(1 << 63) - 1, 1 << 63, 1 << 70, -(1 << 63) - 1, *(2 * end for end in CALENDAR_US)])
 @pytest.mark.parametrize("name", ["since", "until"])
 def test_a_time_that_no_calendar_has_is_refused_as_a_request(opened: Door, name: str, number: int) -> None:
-    said = json.loads(written(Ask(version=1, questions=(COUNT,))))
+    said = json.loads(written(Ask(version=2, questions=(COUNT,))))
     said["questions"][0]["request"][name] = number
     fault = refused(lambda: ask(opened.client(opened.anybody), json.dumps(said).encode()))
     assert fault.kind == "request" and name in fault.detail
@@ -339,9 +339,9 @@ def test_a_time_that_no_calendar_has_is_refused_as_a_request(opened: Door, name:
 
 def test_a_filter_that_is_none_and_another_version_are_refused(opened: Door) -> None:
     client = opened.client(opened.anybody)
-    said = written(Ask(version=1, questions=(COUNT,), filter={"is": "port; DROP TABLE packets"}))
+    said = written(Ask(version=2, questions=(COUNT,), filter={"is": "port; DROP TABLE packets"}))
     assert refused(lambda: ask(client, said)).detail.startswith("filter: wanted an object")
-    said = written(Ask(version=1, questions=(COUNT,))).replace(b'"version":1', b'"version":99')
+    said = written(Ask(version=2, questions=(COUNT,))).replace(b'"version":2', b'"version":99')
     assert "version" in refused(lambda: ask(client, said)).text
 
 
@@ -358,7 +358,7 @@ def test_a_ticket_of_100_mb_is_refused_before_it_is_read(opened: Door, monkeypat
 
 def test_an_answer_over_the_limits_is_refused(opened: Door) -> None:
     client = opened.client(opened.anybody)
-    rows = written(Ask(version=1, questions=(Question(plan="rows", request=make_request("packets", None)),), rows=10))
+    rows = written(Ask(version=2, questions=(Question(plan="rows", request=make_request("packets", None)),), rows=10))
     fault = refused(lambda: ask(client, rows))
     assert (fault.kind, fault.text) == (
         "request", "the answer has more than 10 partial rows; ask for a shorter time, a narrower filter or a coarser group",
@@ -378,7 +378,7 @@ def held(tmp_path: Path, one_store: Path) -> Iterator[tuple[Door, Held]]:
 
 def test_a_caller_that_goes_interrupts_its_question(held: tuple[Door, Held]) -> None:
     opened, answers = held
-    reader = opened.portal().do_get(fl.Ticket(written(Ask(version=1, questions=(COUNT,), seconds=600))), within())
+    reader = opened.portal().do_get(fl.Ticket(written(Ask(version=2, questions=(COUNT,), seconds=600))), within())
     soon(answers.begun)
     reader.cancel()
     soon(answers.interrupted)
@@ -389,7 +389,7 @@ def test_a_caller_that_goes_interrupts_its_question(held: tuple[Door, Held]) -> 
 def test_a_caller_that_vanishes_interrupts_its_question(held: tuple[Door, Held]) -> None:
     opened, answers = held
     client = opened.portal()
-    reader = client.do_get(fl.Ticket(written(Ask(version=1, questions=(COUNT,), seconds=600))), within())
+    reader = client.do_get(fl.Ticket(written(Ask(version=2, questions=(COUNT,), seconds=600))), within())
     soon(answers.begun)
     del reader
     client.close()
@@ -400,7 +400,7 @@ def test_a_caller_that_vanishes_interrupts_its_question(held: tuple[Door, Held])
 def test_a_question_whose_time_is_over_is_interrupted(held: tuple[Door, Held]) -> None:
     opened, answers = held
     fault = refused(
-        lambda: ask(opened.portal(), seconds=DEADLINE, ticket=written(Ask(version=1, questions=(COUNT,), seconds=0.2)))
+        lambda: ask(opened.portal(), seconds=DEADLINE, ticket=written(Ask(version=2, questions=(COUNT,), seconds=0.2)))
     )
     assert (fault.kind, fault.worked is not None) == ("late", True)
     assert fault.detail == f"the deadline passed, after {fault.worked:.3f} s of work"
@@ -413,7 +413,7 @@ def test_the_dearest_filters_that_are_taken_end_at_their_deadline_again_and_agai
     client = opened.portal("dear")
     for n in range(2):
         text = " or ".join(f"ip[0]+{n * 1000 + m}=tcp[12]" for m in range(80))
-        ticket = written(Ask(version=1, questions=(COUNT,), seconds=0.1, filter=asked_tree(parse(text))))
+        ticket = written(Ask(version=2, questions=(COUNT,), seconds=0.1, filter=asked_tree(parse(text))))
         began = time.monotonic()
         fault = refused(lambda ticket=ticket: ask(client, ticket))  # type: ignore[misc]
         assert fault.kind == "late"
@@ -429,7 +429,7 @@ def test_who_waits_too_long_or_among_too_many_is_told_so(held: tuple[Door, Held]
     with crowd(3) as threads:
         first = threads.go(ask, client)
         soon(answers.begun)
-        short = written(Ask(version=1, questions=(COUNT,), seconds=0.2))
+        short = written(Ask(version=2, questions=(COUNT,), seconds=0.2))
         fault = refused(lambda: ask(client, short))
         assert (fault.kind, fault.detail.partition(", after ")[0]) == ("late", "its turn didn't come in time")
         waiting = [threads.go(ask, client) for _ in range(2)]
@@ -452,7 +452,7 @@ def test_shutting_down_interrupts_what_runs(tmp_path: Path, one_store: Path) -> 
 
 def test_too_many_followers_are_told_so_and_places_are_given_back(opened: Door) -> None:
     client = opened.client(opened.anybody)
-    follow = fl.Ticket(written(Tail(version=1, every=0.1)))
+    follow = fl.Ticket(written(Tail(version=2, every=0.1)))
     readers = [client.do_get(follow, within()) for _ in range(2)]
     for reader in readers:
         reader.read_chunk()

@@ -17,7 +17,7 @@ import pytest
 import ims
 from ims.decode.category import SCAN
 from ims.link.contract import TAIL, Tail
-from ims.link.envelope import gathered
+from ims.link.envelope import gathered, opened
 from ims.queryd import first_octets
 from ims.queryd import news as looking
 from ims.queryd.feed import BehindError, Feed, Look
@@ -350,12 +350,12 @@ def packets_of(look: Look) -> int:
 def test_a_follower_is_told_until_it_goes(live: Live) -> None:
     """By the real clock: what is stored while it listens, and an end after each batch."""
     tailing, gone = Tailing(live.path), threading.Event()
-    rows = tailing.follow(Tail(version=1, every=0.1), gone.is_set)
+    rows = tailing.follow(Tail(version=2, every=0.1), gone.is_set)
     batch: list[Any] = []
     packets, ends = 0, 0
     for row in rows:
         batch.append(row)
-        if row.column(0)[0].as_py() == "":
+        if not opened(row)[0]:
             parts, _ = gathered(batch, TAIL, 1000, 1 << 20)
             batch, ends = [], ends + 1
             packets += sum(found["packets"] for found in told(parts))
@@ -372,7 +372,7 @@ def test_what_followers_are_not_told_for_want_of_room_is_counted(live: Live, mon
     monkeypatch.setattr(first_octets, "MOST_READ", 0)
     metrics = QuerydMetrics()
     tailing = Tailing(live.path, left_out=metrics.left_out)
-    rows = tailing.follow(Tail(version=1, every=0.1), lambda: False)
+    rows = tailing.follow(Tail(version=2, every=0.1), lambda: False)
     next(rows)
     live.come(time.time(), new=b"GET /")
     live.show()
@@ -384,7 +384,7 @@ def test_what_followers_are_not_told_for_want_of_room_is_counted(live: Live, mon
 
 def test_followers_end_when_the_daemon_does(live: Live) -> None:
     tailing = Tailing(live.path)
-    rows = tailing.follow(Tail(version=1, every=60), lambda: False)
+    rows = tailing.follow(Tail(version=2, every=60), lambda: False)
     next(rows)
     tailing.stop()
     assert len(list(rows)) <= 3

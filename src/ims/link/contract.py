@@ -3,7 +3,8 @@
 A portal says hello (action `hello`), and asks (Flight ticket, an `Ask` or a `Tail`). Both sides speak versions OLDEST
 to NEWEST; the portal takes the newest that the daemon knows too. Within a version keys may be added, which older
 readers skip (but not inside a question: one that isn't understood whole is refused); a change that an older reader
-would misunderstand makes a new version. tests/link keep the bytes of old messages.
+would misunderstand makes a new version. tests/link keep the bytes of old messages. Version 2 has pieces of answers
+beside a stream without columns; of version 1, whose streams had them, nothing was released.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ims.query.question import Question
 from ims.query.shown import printable
 from ims.query.wrong import QuestionError, said_of
 
-OLDEST, NEWEST = 1, 1
+OLDEST, NEWEST = 2, 2
 LONGEST_MESSAGE = 2 << 20
 """Octets of a ticket or an action's body; longer ones aren't parsed."""
 MOST_QUESTIONS = 16

@@ -1,7 +1,9 @@
 """Parts of an answer on their way: several tables in one Flight stream, piece by piece.
 
-Each record batch has one row: the part's name, and a piece of that part as an Arrow IPC stream. The last row's name is
-empty; it holds the `End`. What is read is held to the schemas and limits that the reader expects.
+A stream has no columns: each of its messages has a piece beside it, as what Flight calls metadata, which nothing reads
+or unfolds on its way. A piece is the part's name (its length in two octets, then UTF-8, filled up with zeros to a
+multiple of 8), and an Arrow IPC stream with some rows of that part, compressed by LZ4. The last one's name is empty; it
+holds the `End`. What is read is held to the schemas and limits that the reader expects: docs/decisions/0040.
 """
 
 from __future__ import annotations
@@ -15,47 +17,66 @@ from ims.link.contract import MARKED, End, read_end, written
 from ims.link.unfolded import unfolded
 from ims.records import LENGTHS
 
-ENVELOPE = pa.schema([pa.field("part", pa.string(), False), pa.field("body", pa.large_binary(), False)])
+ENVELOPE = pa.schema([])
+EMPTY = pa.RecordBatch.from_arrays([], schema=ENVELOPE)
+"""What a stream itself says, of each piece."""
 PIECE_ROWS, PIECE_OCTETS = 1 << 18, 4 << 20
 LONGEST_BODY = 2 * PIECE_OCTETS
-"""Octets of a piece as it travels. It is compressed, and may be made to unfold to 250 times that: what it says that it
-unfolds to is counted before it does."""
+"""Octets of a piece's body as it travels. It is compressed, and may be made to unfold to 250 times that: what it says
+that it unfolds to is counted before it does."""
 OF_A_COLUMN = 1 << 10
 """Octets that Arrow takes for each column of a batch, and for the batch, besides what they hold (900 measured)."""
+NOT_OURS = "its answer isn't one of ours"
 _DAYS = -719_162, 2_932_896
 """From 0001-01-01 to 9999-12-31, since the epoch: the moments that Python knows."""
 _A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
-def put(part: str, body: bytes | pa.Buffer) -> pa.RecordBatch:
-    """One row. (The octets aren't copied: Arrow's own memory, or the object that is kept with it.)"""
-    octets = pa.py_buffer(body)
-    offsets = pa.py_buffer(len_as_offsets(octets.size))
-    value = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, octets])
-    return pa.RecordBatch.from_arrays([pa.array([part], pa.string()), value], schema=ENVELOPE)
+def put(part: str, body: bytes | pa.Buffer) -> pa.Buffer:
+    """One piece."""
+    return pa.py_buffer(_name(part) + bytes(body))
 
 
-def len_as_offsets(size: int) -> bytes:
-    """Offsets of one value."""
-    return (0).to_bytes(8, "little") + size.to_bytes(8, "little")
+def _name(part: str) -> bytes:
+    name = part.encode()
+    return (len(name).to_bytes(2, "little") + name).ljust(_named(len(name)), b"\0")
 
 
-def pieces(part: str, table: pa.Table) -> Iterator[pa.RecordBatch]:
-    """A table as rows of the envelope; an empty one is a row too."""
+def _named(length: int) -> int:
+    """Octets that a name of so many takes: a body begins where Arrow's numbers may."""
+    return (2 + length + 7) // 8 * 8
+
+
+def opened(piece: pa.Buffer) -> tuple[str, pa.Buffer]:
+    """A piece's name and body. Raises UnreadableError."""
+    if piece.size < 2:
+        raise UnreadableError(NOT_OURS)
+    length = int.from_bytes(piece.slice(0, 2).to_pybytes(), "little")
+    if _named(length) > piece.size:
+        raise UnreadableError(NOT_OURS)
+    try:
+        return str(piece.slice(2, length), "utf-8"), piece.slice(_named(length))
+    except UnicodeDecodeError:
+        raise UnreadableError(NOT_OURS) from None
+
+
+def pieces(part: str, table: pa.Table) -> Iterator[pa.Buffer]:
+    """A table, piece by piece; an empty one is a piece too."""
     rows = max(1, min(PIECE_ROWS, table.num_rows * PIECE_OCTETS // max(1, table.nbytes)))
     batches = table.combine_chunks().to_batches(max_chunksize=rows) or [
         pa.RecordBatch.from_pylist([], schema=table.schema)
     ]
     for batch in batches:
         sink = pa.BufferOutputStream()
+        sink.write(_name(part))
         with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
             writer.write_batch(batch)
-        yield put(part, sink.getvalue())
+        yield sink.getvalue()
 
 
-def ending(end: End) -> pa.RecordBatch:
-    """The last row."""
+def ending(end: End) -> pa.Buffer:
+    """The last piece."""
     return put("", written(end))
 
 
@@ -64,16 +85,16 @@ class UnreadableError(ValueError):
 
 
 def gathered(
-    rows: Iterable[pa.RecordBatch],
+    told: Iterable[pa.Buffer],
     wanted: Mapping[str, pa.Schema],
     most_rows: int,
     most_octets: int,
     take: Callable[[int], None] = lambda octets: None,
 ) -> tuple[dict[str, pa.Table], End]:
-    """The parts, and how the answer ended. `take` is told of the octets of each piece before it is unfolded, and of
-    what its batches take besides before they are kept; without rows none is, and counts as a column. Raises
-    UnreadableError for what isn't as expected: other parts, other columns, more than was asked for, or no end; and what
-    `take` raises."""
+    """The parts, from an answer's pieces, and how it ended. `take` is told of the octets of each piece before it is
+    unfolded, and of what its batches take besides before they are kept; without rows none is, and counts as a column.
+    Raises UnreadableError for what isn't as expected: other parts, other columns, more than was asked for, or no end;
+    and what `take` raises."""
     found: dict[str, list[pa.RecordBatch]] = {name: [] for name in wanted}
     count = octets = 0
 
@@ -86,29 +107,27 @@ def gathered(
             take(more)
 
     end: End | None = None
-    for row in rows:
+    for piece in told:
         if end is not None:
             raise UnreadableError("something came after the end of its answer")
-        if row.schema != ENVELOPE or not _is_sound(row):
-            raise UnreadableError("its answer isn't one of ours")
-        for name, body in zip(row.column(0).to_pylist(), row.column(1), strict=True):
-            if body.as_buffer().size > LONGEST_BODY:
-                raise UnreadableError(f"its answer has a piece of more than {LONGEST_BODY:,} octets")
-            if name == "":
-                end = _end(body.as_py())
-                continue
-            if name not in found:
-                raise UnreadableError("its answer has a part that nobody asked for")
-            ahead = _unfolded(body.as_buffer())
-            counted(ahead)
-            for batch, held in _batches(body.as_buffer(), wanted[name]):
-                counted(max(0, held - ahead), kept=batch.num_rows > 0)
-                ahead = max(0, ahead - held)
-                count += batch.num_rows
-                if count > most_rows:
-                    raise UnreadableError(f"its answer has more than the {most_rows:,} rows that were asked for")
-                if batch.num_rows:
-                    found[name].append(batch)
+        name, body = opened(piece)
+        if body.size > LONGEST_BODY:
+            raise UnreadableError(f"its answer has a piece of more than {LONGEST_BODY:,} octets")
+        if name == "":
+            end = _end(body.to_pybytes())
+            continue
+        if name not in found:
+            raise UnreadableError("its answer has a part that nobody asked for")
+        ahead = _unfolded(body)
+        counted(ahead)
+        for batch, held in _batches(body, wanted[name]):
+            counted(max(0, held - ahead), kept=batch.num_rows > 0)
+            ahead = max(0, ahead - held)
+            count += batch.num_rows
+            if count > most_rows:
+                raise UnreadableError(f"its answer has more than the {most_rows:,} rows that were asked for")
+            if batch.num_rows:
+                found[name].append(batch)
     if end is None:
         raise UnreadableError("its answer was cut off")
     for name, batches in found.items():
@@ -117,15 +136,6 @@ def gathered(
         if end.parts.get(name) != sum(batch.num_rows for batch in batches):
             raise UnreadableError(f"its answer lacks rows of {name}")
     return {name: pa.Table.from_batches(batches, wanted[name]) for name, batches in found.items()}, end
-
-
-def _is_sound(row: pa.RecordBatch) -> bool:
-    """Whether its offsets and texts are what they say: nothing checked them on their way."""
-    try:
-        row.validate(full=True)
-    except pa.ArrowException:
-        return False
-    return not any(column.null_count for column in row.columns)
 
 
 def _end(octets: bytes) -> End:

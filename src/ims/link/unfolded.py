@@ -1,18 +1,22 @@
 """How large a message in Arrow's format becomes, told without unfolding it: what is compressed may become 250 times as
-large, and is counted before any memory is taken for it."""
+large (by LZ4, the only way that is taken), and is counted before any memory is taken for it."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 DICTIONARY, RECORDS = 2, 3
 """Kinds of messages that have buffers: arrow/format/Message.fbs, MessageHeader."""
-_KIND, _HEADER = 1, 2
+_VERSION, _KIND, _HEADER, _MORE = 0, 1, 2, 4
 _DATA = 1
 _BUFFERS, _COMPRESSION = 2, 3
-"""Places of fields in the tables Message, DictionaryBatch and RecordBatch."""
+_CODEC = 0
+"""Places of fields in the tables Message, DictionaryBatch, RecordBatch and BodyCompression."""
+V5, LZ4 = 4, 0
+"""Earlier versions may be compressed as only a message's own metadata says."""
 AS_IT_IS = -1
 """Stands before a buffer that wasn't worth compressing, in place of its length."""
 
@@ -32,17 +36,21 @@ def unfolded(octets: pa.Buffer) -> int:
 def _of_message(words: memoryview, body: memoryview) -> int:
     message = _Table(words, _offset(words, 0))
     kind, header = message.number(_KIND, "<B"), message.table(_HEADER)
+    if message.number(_VERSION, "<h") != V5 or message.table(_MORE) is not None:
+        raise ValueError("a message isn't of the format's fifth version, or has metadata of its own")
     if kind == DICTIONARY and header is not None:
         header = header.table(_DATA)
     if kind not in (DICTIONARY, RECORDS) or header is None:
         return 0
-    compressed = header.table(_COMPRESSION) is not None
+    compressed = header.table(_COMPRESSION)
+    if compressed is not None and compressed.number(_CODEC, "<b") != LZ4:
+        raise ValueError("a message isn't compressed by LZ4")
     total = 0
     for offset, length in header.pairs(_BUFFERS):
         if length < 0 or offset < 0:
             raise ValueError("a buffer's place is less than nothing")
         own = AS_IT_IS
-        if compressed and length:
+        if compressed is not None and length:
             [own] = struct.unpack_from("<q", body, offset)
             length -= 8
         total += max(0, length if own == AS_IT_IS else own)
@@ -77,13 +85,13 @@ class _Table:
         at = self._field(place)
         return None if at is None else _Table(self._words, _offset(self._words, at))
 
-    def pairs(self, place: int) -> list[tuple[int, int]]:
+    def pairs(self, place: int) -> Iterator[tuple[int, int]]:
         """A vector of structures of two numbers of 64 bits."""
         at = self._field(place)
         if at is None:
-            return []
+            return
         at = _offset(self._words, at)
         [count] = struct.unpack_from("<I", self._words, at)
         if 16 * count > len(self._words):
             raise ValueError("a message tells of more buffers than it can have")
-        return list(struct.iter_unpack("<qq", self._words[at + 4 : at + 4 + 16 * count]))
+        yield from struct.iter_unpack("<qq", self._words[at + 4 : at + 4 + 16 * count])

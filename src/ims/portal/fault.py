@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow.flight as fl
 
 from ims.link.envelope import LONGEST_BODY
 
+Raised = TypeVar("Raised", bound=Exception)
 _OURS = re.compile(r"ims:([a-z]+): (.*?)(?:\. Detail: |\. gRPC client debug context|$)", re.DOTALL)
 _REFUSED = re.compile(
     r"(?:the answer has more than [\d,]+ (?:partial rows|octets); "
@@ -50,6 +51,13 @@ class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program d
     def for_operators(self) -> str:
         """The text, and the detail where it says more."""
         return f"{self.text} ({self.detail})" if self.detail and self.detail not in self.text else self.text
+
+
+def without_frames(error: Raised) -> Raised:
+    """The error, kept beside an answer, without the frames that it passed, which hold the answer, and what came before
+    it."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 def fault_of(error: BaseException) -> Fault:

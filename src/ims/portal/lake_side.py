@@ -26,7 +26,7 @@ from ims.lake.config import LakeConfig
 from ims.lake.engines import LakeEngine, engine_of, seen_by
 from ims.lake.lake import Lake, open_lake
 from ims.link.contract import End
-from ims.portal.fault import Fault
+from ims.portal.fault import Fault, without_frames
 from ims.portal.monitored import Monitored
 from ims.portal.scattered import Scattered
 from ims.query.engine import WITHOUT_DISK
@@ -230,7 +230,7 @@ class LakeHalf:
         try:
             parts = self._parts(share)
         except Fault as fault:
-            faults[NAME] = fault
+            faults[NAME] = without_frames(fault)
             return replace(found, faults=faults)
         seconds = {**found.seconds, NAME: time.monotonic() - self._began}
         mine = {name: table.select(wanted[name].names).cast(wanted[name]) for name, table in parts.items()}

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from ims.link.contract import HELLO, TAIL, Ask, End, Hello, Tail, common_version, read_hello, written
-from ims.link.envelope import LONGEST_BODY, UnreadableError, gathered
+from ims.link.contract import HELLO, NEWEST, TAIL, Ask, End, Hello, Tail, common_version, read_hello, written
+from ims.link.envelope import ENVELOPE, LONGEST_BODY, UnreadableError, gathered, opened
 from ims.link.identity import Identity
 from ims.pki.credentials import Credentials
 from ims.portal.fault import Fault, fault_of
@@ -24,17 +24,20 @@ CONNECTING_MS = 5_000
 """In which a connection stands: TCP, TLS and HTTP/2 take three round trips and more. What gRPC calls the shortest time
 between two attempts is how long one may take (gRPC 1.81): at 100 ms a sensor 150 ms away was never reached."""
 WORDS_OCTETS = 1 << 16
-"""Of a message, beside the piece in it."""
+"""Of a message, beside the body of the piece in it."""
 # A sensor that comes back is found again within a second where it refused; silence on the wire is noticed in ten.
 OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", CONNECTING_MS),
     ("grpc.max_reconnect_backoff_ms", 1000), ("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", LONGEST_BODY + WORDS_OCTETS),
+    # gRPC's own gzip would be unfolded before that length is looked at, to a thousand times as much.
+    ("grpc.per_message_decompression", 0),
 ]  # fmt: skip
 NO_ROOM = "the portal had no room for its answer"
 HELLO_OCTETS = 1 << 16
-TAIL_OCTETS, TAIL_ROWS = 64 << 20, 1000
-"""Of a batch of news: octets, and rows of the envelope."""
+TAIL_OCTETS, TAIL_PIECES = 64 << 20, 1000
+"""Of a batch of news."""
+NO_ANSWER = "it answered what isn't an answer"
 WORD_SECONDS = 0.3
 """Beyond the deadline that a daemon is given, for its word that it is late: who says so isn't silent."""
 
@@ -46,7 +49,7 @@ class Peer:
         self.sensor, self._credentials = sensor, credentials
         self._lock = threading.Lock()
         self._client: Any = None
-        self.version = 1
+        self.version = NEWEST
 
     def hello(self, seconds: float) -> Hello:
         """What the daemon says of itself. Raises Fault."""
@@ -55,10 +58,10 @@ class Peer:
             for result in self._connected().do_action(fl.Action(HELLO, b""), _within(seconds)):
                 body += result.body.to_pybytes() if result.body.size <= HELLO_OCTETS else b"!" * (HELLO_OCTETS + 1)
                 if len(body) > HELLO_OCTETS:
-                    raise Fault("garbage", "it answered what isn't an answer")
+                    raise Fault("garbage", NO_ANSWER)
             found = read_hello(body)
         except ValueError as error:
-            raise Fault("garbage", "it answered what isn't an answer", str(error)) from None
+            raise Fault("garbage", NO_ANSWER, str(error)) from None
         except pa.ArrowException as error:
             raise self._failed(error) from None
         try:
@@ -78,9 +81,9 @@ class Peer:
             until = time.monotonic() + seconds
             reader = self._connected().do_get(fl.Ticket(written(ask)), _within(seconds))
             if room is None:
-                return gathered(_rows(reader, until), wanted, ask.rows, ask.octets)
+                return gathered(_pieces(reader, until), wanted, ask.rows, ask.octets)
             room.ended.add_done_callback(partial(_cancelled, reader))
-            return gathered(_rows(reader, until), wanted, ask.rows, ask.octets, room.take)
+            return gathered(_pieces(reader, until), wanted, ask.rows, ask.octets, room.take)
         except NoRoomError:
             raise Fault("room", NO_ROOM) from None
         except UnreadableError as error:
@@ -97,9 +100,9 @@ class Peer:
         reader = None
         try:
             reader = self._connected().do_get(fl.Ticket(written(tail)))
-            rows = _rows(reader, float("inf"))
-            for first in rows:
-                yield gathered(_batch(first, rows), TAIL, 3 * tail.rows + 10_000, TAIL_OCTETS)
+            told = _pieces(reader, float("inf"))
+            for first in told:
+                yield gathered(_batch(first, told), TAIL, 3 * tail.rows + 10_000, TAIL_OCTETS)
         except UnreadableError as error:
             raise Fault("garbage", str(error)) from None
         except pa.ArrowException as error:
@@ -149,19 +152,24 @@ def _within(seconds: float) -> Any:
     return fl.FlightCallOptions(timeout=max(0.05, seconds))
 
 
-def _batch(first: pa.RecordBatch, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Rows of the envelope until an end, one at a time: each is looked at before the next one is taken. Raises
-    Fault."""
-    for row in itertools.islice(itertools.chain([first], rows), TAIL_ROWS):
-        yield row
-        if row.num_rows and row.column(0)[0].as_py() == "":
+def _batch(first: pa.Buffer, told: Iterator[pa.Buffer]) -> Iterator[pa.Buffer]:
+    """Pieces until an end, one at a time: each is looked at before the next one is taken. Raises Fault,
+    UnreadableError."""
+    for piece in itertools.islice(itertools.chain([first], told), TAIL_PIECES):
+        yield piece
+        if not opened(piece)[0]:
             return
-    raise Fault("garbage", "it answered what isn't an answer")
+    raise Fault("garbage", NO_ANSWER)
 
 
-def _rows(reader: Any, until: float) -> Iterator[pa.RecordBatch]:
+def _pieces(reader: Any, until: float) -> Iterator[pa.Buffer]:
+    """What comes beside a stream's messages, which have no columns: whatever else they have is neither unfolded nor
+    read. Raises Fault."""
+    if reader.schema != ENVELOPE:
+        raise Fault("garbage", NO_ANSWER)
     for chunk in reader:
         if time.monotonic() > until:
             raise Fault("late", "it didn't answer in time")
-        if chunk.data is not None:
-            yield chunk.data
+        if chunk.app_metadata is None:
+            raise Fault("garbage", NO_ANSWER)
+        yield chunk.app_metadata

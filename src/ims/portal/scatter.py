@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from ims.asked import Asked, coverage_rows, losing_in_words
-from ims.link.contract import Ask, asked_tree, written
+from ims.link.contract import NEWEST, Ask, asked_tree, written
 from ims.portal.asker import Budget, asker
 from ims.portal.fault import Fault
 from ims.portal.lake_side import NAME as THE_LAKE
@@ -218,7 +218,7 @@ class SensorsAsked(Asked):
 
     def _merged(self, questions: list[Question]) -> _Merged:
         names = tuple(name for name in self._asking.sensors.peers() if name not in self._without)
-        said = written(Ask(version=1, questions=tuple(questions), filter=self._filter, hidden=self._hides))
+        said = written(Ask(version=NEWEST, questions=tuple(questions), filter=self._filter, hidden=self._hides))
         asked = "\0".join([*names, self._lake_state(), str(self._asker.known_only)])
         key = hashlib.blake2b(said + asked.encode(), digest_size=16).hexdigest()
         effort, began = self._asker.effort, time.monotonic()

@@ -23,7 +23,7 @@ from ims.pki.credentials import Credentials
 from ims.pki.revocations import Refusal
 from ims.portal.agreement import check_hello, check_rows, check_store
 from ims.portal.diagnosis import diagnosed
-from ims.portal.fault import Fault, fault_of, one_line
+from ims.portal.fault import Fault, fault_of, one_line, without_frames
 from ims.portal.monitored import UNKNOWN, Monitored
 from ims.portal.part_room import ALONE_TOO_LARGE, NoRoomError, PartShare
 from ims.portal.peer import WORD_SECONDS, Peer
@@ -178,7 +178,7 @@ class Sensors:
             except Exception as error:
                 if name in shares:
                     shares[name].give_back()
-                return _without_rows(error)
+                return without_frames(error)
             finally:
                 took[name] = time.monotonic() - began
             return parts, end
@@ -208,7 +208,7 @@ class Sensors:
                     check_store(peers[name].sensor, (), ends[name].store, stores)
                     self._note_watched(name, ends[name], known_only)
                 except Fault as fault:
-                    faults[name] = fault
+                    faults[name] = without_frames(fault)
                     del parts[name], ends[name]
                 else:
                     stores[ends[name].store] = name
@@ -341,7 +341,7 @@ class Sensors:
             self._note_watched(peer.sensor.name, hello)
             offset = hello.now - (began + time.time()) / 2
         except Fault as error:
-            fault = self._explained(peer, error, time.monotonic() + HELLO_SECONDS, anew=True)
+            fault = self._explained(peer, without_frames(error), time.monotonic() + HELLO_SECONDS, anew=True)
         except Exception as error:
             self._log.exception("hello", sensor=peer.sensor.name)
             fault = fault_of(error)
@@ -376,12 +376,6 @@ class Sensors:
                     "live", sensor=registered, name=name, state=live.state, stores=live.stores,
                     why=one_line(live.why) or None,
                 )  # fmt: skip
-
-
-def _without_rows(error: Exception) -> Exception:
-    """The error without the frames that it passed, in which what came before it is still held."""
-    error.__traceback__ = error.__context__ = error.__cause__ = None
-    return error
 
 
 def _words(fault: Fault | None) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""One sensor's half of answers: from a store and an `Ask` to rows of the envelope."""
+"""One sensor's half of answers: from a store and an `Ask` to pieces of an answer."""
 
 from __future__ import annotations
 
@@ -103,8 +103,9 @@ class Answerer:
         for _ in range(engines):
             self._engines.put(self._new())
 
-    def answer(self, ask: Ask, watched: Callable[[Engine], None]) -> Iterator[pa.RecordBatch]:
-        """Rows of the envelope: the parts of question I are named `I/PART`. `watched` is told the engine that will run.
+    def answer(self, ask: Ask, watched: Callable[[Engine], None]) -> Iterator[pa.Buffer]:
+        """Pieces (link/envelope.py); the parts of question I are named `I/PART`. `watched` is told which engine will
+        run.
 
         Raises ValueError for a filter that is none, or that hides sources where none are named, and for an answer over
         the limits, InterruptedError where it was
@@ -128,11 +129,11 @@ class Answerer:
                         rows += batch.num_rows
                         if rows > ask.rows:
                             raise QuestionError(f"the answer has more than {ask.rows:,} partial rows; {TOO_LARGE}")
-                        for row in pieces(part, pa.Table.from_batches([batch], schema).drop_columns(left)):
-                            octets += row.nbytes
+                        for piece in pieces(part, pa.Table.from_batches([batch], schema).drop_columns(left)):
+                            octets += piece.size
                             if octets > ask.octets:
                                 raise QuestionError(f"the answer has more than {ask.octets:,} octets; {TOO_LARGE}")
-                            yield row
+                            yield piece
             yield ending(
                 End(
                     seconds=time.monotonic() - began, worked=time.thread_time() - own, parts=parts,

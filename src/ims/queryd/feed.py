@@ -79,7 +79,7 @@ class Follower:
         with self._feed.lock:
             run = self._run
             if run.error is not None:
-                raise run.error
+                raise run.error.with_traceback(None)  # of many followers: it would keep what each of them held
             if time.monotonic() - run.looked >= every / 2:
                 run.look(self._feed.most)
             missed = run.end - self._at

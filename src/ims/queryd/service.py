@@ -21,7 +21,7 @@ import structlog
 
 from ims.cause import cause
 from ims.link.contract import HELLO, LONGEST_MESSAGE, Ask, Hello, Tail, read_ticket, written
-from ims.link.envelope import ENVELOPE
+from ims.link.envelope import EMPTY, ENVELOPE
 from ims.link.identity import Identity, parse_identity
 from ims.pki.revocations import Refusal
 from ims.query.engine import Engine
@@ -49,6 +49,8 @@ MOST_REFUSED = 1000
 """Callers of which that is remembered; the authority has to have issued a certificate to each."""
 
 Log = Any
+Piece = tuple[pa.RecordBatch, pa.Buffer]
+"""Of a stream: no row, and what comes beside it."""
 
 
 class Service(fl.FlightServerBase):  # type: ignore[misc]
@@ -102,7 +104,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         return [(HELLO, "what this daemon is, and how it does")]
 
     def do_get(self, context: Any, ticket: Any) -> Any:
-        """The answer to a ticket, as rows of the envelope."""
+        """The answer to a ticket, as pieces: link/envelope.py."""
         caller = self._caller(context)
         if len(ticket.ticket) > LONGEST_MESSAGE:
             text = f"a request of {len(ticket.ticket):,} octets; at most {LONGEST_MESSAGE:,} are read"
@@ -116,8 +118,8 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             self._log.info("refused", caller=caller.name, why=cause(error))
             text = str(error) if isinstance(error, QuestionError) else "the request can't be read"
             raise _error(fl.FlightServerError, "request", text) from None
-        rows = self._told(context, wanted, caller) if isinstance(wanted, Tail) else self._asked(context, wanted, caller)
-        return fl.GeneratorStream(ENVELOPE, rows)
+        told = self._told(context, wanted, caller) if isinstance(wanted, Tail) else self._asked(context, wanted, caller)
+        return fl.GeneratorStream(ENVELOPE, told)
 
     def list_flights(self, context: Any, criteria: Any) -> Any:
         """None of what Flight has besides is spoken here."""
@@ -186,7 +188,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         self._refused[serial] = (why, now)
         self._log.warning("refused", caller=name, serial=serial, why=why)
 
-    def _asked(self, context: Any, ask: Ask, caller: Identity) -> Iterator[pa.RecordBatch]:
+    def _asked(self, context: Any, ask: Ask, caller: Identity) -> Iterator[Piece]:
         until = time.monotonic() + min(ask.seconds, LONGEST_SECONDS)
         began, outcome, octets = time.monotonic(), "left", 0
         stack = contextlib.ExitStack()
@@ -201,10 +203,10 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
 
         try:
             with self._turns.turn(f"{caller.name}/{ask.behalf}", until, gone), stack:
-                for row in self._answerer.answer(ask, watch):
-                    octets += row.nbytes
+                for piece in self._answerer.answer(ask, watch):
+                    octets += piece.size
                     with self._taking(context, caller, until + GRACE_SECONDS):
-                        yield row
+                        yield EMPTY, piece
             outcome = "answered"
         except GeneratorExit:
             raise
@@ -239,15 +241,15 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         with self._watch.over(until, lambda: time.monotonic() >= self._ends, cut):
             yield
 
-    def _told(self, context: Any, tail: Tail, caller: Identity) -> Iterator[pa.RecordBatch]:
+    def _told(self, context: Any, tail: Tail, caller: Identity) -> Iterator[Piece]:
         def gone() -> bool:
             return context.is_cancelled() or (self._tls and self._refusal(caller.serial) is not None)
 
         try:
             with self._tailing.listener(caller.name):
-                for row in self._tailing.follow(tail, gone):
+                for piece in self._tailing.follow(tail, gone):
                     with self._taking(context, caller):
-                        yield row
+                        yield EMPTY, piece
         except BusyError:
             raise _error(fl.FlightUnavailableError, "busy", "too many follow this sensor already") from None
         except BehindError:

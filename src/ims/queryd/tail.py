@@ -64,9 +64,9 @@ class Tailing:
         """Have all of them end."""
         self._stopped.set()
 
-    def follow(self, tail: Tail, gone: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
-        """Rows of the envelope: the parts `blocks`, `ports` and `new`, and an end, each time, until the caller is gone.
-        What was there before isn't told. Raises BehindError, OSError, MemoryError."""
+    def follow(self, tail: Tail, gone: Callable[[], bool]) -> Iterator[pa.Buffer]:
+        """Pieces (link/envelope.py) of the parts `blocks`, `ports` and `new`, and an end, each time, until the caller
+        is gone. What was there before isn't told. Raises BehindError, OSError, MemoryError."""
         nothing = {name: schema.empty_table() for name, schema in TAIL.items()}
         with self._feed.follower() as follower:
             yield from _batch(Look(nothing, follower.watched), tail.rows)
@@ -75,7 +75,7 @@ class Tailing:
                     yield from _batch(look, tail.rows)
 
 
-def _batch(look: Look, rows: int) -> Iterator[pa.RecordBatch]:
+def _batch(look: Look, rows: int) -> Iterator[pa.Buffer]:
     parts = look.parts | {"ports": look.parts["ports"].slice(0, rows)}
     for name, table in parts.items():
         yield from pieces(name, table)
