@@ -271,11 +271,16 @@ def whole(buffer: pa.Buffer) -> int:
     return int(buffer.size if buffer.parent is None else whole(buffer.parent))
 
 
-def test_words_beside_columns_count() -> None:
+def test_words_beside_columns_count_and_many_are_refused() -> None:
     """Each message's schema has its own, which stay as long as its rows."""
-    words = put("p", streamed(TABLE, words="x" * 600_000))
+    words = put("p", streamed(TABLE, words="x" * 500))
+    octets = 8 * weight(TABLE)
     with pytest.raises(UnreadableError, match="octets that were asked for"):
-        received([words, words], {"p": TABLE.schema}, octets=1 << 20)
+        received([words] * 8, {"p": TABLE.schema}, octets=octets)
+    whole = [*[put("p", streamed(TABLE))] * 8, ending(End(seconds=0, parts={"p": 24}))]
+    assert len(received(whole, {"p": TABLE.schema}, octets=octets)[0]["p"]) == 24
+    with pytest.raises(UnreadableError, match="can't be read"):
+        received([put("p", streamed(TABLE, words="x" * 5000))], {"p": TABLE.schema})
 
 
 SAMPLE = pa.table(

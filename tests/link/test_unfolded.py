@@ -15,12 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ims.link.contract import TAIL
-from ims.link.envelope import LONGEST_BODY, put
+from ims.link.envelope import LONGEST_BODY, UnreadableError, gathered, put
 from ims.link.unfolded import unfolded
 
 from ..effort import examples
 from .test_envelope import filled
 
+LONGEST = 2000
+"""Octets of a schema, here."""
 TABLE = pa.table(
     {
         "time": pa.array([datetime(2026, 3, 4, tzinfo=UTC), None] * 500, pa.timestamp("us", "UTC")),
@@ -55,13 +57,15 @@ def taken(body: pa.Buffer) -> int:
 @pytest.mark.parametrize("table", [*(filled(s, 300, random.Random(n)) for n, s in TAIL.items()), TABLE, TABLE[:0]])
 def test_it_is_what_arrow_takes(table: pa.Table, compression: str | None) -> None:
     body = streamed(table, compression)
-    assert taken(body) <= unfolded(body) <= taken(body) + 64 * table.num_columns  # what isn't compressed is padded
+    assert (
+        taken(body) <= unfolded(body, LONGEST) <= taken(body) + 64 * table.num_columns
+    )  # what isn't compressed is padded
 
 
 def test_all_messages_of_a_body_count() -> None:
     many, one = streamed(TABLE, "lz4", 10), streamed(TABLE[:10], "lz4")
-    assert unfolded(many) >= taken(many)
-    assert unfolded(many) > 50 * unfolded(one)
+    assert unfolded(many, LONGEST) >= taken(many)
+    assert unfolded(many, LONGEST) > 50 * unfolded(one, LONGEST)
 
 
 def with_words() -> pa.Buffer:
@@ -85,7 +89,17 @@ def test_what_arrow_may_unfold_in_another_way_is_refused(body: pa.Buffer) -> Non
     """Messages of earlier versions say in words of their own how they are compressed."""
     assert taken(body)
     with pytest.raises(ValueError, match="a message isn't"):
-        unfolded(body)
+        unfolded(body, LONGEST)
+
+
+def test_a_message_of_many_columns_is_not_read() -> None:
+    """Arrow may make much more of it than it is long."""
+    many = pa.table({str(n): pa.array([n]) for n in range(100)})
+    assert unfolded(streamed(many, None), 20_000)
+    with pytest.raises(ValueError, match="too many words of columns"):
+        unfolded(streamed(many, None), LONGEST)
+    with pytest.raises(UnreadableError, match="can't be read"):
+        gathered([put("p", streamed(many, None))], {"p": TABLE.schema}, 1 << 40, 1 << 40)
 
 
 BODIES = [streamed(TABLE, compression, 400).to_pybytes() for compression in ("lz4", None)]
@@ -98,7 +112,7 @@ def test_of_garbled_ones_arrow_never_takes_more_than_is_told(body: bytes, flips:
     for where, mask in flips:
         garbled[int(where * (len(garbled) - 1))] ^= mask
     try:
-        told = unfolded(pa.py_buffer(bytes(garbled)))
+        told = unfolded(pa.py_buffer(bytes(garbled)), LONGEST)
     except (ValueError, pa.ArrowException, OSError):
         return
     try:
@@ -111,7 +125,7 @@ def test_of_garbled_ones_arrow_never_takes_more_than_is_told(body: bytes, flips:
 @settings(max_examples=examples(1000, 200))
 def test_garbage_is_refused_or_nothing(octets: bytes) -> None:
     try:
-        unfolded(pa.py_buffer(octets))
+        unfolded(pa.py_buffer(octets), LONGEST)
     except (ValueError, pa.ArrowException, OSError):
         return
 

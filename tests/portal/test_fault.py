@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.flight as fl
 import pytest
 
-from ims.link.contract import Ask, End
+from ims.link.contract import Ask, End, Hello, written
 from ims.portal.fault import SAID, Fault, fault_of, one_line
 from ims.portal.monitored import UNKNOWN
 from ims.portal.registry import RegisteredSensor, Registry
@@ -22,6 +24,8 @@ from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.service import unread
 from ims.store.damage import DamageError
+
+from ..queryd.waiting import until
 
 OCTETS = 8 << 20
 CASES = [
@@ -147,3 +151,26 @@ def test_a_fault_beside_an_answer_does_not_keep_the_answer(tmp_path: Path, monke
     finally:
         gc.enable()
         peers.clear()
+
+
+class Earlier(fl.FlightServerBase):  # type: ignore[misc]
+    """A daemon that speaks the contract's first version alone."""
+
+    def do_action(self, _context: Any, _action: Any) -> Iterator[bytes]:
+        yield written(Hello(oldest=1, newest=1, program="earlier", now=time.time()))
+
+    def do_get(self, _context: Any, _ticket: Any) -> Any:
+        raise AssertionError("it wouldn't understand it")
+
+
+def test_one_that_speaks_another_version_is_told_by_it_and_is_not_asked(tmp_path: Path) -> None:
+    question = Question(plan="rows", request=make_request("packets", None))
+    said = "it speaks versions 1 to 1 of the contract; this is 2 to 2"
+    with Earlier("grpc://127.0.0.1:0") as earlier:
+        registry = f'[[sensor]]\nname = "a"\naddress = "127.0.0.1:{earlier.port}"\n'
+        (tmp_path / "registry.toml").write_text(registry)
+        with contextlib.closing(Sensors(Registry(tmp_path / "registry.toml"), None, lambda serial: None)) as sensors:
+            sensors.start()
+            until(lambda: sensors.health()[0].fault is not None)
+            found = sensors.scatter(lambda peer: Ask(version=peer.version, questions=(question,)), {}, 60)
+    assert {name: (fault.kind, fault.text) for name, fault in found.faults.items()} == {"a": ("version", said)}

@@ -1,9 +1,9 @@
 """Parts of an answer on their way: several tables in one Flight stream, piece by piece.
 
-A stream has no columns: each of its messages has a piece beside it, as what Flight calls metadata, which nothing reads
-or unfolds on its way. A piece is the part's name (its length in two octets, then UTF-8, filled up with zeros to a
-multiple of 8), and an Arrow IPC stream with some rows of that part, compressed by LZ4. The last one's name is empty; it
-holds the `End`. What is read is held to the schemas and limits that the reader expects: docs/decisions/0040.
+A stream has no columns: each of its messages has a piece beside it, as what Flight calls metadata, which Flight doesn't
+read. A piece is the part's name (its length in two octets, then UTF-8, filled up with zeros to a multiple of 8), and an
+Arrow IPC stream with some rows of that part, compressed by LZ4. The last one's name is empty; it holds the `End`. What
+is read is held to the schemas and limits that the reader expects: docs/decisions/0040.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ PIECE_ROWS, PIECE_OCTETS = 1 << 18, 4 << 20
 LONGEST_BODY = 2 * PIECE_OCTETS
 """Octets of a piece's body as it travels. It is compressed, and may be made to unfold to 250 times that: what it says
 that it unfolds to is counted before it does."""
+WORDS_OCTETS = 1 << 10
+"""Of a message that tells of columns, beside twice what the portal's own does: other columns are refused by name."""
 OF_A_COLUMN = 1 << 10
 """Octets that Arrow takes for each column of a batch, and for the batch, besides what they hold (900 measured)."""
 NOT_OURS = "its answer isn't one of ours"
@@ -118,7 +120,7 @@ def gathered(
             continue
         if name not in found:
             raise UnreadableError("its answer has a part that nobody asked for")
-        ahead = _unfolded(body)
+        ahead = _unfolded(body, wanted[name])
         counted(ahead)
         for batch, held in _batches(body, wanted[name]):
             counted(max(0, held - ahead), kept=batch.num_rows > 0)
@@ -175,9 +177,9 @@ def _is_shown(column: pa.Array) -> bool:
     return found["min"] is None or (first * a_day <= found["min"] and found["max"] < (last + 1) * a_day)
 
 
-def _unfolded(octets: pa.Buffer) -> int:
+def _unfolded(octets: pa.Buffer, schema: pa.Schema) -> int:
     try:
-        return unfolded(octets)
+        return unfolded(octets, 2 * schema.serialize().size + WORDS_OCTETS)
     except (ValueError, pa.ArrowException, OSError) as error:
         raise UnreadableError("its answer can't be read") from error
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-DICTIONARY, RECORDS = 2, 3
-"""Kinds of messages that have buffers: arrow/format/Message.fbs, MessageHeader."""
+SCHEMA, DICTIONARY, RECORDS = 1, 2, 3
+"""Kinds of messages: arrow/format/Message.fbs, MessageHeader."""
 _VERSION, _KIND, _HEADER, _MORE = 0, 1, 2, 4
 _DATA = 1
 _BUFFERS, _COMPRESSION = 2, 3
@@ -21,27 +21,30 @@ AS_IT_IS = -1
 """Stands before a buffer that wasn't worth compressing, in place of its length."""
 
 
-def unfolded(octets: pa.Buffer) -> int:
+def unfolded(octets: pa.Buffer, longest_schema: int) -> int:
     """Octets of all buffers of an IPC stream once they are unfolded, as its messages say, to which Arrow holds them.
-    Raises ValueError, pyarrow.ArrowException, OSError where it can't be read."""
+    `longest_schema`: octets of a message that tells of columns, of which Arrow may make much more. Raises ValueError,
+    pyarrow.ArrowException, OSError where it can't be read."""
     total = 0
     for message in pa.ipc.MessageReader.open_stream(octets):
         try:
-            total += _of_message(memoryview(message.metadata), memoryview(message.body or b""))
+            total += _of_message(memoryview(message.metadata), memoryview(message.body or b""), longest_schema)
         except (struct.error, TypeError) as error:
             raise ValueError("a message's metadata can't be read") from error
     return total
 
 
-def _of_message(words: memoryview, body: memoryview) -> int:
+def _of_message(words: memoryview, body: memoryview, longest_schema: int) -> int:
     message = _Table(words, _offset(words, 0))
     kind, header = message.number(_KIND, "<B"), message.table(_HEADER)
     if message.number(_VERSION, "<h") != V5 or message.table(_MORE) is not None:
         raise ValueError("a message isn't of the format's fifth version, or has metadata of its own")
+    if kind == SCHEMA and len(words) <= longest_schema:
+        return 0
     if kind == DICTIONARY and header is not None:
         header = header.table(_DATA)
     if kind not in (DICTIONARY, RECORDS) or header is None:
-        return 0
+        raise ValueError("a message has no rows, or too many words of columns")
     compressed = header.table(_COMPRESSION)
     if compressed is not None and compressed.number(_CODEC, "<b") != LZ4:
         raise ValueError("a message isn't compressed by LZ4")

@@ -37,6 +37,8 @@ NO_ROOM = "the portal had no room for its answer"
 HELLO_OCTETS = 1 << 16
 TAIL_OCTETS, TAIL_PIECES = 64 << 20, 1000
 """Of a batch of news."""
+FAILURES = (pa.ArrowException, OSError)
+"""What Flight raises: OSError of a message that isn't Arrow's."""
 NO_ANSWER = "it answered what isn't an answer"
 WORD_SECONDS = 0.3
 """Beyond the deadline that a daemon is given, for its word that it is late: who says so isn't silent."""
@@ -62,7 +64,7 @@ class Peer:
             found = read_hello(body)
         except ValueError as error:
             raise Fault("garbage", NO_ANSWER, str(error)) from None
-        except pa.ArrowException as error:
+        except FAILURES as error:
             raise self._failed(error) from None
         try:
             self.version = common_version(found.oldest, found.newest)
@@ -88,7 +90,7 @@ class Peer:
             raise Fault("room", NO_ROOM) from None
         except UnreadableError as error:
             raise Fault("garbage", str(error)) from None
-        except pa.ArrowException as error:
+        except FAILURES as error:
             gone = room is not None and room.ended.done()
             raise (Fault("room", NO_ROOM) if gone else self._failed(error)) from None
         finally:
@@ -105,7 +107,7 @@ class Peer:
                 yield gathered(_batch(first, told), TAIL, 3 * tail.rows + 10_000, TAIL_OCTETS)
         except UnreadableError as error:
             raise Fault("garbage", str(error)) from None
-        except pa.ArrowException as error:
+        except FAILURES as error:
             raise self._failed(error) from None
         finally:
             if reader is not None:
@@ -140,7 +142,7 @@ class Peer:
             private_key=own.key, override_hostname=identity.hostname, generic_options=OPTIONS,
         )  # fmt: skip
 
-    def _failed(self, error: pa.ArrowException) -> Fault:
+    def _failed(self, error: Exception) -> Fault:
         return fault_of(error)
 
 
@@ -163,8 +165,7 @@ def _batch(first: pa.Buffer, told: Iterator[pa.Buffer]) -> Iterator[pa.Buffer]:
 
 
 def _pieces(reader: Any, until: float) -> Iterator[pa.Buffer]:
-    """What comes beside a stream's messages, which have no columns: whatever else they have is neither unfolded nor
-    read. Raises Fault."""
+    """What comes beside a stream's messages, which have no columns: nothing of theirs is unfolded. Raises Fault."""
     if reader.schema != ENVELOPE:
         raise Fault("garbage", NO_ANSWER)
     for chunk in reader:

@@ -169,6 +169,9 @@ class Sensors:
         def one(name: str, peer: Peer) -> tuple[dict[str, pa.Table], End] | Exception:
             try:
                 self._check(peer)
+                known = self._known_fault(name)
+                if known is not None and known.kind == "version":
+                    raise known.again()  # its own words for it would be of the question
                 # A thread stands by each call; who is believed to be silent keeps it no longer than he is waited for.
                 most = min(seconds, SUSPECT_SECONDS) if name in suspect else seconds
                 left = most - (time.monotonic() - began)
