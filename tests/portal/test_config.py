@@ -46,6 +46,10 @@ def test_a_public_address_wants_https(listen: str) -> None:
         ({**FILES, "memory": 2**20}, "memory = 1048576: wanted 134217728 or more"),
         ({**FILES, "memory": "2048T"}, "memory = '2048T': wanted 1024T or less"),
         ({**FILES, "deadline": 1e9}, "deadline = 1000000000.0: wanted 600.0 or less"),
+        ({**FILES, "deadline": "0.1"}, "deadline = '0.1': wanted 0.5 or more"),
+        ({**FILES, "audit_age": "1h"}, "audit_age = '1h': wanted 86400"),
+        ({**FILES, "audit_age": "40000d"}, "audit_age = '40000d': wanted 3162240000"),
+        ({**FILES, "rows": "1"}, "rows = '1': wanted 1000 or more"),
         ({**FILES, "listen": "portal.example.net:443"}, "listen = 'portal.example.net:443': "),
     ],
 )

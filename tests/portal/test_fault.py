@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.flight as fl
 import pytest
 
 from ims.link.contract import Ask, End, Hello, written
 from ims.portal.fault import SAID, Fault, fault_of, one_line
 from ims.portal.monitored import UNKNOWN
-from ims.portal.registry import RegisteredSensor, Registry
+from ims.portal.registry import Registry
 from ims.portal.sensors import Sensors
 from ims.query.question import Question
 from ims.query.request import make_request
@@ -114,43 +111,6 @@ def test_a_fault_that_is_told_of_many_keeps_nothing_of_any(tmp_path: Path) -> No
                 sensors._note_watched(name, End(seconds=0.0, parts={}), needed=True)
             assert (caught.value.kind, caught.value.text) == (UNKNOWN.kind, UNKNOWN.text)
     assert UNKNOWN.__traceback__ is None
-
-
-class Answering:
-    """A sensor with a large answer, which says what it watches or doesn't."""
-
-    version = 2
-
-    def __init__(self, name: str, watched: list[str] | None) -> None:
-        self.sensor = RegisteredSensor(name=name, address="127.0.0.1:1")
-        self._watched = watched
-
-    def ask(self, _ask: Ask, _wanted: Any, _room: Any) -> tuple[dict[str, pa.Table], End]:
-        rows = pa.table({"n": pc.add(pa.array(np.zeros(OCTETS // 8)), 1)})
-        return {"0/rows": rows}, End(seconds=0.0, sensors=(self.sensor.name,), watched=self._watched)
-
-
-def test_a_fault_beside_an_answer_does_not_keep_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether or not Python ever looks for garbage in cycles."""
-    peers = {"a": Answering("a", ["198.51.100.0/24"]), "b": Answering("b", None)}
-    monkeypatch.setattr(Sensors, "peers", lambda sensors: peers)
-    (tmp_path / "registry.toml").touch()
-    question = Question(plan="rows", request=make_request("packets", None))
-    gc.collect()
-    gc.disable()
-    try:
-        with contextlib.closing(Sensors(Registry(tmp_path / "registry.toml"), None, lambda serial: None)) as sensors:
-            before = pa.total_allocated_bytes()
-            found = sensors.scatter(lambda peer: Ask(version=2, questions=(question,)), {}, 60, known_only=True)  # type: ignore[arg-type]
-            assert (set(found.parts), {name: fault.kind for name, fault in found.faults.items()}) == (
-                {"a"},
-                {"b": "unknown"},
-            )
-            del found
-            assert pa.total_allocated_bytes() - before < OCTETS // 2
-    finally:
-        gc.enable()
-        peers.clear()
 
 
 class Earlier(fl.FlightServerBase):  # type: ignore[misc]

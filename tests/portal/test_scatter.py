@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import shutil
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ from ims.portal.scatter import Scatter, ScatteredTelescope
 from ims.portal.scattered import Scattered
 from ims.portal.sensors import Sensors
 from ims.query.engine import Engine
+from ims.query.question import Question
+from ims.query.request import make_request
 from ims.query.wrong import LaterError, QuestionError
 
 from ..queryd.waiting import DEADLINE, crowd, until
@@ -59,10 +62,10 @@ class Asking:
             self.sensors[name].free.set()
             registry += f'[[sensor]]\nname = "{name}"\naddress = "127.0.0.1:{service.port}"\n'
         (folder / "registry.toml").write_text(registry)
-        self._sensors = Sensors(Registry(folder / "registry.toml"), None, lambda serial: None)
-        self._open.enter_context(contextlib.closing(self._sensors))
+        self.sensors_asked = Sensors(Registry(folder / "registry.toml"), None, lambda serial: None)
+        self._open.enter_context(contextlib.closing(self.sensors_asked))
         self.telescope = ScatteredTelescope(
-            Scatter(self._sensors, Merging(1, 512 << 20), Budget(3600.0, octets=ROOM), lake=lake, room=self.room)
+            Scatter(self.sensors_asked, Merging(1, 512 << 20), Budget(3600.0, octets=ROOM), lake=lake, room=self.room)
         )
 
     def top(self, effort: Effort | None = None) -> Any:
@@ -175,6 +178,33 @@ def test_one_sensor_s_huge_answer_is_left_out_and_the_others_are_answered(asking
     assert found.record.silent == {"b": ALONE_TOO_LARGE}
     assert len(found) == 10
     assert portal.room.held == 0
+
+
+def test_why_one_sensor_is_not_taken_does_not_keep_the_others_answers(asking: Callable[..., Asking]) -> None:
+    """Whether or not Python ever looks for garbage in cycles."""
+    portal = asking("ab")
+    question = Question(plan="ranked", request=make_request("sources", None), key="source")
+    wanted = {f"0/{name}": schema for name, schema in Merging(1, 128 << 20).schemas(question).items()}
+    ask = Ask(version=2, questions=(question,), seconds=DEADLINE)
+
+    def without_what_it_watches(_ask: Ask, _watched: Any) -> Iterator[pa.Buffer]:
+        for name, schema in wanted.items():
+            yield from pieces(name, schema.empty_table())
+        yield ending(End(seconds=0.0, parts=dict.fromkeys(wanted, 0)))
+
+    portal.sensors["b"].answer = without_what_it_watches  # type: ignore[method-assign]
+    gc.collect()
+    gc.disable()
+    try:
+        before = pa.total_allocated_bytes()
+        found = portal.sensors_asked.scatter(lambda peer: ask, wanted, DEADLINE, known_only=True)
+        assert ({*found.parts}, {name: fault.kind for name, fault in found.faults.items()}) == ({"a"}, {"b": "unknown"})
+        held = sum(table.nbytes for table in found.parts["a"].values())
+        assert held > SOURCES * 4
+        del found
+        assert pa.total_allocated_bytes() - before < held // 2
+    finally:
+        gc.enable()
 
 
 def test_a_question_whose_answers_are_too_large_together_is_refused(asking: Callable[..., Asking]) -> None:

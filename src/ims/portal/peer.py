@@ -65,7 +65,7 @@ class Peer:
         except ValueError as error:
             raise Fault("garbage", NO_ANSWER, str(error)) from None
         except FAILURES as error:
-            raise self._failed(error) from None
+            raise fault_of(error) from None
         try:
             self.version = common_version(found.oldest, found.newest)
         except ValueError as error:
@@ -92,7 +92,7 @@ class Peer:
             raise Fault("garbage", str(error)) from None
         except FAILURES as error:
             gone = room is not None and room.ended.done()
-            raise (Fault("room", NO_ROOM) if gone else self._failed(error)) from None
+            raise (Fault("room", NO_ROOM) if gone else fault_of(error)) from None
         finally:
             if reader is not None:
                 reader.cancel()
@@ -108,7 +108,7 @@ class Peer:
         except UnreadableError as error:
             raise Fault("garbage", str(error)) from None
         except FAILURES as error:
-            raise self._failed(error) from None
+            raise fault_of(error) from None
         finally:
             if reader is not None:
                 reader.cancel()
@@ -141,9 +141,6 @@ class Peer:
             f"grpc+tls://{self.sensor.address}", tls_root_certs=own.ca, cert_chain=own.certificate,
             private_key=own.key, override_hostname=identity.hostname, generic_options=OPTIONS,
         )  # fmt: skip
-
-    def _failed(self, error: Exception) -> Fault:
-        return fault_of(error)
 
 
 def _cancelled(reader: Any, _ended: Any) -> None:
