@@ -1,5 +1,5 @@
-"""Writes docs/records.md, docs/settings.md, docs/cli.md and the tables of docs/simulate.md from the code, so that they
-can't say anything else."""
+"""Writes docs/records.md, docs/settings.md, docs/cli.md, docs/verbs.md and the tables of docs/simulate.md from the
+code, so that they can't say anything else."""
 
 from __future__ import annotations
 
@@ -355,6 +355,49 @@ def cli() -> str:
     return "\n".join(parts)
 
 
+VERBS = """# Verbs
+
+What can be asked of stores, a lake or a portal, in the same words on the [command line](cli.md), in Python and at the
+[API](api.md). This page is written from the table in `src/ims/query/verbs.py` by `make docs`.
+
+In Python each verb is a method of what `ims.open` gives, and of a portal's `ims.open("https://...", token=...)`: the
+filter by place, the other words by name, as in `telescope.top("destination_port", "tcp", since="2026-03-04")`. At the
+API it is `/api/v1/query/VERB`. `ims query VERB --help` says the rest.
+"""
+
+
+def verbs() -> str:
+    """docs/verbs.md."""
+    from ims.query.verbs import VERBS as TABLE
+
+    parts = [VERBS]
+    for verb in TABLE.values():
+        rows = [f"| `{each.name}` | {_of_word(each)} | {each.sentence} |" for each in verb.parameters]
+        columns = (
+            "every column of [packets](records.md)"
+            if verb.columns is None
+            else ", ".join(f"`{name}`" if name != "{group}" else "the group, if any" for name in verb.columns)
+        )
+        said = f"{verb.sentence}." + (f" {verb.detail}" if verb.detail else "")
+        who = "Everybody; viewers get noisy sums, and later" if verb.viewers else "Analysts and operators"
+        parts.append(
+            "\n".join(
+                [
+                    f"## `{verb.name}`", "", said, "", "| word | default | meaning |", "|---|---|---|", *rows, "",
+                    f"The answer's columns: {columns}.", "", f"Who may ask it of a portal: {who}"
+                    f"{' ([secrecy](secrecy.md))' if verb.viewers else ''}.", "", "```sh", *verb.commands, "```", "",
+                ]
+            )
+        )  # fmt: skip
+    return "\n".join(parts)
+
+
+def _of_word(parameter: Any) -> str:
+    if parameter.required:
+        return "must be given"
+    return {None: "", False: "no"}.get(parameter.default, f"`{parameter.default}`")
+
+
 def _walk(command: Any, path: list[str]) -> list[tuple[list[str], Any]]:
     found = [(path, command)]
     if hasattr(command, "commands"):
@@ -369,6 +412,7 @@ def main() -> int:
         ("records.md", records()),
         ("settings.md", settings()),
         ("cli.md", cli()),
+        ("verbs.md", verbs()),
         ("simulate.md", simulate()),
         ("metrics.md", metrics()),
     ):

@@ -18,7 +18,8 @@ import ims
 from ims.cli import app
 from ims.extract import FORMATS
 from ims.query.complaint import FilterError
-from ims.remote import RemoteTelescope, _words
+from ims.query.request import Request, make_request
+from ims.remote import RemoteTelescope, _words, _words_of
 from ims.telescope import Telescope
 
 from .portal.api.served import Served, world
@@ -287,3 +288,26 @@ def test_numbers_are_sent_as_iso_8601_which_every_portal_reads_alike(given: str 
     assert _words(since=given, until="2026-03-05") == {
         "since": "2026-03-04T12:00:00+00:00", "until": "2026-03-05",
     }  # fmt: skip
+
+
+def test_a_typed_request_is_sent_in_the_verb_s_own_words() -> None:
+    request = make_request("top", "tcp or dst port 80", since=1772625600, group="/8", limit=3)
+    assert _words_of(request) == {
+        "column": "source/8", "filter": str(request.filter), "metric": "packets", "per_24": False, "limit": 3,
+        "since": "2026-03-04T12:00:00+00:00",
+    }  # fmt: skip
+    assert _words_of(make_request("series", None, bin="90m")) == {
+        "bin": "5400000ms", "metric": "packets", "per_24": False,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="whole milliseconds"):
+        _words_of(Request(verb="cache", bin=1500))
+
+
+def test_a_typed_request_is_answered_as_its_words_are(remote: RemoteTelescope, one_store: Path) -> None:
+    for request in (
+        make_request("count", "udp or dst port 80"),
+        make_request("top", None, group="destination_port", limit=5),
+        make_request("series", "tcp", bin="30m", group="block", per_24=True),
+        make_request("coverage", None),
+    ):
+        assert remote.ask(request).table.equals(ims.open(one_store).ask(request).table)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 import ims
-from ims.query.limits import DEFAULT_LIMITS
+from ims.query.verbs import DEFAULT_LIMITS
 from ims.telescope import Telescope
 
 from .query import oracle

@@ -15,7 +15,10 @@ The data's path, stage by stage; a stage imports no other stage:
 * `query`    the filter language, typed requests, and plans in two halves (partial, merge) in Ibis
 * `simulate` frames that the project makes itself, with the truth about them; `player` puts them on a private link
 * `sensor`   where the writing stages meet: one batch from frames to store
-* `telescope` where the answering ones meet: `ims.open("DIR")`; `asked` is what all ways of answering share
+* `telescope` where the answering ones meet: `ims.open("DIR")`. A question is typed once, as a request
+  (`query/request.py`): by `verb_methods` in Python, by the API, by the command line, all from one table
+  (`query/verbs.py`); `asked` is what all ways of answering one share, `verb_answers` makes tables of what they found,
+  `extract` files
 * `queryd`   one sensor's store, answering typed questions over mutual TLS
 * `portal`   all sensors asked at once, merged, and shown to each caller as he may see it
 * `remote`   a portal asked from afar: `ims.open("https://…", token=…)`
@@ -27,12 +30,14 @@ Between them: `link` (what query daemons and portals agree on), `pki` (certifica
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
 off), `kernels`, `octets`, `checksum`, `siphash` (what compiled code is made of), `kernel_cache`, `kernel_folder`
-(where it is kept), `full_disk` (its error names the file), `version` (with its commit).
+(where it is kept), `full_disk` (its error names the file), `version` (with its commit), `moved` (earlier names).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
+
+from ims.moved import serve_earlier_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "open"]
+serve_earlier_names()
 
 
 @overload

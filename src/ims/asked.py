@@ -20,10 +20,11 @@ from ims import arrow
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.darkspace import DarkSpace
 from ims.query.engine import Engine
-from ims.query.hidden import Ranges, without_hidden_sources
+from ims.query.hidden import without_hidden_sources
 from ims.query.plan import Plan
 from ims.query.question import Key, Name, Other, Question, about
-from ims.query.request import MOST_DETAILED, MOST_ROWS, Request
+from ims.query.request import Request
+from ims.query.verbs import MOST_DETAILED, MOST_ROWS
 from ims.store.liveness import losses_of
 from ims.store.reader import Store, open_store
 
@@ -39,18 +40,13 @@ class Asked(ABC):
     `each` and `hours` are for exports: an answer for each store or sensor by itself, and the hours that have packets.
     """
 
-    def __init__(self, request: Request, hidden: Ranges | None = None) -> None:
-        """`hidden`: sources that the asker may not see. Raises ValueError where the filter can't be read."""
-        self.request = request
-        self.hidden = hidden
-        self.tree = _parsed(request.filter)
-        if hidden is not None:
-            self.tree = without_hidden_sources(self.tree, request)
+    def __init__(self, request: Request) -> None:
+        self.request = without_hidden_sources(request)
         self._began = time.perf_counter()
 
     @abstractmethod
     def run(self, *questions: Question) -> list[pa.Table]:
-        """The answers, in order. The request's filter is taken, except for coverage."""
+        """The answers, in order. All questions that are about packets have one filter."""
 
     @abstractmethod
     def each(self, question: Question) -> list[pa.Table]:
@@ -71,6 +67,12 @@ class Asked(ABC):
     def question(self, plan: Name, **words: Any) -> Question:
         """A question of this request."""
         return Question(plan=plan, request=self.request, **words)
+
+    def series(self, bin: int, **changes: Any) -> Question:
+        """How many packets the filter takes in bins of so many microseconds; `changes`: of the request."""
+        words = {"verb": "series", "bin": bin, "origin": None, "group": None, "metric": "packets", "per_24": False,
+                 "limit": 0}  # fmt: skip
+        return Question(plan="series", request=self.request.model_copy(update=words | changes))
 
     def about(self, plan: Name, key: Key, chosen: list[Any], other: Other | None = None) -> Question:
         """A question of this request about some signatures or sources."""
@@ -104,10 +106,7 @@ class Asked(ABC):
 
     def packets(self) -> int:
         """How many packets the filter takes in the range."""
-        asked = self.request.model_copy(
-            update={"verb": "series", "bin": AGES_US, "origin": None, "group": None, "metric": "packets", "limit": 0}
-        )
-        return sum(self.run(Question(plan="series", request=asked))[0].column("value").to_pylist())
+        return sum(self.run(self.series(AGES_US))[0].column("value").to_pylist())
 
     def answer(self, table: pa.Table, **left_out: Any) -> Answer:
         """The rows with their record. `left_out`: what it says of others."""
@@ -141,11 +140,9 @@ class StoresAsked(Asked):
         request: Request,
         memory: int | None,
         threads: int | None,
-        hidden: Ranges | None = None,
     ) -> None:
         """Raises FileNotFoundError, NotADirectoryError or ValueError where one is no store."""
-        super().__init__(request, hidden)
-        self._predicate = predicate_of(self.tree, hidden)
+        super().__init__(request)
         self.stores: list[Store] = []
         try:
             for path in paths:
@@ -157,13 +154,13 @@ class StoresAsked(Asked):
 
     def run(self, *questions: Question) -> list[pa.Table]:
         """As Asked."""
-        return [self.engine.run(q.as_plan(), q.request, self._filter(q)) for q in questions]
+        return [self.engine.run(q.as_plan(), q.request, predicate_of(q.request)) for q in questions]
 
     def each(self, question: Question) -> list[pa.Table]:
         """As Asked."""
         alone = Plan(question.as_plan().partial, lambda parts, request, whole: parts["rows"])
         return [
-            next(self.engine.partial(store, alone, question.request, self._filter(question)))[1]
+            next(self.engine.partial(store, alone, question.request, predicate_of(question.request)))[1]
             for store in self.stores
         ]
 
@@ -185,9 +182,6 @@ class StoresAsked(Asked):
         """As Asked."""
         self.engine.close()
         self._release()
-
-    def _filter(self, question: Question) -> Any:
-        return self._predicate if question.plan != "coverage" else None
 
     def _release(self) -> None:
         for store in self.stores:
@@ -219,18 +213,11 @@ def coverage_rows(table: pa.Table) -> list[dict[str, Any]]:
     return arrow.rows(table)
 
 
-def predicate_of(tree: Any, hidden: Ranges | None = None) -> Callable[[Any, Any], Any] | None:
-    """What takes a filter's packets, for plans: of tables in Ibis. `hidden`: what the filter hides, if it does."""
+def predicate_of(request: Request) -> Callable[[Any, Any], Any] | None:
+    """What takes the packets of a request's filter, for plans: of tables in Ibis."""
+    tree = request.filter
     if tree is None:
         return None
     from ims.query.predicate import taken
 
-    return lambda packets, payloads: taken(tree, packets, payloads, hidden)
-
-
-def _parsed(text: str) -> Any:
-    if not text.strip():
-        return None
-    from ims.query.filter import parse
-
-    return parse(text)
+    return lambda packets, payloads: taken(tree, packets, payloads, request.hidden)

@@ -113,10 +113,9 @@ def slices(asked: Asked) -> Iterator[tuple[int, int]]:
 
 def _parts_of_an_hour(asked: Asked, since: int, until: int) -> Iterator[tuple[int, int]]:
     """By what came each second."""
-    second = Request(verb="series", since=since, until=until, bin=SECOND_US)
     packets, octets = asked.run(
-        Question(plan="series", request=second),
-        Question(plan="series", request=second.model_copy(update={"metric": "bytes"})),
+        asked.series(SECOND_US, since=since, until=until),
+        asked.series(SECOND_US, since=since, until=until, metric="bytes"),
     )
     at, count, size = since, 0, 0
     for row, weight in zip(packets.to_pylist(), octets.to_pylist(), strict=True):

@@ -25,18 +25,21 @@ from ims.query.answer import Answer, AnswerRecord
 from ims.query.complaint import FilterError
 from ims.query.moment import moment
 from ims.query.shown import printable
+from ims.query.verbs import VERBS, VerbName
+from ims.query.wrong import QuestionError
+from ims.verb_methods import Moment, VerbMethods
 
 if TYPE_CHECKING:
     from ims.extract import ExportReport
+    from ims.query.request import Request
 
-Moment = str | float | datetime | None
 ARROW = "application/vnd.apache.arrow.stream"
 METADATA = b"ims.answer"
 CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 3600.0
 _IN_FILTER = re.compile(r"filter, column (\d+): (.*)", re.DOTALL)
 
 
-class RemoteTelescope:
+class RemoteTelescope(VerbMethods):
     """A portal, opened for questions: the same verbs as ims.telescope.Telescope, with the same words and answers.
 
     `url`: `https://HOST[:PORT][/PATH]`; plain http is taken to this machine only. `token`: see `POST /tokens` in
@@ -58,68 +61,24 @@ class RemoteTelescope:
         )
         self._closed = weakref.finalize(self, self._client.close)
 
-    def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
-        """As Telescope.count."""
-        return self._answer("count", filter=filter, since=since, until=until)
+    def ask(self, request: Request) -> Answer:
+        """As VerbMethods."""
+        return self._answer(request.verb, _words_of(request))
 
-    def series(
-        self,
-        filter: str | None = None,
-        *,
-        bin: str | int = "1h",
-        group: str | None = None,
-        metric: str = "packets",
-        per_24: bool = False,
-        since: Moment = None,
-        until: Moment = None,
-        limit: int | None = None,
-    ) -> Answer:
-        """As Telescope.series."""
-        words = {"bin": str(bin), "group": group, "metric": metric, "per_24": per_24, "limit": limit}
-        return self._answer("series", filter=filter, since=since, until=until, **words)
+    def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
+        given = {_NAMES.get((verb, name), name): value for name, value in words.items()}
+        return self._answer(verb, _words(filter=filter, **given))
 
-    def top(
-        self,
-        column: str,
-        filter: str | None = None,
-        *,
-        metric: str = "packets",
-        per_24: bool = False,
-        since: Moment = None,
-        until: Moment = None,
-        limit: int | None = None,
-    ) -> Answer:
-        """As Telescope.top."""
-        words = {"column": column, "metric": metric, "per_24": per_24, "limit": limit}
-        return self._answer("top", filter=filter, since=since, until=until, **words)
-
-    def packets(
-        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
-    ) -> Answer:
-        """As Telescope.packets."""
-        return self._answer("packets", filter=filter, since=since, until=until, limit=limit)
-
-    def payloads(
-        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
-    ) -> Answer:
-        """As Telescope.payloads."""
-        return self._answer("payloads", filter=filter, since=since, until=until, limit=limit)
-
-    def sources(
-        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
-    ) -> Answer:
-        """As Telescope.sources."""
-        return self._answer("sources", filter=filter, since=since, until=until, limit=limit)
-
-    def cache(
-        self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None
-    ) -> Answer:
-        """As Telescope.cache."""
-        return self._answer("cache", filter=filter, since=since, until=until, bin=str(bin))
-
-    def coverage(self, *, since: Moment = None, until: Moment = None) -> Answer:
-        """As Telescope.coverage."""
-        return self._answer("coverage", since=since, until=until)
+    def _answer(self, verb: str, words: dict[str, Any]) -> Answer:
+        with self._asked("POST", f"query/{verb}", json=words, headers={"Accept": ARROW}) as response:
+            octets = response.read()
+        try:
+            table = pa.ipc.open_stream(octets).read_all()
+            table.validate(full=True)
+            record = _record(json.loads(table.schema.metadata[METADATA]))
+        except (pa.ArrowInvalid, ValueError, TypeError, KeyError) as error:
+            raise OSError(f"{self._url} answered what is no answer of a portal") from error
+        return Answer(table.replace_schema_metadata(None), record)
 
     def payload(self, signature: str) -> bytes:
         """As Telescope.payload."""
@@ -139,28 +98,27 @@ class RemoteTelescope:
         until: Moment = None,
         link: str = "raw",
     ) -> ExportReport:
-        """As Telescope.export: the file appears whole or not at all."""
+        """As VerbMethods."""
+        return self._write(_words(filter=filter, since=since, until=until), out, format, link)
+
+    def write(
+        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
+    ) -> ExportReport:
+        """As VerbMethods."""
+        words = {name: value for name, value in _words_of(request).items() if name in ("filter", "since", "until")}
+        return self._write(words, out, format, link)
+
+    def _write(self, words: dict[str, Any], out: str | Path | BinaryIO, format: str, link: str) -> ExportReport:
         from ims.extract import ExportReport, check_written, opened
 
         check_written(format, link)
-        words = _words(filter=filter, since=since, until=until, link=None if link == "raw" else link)
+        words |= {} if link == "raw" else {"link": link}
         with opened(out) as file, self._asked("POST", f"export/{format}", json=words) as response:
             for piece in response.iter_bytes():
                 file.write(piece)
             report = json.loads(response.headers["X-IMS-Report"])
         known = {field.name for field in dataclasses.fields(ExportReport)}
         return ExportReport(**{name: value for name, value in report.items() if name in known})
-
-    def _answer(self, verb: str, **words: Any) -> Answer:
-        with self._asked("POST", f"query/{verb}", json=_words(**words), headers={"Accept": ARROW}) as response:
-            octets = response.read()
-        try:
-            table = pa.ipc.open_stream(octets).read_all()
-            table.validate(full=True)
-            record = _record(json.loads(table.schema.metadata[METADATA]))
-        except (pa.ArrowInvalid, ValueError, TypeError, KeyError) as error:
-            raise OSError(f"{self._url} answered what is no answer of a portal") from error
-        return Answer(table.replace_schema_metadata(None), record)
 
     @contextmanager
     def _asked(self, method: str, path: str, **words: Any) -> Iterator[httpx.Response]:
@@ -286,11 +244,19 @@ def _trusting(ca: str | Path) -> ssl.SSLContext:
         raise OSError(error.errno, error.strerror, str(ca)) from None
 
 
+_NAMES = {
+    (verb.name, each.field): each.name for verb in VERBS.values() for each in verb.parameters if each.field
+}  # fmt: skip
+"""Words that a request calls otherwise."""
+
+
 def _words(**words: Any) -> dict[str, Any]:
     given = {name: value for name, value in words.items() if value is not None}
     for name in ("since", "until"):
         if name in given:
             given[name] = _moment(given[name])
+    if "bin" in given:
+        given["bin"] = str(given["bin"])
     return given
 
 
@@ -299,8 +265,32 @@ def _moment(given: str | float | datetime) -> str:
     if isinstance(given, datetime):
         return given.isoformat()
     if str(given).strip().replace(".", "", 1).isdigit():
-        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment(str(given)))).isoformat()
+        return _iso(moment(str(given)))
     return str(given)
+
+
+def _iso(micros: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).isoformat()
+
+
+def _words_of(request: Request) -> dict[str, Any]:
+    """A typed request in the API's words."""
+    words: dict[str, Any] = {}
+    for parameter in VERBS[request.verb].parameters:
+        value = getattr(request, parameter.field or parameter.name)
+        match parameter.kind:
+            case "moment":
+                value = None if value is None else _iso(value)
+            case "width":
+                if value % 1000:
+                    raise QuestionError("a portal's bins are whole milliseconds wide")
+                value = f"{value // 1000}ms"
+            case "count":
+                value = value or None
+            case "text":
+                value = None if value is None else str(value)
+        words[parameter.name] = value
+    return _words(**words)
 
 
 def _record(told: Mapping[str, Any]) -> AnswerRecord:

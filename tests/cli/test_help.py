@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import typer.main
-from scripts.generate_docs import _walk, cli, metrics, records, settings
+from scripts.generate_docs import _walk, cli, metrics, records, settings, verbs
 from typer.testing import CliRunner
 
 from ims.cli import app
-from ims.query.limits import DEFAULT_LIMITS
+from ims.query.verbs import DEFAULT_LIMITS
 
 from ..effort import sampled
 from ..stores import IMS
@@ -157,6 +157,7 @@ def test_the_pages_are_what_the_code_says() -> None:
     assert (DOCS / "records.md").read_text() == records()
     assert (DOCS / "settings.md").read_text() == settings()
     assert (DOCS / "metrics.md").read_text() == metrics()
+    assert (DOCS / "verbs.md").read_text() == verbs()
 
 
 @pytest.mark.parametrize("words", [[], ["query"], ["pki"], ["account"]])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from ims.cli.narrow_table import INDENT, bands, narrow_lines
-from ims.portal.api.words import VERBS
+from ims.query.verbs import VERBS
 
 from ..stores import cli
 

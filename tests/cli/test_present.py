@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from ims.cli.present import FORMATS, check_format, print_rows
 from ims.cli.query import _print
 from ims.query.answer import Answer, AnswerRecord
-from ims.query.request import Verb
 from ims.query.shown import hexdump, printable, printable_octets
+from ims.query.verbs import VerbName
 
 from ..stores import IMS, MIDNIGHT, cli, ingest, udp, write_pcap
 
@@ -164,7 +164,7 @@ def test_rows_that_a_limit_left_out_are_told_beside_the_answer(capsys: pytest.Ca
     assert "3,000" not in said.out
 
 
-@pytest.mark.parametrize("verb", get_args(Verb))
+@pytest.mark.parametrize("verb", get_args(VerbName))
 def test_the_line_about_rows_left_out_names_options_that_the_command_has(verb: str) -> None:
     [line] = AnswerRecord(limit=2, matching=3_000, verb=verb).left_out
     named = set(re.findall(r"--[a-z-]+", line))

@@ -18,7 +18,7 @@ import pytest
 
 from ims.cli.present import FORMATS
 from ims.extract import FORMATS as KINDS
-from ims.portal.api.words import VERBS
+from ims.query.verbs import VERBS
 
 from ..portal.deployment import Deployment, deployed
 from ..stores import MIDNIGHT, cli, ingest, udp, write_pcap

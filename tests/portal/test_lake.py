@@ -197,7 +197,7 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
         part = questions[begin : begin + 15]
         with SensorsAsked(part[0].request, scatter, {}) as asked:
             found = asked.run(*part)
-        with one._ask(part[0].request) as asked:
+        with one._begin(part[0].request) as asked:
             expected = asked.run(*part)
         for question, table, right in zip(part, found, expected, strict=True):
             assert table.equals(right), question
@@ -384,7 +384,7 @@ def test_a_lake_that_is_late_is_interrupted(world: World, monkeypatch: pytest.Mo
     side = LakeSide(str(world.lake), checked_lake({}))
     try:
         question = Question(plan="top", request=make_request("top", None, group="block"))
-        half = side.begin([question], None, frozenset(), 1.0, 1000)
+        half = side.begin([question], frozenset(), 1.0, 1000)
         with pytest.raises(Fault, match="in time"):
             half._result()
         error = half._future.exception(60)  # it really ends

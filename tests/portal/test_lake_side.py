@@ -63,7 +63,7 @@ def test_what_a_lake_has_no_memory_for_is_refused_and_not_called_unreadable(lake
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Engine, "partial", ends)
-        half = side.begin([question], None, frozenset(), 60, 1000)
+        half = side.begin([question], frozenset(), 60, 1000)
         found = half.joined(Scattered({}, {}, {}, {}), {})
     assert found.faults[NAME].kind == "request"
     assert "more memory than it may have" in found.faults[NAME].text

@@ -37,6 +37,7 @@ from ims.simulate.written import write_scenario
 from ims.telescope import Telescope
 
 from ..effort import pick, share
+from ..hiding import Hiding
 from ..stores import ingest
 
 SCALE = 0.016
@@ -161,7 +162,7 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
         part = questions[begin : begin + 15]
         with SensorsAsked(part[0].request, scatter, {}) as asked:
             found = asked.run(*part)
-        with one._ask(part[0].request) as asked:
+        with one._begin(part[0].request) as asked:
             expected = asked.run(*part)
         for question, table, right in zip(part, found, expected, strict=True):
             assert table.equals(right), question
@@ -196,7 +197,7 @@ def test_what_is_hidden_is_hidden_alike(one: Telescope, scattered: ScatteredTele
     ranges = ranges_of(
         ipaddress.IPv4Network((source, 32 - n % 9), strict=False) for n, source in enumerate(sources[::3])
     )
-    found, expected = scattered.hiding(ranges), one.hiding(ranges)
+    found, expected = Hiding(scattered, ranges), Hiding(one, ranges)
     for filter in ("src net 0.0.0.0/1", "tcp and not src net 128.0.0.0/2"):
         assert_same(found.count(filter), expected.count(filter))
         assert found.count(filter).table != one.count(filter).table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -21,12 +20,13 @@ from ims.link.contract import MOST_HIDDEN
 from ims.query import compiled, compiler, hidden, wire
 from ims.query.asks import hides
 from ims.query.filter import parse
-from ims.query.hidden import Ranges, _prefixes, ranges_of, without_hidden_sources
-from ims.query.request import make_request
+from ims.query.hidden import _prefixes, ranges_of
+from ims.query.request import Ranges, make_request
 from ims.query.tree import DEEPEST, HIDING, MOST_TERMS, And, HiddenSource, Net, walk
 from ims.telescope import Telescope
 
 from ..effort import examples
+from ..hiding import Hiding, filter_of
 from ..stores import exported
 from .test_filter import trees
 
@@ -112,15 +112,21 @@ def test_hidden_sources_are_in_no_net(
         row for row in rows
         if takes(row["source"], seen[row["source"]]) or ("or tcp" in filter and row["protocol"] == 6)
     ]  # fmt: skip
-    [found] = telescope.hiding(thousand).count(filter).rows()
+    [found] = Hiding(telescope, thousand).count(filter).rows()
     assert (found["packets"], found["sources"]) == (len(expected), len({row["source"] for row in expected}))
+
+
+def test_the_earlier_way_to_hide_still_works_for_one_release(telescope: Telescope, thousand: Ranges) -> None:
+    with pytest.warns(DeprecationWarning, match=r"^Telescope\.hiding: ask request\.hiding\(ranges\)$"):
+        earlier = telescope.hiding(thousand)
+    assert earlier.top("source").table.equals(Hiding(telescope, thousand).top("source").table)
 
 
 def test_hidden_sources_are_in_no_group_by_source(
     telescope: Telescope, rows: list[dict[str, Any]], thousand: Ranges
 ) -> None:
     expected = Counter(row["source"] for row in rows if not is_in(row["source"], thousand))
-    hiding = telescope.hiding(thousand)
+    hiding = Hiding(telescope, thousand)
     for found in (hiding.top("source", limit=10_000).rows(), hiding.sources(limit=10_000).rows()):
         packets = {int(ipaddress.IPv4Address(r["source"])): r.get("value", r.get("packets")) for r in found}
         assert packets == expected
@@ -135,18 +141,14 @@ def test_hidden_sources_are_in_no_group_by_source(
 def test_the_text_is_the_same_whatever_is_hidden_and_asked(thousand: Ranges) -> None:
     """The SQL of a filter has no range in it, and that of the ranges stands once."""
     request = make_request("count", "src net 8.8.8.0/24 or src host 1.2.3.4")
-    tree = without_hidden_sources(parse(request.filter), request)
-    sql = compiled.filtered(json_of(tree))
+    tree = filter_of(request.filter, request)
+    sql = compiled.filtered(tree)
     assert sql.count("hidden_source") == 3  # once to leave it out
     assert "UNNEST" not in sql
     assert 1 <= compiled.marking(thousand).count("UNNEST") <= 4
     assert "UNNEST" not in compiled.marking(())
-    other = without_hidden_sources(parse("src net 9.9.9.0/24 or src host 5.6.7.8"), request)
-    assert len(compiled.filtered(json_of(other))) == len(sql)
-
-
-def json_of(tree: Any) -> str:
-    return json.dumps(wire.to_json(tree), sort_keys=True)
+    other = filter_of(parse("src net 9.9.9.0/24 or src host 5.6.7.8"), request)
+    assert len(compiled.filtered(other)) == len(sql)
 
 
 def test_row_groups_are_skipped_as_without(one_store: Path, thousand: Ranges) -> None:
@@ -156,8 +158,8 @@ def test_row_groups_are_skipped_as_without(one_store: Path, thousand: Ranges) ->
     con.execute(f"CREATE VIEW ims_packets AS SELECT *, 'a' AS sensor FROM read_parquet('{file}')")
     con.execute(f"CREATE VIEW ims_marked_packets AS {compiled.marking(thousand)}")
     request = make_request("count", "src net 8.8.8.0/24")
-    tree = without_hidden_sources(parse(request.filter), request)
-    plan = con.sql(f"EXPLAIN SELECT count(*) FROM ({compiled.filtered(json_of(tree))})").fetchall()[0][1]
+    tree = filter_of(request.filter, request)
+    plan = con.sql(f"EXPLAIN SELECT count(*) FROM ({compiled.filtered(tree)})").fetchall()[0][1]
     scan = plan[plan.rindex("PARQUET_SCAN") if "PARQUET_SCAN" in plan else plan.rindex("READ_PARQUET") :]
     assert "source>=134744064" in scan.replace(" ", ""), plan
 
@@ -165,21 +167,21 @@ def test_row_groups_are_skipped_as_without(one_store: Path, thousand: Ranges) ->
 @settings(max_examples=examples(300, 60))
 @given(trees)
 def test_each_net_is_hidden_from_and_nothing_else_changes(tree: Any) -> None:
-    changed = without_hidden_sources(tree, make_request("count", None))
+    changed = filter_of(tree, make_request("count", None))
     nets = [node for node in walk(tree) if isinstance(node, Net)]
     assert sum(isinstance(node, HiddenSource) for node in walk(changed)) == len(nets)
     assert hides(changed) == bool(nets)
     assert wire._as_asked(changed) == tree
     assert wire.from_json(wire.to_json(changed)) == changed
-    grouped = without_hidden_sources(tree, make_request("sources", None))
+    grouped = filter_of(tree, make_request("sources", None))
     assert grouped == And((changed, HIDING))
-    assert without_hidden_sources(None, make_request("top", None, group="source/8")) == HIDING
+    assert filter_of(None, make_request("top", None, group="source/8")) == HIDING
 
 
 def test_limits_are_of_the_filter_as_asked() -> None:
     for text in (" or ".join(["src 1.1.1.1"] * MOST_TERMS), "not " * (DEEPEST - 1) + "src 1.1.1.1"):
         tree = parse(text, 1 << 20)
-        assert wire.from_json(wire.to_json(without_hidden_sources(tree, make_request("sources", None))))
+        assert wire.from_json(wire.to_json(filter_of(tree, make_request("sources", None))))
     padded: Any = parse("tcp")
     for _ in range(70):
         padded = And((padded, HIDING))
@@ -189,7 +191,7 @@ def test_limits_are_of_the_filter_as_asked() -> None:
 
 def test_a_daemon_that_knows_no_such_node_refuses_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     request = make_request("sources", "src net 8.0.0.0/8")
-    sent = wire.to_json(without_hidden_sources(parse(request.filter), request))
+    sent = wire.to_json(filter_of(request.filter, request))
     monkeypatch.delitem(wire._BY_NAME, "hiddensource")
     with pytest.raises(ValueError, match="wanted an object whose 'is' is one of"):
         wire.from_json(sent)
@@ -206,4 +208,4 @@ def test_as_many_ranges_as_a_message_may_name_are_hidden_at_once(
     ranges = tuple((n << 16, (n << 16) + 0x7FFF) for n in range(MOST_HIDDEN))
     shown = [row for row in rows if row["source"] >> 16 >= MOST_HIDDEN or row["source"] >> 15 & 1]
     assert 0 < len(shown) < len(rows)
-    assert telescope.hiding(ranges).count("src net 0.0.0.0/0").rows()[0]["packets"] == len(shown)
+    assert Hiding(telescope, ranges).count("src net 0.0.0.0/0").rows()[0]["packets"] == len(shown)

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ims.query.limits import DEFAULT_LIMITS
+from ims.query.filter import FilterError, parse
 from ims.query.request import GROUPS, METRICS, Request, make_request
+from ims.query.verbs import DEFAULT_LIMITS
 
 NOON = 1_772_625_600_000_000
 """2026-03-04 12:00 UTC in microseconds"""
@@ -101,10 +102,28 @@ def test_a_verb_has_its_own_limit_unless_one_is_given() -> None:
         assert make_request(verb, None, group=group, limit=3).rows == 3  # type: ignore[arg-type]
 
 
-def test_a_filter_has_at_most_4096_characters() -> None:
-    assert make_request("count", "x" * 4096).filter == "x" * 4096
-    with pytest.raises(ValueError, match=r"^filter: "):
+def test_a_filter_is_its_tree() -> None:
+    request = make_request("count", " tcp or dst port 80 or 81")
+    assert request.filter == parse("tcp or dst port 80 or dst port 81")
+    assert request == Request(verb="count", filter=" tcp or dst port 80 or 81")  # type: ignore[arg-type]
+    assert make_request("count", "  ").filter is None and make_request("count", None).filter is None
+    assert Request.model_validate_json(request.model_dump_json()).filter == request.filter
+
+
+def test_a_filter_that_can_not_be_read_says_where() -> None:
+    with pytest.raises(FilterError, match=r"^filter, column 5: ") as refused:
+        make_request("count", "tcp adn udp")
+    assert (refused.value.text, refused.value.column) == ("tcp adn udp", 5)
+    with pytest.raises(ValueError, match=r"^filter, column 1: it has 4,097 bytes; at most 4,096 are taken"):
         make_request("count", "x" * 4097)
+
+
+def test_what_is_hidden_is_never_said() -> None:
+    request = make_request("count", "src net 8.0.0.0/8").hiding(((167772160, 167772415),))
+    assert request.hidden == ((167772160, 167772415),)
+    assert request.model_copy(update={"limit": 3}).hidden == request.hidden
+    said = f"{request!r} {request} {request.model_dump()} {request.model_dump_json()}"
+    assert "167772160" not in said
 
 
 def test_a_request_is_frozen_and_takes_no_unknown_word() -> None:

@@ -19,7 +19,7 @@ import pyarrow.flight as fl
 import pytest
 import structlog
 
-from ims.link.contract import HELLO, LONGEST_MESSAGE, NEWEST, Ask, Hello, Tail, asked_tree, read_hello, written
+from ims.link.contract import HELLO, LONGEST_MESSAGE, NEWEST, Ask, Hello, Tail, read_hello, written
 from ims.link.envelope import gathered
 from ims.pki.authority import Authority, create_authority
 from ims.pki.credentials import Credentials
@@ -339,7 +339,9 @@ def test_a_time_that_no_calendar_has_is_refused_as_a_request(opened: Door, name:
 
 def test_a_filter_that_is_none_and_another_version_are_refused(opened: Door) -> None:
     client = opened.client(opened.anybody)
-    said = written(Ask(version=2, questions=(COUNT,), filter={"is": "port; DROP TABLE packets"}))
+    said = json.dumps(
+        json.loads(written(Ask(version=2, questions=(COUNT,)))) | {"filter": {"is": "port; DROP TABLE packets"}}
+    ).encode()
     assert refused(lambda: ask(client, said)).detail.startswith("filter: wanted an object")
     said = written(Ask(version=2, questions=(COUNT,))).replace(b'"version":2', b'"version":99')
     assert "version" in refused(lambda: ask(client, said)).text
@@ -413,7 +415,7 @@ def test_the_dearest_filters_that_are_taken_end_at_their_deadline_again_and_agai
     client = opened.portal("dear")
     for n in range(2):
         text = " or ".join(f"ip[0]+{n * 1000 + m}=tcp[12]" for m in range(80))
-        ticket = written(Ask(version=2, questions=(COUNT,), seconds=0.1, filter=asked_tree(parse(text))))
+        ticket = written(Ask(version=2, questions=(COUNT,), seconds=0.1, filter=parse(text)))
         began = time.monotonic()
         fault = refused(lambda ticket=ticket: ask(client, ticket))  # type: ignore[misc]
         assert fault.kind == "late"

@@ -15,7 +15,6 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 LONGEST_TOKEN = 4096
-SINCE = "First moment: ISO 8601, UTC unless it says, or seconds, ms, us or ns since 1970."
 Stores = Annotated[list[Path] | None, typer.Option("--store", metavar="DIR", help="A store; give one or more.")]
 Portal = Annotated[
     str | None, typer.Option("--portal", metavar="URL", help="A portal in place of stores, such as https://HOST.")

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ims.cli.asked import SINCE, asks
+from ims.cli.asked import asks
 from ims.quantity import quantity
+from ims.query.verbs import SINCE, UNTIL
 
 EXAMPLES = """\b
 Examples:
@@ -28,8 +29,8 @@ def export(
     filter: Annotated[str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")] = None,
     *,
     out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],
-    since: Annotated[str | None, typer.Option(metavar="T", help=SINCE)] = None,
-    until: Annotated[str | None, typer.Option(metavar="T", help="First moment no longer taken.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="T", help=SINCE.sentence)] = None,
+    until: Annotated[str | None, typer.Option(metavar="T", help=UNTIL.sentence)] = None,
     link: Annotated[
         str,
         typer.Option(

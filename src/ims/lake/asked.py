@@ -12,7 +12,6 @@ from ims.lake.config import LakeConfig, checked_lake
 from ims.lake.engines import engine_of, seen_by
 from ims.lake.lake import open_lake
 from ims.query.answer import AnswerRecord
-from ims.query.hidden import Ranges
 from ims.query.plan import Plan
 from ims.query.question import Question
 from ims.query.request import Request
@@ -22,23 +21,22 @@ from ims.telescope import Telescope
 class LakeAsked(Asked):
     """One request of a lake as its ledgers are now."""
 
-    def __init__(self, uri: str, request: Request, config: LakeConfig, hidden: Ranges | None = None) -> None:
+    def __init__(self, uri: str, request: Request, config: LakeConfig) -> None:
         """Raises FileNotFoundError, NotADirectoryError or ValueError where it is no lake, OSError where it can't be
         read or its engine doesn't start."""
-        super().__init__(request, hidden)
-        self._predicate = predicate_of(self.tree, hidden)
+        super().__init__(request)
         self._lake, self._config = open_lake(uri), config
         self._engine = engine_of(self._lake, config)
 
     def run(self, *questions: Question) -> list[pa.Table]:
         """As Asked."""
-        return [self._engine.run(q.as_plan(), q.request, self._filter(q)) for q in questions]
+        return [self._engine.run(q.as_plan(), q.request, predicate_of(q.request)) for q in questions]
 
     def each(self, question: Question) -> list[pa.Table]:
         """As Asked; the lake is one store."""
         alone = Plan(question.as_plan().partial, lambda parts, request, whole: parts["rows"])
         view = seen_by(self._lake, self._config)
-        return [rows for _, rows in self._engine.partial(view, alone, question.request, self._filter(question))]
+        return [rows for _, rows in self._engine.partial(view, alone, question.request, predicate_of(question.request))]
 
     def hours(self) -> list[tuple[int, int]]:
         """As Asked, from the ledgers."""
@@ -53,12 +51,9 @@ class LakeAsked(Asked):
         self._engine.close()
         self._lake.close()
 
-    def _filter(self, question: Question) -> Any:
-        return self._predicate if question.plan != "coverage" else None
-
 
 def lake_telescope(uri: str, config: LakeConfig | None = None) -> Telescope:
     """A lake opened for questions. Raises what `open_lake` raises."""
     chosen = config or checked_lake({})
     open_lake(uri).close()
-    return Telescope.through(lambda request, hidden: LakeAsked(uri, request, chosen, hidden))
+    return Telescope.through(lambda request: LakeAsked(uri, request, chosen))

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ims.query.asks import hides
-from ims.query.filter import Expression, from_json, to_json
 from ims.query.question import Question
+from ims.query.request import Condition
 from ims.query.shown import printable
 from ims.query.wrong import QuestionError, said_of
 
@@ -32,6 +33,9 @@ MOST_WATCHED = 2_000
 MOST_HIDDEN = 50_000
 """Ranges of addresses in a message."""
 HELLO = "hello"
+COVERAGE = "coverage"
+"""The plan of questions that no filter is about."""
+Message = TypeVar("Message", bound=BaseModel)
 MARKED = ".marks"
 """Ends the name of a part that stands beside another: dense addresses of the same column, a bit each. A daemon may
 leave it out."""
@@ -83,7 +87,8 @@ class Ask(_Message):
     kind: Literal["ask"] = "ask"
     version: int = Field(ge=OLDEST, le=NEWEST)
     questions: tuple[Question, ...] = Field(min_length=1, max_length=MOST_QUESTIONS)
-    filter: dict[str, Any] | None = None
+    """without the filter, which stands once, beside them: `typed` has it in them"""
+    filter: Condition = None
     seconds: float = Field(default=30.0, gt=0, le=3600)
     """the caller's deadline, from when the daemon begins"""
     rows: int = Field(default=50_000_000, ge=1, le=1 << 40)
@@ -102,20 +107,35 @@ class Ask(_Message):
     """what `hiddensource` in the filter stands for (query/hidden.py). A daemon of before it knows no such node, and
     refuses the filter"""
 
+    @field_validator("questions", mode="before")
+    @classmethod
+    def _without_their_filter(cls, given: object) -> object:
+        """Portals of before `typed` sent the filter's text in each question, too, which says nothing more."""
+        for each in given if isinstance(given, list) else ():
+            if isinstance(each, dict) and isinstance(each.get("request"), dict):
+                each["request"].pop("filter", None)
+        return given
+
+    @field_validator("filter", mode="before")
+    @classmethod
+    def _is_a_tree(cls, given: object) -> object:
+        if isinstance(given, str):
+            raise QuestionError("filter: wanted an object")
+        return given
+
     @model_validator(mode="after")
     def _hides_what_is_named(self) -> Ask:
         ends = [end for addresses in self.hidden or () for end in addresses]
         if any(one > other for one, other in pairwise(ends)):
             raise QuestionError("hidden: wanted ranges in order")
+        if self.hidden is None and hides(self.filter):
+            raise QuestionError("filter: it hides sources, and `hidden` is missing")
         return self
 
     @property
-    def tree(self) -> Expression | None:
-        """The filter. Raises ValueError where it is none, or hides sources and nothing says which."""
-        tree = None if self.filter is None else from_json(self.filter)
-        if self.hidden is None and hides(tree):
-            raise QuestionError("filter: it hides sources, and `hidden` is missing")
-        return tree
+    def typed(self) -> tuple[Question, ...]:
+        """The questions with their filter, and with what it hides; those of coverage have none."""
+        return tuple(each if each.plan == COVERAGE else each.under(self.filter, self.hidden) for each in self.questions)
 
 
 class Tail(_Message):
@@ -210,27 +230,35 @@ class _Ticket(BaseModel):
 
 def written(message: BaseModel) -> bytes:
     """A message as octets."""
-    return message.model_dump_json(exclude_none=True).encode()
+    twice = {"questions": {"__all__": {"request": {"filter"}}}} if isinstance(message, Ask) else None
+    return message.model_dump_json(exclude_none=True, exclude=twice).encode()
 
 
-def asked_tree(tree: Expression | None) -> dict[str, Any] | None:
-    """A filter as `Ask` carries it."""
-    return None if tree is None else to_json(tree)
+def ask_of(questions: Sequence[Question], **words: Any) -> Ask:
+    """The message that asks these, which share a filter (but for coverage, that has none). `words`: others of Ask.
+    Raises ValueError where they don't."""
+    requests = [each.request for each in questions if each.plan != COVERAGE]
+    filters, hidden = ({getattr(each, name) for each in requests} for name in ("filter", "hidden"))
+    if len(filters) > 1 or len(hidden) > 1:
+        raise ValueError("questions that are asked together have one filter")
+    tree = next(iter(filters), None)
+    known = next(iter(hidden), None) if hides(tree) else None
+    return Ask(questions=tuple(questions), filter=tree, hidden=known, **words)
 
 
 def read_ticket(octets: bytes) -> Ask | Tail:
     """What is wanted. Raises ValueError, in one line, for what is none of ours, too long, or of another version."""
-    return _Ticket.model_validate({"wanted": _read(octets, "ticket", _Ticket)}).wanted
+    return _read(octets, "ticket", _Ticket).wanted
 
 
 def read_hello(octets: bytes) -> Hello:
     """As `read_ticket`. Whether its versions fit is for the caller to see."""
-    return Hello.model_validate(_read(octets, "hello", Hello))
+    return _read(octets, "hello", Hello)
 
 
 def read_end(octets: bytes) -> End:
     """As `read_ticket`."""
-    return End.model_validate(_read(octets, "end", End))
+    return _read(octets, "end", End)
 
 
 def common_version(oldest: int, newest: int) -> int:
@@ -240,16 +268,16 @@ def common_version(oldest: int, newest: int) -> int:
     return min(newest, NEWEST)
 
 
-def _read(octets: bytes, what: str, model: type[BaseModel]) -> Any:
+def _read(octets: bytes, what: str, model: type[Message]) -> Message:
     if len(octets) > LONGEST_MESSAGE:
         raise QuestionError(f"{what}: {len(octets):,} octets; at most {LONGEST_MESSAGE:,} are read")
     try:
         found = json.loads(octets)
-        model.model_validate({"wanted": found} if model is _Ticket else found)
+        return model.model_validate({"wanted": found} if model is _Ticket else found)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "wanted")
-        raise QuestionError(printable(f"{what}: {where[:80]}: {said_of(first)}"[:300])[:300]) from None
+        where, said = ".".join(str(part) for part in first["loc"] if part != "wanted"), said_of(first)
+        named = said if said.startswith("filter: ") else f"{what}: {where[:80]}: {said}"
+        raise QuestionError(printable(named[:300])[:300]) from None
     except (ValueError, RecursionError):
         raise QuestionError(f"{what}: it is no JSON") from None
-    return found

@@ -54,7 +54,7 @@ def cell_sums(request: Narrowed, put: Put, noise: Noise, unit: int) -> CellSums:
     """
     view = view_of(request)
     since, until = request.since or 0, request.until or 0
-    watched = put(narrowed(request, verb="coverage", filter="", group=None, metric="packets", per_24=False, limit=0))
+    watched = put(narrowed(request, verb="coverage", filter=None, group=None, metric="packets", per_24=False, limit=0))
     sums: dict[str, dict[Row, Sum]] = {metric: {} for metric in metrics_of(request, unit)}
     record, published = watched.record, 0
     for cells in questions(request, unit):

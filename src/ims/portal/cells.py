@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ims.portal.forbidden import Forbidden
-from ims.portal.may_ask import is_compared, tree_of
-from ims.portal.narrowed import Narrowed, narrowed
+from ims.portal.may_ask import is_compared
+from ims.portal.narrowed import Narrowed, asked_of, narrowed
 from ims.query.bins import bin_begin, bin_origin
 from ims.query.request import Request
 from ims.query.tree import And, Compare, Expression, Named, Net, Number, Port, Protocol
@@ -37,7 +37,7 @@ class Term(NamedTuple):
     """A filter that cells are asked for with. `within`: what tells them from others of the same key in the table."""
 
     within: str
-    filter: str
+    filter: Expression | None
 
 
 class View(NamedTuple):
@@ -57,9 +57,8 @@ class View(NamedTuple):
 
 def view_of(request: Request) -> View:
     """The view of a viewer's question, as it was asked. Raises Forbidden where it is about no published table."""
-    request = request.asked if isinstance(request, Narrowed) and request.asked is not None else request
-    tree = tree_of(request)
-    terms = () if tree is None else tuple(term for term in _flat(tree) if term != Protocol(None))
+    request = asked_of(request)
+    terms = () if request.filter is None else tuple(term for term in _flat(request.filter) if term != Protocol(None))
     found = {_kind(term): term for term in terms}
     group = _group_of(request)
     if "" in found or len(found) < len(terms):
@@ -79,13 +78,13 @@ def view_of(request: Request) -> View:
     bits = SOURCE_BITS if request.prefix is None else request.prefix.bits
     if isinstance(term, Port):
         chosen = [p for p in protocols if term.protocol in (None, p)]
-        ports = tuple(Term(f"{p}", str(Port("destination", term.low, term.low, p))) for p in chosen)
+        ports = tuple(Term(f"{p}", Port("destination", term.low, term.low, p)) for p in chosen)
         return View(table, term.low, ports)
     if term is not None:
-        return View(table, _key_of(term), (Term("", str(term)),), bits)
+        return View(table, _key_of(term), (Term("", term),), bits)
     if table == "destination_port":
-        return View(table, None, tuple(Term(f"{p}", str(Protocol(p))) for p in protocols))
-    return View(table, None, (Term("", ""),), bits)
+        return View(table, None, tuple(Term(f"{p}", Protocol(p)) for p in protocols))
+    return View(table, None, (Term("", None),), bits)
 
 
 def _key_of(term: Expression) -> Any:
@@ -135,7 +134,7 @@ def questions(request: Narrowed, unit: int) -> Iterator[Cells]:
         limit = (until - since) // unit * values + 1
         when = {**common, "since": since, "until": until}
         if request.verb == "cache":
-            yield Cells("cache", "", narrowed(request, **when, filter="", limit=0))
+            yield Cells("cache", "", narrowed(request, **when, filter=None, limit=0))
             continue
         for metric in metrics_of(request, unit):
             asked = {**when, "verb": "series", "group": group, "metric": METRICS[metric], "limit": limit}

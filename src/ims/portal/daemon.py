@@ -22,7 +22,6 @@ from ims.portal.accounts import Accounts
 from ims.portal.api.app import create_app
 from ims.portal.api.descriptors import OWN, SPARE, Listening, needed, raise_limit
 from ims.portal.api.serve import serve_settings
-from ims.portal.api.words import put
 from ims.portal.asker import Budget, behalf
 from ims.portal.audit import Audit
 from ims.portal.checks import portal_checks
@@ -195,7 +194,7 @@ class Portal:
 
     def _viewers_series(self, request: Request) -> Answer:
         checked = self.secrecy.check("viewer", request)
-        return self.secrecy.answer("viewer", checked, partial(put, self.telescope))
+        return self.secrecy.answer("viewer", checked, self.telescope.ask)
 
     def _uvicorn(self) -> tuple[uvicorn.Server, socket.socket]:
         """The server, with the files and the port that need privileges."""

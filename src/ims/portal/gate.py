@@ -18,25 +18,17 @@ if TYPE_CHECKING:
     from ims.portal.secrecy import Secrecy
     from ims.portal.throttle import Throttle
     from ims.query.answer import Answer
-    from ims.query.hidden import Ranges
+    from ims.query.request import Request
 
 
 class Asking(Protocol):
-    """The verbs of ims.telescope.Telescope, which block. What they raise: ValueError where the question can't be
-    answered, OSError where nobody could be asked, MemoryError where it is too large."""
+    """What of ims.telescope.Telescope is asked here, which blocks. What it raises: ValueError where the question can't
+    be answered, OSError where nobody could be asked, MemoryError where it is too large."""
 
-    def count(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
-    def series(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
-    def top(self, column: str, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
-    def packets(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
-    def payloads(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
-    def sources(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
-    def cache(self, filter: str | None = None, **words: Any) -> Answer: ...  # noqa: D102
-    def coverage(self, **words: Any) -> Answer: ...  # noqa: D102
+    def ask(self, request: Request) -> Answer: ...  # noqa: D102
     def payload(self, signature: str) -> bytes: ...  # noqa: D102
-    def hiding(self, hidden: Ranges) -> Asking: ...  # noqa: D102
-    def export(  # noqa: D102
-        self, out: str | Path | BinaryIO, format: str = "pcap", filter: str | None = None, **words: Any
+    def write(  # noqa: D102
+        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
     ) -> ExportReport: ...
 
 

@@ -30,7 +30,6 @@ from ims.portal.fault import Fault, without_frames
 from ims.portal.monitored import Monitored
 from ims.portal.scattered import Scattered
 from ims.query.engine import WITHOUT_DISK
-from ims.query.hidden import Ranges
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.wrong import QuestionError
@@ -120,17 +119,15 @@ class LakeSide:
     def begin(
         self,
         questions: Sequence[Question],
-        tree: Any,
         claimed: frozenset[str],
         seconds: float,
         rows: int,
-        hidden: Ranges | None = None,
     ) -> LakeHalf:
-        """Begin to ask. `claimed`: names of sensors that will probably answer themselves; `hidden`: what the filter
-        hides, if it does. Raises Fault where the lake can't be read now."""
+        """Begin to ask. `claimed`: names of sensors that will probably answer themselves. Raises Fault where the lake
+        can't be read now."""
         lake = self.lake()
         share = Share({name: ledger.number for name, ledger in lake.ledgers.items()}, frozenset(), claimed)
-        return LakeHalf(self, lake, share, questions, tree, time.monotonic() + seconds, rows, hidden)
+        return LakeHalf(self, lake, share, questions, time.monotonic() + seconds, rows)
 
     def submit(self, lake: Lake, share: Share, half: LakeHalf) -> tuple[Future[dict[str, pa.Table]], Running]:
         """Ask in another thread."""
@@ -203,14 +200,11 @@ class LakeHalf:
         lake: Lake,
         share: Share,
         questions: Sequence[Question],
-        tree: Any,
         until: float,
         rows: int,
-        hidden: Ranges | None,
     ) -> None:
         self._side, self._lake, self._share = side, lake, share
-        self.questions, self.tree, self._until, self.rows = questions, tree, until, rows
-        self.hidden = hidden
+        self.questions, self._until, self.rows = questions, until, rows
         self._began = time.monotonic()
         self._future, self._running = side.submit(lake, share, self)
 
@@ -282,11 +276,10 @@ def prefixes_in(coverage: pa.Table) -> list[str]:
 def _parts(engine: LakeEngine, lake: Lake, share: Share, half: LakeHalf, config: LakeConfig) -> dict[str, pa.Table]:
     packets = lake.as_of(share.as_of).without(share.not_its)
     coverage = lake.without(share.covered)
-    predicate, parts, rows = predicate_of(half.tree, half.hidden), {}, 0
+    parts, rows = {}, 0
     for index, question in enumerate(half.questions):
-        is_coverage = question.plan == "coverage"
-        view = seen_by(coverage if is_coverage else packets, config)
-        condition = None if is_coverage else predicate
+        view = seen_by(coverage if question.plan == "coverage" else packets, config)
+        condition = predicate_of(question.request)
         with closing(engine.partial(view, question.as_plan(), question.request, condition)) as found:
             for name, table in found:
                 parts[f"{index}/{name}"] = table

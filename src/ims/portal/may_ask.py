@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from ims.portal.darkwords import DarkWords
 from ims.portal.forbidden import Forbidden, Withheld
-from ims.query.filter import parse, uses
+from ims.query.asks import uses
 from ims.query.request import Request
 from ims.query.tree import Compare, Expression, Net, Number, Octets, Signature, walk
 
@@ -24,11 +24,6 @@ TELLING: Mapping[str, str] = {
     "icmp_rest": "the second half of ICMP headers isn't shown: an address fits there; ask for type and code",
 }
 """Columns that can hold a monitored address, and what is said of them."""
-
-
-def tree_of(request: Request) -> Expression | None:
-    """The request's filter; None: all. Raises FilterError."""
-    return parse(request.filter) if request.filter.strip() else None
 
 
 def check_filter(tree: Expression) -> None:

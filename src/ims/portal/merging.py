@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from ims.asked import predicate_of
 from ims.query.distinct import MARKED
 from ims.query.question import Question
 from ims.query.standing import MergeEngine
@@ -76,7 +75,7 @@ class Merging:
             {"plan": plan, "request": asked, "key": key, "other": other, "prefix": "000000", **some}
         )
         with self._lent(small=True) as engine:
-            parts = engine.schemas(question.as_plan(), question.request, predicate_of(None))
+            parts = engine.schemas(question.as_plan(), question.request, None)
         return parts | {f"{end}.marks": MARKED for end in ("source", "destination")} if plan == "count" else parts
 
     @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Count
 from collections.abc import Callable, Iterator, Sequence, Sized
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -12,9 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from ims.exposition import SECONDS, new_registry
 from ims.portal.health import live_of
 from ims.portal.sensors import Health
-from ims.query.request import Verb
+from ims.query import verbs
 
-VERBS = (*get_args(Verb), "export", "payload")
+VERBS = (*verbs.VERBS, "export", "payload")
 REASONS = {
     400: "wrong", 401: "unknown_caller", 403: "forbidden", 404: "not_found", 405: "not_found", 406: "wrong",
     408: "slow", 413: "too_large", 415: "wrong", 429: "too_often", 431: "too_large", 500: "failed", 503: "unavailable",

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
-from ims.query.hidden import Ranges
 from ims.query.request import Request
 
 
@@ -20,7 +19,6 @@ class Narrowed(Request):
     said back, logged for others than operators, or part of an error.
     """
 
-    _hidden: Ranges = PrivateAttr(default=())
     _wanted: int = PrivateAttr(default=0)
     _asked: Request | None = PrivateAttr(default=None)
 
@@ -30,11 +28,6 @@ class Narrowed(Request):
         return self._wanted
 
     @property
-    def hidden(self) -> Ranges:
-        """The sources that the caller may not see."""
-        return self._hidden
-
-    @property
     def asked(self) -> Request | None:
         """What the caller asked."""
         return self._asked
@@ -42,18 +35,16 @@ class Narrowed(Request):
 
 def narrowed(request: Request, **changes: Any) -> Narrowed:
     """A request with some changes, that remembers what was asked, and how many rows were wanted."""
-    found = Narrowed.model_validate({**request.model_dump(), **changes})
+    found = Narrowed.model_validate(dict(request) | changes)
     found._wanted = wanted_of(request)
     found._asked = request.asked if isinstance(request, Narrowed) else request
-    found._hidden = request.hidden if isinstance(request, Narrowed) else ()
+    found._hidden = request.hidden
     return found
 
 
-def hiding(request: Request, hidden: Ranges) -> Narrowed:
-    """A request whose caller may not see some sources."""
-    found = narrowed(request)
-    found._hidden = hidden
-    return found
+def asked_of(request: Request) -> Request:
+    """What the caller asked."""
+    return request.asked or request if isinstance(request, Narrowed) else request
 
 
 def wanted_of(request: Request) -> int:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ims.portal.cells import metrics_of
-from ims.portal.may_ask import TELLING, tree_of
-from ims.portal.narrowed import Narrowed
+from ims.portal.may_ask import TELLING
+from ims.portal.narrowed import asked_of
 from ims.portal.noise import Noise
 from ims.portal.viewers import unit_of
 from ims.query.request import Request
@@ -40,14 +40,14 @@ def omissions(role: Role, request: Request, settings: SecrecySettings, noise: No
     if role == "operator":
         return ()
     lines = []
-    asked = request.asked if isinstance(request, Narrowed) and request.asked is not None else request
+    asked = asked_of(request)
     if role == "viewer":
         lines += _of_viewers(asked, request, settings, noise)
     elif asked.verb in OF_ANALYSTS:
         lines.append(OF_ANALYSTS[asked.verb])
     elif asked.group == "signature":
         lines.append(f"the signature of {HOLDS}, or that can't be looked at, is shown to analysts as withheld")
-    tree = tree_of(asked)
+    tree = asked.filter
     by_source = asked.verb == "sources" or ((asked.group or "").startswith("source") and asked.group != "source_port")
     if by_source or (tree is not None and any(isinstance(node, Net) for node in walk(tree))):
         lines.append(NO_SOURCES)

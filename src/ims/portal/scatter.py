@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 
 from ims.asked import Asked, coverage_rows, losing_in_words
-from ims.link.contract import NEWEST, Ask, asked_tree, written
+from ims.link.contract import NEWEST, Ask, ask_of, written
 from ims.portal.asker import Budget, asker
 from ims.portal.fault import Fault
 from ims.portal.lake_side import NAME as THE_LAKE
@@ -30,13 +31,14 @@ from ims.portal.peer import Peer
 from ims.portal.remembered import Kept, Remembered
 from ims.portal.scattered import Scattered
 from ims.portal.sensors import Sensors
-from ims.query.answer import AnswerRecord
-from ims.query.asks import hides
-from ims.query.hidden import Ranges
+from ims.query.answer import Answer, AnswerRecord
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.wrong import LaterError, QuestionError, UnansweredError
 from ims.telescope import Telescope
+
+if TYPE_CHECKING:
+    from ims.extract import ExportReport
 
 HOUR_US = 3_600_000_000
 CLOSING_US = 600_000_000
@@ -97,15 +99,15 @@ class ScatteredTelescope(Telescope):
         self._asking = asking
         self._lost: ContextVar[dict[str, Fault] | None] = ContextVar("lost", default=None)
 
-    def _ask(self, request: Request, hidden: Ranges | None = None) -> Asked:
-        return SensorsAsked(request, self._asking, self._lost.get() or {}, hidden)
+    def _begin(self, request: Request) -> Asked:
+        return SensorsAsked(request, self._asking, self._lost.get() or {})
 
-    def _again(self, verb: Callable[..., T], *words: Any, **named: Any) -> T:
+    def _again(self, work: Callable[[], T]) -> T:
         lost: dict[str, Fault] = {}
         for attempt in range(ROUNDS):
             token = self._lost.set(lost)
             try:
-                return verb(self, *words, **named)
+                return work()
             except _FewerError as error:
                 if attempt == ROUNDS - 1:
                     raise LaterError("sensors keep falling silent while they are asked; try again") from None
@@ -114,22 +116,20 @@ class ScatteredTelescope(Telescope):
                 self._lost.reset(token)
         raise AssertionError
 
-    def payloads(self, *words: Any, **named: Any) -> Any:
+    def ask(self, request: Request) -> Answer:
         """As Telescope."""
-        return self._again(Telescope.payloads, *words, **named)
+        return self._again(partial(super().ask, request))
 
-    def sources(self, *words: Any, **named: Any) -> Any:
+    def payload(self, signature: str) -> bytes:
         """As Telescope."""
-        return self._again(Telescope.sources, *words, **named)
+        return self._again(partial(super().payload, signature))
 
-    def payload(self, *words: Any, **named: Any) -> bytes:
-        """As Telescope."""
-        return self._again(Telescope.payload, *words, **named)
-
-    def export(self, *words: Any, **named: Any) -> Any:
+    def write(
+        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
+    ) -> ExportReport:
         """As Telescope; what is written can't be taken back, so a sensor that falls silent ends it with OSError."""
         try:
-            return Telescope.export(self, *words, **named)
+            return super().write(request, out, format, link)
         except _FewerError as error:
             said = "; ".join(f"{name}: {fault.text}" for name, fault in error.faults.items())
             raise UnansweredError(
@@ -140,16 +140,12 @@ class ScatteredTelescope(Telescope):
 class SensorsAsked(Asked):
     """One request, asked of all sensors but those that were `lost` before."""
 
-    def __init__(
-        self, request: Request, asking: Scatter, lost: Mapping[str, Fault], hidden: Ranges | None = None
-    ) -> None:
-        super().__init__(request, hidden)
+    def __init__(self, request: Request, asking: Scatter, lost: Mapping[str, Fault]) -> None:
+        super().__init__(request)
         self._asking, self._asker = asking, asker()
         monitored = asking.sensors.monitored
         if self._asker.known_only:
             lost = dict.fromkeys(monitored.unknown(asking.sensors.peers()), UNKNOWN) | dict(lost)
-        self._filter = asked_tree(self.tree)
-        self._hides = self.hidden if hides(self.tree) else None
         rounds = time.monotonic() + ROUNDS * asking.budget.seconds
         self._until = self._asker.until if self._asker.until < float("inf") else rounds
         self._faults: dict[str, Fault] = dict(lost)
@@ -193,8 +189,7 @@ class SensorsAsked(Asked):
 
     def hours(self) -> list[tuple[int, int]]:
         """As Asked."""
-        hourly = Request(verb="series", since=self.request.since, until=self.request.until, bin=HOUR_US)
-        [table] = self.run(Question(plan="series", request=hourly))
+        [table] = self.run(self.series(HOUR_US))
         return list(zip(table.column("bin").to_pylist(), table.column("value").to_pylist(), strict=True))
 
     def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
@@ -218,7 +213,7 @@ class SensorsAsked(Asked):
 
     def _merged(self, questions: list[Question]) -> _Merged:
         names = tuple(name for name in self._asking.sensors.peers() if name not in self._without)
-        said = written(Ask(version=NEWEST, questions=tuple(questions), filter=self._filter, hidden=self._hides))
+        said = written(ask_of(questions, version=NEWEST))
         asked = "\0".join([*names, self._lake_state(), str(self._asker.known_only)])
         key = hashlib.blake2b(said + asked.encode(), digest_size=16).hexdigest()
         effort, began = self._asker.effort, time.monotonic()
@@ -270,10 +265,10 @@ class SensorsAsked(Asked):
         half, fault = self._begun(questions, left)
 
         def ask(peer: Peer) -> Ask:
-            return Ask(
-                version=peer.version, questions=tuple(questions), filter=self._filter, seconds=left, rows=budget.rows,
-                octets=share, behalf=self._asker.behalf, marks=True, lengths=True, lake=half.id if half else "",
-                beyond=half.numbers if half else {}, hidden=self._hides,
+            return ask_of(
+                questions, version=peer.version, seconds=left, rows=budget.rows, octets=share,
+                behalf=self._asker.behalf, marks=True, lengths=True, lake=half.id if half else "",
+                beyond=half.numbers if half else {},
             )  # fmt: skip
 
         def scatter(seconds: float) -> Scattered:
@@ -339,7 +334,7 @@ class SensorsAsked(Asked):
             if self._asker.known_only and sensors.monitored.unknown([THE_LAKE]):
                 return None, UNKNOWN
             rows = self._asking.budget.rows
-            return side.begin(questions, self.tree, sensors.claimed(), seconds, rows, self._hides), None
+            return side.begin(questions, sensors.claimed(), seconds, rows), None
         except Fault as fault:
             return None, fault
 

@@ -25,13 +25,13 @@ from ims.portal.cells import view_of
 from ims.portal.darkwords import DarkWords
 from ims.portal.forbidden import Forbidden
 from ims.portal.may_ask import PayloadLookup
-from ims.portal.narrowed import Narrowed, hiding, narrowed, wanted_of
+from ims.portal.narrowed import Narrowed, narrowed, wanted_of
 from ims.portal.noise import Noise
 from ims.portal.omissions import omissions
 from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.answer import Answer, AnswerRecord
-from ims.query.hidden import Ranges, ranges_of
-from ims.query.request import Request
+from ims.query.hidden import ranges_of
+from ims.query.request import Ranges, Request
 from ims.query.wrong import LaterError, UnansweredError
 from ims.queryd.watched_prefixes import few
 
@@ -82,9 +82,9 @@ class Secrecy:
         but the look-up of signatures.
 
         `payloads` gives the octets of signatures; without it, no filter may ask for a signature but an operator's.
-        Raises Forbidden; FilterError (a ValueError) where the filter can't be read.
+        Raises Forbidden.
         """
-        tree = may_ask.tree_of(request)
+        tree = request.filter
         if role == "operator":
             return request
         if role == "viewer" and tree is not None:
@@ -99,7 +99,7 @@ class Secrecy:
             if tree is not None:
                 may_ask.check_signatures(tree, darkness.words, payloads)
             request = narrowed(request, limit=seen_by_analysts.rows_for(request))
-        return hiding(request, darkness.hidden)
+        return request.hiding(darkness.hidden)
 
     def answer(self, role: Role, request: Request, put: Put, payloads: PayloadLookup | None = None) -> Answer:
         """What this role sees of a request that `check` let through. `put` asks the sensors: for viewers, the cells

@@ -19,7 +19,8 @@ from ims.portal.darkwords import DarkWords
 from ims.portal.forbidden import Forbidden
 from ims.portal.may_ask import TELLING, PayloadLookup
 from ims.portal.narrowed import wanted_of
-from ims.query.request import MOST_DETAILED, Request
+from ims.query.request import Request
+from ims.query.verbs import MOST_DETAILED, VERBS
 
 EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100}
 """Rows asked for beyond those that are wanted; of a series one, to know whether its last bin is whole."""
@@ -35,8 +36,7 @@ def rows_for(request: Request) -> int:
     """The limit to ask sensors for; 0: as it is."""
     if request.verb not in EXTRA or (request.verb in ("top", "series") and request.group != "signature"):
         return request.limit
-    most = MOST_DETAILED if request.verb == "payloads" else 10_000_000
-    return min(most, request.rows + EXTRA[request.verb])
+    return min(VERBS[request.verb].most_rows, request.rows + EXTRA[request.verb])
 
 
 def shown(request: Request, table: pa.Table, words: DarkWords, payloads: PayloadLookup | None) -> pa.Table:

@@ -16,8 +16,9 @@ from ims.portal.secrecy_settings import SecrecySettings
 from ims.query.bins import bin_begin, bin_origin
 from ims.query.moment import EARLIEST_US
 from ims.query.request import Request
+from ims.query.verbs import VERBS
 
-VERBS = ("count", "series", "top", "cache", "coverage")
+VIEWERS_VERBS = tuple(name for name, verb in VERBS.items() if verb.viewers)
 MOST_BINS, MOST_CELLS = 100_000, 50_000_000
 """Of a range, and times the values of a group: what sensors may be asked for."""
 
@@ -39,8 +40,8 @@ def finished(settings: SecrecySettings, told: float, now: float) -> tuple[int, i
 
 def check(request: Request, settings: SecrecySettings, now_us: int) -> Narrowed:
     """A viewer's request, narrowed to whole bins that are old enough. Raises Forbidden."""
-    if request.verb not in VERBS:
-        raise Forbidden(f"viewers aren't shown {request.verb}; they may ask for {', '.join(VERBS)}")
+    if request.verb not in VIEWERS_VERBS:
+        raise Forbidden(f"viewers aren't shown {request.verb}; they may ask for {', '.join(VIEWERS_VERBS)}")
     if request.metric not in METRICS:
         raise Forbidden(f"viewers aren't shown {request.metric} as a metric; they may ask for {', '.join(METRICS)}")
     view = view_of(request)

@@ -7,7 +7,6 @@ parts an answer has. (Measured on a small store: a count under a filter 164 ms o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,14 +15,14 @@ import pyarrow as pa
 
 from ims.query.asks import hides
 from ims.query.compiler import to_sql
-from ims.query.filter import from_json
-from ims.query.hidden import COLUMN, Ranges, marked
+from ims.query.hidden import COLUMN, marked
 from ims.query.kept_sql import kept
 from ims.query.plan import Tables, epoch_us, octets
 from ims.query.predicate import predicate
 from ims.query.question import Question
-from ims.query.request import Request
+from ims.query.request import Ranges, Request
 from ims.query.shapes import described_as, empty
+from ims.query.tree import Expression
 
 TABLES = {
     "packets": "ims_packets", "payloads": "ims_payloads", "coverage": "ims_coverage", "frames_raw": "ims_frames_raw",
@@ -69,11 +68,10 @@ def part_table(part: str) -> str:
 
 
 @kept(KEPT_OCTETS)
-def filtered(filter: str) -> str:
-    """The SQL of a filter (JSON, as query/wire.py writes it): the packets that it takes; of one that hides sources, of
-    MARKED_PACKETS. No ranges stand in it, so that it is one text for all."""
+def filtered(tree: Expression) -> str:
+    """The SQL of a filter: the packets that it takes; of one that hides sources, of MARKED_PACKETS. No ranges stand in
+    it, so that it is one text for all."""
     tables = Tables(lambda table: described_as(TABLES[table], empty(table).schema), epoch_us)
-    tree = from_json(json.loads(filter))
     if not hides(tree):
         return to_sql(tables.packets.filter(predicate(tree, tables.packets, tables.payloads)))
     schema = empty("packets").schema.append(pa.field(COLUMN, pa.bool_(), nullable=False))
@@ -89,7 +87,7 @@ def marking(hidden: Ranges) -> str:
 
 def without_range(question: Question) -> Request:
     """The request as its plan sees it: range and filter are the views'."""
-    return question.request.model_copy(update={"since": None, "until": None, "filter": ""})
+    return question.request.model_copy(update={"since": None, "until": None, "filter": None})
 
 
 @kept(KEPT_OCTETS)

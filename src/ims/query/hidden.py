@@ -2,7 +2,8 @@
 
 Every filter of such an asker is changed in the same way, whatever it asks and whatever is hidden: each `src net X`
 becomes `src net X and not HiddenSource`, and where rows are grouped by source so does the whole. What HiddenSource
-stands for travels beside the tree (`Ask.hidden`), and is worked out once for each packet, in a column of its own.
+stands for travels beside the tree (`Request.hidden`, `Ask.hidden`), and is worked out once for each packet, in a
+column of its own.
 """
 
 from __future__ import annotations
@@ -14,12 +15,10 @@ from typing import Any
 
 import ibis
 
-from ims.query.request import Request
+from ims.query.request import Ranges, Request
 from ims.query.short_circuit import joined
 from ims.query.tree import HIDING, And, Expression, Net, Not, Or
 
-Ranges = tuple[tuple[int, int], ...]
-"""First and last addresses: in order, and no two of them touch."""
 COLUMN = "hidden_source"
 """Whether a packet's source is in one of the ranges."""
 _SPARE = 4096
@@ -42,8 +41,14 @@ def ranges_of(prefixes: Iterable[IPv4Network]) -> Ranges:
     return tuple(found)
 
 
-def without_hidden_sources(tree: Expression | None, request: Request) -> Expression | None:
-    """The filter of a question whose asker may not see some sources."""
+def without_hidden_sources(request: Request) -> Request:
+    """The question as its asker may ask it: as it is, of one who may see all sources."""
+    if request.hidden is None:
+        return request
+    return request.model_copy(update={"filter": _hiding(request.filter, request)})
+
+
+def _hiding(tree: Expression | None, request: Request) -> Expression | None:
     changed = None if tree is None else _each_net(tree)
     by_source = request.prefix is not None and request.prefix.address == "source"
     if by_source or request.verb == "sources" or request.group == "source":

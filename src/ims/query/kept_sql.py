@@ -1,4 +1,5 @@
-"""SQL that is kept by what it was made of: the texts used last, while all of them fit into some octets.
+"""SQL that is kept by what it was made of, texts or syntax trees: those used last, while all of them fit into some
+octets.
 
 By their number alone it can't be: a text is 300 octets or 800,000.
 """
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 def kept(octets: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Keep what a function of texts gave, while keys and results have at most so many octets. For several
+    """Keep what a function of texts or trees gave, while keys and results have at most so many octets. For several
     threads, which may make the same result at once."""
 
     def keeping(make: Callable[P, T]) -> Callable[P, T]:
@@ -50,4 +51,6 @@ def kept(octets: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
 def _octets(word: object) -> int:
     if isinstance(word, str | bytes):
         return len(word)
-    return sum(map(_octets, word)) if isinstance(word, tuple) else 8
+    if isinstance(word, tuple):
+        return sum(map(_octets, word))
+    return 8 if isinstance(word, int) else len(repr(word))  # of a tree, about what it takes

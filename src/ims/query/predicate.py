@@ -16,7 +16,8 @@ from ims.query import fields
 from ims.query.arithmetic import MASK32
 from ims.query.asks import hides
 from ims.query.header_octets import checked_header, is_first, number
-from ims.query.hidden import COLUMN, Ranges, marked
+from ims.query.hidden import COLUMN, marked
+from ims.query.request import Ranges
 from ims.query.short_circuit import ANY_PROTOCOL, Decided, holds
 from ims.query.tree import (
     PORTED,

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ims.query.plan import PLANS, Plan
 from ims.query.plan_details import counted, payload_bytes, ranked, signatures_like, spread
 from ims.query.plan_rows import FRAMES, ROWS, WHOLE_ROWS
-from ims.query.request import MOST_DETAILED, Request
+from ims.query.request import Ranges, Request
+from ims.query.tree import Expression
+from ims.query.verbs import MOST_DETAILED
 from ims.query.wrong import QuestionError
 
 Name = Literal[
@@ -50,6 +52,11 @@ class Question(BaseModel):
         if self.request.verb not in _VERBS.get(self.plan, (self.plan,)):
             raise QuestionError(f"{self.plan} doesn't belong to {self.request.verb}")
         return self
+
+    def under(self, filter: Expression | None, hidden: Ranges | None) -> Question:
+        """This question under another filter, and of one who may not see some sources."""
+        request = self.request.model_copy(update={"filter": filter})
+        return self.model_copy(update={"request": request if hidden is None else request.hiding(hidden)})
 
     @property
     def chosen(self) -> list[Any]:

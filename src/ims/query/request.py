@@ -1,27 +1,39 @@
-"""A question, typed: what is asked of a store, never SQL. Validated here, so that plans need not doubt it."""
+"""A question, typed: what is asked of a store, never SQL. Validated here, so that plans need not doubt it.
+
+A filter is read once, here: its syntax tree is what all later hands get, of portals, sensors and engines alike.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from ims.query.bins import LONGEST_US, bin_origin, bin_width
-from ims.query.limits import DEFAULT_LIMITS
 from ims.query.moment import CALENDAR_US, moment
+from ims.query.tree import Expression
+from ims.query.verbs import DEFAULT_LIMITS, MOST_ROWS, VERBS, VerbName
 from ims.query.wrong import QuestionError, said_of
 from ims.records import PACKETS
 
-Verb = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
 METRICS = ("packets", "bytes", "bytes_capped", "sources", "destinations", "payloads", "new_payloads")
 NOT_GROUPS = ("time", "time_ns", "tcp_options")
 GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NOT_GROUPS))
 _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
-MOST_DETAILED = 10_000
-MOST_ROWS = 10_000_000
+Ranges = tuple[tuple[int, int], ...]
+"""First and last addresses: in order, and no two of them touch."""
 Moment = Annotated[int, Field(ge=CALENDAR_US[0], lt=CALENDAR_US[1])]
 """Microseconds since the epoch."""
 
@@ -34,6 +46,36 @@ def _one_of(kind: str, text: str, wanted: tuple[str, ...]) -> str:
     raise QuestionError(f"no {kind} {text!r}; {hint}wanted one of: {', '.join(wanted)}")
 
 
+def _condition(given: object) -> Expression | None:
+    """A filter as a syntax tree, of which it may be the text, or the JSON (query/wire.py). Raises QuestionError."""
+    if given is None or isinstance(given, Expression):
+        return given
+    if isinstance(given, str):
+        return parsed(given)
+    from ims.query.wire import from_json
+
+    return from_json(given)
+
+
+def _as_json(tree: Expression | None) -> dict[str, Any] | None:
+    from ims.query.wire import to_json
+
+    return None if tree is None else to_json(tree)
+
+
+def parsed(text: str) -> Expression | None:
+    """The syntax tree of a filter; None: all packets. Raises FilterError."""
+    if not text.strip():
+        return None
+    from ims.query.filter import parse  # brings Lark
+
+    return parse(text)
+
+
+Condition = Annotated[Expression | None, PlainValidator(_condition), PlainSerializer(_as_json)]
+"""A filter's syntax tree; None: all packets."""
+
+
 class Prefix(BaseModel):
     """Grouping by the first `bits` bits of an address."""
 
@@ -43,12 +85,13 @@ class Prefix(BaseModel):
 
 
 class Request(BaseModel):
-    """One question. `since` and `until` (not inside), `bin` and `origin` are microseconds."""
+    """One question. `since` and `until` (not inside), `bin` and `origin` are microseconds; `filter` is a syntax tree,
+    and is taken as text too."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    verb: Verb
-    filter: str = Field(default="", max_length=4096)
+    verb: VerbName
+    filter: Condition = None
     since: Moment | None = None
     until: Moment | None = None
     bin: int = Field(default=3_600_000_000, gt=0, le=LONGEST_US)
@@ -59,6 +102,7 @@ class Request(BaseModel):
     metric: str = "packets"
     limit: int = Field(default=0, ge=0, le=MOST_ROWS)
     per_24: bool = False
+    _hidden: Ranges | None = PrivateAttr(default=None)
 
     @field_validator("metric")
     @classmethod
@@ -87,11 +131,22 @@ class Request(BaseModel):
 
     @model_validator(mode="after")
     def _answerable(self) -> Request:
-        if self.verb in ("payloads", "sources") and self.limit > MOST_DETAILED:
-            raise QuestionError(
-                f"--limit {self.limit}: {self.verb} are described one by one; at most {MOST_DETAILED:,}"
-            )
+        most = VERBS[self.verb].most_rows
+        if self.limit > most:
+            raise QuestionError(f"--limit {self.limit}: {self.verb} are described one by one; at most {most:,}")
         return self
+
+    @property
+    def hidden(self) -> Ranges | None:
+        """Sources that whoever asks may not see (hidden.py); None: he may see all. It says what is monitored, so it is
+        no field: never written, logged or part of an error."""
+        return self._hidden
+
+    def hiding(self, hidden: Ranges) -> Self:
+        """This question of one who may not see the sources in these ranges."""
+        found = self.model_copy()
+        found._hidden = hidden
+        return found
 
     @property
     def prefix(self) -> Prefix | None:
@@ -110,8 +165,9 @@ class Request(BaseModel):
         return self.limit or DEFAULT_LIMITS.get(self.verb, 1_000_000)
 
 
-def make_request(verb: Verb, filter: str | None, **words: Any) -> Request:
-    """A Request from words as people give them. Raises QuestionError with one line that says what is wrong."""
+def make_request(verb: VerbName, filter: str | None, **words: Any) -> Request:
+    """A Request from words as people give them. Raises QuestionError with one line that says what is wrong; of a filter
+    FilterError, which says where."""
     from pydantic import ValidationError
 
     values = {name: value for name, value in words.items() if value is not None}
@@ -123,9 +179,11 @@ def make_request(verb: Verb, filter: str | None, **words: Any) -> Request:
         values["bin"] = bin_width(str(values["bin"]))
         values["origin"] = bin_origin(values["bin"]) or None
     try:
-        return Request(verb=verb, filter=filter or "", **values)
+        request = Request(verb=verb, **values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         ours = isinstance(first.get("ctx", {}).get("error"), QuestionError)
         raise QuestionError(said_of(first) if ours else f"{where}: {said_of(first)}") from None
+    tree = parsed(filter or "")
+    return request if tree is None else request.model_copy(update={"filter": tree})

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
+from ims.query.asks import hides
 from ims.query.compiled import (
     COUNT_ADDRESSES,
     COUNT_TOTALS,
@@ -32,7 +33,6 @@ from ims.query.distinct import (
 )
 from ims.query.duck import narrow, narrowed, plainly
 from ims.query.engine import BATCH_ROWS, WITHOUT_DISK, Engine, Files
-from ims.query.hidden import Ranges
 from ims.query.part_files import selecting
 from ims.query.question import Question
 from ims.query.request import Request
@@ -71,20 +71,19 @@ class HalfEngine(Engine):
         self,
         store: Files,
         question: Question,
-        filter: str | None,
         marks: bool = False,
-        hidden: Ranges | None = None,
     ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
-        """The parts, each as its batches come: finish one before the next. `filter`: JSON, as query/wire.py writes it.
-        `marks`: whether dense addresses may be told as marks, in parts of their own. `hidden`: what the filter hides.
+        """The parts, each as its batches come: finish one before the next. `marks`: whether dense addresses may be told
+        as marks, in parts of their own.
 
         Raises OSError, MemoryError, InterruptedError.
         """
         self._given_up.clear()
         request = question.request
+        filter, hidden = request.filter, request.hidden
         selected = filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}"  # noqa: S608
         self._check()
-        marked = marking(hidden) if hidden is not None and filter is not None else ""
+        marked = marking(hidden) if hidden is not None and hides(filter) else ""
         self._check()
         parts = half(question)
         self._check()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -107,20 +106,16 @@ class Answerer:
         """Pieces (link/envelope.py); the parts of question I are named `I/PART`. `watched` is told which engine will
         run.
 
-        Raises ValueError for a filter that is none, or that hides sources where none are named, and for an answer over
-        the limits, InterruptedError where it was
-        interrupted, MemoryError, OSError.
+        Raises ValueError for an answer over the limits, InterruptedError where it was interrupted, MemoryError and
+        OSError.
         """
         began, own = time.monotonic(), time.thread_time()
-        filter = None if ask.tree is None else json.dumps(ask.filter, sort_keys=True)
         with self._opened(ask) as (store, told), self._engine() as engine:
             watched(engine)
             rows = octets = 0
             parts: dict[str, int] = {}
-            for index, question in enumerate(ask.questions):
-                for name, schema, batches in engine.half(
-                    told, question, filter if question.plan != "coverage" else None, ask.marks, ask.hidden
-                ):
+            for index, question in enumerate(ask.typed):
+                for name, schema, batches in engine.half(told, question, ask.marks):
                     part = f"{index}/{name}"
                     parts[part] = 0
                     left = [] if ask.lengths else [column for column in LENGTHS if column in schema.names]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import threading
@@ -24,7 +23,7 @@ from ims.link.contract import NEWEST, OLDEST, Hello, Live
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
 from ims.query.compiled import filtered, half
-from ims.query.filter import parse, to_json
+from ims.query.filter import parse
 from ims.query.question import Question
 from ims.query.told_apart import load_kernels
 from ims.queryd import handshakes
@@ -59,7 +58,7 @@ def warm_up() -> None:
 
     for name in ("pyarrow.compute", "pyarrow.dataset", "pandas", "ims.query.predicate"):
         importlib.import_module(name)
-    filtered(json.dumps(to_json(parse("tcp dst port 80 and not src net 192.0.2.0/24 and ip[8] < 9"))))
+    filtered(parse("tcp dst port 80 and not src net 192.0.2.0/24 and ip[8] < 9"))
     for verb, plan in (("count", "count"), ("series", "series"), ("coverage", "coverage"), ("sources", "ranked")):
         half(Question.model_validate({"plan": plan, "request": {"verb": verb}, "key": "source"}))
     load_kernels()

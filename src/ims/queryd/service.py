@@ -111,8 +111,6 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             raise _error(fl.FlightServerError, "request", text)
         try:
             wanted = read_ticket(ticket.ticket)
-            if isinstance(wanted, Ask):
-                _ = wanted.tree
         except ValueError as error:
             self._metrics.refused("request")
             self._log.info("refused", caller=caller.name, why=cause(error))

@@ -24,7 +24,7 @@ class Table:
 
 
 class Telescope:
-    """One whose `count` fails, holding a table of its own; `gone` is set when nobody has it any more."""
+    """One that fails, holding a table of its own; `gone` is set when nobody has it any more."""
 
     def __init__(self, store: Path, raised: Exception) -> None:
         self._telescope, self._raised = ims.open(store), raised
@@ -33,10 +33,7 @@ class Telescope:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._telescope, name)
 
-    def hiding(self, _hidden: Any) -> Telescope:
-        return self
-
-    def count(self, *_words: Any, **_named: Any) -> Any:
+    def ask(self, _request: Any) -> Any:
         table = Table()
         weakref.finalize(table, self.gone.set)
         try:

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from ims.portal.api.words import VERBS
 from ims.portal.monitored import Monitored
 from ims.portal.registry import RegisteredSensor
 from ims.portal.secrecy import Secrecy, SecrecySettings
+from ims.query.verbs import VERBS
 
 from ...stores import MIDNIGHT, ingest, udp, write_pcap
 from .served import SENSORS, Served, refused, world

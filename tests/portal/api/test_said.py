@@ -21,7 +21,8 @@ from ims.portal.api.refusals import FAULT, UNANSWERED, sentence
 from ims.portal.fault import SAID, Fault, fault_of
 from ims.portal.gate import Event, Limits
 from ims.query.question import about
-from ims.query.request import MOST_DETAILED, make_request
+from ims.query.request import make_request
+from ims.query.verbs import MOST_DETAILED
 from ims.query.wrong import LaterError, QuestionError, UnansweredError, said_of
 from ims.queryd.service import _said
 
@@ -83,7 +84,7 @@ class Failing(Halves):
     def payload(self, signature: str) -> bytes:
         raise self.error or AssertionError
 
-    def export(self, *_words: Any, **_named: Any) -> Any:
+    def write(self, *_words: Any, **_named: Any) -> Any:
         raise self.error or AssertionError
 
 

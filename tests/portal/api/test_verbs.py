@@ -8,7 +8,6 @@ import io
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ import pytest
 
 import ims
 from ims.cli.present import print_rows
-from ims.portal.api.words import VERBS
 from ims.portal.gate import Limits
 from ims.query.answer import Answer
+from ims.query.request import Request
+from ims.query.verbs import VERBS
 from ims.query.written import written_columns
 from ims.telescope import Telescope
 
@@ -241,22 +241,10 @@ class Halves:
     def __init__(self, telescope: Telescope, silent: dict[str, str], error: Exception | None = None) -> None:
         self.telescope, self.silent, self.error = telescope, silent, error
 
-    def hiding(self, hidden: Any) -> Halves:
-        return self
-
-    def count(self, filter: str | None = None, **words: Any) -> Answer:
-        return self.half(lambda: self.telescope.count(filter, **words))
-
-    def series(self, filter: str | None = None, **words: Any) -> Answer:
-        return self.half(lambda: self.telescope.series(filter, **words))
-
-    def coverage(self, **words: Any) -> Answer:
-        return self.half(lambda: self.telescope.coverage(**words))
-
-    def half(self, ask: Callable[[], Answer]) -> Answer:
+    def ask(self, request: Request) -> Answer:
         if self.error is not None:
             raise self.error
-        answer = ask()
+        answer = self.telescope.ask(request)
         return Answer(
             answer.table,
             dataclasses.replace(

@@ -15,11 +15,12 @@ from ims.freed_memory import let_go
 from ims.portal.api.callers import gate_of, note
 from ims.portal.api.refusals import UNANSWERED, later, one_line, without_places
 from ims.portal.api.turns import Turns
-from ims.portal.api.words import Range, question, range_of
+from ims.portal.api.words import Words, question, range_of
 from ims.portal.asker import Effort, behalf
 from ims.portal.forbidden import Forbidden, Withheld
 from ims.portal.roles import Caller
 from ims.query import request as typed
+from ims.query.verbs import VerbName
 from ims.query.wrong import LaterError, QuestionError, UnansweredError
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ AGAIN_SECONDS = 2.0
 """In which what others hold is given back, most of it, or a sensor that fell silent is left out."""
 
 
-async def made(verb: typed.Verb, words: Range, request: Request, caller: Caller) -> typed.Request:
+async def made(verb: VerbName, words: Words, request: Request, caller: Caller) -> typed.Request:
     """The question, typed. Refuses with 400."""
     most = gate_of(request).limits.rows[caller.role]
     note(request, verb=verb, words=words.model_dump(exclude_defaults=True))

@@ -16,7 +16,8 @@ from ims.portal.api.callers import Operator, gate_of, note
 from ims.portal.api.refusals import refusals
 from ims.portal.api.spool import Spool, pieces
 from ims.portal.api.streams import Held
-from ims.portal.api.words import Selected, range_of
+from ims.portal.api.words import words_of
+from ims.query.verbs import VERBS
 from ims.store.pcap import Link
 
 router = APIRouter(tags=["exports"])
@@ -30,7 +31,10 @@ TYPES = {
 }
 
 
-class Exported(Selected):
+Selected = words_of(VERBS["count"])
+
+
+class Exported(Selected):  # type: ignore[valid-type, misc]  # made of the table of verbs
     """Packets of a range that a filter takes, and what they stand in."""
 
     link: Link = Field(
@@ -69,12 +73,11 @@ async def export(
         raise HTTPException(400, str(error)) from None
     question = await made("packets", Selected(**words.model_dump(exclude={"link"})), request, caller)
     note(request, verb="export", format=format)
-    link = {} if words.link == "raw" else {"link": words.link}
     spool = Spool(gate.limits.export_bytes, gate.limits.export_folder)
 
     def work() -> ExportReport:
         asked = allowed(question, request, caller)
-        report = gate.telescope.export(spool, format, asked.filter or None, **range_of(asked), **link)
+        report = gate.telescope.write(asked, spool, format, words.link)
         spool.flush()
         return report
 

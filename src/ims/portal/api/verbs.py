@@ -14,16 +14,16 @@ from ims.portal.api.callers import Anyone, gate_of, note
 from ims.portal.api.holding import lent, room_for
 from ims.portal.api.negotiate import negotiated
 from ims.portal.api.refusals import refusals
-from ims.portal.api.words import VERBS, Known, Range, put
+from ims.portal.api.words import WORDS, Words
 from ims.query.answer import Answer
 from ims.query.request import Request as Question
-from ims.query.request import Verb
+from ims.query.verbs import VERBS, Verb, VerbName
 from ims.query.wrong import QuestionError, UnansweredError
 
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Response:
+async def ask(verb: VerbName, words: Words, request: Request, caller: Anyone) -> Response:
     """Answer one question in the form that is accepted."""
     gate, role = gate_of(request), caller.role
     form = negotiated(request.headers.getlist("accept"))
@@ -32,7 +32,7 @@ async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Res
     share = await holding.take(caller.name, room_for(verb, question.rows), gate.limits.seconds[role])
 
     def asking(asked: Question) -> Answer:
-        answer = put(gate.telescope, asked)
+        answer = gate.telescope.ask(asked)
         if answer.record.silent and set(answer.record.silent) >= set(asked_of(answer.record)):
             raise UnansweredError("; ".join(["no sensor answered", *answer.record.losses]))
         return answer
@@ -58,16 +58,16 @@ async def ask(verb: Verb, words: Range, request: Request, caller: Anyone) -> Res
     return await lent(share, formed)
 
 
-def _asked_by_get(verb: Verb, words: type[Range]) -> Endpoint:
-    async def get(request: Request, caller: Anyone, words: Range) -> Response:
+def _asked_by_get(verb: VerbName, words: type[Words]) -> Endpoint:
+    async def get(request: Request, caller: Anyone, words: Words) -> Response:
         return await ask(verb, words, request, caller)
 
     get.__annotations__["words"] = Annotated[words, Query()]
     return get
 
 
-def _asked_by_post(verb: Verb, words: type[Range]) -> Endpoint:
-    async def post(request: Request, caller: Anyone, words: Range) -> Response:
+def _asked_by_post(verb: VerbName, words: type[Words]) -> Endpoint:
+    async def post(request: Request, caller: Anyone, words: Words) -> Response:
         return await ask(verb, words, request, caller)
 
     post.__annotations__["words"] = Annotated[words, Body()]
@@ -82,18 +82,19 @@ _RECORD = {
 }  # fmt: skip
 
 
-def _documented(verb: Verb, known: Known) -> dict[int | str, dict[str, Any]]:
-    example = {"rows": known.example if verb == "count" else [known.example], "answer": _RECORD}
+def _documented(verb: Verb) -> dict[int | str, dict[str, Any]]:
+    row = dict(verb.example)
+    example = {"rows": row if verb.one else [row], "answer": _RECORD}
     rows: dict[str, Any] = {"type": "object"}
     schema = {
         "type": "object",
         "required": ["rows", "answer"],
         "properties": {
-            "rows": rows if verb == "count" else {"type": "array", "items": rows},
+            "rows": rows if verb.one else {"type": "array", "items": rows},
             "answer": {"type": "object", "description": "How the answer came about: who was asked, who is silent."},
         },
     }
-    cells = ",".join(known.example) + "\n"
+    cells = ",".join(row) + "\n"
     content = {
         "application/json": {"schema": schema, "example": example},
         "text/csv": {"schema": {"type": "string"}, "example": cells},
@@ -106,19 +107,19 @@ def _documented(verb: Verb, known: Known) -> dict[int | str, dict[str, Any]]:
 def make_router() -> APIRouter:
     """A pair of endpoints a verb."""
     router = APIRouter(prefix="/query", tags=["questions"])
-    for verb, known in VERBS.items():
+    for name, verb in VERBS.items():
         for method, endpoint in (
-            ("GET", _asked_by_get(verb, known.words)),
-            ("POST", _asked_by_post(verb, known.words)),
+            ("GET", _asked_by_get(name, WORDS[name])),
+            ("POST", _asked_by_post(name, WORDS[name])),
         ):
             router.add_api_route(
-                f"/{verb}",
+                f"/{name}",
                 endpoint,
                 methods=[method],
-                summary=known.answers,
-                operation_id=f"{method.lower()}_{verb}",
+                summary=verb.sentence,
+                operation_id=f"{method.lower()}_{name}",
                 response_class=Response,
-                responses=_documented(verb, known),
+                responses=_documented(verb),
             )
 
     @router.get("/{verb}", include_in_schema=False)

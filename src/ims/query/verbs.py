@@ -1,0 +1,181 @@
+"""The verbs: what may be asked, in which words, and what comes back. One table for all who offer them.
+
+Command line, API and the page docs/verbs.md are made of it; the methods of Python (verb_methods.py), the types of a
+request (request.py) and what an answer holds are checked against it by tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from ims.query.bins import UNITS
+
+VerbName = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
+MOST_ROWS, MOST_DETAILED = 10_000_000, 10_000
+"""Rows of an answer at most; of verbs that describe each row by itself."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A word of a verb. `kind`: `text`, `moment`, `width` (of a bin), `count` or `flag`; `metavar`: what stands for a
+    value on the command line; `field`: its name in a Request, where that is another; `longest`: characters of a text.
+    """
+
+    name: str
+    kind: Literal["text", "moment", "width", "count", "flag"]
+    sentence: str
+    metavar: str = ""
+    default: str | bool | None = None
+    required: bool = False
+    field: str = ""
+    longest: int = 64
+    examples: tuple[Any, ...] = ()
+
+
+FILTER = Parameter(
+    "filter", "text", "tcpdump's language, see docs/filter.md; all without one.", "[FILTER]", longest=4096,
+    examples=("tcp dst port 445 and category scan",),
+)  # fmt: skip
+SINCE = Parameter(
+    "since", "moment", "First moment: ISO 8601, UTC unless it says, or seconds, ms, us or ns since 1970.", "T",
+    examples=("2026-03-04", 1772582400),
+)  # fmt: skip
+UNTIL = Parameter("until", "moment", "First moment no longer taken.", "T", examples=("2026-03-05T12:00", 1772712000000))
+BIN = Parameter(
+    "bin", "width", f"Width of a bin: a number and {UNITS}.", "WIDTH", default="1h", longest=32, examples=("1h",)
+)
+GROUP = Parameter(
+    "group", "text", "A column, block, sensor, /8, source/N or destination/N.", "COLUMN", examples=("block",)
+)
+COLUMN = Parameter(
+    "column", "text", "A column, block, sensor, /8, source/N, ...", "COLUMN", required=True, field="group",
+    examples=("destination_port",),
+)  # fmt: skip
+METRIC = Parameter(
+    "metric", "text",
+    "packets, bytes, bytes_capped (1,500 of a packet at most), sources, destinations, payloads or new_payloads.",
+    "METRIC", default="packets", examples=("sources",),
+)  # fmt: skip
+PER_24 = Parameter("per_24", "flag", "Divide by the size of what was watched, in /24s.", default=False)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What one verb is. `columns`: of its answer, where `{group}` is the group's name; None: those of packets in
+    docs/records.md. `rows`: at most so many without a limit; None: all. `most_rows`: that a limit may be. `viewers`:
+    whether they may ask it (of noisy sums: portal/viewers.py); analysts and operators may ask every verb. `one`: the
+    answer is one row. `commands`: examples; `detail`: what else the command's help says."""
+
+    name: VerbName
+    sentence: str
+    parameters: tuple[Parameter, ...]
+    columns: tuple[str, ...] | None
+    example: Mapping[str, Any]
+    commands: tuple[str, ...]
+    rows: int | None = None
+    most_rows: int = MOST_ROWS
+    viewers: bool = False
+    one: bool = False
+    detail: str = ""
+    by_name: Mapping[str, Parameter] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", MappingProxyType({each.name: each for each in self.parameters}))
+
+
+def _limit(rows: int) -> Parameter:
+    return Parameter("limit", "count", f"At most so many rows; {rows:,} without it.", "N", examples=(10,))
+
+
+_RANGE = (SINCE, UNTIL)
+_MOMENT, _LATER = "2026-03-04T05:00:00.000000Z", "2026-03-04T05:59:59.000000Z"
+_TABLE = (
+    Verb(
+        "count",
+        "How many packets, bytes, sources, destinations, payloads and signatures; the first and the last arrival",
+        (FILTER, *_RANGE),
+        ("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last"),
+        {"packets": 3000, "bytes": 180_000, "sources": 1200, "destinations": 256, "payloads": 900, "signatures": 40,
+         "first": _MOMENT, "last": _LATER},
+        ("ims query count --store STORE",
+         "ims query count 'tcp dst port 445 and tcp[tcpflags] & tcp-syn != 0' --store STORE --format json"),
+        viewers=True, one=True,
+    ),
+    Verb(
+        "series",
+        "A value for each bin of time",
+        (FILTER, BIN, GROUP, METRIC, PER_24, *_RANGE, _limit(1_000_000)),
+        ("time", "{group}", "value"),
+        {"time": _MOMENT, "value": 125},
+        ("ims query series --bin 5m --store STORE",
+         "ims query series 'udp dst port 1434' --bin 1h --group block --per-24 --store STORE",
+         "ims query series --group /8 --metric sources --store STORE --format csv"),
+        rows=1_000_000, viewers=True,
+        detail="Without --group, bins in which nothing came are shown as 0 while they are at most 86,400.",
+    ),
+    Verb(
+        "top",
+        "The values of a column with the most packets, or the most of another metric",
+        (COLUMN, FILTER, METRIC, PER_24, *_RANGE, _limit(10)),
+        ("{group}", "value"),
+        {"destination_port": 445, "value": 812},
+        ("ims query top destination_port --store STORE",
+         "ims query top source/16 'category scan' --metric destinations --limit 20 --store STORE"),
+        rows=10, viewers=True,
+    ),
+    Verb(
+        "packets",
+        "The packets themselves, oldest first, with every column of docs/records.md",
+        (FILTER, *_RANGE, _limit(100)),
+        None,
+        {"time": "2026-03-04T05:00:00.000000000Z", "sensor": "a", "block": "C/24", "source": "203.0.113.9"},
+        ("ims query packets 'icmp' --limit 3 --store STORE", "ims query packets --store STORE --format json"),
+        rows=100,
+        detail="A table has a line of each; JSON and CSV have every column. ims export writes all of them.",
+    ),
+    Verb(
+        "payloads",
+        "The payloads that came most often, with a hexdump; what they hold is hostile: it is shown, never run",
+        (FILTER, *_RANGE, _limit(10)),
+        ("signature", "number", "length", "packets", "sources", "first_seen", "last_seen", "ever_first_seen", "ports",
+         "truncated", "payload", "text", "hexdump"),
+        {"signature": "a0aa4a74b70cbca5a03960df1a3dc878", "number": 1, "length": 376, "packets": 70, "sources": 61},
+        ("ims query payloads 'tcp dst port 80' --limit 3 --store STORE",
+         "ims query payloads --payload a0aa4a74 --out payload.bin --store STORE"),
+        rows=10, most_rows=MOST_DETAILED,
+    ),
+    Verb(
+        "sources",
+        "The sources with the most packets, and what they tried",
+        (FILTER, *_RANGE, _limit(20)),
+        ("source", "packets", "bytes", "destinations", "ports", "payloads", "first", "last", "verified"),
+        {"source": "203.0.113.9", "packets": 40, "bytes": 1920, "destinations": 12, "ports": [445, 139]},
+        ("ims query sources --store STORE", "ims query sources 'tcp dst port 22' --limit 5 --store STORE"),
+        rows=20, most_rows=MOST_DETAILED,
+    ),
+    Verb(
+        "cache",
+        "How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors",
+        (FILTER, BIN, *_RANGE),
+        ("time", "payloads", "hits", "hit_rate", "payloads_without_icmp_errors", "hits_without_icmp_errors",
+         "hit_rate_without_icmp_errors"),
+        {"time": _MOMENT, "payloads": 300, "hits": 288, "hit_rate": 0.96},
+        ("ims query cache --store STORE", "ims query cache 'tcp' --bin 1d --store STORE --format csv"),
+        rows=1_000_000, viewers=True,
+    ),
+    Verb(
+        "coverage",
+        "What was watched, and when, and what is known to be missing",
+        _RANGE,
+        ("sensor", "block", "prefix", "policy", "since", "until", "frames_lost", "payloads_lost"),
+        {"sensor": "a", "block": "C/24", "policy": "ack", "since": _MOMENT, "until": _MOMENT, "frames_lost": 0},
+        ("ims query coverage --store STORE",),
+        viewers=True,
+    ),
+)  # fmt: skip
+VERBS: Mapping[VerbName, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})
+DEFAULT_LIMITS: dict[str, int] = {verb.name: verb.rows for verb in _TABLE if verb.rows is not None}
+"""Rows of an answer where no limit is given, by verb. Verbs that aren't here answer whole."""

@@ -1,0 +1,162 @@
+"""What each verb answers: from a request being asked to the table that is shown, in the columns of query/verbs.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from ims import arrow
+from ims.asked import Asked, pairs, ports
+from ims.query import shown
+from ims.query.answer import Answer
+from ims.query.metric_table import group_column, replaced, values_per_24, with_empty_bins
+from ims.query.verbs import VERBS, VerbName
+
+BEYOND = 1000
+"""Values looked for beyond those that are shown, to tell how many there are."""
+
+
+def answer_of(asked: Asked) -> Answer:
+    """The answer to the verb of a request."""
+    return ANSWERS[asked.request.verb](asked)
+
+
+def _count(asked: Asked) -> Answer:
+    table = asked.ask("count")
+    for name in ("first", "last"):
+        table = replaced(table, name, shown.time_column(table.column(name)))
+    return asked.answer(table)
+
+
+def _series(asked: Asked) -> Answer:
+    request = asked.request
+    table, left_out = asked.first("series", 1)
+    if request.group is None and not left_out:  # else bins that aren't here may be full
+        table, left_out["bins_left_out"] = with_empty_bins(table, request, asked.space)
+    if request.per_24:
+        table = values_per_24(table, request, asked.space)
+    columns = {"time": shown.time_column(table.column("bin"))}
+    if request.group_name is not None:
+        columns[request.group_name] = group_column(table.column("key"), request)
+    return asked.answer(pa.table({**columns, "value": table.column("value")}), **left_out)
+
+
+def _top(asked: Asked) -> Answer:
+    request = asked.request
+    if request.per_24 and request.group in ("block", "sensor"):
+        table = values_per_24(asked.ask("top"), request, asked.space)
+        table = table.sort_by([("value", "descending"), ("key", "ascending")])
+        left_out = {"limit": request.rows, "matching": len(table)} if len(table) > request.rows else {}
+        table = table.slice(0, request.rows)
+    else:
+        table, left_out = asked.first("top", BEYOND)
+        table = values_per_24(table, request, asked.space) if request.per_24 else table
+    columns = {str(request.group_name): group_column(table.column("key"), request), "value": table.column("value")}
+    return asked.answer(pa.table(columns), **left_out)
+
+
+def _packets(asked: Asked) -> Answer:
+    table, left_out = asked.first("packets", 1)
+    if left_out:
+        matching = asked.packets()
+        left_out = {"limit": asked.request.rows, "matching": matching} if matching > len(table) else {}
+    return asked.answer(shown.shown_packets(table), **left_out)
+
+
+def _payloads(asked: Asked) -> Answer:
+    table, left_out = asked.first("ranked", BEYOND, key="signature")
+    chosen = table.column("signature").to_pylist()
+    details = asked.run(
+        asked.about("counted", "signature", chosen, "source"),
+        asked.about("spread", "signature", chosen, "destination_port"),
+        *([asked.about("payload_bytes", "signature", chosen)] if chosen else []),
+    )
+    sources, used = pairs(details[0]), ports(details[1])
+    alike: dict[bytes, list[dict[str, Any]]] = {}
+    for row in details[2].to_pylist() if chosen else ():
+        alike.setdefault(row["signature"], []).append(row)
+    kept = [(rank, *pair) for rank, s in enumerate(chosen) for pair in enumerate(alike.get(s, [{}]), 1)]
+    table = table.take(arrow.column([rank for rank, _, _ in kept], pa.int64()))
+    chosen = [chosen[rank] for rank, _, _ in kept]
+    lengths = table.column("length").to_pylist()
+    for at, (_, _, row) in enumerate(kept):
+        if len(alike.get(chosen[at], ())) > 1:
+            lengths[at] = len(row["payload"])
+    octets = [row.get("payload") for _, _, row in kept]
+    ever = arrow.column([row.get("ever_first_seen") for _, _, row in kept], pa.int64())
+    texts = [None if o is None else shown.printable_octets(o) for o in octets]
+    dumps = [None if o is None else shown.hexdump(o) for o in octets]
+    columns = {
+        "signature": shown.hex_column(table.column("signature")),
+        "number": arrow.column([number for _, number, _ in kept], pa.int64()),
+        "length": arrow.column(lengths, pa.int64()),
+        "packets": table.column("packets"),
+        "sources": arrow.column([sources.get(signature, 0) for signature in chosen], pa.int64()),
+        "first_seen": shown.time_column(table.column("first")),
+        "last_seen": shown.time_column(table.column("last")),
+        "ever_first_seen": ever.cast(pa.timestamp("us", "UTC")),
+        "ports": arrow.column([used.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
+        "truncated": arrow.column([bool(row.get("truncated")) for _, _, row in kept], pa.bool_()),
+        "payload": arrow.column(octets, pa.binary()),
+        "text": arrow.column(texts, pa.string()),
+        "hexdump": arrow.column(dumps, pa.string()),
+    }
+    return asked.answer(pa.table(columns), **left_out)
+
+
+def _sources(asked: Asked) -> Answer:
+    table, left_out = asked.first("ranked", BEYOND, key="source")
+    chosen = table.column("source").to_pylist()
+    details = asked.run(
+        asked.about("counted", "source", chosen, "destination"),
+        asked.about("spread", "source", chosen, "destination_port"),
+    )
+    destinations, used = pairs(details[0]), ports(details[1])
+    verified = [
+        bool(verified) if answered else None
+        for verified, answered in zip(*(table.column(n).to_pylist() for n in ("verified", "answered")), strict=True)
+    ]
+    columns = {
+        "source": shown.dotted_column(table.column("source")),
+        "packets": table.column("packets"),
+        "bytes": table.column("bytes"),
+        "destinations": arrow.column([destinations.get(source, 0) for source in chosen], pa.int64()),
+        "ports": arrow.column([used.get(source, []) for source in chosen], pa.list_(pa.uint16())),
+        "payloads": table.column("payloads"),
+        "first": shown.time_column(table.column("first")),
+        "last": shown.time_column(table.column("last")),
+        "verified": arrow.column(verified, pa.bool_()),
+    }
+    return asked.answer(pa.table(columns), **left_out)
+
+
+def _cache(asked: Asked) -> Answer:
+    table, left_out = asked.first("cache", 1)
+    columns = {"time": shown.time_column(table.column("bin"))}
+    for suffix in ("", "_without_icmp_errors"):
+        payloads, hits = table.column(f"payloads{suffix}"), table.column(f"hits{suffix}")
+        rate = [h / p if p else None for p, h in zip(payloads.to_pylist(), hits.to_pylist(), strict=True)]
+        columns |= {f"payloads{suffix}": payloads, f"hits{suffix}": hits}
+        columns[f"hit_rate{suffix}"] = arrow.column(rate, pa.float64())
+    return asked.answer(pa.table(columns), **left_out)
+
+
+def _coverage(asked: Asked) -> Answer:
+    table = asked.ask("coverage")
+    for name in ("since", "until"):
+        table = replaced(table, name, table.column(name).cast(pa.timestamp("us", "UTC")))
+    return asked.answer(table.select(list(VERBS["coverage"].columns or ())))
+
+
+ANSWERS: Mapping[VerbName, Callable[[Asked], Answer]] = {
+    "count": _count,
+    "series": _series,
+    "top": _top,
+    "packets": _packets,
+    "payloads": _payloads,
+    "sources": _sources,
+    "cache": _cache,
+    "coverage": _coverage,
+}

@@ -1,0 +1,152 @@
+"""The verbs as methods: each asks a request that is made of its words. The same for stores, a lake and a portal."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ims.query.answer import Answer
+
+if TYPE_CHECKING:
+    from ims.extract import ExportReport
+    from ims.query.request import Request
+    from ims.query.verbs import VerbName
+
+Moment = str | float | datetime | None
+
+
+class VerbMethods(ABC):
+    """Questions in words. Every verb takes a filter in tcpdump's language (docs/filter.md), and a time range
+    [since, until): datetimes or ISO 8601 text, UTC unless they say otherwise, or the time since 1970 in seconds,
+    milliseconds, microseconds or nanoseconds, told apart by their digits. Where rows were left out at a limit, the
+    answer's record says so. The same words, and what an answer holds, are in the table of verbs (query/verbs.py).
+
+    What is wrong with a question raises ValueError in one line; a filter that can't be read says where.
+    """
+
+    @abstractmethod
+    def ask(self, request: Request) -> Answer:
+        """Answer a question, typed."""
+
+    @abstractmethod
+    def write(
+        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
+    ) -> ExportReport:
+        """Write the packets that a request of `packets` selects, as `export` does; its limit isn't looked at."""
+
+    def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
+        """One row: packets, bytes (IP total length; where hardware left 0 there, what came), distinct sources and
+        destinations, payloads (packets that have one), distinct signatures, first and last arrival."""
+        return self._question("count", filter, since=since, until=until)
+
+    def series(
+        self,
+        filter: str | None = None,
+        *,
+        bin: str | int = "1h",
+        group: str | None = None,
+        metric: str = "packets",
+        per_24: bool = False,
+        since: Moment = None,
+        until: Moment = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """A value for each bin of time (`time`, the group if any, `value`), oldest first.
+
+        `bin`: `5m`, `1h`, ... `group`: a column, `block`, `sensor`, `/8` and the like (of the source), `source/N`,
+        `destination/N`. `metric`: packets, bytes, bytes_capped (1,500 of a packet at most), sources, destinations,
+        payloads, new_payloads. `per_24` divides by the mean size in /24s of what was watched in the bin, while anything
+        was (paper, section 2.1). Without a group, bins in which the darknet was watched and nothing came are there with
+        0, unless they are more than 86,400. Whole weeks begin on Mondays. `limit`: 1,000,000 without one.
+        """
+        words = {"bin": bin, "group": group, "metric": metric, "per_24": per_24, "limit": limit}
+        return self._question("series", filter, since=since, until=until, **words)
+
+    def top(
+        self,
+        column: str,
+        filter: str | None = None,
+        *,
+        metric: str = "packets",
+        per_24: bool = False,
+        since: Moment = None,
+        until: Moment = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """The values of a column (or group, as in `series`) with the most of a metric: the column and `value`.
+        `limit`: 10 without one."""
+        words = {"group": column, "metric": metric, "per_24": per_24, "limit": limit}
+        return self._question("top", filter, since=since, until=until, **words)
+
+    def packets(
+        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
+    ) -> Answer:
+        """The first packets, oldest first, with every column of docs/records.md; `time` has nanoseconds. `limit`: 100
+        without one; the answer's record says how many match, and `export` gives all."""
+        return self._question("packets", filter, since=since, until=until, limit=limit)
+
+    def payloads(
+        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
+    ) -> Answer:
+        """The payloads with the most packets: signature, number, length, packets, sources, first_seen, last_seen,
+        ever_first_seen, ports (the most used), truncated, payload (bytes; null where they were lost), text and
+        hexdump.
+
+        Payloads with one MD5 (a collision that somebody made) have a row each, with `number` 1, 2, ...; packets,
+        sources, times and ports are then of all of them together. `limit`: 10 without one.
+        """
+        return self._question("payloads", filter, since=since, until=until, limit=limit)
+
+    @abstractmethod
+    def payload(self, signature: str) -> bytes:
+        """The bytes of one stored payload. Six or more hex digits will do if only one signature begins so; `/2` behind
+        them is the second payload with that MD5.
+
+        Raises QuestionError (a ValueError) where the digits are none, or fit no payload or several.
+        """
+
+    def sources(
+        self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
+    ) -> Answer:
+        """The sources with the most packets: source, packets, bytes, destinations, ports (the most used), payloads,
+        first, last, verified (any of its packets was; null where no responder ran). `limit`: 20 without one."""
+        return self._question("sources", filter, since=since, until=until, limit=limit)
+
+    def cache(
+        self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None
+    ) -> Answer:
+        """How often a payload was known already (Figure 8 of the paper): time, payloads, hits, hit_rate, and the
+        same without ICMP errors, whose quotes are nearly all different."""
+        return self._question("cache", filter, since=since, until=until, bin=bin)
+
+    def coverage(self, *, since: Moment = None, until: Moment = None) -> Answer:
+        """What was watched, and when: sensor, block, prefix, policy, since, until, frames_lost, payloads_lost."""
+        return self._question("coverage", None, since=since, until=until)
+
+    def export(
+        self,
+        out: str | Path | BinaryIO,
+        format: str = "pcap",
+        filter: str | None = None,
+        *,
+        since: Moment = None,
+        until: Moment = None,
+        link: str = "raw",
+    ) -> ExportReport:
+        """Write packets to a file (`-`: standard output) as pcap, pcapng, parquet, csv or json, oldest first: it
+        appears whole or not at all.
+
+        pcap gives back every packet byte for byte from the IP header on, with its time to the nanosecond. `link`: what
+        it stands in: `raw` (nothing), `ethernet` (a made-up header) or `ipv4` (nothing, and a link type that says so).
+        """
+        from ims.query.request import make_request
+
+        return self.write(make_request("packets", filter, since=since, until=until), out, format, link)
+
+    def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
+        """Answer a question in words: it becomes typed here, but for a portal, which does so itself."""
+        from ims.query.request import make_request
+
+        return self.ask(make_request(verb, filter, **words))

@@ -1,0 +1,157 @@
+"""A filter is read once, whoever is asked and however: what follows has its syntax tree."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lark
+import pytest
+
+import ims
+from ims.cli import app
+from ims.darknet import Block
+from ims.lake.place import open_place
+from ims.lake.ship import Shipper
+from ims.link import contract
+from ims.portal.asker import Budget
+from ims.portal.merging import Merging
+from ims.portal.registry import Registry
+from ims.portal.scatter import Scatter, ScatteredTelescope
+from ims.portal.secrecy import Secrecy, SecrecySettings
+from ims.portal.sensors import Sensors
+from ims.query import wire
+from ims.query.tree import Protocol
+from ims.query.verbs import VERBS
+from ims.verb_methods import VerbMethods
+
+from .portal.api.served import ROLES, Served, world
+from .portal.test_same_answer import Daemons
+
+FILTER = "ip and tcp dst port 445"
+"""That viewers may ask, too."""
+COLUMNS = {"top": ("destination_port",)}
+FILTERED = [name for name, verb in VERBS.items() if "filter" in verb.by_name]
+
+
+class Counts:
+    """How often filters were read as text, and made of the JSON that travels to a daemon."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.texts: list[str] = []
+        self.trees: list[Any] = []
+        parse, from_json = lark.Lark.parse, wire.from_json
+
+        def parsed(parser: lark.Lark, text: str, *words: Any, **named: Any) -> Any:
+            self.texts.append(text)
+            return parse(parser, text, *words, **named)
+
+        def made(found: object) -> Any:
+            self.trees.append(found)
+            return from_json(found)
+
+        monkeypatch.setattr(lark.Lark, "parse", parsed)
+        monkeypatch.setattr(wire, "from_json", made)
+
+    def taken(self) -> tuple[int, int]:
+        found = len(self.texts), len(self.trees)
+        self.texts.clear()
+        self.trees.clear()
+        return found
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
+    return Counts(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def scattered(tmp_path_factory: pytest.TempPathFactory, one_store: Path) -> Iterator[ScatteredTelescope]:
+    """A portal's way of asking, and a query daemon, both in this process."""
+    registry = tmp_path_factory.mktemp("registry") / "registry.toml"
+    daemons = Daemons({"a": one_store}, registry)
+    sensors = Sensors(Registry(registry), None, lambda serial: False)
+    sensors.monitored.note("a", ["198.51.100.0/24"])
+    yield ScatteredTelescope(Scatter(sensors, Merging(1, 512 << 20), Budget(seconds=120)))
+    sensors.close()
+    daemons.close()
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, one_store: Path, scattered: ScatteredTelescope
+) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("parses")
+    prefixes = [Block.parse("C/24=198.51.100.0/24").prefix]
+    settings = SecrecySettings(viewer_threshold=0, viewer_noise=0, viewer_span="400d")
+    with world(
+        folder, one_store, telescope=scattered, secrecy=Secrecy(settings, lambda: prefixes, secret=bytes(32)),
+        octets=lambda signatures: {},
+    ) as made:  # fmt: skip
+        yield made
+
+
+def ask(telescope: VerbMethods, verb: str, filter: str) -> None:
+    getattr(telescope, verb)(*COLUMNS.get(verb, ()), filter)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory, one_store: Path) -> str:
+    folder = tmp_path_factory.mktemp("lake")
+    shutil.copytree(one_store, folder / "STORE")
+    Shipper(folder / "STORE", open_place(str(folder / "lake"))).ship("a")
+    return str(folder / "lake")
+
+
+@pytest.mark.parametrize("verb", FILTERED)
+def test_a_store_and_a_lake_read_it_once(counts: Counts, one_store: Path, lake: str, verb: str) -> None:
+    for telescope in (ims.open(one_store), ims.open(lake=lake)):
+        ask(telescope, verb, FILTER)
+        assert counts.taken() == (1, 0)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_portal_reads_it_once_for_every_role_and_a_daemon_makes_its_tree_once(
+    counts: Counts, served: Served, role: str
+) -> None:
+    for verb in FILTERED:
+        words = {"column": "destination_port"} if verb == "top" else {}
+        filter = "" if role == "viewer" and verb == "cache" else FILTER
+        answer = served.as_(role).post(
+            f"/query/{verb}", json={"filter": filter, "since": "2026-03-04", "until": "2026-03-05"} | words
+        )
+        texts, trees = counts.taken()
+        if role == "viewer" and not VERBS[verb].viewers:  # type: ignore[index]
+            assert answer.status_code == 403
+            assert (texts, trees) == (1, 0)
+            continue
+        assert answer.status_code == 200, answer.text
+        assert texts == (1 if filter else 0), verb
+        assert trees >= (1 if filter else 0), verb
+        if verb in ("count", "series", "top") and role == "operator":
+            assert trees == 1, verb
+
+
+def test_an_export_reads_it_once(counts: Counts, served: Served, one_store: Path, tmp_path: Path) -> None:
+    assert served.as_("operator").post("/export/csv", json={"filter": FILTER}).status_code == 200
+    assert counts.taken()[0] == 1
+    ims.open(one_store).export(tmp_path / "x.pcap", "pcap", FILTER)
+    assert counts.taken() == (1, 0)
+
+
+def test_the_command_line_reads_it_once(counts: Counts, one_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app(["query", "count", FILTER, "--store", str(one_store)], standalone_mode=False)
+    assert counts.taken() == (1, 0)
+    assert "packets" in capsys.readouterr().out
+
+
+def test_a_ticket_is_read_once(counts: Counts) -> None:
+    question = {"plan": "count", "request": {"verb": "count"}}
+    asked = {"kind": "ask", "version": 2, "questions": [question], "filter": {"is": "protocol", "number": 17}}
+    found = contract.read_ticket(json.dumps(asked).encode())
+    assert isinstance(found, contract.Ask)
+    assert found.typed[0].request.filter == found.filter == Protocol(17)
+    assert counts.taken() == (0, 1)
