@@ -362,7 +362,7 @@ What can be asked of stores, a lake or a portal, in the same words on the [comma
 
 In Python each verb is a method of what `ims.open` gives, and of a portal's `ims.open("https://...", token=...)`: the
 filter by place, the other words by name, as in `telescope.top("destination_port", "tcp", since="2026-03-04")`. At the
-API it is `/api/v1/query/VERB`. `ims query VERB --help` says the rest.
+API it is `/api/v1/query/VERB`, with GET or POST. `ims query VERB --help` says the rest.
 """
 
 
@@ -370,31 +370,36 @@ def verbs() -> str:
     """docs/verbs.md."""
     from ims.query.verbs import VERBS as TABLE
 
-    parts = [VERBS]
-    for verb in TABLE.values():
-        rows = [f"| `{each.name}` | {_of_word(each)} | {each.sentence} |" for each in verb.parameters]
-        columns = (
-            "every column of [packets](records.md)"
-            if verb.columns is None
-            else ", ".join(f"`{name}`" if name != "{group}" else "the group, if any" for name in verb.columns)
-        )
-        said = f"{verb.sentence}." + (f" {verb.detail}" if verb.detail else "")
-        who = "Everybody; viewers get noisy sums, and later" if verb.viewers else "Analysts and operators"
-        parts.append(
-            "\n".join(
-                [
-                    f"## `{verb.name}`", "", said, "", "| word | default | meaning |", "|---|---|---|", *rows, "",
-                    f"The answer's columns: {columns}.", "", f"Who may ask it of a portal: {who}"
-                    f"{' ([secrecy](secrecy.md))' if verb.viewers else ''}.", "", "```sh", *verb.commands, "```", "",
-                ]
-            )
-        )  # fmt: skip
-    return "\n".join(parts)
+    return "\n".join([VERBS, *map(_verb, TABLE.values())])
 
 
-def _of_word(parameter: Any) -> str:
+def _verb(verb: Any) -> str:
+    rows = [f"| `{each.name}` | {_of_word(each, verb)} | {_linked(each.sentence)} |" for each in verb.parameters]
+    group = "the column" if "column" in verb.by_name else "the group, if any"
+    named = [group if name == "{group}" else f"`{name}`" for name in verb.columns or ()]
+    columns = ", ".join(named) or "every column of [packets](records.md)"
+    limits = [] if verb.rows is None else [f"It has at most {verb.rows:,} rows without a limit" + (
+        f", and a limit may be at most {verb.most_rows:,}." if "limit" in verb.by_name else "."
+    )]  # fmt: skip
+    who = "Viewers are shown less of it, and later ([secrecy](secrecy.md))." if verb.viewers else "Not for viewers."
+    lines = [
+        f"## `{verb.name}`", "", _linked(" ".join([f"{verb.sentence}.", verb.detail])).strip(), "",
+        "| word | default | meaning |", "|---|---|---|", *rows, "",
+        " ".join([f"The answer's columns: {columns}.", *limits, who]), "", "```sh", *verb.commands, "```", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _linked(text: str) -> str:
+    """With the pages that a text names as links."""
+    return re.sub(r"docs/(\w+)\.md", r"[docs/\1.md](\1.md)", text)
+
+
+def _of_word(parameter: Any, verb: Any) -> str:
     if parameter.required:
         return "must be given"
+    if parameter.name == "limit":
+        return f"`{verb.rows}`"
     return {None: "", False: "no"}.get(parameter.default, f"`{parameter.default}`")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ims.query.answer import Answer
 from ims.query.hidden import without_hidden_sources
@@ -13,16 +12,11 @@ from ims.verb_methods import VerbMethods
 
 class Hiding(VerbMethods):
     def __init__(self, telescope: VerbMethods, hidden: Ranges) -> None:
-        self.telescope, self.hidden = telescope, hidden
+        super().__init__(telescope.backend)
+        self.hidden = hidden
 
     def ask(self, request: Request) -> Answer:
-        return self.telescope.ask(request.hiding(self.hidden))
-
-    def write(self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw") -> Any:
-        return self.telescope.write(request.hiding(self.hidden), out, format, link)
-
-    def payload(self, signature: str) -> bytes:
-        return self.telescope.payload(signature)
+        return super().ask(request.hiding(self.hidden))
 
 
 def filter_of(tree: Any, request: Request) -> Any:

@@ -207,7 +207,7 @@ def test_slices_of_any_size_give_the_same_file(
 
 
 def test_hours_with_little_in_them_are_taken_together(one_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ims.open(one_store)._begin(make_request("packets", None)) as asked:
+    with ims.open(one_store).backend.begin(make_request("packets", None)) as asked:
         hours = asked.hours()
         assert len(list(extract.slices(asked))) == 1 < len(hours)
         most = max(packets for _, packets in hours)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
-from ims.moved import MOVED
+from ims.moved import MOVED, NAMES
 
 
 @pytest.mark.parametrize(("old", "new"), MOVED.items())
@@ -26,11 +27,33 @@ def test_a_module_is_found_by_its_earlier_name_and_says_the_new_one(old: str, ne
         _ = found.nothing_of_the_kind
 
 
+@pytest.mark.parametrize("module", NAMES)
+def test_a_name_is_found_where_it_was_and_says_where_it_is(module: str) -> None:
+    for name, (new, now) in NAMES[module].items():
+        with pytest.warns(DeprecationWarning, match=f"^{module}.{name} is {new}.{now} now$"):
+            found = getattr(importlib.import_module(module), name)
+        assert found is getattr(importlib.import_module(new), now)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = importlib.import_module(module).nothing
+
+
 def test_the_warning_is_of_the_line_that_imports() -> None:
     program = "from ims.query.limits import DEFAULT_LIMITS\nprint(DEFAULT_LIMITS['top'])\n"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "10\n"
     assert done.stderr.startswith("<string>:1: DeprecationWarning: ims.query.limits is ims.query.verbs now")
+    for line in ("from ims.query.limits import *", "from ims.query.request import Verb"):
+        done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+        assert done.stderr.startswith("<string>:1: DeprecationWarning: ")
+    assert star_import("ims.query.limits")["DEFAULT_LIMITS"]["top"] == 10
+
+
+def star_import(module: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with pytest.warns(DeprecationWarning):
+        sys.modules.pop(module, None)
+        exec(f"from {module} import *", found)
+    return found
 
 
 def test_what_never_was_is_not_found() -> None:

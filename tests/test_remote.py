@@ -301,6 +301,8 @@ def test_a_typed_request_is_sent_in_the_verb_s_own_words() -> None:
     }  # fmt: skip
     with pytest.raises(ValueError, match="whole milliseconds"):
         _words_of(Request(verb="cache", bin=1500))
+    with pytest.raises(ValueError, match="hides sources by its callers' roles"):
+        _words_of(request.hiding(((1, 2),)))
 
 
 def test_a_typed_request_is_answered_as_its_words_are(remote: RemoteTelescope, one_store: Path) -> None:

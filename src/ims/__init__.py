@@ -17,8 +17,9 @@ The data's path, stage by stage; a stage imports no other stage:
 * `sensor`   where the writing stages meet: one batch from frames to store
 * `telescope` where the answering ones meet: `ims.open("DIR")`. A question is typed once, as a request
   (`query/request.py`): by `verb_methods` in Python, by the API, by the command line, all from one table
-  (`query/verbs.py`); `asked` is what all ways of answering one share, `verb_answers` makes tables of what they found,
-  `extract` files
+  (`query/verbs.py`). Who answers is a `backend`: `stores_backend` here, others in `lake`, `portal` and `remote`, most
+  of them by plans (`plan_backend`). `asked` is one question while it is answered, `verb_answers` makes tables of what
+  was found, `extract` files
 * `queryd`   one sensor's store, answering typed questions over mutual TLS
 * `portal`   all sensors asked at once, merged, and shown to each caller as he may see it
 * `remote`   a portal asked from afar: `ims.open("https://…", token=…)`

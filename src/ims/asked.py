@@ -1,7 +1,6 @@
-"""One question being answered: what every way of asking shares, and the way that asks stores on this machine.
+"""One question being answered: what stores, a lake and the sensors of a portal share.
 
-The verbs (telescope.py) and exports (extract.py) know this contract alone; a portal has its own way, which
-asks sensors.
+What verbs answer (verb_answers.py) and exports (extract.py) know this contract alone.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,14 +17,10 @@ import pyarrow as pa
 from ims import arrow
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.darkspace import DarkSpace
-from ims.query.engine import Engine
 from ims.query.hidden import without_hidden_sources
-from ims.query.plan import Plan
 from ims.query.question import Key, Name, Other, Question, about
 from ims.query.request import Request
 from ims.query.verbs import MOST_DETAILED, MOST_ROWS
-from ims.store.liveness import losses_of
-from ims.store.reader import Store, open_store
 
 PORTS_SHOWN = 8
 HOUR_US = 3_600_000_000
@@ -43,6 +37,7 @@ class Asked(ABC):
     def __init__(self, request: Request) -> None:
         self.request = without_hidden_sources(request)
         self._began = time.perf_counter()
+        self._coverage: list[dict[str, Any]] | None = None
 
     @abstractmethod
     def run(self, *questions: Question) -> list[pa.Table]:
@@ -82,11 +77,18 @@ class Asked(ABC):
         """The answer to one question of this request."""
         return self.run(self.question(plan, **words))[0]
 
-    @cached_property
+    @property
+    def about_coverage(self) -> Question:
+        """The question what was watched in the range."""
+        request = Request(verb="coverage", since=self.request.since, until=self.request.until)
+        return Question(plan="coverage", request=request)
+
+    @property
     def coverage(self) -> list[dict[str, Any]]:
         """What was watched in the range; times also as `since_us` and `until_us`."""
-        asked = Request(verb="coverage", since=self.request.since, until=self.request.until)
-        return coverage_rows(self.run(Question(plan="coverage", request=asked))[0])
+        if self._coverage is None:
+            self._coverage = coverage_rows(self.run(self.about_coverage)[0])
+        return self._coverage
 
     @cached_property
     def space(self) -> DarkSpace:
@@ -129,63 +131,6 @@ class Asked(ABC):
 
     def __exit__(self, *_error: object) -> None:
         self.close()
-
-
-class StoresAsked(Asked):
-    """Stores on this machine, held as they are now."""
-
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        request: Request,
-        memory: int | None,
-        threads: int | None,
-    ) -> None:
-        """Raises FileNotFoundError, NotADirectoryError or ValueError where one is no store."""
-        super().__init__(request)
-        self.stores: list[Store] = []
-        try:
-            for path in paths:
-                self.stores.append(open_store(path))
-            self.engine = Engine(self.stores, memory, threads)
-        except BaseException:
-            self._release()
-            raise
-
-    def run(self, *questions: Question) -> list[pa.Table]:
-        """As Asked."""
-        return [self.engine.run(q.as_plan(), q.request, predicate_of(q.request)) for q in questions]
-
-    def each(self, question: Question) -> list[pa.Table]:
-        """As Asked."""
-        alone = Plan(question.as_plan().partial, lambda parts, request, whole: parts["rows"])
-        return [
-            next(self.engine.partial(store, alone, question.request, predicate_of(question.request)))[1]
-            for store in self.stores
-        ]
-
-    def hours(self) -> list[tuple[int, int]]:
-        """As Asked, from the manifests."""
-        begins = sorted({since for store in self.stores for since in store.hours("packets")})
-        return [(begin, sum(store.rows("packets", begin) for store in self.stores)) for begin in begins]
-
-    def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
-        """As Asked."""
-        sensors = dict.fromkeys(sensor for store in self.stores for sensor in store.sensors)
-        losing: dict[str, str] = {}
-        for store in self.stores:
-            losing |= losing_in_words(losses_of(store.path, store.sensors, self.request.since, self.request.until))
-        stores = tuple(str(store.path) for store in self.stores)
-        return self._record(coverage, stores=stores, sensors=tuple(sensors), losing=losing)
-
-    def close(self) -> None:
-        """As Asked."""
-        self.engine.close()
-        self._release()
-
-    def _release(self) -> None:
-        for store in self.stores:
-            store.close()
 
 
 def losing_in_words(losses: Mapping[str, Sequence[Any]]) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""Modules by their earlier names: importing one works for one release, and a DeprecationWarning says the new name.
+"""Modules and their names as they were called earlier: they work for one release, and a DeprecationWarning says how
+they are called now.
 
 CHANGELOG.md lists them under the release in which they moved.
 """
@@ -12,11 +13,20 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 MOVED = {
     "ims.query.limits": "ims.query.verbs",
 }
 """Earlier name -> the module that has its names now."""
+NAMES = {
+    "ims.query.request": {
+        "Verb": ("ims.query.verbs", "VerbName"),
+        "MOST_DETAILED": ("ims.query.verbs", "MOST_DETAILED"),
+    },
+    "ims.telescope": {"Moment": ("ims.verb_methods", "Moment")},
+}
+"""Module -> a name that it had -> where that is now. Such a module hands names that it lacks to `earlier_name`."""
 
 
 class _Moved(MetaPathFinder, Loader):
@@ -30,8 +40,17 @@ class _Moved(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         new = MOVED[module.__name__]
         warnings.warn(f"{module.__name__} is {new} now", DeprecationWarning, stacklevel=2)
-        found = importlib.import_module(new)
-        module.__dict__["__getattr__"] = lambda name: getattr(found, name)
+        found = vars(importlib.import_module(new))
+        module.__dict__.update({name: value for name, value in found.items() if not name.startswith("_")})
+
+
+def earlier_name(module: str, name: str) -> Any:
+    """What a module called so earlier. Raises AttributeError where it was nothing."""
+    if name not in NAMES.get(module, {}):
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    new, now = NAMES[module][name]
+    warnings.warn(f"{module}.{name} is {new}.{now} now", DeprecationWarning, stacklevel=3)
+    return getattr(importlib.import_module(new), now)
 
 
 def serve_earlier_names() -> None:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -39,12 +38,10 @@ CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 3600.0
 _IN_FILTER = re.compile(r"filter, column (\d+): (.*)", re.DOTALL)
 
 
-class RemoteTelescope(VerbMethods):
-    """A portal, opened for questions: the same verbs as ims.telescope.Telescope, with the same words and answers.
-
-    `url`: `https://HOST[:PORT][/PATH]`; plain http is taken to this machine only. `token`: see `POST /tokens` in
-    docs/api.md. `ca`: certificates in PEM to trust in place of the system's. What the portal refuses raises ValueError
-    with its one line; OSError where it can't be reached or has a fault.
+class PortalBackend:
+    """A Backend (ims.backend) over HTTPS. `url`: `https://HOST[:PORT][/PATH]`; plain http to this machine only.
+    `token`: see `POST /tokens` in docs/api.md. `ca`: certificates in PEM to trust in place of the system's. What the
+    portal refuses raises ValueError with its one line; OSError where it can't be reached or has a fault.
     """
 
     def __init__(self, url: str, token: str, *, ca: str | Path | None = None, seconds: float = ANSWER_SECONDS) -> None:
@@ -61,15 +58,25 @@ class RemoteTelescope(VerbMethods):
         )
         self._closed = weakref.finalize(self, self._client.close)
 
-    def ask(self, request: Request) -> Answer:
-        """As VerbMethods."""
-        return self._answer(request.verb, _words_of(request))
+    def run(self, request: Request) -> Answer:
+        """As Backend."""
+        return self.answer(request.verb, _words_of(request))
 
-    def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
-        given = {_NAMES.get((verb, name), name): value for name, value in words.items()}
-        return self._answer(verb, _words(filter=filter, **given))
+    def hours(self, request: Request) -> list[tuple[int, int]]:
+        """As Backend: of what the portal shows to this caller, the hours in which it may be that something came."""
+        words = {name: value for name, value in _words_of(request).items() if name in ("filter", "since", "until")}
+        table = self.answer("series", words | {"bin": "1h"}).table
+        begins, packets = table.column("time").cast(pa.int64()), table.column("value")
+        each = zip(begins.to_pylist(), packets.to_pylist(), strict=True)
+        return [(begin, many or 0) for begin, many in each if many != 0]
 
-    def _answer(self, verb: str, words: dict[str, Any]) -> Answer:
+    def record(self, request: Request) -> AnswerRecord:
+        """As Backend."""
+        words = {name: value for name, value in _words_of(request).items() if name in ("since", "until")}
+        return self.answer("coverage", words).record
+
+    def answer(self, verb: str, words: dict[str, Any]) -> Answer:
+        """The answer to a verb's words, as the API takes them."""
         with self._asked("POST", f"query/{verb}", json=words, headers={"Accept": ARROW}) as response:
             octets = response.read()
         try:
@@ -81,34 +88,22 @@ class RemoteTelescope(VerbMethods):
         return Answer(table.replace_schema_metadata(None), record)
 
     def payload(self, signature: str) -> bytes:
-        """As Telescope.payload."""
+        """As Backend."""
         digits, _, number = signature.lower().partition("/")
         if re.fullmatch(r"[0-9a-f]{6,32}", digits) is None or re.fullmatch(r"([1-9][0-9]{0,3})?", number) is None:
             raise ValueError(f"signature {signature!r}: wanted 6 to 32 hex digits")
         with self._asked("GET", f"payloads/{digits}", params={"number": number} if number else {}) as response:
             return response.read()
 
-    def export(
-        self,
-        out: str | Path | BinaryIO,
-        format: str = "pcap",
-        filter: str | None = None,
-        *,
-        since: Moment = None,
-        until: Moment = None,
-        link: str = "raw",
-    ) -> ExportReport:
-        """As VerbMethods."""
-        return self._write(_words(filter=filter, since=since, until=until), out, format, link)
-
     def write(
         self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
     ) -> ExportReport:
-        """As VerbMethods."""
+        """As Backend."""
         words = {name: value for name, value in _words_of(request).items() if name in ("filter", "since", "until")}
-        return self._write(words, out, format, link)
+        return self.written(words, out, format, link)
 
-    def _write(self, words: dict[str, Any], out: str | Path | BinaryIO, format: str, link: str) -> ExportReport:
+    def written(self, words: dict[str, Any], out: str | Path | BinaryIO, format: str, link: str) -> ExportReport:
+        """A file of what the API exports for these words."""
         from ims.extract import ExportReport, check_written, opened
 
         check_written(format, link)
@@ -150,16 +145,35 @@ class RemoteTelescope(VerbMethods):
         )
 
     def close(self) -> None:
-        """Close the connections; they are too when nobody holds the telescope any more."""
+        """Close the connections; they are too when nobody holds the backend any more."""
         self._closed()
 
-    def __enter__(self) -> RemoteTelescope:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+class RemoteTelescope(VerbMethods):
+    """A portal, opened for questions: the verbs of ims.telescope.Telescope, with the same words and answers. The rest
+    is as in PortalBackend. Words go as they are given, and the portal makes the question of them: it may know more."""
+
+    backend: PortalBackend
+
+    def __init__(self, url: str, token: str, *, ca: str | Path | None = None, seconds: float = ANSWER_SECONDS) -> None:
+        super().__init__(PortalBackend(url, token, ca=ca, seconds=seconds))
+
+    def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
+        given = {_NAMES.get((verb, name), name): value for name, value in words.items()}
+        return self.backend.answer(verb, _words(filter=filter, **given))
+
+    def export(
+        self,
+        out: str | Path | BinaryIO,
+        format: str = "pcap",
+        filter: str | None = None,
+        *,
+        since: Moment = None,
+        until: Moment = None,
+        link: str = "raw",
+    ) -> ExportReport:
+        """As VerbMethods."""
+        return self.backend.written(_words(filter=filter, since=since, until=until), out, format, link)
 
 
 _UNTRUSTED = {
@@ -274,7 +288,9 @@ def _iso(micros: int) -> str:
 
 
 def _words_of(request: Request) -> dict[str, Any]:
-    """A typed request in the API's words."""
+    """A typed request in the API's words. Raises QuestionError where it hides sources, which no word says."""
+    if request.hidden is not None:
+        raise QuestionError("a portal hides sources by its callers' roles, and not by a request")
     words: dict[str, Any] = {}
     for parameter in VERBS[request.verb].parameters:
         value = getattr(request, parameter.field or parameter.name)

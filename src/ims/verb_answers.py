@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,9 +14,12 @@ from ims.query import shown
 from ims.query.answer import Answer
 from ims.query.metric_table import group_column, replaced, values_per_24, with_empty_bins
 from ims.query.verbs import VERBS, VerbName
+from ims.query.wrong import QuestionError
 
 BEYOND = 1000
 """Values looked for beyond those that are shown, to tell how many there are."""
+WHOLE = 32
+"""Digits of a whole signature: one question finds its payloads, or that there are none."""
 
 
 def answer_of(asked: Asked) -> Answer:
@@ -144,7 +148,7 @@ def _cache(asked: Asked) -> Answer:
 
 
 def _coverage(asked: Asked) -> Answer:
-    table = asked.ask("coverage")
+    [table] = asked.run(asked.about_coverage)
     for name in ("since", "until"):
         table = replaced(table, name, table.column(name).cast(pa.timestamp("us", "UTC")))
     return asked.answer(table.select(list(VERBS["coverage"].columns or ())))
@@ -160,3 +164,31 @@ ANSWERS: Mapping[VerbName, Callable[[Asked], Answer]] = {
     "cache": _cache,
     "coverage": _coverage,
 }
+
+
+def payload_of(asked: Asked, signature: str) -> bytes:
+    """The bytes of one stored payload: see VerbMethods.payload."""
+    digits, _, number = signature.lower().partition("/")
+    hexadecimal = 6 <= len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits)
+    if not hexadecimal or (number and re.fullmatch(r"[1-9][0-9]{0,3}", number) is None):
+        raise QuestionError(f"signature {signature!r}: wanted 6 to 32 hex digits")
+    like = [digits] if len(digits) == WHOLE else _signatures_like(asked, digits)
+    if not like:
+        raise QuestionError(f"no payload is stored whose signature begins with {digits}")
+    if len(like) > 1:
+        several = ", ".join(like[:10]) + (", ..." if len(like) > 10 else "")
+        raise QuestionError(f"several signatures begin with {digits}: {several}")
+    rows = asked.run(asked.about("payload_bytes", "signature", [bytes.fromhex(like[0])]))[0].to_pylist()
+    if not rows:
+        raise QuestionError(f"no payload is stored whose signature begins with {digits}")
+    if not number and len(rows) > 1:
+        each = " or ".join(f"{like[0]}/{n}" for n in range(1, len(rows) + 1))
+        raise QuestionError(f"{len(rows)} payloads share the MD5 {like[0]}: wanted {each}")
+    if int(number or 1) > len(rows):
+        raise QuestionError(f"no payload {number} has the signature {like[0]}; there are {len(rows)}")
+    octets: bytes = rows[int(number or 1) - 1]["payload"]
+    return octets
+
+
+def _signatures_like(asked: Asked, digits: str) -> list[str]:
+    return [row.hex() for row in asked.ask("signatures_like", prefix=digits).column("signature").to_pylist()]

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
-
-from ims.query.answer import Answer
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 if TYPE_CHECKING:
+    from ims.backend import Backend
     from ims.extract import ExportReport
+    from ims.query.answer import Answer
     from ims.query.request import Request
     from ims.query.verbs import VerbName
 
 Moment = str | float | datetime | None
 
 
-class VerbMethods(ABC):
-    """Questions in words. Every verb takes a filter in tcpdump's language (docs/filter.md), and a time range
-    [since, until): datetimes or ISO 8601 text, UTC unless they say otherwise, or the time since 1970 in seconds,
-    milliseconds, microseconds or nanoseconds, told apart by their digits. Where rows were left out at a limit, the
-    answer's record says so. The same words, and what an answer holds, are in the table of verbs (query/verbs.py).
+class VerbMethods:
+    """Questions in words, answered by a `backend`. Every verb takes a filter in tcpdump's language (docs/filter.md),
+    and a time range [since, until): datetimes or ISO 8601 text, UTC unless they say otherwise, or the time since 1970
+    in seconds, milliseconds, microseconds or nanoseconds, told apart by their digits. Where rows were left out at a
+    limit, the answer's record says so. The words, and what answers hold, are in the table of verbs (query/verbs.py).
 
     What is wrong with a question raises ValueError in one line; a filter that can't be read says where.
     """
 
-    @abstractmethod
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
     def ask(self, request: Request) -> Answer:
         """Answer a question, typed."""
-
-    @abstractmethod
-    def write(
-        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
-    ) -> ExportReport:
-        """Write the packets that a request of `packets` selects, as `export` does; its limit isn't looked at."""
+        return self.backend.run(request)
 
     def count(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
         """One row: packets, bytes (IP total length; where hardware left 0 there, what came), distinct sources and
@@ -99,13 +96,13 @@ class VerbMethods(ABC):
         """
         return self._question("payloads", filter, since=since, until=until, limit=limit)
 
-    @abstractmethod
     def payload(self, signature: str) -> bytes:
         """The bytes of one stored payload. Six or more hex digits will do if only one signature begins so; `/2` behind
         them is the second payload with that MD5.
 
         Raises QuestionError (a ValueError) where the digits are none, or fit no payload or several.
         """
+        return self.backend.payload(signature)
 
     def sources(
         self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
@@ -145,8 +142,26 @@ class VerbMethods(ABC):
 
         return self.write(make_request("packets", filter, since=since, until=until), out, format, link)
 
+    def write(
+        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
+    ) -> ExportReport:
+        """Write the packets that a request of `packets` selects, as `export` does; its limit isn't looked at."""
+        return self.backend.write(request, out, format, link)
+
     def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
         """Answer a question in words: it becomes typed here, but for a portal, which does so itself."""
         from ims.query.request import make_request
 
         return self.ask(make_request(verb, filter, **words))
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        self.backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -85,7 +85,10 @@ def test_every_group(one: Telescope, lake: str, metric: str) -> None:
         Question(plan="top", request=make_request("top", None, group=group, metric=metric, limit=1_000_000))
         for group in share((*GROUPS, *PREFIXES), METRICS.index(metric), len(METRICS))
     ]
-    with LakeAsked(lake, questions[0].request, checked_lake({})) as asked, one._begin(questions[0].request) as right:
+    with (
+        LakeAsked(lake, questions[0].request, checked_lake({})) as asked,
+        one.backend.begin(questions[0].request) as right,
+    ):
         for question in questions:
             assert asked.run(question)[0].equals(right.run(question)[0]), question
 
@@ -95,7 +98,7 @@ def test_every_filter(one: Telescope, lake: str, begin: int) -> None:
     """All over a folder; over a bucket, where every row comes the same way before it is filtered, each fourth."""
     for filter in FILTERS[begin : begin + 12 : 4 if lake.startswith("s3:") else pick(1, 3)]:
         request = make_request("count", filter)
-        with LakeAsked(lake, request, checked_lake({})) as asked, one._begin(request) as right:
+        with LakeAsked(lake, request, checked_lake({})) as asked, one.backend.begin(request) as right:
             assert asked.ask("count").equals(right.ask("count")), filter
 
 

@@ -31,8 +31,9 @@ from ims.portal.fault import Fault
 from ims.portal.lake_side import LakeSide
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter, ScatteredTelescope, SensorsAsked
+from ims.portal.scatter import Scatter, SensorsAsked
 from ims.portal.sensors import Sensors
+from ims.portal.sensors_backend import SensorsBackend
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, make_request
 from ims.query.spark_session import stop_spark
@@ -153,8 +154,8 @@ def close(scatter: Scatter) -> None:
 
 
 @pytest.fixture(scope="module")
-def scattered(scatter: Scatter) -> ScatteredTelescope:
-    return ScatteredTelescope(scatter)
+def scattered(scatter: Scatter) -> Telescope:
+    return Telescope(backend=SensorsBackend(scatter))
 
 
 def test_each_holds_what_its_name_says(world: World) -> None:
@@ -176,7 +177,7 @@ def test_each_holds_what_its_name_says(world: World) -> None:
 
 
 @pytest.mark.parametrize("filter", every(3, FILTERS))
-def test_count(one: Telescope, scattered: ScatteredTelescope, filter: str | None) -> None:
+def test_count(one: Telescope, scattered: Telescope, filter: str | None) -> None:
     assert_same(scattered.count(filter), one.count(filter))
     words = {"since": f"{DAY}T00:40", "until": f"{DAY}T02:30:00.5"}
     assert_same(scattered.count(filter, **words), one.count(filter, **words))
@@ -197,20 +198,20 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
         part = questions[begin : begin + 15]
         with SensorsAsked(part[0].request, scatter, {}) as asked:
             found = asked.run(*part)
-        with one._begin(part[0].request) as asked:
+        with one.backend.begin(part[0].request) as asked:
             expected = asked.run(*part)
         for question, table, right in zip(part, found, expected, strict=True):
             assert table.equals(right), question
 
 
 @pytest.mark.parametrize("per_24", [False, True])
-def test_series_as_they_are_shown(one: Telescope, scattered: ScatteredTelescope, per_24: bool) -> None:
+def test_series_as_they_are_shown(one: Telescope, scattered: Telescope, per_24: bool) -> None:
     for words in ({"bin": "5m"}, {"bin": "1h", "group": "block"}, {"bin": "1d", "group": "source/8"}):
         assert_same(scattered.series("tcp", per_24=per_24, **words), one.series("tcp", per_24=per_24, **words))
 
 
 @pytest.mark.parametrize("filter", [None, "udp", 'payload contains "synthetic"'])
-def test_the_other_verbs(one: Telescope, scattered: ScatteredTelescope, filter: str | None) -> None:
+def test_the_other_verbs(one: Telescope, scattered: Telescope, filter: str | None) -> None:
     assert_same(scattered.packets(filter, limit=500), one.packets(filter, limit=500))
     assert_same(scattered.sources(filter, limit=50), one.sources(filter, limit=50))
     assert_same(scattered.payloads(filter, limit=30), one.payloads(filter, limit=30))
@@ -219,7 +220,7 @@ def test_the_other_verbs(one: Telescope, scattered: ScatteredTelescope, filter: 
 
 
 @pytest.mark.parametrize("format", ["pcap", "json"])
-def test_exports(one: Telescope, scattered: ScatteredTelescope, tmp_path: Path, format: str) -> None:
+def test_exports(one: Telescope, scattered: Telescope, tmp_path: Path, format: str) -> None:
     for name, telescope in (("one", one), ("scattered", scattered)):
         telescope.export(tmp_path / name, format, "udp or category backscatter")
     if format == "pcap":
@@ -228,7 +229,7 @@ def test_exports(one: Telescope, scattered: ScatteredTelescope, tmp_path: Path, 
     assert (tmp_path / "one").read_bytes() == (tmp_path / "scattered").read_bytes()
 
 
-def test_who_answered_is_said(scattered: ScatteredTelescope) -> None:
+def test_who_answered_is_said(scattered: Telescope) -> None:
     record = scattered.count().record
     assert record.asked == ("dropped", "kept", "late", "never", "the lake")
     assert record.sensors == ("dropped", "gone", "kept", "late", "never")
@@ -238,7 +239,7 @@ def test_who_answered_is_said(scattered: ScatteredTelescope) -> None:
 def test_a_lake_is_held_back_until_it_is_known_what_it_says_was_watched(world: World) -> None:
     """From those who may not see it; then it is known of sensors, too, that nobody can ask any more."""
     scatter = asking(world)
-    telescope, monitored = ScatteredTelescope(scatter), scatter.sensors.monitored
+    telescope, monitored = Telescope(backend=SensorsBackend(scatter)), scatter.sensors.monitored
     look = scatter.lake.look  # type: ignore[union-attr]
     looks: list[Any] = []
     scatter.lake.look = looks.append  # type: ignore[union-attr,method-assign,assignment]
@@ -267,7 +268,7 @@ def test_spark_tells_the_lake_s_half_too(world: World, one: Telescope) -> None:
     stop_spark()
     scatter = asking(world, "spark")
     try:
-        scattered = ScatteredTelescope(scatter)
+        scattered = Telescope(backend=SensorsBackend(scatter))
         assert_same(scattered.count("tcp"), one.count("tcp"))
         assert_same(scattered.top("destination_port"), one.top("destination_port"))
         assert_same(scattered.payloads(limit=5), one.payloads(limit=5))
@@ -286,7 +287,7 @@ def test_what_is_shipped_between_two_looks_at_the_ledgers_is_counted_once(world:
         assert world.ship("late") > before
         assert world.drop("late") == 3
         assert scatter.lake.lake() is known
-        scattered = ScatteredTelescope(scatter)
+        scattered = Telescope(backend=SensorsBackend(scatter))
         assert_same(scattered.count(), one.count())
         assert_same(scattered.coverage(), one.coverage())
     finally:
@@ -298,7 +299,7 @@ def test_a_sensor_that_is_silent_is_the_lake_s(world: World, one: Telescope) -> 
     try:
         registry = (world.folder / "registry.toml").read_text()
         world.stop("kept")
-        answer = ScatteredTelescope(scatter).count()
+        answer = Telescope(backend=SensorsBackend(scatter)).count()
         assert answer.table.equals(one.count().table)
         assert list(answer.record.silent) == ["kept"]
         assert registry == (world.folder / "registry.toml").read_text()
@@ -319,7 +320,7 @@ def test_a_daemon_that_knows_no_lakes_tells_all_itself(
     monkeypatch.setattr(Answerer, "answer", older)
     scatter = asking(world)
     try:
-        found = ScatteredTelescope(scatter).top("sensor").rows()
+        found = Telescope(backend=SensorsBackend(scatter)).top("sensor").rows()
         expected = {row["sensor"]: row["value"] for row in one.top("sensor").rows()}
         for dropped in ("dropped", "late"):  # an older daemon in front of a store that relies on the lake
             del expected[dropped]
@@ -341,7 +342,7 @@ def test_a_lake_that_fails_is_said_and_the_sensors_tell_what_they_have(world: Wo
             ledger.write_bytes(octets[:-40])
         else:
             missing.rename(aside)
-        answer = ScatteredTelescope(scatter).top("sensor")
+        answer = Telescope(backend=SensorsBackend(scatter)).top("sensor")
         expected = {}
         for name in ("kept", "never"):
             with ims.open(world.stores[name]) as telescope:
@@ -363,7 +364,7 @@ def test_too_many_rows_are_refused(world: World) -> None:
     scatter.budget = replace(scatter.budget, rows=1000)
     try:
         with pytest.raises((ValueError, OSError), match=r"partial rows"):
-            ScatteredTelescope(scatter).count()
+            Telescope(backend=SensorsBackend(scatter)).count()
     finally:
         close(scatter)
 

@@ -23,8 +23,9 @@ from ims.link.contract import NEWEST, OLDEST, Hello
 from ims.portal.asker import Budget
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter, ScatteredTelescope, SensorsAsked
+from ims.portal.scatter import Scatter, SensorsAsked
 from ims.portal.sensors import Sensors
+from ims.portal.sensors_backend import SensorsBackend
 from ims.query.hidden import ranges_of
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, make_request
@@ -117,8 +118,8 @@ def scatter(tmp_path_factory: pytest.TempPathFactory, stores: dict[str, Path]) -
 
 
 @pytest.fixture(scope="module")
-def scattered(scatter: Scatter) -> ScatteredTelescope:
-    return ScatteredTelescope(scatter)
+def scattered(scatter: Scatter) -> Telescope:
+    return Telescope(backend=SensorsBackend(scatter))
 
 
 def assert_same(found: Any, expected: Any) -> None:
@@ -138,7 +139,7 @@ def test_there_is_something_to_compare(one: Telescope, stores: dict[str, Path]) 
 
 
 @pytest.mark.parametrize("filter", FILTERS)
-def test_count(one: Telescope, scattered: ScatteredTelescope, filter: str | None) -> None:
+def test_count(one: Telescope, scattered: Telescope, filter: str | None) -> None:
     assert_same(scattered.count(filter), one.count(filter))
     words = {"since": f"{DAY}T00:40", "until": f"{DAY}T02:30:00.5"}
     if FILTERS.index(filter) % 3 and not pick(True, False):
@@ -162,7 +163,7 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
         part = questions[begin : begin + 15]
         with SensorsAsked(part[0].request, scatter, {}) as asked:
             found = asked.run(*part)
-        with one._begin(part[0].request) as asked:
+        with one.backend.begin(part[0].request) as asked:
             expected = asked.run(*part)
         for question, table, right in zip(part, found, expected, strict=True):
             assert table.equals(right), question
@@ -170,7 +171,7 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("per_24", [False, True])
-def test_series(one: Telescope, scattered: ScatteredTelescope, metric: str, per_24: bool) -> None:
+def test_series(one: Telescope, scattered: Telescope, metric: str, per_24: bool) -> None:
     kinds = ({"bin": "5m"}, {"bin": "1h", "group": "block"}, {"bin": "1d", "group": "source/8"})
     for words in share(kinds, METRICS.index(metric) + per_24, len(kinds)):
         asked = {"metric": metric, "per_24": per_24, **words}
@@ -178,13 +179,13 @@ def test_series(one: Telescope, scattered: ScatteredTelescope, metric: str, per_
 
 
 @pytest.mark.parametrize("column", ["destination_port", "block", "sensor", "source", "signature", "destination/24"])
-def test_top_as_it_is_shown(one: Telescope, scattered: ScatteredTelescope, column: str) -> None:
+def test_top_as_it_is_shown(one: Telescope, scattered: Telescope, column: str) -> None:
     for per_24 in (False, True):
         assert_same(scattered.top(column, per_24=per_24, limit=7), one.top(column, per_24=per_24, limit=7))
 
 
 @pytest.mark.parametrize("filter", [None, "udp", "category scan and src net 128.0.0.0/2"])
-def test_the_other_verbs(one: Telescope, scattered: ScatteredTelescope, filter: str | None) -> None:
+def test_the_other_verbs(one: Telescope, scattered: Telescope, filter: str | None) -> None:
     assert_same(scattered.packets(filter, limit=1000), one.packets(filter, limit=1000))
     assert_same(scattered.sources(filter, limit=50), one.sources(filter, limit=50))
     assert_same(scattered.payloads(filter, limit=30), one.payloads(filter, limit=30))
@@ -192,7 +193,7 @@ def test_the_other_verbs(one: Telescope, scattered: ScatteredTelescope, filter: 
     assert_same(scattered.coverage(), one.coverage())
 
 
-def test_what_is_hidden_is_hidden_alike(one: Telescope, scattered: ScatteredTelescope) -> None:
+def test_what_is_hidden_is_hidden_alike(one: Telescope, scattered: Telescope) -> None:
     sources = [int(ipaddress.IPv4Address(row["source"])) for row in one.sources(limit=900).rows()]
     ranges = ranges_of(
         ipaddress.IPv4Network((source, 32 - n % 9), strict=False) for n, source in enumerate(sources[::3])
@@ -206,7 +207,7 @@ def test_what_is_hidden_is_hidden_alike(one: Telescope, scattered: ScatteredTele
     assert_same(found.packets("src net 0.0.0.0/1", limit=50), expected.packets("src net 0.0.0.0/1", limit=50))
 
 
-def test_a_payload_s_octets(one: Telescope, scattered: ScatteredTelescope) -> None:
+def test_a_payload_s_octets(one: Telescope, scattered: Telescope) -> None:
     for row in one.payloads(limit=5).rows():
         assert scattered.payload(row["signature"]) == row["payload"]
     with pytest.raises(ValueError, match="no payload is stored"):
@@ -214,7 +215,7 @@ def test_a_payload_s_octets(one: Telescope, scattered: ScatteredTelescope) -> No
 
 
 @pytest.mark.parametrize("format", ["pcap", "parquet", "csv", "json"])
-def test_exports(one: Telescope, scattered: ScatteredTelescope, tmp_path: Path, format: str) -> None:
+def test_exports(one: Telescope, scattered: Telescope, tmp_path: Path, format: str) -> None:
     for name, telescope in (("one", one), ("scattered", scattered)):
         telescope.export(tmp_path / name, format, "udp or category backscatter")
     if format == "pcap":  # packets of one moment may come in another order: sensors send theirs apart

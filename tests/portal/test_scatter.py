@@ -25,13 +25,15 @@ from ims.portal.lake_side import LakeHalf, LakeSide
 from ims.portal.merging import Merging
 from ims.portal.part_room import ALONE_TOO_LARGE, OTHERS, TOO_LARGE, PartRoom
 from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter, ScatteredTelescope
+from ims.portal.scatter import Scatter
 from ims.portal.scattered import Scattered
 from ims.portal.sensors import Sensors
+from ims.portal.sensors_backend import SensorsBackend
 from ims.query.engine import Engine
 from ims.query.question import Question
 from ims.query.request import make_request
 from ims.query.wrong import LaterError, QuestionError
+from ims.telescope import Telescope
 
 from ..queryd.waiting import DEADLINE, crowd, until
 from ..stores import BLOCK, MIDNIGHT, ingest, udp, write_pcap
@@ -64,9 +66,10 @@ class Asking:
         (folder / "registry.toml").write_text(registry)
         self.sensors_asked = Sensors(Registry(folder / "registry.toml"), None, lambda serial: None)
         self._open.enter_context(contextlib.closing(self.sensors_asked))
-        self.telescope = ScatteredTelescope(
-            Scatter(self.sensors_asked, Merging(1, 512 << 20), Budget(3600.0, octets=ROOM), lake=lake, room=self.room)
+        scatter = Scatter(
+            self.sensors_asked, Merging(1, 512 << 20), Budget(3600.0, octets=ROOM), lake=lake, room=self.room
         )
+        self.telescope = Telescope(backend=SensorsBackend(scatter))
 
     def top(self, effort: Effort | None = None) -> Any:
         with behalf("somebody", effort=effort):

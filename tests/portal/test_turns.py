@@ -20,12 +20,14 @@ from ims.link.contract import NEWEST, OLDEST, Ask, Hello
 from ims.portal.asker import Budget, behalf
 from ims.portal.merging import Merging
 from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter, ScatteredTelescope
+from ims.portal.scatter import Scatter
 from ims.portal.sensors import Sensors
+from ims.portal.sensors_backend import SensorsBackend
 from ims.queryd.answering import Answerer
 from ims.queryd.service import Service
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
+from ims.telescope import Telescope
 
 from ..effort import sampled
 from ..queryd.waiting import DEADLINE, until
@@ -146,7 +148,7 @@ def test_who_is_silent_is_named_before_the_callers_limit(tmp_path: Path, store: 
         entries = [("a", service.port), ("stuck", silent.port)]
         registry.write_text("".join(f'[[sensor]]\nname = "{n}"\naddress = "127.0.0.1:{p}"\n' for n, p in entries))
         with contextlib.closing(Sensors(Registry(registry), None, lambda serial: None)) as sensors:
-            telescope = ScatteredTelescope(Scatter(sensors, Merging(1, 64 << 20), Budget(seconds=30)))
+            telescope = Telescope(backend=SensorsBackend(Scatter(sensors, Merging(1, 64 << 20), Budget(seconds=30))))
             with behalf("somebody", until=time.monotonic() + 3):
                 answer = getattr(telescope, verb)()
             answerer.free.set()

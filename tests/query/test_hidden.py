@@ -120,6 +120,10 @@ def test_the_earlier_way_to_hide_still_works_for_one_release(telescope: Telescop
     with pytest.warns(DeprecationWarning, match=r"^Telescope\.hiding: ask request\.hiding\(ranges\)$"):
         earlier = telescope.hiding(thousand)
     assert earlier.top("source").table.equals(Hiding(telescope, thousand).top("source").table)
+    with pytest.warns(DeprecationWarning):
+        none = telescope.hiding(())  # what a request hides itself stays hidden
+    request = make_request("top", None, group="source").hiding(thousand)
+    assert none.ask(request).table.equals(earlier.top("source").table)
 
 
 def test_hidden_sources_are_in_no_group_by_source(

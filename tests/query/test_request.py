@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,18 @@ def test_a_filter_that_can_not_be_read_says_where() -> None:
     assert (refused.value.text, refused.value.column) == ("tcp adn udp", 5)
     with pytest.raises(ValueError, match=r"^filter, column 1: it has 4,097 bytes; at most 4,096 are taken"):
         make_request("count", "x" * 4097)
+
+
+@pytest.mark.parametrize("filter", [5, ["tcp"], {"is": "port"}, b"tcp", True])
+def test_a_filter_is_text(filter: Any) -> None:
+    with pytest.raises(ValueError, match=r"^filter: wanted text$"):
+        make_request("count", filter)
+
+
+def test_blanks_are_no_filter_but_not_without_end() -> None:
+    assert make_request("count", " " * 4096).filter is None
+    with pytest.raises(ValueError, match="at most 4,096"):
+        make_request("count", " " * 4097)
 
 
 def test_what_is_hidden_is_never_said() -> None:

@@ -61,8 +61,13 @@ def test_a_request_has_its_words_and_their_defaults(verb: Verb) -> None:
 @EACH
 def test_the_command_line_takes_its_words(verb: Verb) -> None:
     command = typer.main.get_command(app).commands["query"].commands[verb.name]  # type: ignore[attr-defined]
-    found = {one.name for one in command.params} - WHOM
-    assert found - ({"payload", "out"} if verb.name == "payloads" else set()) == set(verb.by_name)
+    own = WHOM | ({"payload", "out"} if verb.name == "payloads" else set())
+    found = {one.name: one for one in command.params if one.name not in own}
+    assert set(found) == set(verb.by_name)
+    for name, one in found.items():
+        assert one.default == verb.by_name[name].default, name
+        assert one.required == verb.by_name[name].required, name
+        assert one.param_type_name == ("argument" if name in ("filter", "column") else "option"), name
 
 
 @EACH
@@ -70,8 +75,54 @@ def test_the_api_takes_its_words(verb: Verb) -> None:
     model = WORDS[verb.name]
     assert set(model.model_fields) == set(verb.by_name)
     for name, field in model.model_fields.items():
-        assert field.is_required() == verb.by_name[name].required
-        assert field.description == verb.by_name[name].sentence
+        parameter = verb.by_name[name]
+        assert field.is_required() == parameter.required
+        assert parameter.required or field.default == parameter.default
+        assert str(field.description).startswith(parameter.sentence)
+        longest = [one.max_length for one in field.metadata if hasattr(one, "max_length")]
+        assert parameter.kind not in ("text", "width") or longest == [parameter.longest]
+
+
+class Recorded(VerbMethods):
+    """What is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+
+    def ask(self, request: Request) -> Any:
+        self.asked.append(request)
+
+
+OTHERS = {
+    "filter": "udp", "bin": "5m", "group": "block", "column": "ttl", "metric": "bytes", "per_24": True,
+    "since": "2026-03-04", "until": "2026-03-05", "limit": 7,
+}  # fmt: skip
+"""Values that are no word's default."""
+
+
+@EACH
+def test_python_s_methods_pass_every_word_on(verb: Verb) -> None:
+    words = {name: OTHERS[name] for name in verb.by_name}
+    telescope = Recorded()
+    getattr(telescope, verb.name)(**words)
+    named = {verb.by_name[name].field or name: value for name, value in words.items()}
+    assert telescope.asked == [make_request(verb.name, named.pop("filter", None), **named)]  # type: ignore[arg-type]
+    for name in verb.by_name:
+        field = verb.by_name[name].field or name
+        required = {"group": "ttl"} if verb.name == "top" else {}
+        assert getattr(telescope.asked[0], field) != getattr(make_request(verb.name, None, **required), field) or (
+            verb.by_name[name].required
+        ), name
+
+
+@EACH
+def test_a_limit_is_at_most_what_it_says(verb: Verb) -> None:
+    if "limit" in verb.by_name:
+        words = {"group": "ttl"} if verb.name == "top" else {}
+        assert make_request(verb.name, None, limit=verb.most_rows, **words).rows == verb.most_rows
+        with pytest.raises(ValueError, match="limit"):
+            make_request(verb.name, None, limit=verb.most_rows + 1, **words)
+        assert verb.most_rows == (10_000 if verb.name in ("payloads", "sources") else 10_000_000)
 
 
 def test_viewers_ask_those_that_it_says() -> None:
@@ -80,11 +131,11 @@ def test_viewers_ask_those_that_it_says() -> None:
 
 @EACH
 def test_an_answer_has_its_columns(verb: Verb, one_store: Path) -> None:
-    words: dict[str, Any] = {"column": "source/8"} if verb.name == "top" else {}
+    words: dict[str, Any] = {"column": "destination_port"} if verb.name == "top" else {}
     groups: list[dict[str, Any]] = [{}, {"group": "block"}] if "group" in verb.by_name else [{}]
     for more in groups:
         answer = getattr(ims.open(one_store), verb.name)(**words, **more)
-        name = {"top": "source_8"}.get(verb.name, more.get("group"))
+        name = {"top": "destination_port"}.get(verb.name, more.get("group"))
         if verb.columns is None:
             expected = {*(column.name for column in PACKETS), "sensor"} - {"time_ns"}
         else:
@@ -93,7 +144,7 @@ def test_an_answer_has_its_columns(verb: Verb, one_store: Path) -> None:
                 c.replace("{group}", name or "") for c in verb.columns if name or "{" not in c
             ]
         assert set(answer.table.column_names) == expected
-        assert set(verb.example) <= expected | {"destination_port"}
+        assert set(verb.example) <= expected
         assert len(answer) == 1 or not verb.one
 
 

@@ -13,7 +13,6 @@ import pytest
 import ims.query.compiled
 import ims.query.distinct
 import ims.query.standing
-from ims.asked import StoresAsked
 from ims.link.contract import Ask
 from ims.link.envelope import gathered, opened
 from ims.portal.merging import Merging
@@ -27,6 +26,7 @@ from ims.records import LENGTHS
 from ims.store.damage import DamageError
 from ims.store.reader import open_store
 from ims.store.writer import SensorWriter
+from ims.stores_backend import StoresAsked
 
 from ..store.made import HOUR, NOON, coverage, packets, payloads, put
 

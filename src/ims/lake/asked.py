@@ -11,6 +11,7 @@ from ims.asked import Asked, predicate_of
 from ims.lake.config import LakeConfig, checked_lake
 from ims.lake.engines import engine_of, seen_by
 from ims.lake.lake import open_lake
+from ims.plan_backend import PlanBackend
 from ims.query.answer import AnswerRecord
 from ims.query.plan import Plan
 from ims.query.question import Question
@@ -52,8 +53,18 @@ class LakeAsked(Asked):
         self._lake.close()
 
 
+class LakeBackend(PlanBackend):
+    """A lake, on the engine that its config says. Raises what `open_lake` raises."""
+
+    def __init__(self, uri: str, config: LakeConfig | None = None) -> None:
+        self._uri, self._config = uri, config or checked_lake({})
+        open_lake(uri).close()
+
+    def begin(self, request: Request) -> Asked:
+        """As PlanBackend: the lake as its ledgers are now."""
+        return LakeAsked(self._uri, request, self._config)
+
+
 def lake_telescope(uri: str, config: LakeConfig | None = None) -> Telescope:
     """A lake opened for questions. Raises what `open_lake` raises."""
-    chosen = config or checked_lake({})
-    open_lake(uri).close()
-    return Telescope.through(lambda request: LakeAsked(uri, request, chosen))
+    return Telescope(backend=LakeBackend(uri, config))

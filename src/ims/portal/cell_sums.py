@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ims.portal.cells import CACHE, SOURCE_BITS, Cells, View, metrics_of, questions, view_of
-from ims.portal.narrowed import Narrowed, narrowed
+from ims.portal.narrowed import Narrowed
 from ims.portal.noise import Noise
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.bins import bin_begin
@@ -54,7 +54,7 @@ def cell_sums(request: Narrowed, put: Put, noise: Noise, unit: int) -> CellSums:
     """
     view = view_of(request)
     since, until = request.since or 0, request.until or 0
-    watched = put(narrowed(request, verb="coverage", filter=None, group=None, metric="packets", per_24=False, limit=0))
+    watched = put(Request(verb="coverage", since=request.since, until=request.until))
     sums: dict[str, dict[Row, Sum]] = {metric: {} for metric in metrics_of(request, unit)}
     record, published = watched.record, 0
     for cells in questions(request, unit):

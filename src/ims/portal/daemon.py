@@ -38,9 +38,10 @@ from ims.portal.monitored import Monitored, path_beside
 from ims.portal.part_room import PartRoom
 from ims.portal.registry import Registry
 from ims.portal.remembered import Remembered
-from ims.portal.scatter import Scatter, ScatteredTelescope, SensorsAsked
+from ims.portal.scatter import Scatter, SensorsAsked
 from ims.portal.secrecy import Secrecy
 from ims.portal.sensors import Sensors
+from ims.portal.sensors_backend import SensorsBackend
 from ims.portal.throttle import Throttle
 from ims.portal.viewers import finished, unit_of
 from ims.query.answer import Answer
@@ -51,6 +52,7 @@ from ims.queryd.service import quiet
 from ims.sensor.check import refuse
 from ims.sensor.endpoint import listening_socket
 from ims.sensor.privileges import become, tell_systemd, user_to_become
+from ims.telescope import Telescope
 from ims.version import full_version
 
 SWITCH_SECONDS = 0.0005
@@ -99,7 +101,7 @@ class Portal:
             Budget(config.deadline, config.rows, config.answer), Remembered(config.cache), lake,
             PartRoom(config.answer),
         )  # fmt: skip
-        self.telescope: Any = ScatteredTelescope(self.asking)
+        self.telescope = Telescope(backend=SensorsBackend(self.asking))
         self.secrecy = Secrecy(
             config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"),
             failed=self._metrics.search_failed,

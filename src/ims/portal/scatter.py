@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
@@ -31,25 +29,21 @@ from ims.portal.peer import Peer
 from ims.portal.remembered import Kept, Remembered
 from ims.portal.scattered import Scattered
 from ims.portal.sensors import Sensors
-from ims.query.answer import Answer, AnswerRecord
+from ims.query.answer import AnswerRecord
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.wrong import LaterError, QuestionError, UnansweredError
-from ims.telescope import Telescope
-
-if TYPE_CHECKING:
-    from ims.extract import ExportReport
 
 HOUR_US = 3_600_000_000
 CLOSING_US = 600_000_000
 """After an hour's end, so long until its answers are kept: late packets and merging."""
 ROUNDS = 3
+"""That an answer may take where sensors fall silent between two (sensors_backend.py)."""
 PATIENT = 2 / 3
 """The share of the time left that sensors may take."""
 OCTETS_OF_A_TABLE = 16 << 10
 """That is kept, besides what Arrow tells of its rows: of one row of a count it tells 66, and 14 KiB are taken."""
 IN_PART = f"{THE_LAKE}, in part"
-T = TypeVar("T")
 
 
 @dataclass
@@ -68,7 +62,7 @@ class _Merged:
     """seconds of the sensor that worked longest"""
 
 
-class _FewerError(Exception):
+class FewerError(Exception):
     """A sensor that answered before is silent now."""
 
     def __init__(self, faults: Mapping[str, Fault]) -> None:
@@ -86,55 +80,6 @@ class Scatter:
     remembered: Remembered[_Merged] = field(default_factory=lambda: Remembered(256 << 20))
     lake: LakeSide | None = None
     room: PartRoom = field(default_factory=lambda: PartRoom(4 << 30))
-
-    def telescope(self) -> Telescope:
-        """The verbs, answered by all sensors."""
-        return ScatteredTelescope(self)
-
-
-class ScatteredTelescope(Telescope):
-    """ims.telescope.Telescope over sensors. Raises OSError where none of them answers."""
-
-    def __init__(self, asking: Scatter) -> None:
-        self._asking = asking
-        self._lost: ContextVar[dict[str, Fault] | None] = ContextVar("lost", default=None)
-
-    def _begin(self, request: Request) -> Asked:
-        return SensorsAsked(request, self._asking, self._lost.get() or {})
-
-    def _again(self, work: Callable[[], T]) -> T:
-        lost: dict[str, Fault] = {}
-        for attempt in range(ROUNDS):
-            token = self._lost.set(lost)
-            try:
-                return work()
-            except _FewerError as error:
-                if attempt == ROUNDS - 1:
-                    raise LaterError("sensors keep falling silent while they are asked; try again") from None
-                lost = lost | error.faults
-            finally:
-                self._lost.reset(token)
-        raise AssertionError
-
-    def ask(self, request: Request) -> Answer:
-        """As Telescope."""
-        return self._again(partial(super().ask, request))
-
-    def payload(self, signature: str) -> bytes:
-        """As Telescope."""
-        return self._again(partial(super().payload, signature))
-
-    def write(
-        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
-    ) -> ExportReport:
-        """As Telescope; what is written can't be taken back, so a sensor that falls silent ends it with OSError."""
-        try:
-            return super().write(request, out, format, link)
-        except _FewerError as error:
-            said = "; ".join(f"{name}: {fault.text}" for name, fault in error.faults.items())
-            raise UnansweredError(
-                f"a sensor fell silent during the export ({said}); what was written isn't whole"
-            ) from None
 
 
 class SensorsAsked(Asked):
@@ -156,18 +101,14 @@ class SensorsAsked(Asked):
 
     def run(self, *questions: Question) -> list[pa.Table]:
         """As Asked. Raises OSError where nobody answers, ValueError where sensors refuse the question."""
-        asked = list(questions)
-        coverage = Question(
-            plan="coverage", request=Request(verb="coverage", since=self.request.since, until=self.request.until)
-        )
+        asked, coverage = list(questions), self.about_coverage
         needed = self._asker.known_only and self._asking.lake is not None
-        piggyback = ("coverage" not in self.__dict__ or needed) and coverage not in asked
-        if piggyback:
+        if (self._coverage is None or needed) and coverage not in asked:
             asked.append(coverage)
         merged = self._merged(asked)
         self._take(merged)
-        if "coverage" not in self.__dict__:
-            self.__dict__["coverage"] = coverage_rows(merged.tables[asked.index(coverage)])
+        if self._coverage is None:
+            self._coverage = coverage_rows(merged.tables[asked.index(coverage)])
         return merged.tables[: len(questions)]
 
     def each(self, question: Question) -> list[pa.Table]:
@@ -357,7 +298,7 @@ class SensorsAsked(Asked):
     def _take(self, merged: _Merged) -> None:
         gone = {name: fault for name, fault in merged.faults.items() if name in (self._answered or ())}
         if gone:
-            raise _FewerError(gone)
+            raise FewerError(gone)
         if self._answered is None:
             self._answered, self._stored = merged.answered, merged.stored
         self._faults.update(merged.faults)

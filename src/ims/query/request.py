@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from ims.moved import earlier_name
 from ims.query.bins import LONGEST_US, bin_origin, bin_width
 from ims.query.moment import CALENDAR_US, moment
 from ims.query.tree import Expression
@@ -32,6 +33,8 @@ METRICS = ("packets", "bytes", "bytes_capped", "sources", "destinations", "paylo
 NOT_GROUPS = ("time", "time_ns", "tcp_options")
 GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NOT_GROUPS))
 _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
+LONGEST_BLANK = 4096
+"""Characters of a filter of nothing but blanks, which takes all packets: as many as any filter may have."""
 Ranges = tuple[tuple[int, int], ...]
 """First and last addresses: in order, and no two of them touch."""
 Moment = Annotated[int, Field(ge=CALENDAR_US[0], lt=CALENDAR_US[1])]
@@ -63,9 +66,13 @@ def _as_json(tree: Expression | None) -> dict[str, Any] | None:
     return None if tree is None else to_json(tree)
 
 
-def parsed(text: str) -> Expression | None:
-    """The syntax tree of a filter; None: all packets. Raises FilterError."""
-    if not text.strip():
+def parsed(text: str | None) -> Expression | None:
+    """The syntax tree of a filter; None: all packets. Raises FilterError; QuestionError for what is no text."""
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str):
+        raise QuestionError("filter: wanted text")
+    if len(text) <= LONGEST_BLANK and not text.strip():
         return None
     from ims.query.filter import parse  # brings Lark
 
@@ -85,8 +92,8 @@ class Prefix(BaseModel):
 
 
 class Request(BaseModel):
-    """One question. `since` and `until` (not inside), `bin` and `origin` are microseconds; `filter` is a syntax tree,
-    and is taken as text too."""
+    """One question. `since` and `until` (not inside), `bin` and `origin` are microseconds; `filter` is a syntax tree
+    (text becomes one). `make_request` makes one of words, and says in one line what is wrong with them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -185,5 +192,9 @@ def make_request(verb: VerbName, filter: str | None, **words: Any) -> Request:
         where = ".".join(str(part) for part in first["loc"])
         ours = isinstance(first.get("ctx", {}).get("error"), QuestionError)
         raise QuestionError(said_of(first) if ours else f"{where}: {said_of(first)}") from None
-    tree = parsed(filter or "")
+    tree = parsed(filter)
     return request if tree is None else request.model_copy(update={"filter": tree})
+
+
+def __getattr__(name: str) -> Any:
+    return earlier_name(__name__, name)

@@ -114,7 +114,7 @@ _TABLE = (
          "ims query series 'udp dst port 1434' --bin 1h --group block --per-24 --store STORE",
          "ims query series --group /8 --metric sources --store STORE --format csv"),
         rows=1_000_000, viewers=True,
-        detail="Without --group, bins in which nothing came are shown as 0 while they are at most 86,400.",
+        detail="Without a group, bins in which nothing came are shown as 0 while they are at most 86,400.",
     ),
     Verb(
         "top",
@@ -128,17 +128,17 @@ _TABLE = (
     ),
     Verb(
         "packets",
-        "The packets themselves, oldest first, with every column of docs/records.md",
+        "The packets themselves, oldest first",
         (FILTER, *_RANGE, _limit(100)),
         None,
         {"time": "2026-03-04T05:00:00.000000000Z", "sensor": "a", "block": "C/24", "source": "203.0.113.9"},
         ("ims query packets 'icmp' --limit 3 --store STORE", "ims query packets --store STORE --format json"),
         rows=100,
-        detail="A table has a line of each; JSON and CSV have every column. ims export writes all of them.",
+        detail="They have every column of docs/records.md; a table on a terminal a line of each. Exports give all.",
     ),
     Verb(
         "payloads",
-        "The payloads that came most often, with a hexdump; what they hold is hostile: it is shown, never run",
+        "The payloads that came most often, with a hexdump",
         (FILTER, *_RANGE, _limit(10)),
         ("signature", "number", "length", "packets", "sources", "first_seen", "last_seen", "ever_first_seen", "ports",
          "truncated", "payload", "text", "hexdump"),
@@ -146,6 +146,8 @@ _TABLE = (
         ("ims query payloads 'tcp dst port 80' --limit 3 --store STORE",
          "ims query payloads --payload a0aa4a74 --out payload.bin --store STORE"),
         rows=10, most_rows=MOST_DETAILED,
+        detail="What they hold is hostile: it is shown, never run. On the command line --payload and --out write one "
+        "to a file; in Python `payload` gives one.",
     ),
     Verb(
         "sources",

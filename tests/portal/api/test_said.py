@@ -16,7 +16,6 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 
 import ims
-from ims.asked import StoresAsked
 from ims.portal.api.refusals import FAULT, UNANSWERED, sentence
 from ims.portal.fault import SAID, Fault, fault_of
 from ims.portal.gate import Event, Limits
@@ -25,6 +24,7 @@ from ims.query.request import make_request
 from ims.query.verbs import MOST_DETAILED
 from ims.query.wrong import LaterError, QuestionError, UnansweredError, said_of
 from ims.queryd.service import _said
+from ims.stores_backend import StoresAsked
 
 from ...effort import exhaustive
 from ...stores import MIDNIGHT, ingest, udp, write_pcap

@@ -117,6 +117,7 @@ def make_router() -> APIRouter:
                 endpoint,
                 methods=[method],
                 summary=verb.sentence,
+                description=verb.detail,
                 operation_id=f"{method.lower()}_{name}",
                 response_class=Response,
                 responses=_documented(verb),

@@ -62,10 +62,14 @@ MODELS: Mapping[VerbName, str] = {"count": "Selected", "cache": "Binned", "cover
 """Names in the OpenAPI document that aren't the verb's own."""
 
 
+SAID = {"moment": " As text, or as a whole number.", "count": " `answer` says where rows were left out."}
+"""Beside a word's sentence, by its kind."""
+
+
 def _field(parameter: Parameter) -> tuple[Any, Any]:
     """A word as pydantic describes a field: its type, and what is said of it."""
     default = ... if parameter.required else parameter.default
-    said: dict[str, Any] = {"description": parameter.sentence}
+    said: dict[str, Any] = {"description": parameter.sentence + SAID.get(parameter.kind, "")}
     if parameter.examples:
         said["examples"] = list(parameter.examples)
     match parameter.kind:
@@ -82,7 +86,8 @@ def words_of(verb: Verb) -> type[Words]:
     """The model of a verb's words."""
     fields: dict[str, Any] = {each.name: _field(each) for each in verb.parameters}
     name = MODELS.get(verb.name, verb.name.capitalize())
-    return create_model(name, __base__=Words, __doc__=f"{verb.sentence}.", **fields)
+    said = f"The words of {verb.name}. Packets of [since, until) are looked at."
+    return create_model(name, __base__=Words, __doc__=said, **fields)
 
 
 WORDS: Mapping[VerbName, type[Words]] = MappingProxyType({name: words_of(verb) for name, verb in VERBS.items()})
