@@ -83,6 +83,7 @@ def counts(store: Path, expressions: Sequence[str]) -> dict[str, int | str]:
     """How many packets each filter takes, all asked at once; what is said where one is refused."""
     from ims.query.engine import Engine
     from ims.query.filter import parse
+    from ims.query.part import Parts, Totals
     from ims.query.plan import Plan
     from ims.query.predicate import predicate
     from ims.query.request import Request
@@ -97,10 +98,10 @@ def counts(store: Path, expressions: Sequence[str]) -> dict[str, int | str]:
         except ValueError as error:
             found[expression] = str(error)
 
-    def partial(tables: Any, _request: Request, _whole: Any) -> dict[str, Any]:
+    def partial(tables: Any, _request: Request) -> Parts:
         conditions = [predicate(parse(text), tables.packets, tables.payloads) for text in taken]
         named = {f"c{n}": tables.packets.count(where=condition) for n, condition in enumerate(conditions)}
-        return {"counts": tables.packets.agg(**named)}
+        return {"counts": Totals(tables.packets, named)}
 
     with open_store(store) as opened:
         engine = Engine([opened])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -156,13 +156,3 @@ def coverage_rows(table: pa.Table) -> list[dict[str, Any]]:
     for name in ("since", "until"):
         table = table.append_column(f"{name}_us", table.column(name).cast(pa.int64()))
     return arrow.rows(table)
-
-
-def predicate_of(request: Request) -> Callable[[Any, Any], Any] | None:
-    """What takes the packets of a request's filter, for plans: of tables in Ibis."""
-    tree = request.filter
-    if tree is None:
-        return None
-    from ims.query.predicate import taken
-
-    return lambda packets, payloads: taken(tree, packets, payloads, request.hidden)

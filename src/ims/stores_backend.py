@@ -9,11 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ims.asked import Asked, losing_in_words, predicate_of
+from ims.asked import Asked, losing_in_words
 from ims.plan_backend import PlanBackend
 from ims.query.answer import AnswerRecord
 from ims.query.engine import Engine
-from ims.query.plan import Plan
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.store.liveness import losses_of
@@ -68,15 +67,12 @@ class StoresAsked(Asked):
 
     def run(self, *questions: Question) -> list[pa.Table]:
         """As Asked."""
-        return [self.engine.run(q.as_plan(), q.request, predicate_of(q.request)) for q in questions]
+        return [self.engine.run(question.as_plan(), question.request) for question in questions]
 
     def each(self, question: Question) -> list[pa.Table]:
         """As Asked."""
-        alone = Plan(question.as_plan().partial, lambda parts, request, whole: parts["rows"])
-        return [
-            next(self.engine.partial(store, alone, question.request, predicate_of(question.request)))[1]
-            for store in self.stores
-        ]
+        plan, request = question.as_plan(), question.request
+        return [next(self.engine.partial(store, plan, request))[1] for store in self.stores]
 
     def hours(self) -> list[tuple[int, int]]:
         """As Asked, from the manifests."""

@@ -19,7 +19,6 @@ import pyarrow as pa
 import pytest
 
 import ims
-from ims.asked import predicate_of
 from ims.lake.config import checked_lake
 from ims.lake.engines import SparkFiles
 from ims.lake.lake import open_lake
@@ -28,7 +27,8 @@ from ims.lake.ship import Shipper
 from ims.query.engine import Engine
 from ims.query.filter import parse, uses
 from ims.query.hidden import ranges_of
-from ims.query.plan import ARRIVAL, Parts, Plan, Tables, selected
+from ims.query.part import Parts, Rows
+from ims.query.plan import ARRIVAL, Plan, Tables, selected
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, Request, make_request
 from ims.query.spark import SparkEngine
@@ -156,14 +156,14 @@ def each_metric(group: str) -> Plan:
     requests = [make_request("top", None, group=group, metric=metric, limit=1_000_000) for metric in METRICS]
     plans = [Question(plan="top", request=request).as_plan() for request in requests]
 
-    def parts(tables: Tables, _request: Request, predicate: Any) -> Parts:
+    def parts(tables: Tables, _request: Request) -> Parts:
         return {
             f"{number} {name}": part
             for number, (plan, request) in enumerate(zip(plans, requests, strict=True))
-            for name, part in plan.partial(tables, request, predicate).items()
+            for name, part in plan.partial(tables, request).items()
         }
 
-    def merge(parts: Parts, _request: Request, whole: bool) -> Any:
+    def merge(parts: Any, _request: Request, whole: bool) -> Any:
         answers = []
         for number, (plan, request) in enumerate(zip(plans, requests, strict=True)):
             own = {n.partition(" ")[2]: part for n, part in parts.items() if n.partition(" ")[0] == str(number)}
@@ -222,13 +222,13 @@ def test_filters_take_the_same_packets(engines: tuple[Engine, SparkEngine], begi
     assert_equal(found, expected)
 
 
-def each_filter(filters: tuple[str, ...], tables: Tables, request: Request, _predicate: Any) -> Parts:
+def each_filter(filters: tuple[str, ...], tables: Tables, request: Request) -> Parts:
     """The rows of each filter, with its number as `which`."""
     parts = [
-        selected(tables, request, predicate_of(make_request("count", text))).mutate(which=ibis.literal(number, "int64"))
+        selected(tables, make_request("packets", text)).mutate(which=ibis.literal(number, "int64"))
         for number, text in enumerate(filters)
     ]
-    return {"rows": ibis.union(*parts)}
+    return {"rows": Rows(ibis.union(*parts))}
 
 
 @pytest.mark.parametrize("filter", [None, 'udp and not payload contains "edge"'])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ims.link.contract import MARKED, TAIL, End
+from ims.link.contract import TAIL, End
 from ims.link.envelope import (
     LONGEST_BODY,
     OF_A_COLUMN,
@@ -25,6 +25,7 @@ from ims.link.envelope import (
     put,
 )
 from ims.portal.merging import Merging
+from ims.query.part import MARKS_PART
 from ims.query.question import Question
 from ims.query.request import make_request
 
@@ -104,7 +105,9 @@ def test_parts_of_every_plan_are_themselves_after_their_way(merging: Merging, qu
     schemas = merging.schemas(question)
     assert schemas
     parts = {
-        f"0/{name}": filled(schema, min(rows, ROWS_OF_MARKS) if name.endswith(MARKED) else rows, random.Random(name))
+        f"0/{name}": filled(
+            schema, min(rows, ROWS_OF_MARKS) if name.endswith(MARKS_PART) else rows, random.Random(name)
+        )
         for name, schema in schemas.items()
     }
     found, end = received(sent(parts, closed="ab"), {f"0/{name}": schema for name, schema in schemas.items()})

@@ -8,7 +8,17 @@ import pytest
 
 from ims import arrow
 from ims.query import distinct
-from ims.query.distinct import MARKED, MEMBERS, Distinct, as_batches, as_marks, distinct_addresses, merged_count, once
+from ims.query.distinct import (
+    MARKED,
+    MEMBERS,
+    SIGNATURES,
+    Distinct,
+    as_batches,
+    as_marks,
+    counted_members,
+    distinct_addresses,
+    once,
+)
 
 DICE = np.random.default_rng(4)
 KINDS = {
@@ -64,7 +74,7 @@ def test_more_addresses_than_there_may_be_are_refused() -> None:
 def test_two_columns_batch_by_batch() -> None:
     columns = [[DICE.integers(0, 1 << 28, 3000).astype(np.uint32) for _ in range(2)] for _ in range(3)]
     batches = [pa.RecordBatch.from_arrays([arrow.column(c, pa.uint32()) for c in pair], ["a", "b"]) for pair in columns]
-    found = distinct_addresses([*batches, batches[0].slice(0, 0)])
+    found = distinct_addresses([*batches, batches[0].slice(0, 0)], 2)
     for at in (0, 1):
         assert np.array_equal(found[at].all(), np.unique(np.concatenate([pair[at] for pair in columns])))
 
@@ -74,9 +84,9 @@ def test_two_columns_batch_by_batch() -> None:
 def test_the_union_of_halves(names: list[str]) -> None:
     parts = [np.unique(KINDS[name]().astype(np.uint32)) for name in names]
     tables = [pa.Table.from_batches(as_batches(part), MEMBERS) for part in parts]
-    row = merged_count({"source": tables, "destination": tables[:1]}).to_pylist()[0]
-    assert row["sources"] == len(set().union(*(part.tolist() for part in parts)))
-    assert row["destinations"] == (parts[0].size if parts else 0)
+    counts = counted_members({"source": MEMBERS, "destination": MEMBERS}, {"source": tables, "destination": tables[:1]})
+    assert counts["source"] == len(set().union(*(part.tolist() for part in parts)))
+    assert counts["destination"] == (parts[0].size if parts else 0)
 
 
 @pytest.mark.usefixtures("limits")
@@ -84,7 +94,7 @@ def test_a_half_that_is_in_no_order_counts_the_same() -> None:
     ordered, other = (np.unique(KINDS["all of IPv4"]().astype(np.uint32)) for _ in range(2))
     shuffled = np.concatenate([DICE.permutation(other), other[:1000]])
     tables = [pa.Table.from_batches(as_batches(part), MEMBERS) for part in (ordered, shuffled)]
-    assert merged_count({"source": tables}).to_pylist()[0]["sources"] == np.union1d(ordered, other).size
+    assert counted_members({"source": MEMBERS}, {"source": tables}) == {"source": np.union1d(ordered, other).size}
 
 
 def test_dense_addresses_are_told_as_marks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +112,8 @@ def test_dense_addresses_are_told_as_marks(monkeypatch: pytest.MonkeyPatch) -> N
     members = [pa.Table.from_batches(as_batches(rest), MEMBERS) for _, rest in halves]
     others = np.unique(DICE.integers(9 << 24, 11 << 24, 100_000).astype(np.uint32))
     members.append(pa.Table.from_batches(as_batches(others), MEMBERS))
-    row = merged_count({"source": members, "source.marks": marks}).to_pylist()[0]
-    assert row["sources"] == np.unique(np.concatenate([*arrays, others])).size
+    counts = counted_members({"source": MEMBERS}, {"source": members, "source.marks": marks})
+    assert counts["source"] == np.unique(np.concatenate([*arrays, others])).size
 
 
 def test_mixed_addresses_have_no_marks() -> None:
@@ -121,9 +131,11 @@ def test_signatures_of_several_halves() -> None:
     halves = [[every[at] for at in DICE.permutation(len(every))[:250]] for _ in range(4)]
     tables = [pa.table({"member": pa.array(half, pa.binary())}) for half in halves]
     tables += [pa.concat_tables([tables[0].slice(5, 100), tables[1].slice(7, 9)]), tables[0].slice(0, 0)]
-    row = merged_count({"signature": tables}).to_pylist()[0]
-    assert row["signatures"] == len({signature for half in halves for signature in half})
-    assert merged_count({}).to_pylist()[0]["signatures"] == 0
+    expected = {signature for half in halves for signature in half}
+    assert counted_members({"signature": SIGNATURES}, {"signature": tables}) == {"signature": len(expected)}
+    assert counted_members({"signature": SIGNATURES}, {}) == {"signature": 0}
+    assert counted_members({}, {"signature": tables}) == {}
     tables.append(pa.table({"member": pa.array([b"none", b"", every[0]], pa.binary())}))  # from who knows whom
-    row = merged_count({"signature": tables}).to_pylist()[0]
-    assert row["signatures"] == len({every[0], *(signature for half in halves for signature in half)}) + 2
+    assert counted_members({"signature": SIGNATURES}, {"signature": tables}) == {
+        "signature": len({every[0], *expected}) + 2
+    }

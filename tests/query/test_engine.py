@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ims.query import engine as query_engine
+from ims.query import looks
 from ims.query.distinct_pairs import DistinctPairs
 from ims.query.engine import Engine
-from ims.query.plan import PLANS
+from ims.query.looks import Pairs
+from ims.query.plan import PLANS, Plan
 from ims.query.question import Question
 from ims.query.request import make_request
 from ims.query.standing import MergeEngine
-from ims.query.told_apart import Packed
 from ims.simulate.sample import write_sample
 from ims.store.reader import Store, open_store
 
@@ -126,8 +126,10 @@ def test_the_clock_is_utc(engine: Engine) -> None:
 def test_questions_leave_no_views_behind(engine: Engine) -> None:
     for _ in range(3):
         engine.run(PLANS["count"], make_request("count", None))
-        with pytest.raises(ZeroDivisionError):
-            engine.run(PLANS["count"], make_request("count", None), lambda packets, payloads: 1 / 0)
+        with pytest.raises(TypeError):
+            engine.run(
+                Plan(lambda tables, request: tables.packets / 0, PLANS["count"].merge), make_request("count", None)
+            )
     assert sql(engine, "SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
 
 
@@ -159,16 +161,16 @@ def test_more_addresses_than_memory_allows_are_left_to_the_database(
 ) -> None:
     refused = []
 
-    def told_apart(self: Packed, batches: Any, most: int) -> Any:
+    def found(self: Pairs, batches: Any, memory: int) -> Any:
         try:
-            return whole(self, batches, most)
+            yield from whole(self, batches, memory)
         except OverflowError as error:
             refused.append(str(error))
             raise
 
-    whole = Packed.told_apart
-    monkeypatch.setattr(Packed, "told_apart", told_apart)
-    monkeypatch.setattr(query_engine, "OCTETS_OF_A_PAIR", 1 << 50)
+    whole = Pairs.found
+    monkeypatch.setattr(Pairs, "found", found)
+    monkeypatch.setattr(looks, "OCTETS_OF_A_PAIR", 1 << 50)
     small = Engine([store], many=0)
     for verb, words in (("series", {"metric": "sources"}), ("top", {"group": "destination_port", "metric": "sources"})):
         asked = PLANS[verb], make_request(verb, None, **words)

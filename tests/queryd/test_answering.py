@@ -193,7 +193,7 @@ def while_it_is_compiled(patch: pytest.MonkeyPatch, engines: list[Engine], reach
         return ims.query.compiled.filtered(filter)
 
     patch.setattr(ims.query.standing, "filtered", filtered)
-    patch.setattr(ims.query.standing, "half", lambda question: pytest.fail("a half was compiled"))
+    patch.setattr(ims.query.standing, "half", lambda *_, **__: pytest.fail("a half was compiled"))
     return {"plan": "rows", "verb": "packets", "filter": TCP}
 
 
@@ -265,7 +265,7 @@ def test_a_question_that_needs_too_much_memory_is_refused(large_store: Path) -> 
 def test_more_addresses_than_memory_allows_are_refused(large_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ims.query.distinct, "MOST_MARKED", 0)
     monkeypatch.setattr(ims.query.distinct, "AT_ONCE", 1000)
-    monkeypatch.setattr(ims.query.standing, "OCTETS_OF_AN_ADDRESS", 1 << 50)
+    monkeypatch.setattr(ims.query.distinct, "OCTETS_OF_AN_ADDRESS", 1 << 50)
     count = Ask(version=2, questions=(Question(plan="count", request=make_request("count", None)),))
     with pytest.raises(MemoryError, match="at most 0 are told apart"):
         list(Answerer(large_store, 1, 64 << 20, 1).answer(count, nobody))

@@ -7,13 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from ims.asked import Asked, predicate_of
+from ims.asked import Asked
 from ims.lake.config import LakeConfig, checked_lake
 from ims.lake.engines import engine_of, seen_by
 from ims.lake.lake import open_lake
 from ims.plan_backend import PlanBackend
 from ims.query.answer import AnswerRecord
-from ims.query.plan import Plan
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.telescope import Telescope
@@ -31,13 +30,12 @@ class LakeAsked(Asked):
 
     def run(self, *questions: Question) -> list[pa.Table]:
         """As Asked."""
-        return [self._engine.run(q.as_plan(), q.request, predicate_of(q.request)) for q in questions]
+        return [self._engine.run(question.as_plan(), question.request) for question in questions]
 
     def each(self, question: Question) -> list[pa.Table]:
         """As Asked; the lake is one store."""
-        alone = Plan(question.as_plan().partial, lambda parts, request, whole: parts["rows"])
         view = seen_by(self._lake, self._config)
-        return [rows for _, rows in self._engine.partial(view, alone, question.request, predicate_of(question.request))]
+        return [rows for _, rows in self._engine.partial(view, question.as_plan(), question.request)]
 
     def hours(self) -> list[tuple[int, int]]:
         """As Asked, from the ledgers."""

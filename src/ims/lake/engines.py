@@ -26,13 +26,11 @@ from ims.store.schema import stored_schema
 class LakeEngine(Protocol):
     """What answers need of an engine."""
 
-    def run(self, plan: Plan, request: Request, predicate: Any = None) -> pa.Table:
+    def run(self, plan: Plan, request: Request) -> pa.Table:
         """The answer to a request, over the whole lake."""
         ...
 
-    def partial(
-        self, store: Any, plan: Plan, request: Request, predicate: Any = None
-    ) -> Generator[tuple[str, pa.Table], None, None]:
+    def partial(self, store: Any, plan: Plan, request: Request) -> Generator[tuple[str, pa.Table], None, None]:
         """The first half of an answer, over a view of the lake. Close it if it isn't taken whole."""
         ...
 

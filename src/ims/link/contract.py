@@ -36,9 +36,6 @@ HELLO = "hello"
 COVERAGE = "coverage"
 """The plan of questions that no filter is about."""
 Message = TypeVar("Message", bound=BaseModel)
-MARKED = ".marks"
-"""Ends the name of a part that stands beside another: dense addresses of the same column, a bit each. A daemon may
-leave it out."""
 
 _COUNTS = [pa.field(name, pa.int64()) for name in ("packets", "bytes", "payloads", "new_payloads", "verified")]
 _WHERE = [pa.field("second", pa.int64()), pa.field("sensor", pa.string()), pa.field("block", pa.string())]
@@ -96,7 +93,7 @@ class Ask(_Message):
     behalf: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
     """whose questions these are, for fairness: a pseudonym of a portal's user"""
     marks: bool = False
-    """the caller takes addresses as marks too: parts whose names end in MARKED"""
+    """the caller takes addresses as marks too: parts whose names end in MARKS_PART, which a daemon may leave out"""
     lengths: bool = False
     """the caller knows the columns of packets that came later (records.LENGTHS): they are sent too"""
     lake: str = Field(default="", max_length=64, pattern=r"^[0-9a-f]*$")

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ims.link.contract import MARKED, End, read_end, written
+from ims.link.contract import End, read_end, written
 from ims.link.unfolded import unfolded
+from ims.query.part import MARKS_PART
 from ims.records import LENGTHS
 
 ENVELOPE = pa.schema([])
@@ -133,7 +134,7 @@ def gathered(
     if end is None:
         raise UnreadableError("its answer was cut off")
     for name, batches in found.items():
-        if name.endswith(MARKED) and name not in end.parts and not batches:
+        if name.endswith(MARKS_PART) and name not in end.parts and not batches:
             continue
         if end.parts.get(name) != sum(batch.num_rows for batch in batches):
             raise UnreadableError(f"its answer lacks rows of {name}")

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
-from ims.asked import predicate_of
 from ims.cause import beneath, cause
 from ims.lake.config import LakeConfig
 from ims.lake.engines import LakeEngine, engine_of, seen_by
@@ -156,7 +155,7 @@ class LakeSide:
         try:
             with Running().engine(lake, self._config) as engine:
                 view = seen_by(lake, self._config)
-                with closing(engine.partial(view, question.as_plan(), question.request, None)) as found:
+                with closing(engine.partial(view, question.as_plan(), question.request)) as found:
                     for _, table in found:
                         note(prefixes_in(table))
         except Exception as error:
@@ -279,8 +278,7 @@ def _parts(engine: LakeEngine, lake: Lake, share: Share, half: LakeHalf, config:
     parts, rows = {}, 0
     for index, question in enumerate(half.questions):
         view = seen_by(coverage if question.plan == "coverage" else packets, config)
-        condition = predicate_of(question.request)
-        with closing(engine.partial(view, question.as_plan(), question.request, condition)) as found:
+        with closing(engine.partial(view, question.as_plan(), question.request)) as found:
             for name, table in found:
                 parts[f"{index}/{name}"] = table
                 rows += table.num_rows

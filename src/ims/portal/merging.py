@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ims.query.distinct import MARKED
+from ims.query.distinct import MARKED, MEMBERS
+from ims.query.part import MARKS_PART
 from ims.query.question import Question
 from ims.query.standing import MergeEngine
 
@@ -75,8 +76,8 @@ class Merging:
             {"plan": plan, "request": asked, "key": key, "other": other, "prefix": "000000", **some}
         )
         with self._lent(small=True) as engine:
-            parts = engine.schemas(question.as_plan(), question.request, None)
-        return parts | {f"{end}.marks": MARKED for end in ("source", "destination")} if plan == "count" else parts
+            parts = engine.schemas(question.as_plan(), question.request)
+        return parts | {f"{name}{MARKS_PART}": MARKED for name, schema in parts.items() if schema == MEMBERS}
 
     @contextmanager
     def _lent(self, small: bool, until: float | None = None) -> Iterator[MergeEngine]:

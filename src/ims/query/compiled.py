@@ -17,7 +17,8 @@ from ims.query.asks import hides
 from ims.query.compiler import to_sql
 from ims.query.hidden import COLUMN, marked
 from ims.query.kept_sql import kept
-from ims.query.plan import Tables, epoch_us, octets
+from ims.query.looks import Pairs, Way, looks
+from ims.query.plan import Tables, epoch_us
 from ims.query.predicate import predicate
 from ims.query.question import Question
 from ims.query.request import Ranges, Request
@@ -36,22 +37,21 @@ OF_THE_RANGE = ("coverage", "frames")
 """Plans that look at the range themselves: not at packets, whose view is limited to it."""
 
 
-class Part(NamedTuple):
-    """A part of a sensor's half, or several that one look at the packets gives (`COUNT_TOTALS`, `COUNT_ADDRESSES`)."""
+class LookSql(NamedTuple):
+    """A look (looks.py) in SQL. `instead`: that of its parts by the database alone, of one whose kernels may have too
+    little memory where the database has enough."""
 
-    name: str
     sql: str
+    way: Way
+    instead: tuple[tuple[str, str], ...] = ()
 
 
-COUNT_TOTALS, COUNT_ADDRESSES = "totals and signature", "source and destination"
-"""The parts of `count`: in two looks instead of four (each takes half a millisecond a file)."""
-
-
-def half(question: Question) -> tuple[Part, ...]:
-    """The parts of a sensor's half."""
+def half(question: Question, pairs: bool = False) -> tuple[LookSql, ...]:
+    """The looks of a sensor's half: those without a group in one where they can be (each look takes half a millisecond
+    a file); `pairs`: whether kernels tell addresses of a group apart."""
     if question.plan not in OF_THE_RANGE:
         question = question.model_copy(update={"request": without_range(question)})
-    return _half(question.model_dump_json())
+    return _half(question.model_dump_json(), pairs)
 
 
 def merged(question: Question, parts: Mapping[str, pa.Schema]) -> str:
@@ -91,25 +91,18 @@ def without_range(question: Question) -> Request:
 
 
 @kept(KEPT_OCTETS)
-def _half(question: str) -> tuple[Part, ...]:
+def _half(question: str, pairs: bool) -> tuple[LookSql, ...]:
     asked = Question.model_validate_json(question)
     names = TABLES | {"packets": SELECTED}
     tables = Tables(lambda table: described_as(names[table], empty(table).schema), epoch_us)
-    parts = asked.as_plan().partial(tables, asked.request, None)
-    if asked.plan != "count":
-        return tuple(Part(name, to_sql(part)) for name, part in parts.items())
-    packets = tables.packets
-    totals = packets.agg(
-        packets=packets.count(),
-        bytes=octets(packets).sum(),
-        payloads=(packets.payload_length > 0).cast("int64").sum(),
-        first=epoch_us(packets.time.min()),
-        last=epoch_us(packets.time.max()),
-        signatures=packets.signature.collect(where=packets.signature.notnull(), distinct=True),
-    )
-    return (
-        Part(COUNT_TOTALS, to_sql(totals)),
-        Part(COUNT_ADDRESSES, to_sql(packets.select("source", "destination"))),
+    parts = asked.as_plan().partial(tables, asked.request)
+    return tuple(
+        LookSql(
+            to_sql(look.expression),
+            look.way,
+            tuple((name, to_sql(part)) for name, part in look.instead.items()) if isinstance(look.way, Pairs) else (),
+        )
+        for look in looks(parts, asked.request, together=True, pairs=pairs)
     )
 
 

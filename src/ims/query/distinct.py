@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from ims import arrow
 from ims.query.marks import MARKS, PLACES, by_eight, mark, marked, no_recent, unlike_before
+from ims.query.part import MARKS_PART
 
 Numbers = np.ndarray[Any, np.dtype[np.uint32]]
 Marks = np.ndarray[Any, np.dtype[np.uint64]]
 MEMBERS = pa.schema([pa.field("member", pa.uint32())])
-TOTALS = pa.schema([pa.field(name, pa.int64()) for name in ("packets", "bytes", "payloads", "first", "last")])
 MARKED = pa.schema([pa.field("eight", pa.uint8()), pa.field("marks", pa.binary(MARKS * 8))])
 """A /8, and a bit for each of its addresses."""
 DENSE = 1 << 19
@@ -40,7 +40,6 @@ OCTETS_OF_AN_ADDRESS = 24
 answer."""
 BATCH_ROWS = 1 << 18
 _EIGHTS = np.arange(256, dtype=np.uint32) << 24
-COUNTED = ("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last")
 
 
 class Distinct:
@@ -121,24 +120,25 @@ def once(parts: Sequence[Numbers]) -> Numbers:
     return whole[:at]
 
 
-def distinct_addresses(batches: Iterable[pa.RecordBatch], most: int = 1 << 32) -> tuple[Distinct, Distinct]:
-    """The distinct numbers of the batches' two columns. Raises OverflowError beyond `most` in one."""
-    columns = (Distinct(most), Distinct(most))
+def distinct_addresses(batches: Iterable[pa.RecordBatch], columns: int, most: int = 1 << 32) -> tuple[Distinct, ...]:
+    """The distinct numbers of each of the batches' columns. Raises OverflowError beyond `most` in one."""
+    found = tuple(Distinct(most) for _ in range(columns))
     for batch in batches:
-        for column, found in zip(batch.columns, columns, strict=True):
+        for column, addresses in zip(batch.columns, found, strict=True):
             if len(column):
-                found.add(arrow.numbers(column))
-    return columns
+                addresses.add(arrow.numbers(column))
+    return found
 
 
-def totals_and_signatures(
-    batches: Iterable[pa.RecordBatch],
+def totals_and_members(
+    totals: str, members: str, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
-    """The parts `totals` and `signature` of the one row that has both."""
+    """Two parts of the one row that has both: its last column is a list of members."""
     [row] = pa.Table.from_batches(batches).combine_chunks().to_batches()
-    yield "totals", TOTALS, iter([pa.RecordBatch.from_arrays(row.columns[: len(TOTALS)], schema=TOTALS)])
-    signatures = row.column(len(TOTALS)).flatten().cast(pa.binary())
-    yield "signature", SIGNATURES, iter([pa.RecordBatch.from_arrays([signatures], schema=SIGNATURES)])
+    schema = pa.schema(list(row.schema)[:-1])
+    yield totals, schema, iter([pa.RecordBatch.from_arrays(row.columns[:-1], schema=schema)])
+    values = row.columns[-1].flatten().cast(pa.binary())
+    yield members, SIGNATURES, iter([pa.RecordBatch.from_arrays([values], schema=SIGNATURES)])
 
 
 def as_batches(numbers: Numbers) -> Iterator[pa.RecordBatch]:
@@ -160,25 +160,18 @@ def count_of(marks: Marks) -> int:
     return int(np.bitwise_count(marks).sum(dtype=np.int64))
 
 
-def merged_count(gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
-    """The one row of `count`, from halves whose sources and destinations are distinct already."""
-    totals = [row for table in gathered.get("totals", ()) for row in table.to_pylist()]
-    of = gathered.get
-    with ThreadPoolExecutor(3) as pool:  # sorting needs no interpreter
-        sources = pool.submit(_union, of("source", ()), of("source.marks", ()))
-        destinations = pool.submit(_union, of("destination", ()), of("destination.marks", ()))
-        signatures = pool.submit(_distinct_signatures, of("signature", ()))
-    row = {
-        "packets": sum(total["packets"] for total in totals),
-        "bytes": sum(total["bytes"] or 0 for total in totals),
-        "sources": sources.result(),
-        "destinations": destinations.result(),
-        "payloads": sum(total["payloads"] or 0 for total in totals),
-        "signatures": signatures.result(),
-        "first": min((total["first"] for total in totals if total["first"] is not None), default=None),
-        "last": max((total["last"] for total in totals if total["last"] is not None), default=None),
-    }
-    return arrow.table([row], pa.schema([pa.field(name, pa.int64()) for name in COUNTED]))
+def counted_members(schemas: Mapping[str, pa.Schema], gathered: Mapping[str, Sequence[pa.Table]]) -> dict[str, int]:
+    """How many members several stores' parts have together, each counted once. `schemas`: of the parts, of addresses or
+    of signatures; `gathered`: the tables of each, and of the marks beside it."""
+
+    def count(part: str) -> int:
+        tables = gathered.get(part, ())
+        if schemas[part] == MEMBERS:
+            return _union(tables, gathered.get(f"{part}{MARKS_PART}", ()))
+        return _distinct_signatures(tables)
+
+    with ThreadPoolExecutor(max(1, len(schemas))) as pool:  # sorting needs no interpreter
+        return dict(zip(schemas, pool.map(count, schemas), strict=True))
 
 
 def _distinct_signatures(tables: Sequence[pa.Table]) -> int:

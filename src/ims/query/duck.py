@@ -42,7 +42,11 @@ def _of_batches(error: Exception) -> Exception | None:
         return InterruptedError(GIVEN_UP)
     if ASIDE.search(str(error)):
         return MemoryError(f"{TOO_LARGE}, and the rest can't be put aside in .tmp, of the folder that this runs in")
-    return MemoryError(TOO_LARGE) if "Out of Memory Error" in str(error) else None
+    too_large = (
+        "Out of Memory Error",
+        "Arrow Appender",
+    )  # the other: of more octets than a column of Arrow's has room for
+    return MemoryError(TOO_LARGE) if any(said in str(error) for said in too_large) else None
 
 
 GIVEN_UP = "the question was given up"
@@ -94,6 +98,11 @@ def narrow(table: pa.Table) -> pa.Table:
         if pa.types.is_decimal(field.type):
             table = table.set_column(index, field.name, table.column(index).cast(pa.int64()))
     return table
+
+
+def narrow_schema(schema: pa.Schema) -> pa.Schema:
+    """As `narrow` makes it."""
+    return pa.schema([f.with_type(pa.int64()) if pa.types.is_decimal(f.type) else f for f in schema])
 
 
 def narrowed(reader: pa.RecordBatchReader, schema: pa.Schema, files: Iterable[Path] = ()) -> Iterator[pa.RecordBatch]:

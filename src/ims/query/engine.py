@@ -20,12 +20,13 @@ import duckdb
 import pyarrow as pa
 
 from ims.query.compiler import to_sql
-from ims.query.duck import narrow, narrowed, plainly, quoted
+from ims.query.duck import narrow, narrow_schema, narrowed, plainly, quoted
+from ims.query.looks import Addresses, AsTheyCome, Found, Look, Pairs, TotalsAndMembers, Way, looks
+from ims.query.part import Members, Parts
 from ims.query.part_files import selecting
 from ims.query.plan import Plan, Tables, epoch_us
 from ims.query.request import Request
 from ims.query.shapes import described_as, empty
-from ims.query.told_apart import Packed, packed
 
 PARTIAL_ROWS = 50_000_000
 MEMORY_SHARE = 0.5
@@ -33,8 +34,6 @@ MANY = 128 << 20
 """Octets of packets, of which it takes 15 to 20; kernels are loaded in 0.5 s, and win as much at 7 million rows."""
 FILTERED = 8
 """So many times as many where a filter takes some of them only."""
-OCTETS_OF_A_PAIR = 64
-"""At most: its places in two tables while one grows, and in the columns made of it."""
 BATCH_ROWS = 1 << 18
 """Of an answer that is streamed."""
 WITHOUT_DISK: Mapping[str, Any] = {"temp_directory": ""}
@@ -62,7 +61,8 @@ class Files(Protocol):
 class Engine:
     """Runs plans over some stores. `memory_bytes`: what DuckDB may use; half of the machine's by default.
     `partial_rows`: the most rows that one store's partial answer may have when several are merged. `settings`: more of
-    DuckDB's. `many`: from so many octets of packets on, addresses are told apart by kernels (see told_apart.py)."""
+    DuckDB's. `many`: from so many octets of packets on, addresses are told apart by kernels (looks.py). `folders`: what
+    else may be read, of stores that aren't open yet."""
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Engine:
         partial_rows: int = PARTIAL_ROWS,
         settings: Mapping[str, Any] | None = None,
         many: int = MANY,
+        folders: Sequence[Path] = (),
     ) -> None:
         self._stores = list(stores)
         self._partial_rows = partial_rows
@@ -89,7 +90,7 @@ class Engine:
             "threads": threads or len(os.sched_getaffinity(0)),
             "preserve_insertion_order": False,
             "enable_progress_bar": False,
-            "allowed_directories": [str(store.path) for store in self._stores],
+            "allowed_directories": [*(str(store.path) for store in self._stores), *map(str, folders)],
             **(settings or {}),
             "enable_external_access": False,
             "lock_configuration": True,
@@ -97,27 +98,26 @@ class Engine:
         for name, value in all_settings.items():
             self._con.execute(f"SET {name} = {quoted(value)}")
 
-    def run(self, plan: Plan, request: Request, predicate: Any = None) -> pa.Table:
+    def run(self, plan: Plan, request: Request) -> pa.Table:
         """The answer to a request. Raises ValueError where several stores' partial answers are too large."""
         self._given_up.clear()
         try:
             if len(self._stores) == 1:
-                return self.arrow(plan.merge(self._parts(self._stores[0], plan, request, predicate), request, True))
+                parts = self._parts(self._stores[0], plan, request)
+                return self.arrow(plan.merge(parts, request, True))
             gathered: dict[str, list[pa.Table]] = {}
             for store in self._stores:
-                for name, rows in self._partial(store, plan, request, predicate):
+                for name, rows in self._partial(store, plan, request):
                     gathered.setdefault(name, []).append(rows)
             return self._merged(plan, request, gathered)
         finally:
             self._forget()
 
-    def partial(
-        self, store: Files, plan: Plan, request: Request, predicate: Any = None
-    ) -> Generator[tuple[str, pa.Table], None, None]:
+    def partial(self, store: Files, plan: Plan, request: Request) -> Generator[tuple[str, pa.Table], None, None]:
         """One store's half of the answer, part by part. Raises ValueError where a part is too large."""
         self._given_up.clear()
         try:
-            yield from self._partial(store, plan, request, predicate)
+            yield from self._partial(store, plan, request)
         finally:
             self._forget()
 
@@ -131,25 +131,29 @@ class Engine:
         if self._given_up.is_set():
             raise InterruptedError("the question was given up")
 
-    def merge(self, plan: Plan, request: Request, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
-        """The answer from several stores' halves: the tables of each part, at least one of each."""
-        self._given_up.clear()
-        try:
-            return self._merged(plan, request, gathered)
-        finally:
-            self._forget()
-
-    def schemas(self, plan: Plan, request: Request, predicate: Any = None) -> dict[str, pa.Schema]:
+    def schemas(self, plan: Plan, request: Request) -> dict[str, pa.Schema]:
         """What the parts of a plan's first half look like."""
         self._given_up.clear()
         try:
-            parts = plan.partial(Tables(lambda name: self._register(empty(name)), epoch_us), request, predicate)
-            return {name: self.arrow(part).schema for name, part in parts.items()}
+            return {name: self.arrow(part.expression).schema for name, part in self._of_nothing(plan, request).items()}
         finally:
             self._forget()
 
-    def _partial(self, store: Files, plan: Plan, request: Request, predicate: Any) -> Iterator[tuple[str, pa.Table]]:
-        for name, part in self._parts(store, plan, request, predicate).items():
+    def schema(self, plan: Plan, request: Request) -> pa.Schema:
+        """What the answer looks like."""
+        self._given_up.clear()
+        try:
+            parts = {name: part.expression for name, part in self._of_nothing(plan, request).items()}
+            return self.arrow(plan.merge(parts, request, True)).schema
+        finally:
+            self._forget()
+
+    def _of_nothing(self, plan: Plan, request: Request) -> Parts:
+        request = request.model_copy(update={"filter": None})
+        return plan.partial(Tables(lambda name: self._register(empty(name)), epoch_us), request)
+
+    def _partial(self, store: Files, plan: Plan, request: Request) -> Iterator[tuple[str, pa.Table]]:
+        for name, part in self._parts(store, plan, request).items():
             rows = self.arrow(part.limit(self._partial_rows + 1))
             if rows.num_rows > self._partial_rows:
                 raise ValueError(
@@ -158,32 +162,64 @@ class Engine:
                 )
             yield name, rows
 
-    def _parts(self, store: Files, plan: Plan, request: Request, predicate: Any) -> dict[str, Any]:
-        parts = plan.partial(self.tables_of(store, request.since, request.until), request, predicate)
-        ways = {name: packed(part, request) for name, part in parts.items()}
-        if any(ways.values()):
-            many = self._many if predicate is None else self._many * FILTERED
-            if self._octets(self.files_of("packets", store, request.since, request.until)) >= many:
-                return {name: self._told_apart(part, ways[name]) for name, part in parts.items()}
-        return parts
+    def _parts(self, store: Files, plan: Plan, request: Request) -> dict[str, Any]:
+        """The parts as tables of the database: expressions, or rows that kernels have found already."""
+        parts = plan.partial(self.tables_of(store, request.since, request.until), request)
+        found = {name: part.expression for name, part in parts.items()}
+        if any(isinstance(part, Members) for part in parts.values()) and self._is_large(store, request):
+            for look in looks(parts, request, together=True, pairs=True):
+                if not isinstance(look.way, AsTheyCome):
+                    found |= self._read(look)
+        return found
 
-    def _told_apart(self, part: Any, way: Packed | None) -> Any:
-        """A part of distinct addresses, told apart already; any other part as it is, and one of too many."""
-        if way is None:
-            return part
+    def _is_large(self, store: Files, request: Request) -> bool:
+        """Whether there are so many packets that kernels are worth their loading."""
+        many = self._many if request.filter is None else self._many * FILTERED
+        return self._octets(self.files_of("packets", store, request.since, request.until)) >= many
+
+    def _read(self, look: Look) -> Mapping[str, Any]:
+        """The parts of a look; of those that are too many for kernels, expressions: the database takes any number, and
+        goes on on disk where memory ends."""
         with self._plainly():
-            reader = self._con.sql(to_sql(way.rows)).to_arrow_reader(BATCH_ROWS)
+            reader = self._con.sql(to_sql(look.expression)).to_arrow_reader(BATCH_ROWS)
         try:
-            batches = narrowed(reader, reader.schema, self._all_files())
-            # DuckDB forgets that it was interrupted if it isn't at work, as while addresses are told apart.
-            going_on = itertools.takewhile(lambda _: not self._given_up.is_set(), batches)
-            rows = way.told_apart(going_on, self._memory // 2 // OCTETS_OF_A_PAIR)
+            found = {
+                name: pa.Table.from_batches(batches, schema) for name, schema, batches in self._found(look.way, reader)
+            }
         except (OverflowError, MemoryError):
-            return part  # DuckDB takes any number, and goes on on disk where memory ends
+            return look.instead
         finally:
             reader.close()
         self._check()
-        return self._register(rows)
+        return {name: self._register(rows) for name, rows in found.items()}
+
+    def _found(self, way: Way, reader: pa.RecordBatchReader, marks: bool = False) -> Found:
+        """The parts that come of the rows of a look. Raises OverflowError where kernels have no memory for them."""
+        schema = narrow_schema(reader.schema)
+        batches = self._checked(narrowed(reader, schema, self._all_files()))
+        match way:
+            case AsTheyCome(name):
+                found: Found = iter([(name, schema, batches)])
+            case Addresses():
+                found = way.found(batches, self._memory_of_addresses(len(way.names)), marks)
+            case Pairs():
+                found = way.found(batches, self._memory // 2)
+            case TotalsAndMembers():
+                found = way.found(batches)
+        for part in found:
+            self._check()
+            yield part
+
+    def _memory_of_addresses(self, columns: int) -> int:
+        """Octets of each of some columns of addresses that are told apart together, beside what the database takes."""
+        return self._memory // 2 // columns
+
+    def _checked(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches until the question is given up: DuckDB forgets that it was interrupted if it isn't at work, as
+        while addresses are told apart, or a batch is waited for by nobody."""
+        for batch in batches:
+            self._check()
+            yield batch
 
     def _octets(self, files: Sequence[Any]) -> int:
         """How large some files are; of those that are missing DuckDB says so."""
@@ -229,7 +265,8 @@ class Engine:
 
     def _register(self, rows: pa.Table) -> Any:
         name = self._new_name("rows")
-        self._con.register(name, rows)
+        with self._plainly():
+            self._con.register(name, rows)
         return described_as(name, rows.schema)
 
     def _new_name(self, what: str) -> str:
@@ -244,11 +281,17 @@ class Engine:
         return plainly(self._all_files())
 
     def _forget(self) -> None:
+        """However often it is interrupted: a deadline goes on doing so until the question has ended."""
         self._files.clear()
-        for (name,) in self._con.execute(
-            "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'ims!_%' ESCAPE '!'"
-        ).fetchall():
-            self._con.execute(f'DROP VIEW IF EXISTS "{name}"')
+        while True:
+            try:
+                for (name,) in self._con.execute(
+                    "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'ims!_%' ESCAPE '!'"
+                ).fetchall():
+                    self._con.execute(f'DROP VIEW IF EXISTS "{name}"')
+            except duckdb.InterruptException:
+                continue
+            return
 
     @property
     def broken(self) -> bool:

@@ -10,7 +10,7 @@ of each engine, since Ibis has no bucket for Spark and its casts differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,10 +18,8 @@ from typing import Any
 import ibis
 
 from ims.query.bins import since_a_bin_began
+from ims.query.part import Members, Parts, Rows, Table, Totals
 from ims.query.request import Request
-
-Table = Any  # ibis.Table: Ibis is untyped to us
-Parts = dict[str, Table]
 
 
 class Tables:
@@ -58,11 +56,11 @@ class Tables:
 
 @dataclass(frozen=True)
 class Plan:
-    """`partial(tables, request)` gives named tables; `merge(parts, request, whole)` makes the answer of them.
+    """`partial(tables, request)` gives named parts; `merge(parts, request, whole)` makes the answer of their tables.
     `whole`: the parts are one store's, so what is distinct in them is distinct."""
 
-    partial: Callable[[Tables, Request, Any], Parts]
-    merge: Callable[[Parts, Request, bool], Table]
+    partial: Callable[[Tables, Request], Parts]
+    merge: Callable[[Mapping[str, Table], Request, bool], Table]
 
 
 @ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
@@ -82,10 +80,14 @@ def in_range(tables: Tables, request: Request) -> Table:
     return table
 
 
-def selected(tables: Tables, request: Request, predicate: Any) -> Table:
-    """Packets of the range that the filter takes. `predicate`: gives those of a table; see asked.predicate_of."""
+def selected(tables: Tables, request: Request) -> Table:
+    """Packets of the range that the filter takes."""
     packets = in_range(tables, request)
-    return packets if predicate is None else predicate(packets, tables.payloads)
+    if request.filter is None:
+        return packets
+    from ims.query.predicate import taken
+
+    return taken(request.filter, packets, tables.payloads, request.hidden)
 
 
 def binned(tables: Tables, packets: Table, request: Request) -> Any:
@@ -114,11 +116,14 @@ MOST_OCTETS = 1500
 """Of a packet in `bytes_capped`: an Ethernet frame's; more is merged by the sensor's hardware, or jumbo."""
 
 
+OF_MEMBERS = ("sources", "destinations")
+"""Metrics that count distinct addresses."""
+
+
 def _measured(table: Table, keys: list[str], metric: str) -> Parts:
     """Partial of one metric for each combination of keys (columns of `table`)."""
-    if metric in ("sources", "destinations"):
-        member = metric.removesuffix("s")
-        return {"members": table.select(*keys, member=table[member]).distinct()}
+    if metric in OF_MEMBERS:
+        return {"members": Members(table, metric.removesuffix("s"), tuple(keys))}
     value = {
         "packets": table.count(),
         "bytes": octets(table).sum(),
@@ -126,10 +131,27 @@ def _measured(table: Table, keys: list[str], metric: str) -> Parts:
         "payloads": (table.payload_length > 0).cast("int64").sum(),
         "new_payloads": table.new_payload.cast("int64").sum(),
     }[metric]
-    return {"values": table.group_by(keys).agg(value=value) if keys else table.agg(value=value)}
+    return {"values": Rows(table.group_by(keys).agg(value=value))}
 
 
-def _merged(parts: Parts, keys: list[str], whole: bool) -> Table:
+COUNTS = "counts"
+"""A table in place of parts without keys, of one row: how many members each of them has in all stores."""
+
+
+def counted(parts: Mapping[str, Table], names: Sequence[str], whole: bool) -> Table:
+    """How many members some parts without keys have: one row, a column for each. An engine may have counted them."""
+    if COUNTS in parts:
+        return parts[COUNTS].select(*names)
+    first, *others = (
+        members.agg(**{name: members.count()})
+        for name, members in ((name, parts[name] if whole else parts[name].distinct()) for name in names)
+    )
+    for other in others:
+        first = first.cross_join(other)
+    return first
+
+
+def _merged(parts: Mapping[str, Table], keys: list[str], whole: bool) -> Table:
     if "members" in parts:
         members = parts["members"] if whole else parts["members"].distinct()
         return members.group_by(keys).agg(value=members.count())
@@ -137,40 +159,40 @@ def _merged(parts: Parts, keys: list[str], whole: bool) -> Table:
     return values if whole else values.group_by(keys).agg(value=values.value.sum())
 
 
-def _count_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
-    packets = selected(tables, request, predicate)
+def _count_partial(tables: Tables, request: Request) -> Parts:
+    packets = selected(tables, request)
+    totals = {
+        "packets": packets.count(),
+        "bytes": octets(packets).sum(),
+        "payloads": (packets.payload_length > 0).cast("int64").sum(),
+        "first": tables.micros(packets.time.min()),
+        "last": tables.micros(packets.time.max()),
+    }
     return {
-        "totals": packets.agg(
-            packets=packets.count(),
-            bytes=octets(packets).sum(),
-            payloads=(packets.payload_length > 0).cast("int64").sum(),
-            first=tables.micros(packets.time.min()),
-            last=tables.micros(packets.time.max()),
-        ),
-        "source": packets.select(member=packets.source).distinct(),
-        "destination": packets.select(member=packets.destination).distinct(),
-        "signature": packets.filter(packets.signature.notnull()).select(member=packets.signature).distinct(),
+        "totals": Totals(packets, totals),
+        "source": Members(packets, "source"),
+        "destination": Members(packets, "destination"),
+        "signature": Members(packets, "signature", may_lack=True),
     }
 
 
-def _count_merge(parts: Parts, request: Request, whole: bool) -> Table:
+def _count_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
     totals = parts["totals"]
     answer = totals.agg(
-        packets=totals.packets.sum(),
+        packets=totals.packets.sum().fill_null(0),
         bytes=totals.bytes.sum().fill_null(0),
         payloads=totals.payloads.sum().fill_null(0),
         first=totals["first"].min(),
         last=totals["last"].max(),
     )
-    for name in ("source", "destination", "signature"):
-        members = parts[name] if whole else parts[name].distinct()
-        answer = answer.cross_join(members.agg(**{f"{name}s": members.count()}))
+    members = counted(parts, ("source", "destination", "signature"), whole)
+    answer = answer.cross_join(members.select(**{f"{name}s": members[name] for name in members.columns}))
     names = ["packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last"]
     return answer.select(*names)
 
 
-def _series_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
-    packets = selected(tables, request, predicate)
+def _series_partial(tables: Tables, request: Request) -> Parts:
+    packets = selected(tables, request)
     packets = packets.mutate(bin=binned(tables, packets, request))
     if request.group is not None:
         packets = packets.mutate(key=group_key(packets, request))
@@ -181,17 +203,17 @@ def _series_keys(request: Request) -> list[str]:
     return ["bin"] if request.group is None else ["bin", "key"]
 
 
-def _series_merge(parts: Parts, request: Request, whole: bool) -> Table:
+def _series_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
     keys = _series_keys(request)
     return _merged(parts, keys, whole).order_by(keys).limit(request.rows)
 
 
-def _top_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
-    packets = selected(tables, request, predicate)
+def _top_partial(tables: Tables, request: Request) -> Parts:
+    packets = selected(tables, request)
     return _measured(packets.mutate(key=group_key(packets, request)), ["key"], request.metric)
 
 
-def _top_merge(parts: Parts, request: Request, whole: bool) -> Table:
+def _top_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
     found = _merged(parts, ["key"], whole).order_by([ibis.desc("value"), ibis.asc("key")])
     # Blocks and sensors differ in size: divided by it, another one may come first, so all of them are wanted.
     return found if request.per_24 and request.group in ("block", "sensor") else found.limit(request.rows)
@@ -204,9 +226,9 @@ MANY_ROWS = 1000
 """From so many on, the moment of the last one that is wanted is found first."""
 
 
-def _packets_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
-    packets = selected(tables, request, predicate)
-    return {"rows": _earliest(packets, request.rows).order_by(ARRIVAL).limit(request.rows)}
+def _packets_partial(tables: Tables, request: Request) -> Parts:
+    packets = selected(tables, request)
+    return {"rows": Rows(_earliest(packets, request.rows).order_by(ARRIVAL).limit(request.rows))}
 
 
 def _earliest(packets: Any, rows: int) -> Any:
@@ -218,46 +240,45 @@ def _earliest(packets: Any, rows: int) -> Any:
     return packets.filter(packets.time <= last.as_scalar())
 
 
-def _packets_merge(parts: Parts, request: Request, whole: bool) -> Table:
+def _packets_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
     return _earliest(parts["rows"], request.rows).order_by(ARRIVAL).limit(request.rows)
 
 
-def _cache_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
-    packets = selected(tables, request, predicate)
+def _cache_partial(tables: Tables, request: Request) -> Parts:
+    packets = selected(tables, request)
     packets = packets.filter(packets.payload_length > 0).mutate(bin=binned(tables, packets, request))
     error = (packets.protocol == 1) & packets.icmp_type.isin(ICMP_ERRORS).fill_null(False)
     known = ~packets.new_payload
-    return {
-        "values": packets.group_by("bin").agg(
-            payloads=packets.count(),
-            hits=known.cast("int64").sum(),
-            payloads_without_icmp_errors=(~error).cast("int64").sum(),
-            hits_without_icmp_errors=(known & ~error).cast("int64").sum(),
-        )
-    }
+    values = packets.group_by("bin").agg(
+        payloads=packets.count(),
+        hits=known.cast("int64").sum(),
+        payloads_without_icmp_errors=(~error).cast("int64").sum(),
+        hits_without_icmp_errors=(known & ~error).cast("int64").sum(),
+    )
+    return {"values": Rows(values)}
 
 
 ICMP_ERRORS = (3, 4, 5, 11, 12)
 """Types that quote the packet they answer (RFC 792): their payloads are nearly all different."""
 
 
-def _cache_merge(parts: Parts, request: Request, whole: bool) -> Table:
+def _cache_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
     values = parts["values"]
     names = ("payloads", "hits", "payloads_without_icmp_errors", "hits_without_icmp_errors")
     merged = values.group_by("bin").agg(**{name: values[name].sum() for name in names})
     return merged.order_by("bin").limit(request.rows)
 
 
-def _coverage_partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+def _coverage_partial(tables: Tables, request: Request) -> Parts:
     coverage = tables.coverage
     if request.since is not None:
         coverage = coverage.filter(tables.micros(coverage.until) > ibis.literal(request.since, "int64"))
     if request.until is not None:
         coverage = coverage.filter(tables.micros(coverage.since) < ibis.literal(request.until, "int64"))
-    return {"rows": coverage}
+    return {"rows": Rows(coverage)}
 
 
-def _coverage_merge(parts: Parts, request: Request, whole: bool) -> Table:
+def _coverage_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
     return parts["rows"].order_by(["sensor", "block", "prefix", "since"]).limit(request.rows)
 
 

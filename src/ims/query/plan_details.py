@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ibis
 
-from ims.query.plan import Parts, Plan, Table, Tables, octets, selected
+from ims.query.part import Parts, Rows, Table
+from ims.query.plan import Plan, Tables, octets, selected
 from ims.query.request import Request
 
 
-def _ranked(tables: Tables, request: Request, predicate: Any, key: str) -> Parts:
-    packets = selected(tables, request, predicate)
+def _ranked(tables: Tables, request: Request, key: str) -> Parts:
+    packets = selected(tables, request)
     if key == "signature":
         packets = packets.filter(packets.signature.notnull())
     micros = tables.micros(packets.time)
-    return {
-        "values": packets.group_by(key).agg(
-            packets=packets.count(),
-            bytes=octets(packets).sum(),
-            length=packets.payload_length.max(),
-            payloads=(packets.payload_length > 0).cast("int64").sum(),
-            first=micros.min(),
-            last=micros.max(),
-            verified=packets.verified.fill_null(False).cast("int64").max(),
-            answered=packets.verified.notnull().cast("int64").max(),
-        )
-    }
+    values = packets.group_by(key).agg(
+        packets=packets.count(),
+        bytes=octets(packets).sum(),
+        length=packets.payload_length.max(),
+        payloads=(packets.payload_length > 0).cast("int64").sum(),
+        first=micros.min(),
+        last=micros.max(),
+        verified=packets.verified.fill_null(False).cast("int64").max(),
+        answered=packets.verified.notnull().cast("int64").max(),
+    )
+    return {"values": Rows(values)}
 
 
-def _ranked_merge(parts: Parts, request: Request, key: str) -> Table:
+def _ranked_merge(parts: Mapping[str, Table], request: Request, key: str) -> Table:
     values = parts["values"]
     found = values.group_by(key).agg(
         packets=values.packets.sum(),
@@ -48,7 +48,7 @@ def _ranked_merge(parts: Parts, request: Request, key: str) -> Table:
 def ranked(key: str) -> Plan:
     """Payloads by `signature`, or sources by `source`: those with the most packets first."""
     return Plan(
-        lambda tables, request, predicate: _ranked(tables, request, predicate, key),
+        lambda tables, request: _ranked(tables, request, key),
         lambda parts, request, whole: _ranked_merge(parts, request, key),
     )
 
@@ -56,12 +56,12 @@ def ranked(key: str) -> Plan:
 def spread(key: str, chosen: Sequence[Any], other: str) -> Plan:
     """For each of the chosen values of `key`: each value of `other` with its packets."""
 
-    def partial(tables: Tables, request: Request, predicate: Any) -> Parts:
-        packets = selected(tables, request, predicate)
+    def partial(tables: Tables, request: Request) -> Parts:
+        packets = selected(tables, request)
         packets = packets.filter(_among(packets[key], chosen) & packets[other].notnull())
-        return {"values": packets.group_by(key=packets[key], other=packets[other]).agg(packets=packets.count())}
+        return {"values": Rows(packets.group_by(key=packets[key], other=packets[other]).agg(packets=packets.count()))}
 
-    def merge(parts: Parts, request: Request, whole: bool) -> Table:
+    def merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
         values = parts["values"]
         return values.group_by(["key", "other"]).agg(packets=values.packets.sum())
 
@@ -71,12 +71,12 @@ def spread(key: str, chosen: Sequence[Any], other: str) -> Plan:
 def counted(key: str, chosen: Sequence[Any], other: str) -> Plan:
     """For each of the chosen values of `key`: how many distinct values of `other`."""
 
-    def partial(tables: Tables, request: Request, predicate: Any) -> Parts:
-        packets = selected(tables, request, predicate)
+    def partial(tables: Tables, request: Request) -> Parts:
+        packets = selected(tables, request)
         packets = packets.filter(_among(packets[key], chosen) & packets[other].notnull())
-        return {"members": packets.select(key=packets[key], other=packets[other]).distinct()}
+        return {"members": Rows(packets.select(key=packets[key], other=packets[other]).distinct())}
 
-    def merge(parts: Parts, request: Request, whole: bool) -> Table:
+    def merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
         members = parts["members"] if whole else parts["members"].distinct()
         return members.group_by("key").agg(value=members.count())
 
@@ -87,18 +87,17 @@ def payload_bytes(chosen: Sequence[bytes]) -> Plan:
     """The payloads of some signatures: bytes, whether cut, and when first seen ever. A signature that two payloads
     share (an MD5 collision) gives both."""
 
-    def partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+    def partial(tables: Tables, request: Request) -> Parts:
         payloads = tables.payloads
         payloads = payloads.filter(_among(payloads.signature, chosen))
-        return {
-            "values": payloads.group_by(["signature", "payload"]).agg(
-                truncated=payloads.truncated.cast("int64").min(),
-                first=tables.micros(payloads.first_seen).min(),
-                ever_first_seen=tables.micros(payloads.ever_first_seen).min(),
-            )
-        }
+        values = payloads.group_by(["signature", "payload"]).agg(
+            truncated=payloads.truncated.cast("int64").min(),
+            first=tables.micros(payloads.first_seen).min(),
+            ever_first_seen=tables.micros(payloads.ever_first_seen).min(),
+        )
+        return {"values": Rows(values)}
 
-    def merge(parts: Parts, request: Request, whole: bool) -> Table:
+    def merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
         values = parts["values"]
         merged = values.group_by(["signature", "payload"]).agg(
             truncated=values.truncated.min(),
@@ -113,16 +112,16 @@ def payload_bytes(chosen: Sequence[bytes]) -> Plan:
 def signatures_like(prefix: str, most: int) -> Plan:
     """Signatures of stored payloads that begin with some hex digits."""
 
-    def partial(tables: Tables, request: Request, predicate: Any) -> Parts:
+    def partial(tables: Tables, request: Request) -> Parts:
         payloads = tables.payloads
         low = bytes.fromhex(prefix.ljust(32, "0"))
         high = bytes.fromhex(prefix.ljust(32, "f"))
         within = (payloads.signature >= ibis.literal(low, "binary")) & (
             payloads.signature <= ibis.literal(high, "binary")
         )
-        return {"members": payloads.filter(within).select("signature").distinct().limit(most)}
+        return {"members": Rows(payloads.filter(within).select("signature").distinct().limit(most))}
 
-    def merge(parts: Parts, request: Request, whole: bool) -> Table:
+    def merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
         return parts["members"].distinct().order_by("signature").limit(most)
 
     return Plan(partial, merge)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-from ims.query.plan import ARRIVAL, Parts, Plan, Table, Tables, selected
+from ims.query.part import Parts, Rows, Table
+from ims.query.plan import ARRIVAL, Plan, Tables, selected
 from ims.query.request import Request
 from ims.records import PACKETS
 
 DAY_US = 86_400_000_000
 
 
-def _sorted(parts: Parts, request: Request, whole: bool) -> Table:
+def _sorted(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
     return parts["rows"].order_by(ARRIVAL)
 
 
-def _rows(tables: Tables, request: Request, predicate: Any) -> Parts:
-    return {"rows": selected(tables, request, predicate)}
+def _rows(tables: Tables, request: Request) -> Parts:
+    return {"rows": Rows(selected(tables, request))}
 
 
 ROWS = Plan(_rows, _sorted)
 """All selected packets, oldest first."""
 
 
-def _whole_rows(tables: Tables, request: Request, predicate: Any) -> Parts:
-    packets = selected(tables, request, predicate)
+def _whole_rows(tables: Tables, request: Request) -> Parts:
+    packets = selected(tables, request)
     packets = packets.mutate(day=tables.micros(packets.time) // DAY_US)
     wanted = packets.filter(packets.signature.notnull()).select("sensor", "day", "signature").distinct()
     payloads = tables.payloads.drop("day")
@@ -35,7 +36,7 @@ def _whole_rows(tables: Tables, request: Request, predicate: Any) -> Parts:
     )
     joined = packets.left_join(known, ["sensor", "day", "signature"])
     names = [*(column.name for column in PACKETS), "sensor", "payload_bytes"]
-    return {"rows": joined.select(*names).order_by(ARRIVAL)}
+    return {"rows": Rows(joined.select(*names).order_by(ARRIVAL))}
 
 
 WHOLE_ROWS = Plan(_whole_rows, _sorted)
@@ -43,10 +44,10 @@ WHOLE_ROWS = Plan(_whole_rows, _sorted)
 the other were kept raw."""
 
 
-def _frames(tables: Tables, request: Request, predicate: Any) -> Parts:
+def _frames(tables: Tables, request: Request) -> Parts:
     frames = tables.frames_raw
     micros = tables.micros(frames.time)
-    return {"rows": frames.filter((micros >= (request.since or 0)) & (micros < (request.until or 1 << 62)))}
+    return {"rows": Rows(frames.filter((micros >= (request.since or 0)) & (micros < (request.until or 1 << 62))))}
 
 
 FRAMES = Plan(_frames, lambda parts, request, whole: parts["rows"])

@@ -8,7 +8,7 @@ gives for tables without rows.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +46,6 @@ def unix_micros(moment: ibis.dtype("timestamp('UTC')")) -> int:  # type: ignore[
     return 0
 
 
-class _Nothing:
-    """A store without files: what DuckDB answers of it has the types that every answer has."""
-
-    path = Path("/nonexistent")
-
-    def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
-        return []
-
-    def refuse_damage(self, files: Iterable[Path]) -> None:
-        pass
-
-
-NOTHING = _Nothing()
-
-
 class SparkEngine:
     """Runs plans over a lake. For one thread at a time; `interrupt` is for any.
 
@@ -71,27 +56,25 @@ class SparkEngine:
         self._lake = lake
         chosen = settings or SparkSettings()
         self._spark, self._properties = spark_session(chosen), chosen.properties
-        self._shapes = Engine([NOTHING], threads=1)
+        self._shapes = Engine([], threads=1)
         self._views: list[str] = []
         self._tag = f"ims-{uuid.uuid4().hex}"
 
-    def run(self, plan: Plan, request: Request, predicate: Any = None) -> pa.Table:
+    def run(self, plan: Plan, request: Request) -> pa.Table:
         """The answer to a request. Raises OSError where a file or Spark fails, InterruptedError after `interrupt`."""
-        shape = self._shapes.run(plan, request).schema
+        shape = self._shapes.schema(plan, request)
         try:
-            tables = self._tables(self._lake, request)
-            return self._arrow(plan.merge(plan.partial(tables, request, predicate), request, True), shape)
+            parts = plan.partial(self._tables(self._lake, request), request)
+            return self._arrow(plan.merge({n: part.expression for n, part in parts.items()}, request, True), shape)
         finally:
             self._forget()
 
-    def partial(
-        self, store: Files, plan: Plan, request: Request, predicate: Any = None
-    ) -> Generator[tuple[str, pa.Table], None, None]:
+    def partial(self, store: Files, plan: Plan, request: Request) -> Generator[tuple[str, pa.Table], None, None]:
         """The first half of the answer, part by part. Raises as `run`."""
-        shapes = {name: rows.schema for name, rows in self._shapes.partial(NOTHING, plan, request)}
+        shapes = self._shapes.schemas(plan, request)
         try:
-            for name, part in plan.partial(self._tables(store, request), request, predicate).items():
-                yield name, self._arrow(part, shapes[name])
+            for name, part in plan.partial(self._tables(store, request), request).items():
+                yield name, self._arrow(part.expression, shapes[name])
         finally:
             self._forget()
 

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from ims import arrow
 from ims.query.asks import hides
 from ims.query.compiled import (
-    COUNT_ADDRESSES,
-    COUNT_TOTALS,
     MARKED_PACKETS,
     SELECTED,
     TABLES,
+    LookSql,
     filtered,
     half,
     marking,
     merged,
     part_table,
 )
-from ims.query.distinct import (
-    MARKED,
-    MEMBERS,
-    OCTETS_OF_AN_ADDRESS,
-    as_batches,
-    as_marks,
-    distinct_addresses,
-    merged_count,
-    totals_and_signatures,
-)
-from ims.query.duck import narrow, narrowed, plainly
+from ims.query.distinct import counted_members
+from ims.query.duck import narrow, plainly
 from ims.query.engine import BATCH_ROWS, WITHOUT_DISK, Engine, Files
+from ims.query.looks import AsTheyCome, Found
+from ims.query.part import MARKS_PART
 from ims.query.part_files import selecting
+from ims.query.plan import COUNTS, OF_MEMBERS
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shapes import empty
@@ -54,25 +48,20 @@ def batch_rows(kinds: Iterable[str], octets: int) -> int:
 
 
 class HalfEngine(Engine):
-    """A sensor's halves of answers, from one store. Not for several threads."""
+    """A sensor's halves of answers, from the store in a folder. Not for several threads."""
 
-    def __init__(self, store: Files, memory_bytes: int, threads: int, batch_octets: int = BATCH_OCTETS) -> None:
+    def __init__(self, folder: Path, memory_bytes: int, threads: int, batch_octets: int = BATCH_OCTETS) -> None:
         """`batch_octets`: of rows of an answer at once, about."""
         settings = {
             "parquet_metadata_cache": True, **WITHOUT_DISK, "allocator_flush_threshold": FLUSHED,
         }  # fmt: skip
-        super().__init__([store], memory_bytes, threads, settings=settings)
+        super().__init__([], memory_bytes, threads, settings=settings, folders=[folder])
         self._batch_octets = batch_octets
         self._behind: dict[str, object] = {}
         for table in TABLES:
             self._con.register(f"ims_empty_{table}", empty(table))
 
-    def half(
-        self,
-        store: Files,
-        question: Question,
-        marks: bool = False,
-    ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
+    def half(self, store: Files, question: Question, marks: bool = False) -> Found:
         """The parts, each as its batches come: finish one before the next. `marks`: whether dense addresses may be told
         as marks, in parts of their own.
 
@@ -85,53 +74,39 @@ class HalfEngine(Engine):
         self._check()
         marked = marking(hidden) if hidden is not None and hides(filter) else ""
         self._check()
-        parts = half(question)
+        asked = half(question, request.metric in OF_MEMBERS and self._is_large(store, request))
         self._check()
-        asked = [selected, marked, *(sql for _, sql in parts)]
+        read = [selected, marked, *(look.sql for look in asked)]
         for table, name in TABLES.items():
-            self._put_behind(table, store, request, any(name in sql for sql in asked))
+            self._put_behind(table, store, request, any(name in sql for sql in read))
             self._check()
         if marked:
             self._view(MARKED_PACKETS, marked)
             self._check()
         self._view(SELECTED, selected)
         self._check()
-        for name, sql in parts:
+        for look in asked:
             self._check()
-            with self._plainly():
-                rows = self._con.sql(sql)
-                reader = rows.to_arrow_reader(batch_rows(map(str, rows.types), self._batch_octets))
-            try:
-                if name == COUNT_TOTALS:
-                    totals = narrowed(reader, narrow(reader.schema.empty_table()).schema, self._all_files())
-                    yield from totals_and_signatures(self._checked(totals))
-                    continue
-                if name == COUNT_ADDRESSES:
-                    with within_memory():
-                        found = distinct_addresses(
-                            self._checked(narrowed(reader, reader.schema, self._all_files())),
-                            self._memory // OCTETS_OF_AN_ADDRESS,
-                        )
-                    for end, addresses in zip(("source", "destination"), found, strict=True):
-                        dense = addresses.dense() if marks else {}
-                        self._check()
-                        with within_memory():
-                            others = addresses.all()
-                        yield end, MEMBERS, as_batches(others)
-                        if marks:
-                            yield f"{end}.marks", MARKED, as_marks(dense)
-                    continue
-                schema = narrow(reader.schema.empty_table()).schema
-                yield name, schema, self._checked(narrowed(reader, schema, self._all_files()))
-            finally:
-                reader.close()
+            yield from self._look(look, marks)
 
-    def _checked(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The batches until the question is given up: DuckDB forgets that it was interrupted if it isn't at work, as
-        while a batch is waited for by nobody."""
-        for batch in batches:
-            self._check()
-            yield batch
+    def _look(self, look: LookSql, marks: bool) -> Found:
+        with self._plainly():
+            rows = self._con.sql(look.sql)
+            reader = rows.to_arrow_reader(batch_rows(map(str, rows.types), self._batch_octets))
+        try:
+            yield from self._found(look.way, reader, marks)
+            return
+        except OverflowError as error:
+            if not look.instead:
+                raise MemoryError(f"the question needs more memory than it may have: {error}") from error
+        finally:
+            reader.close()
+        for name, sql in look.instead:  # nothing of it was told
+            yield from self._look(LookSql(sql, AsTheyCome(name)), marks)
+
+    def _memory_of_addresses(self, columns: int) -> int:
+        """As Engine, but the database puts nothing aside for it: what has no room here is refused."""
+        return self._memory
 
     def _put_behind(self, table: str, store: Files, request: Request, asked: bool) -> None:
         """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone.
@@ -165,20 +140,31 @@ class MergeEngine(Engine):
         """The answer. `gathered`: tables of each part, which has none where no sensor answered. Raises MemoryError, and
         InterruptedError after `interrupt`."""
         self._given_up.clear()
-        if question.plan == "count":
-            return merged_count(gathered)
-        sql = merged(question, schemas)
-        names = [part_table(name) for name in schemas]
+        alone = [name for name, schema in schemas.items() if schema.names == ["member"]]
+        known = {name: schema for name, schema in schemas.items()
+                 if name not in alone and not name.endswith(MARKS_PART)}  # fmt: skip
+        if alone:
+            known[COUNTS] = pa.schema([(name, pa.int64()) for name in alone])
+        sql = merged(question, known)
+        names = [part_table(name) for name in known]
         try:
             with plainly():
-                for name, schema in schemas.items():
-                    tables = list(gathered.get(name, ())) or [schema.empty_table()]
-                    self._con.register(part_table(name), pa.concat_tables(tables))
+                if alone:
+                    counts = counted_members({name: schemas[name] for name in alone}, gathered)
+                    row = pa.table({name: arrow.column([count], pa.int64()) for name, count in counts.items()})
+                    gathered = {**gathered, COUNTS: [row]}
+                for name, schema in known.items():
+                    rows = pa.concat_tables(list(gathered.get(name, ())) or [schema.empty_table()])
+                    self._con.register(part_table(name), rows)
                 self._check()
-                return narrow(self._con.sql(sql).to_arrow_table())
+                found = self._con.sql(sql).to_arrow_table()
         finally:
             for name in names:
                 self._forget_table(name)
+        try:
+            return narrow(found)
+        except pa.ArrowInvalid as error:
+            raise OSError("sensors tell more than there can be: their sums have more than 64 bits") from error
 
     def _forget_table(self, name: str) -> None:
         """However often it is interrupted: a deadline goes on doing so until the question has ended."""
@@ -188,12 +174,3 @@ class MergeEngine(Engine):
             except duckdb.InterruptException:
                 continue
             return
-
-
-@contextlib.contextmanager
-def within_memory() -> Iterator[None]:
-    """More addresses than memory has room for are a MemoryError, as DuckDB's are."""
-    try:
-        yield
-    except OverflowError as error:
-        raise MemoryError(f"the question needs more memory than it may have: {error}") from error

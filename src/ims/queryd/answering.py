@@ -35,20 +35,6 @@ MOST_LIVE = 32
 TOO_LARGE = "ask for a shorter time, a narrower filter or a coarser group"
 
 
-@dataclass
-class _Place:
-    """Stands for a store that isn't open: where it is."""
-
-    path: Path
-
-    def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
-        """None: only its path is wanted."""
-        return []
-
-    def refuse_damage(self, files: Iterable[Path]) -> None:
-        """Of no file is any."""
-
-
 @dataclass(frozen=True)
 class Told:
     """A store without what a lake tells: the files to leave out, and as of which shipment each sensor's are."""
@@ -97,7 +83,7 @@ class Answerer:
         self.path, self.watched = store, WatchedPrefixes()
         open_store(store).close()
         self._engines: queue.LifoQueue[HalfEngine] = queue.LifoQueue()  # the one used last has its files known
-        made = partial(HalfEngine, _Place(store.absolute()), memory_bytes // engines, threads, batch_octets)
+        made = partial(HalfEngine, store.absolute(), memory_bytes // engines, threads, batch_octets)
         self._new: Callable[[], HalfEngine] = partial(at_low_priority, made)
         for _ in range(engines):
             self._engines.put(self._new())

@@ -24,8 +24,8 @@ from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
 from ims.query.compiled import filtered, half
 from ims.query.filter import parse
+from ims.query.looks import load_kernels
 from ims.query.question import Question
-from ims.query.told_apart import load_kernels
 from ims.queryd import handshakes
 from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
@@ -59,8 +59,9 @@ def warm_up() -> None:
     for name in ("pyarrow.compute", "pyarrow.dataset", "pandas", "ims.query.predicate"):
         importlib.import_module(name)
     filtered(parse("tcp dst port 80 and not src net 192.0.2.0/24 and ip[8] < 9"))
-    for verb, plan in (("count", "count"), ("series", "series"), ("coverage", "coverage"), ("sources", "ranked")):
-        half(Question.model_validate({"plan": plan, "request": {"verb": verb}, "key": "source"}))
+    for verb, plan, key in (("count", "count", None), ("series", "series", None), ("sources", "ranked", "source")):
+        half(Question.model_validate({"plan": plan, "request": {"verb": verb}, "key": key}))
+    half(Question.model_validate({"plan": "coverage", "request": {"verb": "coverage"}}))
     load_kernels()
 
 
