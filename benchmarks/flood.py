@@ -18,9 +18,9 @@ import numpy as np
 
 from ims.capture.afpacket import interface
 from ims.capture.transmit import Outgoing
-from ims.checksum import expected_field, ones_sum, pseudo_header
 from ims.kernels import kernel
-from ims.octets import put16, put32
+from ims.packet.checksum import expected_field, ones_sum, pseudo_header
+from ims.packet.octets import put16, put32
 from ims.respond.reply import free_slot, hand_over
 
 KINDS = ("syn", "payload", "fragment")

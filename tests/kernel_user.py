@@ -62,7 +62,7 @@ def called(wish: dict[str, Any]) -> dict[str, Any]:
     with contextlib.redirect_stderr(said):
         try:
             importlib.import_module("ims.cli.present").announce_compiling()
-            checksum = importlib.import_module("ims.checksum")
+            checksum = importlib.import_module("ims.packet.checksum")
             answer["value"] = int(checksum.expected_field(1, 2))
             if "after" in wish:
                 importlib.import_module("ims.kernels").forget_cache()

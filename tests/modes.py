@@ -22,6 +22,7 @@ KERNELS = (
     ("capture/test_pcap capture/test_pcapng capture/test_erf capture/test_hostile", "written or walk or nanosecond"),
     ("sensor/test_spans", ""),
     ("respond/test_reply", ""),
+    ("packet/test_checksum packet/test_ipv4 packet/test_transport packet/test_ethernet packet/test_tcp_options", ""),
     ("decode/test_books decode/test_ethernet decode/test_ppp decode/test_wan_link decode/test_host_link decode/test_radio "
      "decode/test_rare_link decode/test_juniper_link "
      "decode/test_link decode/test_tunnel decode/test_ipv4 decode/test_transport decode/test_cut_header decode/test_lengths "

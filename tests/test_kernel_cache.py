@@ -101,16 +101,16 @@ SPOILED: dict[str, tuple[str, Callable[[Path], None]]] = {
     "the folder of these sources is the user's": ("kernels-*", give),
     "anybody may write into it": ("kernels-*", lambda path: path.chmod(0o777)),
     "it is a link": ("kernels-*", link),
-    "a module's folder is the user's": ("kernels-*/ims.checksum", give),
-    "a module's folder is a link": ("kernels-*/ims.checksum", link),
-    "an index is the user's": ("kernels-*/ims.checksum/checksum.expected_field-*.nbi", give),
+    "a module's folder is the user's": ("kernels-*/ims.packet.checksum", give),
+    "a module's folder is a link": ("kernels-*/ims.packet.checksum", link),
+    "an index is the user's": ("kernels-*/ims.packet.checksum/checksum.expected_field-*.nbi", give),
     "anybody may write the index": (
-        "kernels-*/ims.checksum/checksum.expected_field-*.nbi",
+        "kernels-*/ims.packet.checksum/checksum.expected_field-*.nbi",
         lambda path: path.chmod(0o666),
     ),
-    "the index is a link": ("kernels-*/ims.checksum/checksum.expected_field-*.nbi", link),
-    "the code is the user's": ("kernels-*/ims.checksum/checksum.expected_field-*.nbc", give),
-    "the code is a link": ("kernels-*/ims.checksum/checksum.expected_field-*.nbc", link),
+    "the index is a link": ("kernels-*/ims.packet.checksum/checksum.expected_field-*.nbi", link),
+    "the code is the user's": ("kernels-*/ims.packet.checksum/checksum.expected_field-*.nbc", give),
+    "the code is a link": ("kernels-*/ims.packet.checksum/checksum.expected_field-*.nbc", link),
 }
 
 
@@ -139,7 +139,7 @@ def test_nothing_is_loaded_that_others_than_root_may_have_written(name: str, use
 
 def test_a_bomb_would_have_gone_off(users: Users, system: Path) -> None:
     """Of what root wrote itself: the test before this one can fail."""
-    [index] = system.glob("kernels-*/ims.checksum/checksum.expected_field-*.nbi")
+    [index] = system.glob("kernels-*/ims.packet.checksum/checksum.expected_field-*.nbi")
     index.write_bytes(pickle.dumps(Bomb("/var/cache/home/loaded")))
     asked(users)
     assert (users.cache / "home" / "loaded").exists()

@@ -27,8 +27,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def kernels(folder: Path, name: str, unused: float) -> Path:
     """A folder that was used so many seconds ago for the last time."""
-    (folder / name / "ims.checksum").mkdir(parents=True)
-    (folder / name / "ims.checksum" / "fold.nbi").write_bytes(b"x")
+    (folder / name / "ims.packet.checksum").mkdir(parents=True)
+    (folder / name / "ims.packet.checksum" / "fold.nbi").write_bytes(b"x")
     used = time.time() - unused
     os.utime(folder / name, (used, used))
     return folder / name
@@ -105,7 +105,7 @@ def test_what_somebody_begins_to_use_while_it_is_removed_stays(cache: Path, monk
     monkeypatch.setattr(Path, "rename", used_meanwhile)
     own_folder(NOW)
     assert names(cache) == [NOW, OLD]
-    assert (old / "ims.checksum" / "fold.nbi").read_bytes() == b"x"
+    assert (old / "ims.packet.checksum" / "fold.nbi").read_bytes() == b"x"
 
 
 def test_several_may_remove_at_once(cache: Path) -> None:

@@ -56,7 +56,7 @@ def test_somebody_else_s_folder_is_refused(tmp_path: Path) -> None:
 ANNOUNCED = """
 from ims.cli.present import announce_compiling
 announce_compiling()
-from ims.checksum import expected_field
+from ims.packet.checksum import expected_field
 print(expected_field(1, 2))
 """
 
@@ -92,7 +92,7 @@ def test_flags_and_sources_have_folders_of_their_own(tmp_path: Path, monkeypatch
     for changed in ("cli/demo.py", "cli/present.py", "kernel_cache.py", "install/kernels.py", "portal/daemon.py"):
         (copy / changed).write_text("# no kernel in here, though some load them\n")
         assert kernels.sources_hash() == before
-    for changed in ("octets.py", "decode/verdict.py", "records.py", "unwrap.py"):  # kernels, and constants of theirs
+    for changed in ("packet/octets.py", "decode/verdict.py", "records.py", "unwrap.py"):  # and constants
         before = kernels.sources_hash()
         with (copy / changed).open("a") as file:
             file.write("# changed\n")

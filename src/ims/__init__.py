@@ -30,8 +30,9 @@ The data's path, stage by stage; a stage imports no other stage:
 Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment).
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
-off), `kernels`, `octets`, `checksum`, `siphash` (what compiled code is made of), `kernel_cache`, `kernel_folder`
-(where it is kept), `full_disk` (its error names the file), `version` (with its commit), `moved` (earlier names).
+off), `packet` (a packet's layers: what reads and what writes each), `kernels`, `siphash` (what compiled code is made
+of), `kernel_cache`, `kernel_folder` (where it is kept), `full_disk` (its error names the file), `version` (with its
+commit), `moved` (earlier names).
 """
 
 from __future__ import annotations

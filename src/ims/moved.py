@@ -16,6 +16,10 @@ from types import ModuleType
 from typing import Any
 
 MOVED = {
+    "ims.checksum": "ims.packet.checksum",
+    "ims.decode.ipv4": "ims.packet.ipv4",
+    "ims.decode.link_names": "ims.packet.link_types",
+    "ims.octets": "ims.packet.octets",
     "ims.query.limits": "ims.query.verbs",
 }
 """Earlier name -> the module that has its names now."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ims.kernels import add64, kernel, proven
-from ims.octets import le64_proven
+from ims.packet.octets import le64_proven
 
 
 @proven

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ims.decode.category import ACK, BACKSCATTER, RST, SCAN, SESSION, SYN
+from ims.decode.category import BACKSCATTER, SCAN, SESSION
 from ims.decode.recent_syns import WITHIN_US, recent_syns, settle_resets
 from ims.decode.verdict import COUNTERS, RESETS_UNDECIDED
+from ims.packet.field_values import ACK, RST, SYN
 from ims.records import PORTS, TCP, packet_batch
 
 EXAMPLES = 60 if numba.config.DISABLE_JIT else 500

@@ -14,6 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ims.capture.transmit import DATA, SLOT
+from ims.respond import segment as segment_of_replies
+from ims.respond import way_back
 from ims.respond.cookie import SHIFT
 
 from ..decode.makers import MACS, ethernet, icmp, ip, summed, udp
@@ -244,6 +247,16 @@ def test_an_echo_is_answered_if_asked_and_never_in_more_than_60_octets(size):
     assert len(packet) == min(28 + size, 60)
     assert packet[20:22] == b"\0\0"
     assert packet[24:] == (b"\x12\x34\x56\x78" + payload)[: len(packet) - 24]
+
+
+def test_the_longest_reply_fits_a_slot():
+    """What the writers of headers, which check no bounds, are promised."""
+    assert DATA + way_back.LONGEST + segment_of_replies.LARGEST <= SLOT
+
+
+def test_an_echo_of_zeros_has_a_checksum_of_ones():
+    [frame] = Desk(echo=True).answer(ethernet(icmp(8, rest=0, payload=b"")))
+    assert frame[34:] == b"\0\0\xff\xff\0\0\0\0"
 
 
 def test_a_reply_goes_back_through_the_vlan_it_came_from():

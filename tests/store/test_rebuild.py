@@ -64,7 +64,7 @@ def packet_of(row):
             0,
             0xFFFF,
         ):  # ones' complement has two zeros; the other one is kept raw (decode/transport.py)
-            checksum = 0xFFFF if row["protocol"] == 17 else 0
+            checksum = 0xFFFF if row["protocol"] == 17 or not any(pseudo + above) else 0
         above = above[:at] + struct.pack(">H", checksum) + above[at + 2 :]
     head = struct.pack(
         ">BBHHHBBH", 0x45, row["tos"], 20 + len(above), row["ip_id"], row["ip_fragment"], row["ttl"], row["protocol"], 0
@@ -262,10 +262,10 @@ def test_a_total_length_of_zero_is_given_back():
     assert found[2:4] == b"\0\0" and found[40:] == payload
 
 
-def test_an_icmp_message_of_zeros_has_checksum_zero():
+def test_an_icmp_message_of_zeros_has_a_checksum_of_ones():
     row = one(protocol=1, tcp_flags=None, tcp_options=None, source_port=None, destination_port=None, icmp_type=0,
               icmp_code=0, icmp_rest=0, total_length=28)  # fmt: skip
-    assert read_records(pcap_records(table_of([row])).octets)[0][3][20:] == bytes(8)
+    assert read_records(pcap_records(table_of([row])).octets)[0][3][20:] == b"\0\0\xff\xff\0\0\0\0"
 
 
 def test_no_rows_give_no_records():

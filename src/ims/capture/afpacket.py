@@ -22,7 +22,8 @@ import numpy as np
 from ims.capture.ring_walk import BLOCK_STATUS, Aside, walk_block
 from ims.capture.source import Frames, empty_frames
 from ims.kernels import kernel
-from ims.octets import le32
+from ims.packet.link_types import ETHERNET, RAW
+from ims.packet.octets import le32
 
 SOL_PACKET = 263
 PACKET_ADD_MEMBERSHIP, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 1, 5, 6, 10
@@ -46,7 +47,6 @@ FRAMES_AT_ONCE = 8192
 
 # ARPHRD_ types (linux/if_arp.h) whose frames begin with an Ethernet header, and the LINKTYPE_s that decode knows.
 ETHERNET_TYPES = {1, 772}
-LINKTYPE_ETHERNET, LINKTYPE_RAW = 1, 101
 
 
 class Interface(NamedTuple):
@@ -149,7 +149,7 @@ class Ring:
         self.aside = Aside(np.zeros(FRAMES_AT_ONCE, np.uint32), np.zeros(FRAMES_AT_ONCE, np.uint8))
         _next_ready(self._octets, 0)
         _all_ready(self._octets, self._blocks)
-        link = LINKTYPE_ETHERNET if self.device.has_link_header else LINKTYPE_RAW
+        link = ETHERNET if self.device.has_link_header else RAW
         self._link, self._without_link = link, not self.device.has_link_header
         nothing = np.zeros(64, np.uint8)
         walk_block(nothing, 0, 64, link, self._without_link, self._frames, self.aside, 0)

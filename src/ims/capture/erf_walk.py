@@ -6,7 +6,14 @@ import numpy as np
 
 from ims.capture.pcap_walk import DAMAGED, FULL, MORE, ZEROS
 from ims.kernels import kernel
-from ims.octets import be16, le32
+from ims.packet.link_types import ATM as LINK_ATM
+from ims.packet.link_types import CISCO_HDLC as LINK_CISCO_HDLC
+from ims.packet.link_types import ERF as LINK_ERF
+from ims.packet.link_types import ETHERNET as LINK_ETHERNET
+from ims.packet.link_types import IPV4 as LINK_IPV4
+from ims.packet.link_types import IPV6 as LINK_IPV6
+from ims.packet.link_types import PPP_HDLC as LINK_PPP_HDLC
+from ims.packet.octets import be16, le32
 
 HEADER = 16
 EXTENSION = 8
@@ -20,7 +27,6 @@ IPV4, IPV6, META, PAD = 22, 23, 27, 48
 MOST_TYPE = 48
 
 # LINKTYPE_ numbers: what isn't among them stays a record of ERF, which decoding counts by that number.
-LINK_ETHERNET, LINK_PPP_HDLC, LINK_ATM, LINK_CISCO_HDLC, LINK_ERF, LINK_IPV4, LINK_IPV6 = 1, 50, 100, 104, 197, 228, 229
 PPP_ADDRESS = 0xFF
 
 

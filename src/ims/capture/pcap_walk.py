@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ims.kernels import kernel
-from ims.octets import be32, le32
+from ims.packet.octets import be32, le32
 
 LARGEST_CAPTURED = 262_144
 """libpcap's MAXIMUM_SNAPLEN: a record that claims more is no record."""

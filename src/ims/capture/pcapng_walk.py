@@ -8,7 +8,7 @@ import numpy as np
 
 from ims.capture.pcap_walk import LARGEST_CAPTURED
 from ims.kernels import kernel
-from ims.octets import be16, be32, le16, le32
+from ims.packet.octets import be16, be32, le16, le32
 
 # Why a walk stopped: no whole block any more; columns full; a block that Python reads (its length is in
 # result[2]); a block that lies (what was found is in result[2]).

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.kernels import kernel
-from ims.octets import le16, le32
+from ims.packet.octets import le16, le32
 
 Array = np.ndarray[Any, Any]
 

@@ -11,6 +11,7 @@ import typer
 
 from ims.cli.asked import asks
 from ims.full_disk import naming
+from ims.packet.field_values import FLAG_LETTERS, IS_FRAGMENT
 from ims.query.verbs import VERBS, Parameter, Verb
 
 if TYPE_CHECKING:
@@ -129,10 +130,6 @@ for _verb in VERBS.values():
     app.command(_verb.name, epilog=_epilog)(_command(_verb))
 
 
-FLAGS = "FSRPAUECN"
-"""TCP's flags, lowest bit first, by their first letters (N: NS)."""
-
-
 def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
     """What fits a line: who, to whom, what. Without a destination, its block and port: a portal shows some roles no
     more."""
@@ -141,10 +138,12 @@ def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
     to = row["destination"] if "destination" in row else row["block"]
     what = {1: "ICMP", 6: "TCP", 17: "UDP", 132: "SCTP"}.get(row["protocol"], f"protocol {row['protocol']}")
     if row["tcp_flags"] is not None:
-        what += " " + ("".join(flag for bit, flag in enumerate(FLAGS) if row["tcp_flags"] >> bit & 1) or "no flags")
+        what += " " + (
+            "".join(flag for bit, flag in enumerate(FLAG_LETTERS) if row["tcp_flags"] >> bit & 1) or "no flags"
+        )
     if row["icmp_type"] is not None:
         what += f" {row['icmp_type']}" + ("" if row["icmp_code"] is None else f"/{row['icmp_code']}")
-    if row["ip_fragment"] & 0x3FFF:
+    if row["ip_fragment"] & IS_FRAGMENT:
         what += " fragment"
     return {
         "time": iso(row["time"].floor("us").to_pydatetime()),

@@ -8,10 +8,10 @@ Security 2001, table 1.
 from __future__ import annotations
 
 from ims.kernels import kernel
+from ims.packet.field_values import ACK, RST, SYN
 from ims.records import CATEGORIES, ICMP, PORTS, TCP
 
 OTHER, SCAN, BACKSCATTER, SESSION, UDP = range(len(CATEGORIES))
-FIN, SYN, RST, ACK = 1, 2, 4, 16
 
 MOORE = "Moore, Voelker, Savage 2001, table 1: a victim's answers to forged packets"
 TABLE = (

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from ims.decode.category import category_of
-from ims.decode.transport import IS_ICMP, IS_TCP
 from ims.kernels import kernel
-from ims.octets import be16, be32
+from ims.packet.field_values import PROTOCOL_ICMP, PROTOCOL_TCP
+from ims.packet.octets import be16, be32
 from ims.records import (
     ACKNOWLEDGMENT,
     ICMP,
@@ -32,7 +32,7 @@ def take_cut_header(octets, at, end, protocol, batch, row):
     `layers`."""
     size = end - at
     layers, flags, kind = np.int64(0), np.int64(0), np.int64(0)
-    if protocol == IS_ICMP:
+    if protocol == PROTOCOL_ICMP:
         if size >= 1:
             layers |= ICMP
             kind = np.int64(octets[at])
@@ -48,7 +48,7 @@ def take_cut_header(octets, at, end, protocol, batch, row):
         ports = be32(octets, at)
         batch.source_port[row] = ports >> 16
         batch.destination_port[row] = ports & 0xFFFF
-        if protocol == IS_TCP:
+        if protocol == PROTOCOL_TCP:
             if size >= 8:
                 layers |= SEQUENCE
                 batch.tcp_sequence[row] = be32(octets, at + 4)

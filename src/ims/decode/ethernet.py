@@ -28,7 +28,7 @@ import numpy as np
 from ims.decode.ppp import ppp_protocol
 from ims.decode.verdict import IS_ARP, IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_TYPE
 from ims.kernels import kernel
-from ims.octets import be16, be32
+from ims.packet.octets import be16, be32
 
 IPV4, IPV6, ARP, BRIDGED, LLC, MPLS, NSH = 0x0800, 0x86DD, 0x0806, 0x6558, 4, 0x8847, 0x894F
 PPP_TYPE, TRILL, JUMBO_LLC = 0x880B, 0x22F3, 0x8870

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ims.decode.link_names import ETHERNET_TYPES, LINK_TYPES
 from ims.decode.verdict import COUNTERS
 from ims.kernels import kernel
+from ims.packet.link_types import ETHERNET_TYPES, LINK_TYPES
 from ims.quantity import quantity
 
 SLOTS = 64

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ims.checksum import expected_field, ones_sum
 from ims.decode.category import category_of
 from ims.decode.cut_header import take_cut_header
-from ims.decode.ethernet import IPV4 as ETHERTYPE_IPV4
 from ims.decode.frame_types import NO_LINK, NO_TYPE, count_type
-from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, cut_header_length, header_length, packet_end
 from ims.decode.lengths import take_lengths
-from ims.decode.link import ETHERNET, find_ipv4
+from ims.decode.link import find_ipv4
 from ims.decode.raw import is_odd
-from ims.decode.transport import IS_ICMP, IS_SCTP, IS_TCP, IS_UDP, transport_header, udp_end, verify
+from ims.decode.transport import verify
 from ims.decode.tunnel import take_out
 from ims.decode.verdict import (
     ARP,
@@ -36,7 +33,21 @@ from ims.decode.verdict import (
 )
 from ims.kernels import kernel
 from ims.membership import block_of
-from ims.octets import be16, be32
+from ims.packet.checksum import expected_field, ones_sum
+from ims.packet.field_values import (
+    ETHERTYPE_IPV4,
+    MORE_FRAGMENTS,
+    PROTOCOL_ICMP,
+    PROTOCOL_SCTP,
+    PROTOCOL_TCP,
+    PROTOCOL_UDP,
+)
+from ims.packet.field_values import FRAGMENT_OFFSET as OFFSET
+from ims.packet.ipv4 import cut_header_length, header_length, packet_end
+from ims.packet.link_types import ETHERNET
+from ims.packet.octets import be16, be32
+from ims.packet.transport import transport_header
+from ims.packet.udp import datagram_end
 from ims.records import (
     IP_WRONG,
     PAYLOAD,
@@ -155,7 +166,7 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
         options_length = np.int64(0)
         exact, cut_header = True, False
         category = np.int64(0)
-        if protocol == IS_TCP or protocol == IS_UDP or protocol == IS_ICMP:
+        if protocol == PROTOCOL_TCP or protocol == PROTOCOL_UDP or protocol == PROTOCOL_ICMP:
             if fragment & OFFSET:
                 sums |= TRANSPORT_UNVERIFIED
             else:
@@ -167,7 +178,7 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
                     exact, cut_header = False, True
                     counters[TRANSPORT_MALFORMED] += 1
                 else:
-                    if protocol == IS_TCP:
+                    if protocol == PROTOCOL_TCP:
                         layers = np.int64(WHOLE_TCP)
                         ports = be32(octets, transport)
                         sequence, acknowledgment = be32(octets, transport + 4), be32(octets, transport + 8)
@@ -175,10 +186,10 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
                         reserved, flags = flags & 0x0E00, flags & 0x01FF
                         window, urgent = be16(octets, transport + 14), be16(octets, transport + 18)
                         options_length = size - 20
-                    elif protocol == IS_UDP:
+                    elif protocol == PROTOCOL_UDP:
                         layers = np.int64(PORTS)
                         ports = be32(octets, transport)
-                        payload_length = udp_end(octets, transport, limit) - payload
+                        payload_length = datagram_end(octets, transport, limit) - payload
                     else:
                         layers = np.int64(WHOLE_ICMP)
                         icmp_type, icmp_code = np.int64(octets[transport]), np.int64(octets[transport + 1])
@@ -188,7 +199,7 @@ def decode_frames(frames, start, ranges, unwrap, batch, filled, counters):
                     found, exact = verify(octets, transport, limit, protocol, source, destination, whole)
                     sums |= found
                     category = category_of(protocol, layers, flags, icmp_type)
-        elif protocol == IS_SCTP and fragment & OFFSET == 0 and transport + 4 <= limit:
+        elif protocol == PROTOCOL_SCTP and fragment & OFFSET == 0 and transport + 4 <= limit:
             layers = np.int64(PORTS)
             ports = be32(octets, transport)
         raw = is_odd(header, total, captured, length, field == expected, exact, reserved, payload_length)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ims.decode.ethernet import IPV4, IPV6, MALFORMED, NOT_IPV4
 from ims.kernels import kernel
-from ims.octets import be16, be32, le16, le32
+from ims.packet.octets import be16, be32, le16, le32
 
 NULL, LOOP, ENC, PFLOG, IPNET, NFLOG = 0, 108, 109, 117, 226, 239
 DSA_BRCM, DSA_BRCM_BEFORE, DSA, EDSA = 281, 282, 284, 285

@@ -9,7 +9,7 @@ from ims.decode.ethernet import BRIDGED, LLC, MALFORMED
 from ims.decode.rare_link import ip_version
 from ims.decode.wan_link import PPP, by_cisco, by_frame_relay, by_ppp
 from ims.kernels import kernel
-from ims.octets import be16
+from ims.packet.octets import be16
 
 ATM2, ATM1, PPPOE, ETHER, PPP_LINE, FRAME_RELAY_LINE, CISCO_LINE = 135, 137, 167, 178, 179, 180, 181
 COOKIE_OF_ATM2, COOKIE_OF_ATM1 = 8, 4

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.transport import IS_UDP
 from ims.kernels import kernel
-from ims.octets import be16
+from ims.packet.field_values import PROTOCOL_UDP
+from ims.packet.octets import be16
 from ims.records import IP_HEADER, PORTS, PRESUMED, TCP_OFFSET, TCP_OPTIONS, UDP_LENGTH
 
 
@@ -25,7 +25,7 @@ def take_lengths(octets, ip, header, end, length, layers, batch, row):
     if layers & TCP_OPTIONS and octets[transport + 12] & 0x0E:
         layers |= TCP_OFFSET
         batch.tcp_offset[row] = octets[transport + 12]
-    if octets[ip + 9] == IS_UDP and layers & PORTS and transport + 6 <= end:
+    if octets[ip + 9] == PROTOCOL_UDP and layers & PORTS and transport + 6 <= end:
         expected = 8 + np.int64(batch.payload_length[row])
         field = be16(octets, transport + 4)
         if field != expected or end - ip != length or total != header + expected:

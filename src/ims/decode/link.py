@@ -26,25 +26,23 @@ from ims.decode.juniper_link import by_juniper, is_juniper
 from ims.decode.radio import AVS, IEEE802_11, PRISM, RADIOTAP, by_radio
 from ims.decode.rare_link import ARCNET, ARCNET_LINUX, SLIP, SUNATM, SYMANTEC, TOKEN_RING, by_rare_link
 from ims.decode.verdict import IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_UNSUPPORTED
-from ims.decode.wan_link import (
-    C_HDLC,
+from ims.decode.wan_link import C_HDLC, FRAME_RELAY, PPP, PPP_HDLC, by_cisco, by_frame_relay, by_line, by_ppp
+from ims.kernels import kernel
+from ims.packet.link_types import (
     C_HDLC_DIRECTED,
-    FRAME_RELAY,
+    ETHERNET,
     FRAME_RELAY_DIRECTED,
     MULTILINK_FRAME_RELAY,
-    PPP,
     PPP_DIRECTED,
-    PPP_HDLC,
     PPPD,
-    by_cisco,
-    by_frame_relay,
-    by_line,
-    by_ppp,
+    PPPOE,
+    RAW,
+    RAW_BSD,
+    RAW_OPENBSD,
+    SLL,
 )
-from ims.kernels import kernel
-from ims.octets import be16, le16, le32
+from ims.packet.octets import be16, le16, le32
 
-ETHERNET, RAW_BSD, RAW_OPENBSD, PPPOE, RAW, SLL = 1, 12, 14, 51, 101, 113
 PPI, ERF, IPV4_LINK, IPV6_LINK, PKTAP, SLL2 = 192, 197, 228, 229, 258, 276
 ATM_RFC1483, ATM_CLIP, FDDI, FIBRE_CHANNEL, FIREWIRE, MPLS_LINK, NETANALYZER, NETANALYZER_WHOLE = (
     100, 106, 10, 122, 138, 219, 240, 241,

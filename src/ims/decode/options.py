@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.kernels import kernel, mul64, proven
-from ims.octets import le64_proven
+from ims.packet.octets import le64_proven
 from ims.records import TCP_OPTIONS
 
 LONGEST = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ims.kernels import kernel
-from ims.octets import be16
+from ims.packet.octets import be16
 
 MULTILINK, BRIDGING, WHOLE, ETHERNET_MAC = 0x003D, 0x0031, 0xC0, 1
 

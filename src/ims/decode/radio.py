@@ -6,7 +6,7 @@ import numpy as np
 
 from ims.decode.ethernet import LLC, MALFORMED, NOT_IPV4
 from ims.kernels import kernel
-from ims.octets import be32, le16
+from ims.packet.octets import be32, le16
 
 IEEE802_11, PRISM, RADIOTAP, AVS = 105, 119, 127, 163
 

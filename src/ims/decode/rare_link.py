@@ -7,7 +7,7 @@ import numpy as np
 
 from ims.decode.ethernet import ARP, BRIDGED, IPV4, IPV6, LLC, MALFORMED, NOT_IPV4
 from ims.kernels import kernel
-from ims.octets import be16
+from ims.packet.octets import be16
 
 TOKEN_RING, ARCNET, SLIP, SYMANTEC, SUNATM, ARCNET_LINUX = 6, 7, 8, 99, 123, 129
 SLIP_HEADER, SYMANTEC_HEADER = 16, 44

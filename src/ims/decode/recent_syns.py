@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.decode.category import ACK, RST, SESSION, SYN
+from ims.decode.category import SESSION
 from ims.decode.verdict import RESETS_UNDECIDED
 from ims.kernels import add64, mul64, proven
+from ims.packet.field_values import ACK, RST, SYN
 from ims.records import TCP
 
 CAPTURE_BITS, LIVE_BITS = 14, 16

@@ -1,43 +1,14 @@
-"""TCP, UDP and ICMP headers: how long they are, where the payload is, and is the checksum right (RFC 1071)."""
+"""Is the checksum of a TCP, UDP or ICMP packet right (RFC 1071), and would rebuilding it give the same."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.checksum import expected_field, ones_sum, pseudo_header
 from ims.kernels import kernel
-from ims.octets import be16
+from ims.packet.checksum import expected_field, ones_sum, pseudo_header
+from ims.packet.field_values import PROTOCOL_TCP, PROTOCOL_UDP
+from ims.packet.octets import be16
 from ims.records import TRANSPORT_UNVERIFIED, TRANSPORT_WRONG, UDP_ABSENT
-
-IS_ICMP, IS_TCP, IS_UDP, IS_SCTP = 1, 6, 17, 132
-
-
-@kernel
-def transport_header(octets, at, end, protocol):
-    """Length of the TCP (RFC 9293, 3.1), UDP (RFC 768) or ICMP (RFC 792) header in octets[at:end]; 0 where it
-    lies about its length, or is cut by the capture: see cut_header.py."""
-    if protocol == IS_TCP:
-        if at + 20 > end:
-            return np.int64(0)
-        length = np.int64(octets[at + 12] >> 4) * 4
-        if length < 20 or at + length > end:
-            return np.int64(0)
-        return length
-    if at + 8 > end:
-        return np.int64(0)
-    if protocol == IS_UDP and 0 < be16(octets, at + 4) < 8:
-        return np.int64(0)
-    return np.int64(8)
-
-
-@kernel
-def udp_end(octets, at, end):
-    """Where the UDP datagram at octets[at:end] ends by its own length, as far as it is there. 0 means all the
-    rest: segmentation was left to hardware."""
-    length = be16(octets, at + 4)
-    if length == 0:
-        return end
-    return min(end, at + length)
 
 
 @kernel
@@ -49,10 +20,10 @@ def verify(octets, at, end, protocol, source, destination, whole):
     """
     total = np.int64(0)
     exact = True
-    if protocol == IS_TCP:
+    if protocol == PROTOCOL_TCP:
         field = be16(octets, at + 16)
         total = pseudo_header(source, destination, protocol, end - at)
-    elif protocol == IS_UDP:
+    elif protocol == PROTOCOL_UDP:
         field = be16(octets, at + 6)
         length = be16(octets, at + 4)
         exact = length == end - at
@@ -70,7 +41,7 @@ def verify(octets, at, end, protocol, source, destination, whole):
     if total == 0:
         return np.int64(TRANSPORT_WRONG), False  # ICMP, all of it zero: the sum of a right one is never +0
     expected = expected_field(total, field)
-    if protocol == IS_UDP and expected == 0:
+    if protocol == PROTOCOL_UDP and expected == 0:
         expected = np.int64(0xFFFF)  # 0 would say that there is none
     if field == expected:
         return np.int64(0), exact

@@ -10,13 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from ims.decode.ethernet import BRIDGED, MPLS, NOT_IPV4, NSH, by_ethertype
-from ims.decode.ipv4 import MORE_FRAGMENTS, OFFSET, header_length, packet_end
 from ims.decode.link import by_version
 from ims.decode.verdict import IS_MALFORMED, IS_NO_TUNNEL, TUNNEL_FRAGMENTS, UNWRAPPED
 from ims.decode.wan_link import by_frame_relay
 from ims.kernels import kernel
 from ims.membership import block_of
-from ims.octets import be16, be32
+from ims.packet.field_values import FRAGMENT_OFFSET as OFFSET
+from ims.packet.field_values import MORE_FRAGMENTS
+from ims.packet.ipv4 import header_length, packet_end
+from ims.packet.octets import be16, be32
 from ims.unwrap import FIRST_BIT, SLOT_BITS, SLOTS, UNWRAP_GRE, UNWRAP_IPIP, UNWRAP_UDP, VXLAN
 
 DEPTH = 4

@@ -7,10 +7,10 @@ import numpy as np
 from ims.decode.ethernet import BRIDGED, LLC, MALFORMED, NOT_IPV4, by_network_layer
 from ims.decode.ppp import ppp_protocol
 from ims.kernels import kernel
-from ims.octets import be16
+from ims.packet.link_types import C_HDLC_DIRECTED, MULTILINK_FRAME_RELAY, PPP_DIRECTED, PPPD
+from ims.packet.octets import be16
 
 PPP, PPP_HDLC, C_HDLC, FRAME_RELAY = 9, 50, 104, 107
-PPPD, MULTILINK_FRAME_RELAY, PPP_DIRECTED, C_HDLC_DIRECTED, FRAME_RELAY_DIRECTED = 166, 182, 204, 205, 206
 
 
 @kernel

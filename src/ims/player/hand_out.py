@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ims.kernels import kernel
-from ims.octets import be32, copy_proven
+from ims.packet.octets import be32, copy_proven
 from ims.respond.reply import free_slot, hand_over
 from ims.simulate.hosts import block_at
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ims.packet.field_values import PROTOCOL_ICMP as ICMP
+from ims.packet.field_values import PROTOCOL_TCP as TCP
+from ims.packet.field_values import PROTOCOL_UDP as UDP
 from ims.portal.forbidden import Forbidden
 from ims.portal.may_ask import is_compared
 from ims.portal.narrowed import Narrowed, asked_of, narrowed
@@ -17,7 +20,6 @@ from ims.query.bins import bin_begin, bin_origin
 from ims.query.request import Request
 from ims.query.tree import And, Compare, Expression, Named, Net, Number, Port, Protocol
 
-ICMP, TCP, UDP = 1, 6, 17
 SOURCE_BITS = 8
 """Sources are told apart by no more bits."""
 GROUPS = {"destination_port": 65_536, "protocol": 256, "icmp_type": 256, "category": 5, "block": 1000, "sensor": 1000,

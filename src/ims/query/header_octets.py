@@ -13,6 +13,7 @@ from typing import Any
 
 import ibis
 
+from ims.packet.field_values import FRAGMENT_OFFSET
 from ims.query import fields
 from ims.query.arithmetic import MASK32
 from ims.query.tree import Arithmetic, Number, Octets, Value
@@ -51,7 +52,7 @@ def checked_header(tree: Value) -> str | None:
 
 def is_first(packets: Any) -> Any:
     """Whether a packet is no later fragment."""
-    return (packets.ip_fragment.cast("int64") & 0x1FFF) == 0
+    return (packets.ip_fragment.cast("int64") & FRAGMENT_OFFSET) == 0
 
 
 def _arithmetic(tree: Arithmetic, packets: Any, checked: str | None) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 
 import ibis
 
+from ims.packet.field_values import ICMP_ERRORS
 from ims.query.bins import since_a_bin_began
 from ims.query.part import Members, Parts, Rows, Table, Totals
 from ims.query.request import Request
@@ -256,10 +257,6 @@ def _cache_partial(tables: Tables, request: Request) -> Parts:
         hits_without_icmp_errors=(known & ~error).cast("int64").sum(),
     )
     return {"values": Rows(values)}
-
-
-ICMP_ERRORS = (3, 4, 5, 11, 12)
-"""Types that quote the packet they answer (RFC 792): their payloads are nearly all different."""
 
 
 def _cache_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:

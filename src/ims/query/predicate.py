@@ -12,6 +12,7 @@ from typing import Any
 
 import ibis
 
+from ims.packet.field_values import IS_FRAGMENT
 from ims.query import fields
 from ims.query.arithmetic import MASK32
 from ims.query.asks import hides
@@ -164,7 +165,7 @@ def _has(tree: Has, packets: Any) -> Any:
         return packets.new_payload
     if tree.what == "verified":
         return packets.verified.fill_null(False)
-    return (packets.ip_fragment.cast("int64") & 0x3FFF) != 0
+    return (packets.ip_fragment.cast("int64") & IS_FRAGMENT) != 0
 
 
 def _signature(tree: Signature, packets: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from ims.packet.field_values import PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from ims.query.arithmetic import MASK32, OPERATORS, check_operand
 from ims.query.fields import columns_of, known, supported
 
@@ -22,7 +23,7 @@ MOST_LOOKUPS = 2_000
 MOST_SEARCHES, LONGEST_SEARCH = 16, 256
 """`payload contains`: each looks at all payloads of the days that are asked about once. Of more octets, the automaton
 of an expression doesn't fit its memory, and a payload takes 80 ms instead of 0.06 ms (measured: 1000 and 256)."""
-PORTED = (6, 17, 132)
+PORTED = (PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP)
 """Protocols with ports: TCP, UDP, SCTP."""
 
 Direction = Literal["either", "source", "destination", "both"]

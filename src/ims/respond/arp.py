@@ -6,11 +6,12 @@ import numpy as np
 
 from ims.kernels import kernel
 from ims.membership import block_of
-from ims.octets import be16, be32, put16, put32
+from ims.packet.ethernet import is_tag
+from ims.packet.field_values import ETHERTYPE_ARP as ARP_TYPE
+from ims.packet.link_types import ETHERNET
+from ims.packet.octets import be16, be32, put16, put32
 from ims.respond.reply import ARPS, RING_FULL, free_slot, hand_over
-from ims.respond.way_back import ETHERNET, is_tag
 
-ARP_TYPE = 0x0806
 BODY = 28
 SHORTEST = 60
 

@@ -15,27 +15,17 @@ import numpy as np
 from ims.darknet import Ranges
 from ims.kernels import kernel
 from ims.membership import block_of
-from ims.octets import be32
+from ims.packet.field_values import ACK, CWR, ECE, ECHO_REQUEST, FIN, RST, SYN
+from ims.packet.field_values import IS_FRAGMENT as FRAGMENT
+from ims.packet.ipv4 import HEADER as IP
+from ims.packet.octets import be32
+from ims.packet.tcp_options import OFFERS_TIMESTAMP, offered, put_synack_options, put_timestamp
 from ims.records import ICMP_REST, IP_WRONG, RESPONDER, TCP_OPTIONS, TRANSPORT_WRONG
 from ims.respond.cookie import CLOSED, CONTINUES, SHIFT, WINDOW, acknowledged, cookie, sent
 from ims.respond.limit import ADDRESS_LIMITED, ALLOWED, NETWORK_LIMITED, Limits, allowed
 from ims.respond.policy import ACK as POLICY_ACK
 from ims.respond.policy import RESET, SILENT, Policies
-from ims.respond.segment import (
-    ACK,
-    CWR,
-    ECE,
-    FIN,
-    IP,
-    OFFERS_TIMESTAMP,
-    RST,
-    SYN,
-    offered,
-    put_echo_reply,
-    put_synack_options,
-    put_tcp,
-    put_timestamp,
-)
+from ims.respond.segment import put_echo_reply, put_tcp
 from ims.respond.way_back import put_link
 
 Array = np.ndarray[Any, Any]
@@ -51,8 +41,6 @@ REPLIES = ("synacks", "acks", "fins", "resets", "echoes", "arps")
 
 VNET = 10  # transmit.VNET: octets before a frame, in its slot
 TO_US = 0  # ring_walk.TO_US: a frame to this machine alone
-FRAGMENT = 0x3FFF
-ECHO_REQUEST = 8
 
 
 class Rules(NamedTuple):

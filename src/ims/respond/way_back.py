@@ -5,18 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ims.kernels import kernel
-from ims.octets import be16, put16, put32
+from ims.packet.ethernet import is_tag
+from ims.packet.field_values import ETHERTYPE_IPV4
+from ims.packet.link_types import ETHERNET, RAW
+from ims.packet.octets import be16, put16, put32
 
-ETHERNET, RAW = 1, 101
 LONGEST = 14 + 3 * 4
 """Octets: three VLAN tags, one of which the kernel may have stripped."""
 NO_WAY = -1
-
-
-@kernel
-def is_tag(kind):
-    """Whether an Ethernet type is that of a VLAN tag (802.1Q, 802.1ad, and one from before)."""
-    return kind == 0x8100 or kind == 0x88A8 or kind == 0x9100
 
 
 @kernel
@@ -35,7 +31,7 @@ def put_link(octets, at, ip, link, vlan, out, to):
     kind = at + 12
     while kind + 2 < ip and is_tag(be16(octets, kind)):
         kind += 4
-    if kind + 2 != ip or be16(octets, kind) != 0x0800:
+    if kind + 2 != ip or be16(octets, kind) != ETHERTYPE_IPV4:
         return np.int64(NO_WAY)
     for i in range(6):
         out[to + i] = octets[at + 6 + i]

@@ -11,7 +11,7 @@ import numpy as np
 from numba.extending import overload
 
 from ims.kernels import MASK32, kernel, proven
-from ims.octets import le64_proven
+from ims.packet.octets import le64_proven
 
 
 def add32(a, b):

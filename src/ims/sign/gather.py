@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ims.kernels import kernel
-from ims.octets import copy_proven
+from ims.packet.octets import copy_proven
 
 Array = np.ndarray[Any, Any]
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ims.packet.field_values import PROTOCOL_ICMP as ICMP
+from ims.packet.field_values import PROTOCOL_TCP as TCP
+from ims.packet.field_values import PROTOCOL_UDP as UDP
 from ims.simulate import payloads as said
 from ims.simulate.cast import PROTOCOLS, Cast, Service
 from ims.simulate.dice import Dice
-from ims.simulate.draft import ICMP, TCP, UDP
 from ims.simulate.epidemic import Scanning, law_of
 from ims.simulate.models import BackgroundModel
 from ims.simulate.scanning import Groups

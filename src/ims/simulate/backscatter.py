@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from ims.kernels import kernel
+from ims.packet.field_values import ACK, DO_NOT_FRAGMENT, RST, SYN
+from ims.packet.field_values import PROTOCOL_ICMP as ICMP
+from ims.packet.field_values import PROTOCOL_TCP as TCP
 from ims.simulate.cast import Cast
-from ims.simulate.conversation import ACK, MILLISECOND, SYN, Tables
+from ims.simulate.conversation import MILLISECOND, Tables
 from ims.simulate.dice import Dice
-from ims.simulate.draft import ICMP, NO_PAYLOAD, QUOTE, TCP, Draft, put_packet
+from ims.simulate.draft import NO_PAYLOAD, QUOTE, Draft, put_packet
 from ims.simulate.hosts import hops_to
 from ims.simulate.models import AttackModel
 from ims.simulate.persona import NAMES
@@ -27,7 +30,6 @@ from ims.simulate.world import World, first_hosts, reached_by
 
 Array = np.ndarray[Any, Any]
 NS = 1_000_000_000
-RST = 4
 
 ATTACK = np.dtype(
     [
@@ -81,7 +83,7 @@ def _answer(draft, packet, tables, attack, state):
     packet["ttl"] = (255 if error else persona["ttl"]) - packet["hops"]
     packet["ip_id"] = np.int64(word >> np.uint64(48))
     packet["persona"] = -1
-    packet["fragment"] = 0 if error else 0x4000
+    packet["fragment"] = 0 if error else DO_NOT_FRAGMENT
     packet["payload"], packet["payload_length"], packet["fresh"] = NO_PAYLOAD, 0, np.uint64(0)
     packet["source_port"] = attack["port"]
     packet["destination_port"] = 1024 + below(state, 64_512)

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ims.packet.field_values import PROTOCOL_ICMP as ICMP
+from ims.packet.field_values import PROTOCOL_TCP as TCP
+from ims.packet.field_values import PROTOCOL_UDP as UDP
 from ims.simulate.conversation import ALTERNATIVE, ANY, MESSAGES, SERVICE, Tables
-from ims.simulate.draft import ICMP, TCP, UDP, shelf_of
+from ims.simulate.draft import shelf_of
 from ims.simulate.persona import NAMES, persona_table
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP}

@@ -8,22 +8,11 @@ sources are known by that, and what they say by the port.
 from __future__ import annotations
 
 from ims.kernels import kernel
-from ims.octets import be16, be32
-from ims.simulate.conversation import (
-    ACK,
-    ANY,
-    MESSAGES,
-    NOTHING,
-    SYN,
-    ask_once,
-    choice_of,
-    code_of,
-    decoded,
-    dress,
-    say,
-    stamp,
-)
-from ims.simulate.draft import NO_PAYLOAD, TCP, put_packet
+from ims.packet.field_values import ACK, ETHERTYPE_IPV4, IS_FRAGMENT, SYN
+from ims.packet.field_values import PROTOCOL_TCP as TCP
+from ims.packet.octets import be16, be32
+from ims.simulate.conversation import ANY, MESSAGES, NOTHING, ask_once, choice_of, code_of, decoded, dress, say, stamp
+from ims.simulate.draft import NO_PAYLOAD, put_packet
 from ims.simulate.hosts import block_at, number_of
 from ims.simulate.persona import SEQUENCE_MIRAI
 from ims.simulate.stream import below
@@ -48,9 +37,9 @@ def answer(frames, begin, draft, packet, tables, first, last, state, now, counte
         if at < 0 or captured < 54 or at + captured > frames.octets.size:
             continue
         octets, ip = frames.octets, at + 14
-        if be16(octets, at + 12) != 0x0800 or octets[ip] != 0x45 or octets[ip + 9] != TCP:
+        if be16(octets, at + 12) != ETHERTYPE_IPV4 or octets[ip] != 0x45 or octets[ip + 9] != TCP:
             continue
-        if be16(octets, ip + 6) & 0x3FFF != 0 or octets[ip + 33] & 0x17 != SYN | ACK:
+        if be16(octets, ip + 6) & IS_FRAGMENT != 0 or octets[ip + 33] & 0x17 != SYN | ACK:
             continue
         counters[SYN_ACKS] += 1
         block = block_at(be32(octets, ip + 12), first, last)

@@ -15,14 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.kernels import inlined, kernel
-from ims.simulate.draft import ICMP, NO_PAYLOAD, TCP, UDP, Shelf, put_packet
+from ims.packet.field_values import ACK, PSH, SYN
+from ims.packet.field_values import PROTOCOL_ICMP as ICMP
+from ims.packet.field_values import PROTOCOL_TCP as TCP
+from ims.packet.field_values import PROTOCOL_UDP as UDP
+from ims.simulate.draft import NO_PAYLOAD, Shelf, put_packet
 from ims.simulate.hosts import CLOCK, DISTANCE, KIND, hops_to
 from ims.simulate.persona import ID_COUNTER, ID_MASSCAN, ID_RANDOM, ID_ZERO, SEQUENCE_MIRAI
 from ims.simulate.stream import below, chosen, next64, share, trait, unit
 
 Array = np.ndarray[Any, Any]
 
-SYN, PSH, ACK = 2, 8, 16
 MILLISECOND = 1_000_000
 ANY = -1
 FRESH, NOTHING = 254, 255

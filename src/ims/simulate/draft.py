@@ -10,15 +10,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.checksum import expected_field, ones_sum, pseudo_header
 from ims.kernels import inlined, kernel
-from ims.octets import copy_proven, put16, put16_proven, put32, put32_proven
+from ims.packet.checksum import ones_sum, pseudo_header
+from ims.packet.ethernet import HEADER as ETHERNET
+from ims.packet.ethernet import put_made_up_header
+from ims.packet.field_values import FRAGMENT_OFFSET, IS_FRAGMENT, SYN
+from ims.packet.field_values import PROTOCOL_TCP as TCP
+from ims.packet.field_values import PROTOCOL_UDP as UDP
+from ims.packet.icmp import put_header as put_icmp
+from ims.packet.ipv4 import put_header as put_ip
+from ims.packet.octets import copy_proven, put32
+from ims.packet.tcp import put_header as put_tcp
+from ims.packet.transport import put_checksum
+from ims.packet.udp import put_header as put_udp
 from ims.simulate.stream import mix
 
 Array = np.ndarray[Any, Any]
 
-ICMP, TCP, UDP = 1, 6, 17
-ETHERNET = 14
 LARGEST = 1514
 QUOTE = -1
 """As `payload`: what an ICMP error quotes (RFC 792), the IP header and 8 octets of a SYN from the packet's destination
@@ -133,18 +141,10 @@ def put_payload(out, at, packet, shelf):
 @kernel
 def put_quote(out, at, packet):
     """What the error is about: a SYN of 40 octets, whose way to the sender took `hops` from a TTL of 64."""
-    put16(out, at, 0x4500)
-    put16(out, at + 2, 40)
-    put16(out, at + 4, packet["sequence"] >> 16)
-    put16(out, at + 6, 0)
-    put16(out, at + 8, (64 - packet["hops"]) << 8 | TCP)
-    put16(out, at + 10, 0)
-    put32(out, at + 12, packet["destination"])
-    put32(out, at + 16, packet["source"])
-    put16(out, at + 10, expected_field(ones_sum(out, at, 20), 0))
-    put16(out, at + 20, packet["destination_port"])
-    put16(out, at + 22, packet["source_port"])
-    put32(out, at + 24, packet["sequence"])
+    sequence = packet["sequence"]
+    put_ip(out, at, 0, 40, sequence >> 16, 0, 64 - packet["hops"], TCP, packet["destination"], packet["source"])
+    put32(out, at + 20, packet["destination_port"] << 16 | packet["source_port"])
+    put32(out, at + 24, sequence)
 
 
 @kernel
@@ -164,44 +164,45 @@ def put_packet(draft, packet, personas, shelf):
     header = 8
     if protocol == TCP:
         header = 20
-        if persona >= 0 and packet["flags"] & 2:
+        if persona >= 0 and packet["flags"] & SYN:
             header += personas[persona]["option_length"]
     size = QUOTED if packet["payload"] == QUOTE else packet["payload_length"]
     transport = at + ETHERNET + 20
-    put_ethernet_and_ip(out, at, packet, 20 + header + size)
+    put_made_up_header(out, at)
+    put_ip(
+        out, at + ETHERNET, 0, 20 + header + size, packet["ip_id"], packet["fragment"], packet["ttl"], protocol,
+        packet["source"], packet["destination"],
+    )  # fmt: skip
+    ports = packet["source_port"] << 16 | packet["destination_port"]
     field, total = transport + 6, pseudo_header(packet["source"], packet["destination"], protocol, header + size)
     if protocol == TCP:
         field = transport + 16
-        total += put_tcp_header(out, transport, header, packet, personas)
+        total += put_tcp(
+            out, transport, ports, packet["sequence"], packet["acknowledgment"], header, packet["flags"],
+            packet["window"], 0,
+        )  # fmt: skip
+        if header > 20:
+            total += put_options(out, transport + 20, header - 20, packet, personas)
     elif protocol == UDP:
-        put16_proven(out, transport, packet["source_port"])
-        put16_proven(out, transport + 2, packet["destination_port"])
-        put16_proven(out, transport + 4, header + size)
-        put16_proven(out, transport + 6, 0)
-        total += packet["source_port"] + packet["destination_port"] + header + size
+        total += put_udp(out, transport, ports, header + size)
     else:
         field = transport + 2
-        kind = packet["icmp_type"] << 8 | packet["icmp_code"]
-        put16_proven(out, transport, kind)
-        put16_proven(out, transport + 2, 0)
-        put32_proven(out, transport + 4, packet["icmp_rest"])
-        total = kind + (packet["icmp_rest"] >> 16) + (packet["icmp_rest"] & 0xFFFF)
+        total = put_icmp(out, transport, packet["icmp_type"] << 8 | packet["icmp_code"], packet["icmp_rest"])
     if packet["payload"] == QUOTE:
         put_quote(out, transport + header, packet)
     elif size > 0:
         put_payload(out, transport + header, packet, shelf)
-    if packet["fragment"] & 0x3FFF == 0:
+    if packet["fragment"] & IS_FRAGMENT == 0:
         if size > 0:
             total += ones_sum(out, transport + header, size)
-        checksum = expected_field(total, 0)
-        put16_proven(out, field, 0xFFFF if protocol == UDP and checksum == 0 else checksum)
+        put_checksum(out, field, protocol, total)
 
     draft.time[row], draft.offset[row] = packet["time"], at
     draft.length[row] = ETHERNET + 20 + header + size
     draft.event[row], draft.block[row] = packet["event"], packet["block"]
     draft.persona[row], draft.hops[row] = persona, packet["hops"]
     draft.payload[row], draft.speaks[row] = _kind_of(packet, size, shelf), size
-    if packet["fragment"] & 0x1FFF:
+    if packet["fragment"] & FRAGMENT_OFFSET:
         draft.payload[row], draft.speaks[row] = PERHAPS, header + size
     used[0] = row + 1
     used[1] = at + ETHERNET + 20 + header + size
@@ -222,44 +223,12 @@ def _kind_of(packet, size, shelf):
     return PERHAPS if random < FEW else UNLIKE_OTHERS
 
 
-@inlined
-def put_ethernet_and_ip(out, at, packet, length):
-    """The Ethernet and IPv4 headers, for an IP packet of `length` octets."""
-    put32_proven(out, at, 0x02000000)
-    put32_proven(out, at + 4, 0x00010200)
-    put32_proven(out, at + 8, 0x00000002)
-    put16_proven(out, at + 12, 0x0800)
-    ip = at + ETHERNET
-    source, destination, ttl = packet["source"], packet["destination"], packet["ttl"] << 8 | packet["protocol"]
-    put16_proven(out, ip, 0x4500)
-    put16_proven(out, ip + 2, length)
-    put16_proven(out, ip + 4, packet["ip_id"])
-    put16_proven(out, ip + 6, packet["fragment"])
-    put16_proven(out, ip + 8, ttl)
-    total = 0x4500 + length + packet["ip_id"] + packet["fragment"] + pseudo_header(source, destination, ttl, 0)
-    put16_proven(out, ip + 10, expected_field(total, 0))
-    put32_proven(out, ip + 12, source)
-    put32_proven(out, ip + 16, destination)
-
-
 @kernel
-def put_tcp_header(out, at, header, packet, personas):
-    """A TCP header of `header` octets, its checksum 0; returns the sum of its words."""
-    put16_proven(out, at, packet["source_port"])
-    put16_proven(out, at + 2, packet["destination_port"])
-    put32_proven(out, at + 4, packet["sequence"])
-    put32_proven(out, at + 8, packet["acknowledgment"])
-    flags = header // 4 << 12 | packet["flags"]
-    put16_proven(out, at + 12, flags)
-    put16_proven(out, at + 14, packet["window"])
-    put32_proven(out, at + 16, 0)
-    total = pseudo_header(packet["sequence"], packet["acknowledgment"], packet["source_port"], flags)
-    total += packet["destination_port"] + packet["window"]
-    if header > 20:
-        persona = personas[packet["persona"]]
-        for i in range(header - 20):
-            out[at + 20 + i] = persona["options"][i]
-        if persona["timestamp_at"] >= 0:
-            put32(out, at + 20 + persona["timestamp_at"], packet["timestamp"])
-        total += ones_sum(out, at + 20, header - 20)
-    return total
+def put_options(out, at, length, packet, personas):
+    """The options of the packet's persona; returns the sum of their words."""
+    persona = personas[packet["persona"]]
+    for i in range(length):
+        out[at + i] = persona["options"][i]
+    if persona["timestamp_at"] >= 0:
+        put32(out, at + persona["timestamp_at"], packet["timestamp"])
+    return ones_sum(out, at, length)

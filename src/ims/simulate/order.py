@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ims.kernels import kernel, proven
-from ims.octets import copy_proven
+from ims.packet.octets import copy_proven
 
 RADIX = 11
 NS = 1_000_000_000

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ims.packet.field_values import DO_NOT_FRAGMENT
+
 ID_ZERO, ID_COUNTER, ID_RANDOM, ID_ZMAP, ID_MASSCAN = range(5)
 SEQUENCE_RANDOM, SEQUENCE_MIRAI = range(2)
 
@@ -45,7 +47,7 @@ class Persona(NamedTuple):
     window: int
     options: str
     """hexadecimal; T: a timestamp and its echo"""
-    fragment: int = 0x4000
+    fragment: int = DO_NOT_FRAGMENT
     id: int = ID_COUNTER
     sequence: int = SEQUENCE_RANDOM
     ticks: int = 100

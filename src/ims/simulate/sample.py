@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ims.packet.field_values import ACK, PSH, RST, SYN
 from ims.simulate import payloads as said
 from ims.simulate.dice import Dice
 from ims.simulate.wire import (
@@ -29,7 +30,6 @@ from ims.simulate.wire import (
     write_pcap_header,
 )
 
-SYN, RST, PSH, ACK = 2, 4, 8, 16
 NETWORK = 198 << 24 | 51 << 16 | 100 << 8
 MIDNIGHT_NS = 1_772_582_400 * 1_000_000_000
 """2026-03-04 00:00 UTC, a Wednesday"""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.kernels import kernel
-from ims.octets import be32
+from ims.packet.octets import be32
 from ims.simulate.draft import PERHAPS
 from ims.simulate.stream import mix
 

@@ -13,14 +13,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from ims.packet import link_types
+from ims.packet.ethernet import MADE_UP as ETHERNET
 from ims.store.rebuild import RECORD
 
 Array = np.ndarray[Any, Any]
 Link = Literal["raw", "ethernet", "ipv4"]
 LINKS: tuple[str, ...] = get_args(Link)
-LINK_TYPES = {"raw": 101, "ethernet": 1, "ipv4": 228}
-DESTINATION, SOURCE = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
-ETHERNET = DESTINATION + SOURCE + b"\x08\x00"
+LINK_TYPES = {"raw": link_types.RAW, "ethernet": link_types.ETHERNET, "ipv4": link_types.IPV4}
 
 
 def check_link(link: str) -> None:
@@ -36,13 +36,13 @@ def pcap_header(link: str = "raw") -> bytes:
 
 def linked_offsets(offsets: Array, link: str) -> Array:
     """Where `linked` puts the records that stood at `offsets`."""
-    more = len(ETHERNET) if LINK_TYPES[link] == 1 else 0
+    more = len(ETHERNET) if link == "ethernet" else 0
     return offsets + more * np.arange(len(offsets))
 
 
 def linked(octets: Array, offsets: Array, link: str) -> Array:
     """Records of raw packets (uint8, back to back; record i at offsets[i]) as those of a link type."""
-    if LINK_TYPES[link] != 1 or len(offsets) < 2:
+    if link != "ethernet" or len(offsets) < 2:
         return octets
     begins = offsets[:-1]
     lengths = octets[begins[:, None] + np.arange(8, RECORD)].view("<u4") + len(ETHERNET)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ims.kernels import kernel
-from ims.octets import copy_proven
+from ims.packet.octets import copy_proven
 from ims.store.arrays import numbers
 from ims.store.pcap import LINK_TYPES
 from ims.store.rebuild import RECORD, little32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ims.kernels import kernel, proven
-from ims.octets import le64_proven
+from ims.packet.octets import le64_proven
 
 
 @kernel

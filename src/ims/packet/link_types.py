@@ -1,6 +1,12 @@
-"""Names of link types (tcpdump.org/linktypes.html) and of Ethernet types (IANA, "IEEE 802 Numbers")."""
+"""Link types of captures (tcpdump.org/linktypes.html): those that are read by name, and the names of all; and names of
+Ethernet types (IANA, "IEEE 802 Numbers")."""
 
 from __future__ import annotations
+
+ETHERNET, RAW, IPV4, IPV6 = 1, 101, 228, 229
+RAW_BSD, RAW_OPENBSD, PPPOE, SLL = 12, 14, 51, 113
+PPP_HDLC, ATM, CISCO_HDLC, ERF = 50, 100, 104, 197
+PPPD, MULTILINK_FRAME_RELAY, PPP_DIRECTED, C_HDLC_DIRECTED, FRAME_RELAY_DIRECTED = 166, 182, 204, 205, 206
 
 LINK_TYPES = {
     0: "NULL", 1: "ETHERNET", 6: "IEEE802", 7: "ARCNET", 8: "SLIP", 9: "PPP", 10: "FDDI", 12: "RAW", 14: "RAW", 50:

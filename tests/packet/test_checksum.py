@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.checksum import expected_field, fold, ones_sum, pseudo_header
-from ims.octets import be16, be32, le16, le32, le64_proven
+from ims.packet.checksum import expected_field, fold, ones_sum, pseudo_header
+from ims.packet.octets import be16, be32, le16, le32, le64_proven
 
 
 def plain_sum(octets: bytes) -> int:
