@@ -118,11 +118,12 @@ def settings() -> str:
     """docs/settings.md."""
     from ims.config import BlockConfig, SensorConfig
     from ims.lake.config import LakeConfig
-    from ims.portal.config import HttpsConfig, PortalConfig, PortalLake
+    from ims.portal.config import PortalConfig, PortalLake
     from ims.portal.registry import RegisteredBlock, RegisteredSensor
     from ims.portal.secrecy_settings import SecrecySettings
+    from ims.process.tls import HttpsConfig, TlsConfig
     from ims.query.spark_session import SparkSettings
-    from ims.queryd.config import QuerydConfig, TlsConfig
+    from ims.queryd.config import QuerydConfig
 
     parts = [SETTINGS]
     for title, model in (

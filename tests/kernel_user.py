@@ -44,11 +44,11 @@ def use(wish: dict[str, Any]) -> dict[str, Any]:
     for name in {"IMS_CACHE_DIR", "XDG_CACHE_HOME"} - set(wish["environment"]):
         os.environ.pop(name, None)
     if "tried" in wish:
-        access, user = importlib.import_module("ims.sensor.access"), pwd.getpwuid(wish["tried"])
+        access, user = importlib.import_module("ims.process.file_access"), pwd.getpwuid(wish["tried"])
         tried: dict[str, Any] = access.tried_as(user, lambda: called(wish))
         return tried
     if "owner" in wish:
-        importlib.import_module("ims.sensor.owner").act_as_owner(Path(wish["owner"]))
+        importlib.import_module("ims.process.store_owner").act_as_owner(Path(wish["owner"]))
     return called(wish)
 
 

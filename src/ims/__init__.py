@@ -27,7 +27,8 @@ The data's path, stage by stage; a stage imports no other stage:
 * `cli`      parse, call, print
 * `install`  what services need on a machine: users, folders, settings, units, compiled kernels
 
-Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment).
+Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment), `process` (what
+any process needs: privileges, logs, endpoints, checks at its start).
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
 off), `packet` (a packet's layers: what reads and what writes each), `kernels`, `siphash` (what compiled code is made

@@ -4,7 +4,7 @@ Numba keeps what it compiled in pickles, and a pickle that is loaded runs as cod
 but root, or the user who runs, can have written them: from `SYSTEM`, which `make install` fills, if it and each folder
 above it are root's alone; and from a folder of the user's own. Owners are asked of the file that was opened. What
 `SYSTEM` lacks (another processor, version or source) is compiled into the private folder; in memory, where root's
-command acts as another user (sensor/owner.py).
+command acts as another user (process/store_owner.py).
 
 Measured on 2 busy cores: a sensor's kernels are loaded from `SYSTEM` within 3.2 s, and compiled within 82 s; a query
 daemon listens after 2.7 s, not 4.6 s.

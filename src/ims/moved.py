@@ -21,6 +21,14 @@ MOVED = {
     "ims.decode.link_names": "ims.packet.link_types",
     "ims.octets": "ims.packet.octets",
     "ims.query.limits": "ims.query.verbs",
+    "ims.sensor.access": "ims.process.file_access",
+    "ims.sensor.check": "ims.process.start_checks",
+    "ims.sensor.endpoint": "ims.process.endpoint",
+    "ims.sensor.finding": "ims.process.finding",
+    "ims.sensor.logs": "ims.process.logs",
+    "ims.sensor.owner": "ims.process.store_owner",
+    "ims.sensor.privileges": "ims.process.privileges",
+    "ims.sensor.read_search": "ims.process.read_search",
 }
 """Earlier name -> the module that has its names now."""
 NAMES = {

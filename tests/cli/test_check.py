@@ -20,7 +20,7 @@ import pytest
 
 import ims.install
 from ims.pki.authority import create_authority
-from ims.sensor.endpoint import UNPRIVILEGED, endpoint_error, listening_socket
+from ims.process.endpoint import UNPRIVILEGED, endpoint_error, listening_socket
 from ims.store.heartbeat import Beat, Heartbeat
 from ims.store.retirement import retire_sensor
 from ims.store.schema import create_store, rename_file

@@ -10,7 +10,7 @@ from ims.install.sandbox import Sandbox, sandbox_findings
 from ims.install.service import SERVICES
 from ims.install.unit import unit_text
 from ims.install.unit_file import UnitFile, installed, option
-from ims.sensor.access import Need, Way
+from ims.process.file_access import Need, Way
 
 
 def unit(name: str, *drop_ins: str) -> UnitFile:

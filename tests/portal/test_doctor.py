@@ -10,7 +10,7 @@ import pytest
 from ims.portal.checks import needs
 from ims.portal.config import PortalConfig, checked_portal
 from ims.portal.doctor import examine_portal
-from ims.sensor.access import Way
+from ims.process.file_access import Way
 
 from ..queryd.test_doctor import authority, nobody_s_port, tls, wrong
 

@@ -25,11 +25,11 @@ import pytest
 from ims.link.contract import HELLO, Ask, Tail, read_hello, written
 from ims.pki.authority import create_authority
 from ims.pki.credentials import Credentials
+from ims.process.file_access import check_program_readable
+from ims.process.privileges import user_to_become
 from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.low_priority import SCANS
-from ims.sensor.access import check_program_readable
-from ims.sensor.privileges import user_to_become
 
 from ..stores import IMS, cli
 from .waiting import DEADLINE, crowd, soon

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from ims.pki.authority import Authority, create_authority
+from ims.process.finding import Finding
 from ims.queryd.config import checked_queryd
 from ims.queryd.doctor import examine_queryd
-from ims.sensor.finding import Finding
 
 from ..stores import cli
 

@@ -170,7 +170,7 @@ def token(
     if out is None:
         print(_accounts(accounts).new_token(name, label=label, days=days, role=checked))
         return
-    from ims.sensor.owner import tried_as_owner
+    from ims.process.store_owner import tried_as_owner
 
     def made() -> str:
         opened = _opened(accounts)

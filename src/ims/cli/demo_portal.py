@@ -131,8 +131,8 @@ def _ask(say: Callable[[str], None], what: str, words: Sequence[str], stays: boo
 
 def _user() -> str:
     """A setting, where the user that root's daemons become couldn't read the program."""
-    from ims.sensor.access import check_program_readable
-    from ims.sensor.privileges import user_to_become
+    from ims.process.file_access import check_program_readable
+    from ims.process.privileges import user_to_become
 
     try:
         check_program_readable(user_to_become(None))
@@ -143,7 +143,7 @@ def _user() -> str:
 
 def _hand_over(folder: Path) -> None:
     """Give the portal's files to the user that it becomes."""
-    from ims.sensor.privileges import user_to_become
+    from ims.process.privileges import user_to_become
 
     user = user_to_become(None)
     if user is not None:

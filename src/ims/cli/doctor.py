@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ims.sensor.finding import Finding
+    from ims.process.finding import Finding
 
 EXAMPLES = """\b
 Examples:
@@ -40,7 +40,7 @@ def doctor(
 
     Exits with 1 where something is wrong.
     """
-    from ims.sensor.finding import WRONG
+    from ims.process.finding import WRONG
 
     if format not in ("table", "json"):
         raise ValueError(f"--format {format!r}: wanted table or json")
@@ -76,6 +76,6 @@ def _ship(store: Path | None, uri: str | None) -> Iterable[Finding]:
     if store is None or uri is None:
         return ()
     from ims.lake.ship_checks import ship_checks
-    from ims.sensor.check import findings_of
+    from ims.process.start_checks import findings_of
 
     return findings_of(ship_checks(store, uri))

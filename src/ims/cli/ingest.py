@@ -92,8 +92,8 @@ def ingest(
     refuse_system_folder(store, "the store")
     act_as_owner(store, captures=True)
     from ims.cli.present import announce_compiling, warn
+    from ims.process.logs import log_to_stderr
     from ims.sensor.ingest import Ingest, IngestSettings
-    from ims.sensor.logs import log_to_stderr
     from ims.unwrap import parse_unwrap
 
     if watch is not None:

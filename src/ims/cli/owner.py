@@ -12,8 +12,8 @@ def act_as_owner(path: Path, captures: bool = False) -> None:
     read `captures`."""
     if os.geteuid() != 0:
         return
-    from ims.sensor import owner
+    from ims.process import store_owner
 
-    name = owner.act_as_owner(path, captures)
+    name = store_owner.act_as_owner(path, captures)
     if name is not None:
         print(f"ims: root's command acts as {name}, whose {path} is", file=sys.stderr)

@@ -31,14 +31,14 @@ def portal(
     if check:
         from ims.cli.check import end_checked
         from ims.portal.checks import portal_checks
-        from ims.sensor.check import Running
+        from ims.process.start_checks import Running
 
         end_checked(portal_checks(settings, Running("portal", config)))
         return
 
     from ims.cli.present import announce_compiling
     from ims.portal.daemon import Portal
-    from ims.sensor.logs import log_to_stderr
+    from ims.process.logs import log_to_stderr
 
     log_to_stderr()
     announce_compiling()

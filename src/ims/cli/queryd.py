@@ -44,15 +44,15 @@ def queryd(
     settings = read_queryd_config(config) if config is not None else checked_queryd({"store": store, "listen": listen})
     if check:
         from ims.cli.check import end_checked
+        from ims.process.start_checks import Running
         from ims.queryd.checks import queryd_checks
-        from ims.sensor.check import Running
 
         end_checked(queryd_checks(settings, Running("queryd", config) if config is not None else None))
         return
 
     from ims.cli.present import announce_compiling
+    from ims.process.logs import log_to_stderr
     from ims.queryd.daemon import Queryd
-    from ims.sensor.logs import log_to_stderr
 
     with _told_of_handshakes(settings) as handshakes:
         log_to_stderr()

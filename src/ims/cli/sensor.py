@@ -74,7 +74,7 @@ def sensor(
 
     # Arrow's jemalloc, unused, would begin a thread before privileges are dropped, which are a thread's own.
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
-    from ims.sensor.privileges import no_new_privileges
+    from ims.process.privileges import no_new_privileges
 
     no_new_privileges()
     from ims.config import SensorConfig, checked, read_config
@@ -93,7 +93,7 @@ def sensor(
         act_as_owner(settings.store, captures=True)
     if check or check_reload:
         from ims.cli.check import end_checked
-        from ims.sensor.check import Running
+        from ims.process.start_checks import Running
         from ims.sensor.sensor_checks import reload_checks, sensor_checks
 
         known = Running("sensor", config) if config is not None else None
@@ -105,9 +105,9 @@ def sensor(
 
     from ims.cli.present import announce_compiling, warn
     from ims.freed_memory import collect_garbage
+    from ims.process.logs import log_to_stderr
     from ims.respond.reply import REPLIES
     from ims.sensor.daemon import Sensor
-    from ims.sensor.logs import log_to_stderr
 
     log_to_stderr()
     announce_compiling()

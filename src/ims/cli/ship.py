@@ -68,7 +68,7 @@ def ship(
 
     act_as_owner(store)
     from ims.lake.ship_checks import ship_checks
-    from ims.sensor.check import refuse
+    from ims.process.start_checks import refuse
 
     checks = ship_checks(store, to)
     if check:

@@ -13,8 +13,8 @@ from ims.install.environment_file import Environment, parse_environment
 from ims.install.sandbox import sandbox_findings
 from ims.install.unit import installation, unit_text
 from ims.install.unit_file import UnitFile, installed, option
-from ims.sensor.access import Need, Way, tried_as
-from ims.sensor.finding import WRONG, Finding
+from ims.process.file_access import Need, Way, tried_as
+from ims.process.finding import WRONG, Finding
 from ims.settings_file import read_text, read_toml
 
 TAKEN = "address already in use"
@@ -99,7 +99,7 @@ def examine_ship_file(file: Path) -> Iterable[Finding]:
 
     import ims.lake.bucket  # noqa: F401
     from ims.lake.ship_checks import ship_checks, ship_needs
-    from ims.sensor.check import findings_of
+    from ims.process.start_checks import findings_of
 
     environment = parse_environment(read_text(file, EXAMPLES))
     if not environment.variables.get(LAKE):

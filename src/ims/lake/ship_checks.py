@@ -10,10 +10,10 @@ from pathlib import Path
 from ims.lake.folder import Folder
 from ims.lake.ledger import lake_id, refuse_other_place
 from ims.lake.place import open_place
-from ims.sensor.access import Need, Way, obstacles, refuse_obstacles, sentence
-from ims.sensor.check import Check
-from ims.sensor.owner import tried_as_owner
-from ims.sensor.privileges import user_name
+from ims.process.file_access import Need, Way, obstacles, refuse_obstacles, sentence
+from ims.process.privileges import user_name
+from ims.process.start_checks import Check
+from ims.process.store_owner import tried_as_owner
 from ims.store.schema import check_store
 from ims.system_folder import refuse_system_folder
 

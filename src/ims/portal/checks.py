@@ -12,12 +12,11 @@ from ims.lake.place import open_place
 from ims.pki.pem import read_file
 from ims.portal.accounts import Accounts
 from ims.portal.audit import unknown_path
-from ims.portal.config import HttpsConfig, PortalConfig
+from ims.portal.config import PortalConfig
 from ims.portal.registry import Registry
-from ims.quantity import quantity
-from ims.queryd.checks import certificate_check
-from ims.sensor.access import Need, Way, tried_as
-from ims.sensor.check import (
+from ims.process.file_access import Need, Way, tried_as
+from ims.process.privileges import user_to_become
+from ims.process.start_checks import (
     Check,
     Running,
     access_check,
@@ -27,7 +26,9 @@ from ims.sensor.check import (
     stays_root,
     user_check,
 )
-from ims.sensor.privileges import user_to_become
+from ims.process.tls import HttpsConfig
+from ims.quantity import quantity
+from ims.queryd.checks import certificate_check
 
 
 def portal_checks(config: PortalConfig, running: Running | None = None) -> list[Check]:

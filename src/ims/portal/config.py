@@ -13,17 +13,8 @@ from ims.config import Octets, endpoint_of
 from ims.lake.config import LakeConfig
 from ims.portal.audit import AGE
 from ims.portal.secrecy_settings import Seconds, SecrecySettings
-from ims.queryd.config import TlsConfig
+from ims.process.tls import HttpsConfig, TlsConfig
 from ims.settings_file import checked, read_toml
-
-
-class HttpsConfig(BaseModel):
-    """What people's programs are shown: `[https]`. From any authority that they trust."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    certificate: Path = Field(description="certificate, with those in between")
-    key: Path = Field(description="its private key; nobody else may read it")
 
 
 class PortalLake(LakeConfig):

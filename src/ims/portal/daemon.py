@@ -44,14 +44,15 @@ from ims.portal.sensors import Sensors
 from ims.portal.sensors_backend import SensorsBackend
 from ims.portal.throttle import Throttle
 from ims.portal.viewers import finished, unit_of
+from ims.process.endpoint import listening_socket
+from ims.process.privileges import become, user_to_become
+from ims.process.service_manager import tell_systemd
+from ims.process.start_checks import refuse
 from ims.query.answer import Answer
 from ims.query.request import Request, make_request
 from ims.queryd.checks import read_credentials
 from ims.queryd.daemon import warm_up
 from ims.queryd.service import quiet
-from ims.sensor.check import refuse
-from ims.sensor.endpoint import listening_socket
-from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.telescope import Telescope
 from ims.version import full_version
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from ims.portal.checks import portal_checks
 from ims.portal.config import PortalConfig
 from ims.portal.monitored import DAMAGED, kept, path_beside
+from ims.process.doctor import findings, root
+from ims.process.finding import OK, WARNING, WRONG, Finding
+from ims.process.start_checks import Running, findings_of
 from ims.quantity import quantity
 from ims.queryd.doctor import ends
-from ims.sensor.check import Running, findings_of
-from ims.sensor.doctor import findings, root
-from ims.sensor.finding import OK, WARNING, WRONG, Finding
 
 AUDIT_LEAST, AUDIT_LOW = 16 << 20, 256 << 20
 """Bytes free below which lines will soon be lost, and below which it is said."""

@@ -5,10 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ims.pki.credentials import Credentials, expiry_warnings
-from ims.queryd.config import QuerydConfig, TlsConfig
+from ims.process.file_access import Need, Way
+from ims.process.start_checks import (
+    Check,
+    Running,
+    access_check,
+    endpoint_check,
+    metrics_checks,
+    program_check,
+    user_check,
+)
+from ims.process.tls import TlsConfig
+from ims.queryd.config import QuerydConfig
 from ims.queryd.sensor_names import stranger
-from ims.sensor.access import Need, Way
-from ims.sensor.check import Check, Running, access_check, endpoint_check, metrics_checks, program_check, user_check
 from ims.store.reader import open_store
 from ims.store.schema import refuse_other_folder
 from ims.system_folder import refuse_system_folder

@@ -11,18 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ims.config import Octets, endpoint_of
 from ims.darknet import check_sensor_name
+from ims.process.tls import TlsConfig
 from ims.settings_file import checked, read_toml
-
-
-class TlsConfig(BaseModel):
-    """Certificates of the deployment, as `ims pki issue` writes them: `[tls]`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    certificate: Path = Field(description="this daemon's certificate")
-    key: Path = Field(description="its private key; nobody else may read it")
-    ca: Path = Field(description="the deployment's authority")
-    revoked: Path = Field(description="list of revoked certificates; read again when it changes")
 
 
 class QuerydConfig(BaseModel):

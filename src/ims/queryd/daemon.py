@@ -22,6 +22,9 @@ from ims.exposition import serve_metrics
 from ims.link.contract import NEWEST, OLDEST, Hello, Live
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
+from ims.process.privileges import become, user_to_become
+from ims.process.service_manager import tell_systemd
+from ims.process.start_checks import refuse
 from ims.query.compiled import filtered, half
 from ims.query.filter import parse
 from ims.query.looks import load_kernels
@@ -37,8 +40,6 @@ from ims.queryd.sensor_names import stranger
 from ims.queryd.service import REFUSALS_SECONDS, Service, quiet
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
-from ims.sensor.check import refuse
-from ims.sensor.privileges import become, tell_systemd, user_to_become
 from ims.store.reader import open_store
 from ims.store.store_id import read_store_id
 from ims.version import full_version

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ims.pki.credentials import expiry_warnings
 from ims.pki.revocations import Revocations
+from ims.process.doctor import findings, root
+from ims.process.finding import OK, WARNING, WRONG, Finding
+from ims.process.start_checks import Running, findings_of
+from ims.process.tls import TlsConfig
 from ims.quantity import quantity
 from ims.queryd.checks import queryd_checks, read_credentials
-from ims.queryd.config import QuerydConfig, TlsConfig
-from ims.sensor.check import Running, findings_of
-from ims.sensor.doctor import findings, root
-from ims.sensor.finding import OK, WARNING, WRONG, Finding
+from ims.queryd.config import QuerydConfig
 from ims.store.reader import open_store
 from ims.store.verify import bad_heartbeats, unlisted_files
 

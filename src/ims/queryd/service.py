@@ -24,6 +24,7 @@ from ims.link.contract import HELLO, LONGEST_MESSAGE, Ask, Hello, Tail, read_tic
 from ims.link.envelope import EMPTY, ENVELOPE
 from ims.link.identity import Identity, parse_identity
 from ims.pki.revocations import Refusal
+from ims.process.endpoint import endpoint_error
 from ims.query.engine import Engine
 from ims.query.wrong import QuestionError
 from ims.queryd.answering import Answerer
@@ -33,7 +34,6 @@ from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import BusyError, GivenUpError, Turns
 from ims.queryd.watch import Watch, Watched
-from ims.sensor.endpoint import endpoint_error
 from ims.store.damage import DamageError
 from ims.stored_file import A_LINK, NO_FILE
 

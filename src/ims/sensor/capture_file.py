@@ -7,7 +7,7 @@ from pathlib import Path
 from ims.capture.file import Stop, never
 from ims.capture.open import open_source
 from ims.capture.source import Source
-from ims.sensor.read_search import reading_any_file, reading_file_of_root
+from ims.process.read_search import reading_any_file, reading_file_of_root
 
 
 def open_capture(path: str, stop: Stop = never, found: bool = False) -> Source:

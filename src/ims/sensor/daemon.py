@@ -35,20 +35,21 @@ from ims.config import SensorConfig, checked
 from ims.darknet import Block, Darknet
 from ims.decode.recent_syns import LIVE_BITS
 from ims.exposition import serve_metrics
+from ims.process.privileges import become, prepare_store, user_to_become
+from ims.process.service_manager import tell_systemd
+from ims.process.start_checks import refuse
 from ims.records import packet_batch
 from ims.respond.cookie import Clock
 from ims.respond.limit import limits
 from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules
-from ims.sensor.check import refuse
 from ims.sensor.heartbeat import Heartbeats
 from ims.sensor.ingest import Ingest
 from ims.sensor.keeper import Keeper
 from ims.sensor.live import Setup, Worker, load_reply_kernels
 from ims.sensor.metrics import registry_of
 from ims.sensor.pipeline import Pipeline, Room, Shared
-from ims.sensor.privileges import become, prepare_store, tell_systemd, user_to_become
 from ims.sensor.reload import taken_up, waiting
 from ims.sensor.replay import NoWire, ReplayRing
 from ims.sensor.sensor_checks import no_capability, reload_checks, sensor_checks

@@ -7,20 +7,19 @@ import ctypes
 import os
 import shutil
 import socket
-import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from ims.capture.afpacket import PACKET_IGNORE_OUTGOING, SOL_PACKET
-from ims.cause import cause
 from ims.config import SensorConfig
+from ims.process.doctor import findings, root
+from ims.process.file_access import check_program_readable
+from ims.process.finding import OK, WARNING, WRONG, Finding
+from ims.process.privileges import user_to_become
+from ims.process.start_checks import Running, findings_of
 from ims.quantity import quantity
 from ims.sensor import doctor_network
-from ims.sensor.access import check_program_readable
-from ims.sensor.check import Running, findings_of
-from ims.sensor.finding import OK, WARNING, WRONG, Finding
-from ims.sensor.privileges import user_to_become
 from ims.sensor.sensor_checks import sensor_checks
 
 TIME_ERROR = 5
@@ -33,21 +32,6 @@ def examine(config: SensorConfig, file: Path | None = None) -> Iterator[Finding]
     running = Running("sensor", file) if file is not None else None
     yield from findings_of(sensor_checks(config, file, running=running))
     yield from findings({look.__name__.strip("_"): partial(look, config) for look in LOOKS})
-
-
-def findings(looks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[Finding]:
-    """What some looks, by subject, find; one that can't look says so."""
-    for subject, look in looks.items():
-        try:
-            yield from look()
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            yield Finding(WARNING, subject, f"couldn't look: {cause(error)}", "look again when the rest is right")
-
-
-def root(name: str | None) -> Iterator[Finding]:
-    """Whether a daemon stays root; `name`: its setting `user`."""
-    if os.geteuid() == 0 and name == "root":
-        yield Finding(WARNING, "user", "it stays root", "leave `user` out, or name another")
 
 
 def _clock(config: SensorConfig) -> Iterator[Finding]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ims.capture.stream import stream_digest
+from ims.process.read_search import reading_any_file, reading_file_of_root
 from ims.sensor.capture_file import open_capture
-from ims.sensor.read_search import reading_any_file, reading_file_of_root
 from ims.store.journal import CaptureRecord, find_known, same_beginning
 
 Captures = Mapping[str, Mapping[str, Any]]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ims.capture.afpacket import interface
 from ims.config import SensorConfig
+from ims.process.file_access import Need, Way
+from ims.process.privileges import refuse_owner, user_to_become
+from ims.process.start_checks import Check, Running, access_check, endpoint_check, user_check
 from ims.quantity import quantity
 from ims.respond.policy import policies
-from ims.sensor.access import Need, Way
-from ims.sensor.check import Check, Running, access_check, endpoint_check, user_check
 from ims.sensor.host import refuse_own, this_host
-from ims.sensor.privileges import refuse_owner, user_to_become
 from ims.store.liveness import refuse_other_name
 from ims.store.lock import refuse_held
 from ims.store.schema import refuse_half_renamed, refuse_other_folder, refuse_retired, state_folder

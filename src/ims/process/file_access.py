@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.cause import DENIED, cause, mode_and_owner, on_the_way
-from ims.sensor.privileges import become, refuse_private_kernels
+from ims.process.privileges import become, refuse_private_kernels
 
 MOST_ENTRIES = 20_000
 """Of a folder and all below it that are looked at: 0.1 s."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ims.sensor import access
-from ims.sensor.access import Need, Way, obstacles, refuse_obstacles
+from ims.process import file_access as access
+from ims.process.file_access import Need, Way, obstacles, refuse_obstacles
 
 from ..stores import IMS
 

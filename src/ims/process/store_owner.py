@@ -28,9 +28,9 @@ from typing import Any, NamedTuple
 
 from ims.cause import owner_and_group
 from ims.path_owners import Step, is_of_no_user, steps_to
-from ims.sensor.access import tried_as
-from ims.sensor.privileges import no_new_privileges, refuse_private_kernels, user_name
-from ims.sensor.read_search import DAC_READ_SEARCH, keep_capabilities, set_capabilities
+from ims.process.file_access import tried_as
+from ims.process.privileges import no_new_privileges, refuse_private_kernels, user_name
+from ims.process.read_search import DAC_READ_SEARCH, keep_capabilities, set_capabilities
 
 
 class Owner(NamedTuple):

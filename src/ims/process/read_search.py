@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ims.path_owners import is_roots
-from ims.sensor.privileges import CAPABILITY_VERSION_3
+from ims.process.privileges import CAPABILITY_VERSION_3
 
 DAC_READ_SEARCH = 1 << 2
 PR_SET_KEEPCAPS = 8

@@ -6,7 +6,6 @@ import ctypes
 import os
 import pwd
 import shlex
-import socket
 import sys
 from pathlib import Path
 
@@ -114,14 +113,6 @@ def no_new_privileges() -> None:
 def _must(result: int, complaint: str) -> None:
     if result:
         raise OSError(ctypes.get_errno(), complaint)
-
-
-def tell_systemd(state: str) -> None:
-    """Tell the service manager, if one started us (sd_notify(3)): `READY=1`, `STOPPING=1`."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
 def capabilities() -> dict[str, int]:

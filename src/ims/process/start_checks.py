@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from ims.cause import cause
 from ims.config import endpoint_of
-from ims.sensor.access import Need, check_program_readable, refuse_obstacles, tried_as
-from ims.sensor.endpoint import endpoint_error, holder_of, refuse_endpoint
-from ims.sensor.finding import OK, WRONG, Finding
-from ims.sensor.privileges import user_to_become
+from ims.process.endpoint import endpoint_error, holder_of, refuse_endpoint
+from ims.process.file_access import Need, check_program_readable, refuse_obstacles, tried_as
+from ims.process.finding import OK, WRONG, Finding
+from ims.process.privileges import user_to_become
 
 
 class Check(NamedTuple):

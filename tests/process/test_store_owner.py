@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from ims.path_owners import give_new_folder, is_roots, steps_to
-from ims.sensor.owner import owner_of
-from ims.sensor.privileges import prepare_store
+from ims.process.privileges import prepare_store
+from ims.process.store_owner import owner_of
 from ims.store.manifest import Snapshot
 from ims.store.schema import state_folder
 
@@ -36,8 +36,8 @@ DEADLINE = 60
 SETS = """
 import json, sys
 from pathlib import Path
-from ims.sensor.owner import act_as_owner
-from ims.sensor.read_search import reading_any_file
+from ims.process.store_owner import act_as_owner
+from ims.process.read_search import reading_any_file
 def sets():
     lines = [line.split(":") for line in Path("/proc/thread-self/status").read_text().splitlines()]
     return [int(value, 16) for name, value in lines if name in ("CapPrm", "CapEff")]

@@ -1,0 +1,27 @@
+"""Settings of TLS: certificates between the machines of a deployment, and those that people's programs are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TlsConfig(BaseModel):
+    """Certificates of the deployment, as `ims pki issue` writes them: `[tls]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certificate: Path = Field(description="this daemon's certificate")
+    key: Path = Field(description="its private key; nobody else may read it")
+    ca: Path = Field(description="the deployment's authority")
+    revoked: Path = Field(description="list of revoked certificates; read again when it changes")
+
+
+class HttpsConfig(BaseModel):
+    """What people's programs are shown: `[https]`. From any authority that they trust."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certificate: Path = Field(description="certificate, with those in between")
+    key: Path = Field(description="its private key; nobody else may read it")
