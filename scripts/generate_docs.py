@@ -116,7 +116,6 @@ a portal reads its registry again when it changes.
 
 def settings() -> str:
     """docs/settings.md."""
-    from ims.config import BlockConfig, SensorConfig
     from ims.lake.config import LakeConfig
     from ims.portal.config import PortalConfig, PortalLake
     from ims.portal.registry import RegisteredBlock, RegisteredSensor
@@ -124,6 +123,7 @@ def settings() -> str:
     from ims.process.tls import HttpsConfig, TlsConfig
     from ims.query.spark_session import SparkSettings
     from ims.queryd.config import QuerydConfig
+    from ims.sensor.config import BlockConfig, SensorConfig
 
     parts = [SETTINGS]
     for title, model in (

@@ -25,6 +25,7 @@ import ims
 from ims import extract
 from ims.capture.open import open_source
 from ims.query.request import make_request
+from ims.settings.durations import HOUR_US
 from ims.store.heartbeat import Beat, Heartbeat, boot_id, uptime
 from ims.store.rowkey import row_keys_of_arrow
 
@@ -216,7 +217,7 @@ def test_hours_with_little_in_them_are_taken_together(one_store: Path, monkeypat
         assert 1 < len(found) < len(hours)
         assert all(until <= since for (_, until), (since, _) in pairwise(found))
         for begin, _ in hours:
-            assert sum(since <= begin and begin + extract.HOUR_US <= until for since, until in found) == 1
+            assert sum(since <= begin and begin + HOUR_US <= until for since, until in found) == 1
 
 
 def test_a_filter_and_a_range_choose_what_is_written(tmp_path: Path, one_store: Path) -> None:

@@ -9,10 +9,12 @@ from multiprocessing import get_context
 
 def stored() -> None:
     """Those that read, decode, sign and store; and what answers import."""
+    from ims.portal.daemon import load_scanning_kernels
     from ims.queryd.daemon import warm_up
     from ims.sensor.daemon import load_stage_kernels
 
     warm_up()
+    load_scanning_kernels()
     load_stage_kernels()
 
 

@@ -23,7 +23,6 @@ from ims.query.request import Request
 from ims.query.verbs import MOST_DETAILED, MOST_ROWS
 
 PORTS_SHOWN = 8
-HOUR_US = 3_600_000_000
 AGES_US = 366 * 86_400_000_000
 """The widest bin: few of them hold all packets."""
 

@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from ims.config import endpoint_of
+from ims.settings.endpoints import endpoint_of
 
 CONNECTIONS = 8
 PATIENCE_SECONDS = 10.0

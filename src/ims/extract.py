@@ -25,19 +25,19 @@ import pyarrow.parquet as pq
 from ims import arrow
 from ims.asked import Asked
 from ims.full_disk import naming
-from ims.quantity import quantity
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.shown import json_lines, shown_packets
+from ims.settings.durations import HOUR_US, SECOND_US
 from ims.store.columns import distinct_values
 from ims.store.pcap import check_link, linked, linked_offsets, pcap_header
 from ims.store.pcapng import pcapng_blocks, pcapng_header, times_of
 from ims.store.rebuild import RawPackets, Records, pcap_records
 from ims.store.rowkey import row_keys_of_arrow
+from ims.text import quantity
 
 FORMATS = ("pcap", "pcapng", "parquet", "csv", "json")
 SLICE_PACKETS, SLICE_BYTES, MOST_OCTETS = 1 << 18, 64 << 20, 1500
-HOUR_US, SECOND_US = 3_600_000_000, 1_000_000
 
 
 @dataclass

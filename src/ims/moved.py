@@ -17,9 +17,11 @@ from typing import Any
 
 MOVED = {
     "ims.checksum": "ims.packet.checksum",
+    "ims.config": "ims.sensor.config",
     "ims.decode.ipv4": "ims.packet.ipv4",
     "ims.decode.link_names": "ims.packet.link_types",
     "ims.octets": "ims.packet.octets",
+    "ims.quantity": "ims.text",
     "ims.query.limits": "ims.query.verbs",
     "ims.sensor.access": "ims.process.file_access",
     "ims.sensor.check": "ims.process.start_checks",
@@ -29,12 +31,18 @@ MOVED = {
     "ims.sensor.owner": "ims.process.store_owner",
     "ims.sensor.privileges": "ims.process.privileges",
     "ims.sensor.read_search": "ims.process.read_search",
+    "ims.settings_file": "ims.settings.toml",
+    "ims.toml_lines": "ims.settings.toml_lines",
 }
 """Earlier name -> the module that has its names now."""
 NAMES = {
     "ims.query.request": {
         "Verb": ("ims.query.verbs", "VerbName"),
         "MOST_DETAILED": ("ims.query.verbs", "MOST_DETAILED"),
+    },
+    "ims.store.retention": {
+        "parse_age": ("ims.settings.durations", "parse_age"),
+        "parse_size": ("ims.settings.sizes", "parse_size"),
     },
     "ims.telescope": {"Moment": ("ims.verb_methods", "Moment")},
 }

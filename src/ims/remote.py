@@ -23,9 +23,9 @@ import pyarrow as pa
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.complaint import FilterError
 from ims.query.moment import moment
-from ims.query.shown import printable
 from ims.query.verbs import VERBS, VerbName
 from ims.query.wrong import QuestionError
+from ims.text import one_line, printable
 from ims.verb_methods import Moment, VerbMethods
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class PortalBackend:
 
     def _refusal(self, response: httpx.Response, filter: str | None) -> Exception:
         try:
-            said = _line(json.loads(response.read()[: 1 << 16])["error"])
+            said = one_line(json.loads(response.read()[: 1 << 16])["error"])
         except (ValueError, TypeError, KeyError):
             said = f"{self._url} answered {response.status_code} {printable(response.reason_phrase)}; is it a portal?"
             return OSError(said)
@@ -316,7 +316,3 @@ def _record(told: Mapping[str, Any]) -> AnswerRecord:
             value = told[field.name]
             known[field.name] = tuple(value) if isinstance(value, list) else value
     return AnswerRecord(**known)
-
-
-def _line(text: object) -> str:
-    return printable(" ".join(str(text).split()))[:1000]

@@ -15,6 +15,7 @@ from ims.query.answer import Answer
 from ims.query.metric_table import group_column, replaced, values_per_24, with_empty_bins
 from ims.query.verbs import VERBS, VerbName
 from ims.query.wrong import QuestionError
+from ims.text import printable_octets
 
 BEYOND = 1000
 """Values looked for beyond those that are shown, to tell how many there are."""
@@ -90,7 +91,7 @@ def _payloads(asked: Asked) -> Answer:
             lengths[at] = len(row["payload"])
     octets = [row.get("payload") for _, _, row in kept]
     ever = arrow.column([row.get("ever_first_seen") for _, _, row in kept], pa.int64())
-    texts = [None if o is None else shown.printable_octets(o) for o in octets]
+    texts = [None if o is None else printable_octets(o) for o in octets]
     dumps = [None if o is None else shown.hexdump(o) for o in octets]
     columns = {
         "signature": shown.hex_column(table.column("signature")),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ims.capture.pcapng_walk import LATEST_NS, nanoseconds
-from ims.quantity import quantity
+from ims.text import quantity
 
 from ..effort import every
 from . import writers as w

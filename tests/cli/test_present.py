@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from ims.cli.present import FORMATS, check_format, print_rows
 from ims.cli.query import _print
 from ims.query.answer import Answer, AnswerRecord
-from ims.query.shown import hexdump, printable, printable_octets
+from ims.query.shown import hexdump
 from ims.query.verbs import VerbName
+from ims.text import printable, printable_octets
 
 from ..stores import IMS, MIDNIGHT, cli, ingest, udp, write_pcap
 

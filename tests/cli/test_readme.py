@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ims.config import read_config
+from ims.sensor.config import read_config
 
 from ..effort import sampled
 from ..stores import IMS

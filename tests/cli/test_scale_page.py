@@ -20,10 +20,10 @@ import psutil
 import pytest
 
 import ims
-from ims.config import checked
 from ims.lake.config import checked_lake
 from ims.lake.lake import open_lake
-from ims.settings_file import read_toml
+from ims.sensor.config import checked
+from ims.settings.toml import read_toml
 from tests.lake.conftest import s3_client, s3_server  # noqa: F401  (a fixture)
 from tests.lake.spark_cluster import QUICK, require_java
 from tests.portal.deployment import deployed, free_port

@@ -73,7 +73,7 @@ REFUSED = {
     ("--to", "L", "--sensor", "z"): "has no sensor 'z'; it has a",
     ("--to", "L", "--rate", "0"): "--rate 0: wanted at least one byte a second",
     ("--to", "L", "--rate", "fast"): "size 'fast'",
-    ("--to", "L", "--every", "10"): "--every '10': wanted a number and s, m, h or d",
+    ("--to", "L", "--every", "10"): "--every '10': wanted a number with s, m, h or d",
     ("--to", "L", "--every", "0m"): "--every '0m'",
     ("--to", "L", "--keep-age", "1x"): "age '1x'",
     ("--to", "L", "--format", "xml"): "--format 'xml'",

@@ -242,7 +242,7 @@ def test_a_capture_with_everything_in_it_is_the_same_in_the_lake(tmp_path, uri, 
 
 
 def test_the_keeper_s_settings_reach_the_writer(store):
-    from ims.config import checked
+    from ims.sensor.config import checked
 
     block = {"name": "C/24", "prefix": "198.51.100.0/24"}
     settings = {"name": "a", "store": "S", "interfaces": ["eth0"], "block": [block]}

@@ -13,7 +13,7 @@ import pyarrow.flight as fl
 import pytest
 
 from ims.link.contract import Ask, End, Hello, written
-from ims.portal.fault import SAID, Fault, fault_of, one_line
+from ims.portal.fault import SAID, Fault, fault_of
 from ims.portal.monitored import UNKNOWN
 from ims.portal.registry import Registry
 from ims.portal.sensors import Sensors
@@ -21,6 +21,7 @@ from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.service import unread
 from ims.store.damage import DamageError
+from ims.text import first_line
 
 from ..queryd.waiting import until
 
@@ -82,7 +83,7 @@ def test_a_refusal_is_one_short_line_of_printable_characters() -> None:
     fault = fault_of(fl.FlightServerError("ims:request: \x1b]0;x\x07" + "y" * 10_000 + "\nTraceback"))
     assert len(fault.text) <= 300
     assert fault.text.isprintable()
-    assert one_line("") == one_line("\n \n") == ""
+    assert first_line("") == first_line("\n \n") == ""
 
 
 def test_a_fault_is_an_exception_that_says_its_text() -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from ims.config import checked
 from ims.portal.config import checked_portal, read_portal_config
 from ims.portal.registry import checked_registry
 from ims.queryd.config import checked_queryd, read_queryd_config
+from ims.sensor.config import checked
 
 ROOT = Path(__file__).parents[2]
 INSTALL = ROOT / "src" / "ims" / "install"

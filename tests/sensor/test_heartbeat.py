@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ims.config import checked
 from ims.sensor import daemon
+from ims.sensor.config import checked
 from ims.sensor.heartbeat import LOSING_SECONDS, Heartbeats
 from ims.sensor.state import State
 from ims.store.heartbeat import Beat, Heartbeat, read_heartbeat

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ims
-from ims.config import SensorConfig
+from ims.sensor.config import SensorConfig
 from ims.sensor.keeper import Keeper
 from ims.sensor.watched import Watched, policies_of
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from ims.config import checked
+from ims.sensor.config import checked
 from ims.sensor.daemon import Sensor
 from ims.sensor.metrics import Metrics
 from ims.sensor.replay import NoWire

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ims.config import checked, read_config
 from ims.darknet import Darknet
 from ims.respond.policy import policies
+from ims.sensor.config import checked, read_config
 
 ROOT = Path(__file__).parents[2]
 INSTALL = ROOT / "src" / "ims" / "install"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ims.config import BlockConfig, SensorConfig, checked, read_config
+from ims.sensor.config import BlockConfig, SensorConfig, checked, read_config
 from ims.simulate.namespaces import ip, may_make_namespaces
 
 from ..stores import IMS, cli

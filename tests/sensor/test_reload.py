@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ims.config import SensorConfig, checked
+from ims.sensor.config import SensorConfig, checked
 from ims.sensor.reload import taken_up, waiting
 
 

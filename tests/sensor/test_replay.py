@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ims.config import checked
+from ims.sensor.config import checked
 from ims.sensor.daemon import Sensor
 from ims.sensor.keeper import Keeper
 from ims.simulate.sample import write_sample

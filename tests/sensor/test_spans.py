@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.sensor.spans import HOUR_US, QUIET_US, SPANS, Spans, holes_in_words, merged
+from ims.sensor.spans import QUIET_US, SPANS, Spans, holes_in_words, merged
+from ims.settings.durations import HOUR_US
 
 NOON = 1_772_600_400_000_000
 SECOND = 1_000_000

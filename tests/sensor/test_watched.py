@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ims.darknet import Block, Darknet
 from ims.sensor.watched import PERIODS, Watched
-from ims.store.schema import HOUR_US
+from ims.settings.durations import HOUR_US
 
 MIDNIGHT = 1_800_000_000_000_000 // (24 * HOUR_US) * 24 * HOUR_US
 SECOND = 1_000_000

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ims.records import PAYLOAD, packet_batch
+from ims.settings.durations import DAY_US
 from ims.sign.batch import days_of
 from ims.sign.cache import DAYS, Cache
-from ims.sign.key import DAY_US
 from ims.sign.signer import Signer
 
 from ..effort import examples

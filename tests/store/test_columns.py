@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ims.records import CATEGORIES, PACKETS, PAYLOAD, RESPONDER, TCP_OPTIONS, packet_batch
+from ims.settings.durations import HOUR_US
 from ims.store.columns import (
     Distinct,
     batch_schema,
@@ -22,7 +23,7 @@ from ims.store.columns import (
     kept_order,
     packets_table,
 )
-from ims.store.schema import HOUR_US, parquet_writer, stored_schema
+from ims.store.schema import parquet_writer, stored_schema
 
 from ..effort import examples
 

@@ -1,12 +1,11 @@
 """The oldest hours go first, payloads with the last packets of their day, and no further than asked."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from ims.settings.durations import DAY_US, HOUR_US
 from ims.store.manifest import Manifest, Snapshot
-from ims.store.retention import DAY_US, parse_age, parse_size, retain
-from ims.store.schema import HOUR_US, hour_folder, part_of
+from ims.store.retention import retain
+from ims.store.schema import hour_folder, part_of
 
 DAY = 20_000 * 24
 
@@ -139,53 +138,3 @@ def test_a_reader_keeps_its_files_and_the_folders_go_after_it(manifest, tmp_path
     reader.close()
     manifest.collect()
     assert not file.parent.parent.exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "hours"), [("36h", 36), ("90d", 2160), (" 8w ", 1344), ("2y", 17520), ("0.5 h", 0.5), ("0d", 0)]
-)
-def test_ages(text, hours):
-    assert parse_age(text) == hours * HOUR_US
-
-
-@pytest.mark.parametrize(
-    ("text", "octets"),
-    [
-        ("1048576", 1 << 20),
-        ("20G", 20 << 30),
-        ("500 GB", 500 << 30),
-        ("1.5KiB", 1536),
-        ("3t", 3 << 40),
-        ("0", 0),
-        ("7B", 7),
-    ],
-)
-def test_sizes(text, octets):
-    assert parse_size(text) == octets
-
-
-@pytest.mark.parametrize("text", ["", "d", "-1d", "5", "5m", "1e3d", "5 days", "٣x", "nan"])
-def test_other_ages_are_refused(text):
-    with pytest.raises(ValueError, match="wanted a number and h, d, w or y"):
-        parse_age(text)
-
-
-@pytest.mark.parametrize("text", ["", "G", "-1G", "5X", "1e3", "5 GG", "inf"])
-def test_other_sizes_are_refused(text):
-    with pytest.raises(ValueError, match="wanted a number of bytes"):
-        parse_size(text)
-
-
-@given(st.text(max_size=12))
-def test_any_text_is_an_age_and_a_size_or_a_value_error(text):
-    for parse in (parse_age, parse_size):
-        try:
-            assert parse(text) >= 0
-        except ValueError as error:
-            assert repr(text) in str(error)
-
-
-def test_a_number_too_long_for_a_float_is_a_number_still():
-    assert parse_age("9" * 400 + "h") == int("9" * 400) * HOUR_US
-    assert parse_size("9" * 400) == int("9" * 400)
-    assert parse_size("9007199254740993") == 9007199254740993

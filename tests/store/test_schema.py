@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ims.records import TABLES
+from ims.settings.durations import HOUR_US
 from ims.store import schema
 from ims.store.schema import (
-    HOUR_US,
     check_store,
     create_store,
     hour_folder,

@@ -12,7 +12,7 @@ from ims.capture.file_source import FileSource
 from ims.capture.pcap_walk import DAMAGED, FULL, ZEROS
 from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
-from ims.quantity import quantity
+from ims.text import quantity
 
 LOOKED_AT = 8
 """Records that must make sense; of a pipe, which may be slow, PIPE_LOOKED_AT."""

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
-from ims.quantity import quantity
+from ims.text import quantity
 
 WARNINGS = 100
 """At most so many of one file."""

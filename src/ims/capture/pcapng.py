@@ -26,7 +26,7 @@ from ims.capture.pcapng_walk import (
 )
 from ims.capture.source import Frames, empty_frames
 from ims.capture.stream import OctetStream
-from ims.quantity import quantity
+from ims.text import quantity
 
 SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}

@@ -116,7 +116,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("IMS_DEBUG") or not _is_for_people(error):
             raise
-        _refuse(one_line(error) + _caret(error))
+        _refuse(error_line(error) + _caret(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -132,10 +132,10 @@ def _end_unread() -> NoReturn:
     sys.exit(0)
 
 
-def one_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """What is wrong, and with which file where that is known; of an engine's own words only whose they are."""
     from ims.cause import cause, engine_behind
-    from ims.query.shown import printable
+    from ims.text import printable
 
     engine = engine_behind(error)
     if engine is not None:

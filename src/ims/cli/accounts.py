@@ -119,7 +119,7 @@ def remove(name: Name, *, accounts: File) -> None:
 def password(name: Name, *, accounts: File) -> None:
     """Give an account another password. Tokens that logins gave end, with all that were made with them; those of `ims
     account token` stay: `ims account tokens`, `revoke-token`."""
-    from ims.quantity import quantity
+    from ims.text import quantity
 
     opened = _accounts(accounts)
     opened.tokens(name)  # whether there is such an account, before anybody types

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ims.cli.demo_process import IMS, complaint, line, show, typed
 from ims.full_disk import naming
-from ims.quantity import quantity
 from ims.simulate.namespaces import PEER, Namespaces, may_make_namespaces
+from ims.text import quantity
 
 CONFIG = """
 name = "live"

@@ -56,7 +56,7 @@ def show(*words: str | Path) -> None:
 
 def say_quietly(*words: str | Path, stdin: str = "") -> str:
     """As `show`, but what the command says on standard output is handed back."""
-    from ims.cli import one_line
+    from ims.cli import error_line
 
     said, before = io.StringIO(), sys.stdin
     sys.stdin = io.StringIO(stdin)
@@ -64,7 +64,7 @@ def say_quietly(*words: str | Path, stdin: str = "") -> str:
         with redirect_stdout(said), redirect_stderr(io.StringIO()):
             show(*words)
     except (ValueError, OSError) as error:
-        raise OSError(f"ims {words[0]} failed: {one_line(error)}") from error
+        raise OSError(f"ims {words[0]} failed: {error_line(error)}") from error
     finally:
         sys.stdin = before
     return said.getvalue()

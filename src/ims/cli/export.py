@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from ims.cli.asked import asks
-from ims.quantity import quantity
 from ims.query.verbs import SINCE, UNTIL
+from ims.text import quantity
 
 EXAMPLES = """\b
 Examples:

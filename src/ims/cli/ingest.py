@@ -76,7 +76,8 @@ def ingest(
     """
     from ims.cli.present import check_format
     from ims.darknet import Block, Darknet, check_sensor_name
-    from ims.store.retention import parse_age, parse_size
+    from ims.settings.durations import parse_age
+    from ims.settings.sizes import parse_size
 
     check_format(format)
     check_sensor_name(sensor)
@@ -149,7 +150,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bar
 
-    from ims.query.shown import printable
+    from ims.text import printable
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     packets = TextColumn("{task.fields[packets]:,} packets")

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ims.query.shown import printable
 from ims.respond.reply import REPLIES
 from ims.sensor.state import State
+from ims.text import printable
 
 REFRESH_SECONDS = 0.5
 WITHHELD = ("limited_address", "limited_network", "limited_all")

@@ -180,7 +180,7 @@ def _is_file(what: str, folder: Path) -> bool:
 
 def _note(line: str) -> None:
     """What is for a person to read: standard output is left to what may be pasted or parsed."""
-    from ims.query.shown import printable
+    from ims.text import printable
 
     print("\n".join(printable(part) for part in line.split("\n")), file=sys.stderr)
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ims.query.shown import printable
 from ims.query.written import csv_lines, json_row, json_value
+from ims.text import printable
 
 FORMATS = ("table", "json", "csv")
 WIDE = 10_000

@@ -166,7 +166,7 @@ def _end(address: str | None, port: int | None) -> str:
 
 
 def _payload_in_short(signature: str | None, length: int) -> str:
-    from ims.quantity import quantity
+    from ims.text import quantity
 
     return f"{(signature or WITHHELD)[:8]}, {quantity(length, 'byte')}" if length else ""
 
@@ -180,8 +180,8 @@ def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _dump(answer: Answer) -> None:
     """The payloads themselves, below the table: the first bytes of each."""
-    from ims.quantity import quantity
     from ims.query.shown import hexdump
+    from ims.text import quantity
 
     for row in answer.rows():
         octets = row["payload"]

@@ -63,7 +63,7 @@ def add(
     from ims.portal.registry import RegisteredSensor, Registry
     from ims.portal.registry_file import MERGING_OCTETS, add_entry, disagreements, entry
     from ims.portal.sensor_identity import address_of, ask_identity
-    from ims.settings_file import checked
+    from ims.settings.toml import checked
 
     file, credentials = _settings(config, registry)
     act_as_owner(file)

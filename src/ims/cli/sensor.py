@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from ims.quantity import quantity
+from ims.text import quantity
 
 EXAMPLES = """\b
 Examples:
@@ -77,7 +77,7 @@ def sensor(
     from ims.process.privileges import no_new_privileges
 
     no_new_privileges()
-    from ims.config import SensorConfig, checked, read_config
+    from ims.sensor.config import SensorConfig, checked, read_config
 
     def read() -> SensorConfig:
         if config is not None:
@@ -155,7 +155,7 @@ def _data(
     missing = ", ".join(name for name, value in wanted.items() if not value)
     if missing:
         raise ValueError(f"{missing} missing; wanted --config FILE, or --interface, --store, --sensor and --block")
-    from ims.config import Policy
+    from ims.sensor.config import Policy
 
     if policy not in get_args(Policy):
         raise ValueError(f"--policy {policy!r}: wanted one of {', '.join(get_args(Policy))}")

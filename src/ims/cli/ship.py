@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +20,6 @@ Examples:
   ims ship --store STORE --to LAKE --rate 20M --keep-age 7d --keep-size 200G
   ims ship --store STORE --to 's3://lake/ims?region=eu-central-1' --every 10m
 """
-_INTERVAL = re.compile(r"([0-9]{1,6})\s*([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def ship(
@@ -54,7 +51,8 @@ def ship(
     """Copy a store's finished hours to a lake, and read them back. Credentials of a bucket come from the environment
     (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or the standard AWS files."""
     from ims.cli.present import check_format
-    from ims.store.retention import parse_age, parse_size
+    from ims.settings.durations import parse_age
+    from ims.settings.sizes import parse_size
 
     check_format(format)
     keep_age_us = None if keep_age is None else parse_age(keep_age)
@@ -108,11 +106,16 @@ def ship(
         raise typer.Exit(130)
 
 
-def _seconds(text: str) -> int:
-    match = _INTERVAL.fullmatch(text.strip())
-    if match is None or not int(match[1]):
-        raise ValueError(f"--every {text!r}: wanted a number and s, m, h or d, such as 10m")
-    return int(match[1]) * _SECONDS[match[2]]
+def _seconds(text: str) -> float:
+    from ims.settings.durations import seconds
+
+    try:
+        found = seconds(text, "s m h d", "10m")
+    except ValueError as error:
+        raise ValueError(f"--every {text!r}: {error}") from None
+    if not 0 < found <= 1e9:  # what may be waited for
+        raise ValueError(f"--every {text!r}: wanted more than 0, and at most 11000d")
+    return found
 
 
 def _sensors(store: Path, wanted: list[str] | None) -> list[str]:

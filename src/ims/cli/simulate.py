@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from ims.full_disk import naming
-from ims.quantity import quantity
+from ims.text import quantity
 
 EXAMPLES = """\b
 Examples:

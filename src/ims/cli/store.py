@@ -52,8 +52,7 @@ def _verified(place: str, show: Callable[[Progress], None]) -> Verification:
 
 
 def _print(place: str, found: Verification, as_json: bool) -> None:
-    from ims.quantity import quantity
-    from ims.query.shown import printable
+    from ims.text import printable, quantity
 
     if as_json:
         faults = [fault._asdict() for fault in found.faults]
@@ -68,7 +67,7 @@ def _print(place: str, found: Verification, as_json: bool) -> None:
 
 
 def _outcome(found: Verification) -> str:
-    from ims.quantity import quantity
+    from ims.text import quantity
 
     if not found.faults:
         return "all is as it was written"

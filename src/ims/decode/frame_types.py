@@ -13,7 +13,7 @@ import numpy as np
 from ims.decode.verdict import COUNTERS
 from ims.kernels import kernel
 from ims.packet.link_types import ETHERNET_TYPES, LINK_TYPES
-from ims.quantity import quantity
+from ims.text import quantity
 
 SLOTS = 64
 BEGIN = len(COUNTERS)

@@ -15,7 +15,7 @@ from ims.install.unit import installation, unit_text
 from ims.install.unit_file import UnitFile, installed, option
 from ims.process.file_access import Need, Way, tried_as
 from ims.process.finding import WRONG, Finding
-from ims.settings_file import read_text, read_toml
+from ims.settings.toml import read_text, read_toml
 
 TAKEN = "address already in use"
 EXAMPLES = "docs/sensor.md, docs/deploy.md and docs/scale.md have examples"
@@ -34,9 +34,9 @@ def examine_file(file: Path) -> Iterable[Finding]:
 
 def daemon_of(file: Path) -> str:
     """Whose settings a file holds: `sensor`, `queryd`, `portal` or `ship`. Raises as `examine_file`."""
-    from ims.config import SensorConfig
     from ims.portal.config import PortalConfig
     from ims.queryd.config import QuerydConfig
+    from ims.sensor.config import SensorConfig
 
     text = read_text(file, EXAMPLES)
     if _unit_of("ship", file) is not None or file.suffix == ".env" or LAKE in parse_environment(text).variables:
@@ -58,7 +58,7 @@ def daemon_of(file: Path) -> str:
 
 def examine_sensor_file(file: Path) -> Iterable[Finding]:
     """For a sensor's settings."""
-    from ims.config import read_config
+    from ims.sensor.config import read_config
     from ims.sensor.doctor import examine
 
     config = read_config(file)

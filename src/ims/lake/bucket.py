@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ims.lake.place import CHUNK, Place, told
-from ims.quantity import quantity
+from ims.text import quantity
 
 CONNECT_SECONDS = 10.0
 REQUEST_SECONDS = 60.0

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ims.config import Octets
 from ims.query.spark_session import SparkSettings
-from ims.settings_file import checked, read_toml
+from ims.settings.fields import Octets
+from ims.settings.toml import checked, read_toml
 
 
 class LakeConfig(BaseModel):

@@ -11,16 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ims.settings.durations import HOUR_US  # fmt: skip
 from ims.store.damage import refuse_damage
-from ims.store.schema import (
-    HOUR_US,
-    ROW_GROUP,
-    hour_folder,
-    parquet_writer,
-    part_of,
-    state_folder,
-    stored_schema,
-)  # fmt: skip
+from ims.store.schema import ROW_GROUP, hour_folder, parquet_writer, part_of, state_folder, stored_schema
 from ims.store.shipped import TAKEN_APART
 from ims.stored_file import refuse_links
 

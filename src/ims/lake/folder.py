@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ims.lake.place import CHUNK, Place, told
-from ims.quantity import quantity
 from ims.store.schema import make_folder, sync_folder
 from ims.stored_file import open_regular
+from ims.text import quantity
 
 ASIDE = "_lake/aside"
 

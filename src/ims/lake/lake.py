@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_name, ledger_sensors, read_ledger, whole_ledger
 from ims.lake.place import open_place
 from ims.records import TABLES
+from ims.settings.durations import HOUR_US
 from ims.store.damage import DamageError, refuse_damage
-from ims.store.schema import HOUR_US, Part, part_of, refuse_no_folder
+from ims.store.schema import Part, part_of, refuse_no_folder
 from ims.store.shipped import TAKEN_APART
 from ims.stored_file import refuse_links
 

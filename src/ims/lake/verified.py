@@ -11,9 +11,9 @@ import xxhash
 
 from ims.lake.paced import Pace
 from ims.lake.place import Place
-from ims.quantity import quantity
 from ims.store.damage import DamageError
 from ims.stored_file import open_stored
+from ims.text import quantity
 
 
 class Print(NamedTuple):

@@ -8,10 +8,10 @@ from pathlib import Path
 from ims.lake.ledger import LAKE, Ledger, lake_id, ledger_name, ledger_sensors, whole_ledger
 from ims.lake.place import Place, open_place
 from ims.lake.verified import Digest
-from ims.quantity import quantity
 from ims.records import TABLES
 from ims.store.damage import DamageError
 from ims.store.verify import UNLISTED, Fault, Progress, Verification, nothing, noting
+from ims.text import quantity
 
 SHIPPED = "a shipment that was killed, or goes on, left it: the next one reads it and counts it"
 REMEDY = "put it back from the sensor's store or a copy"

@@ -21,8 +21,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ims.query.asks import hides
 from ims.query.question import Question
 from ims.query.request import Condition
-from ims.query.shown import printable
 from ims.query.wrong import QuestionError, said_of
+from ims.text import printable
 
 OLDEST, NEWEST = 2, 2
 LONGEST_MESSAGE = 2 << 20

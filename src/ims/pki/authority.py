@@ -34,9 +34,9 @@ from ims.pki.certificate import identity_of, issued_by, make_authority, make_cer
 from ims.pki.credentials import parse_authorities
 from ims.pki.pem import key_pem, parse_certificate, parse_key, pem, read_file, read_secret
 from ims.pki.revoked_list import entry_of, number_of, read_lists, serials_of, sign_list
-from ims.quantity import quantity
 from ims.store.schema import make_folder, not_a_folder, sync_folder, write_aside
 from ims.system_folder import refuse_system_folder
+from ims.text import quantity
 
 _SERIAL = re.compile(r"[0-9a-f]{32,40}")
 

@@ -13,7 +13,7 @@ from cryptography import x509
 from ims.link.identity import ROLES, Identity
 from ims.pki.certificate import check_dates, common_name, identity_of, is_authority, issued_by, moment
 from ims.pki.pem import parse_certificate, parse_certificates, parse_key, read_file, read_secret
-from ims.quantity import quantity
+from ims.text import quantity
 
 WARN_WITHIN = timedelta(days=30)
 

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ims.link.contract import Hello
-from ims.portal.fault import Fault, one_line
+from ims.portal.fault import Fault
 from ims.portal.registry import RegisteredSensor
 from ims.query.question import Question
+from ims.text import first_line
 
 
 def check_hello(sensor: RegisteredSensor, hello: Hello, stores: Mapping[str, str]) -> None:
@@ -60,4 +61,4 @@ def _named(name: str) -> str:
 
 def _plain(name: str) -> str:
     """A name that a daemon said, which may be anything."""
-    return one_line(name)[:64]
+    return first_line(name)[:64]

@@ -27,8 +27,8 @@ from ims.process.start_checks import (
     user_check,
 )
 from ims.process.tls import HttpsConfig
-from ims.quantity import quantity
 from ims.queryd.checks import certificate_check
+from ims.text import quantity
 
 
 def portal_checks(config: PortalConfig, running: Running | None = None) -> list[Check]:

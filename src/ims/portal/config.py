@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ims.config import Octets, endpoint_of
 from ims.lake.config import LakeConfig
 from ims.portal.audit import AGE
-from ims.portal.secrecy_settings import Seconds, SecrecySettings
+from ims.portal.secrecy_settings import SecrecySettings
 from ims.process.tls import HttpsConfig, TlsConfig
-from ims.settings_file import checked, read_toml
+from ims.settings.endpoints import endpoint_of
+from ims.settings.fields import Endpoint, Octets, Seconds
+from ims.settings.toml import checked, read_toml
 
 
 class PortalLake(LakeConfig):
@@ -34,7 +35,7 @@ class PortalConfig(BaseModel):
     audit_age: Annotated[Seconds, Field(ge=86_400, le=100 * 366 * 86_400)] = Field(
         AGE, description="how long its lines about known callers are kept; seconds, or such as `400d`"
     )
-    listen: str = Field("127.0.0.1:8443", description="address and port to listen on")
+    listen: Endpoint = Field("127.0.0.1:8443", description="address and port to listen on")
     tls: TlsConfig | None = Field(
         None, description="certificates towards sensors; without them, those on loopback only"
     )
@@ -61,18 +62,11 @@ class PortalConfig(BaseModel):
     )
     proxies: tuple[str, ...] = Field((), description="addresses of reverse proxies whose X-Forwarded-For is believed")
     lake: PortalLake | None = Field(None, description="a lake that holds what sensors have shipped: docs/scale.md")
-    metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9479`")
+    metrics: Endpoint | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9479`")
     export_folder: Path | None = Field(None, description="where exports wait to be sent; else the system's")
     secrecy: SecrecySettings = Field(
         default_factory=lambda: SecrecySettings.model_validate({}), description="what who may see: docs/secrecy.md"
     )
-
-    @field_validator("listen", "metrics")
-    @classmethod
-    def _is_an_endpoint(cls, endpoint: str | None) -> str | None:
-        if endpoint is not None:
-            endpoint_of(endpoint)
-        return endpoint
 
     @model_validator(mode="after")
     def _is_safe(self) -> PortalConfig:

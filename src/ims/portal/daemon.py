@@ -14,7 +14,6 @@ import structlog
 import uvicorn
 
 from ims import kernels
-from ims.config import endpoint_of
 from ims.exposition import serve_metrics
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
@@ -53,6 +52,7 @@ from ims.query.request import Request, make_request
 from ims.queryd.checks import read_credentials
 from ims.queryd.daemon import warm_up
 from ims.queryd.service import quiet
+from ims.settings.endpoints import endpoint_of
 from ims.telescope import Telescope
 from ims.version import full_version
 

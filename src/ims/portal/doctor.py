@@ -13,8 +13,8 @@ from ims.portal.monitored import DAMAGED, kept, path_beside
 from ims.process.doctor import findings, root
 from ims.process.finding import OK, WARNING, WRONG, Finding
 from ims.process.start_checks import Running, findings_of
-from ims.quantity import quantity
 from ims.queryd.doctor import ends
+from ims.text import quantity
 
 AUDIT_LEAST, AUDIT_LOW = 16 << 20, 256 << 20
 """Bytes free below which lines will soon be lost, and below which it is said."""

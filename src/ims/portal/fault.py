@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow.flight as fl
 
 from ims.link.envelope import LONGEST_BODY
+from ims.text import first_line
 
 Raised = TypeVar("Raised", bound=Exception)
 _OURS = re.compile(r"ims:([a-z]+): (.*?)(?:\. Detail: |\. gRPC client debug context|$)", re.DOTALL)
@@ -67,29 +68,21 @@ def fault_of(error: BaseException) -> Fault:
     detail = str(error)
     ours = _OURS.search(detail)
     if ours is not None and ours[1] in SAID:
-        said = one_line(ours[2])
+        said = first_line(ours[2])
         told = said == DAMAGED or (ours[1] == "request" and _REFUSED.fullmatch(said))
         text = said if told else SAID[ours[1]]
         worked = _WORKED.search(said)
         return Fault(ours[1], text, said, float(worked[1]) if worked else None)
     if isinstance(error, fl.FlightTimedOutError):
-        return Fault("overdue", SAID["late"], one_line(detail))
+        return Fault("overdue", SAID["late"], first_line(detail))
     if isinstance(error, fl.FlightCancelledError):  # Flight's word for a message that is longer than is taken in, too
-        return Fault("garbage", TOO_LONG, one_line(detail))
+        return Fault("garbage", TOO_LONG, first_line(detail))
     if "_ALERT_" in detail:  # TLS's word for what the other side has against ours
-        return Fault("refused", REFUSED_OURS, one_line(detail))
+        return Fault("refused", REFUSED_OURS, first_line(detail))
     if "eer certificate" in detail:  # the name in it isn't the one that was asked for
-        return Fault("certificate", "its certificate isn't the one that is registered", one_line(detail))
+        return Fault("certificate", "its certificate isn't the one that is registered", first_line(detail))
     if "certificate verify failed" in detail.lower() or "CERTIFICATE_VERIFY_FAILED" in detail:
-        return Fault("certificate", UNVERIFIED, one_line(detail))
+        return Fault("certificate", UNVERIFIED, first_line(detail))
     if isinstance(error, fl.FlightUnavailableError):
-        return Fault("unreachable", "it can't be reached", one_line(detail))
-    return Fault("garbage", "it answered what isn't an answer", one_line(detail))
-
-
-def one_line(text: Any) -> str:
-    """The first line, and no more than a few words of it."""
-    from ims.query.shown import printable
-
-    lines = str(text).strip().splitlines()
-    return printable(lines[0])[:300] if lines else ""
+        return Fault("unreachable", "it can't be reached", first_line(detail))
+    return Fault("garbage", "it answered what isn't an answer", first_line(detail))

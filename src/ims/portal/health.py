@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ims.link.contract import Hello, Live
-from ims.portal.fault import one_line
 from ims.portal.sensors import CLOCKS_APART_SECONDS, Health
+from ims.text import first_line
 
 LAST_MOMENT = 253_402_300_799
 """The last second of the year 9999."""
@@ -48,7 +48,7 @@ def shown_sensor(health: Health) -> dict[str, Any]:
         "last_packet": moment(last if last is not None or hello is None else hello.last_packet),
         "live": now.state if now else None, "heard": moment(live.heard) if live else None,
         "lost_in_ring": now.lost_in_ring if now else None, "lost_in_store": now.lost_in_store if now else None,
-        "losing": [one_line(loss.text) for loss in now.losing] if now else None,
+        "losing": [first_line(loss.text) for loss in now.losing] if now else None,
         "detail": health.fault.detail if health.fault is not None else None, "address": sensor.address,
         "version": hello.program if hello is not None else None, "clock_offset": health.clock_offset,
         "certificate_days": None if expires is None else int((expires - time.time()) // 86_400),
@@ -84,4 +84,4 @@ def _why(health: Health, live: Live | None) -> str | None:
     offset = health.clock_offset
     if offset is not None and abs(offset) > CLOCKS_APART_SECONDS:
         return f"its clock is {abs(offset):,.0f} s {'ahead of' if offset > 0 else 'behind'} the portal's"
-    return one_line(live.why) or None if live is not None else None
+    return first_line(live.why) or None if live is not None else None

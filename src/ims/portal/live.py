@@ -24,7 +24,7 @@ from ims.portal.fault import Fault
 from ims.portal.gate import Event
 from ims.portal.roles import Role
 from ims.portal.sensors import Sensors
-from ims.query.shown import printable, printable_octets
+from ims.text import printable, printable_octets
 
 QUEUE = 2_000
 """News that may wait for a listener; what comes when it is full is counted as missed."""

@@ -16,12 +16,12 @@ from ims.portal.noise import Noise
 from ims.portal.viewers import unit_of
 from ims.query.request import Request
 from ims.query.tree import Net, walk
+from ims.settings.durations import written_duration
 
 if TYPE_CHECKING:
     from ims.portal.roles import Role
     from ims.portal.secrecy_settings import SecrecySettings
 
-_UNITS = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000}
 HOLDS = "a payload that holds a monitored address"
 OF_ANALYSTS = {
     "packets": f"{', '.join(n for n in TELLING if n != 'payload')} aren't shown to analysts; source, tcp_options and "
@@ -57,13 +57,16 @@ def omissions(role: Role, request: Request, settings: SecrecySettings, noise: No
 def _of_viewers(asked: Request, shown: Request, settings: SecrecySettings, noise: Noise) -> list[str]:
     lines, unit = [], unit_of(settings)
     if (asked.since, asked.until) != (shown.since, shown.until):
-        delay = _span(round(settings.viewer_delay * 1e6))
+        delay = written_duration(round(settings.viewer_delay * 1e6))
         lines.append(
-            f"viewers are shown whole bins of {_span(unit)} that are at least "
+            f"viewers are shown whole bins of {written_duration(unit)} that are at least "
             f"{delay} old: here from {_moment(shown.since)} to {_moment(shown.until)}"
         )
     if asked.verb in ("series", "cache") and asked.bin != shown.bin:
-        lines.append(f"bins are {_span(shown.bin)} wide, not {_span(asked.bin)}: viewers are shown none narrower")
+        lines.append(
+            f"bins are {written_duration(shown.bin)} wide, not {written_duration(asked.bin)}: "
+            "viewers are shown none narrower"
+        )
     if asked.verb == "coverage":
         lines.append("prefix, policy and what was lost aren't shown to viewers, periods only in whole bins")
         return lines
@@ -82,19 +85,11 @@ def _noisy(shown: Request, unit: int, noise: Noise) -> list[str]:
     lowest, deviation = noise.lowest(metric), noise.deviation_of(metric)
     if lowest <= 1:
         return []
-    hidden = f"viewers are shown no {metric.replace('_', ' ')} of {_span(unit)} below {lowest:,}"
+    hidden = f"viewers are shown no {metric.replace('_', ' ')} of {written_duration(unit)} below {lowest:,}"
     lines = [f"{hidden}; what isn't shown may be less, or nothing, and counts as nothing"]
     if deviation:
         lines.append(f"those shown carry noise ({deviation:,.0f}, one standard deviation): see low and high, 95 %")
     return lines
-
-
-def _span(micros: int) -> str:
-    """A duration in its largest whole unit, such as 90m."""
-    for unit, width in _UNITS.items():
-        if micros % width == 0 and micros:
-            return f"{micros // width:,}{unit}"
-    return f"{micros / 1e6:g}s"
 
 
 def _moment(micros: int | None) -> str:

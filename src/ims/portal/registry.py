@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ims.cause import cause
 from ims.darknet import BLOCK_NAME, check_sensor_name
 from ims.link.identity import Identity, check_identity
-from ims.settings_file import read_toml, sentence
+from ims.settings.toml import read_toml, sentence
 
 
 class RegisteredBlock(BaseModel):

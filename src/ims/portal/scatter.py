@@ -33,8 +33,8 @@ from ims.query.answer import AnswerRecord
 from ims.query.question import Question
 from ims.query.request import Request
 from ims.query.wrong import LaterError, QuestionError, UnansweredError
+from ims.settings.durations import HOUR_US
 
-HOUR_US = 3_600_000_000
 CLOSING_US = 600_000_000
 """After an hour's end, so long until its answers are kept: late packets and merging."""
 ROUNDS = 3

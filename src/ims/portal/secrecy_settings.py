@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhdw])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
-def _seconds(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("wanted a number of seconds, or one with s, m, h, d or w, such as 1h")
-    return float(match[1]) * _UNITS[match[2]]
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(allow_inf_nan=False)]
+from ims.settings.fields import Seconds
 
 
 class SecrecySettings(BaseModel):

@@ -12,13 +12,14 @@ from ims.link.identity import Identity
 from ims.pki.certificate import identity_of
 from ims.pki.credentials import Credentials
 from ims.portal.diagnosis import NO_TLS, complaint_of, handshake
-from ims.portal.fault import Fault, one_line
+from ims.portal.fault import Fault
 from ims.portal.merging import Merging
 from ims.portal.peer import Peer
 from ims.portal.registry import RegisteredSensor
 from ims.query.question import Question
 from ims.query.request import Request
-from ims.settings_file import checked
+from ims.settings.toml import checked
+from ims.text import first_line
 
 SECONDS = 10.0
 SAME_MOMENT_US = 2_000_000
@@ -64,7 +65,7 @@ def _certificate(sensor: RegisteredSensor, credentials: Credentials) -> Identity
             raise Fault("garbage", "what answers there doesn't speak TLS", str(error)) from None
         raise Fault("certificate", f"the TLS handshake fails: {error.reason}", str(error)) from None
     except (OSError, ValueError) as error:
-        raise Fault("unreachable", f"it can't be reached: {one_line(error)}", str(error)) from None
+        raise Fault("unreachable", f"it can't be reached: {first_line(error)}", str(error)) from None
     try:
         identity = identity_of(shown)
     except ValueError as error:
@@ -91,4 +92,4 @@ def _watched_last(rows: list[dict[str, object]]) -> tuple[tuple[str, str], ...]:
     for row in rows:
         newest[row["sensor"]] = max(newest.get(row["sensor"], 0), int(str(row["until_us"])))
     last = (row for row in rows if int(str(row["until_us"])) >= newest[row["sensor"]] - SAME_MOMENT_US)
-    return tuple(sorted({(one_line(row["block"]), one_line(row["prefix"])) for row in last}))
+    return tuple(sorted({(first_line(row["block"]), first_line(row["prefix"])) for row in last}))

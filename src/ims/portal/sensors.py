@@ -23,12 +23,13 @@ from ims.pki.credentials import Credentials
 from ims.pki.revocations import Refusal
 from ims.portal.agreement import check_hello, check_rows, check_store
 from ims.portal.diagnosis import diagnosed
-from ims.portal.fault import Fault, fault_of, one_line, without_frames
+from ims.portal.fault import Fault, fault_of, without_frames
 from ims.portal.monitored import UNKNOWN, Monitored
 from ims.portal.part_room import ALONE_TOO_LARGE, NoRoomError, PartShare
 from ims.portal.peer import WORD_SECONDS, Peer
 from ims.portal.registry import RegisteredSensor, Registry
 from ims.portal.scattered import Scattered
+from ims.text import first_line
 
 HELLO_SECONDS, HELLO_EVERY_SECONDS, HURRIED_SECONDS = 2.0, 5.0, 1.0
 SUSPECT_SECONDS = 1.0
@@ -377,7 +378,7 @@ class Sensors:
             if old is None or (old.state, old.stores) != (live.state, live.stores):
                 self._log.info(
                     "live", sensor=registered, name=name, state=live.state, stores=live.stores,
-                    why=one_line(live.why) or None,
+                    why=first_line(live.why) or None,
                 )  # fmt: skip
 
 

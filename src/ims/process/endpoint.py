@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 
 from ims.cause import DENIED
-from ims.config import endpoint_of
+from ims.settings.endpoints import endpoint_of
 
 LISTENING = "0A"
 """State of a socket in /proc/net/tcp."""

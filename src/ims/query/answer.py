@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ims import arrow
-from ims.quantity import quantity
+from ims.text import quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +135,6 @@ class Answer:
 
 
 def _text(value: Any) -> str:
-    from ims.query.shown import printable
+    from ims.text import printable
 
     return "" if value is None else printable(str(value))

@@ -6,17 +6,12 @@ Bins begin at multiples of their width since 1970, in UTC; whole weeks begin on 
 
 from __future__ import annotations
 
-import re
-
 from ims.query.wrong import QuestionError
+from ims.settings.durations import DAY_US, WEEK_US, duration
 
-_BIN = re.compile(r"([0-9]+)(ms|s|m|h|d|w)?", re.ASCII)
-_UNITS = {None: 1_000_000, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
-          "d": 86_400_000_000, "w": 604_800_000_000}  # fmt: skip
-WEEK_US = _UNITS["w"]
-MONDAY_US = 4 * _UNITS["d"]
+MONDAY_US = 4 * DAY_US
 """The first Monday after 1970 began."""
-LONGEST_US = 366 * _UNITS["d"]
+LONGEST_US = 366 * DAY_US
 UNITS = "ms, s, m (minutes), h, d or w (weeks, from Monday); a bare number is seconds"
 _AGES_US = 1 << 57
 """4,500 years: added to times, so that none is negative and every engine's remainder is the mathematician's."""
@@ -24,8 +19,10 @@ _AGES_US = 1 << 57
 
 def bin_width(text: str) -> int:
     """`5m`, `1h`, `1d`, `30s` in microseconds; a bare number is seconds. Raises QuestionError."""
-    match = _BIN.fullmatch(text.strip())
-    width = int(match[1]) * _UNITS[match[2]] if match else 0
+    try:
+        width = 0 if "." in text else int(duration(text, "ms s m h d w", "5m", bare=True))
+    except ValueError:
+        width = 0
     if not 0 < width <= LONGEST_US:
         raise QuestionError(f"bin {text!r}: wanted a positive number and ms, s, m, h, d or w, such as 5m")
     return width

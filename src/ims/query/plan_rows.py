@@ -8,8 +8,7 @@ from ims.query.part import Parts, Rows, Table
 from ims.query.plan import ARRIVAL, Plan, Tables, selected
 from ims.query.request import Request
 from ims.records import PACKETS
-
-DAY_US = 86_400_000_000
+from ims.settings.durations import DAY_US
 
 
 def _sorted(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:

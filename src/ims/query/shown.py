@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,24 +11,7 @@ import pyarrow.compute as pc
 
 from ims import arrow
 from ims.records import PACKETS
-
-
-def printable(text: str) -> str:
-    """Text with everything escaped that a terminal might obey or that hides what is there: C0 and C1 controls,
-    escape sequences, bidirectional overrides, line separators, lone surrogates."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isprintable() and unicodedata.category(c)[0] != "C" else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def printable_octets(octets: bytes) -> str:
-    """Octets as ASCII, a dot for what is none."""
-    return "".join(chr(octet) if 0x20 <= octet < 0x7F else "." for octet in octets)
+from ims.text import printable_octets
 
 
 def hexdump(octets: bytes, most: int = 1 << 16) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ims.query.shown import printable
+from ims.text import printable
 
 LEFT_OUT = {"payloads": ("payload",)}
 """Columns of a verb's answer that aren't written: octets, which `text` and `hexdump` show."""

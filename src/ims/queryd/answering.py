@@ -22,6 +22,7 @@ from ims.queryd.low_priority import at_low_priority
 from ims.queryd.memory import MOST_BATCH
 from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.records import LENGTHS
+from ims.settings.durations import HOUR_US
 from ims.store.damage import DamageError
 from ims.store.liveness import Liveness, liveness, losses_of
 from ims.store.reader import Store, open_store
@@ -29,7 +30,6 @@ from ims.store.schema import part_of
 from ims.store.shipped import TAKEN_APART, Shipped, open_shipped
 from ims.store.store_id import read_store_id
 
-HOUR_US = 3_600_000_000
 MOST_LIVE = 32
 """Sensors of a store whose state a hello tells: portals read 64 kB."""
 TOO_LARGE = "ask for a shorter time, a narrower filter or a coarser group"

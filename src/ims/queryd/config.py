@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ims.config import Octets, endpoint_of
 from ims.darknet import check_sensor_name
 from ims.process.tls import TlsConfig
-from ims.settings_file import checked, read_toml
+from ims.settings.endpoints import endpoint_of
+from ims.settings.fields import Endpoint, Octets
+from ims.settings.toml import checked, read_toml
 
 
 class QuerydConfig(BaseModel):
@@ -24,7 +25,7 @@ class QuerydConfig(BaseModel):
     sensors: tuple[str, ...] = Field(
         (), description="names of sensors in the store besides the certificate's, such as those of captures"
     )
-    listen: str = Field("127.0.0.1:9443", description="address and port to listen on")
+    listen: Endpoint = Field("127.0.0.1:9443", description="address and port to listen on")
     tls: TlsConfig | None = Field(None, description="certificates; without them it listens on loopback only")
     user: str | None = Field(
         None, description="unprivileged user to become; `ims` if there is one, else `nobody`; `root` stays root"
@@ -45,19 +46,12 @@ class QuerydConfig(BaseModel):
         description="portals that may follow live; they share a quarter of `memory` up to 32 MiB, or an eighth up to "
         "64 MiB where that is more",
     )
-    metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9478`")
+    metrics: Endpoint | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9478`")
 
     @field_validator("sensors")
     @classmethod
     def _may_name_sensors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(check_sensor_name(name) for name in names)
-
-    @field_validator("listen", "metrics")
-    @classmethod
-    def _is_an_endpoint(cls, endpoint: str | None) -> str | None:
-        if endpoint is not None:
-            endpoint_of(endpoint)
-        return endpoint
 
     @model_validator(mode="after")
     def _is_safe(self) -> QuerydConfig:

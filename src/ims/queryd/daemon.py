@@ -17,7 +17,6 @@ import structlog
 
 from ims import kernels
 from ims.cause import cause
-from ims.config import endpoint_of
 from ims.exposition import serve_metrics
 from ims.link.contract import NEWEST, OLDEST, Hello, Live
 from ims.pki.credentials import Credentials, expiry_warnings
@@ -40,6 +39,7 @@ from ims.queryd.sensor_names import stranger
 from ims.queryd.service import REFUSALS_SECONDS, Service, quiet
 from ims.queryd.tail import Tailing
 from ims.queryd.turns import Turns
+from ims.settings.endpoints import endpoint_of
 from ims.store.reader import open_store
 from ims.store.store_id import read_store_id
 from ims.version import full_version

@@ -13,11 +13,11 @@ from ims.process.doctor import findings, root
 from ims.process.finding import OK, WARNING, WRONG, Finding
 from ims.process.start_checks import Running, findings_of
 from ims.process.tls import TlsConfig
-from ims.quantity import quantity
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
 from ims.store.reader import open_store
 from ims.store.verify import bad_heartbeats, unlisted_files
+from ims.text import quantity
 
 
 def examine_queryd(config: QuerydConfig, file: Path | None = None) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ims.decode.frame_types import in_words
 from ims.decode.verdict import COUNTERS, EXCLUSIVE, MEANING
-from ims.quantity import quantity
+from ims.text import quantity
 
 MOST_TOLD = 8
 """Types of frames that a warning names; the report has all."""

@@ -31,7 +31,6 @@ from ims.capture.bpf import program
 from ims.capture.ring_walk import Aside
 from ims.capture.transmit import Outgoing
 from ims.cause import cause
-from ims.config import SensorConfig, checked
 from ims.darknet import Block, Darknet
 from ims.decode.recent_syns import LIVE_BITS
 from ims.exposition import serve_metrics
@@ -44,6 +43,7 @@ from ims.respond.limit import limits
 from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules
+from ims.sensor.config import SensorConfig, checked
 from ims.sensor.heartbeat import Heartbeats
 from ims.sensor.ingest import Ingest
 from ims.sensor.keeper import Keeper

@@ -12,15 +12,15 @@ from functools import partial
 from pathlib import Path
 
 from ims.capture.afpacket import PACKET_IGNORE_OUTGOING, SOL_PACKET
-from ims.config import SensorConfig
 from ims.process.doctor import findings, root
 from ims.process.file_access import check_program_readable
 from ims.process.finding import OK, WARNING, WRONG, Finding
 from ims.process.privileges import user_to_become
 from ims.process.start_checks import Running, findings_of
-from ims.quantity import quantity
 from ims.sensor import doctor_network
+from ims.sensor.config import SensorConfig
 from ims.sensor.sensor_checks import sensor_checks
+from ims.text import quantity
 
 TIME_ERROR = 5
 MEMORY_OF_A_WORKER = 700 << 20

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from ims.capture.file import Stop
 from ims.capture.source import Source
 from ims.darknet import Darknet
-from ims.quantity import quantity
 from ims.sensor.capture_file import open_capture
 from ims.sensor.counters import Report
 from ims.sensor.pipeline import Pipeline
@@ -22,6 +21,7 @@ from ims.sensor.recognition import Captures, Known, begins, recognise, something
 from ims.sensor.spans import Spans, holes_in_words
 from ims.store.journal import CaptureRecord, same_beginning
 from ims.store.writer import SensorWriter
+from ims.text import quantity
 
 CHECKPOINT_PACKETS = 1 << 22
 CHECKPOINT_SECONDS = 5.0

@@ -19,17 +19,17 @@ import pyarrow as pa
 import structlog
 
 from ims.cause import cause
-from ims.config import SensorConfig
 from ims.darknet import Darknet
 from ims.full_disk import FULL
-from ims.quantity import quantity
+from ims.sensor.config import SensorConfig
 from ims.sensor.pipeline import Work
 from ims.sensor.watched import Watched
+from ims.settings.durations import parse_age
 from ims.store.columns import Distinct
 from ims.store.damage import DamageError
 from ims.store.last_hours import over_before
-from ims.store.retention import parse_age
 from ims.store.writer import KEY_OCTETS, SensorWriter
+from ims.text import quantity
 
 log = structlog.get_logger()
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from ims.arrow import bitmap, column
 from ims.records import PORTS, arrow_schema
+from ims.settings.durations import HOUR_US
 from ims.sign.gather import gather_frames, gather_payloads
 from ims.sign.signer import Found
 from ims.store.columns import Distinct, binary_column
 from ims.store.rowkey import row_keys_of_batch
-from ims.store.schema import HOUR_US
 from ims.store.seen import Seen
 
 Array = np.ndarray[Any, Any]

@@ -28,11 +28,11 @@ from ims.records import arrow_schema, packet_batch
 from ims.sensor.counters import Report
 from ims.sensor.kept import Kept
 from ims.sensor.spans import merged
+from ims.settings.durations import HOUR_US
 from ims.sign.cache import Cache
 from ims.sign.signer import Signer
 from ims.store.columns import Distinct, packets_table
 from ims.store.journal import CaptureRecord
-from ims.store.schema import HOUR_US
 from ims.store.writer import SensorWriter
 
 ROWS = 1 << 18

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ims.config import SensorConfig
+from ims.sensor.config import SensorConfig
 
 CHANGEABLE = ("block", "exclude", "private_sources")
 """Settings that SIGHUP changes."""

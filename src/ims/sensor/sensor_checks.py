@@ -8,17 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ims.capture.afpacket import interface
-from ims.config import SensorConfig
 from ims.process.file_access import Need, Way
 from ims.process.privileges import refuse_owner, user_to_become
 from ims.process.start_checks import Check, Running, access_check, endpoint_check, user_check
-from ims.quantity import quantity
 from ims.respond.policy import policies
+from ims.sensor.config import SensorConfig
 from ims.sensor.host import refuse_own, this_host
 from ims.store.liveness import refuse_other_name
 from ims.store.lock import refuse_held
 from ims.store.schema import refuse_half_renamed, refuse_other_folder, refuse_retired, state_folder
 from ims.system_folder import refuse_system_folder
+from ims.text import quantity
 
 NET_RAW = "run it as root or give it CAP_NET_RAW, as `ims install-service sensor` does"
 FILE_OF_SETTINGS = "the file of settings, which SIGHUP reads again,"

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ims.kernels import kernel
-from ims.quantity import quantity
+from ims.settings.durations import HOUR_US
+from ims.text import quantity
 
-HOUR_US = 3_600_000_000
 NEAR_US = HOUR_US
 """Interfaces of one capture differ by less, and so does what a clock is set by."""
 QUIET_US = 7 * 24 * HOUR_US

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from ims import arrow
-from ims.config import SensorConfig
 from ims.darknet import Darknet
 from ims.records import arrow_schema
+from ims.sensor.config import SensorConfig
+from ims.settings.durations import HOUR_US
 from ims.store.journal import CaptureRecord
-from ims.store.schema import HOUR_US
 
 PERIODS = 64
 """Periods of one record; what is written at each checkpoint stays small."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from ims.kernels import kernel
 from ims.records import PAYLOAD
+from ims.settings.durations import DAY_US
 from ims.sign.cache import COLLIDED, find_key, find_md5, link, md5_digest
 from ims.sign.digest import md5
-from ims.sign.key import DAY_US
 from ims.siphash import siphash128_1_3
 
 Array = np.ndarray[Any, Any]

@@ -12,9 +12,6 @@ import numpy as np
 from ims.kernels import kernel
 from ims.siphash import siphash128_2_4_pair
 
-DAY_US = 86_400_000_000
-"""Microseconds in a UTC day; the epoch counts no leap seconds."""
-
 
 @kernel
 def derive_day_keys(key0, key1, day, keys, row):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from ims.darknet import Block, Darknet
-from ims.settings_file import read_toml, sentence
+from ims.settings.toml import read_toml, sentence
 from ims.simulate.blocks import table_1
 from ims.simulate.models import (
     AttackModel,

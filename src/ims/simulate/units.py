@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+from ims.settings.durations import SECOND_US, duration
+
 SHORTEST, LONGEST = 1e-6, 1e9
 """Seconds; 1e9 are 31 years, and nanoseconds of several such still fit 63 bits."""
 EARLIEST, LATEST = dt.datetime(1980, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
@@ -17,13 +17,10 @@ A_TIME = "wanted a time such as 2003-08-11T16:00:00Z"
 
 def seconds(value: Any) -> float:
     """`2.3h` in seconds. Raises ValueError."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", value.strip()) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError("wanted a number with ms, s, m, h, d or w, such as 2.3h")
-    number = float(found[1]) * SECONDS[found[2]]
-    if number > LONGEST:
+    exact = duration(value if isinstance(value, str) else "", "ms s m h d w", "2.3h") / SECOND_US
+    if exact > LONGEST:
         raise ValueError("wanted at most 11000d")
-    return number
+    return float(exact)
 
 
 def length(value: Any) -> float:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from ims import arrow
 from ims.arrow import bitmap
 from ims.records import CATEGORIES, PACKETS, PAYLOAD, TCP_OPTIONS, arrow_schema, arrow_type
-from ims.store.schema import HOUR_US
+from ims.settings.durations import HOUR_US
 
 
 class Distinct(NamedTuple):

@@ -20,8 +20,8 @@ from typing import BinaryIO
 
 import xxhash
 
-from ims.quantity import quantity
 from ims.stored_file import open_regular
+from ims.text import quantity
 
 CHUNK = 1 << 20
 DAY = 86_400

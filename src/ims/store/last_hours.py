@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ims.settings.durations import HOUR_US
 from ims.store.compaction import hot_hours
 from ims.store.manifest import Snapshot
-from ims.store.schema import HOUR_US, state_folder
+from ims.store.schema import state_folder
 from ims.store.writer import SensorWriter
 
 LATE_US = 60_000_000

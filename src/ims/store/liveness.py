@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from ims.quantity import quantity
 from ims.store.heartbeat import Beat, boot_id, read_heartbeat, refuse_spoiled, uptime
 from ims.store.schema import is_retired
+from ims.text import quantity
 
 State = Literal["watching", "replaying", "down", "stuck", "stopped", "died", "none"]
 """`down`: no interface is up; `stuck`: the process is there and does nothing; `stopped`: in order, by somebody; `died`:

@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any
 
 from ims.records import TABLES
+from ims.settings.durations import HOUR_US
 from ims.store.damage import DamageError, refuse_damage
 from ims.store.manifest import REMEDY, Snapshot, listed_files
-from ims.store.schema import HOUR_US, check_store, part_of, refuse_half_renamed, state_folder
+from ims.store.schema import check_store, part_of, refuse_half_renamed, state_folder
 from ims.stored_file import refuse_links
 
 

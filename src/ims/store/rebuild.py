@@ -23,9 +23,9 @@ from ims.packet.octets import copy_proven
 from ims.packet.tcp import put_header as put_tcp
 from ims.packet.transport import put_checksum
 from ims.packet.udp import put_header as put_udp
-from ims.quantity import quantity
 from ims.records import ICMP, LENGTHS, PACKETS, PORTS, TCP, UDP_ABSENT
 from ims.store.arrays import layers, numbers, octet_lengths, octets
+from ims.text import quantity
 
 Array = np.ndarray[Any, Any]
 

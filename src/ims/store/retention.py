@@ -5,35 +5,14 @@ Packets refer to payloads of their own UTC day, so a payload is kept as long as 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from typing import Any
 
+from ims.moved import earlier_name
+from ims.settings.durations import DAY_US, HOUR_US
 from ims.store.manifest import Manifest
-from ims.store.schema import HOUR_US, part_of
-
-DAY_US = 24 * HOUR_US
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([hdwy])")
-_AGE_UNITS = {"h": HOUR_US, "d": DAY_US, "w": 7 * DAY_US, "y": 365 * DAY_US}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", re.IGNORECASE)
-
-
-def parse_age(text: str) -> int:
-    """`36h`, `90d`, `8w`, `2y` in microseconds. Raises ValueError."""
-    match = _AGE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"age {text!r}: wanted a number and h, d, w or y, such as 90d")
-    return int(Fraction(match[1]) * _AGE_UNITS[match[2]])
-
-
-def parse_size(text: str) -> int:
-    """`500GB`, `20G`, `1048576` in bytes; K, M, G, T are powers of 1024. Raises ValueError."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"size {text!r}: wanted a number of bytes, or one with K, M, G or T, such as 500G")
-    return int(Fraction(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+from ims.store.schema import part_of
 
 
 def retain(
@@ -95,3 +74,7 @@ def _oldest_first(files: dict[str, dict[str, int]]) -> Iterator[tuple[int, list[
         day = since_us // DAY_US
         paths = hours[since_us] + (payload_days[day] if last_hour[day] == since_us else [])
         yield since_us, paths, since_us not in unfinished
+
+
+def __getattr__(name: str) -> Any:
+    return earlier_name(__name__, name)

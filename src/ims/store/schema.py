@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ims.full_disk import naming
 from ims.records import TABLES, arrow_schema
+from ims.settings.durations import HOUR_US
 from ims.store.sealed import sealed, unsealed
 from ims.system_folder import refuse_system_folder
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 ROW_GROUP = 1 << 18
-HOUR_US = 3_600_000_000
 _PART = re.compile(
     r"(?P<hot>_hot/)?(?P<table>[a-z_]+)/sensor=(?P<sensor>[^/]+)/date=(?P<date>[0-9-]{10})/hour=(?P<hour>\d\d)/[^/]+"
 )

@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ims.darknet import check_sensor_name
-from ims.quantity import quantity
 from ims.records import TABLES
 from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish, withdraw
@@ -45,6 +44,7 @@ from ims.store.seen import Seen
 from ims.store.shipped import Confirmed
 from ims.store.store_id import store_id
 from ims.stored_file import refuse_links
+from ims.text import quantity
 
 TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time", "coverage": "since"}
 WAITING = 1

@@ -13,7 +13,7 @@ from fastapi import HTTPException, Request
 
 from ims.freed_memory import let_go
 from ims.portal.api.callers import gate_of, note
-from ims.portal.api.refusals import UNANSWERED, later, one_line, without_places
+from ims.portal.api.refusals import UNANSWERED, later, without_places
 from ims.portal.api.turns import Turns
 from ims.portal.api.words import Words, question, range_of
 from ims.portal.asker import Effort, behalf
@@ -22,6 +22,7 @@ from ims.portal.roles import Caller
 from ims.query import request as typed
 from ims.query.verbs import VerbName
 from ims.query.wrong import LaterError, QuestionError, UnansweredError
+from ims.text import one_line
 
 T = TypeVar("T")
 MARGIN_SECONDS = 2.0

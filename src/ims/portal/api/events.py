@@ -18,7 +18,7 @@ from ims.portal.api.streams import Held
 from ims.portal.api.threads import Threads
 from ims.portal.gate import Event, Gate
 from ims.portal.roles import Caller
-from ims.quantity import quantity
+from ims.text import quantity
 
 router = APIRouter(tags=["live"])
 HEARTBEAT = b": still here\n\n"

@@ -13,10 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse, Response
 
-from ims.query.shown import printable
 from ims.query.wrong import said_of
+from ims.text import one_line
 
-LONGEST = 1000
 UNKNOWN = "who is asking? wanted a valid token, as in `Authorization: Bearer TOKEN`"
 UNANSWERED = "it can't be answered now; the portal's log has more under this X-Request-ID"
 FAULT = "a fault of the portal; its log has more under this X-Request-ID"
@@ -57,12 +56,6 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "Nobody answered, or not in time",
     }
     return {status: {"model": Refusal, "description": words[status]} for status in (*statuses, 431)}
-
-
-def one_line(text: object) -> str:
-    """A text as one printable line, not too long."""
-    line = printable(" ".join(str(text).split()))
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def without_places(text: object, addresses: bool = False) -> str:

@@ -12,9 +12,10 @@ from starlette.responses import Response
 
 from ims.portal.account_tokens import NewToken as MadeToken
 from ims.portal.api.callers import Anyone, address_of, gate_of, note, take, threads_of
-from ims.portal.api.refusals import one_line, refusals, unknown_caller
+from ims.portal.api.refusals import refusals, unknown_caller
 from ims.portal.devices import DAYS
 from ims.portal.roles import Caller, Role, lesser
+from ims.text import one_line
 
 router = APIRouter(tags=["accounts"])
 _REFUSED = refusals(400, 401, 413, 415, 429, 503)

@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ims.portal.api.refusals import later
-from ims.quantity import quantity
 from ims.recent_effort import RecentEffort
+from ims.text import quantity
 
 T = TypeVar("T")
 SHORT = 0.25

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import re
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,13 +13,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ims.cause import denied
-from ims.toml_lines import TomlTable, line_of
+from ims.settings.sizes import has_unit, written_size
+from ims.settings.toml_lines import TomlTable, line_of
 
 Model = TypeVar("Model", bound=BaseModel)
 LIMITS = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}
 """Pydantic's kinds of errors about a number: where its limit stands, and how it is said."""
-SIZE = re.compile(r"[0-9]+ ?[KMGT](?:i?B)?")
-"""A number of octets as people write it; small letters are times, too."""
 
 
 def read_text(path: Path, example: str) -> str:
@@ -93,17 +91,8 @@ def _said(errors: Sequence[Any], data: Mapping[str, Any], model: type[BaseModel]
     if first["type"] in LIMITS:
         key, side = LIMITS[first["type"]]
         limit = first["ctx"][key]
-        is_size = isinstance(found, str) and SIZE.fullmatch(found.strip()) is not None
-        message = f"wanted {_with_unit(int(limit)) if is_size else limit} {side}"
+        message = f"wanted {written_size(int(limit)) if has_unit(found) else limit} {side}"
     return f"{where} = {found!r}: {message}"
-
-
-def _with_unit(octets: int) -> str:
-    """A number of octets, as one may write it."""
-    for power, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
-        if octets and not octets % (1 << power):
-            return f"{octets >> power}{unit}"
-    return str(octets)
 
 
 def _written(data: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:

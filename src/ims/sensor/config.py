@@ -6,7 +6,6 @@ Every setting is a line here: its name, what it may be, its default, its sentenc
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,31 +13,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from ims.darknet import Block, Darknet, check_sensor_name
-from ims.settings_file import read_toml, sentence
+from ims.settings.durations import duration
+from ims.settings.fields import Endpoint, Octets
+from ims.settings.toml import read_toml, sentence
 from ims.unwrap import KEPT, TUNNELS, unwrap_of
 
 Policy = Literal["silent", "synack", "ack", "reset"]
-SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def _rate(value: Any) -> Any:
     return None if value == "none" else value
 
 
-def _octets(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = value.strip().upper().removesuffix("B").removesuffix("I")
-    unit = text[-1:] if text[-1:] in SIZES and text[-1:] else ""
-    number = text.removesuffix(unit).strip()
-    if not number.isdecimal():
-        raise ValueError("wanted a number of bytes, or one with K, M, G or T, such as 256M")
-    return int(number) * SIZES[unit]
-
-
 Rate = Annotated[Annotated[float, Field(gt=0, le=1e9)] | None, BeforeValidator(_rate)]
 """A second; `none`: no limit."""
-Octets = Annotated[int, BeforeValidator(_octets), Field(ge=0, le=1 << 50)]
 
 
 class _Model(BaseModel):
@@ -86,7 +74,7 @@ class SensorConfig(_Model):
     keep_free: Octets = Field(
         256 << 20, description="free disk below which packets are not stored; payloads are not below twice that"
     )
-    metrics: str | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9477`")
+    metrics: Endpoint | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9477`")
 
     @field_validator("name")
     @classmethod
@@ -109,16 +97,9 @@ class SensorConfig(_Model):
     @field_validator("keep_age")
     @classmethod
     def _is_an_age(cls, age: str | None) -> str | None:
-        if age is not None and not re.fullmatch(r"\d+(\.\d+)?\s*[hdwy]", age.strip()):
-            raise ValueError("wanted a number with h, d, w or y, such as 90d")
+        if age is not None:
+            duration(age, "h d w y", "90d")
         return age
-
-    @field_validator("metrics")
-    @classmethod
-    def _is_an_endpoint(cls, endpoint: str | None) -> str | None:
-        if endpoint is not None:
-            endpoint_of(endpoint)
-        return endpoint
 
     def darknet(self) -> Darknet:
         """The blocks. Raises ValueError where they overlap or one is no prefix."""
@@ -127,19 +108,6 @@ class SensorConfig(_Model):
     def excluded(self) -> list[ipaddress.IPv4Network]:
         """`exclude` as networks."""
         return [ipaddress.IPv4Network(prefix) for prefix in self.exclude]
-
-
-def endpoint_of(text: str) -> tuple[str, int]:
-    """(address, port) of `127.0.0.1:9477` or `[::1]:9477`. Raises ValueError."""
-    host, _, port = text.rpartition(":")
-    try:
-        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-        number = int(port)
-    except ValueError:
-        number = -1
-    if not 0 < number < 1 << 16:
-        raise ValueError("wanted an address and a port, such as 127.0.0.1:9477")
-    return str(address), number
 
 
 def read_config(path: Path) -> SensorConfig:

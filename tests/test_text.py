@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ims.quantity import quantity
 from ims.query.answer import AnswerRecord
+from ims.text import quantity
 
 from .stores import BLOCK, MIDNIGHT, cli, udp, write_pcap
 

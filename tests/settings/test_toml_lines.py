@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ims.portal.registry import Registry
-from ims.settings_file import read_toml
-from ims.toml_lines import line_of
+from ims.settings.toml import read_toml
+from ims.settings.toml_lines import line_of
 
 TEXT = '''# a comment = 1
 name = "a"

@@ -1,0 +1,1 @@
+"""Settings as people write them: files of TOML, sizes, durations, endpoints; each read in one place."""

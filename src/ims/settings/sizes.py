@@ -1,0 +1,40 @@
+"""Numbers of bytes as people write them: `500G`, `256MiB`, `1048576`. K, M, G and T are powers of 1024."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+UNITS = ("", "K", "M", "G", "T")
+_WRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)I?B?", re.IGNORECASE)
+_UNIT = re.compile(r"[0-9.]+ ?[KMGT](?:i?B)?")
+"""In capitals: small letters are times, too."""
+
+
+def size(text: str) -> int:
+    """`500GB` in bytes. Raises ValueError."""
+    match = _WRITTEN.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("wanted a number of bytes, or one with K, M, G or T, such as 256M")
+    return int(Fraction(match[1]) * 1024 ** UNITS.index(match[2].upper()))
+
+
+def parse_size(text: str) -> int:
+    """The same, of an option. Raises ValueError, whose text has what was found."""
+    try:
+        return size(text)
+    except ValueError as error:
+        raise ValueError(f"size {text!r}: {error}") from None
+
+
+def written_size(octets: int) -> str:
+    """A number of bytes as one may write it: `64M`."""
+    power = 0
+    while octets and not octets % 1024 and power + 1 < len(UNITS):
+        octets, power = octets // 1024, power + 1
+    return f"{octets}{UNITS[power]}"
+
+
+def has_unit(value: object) -> bool:
+    """Is it a text that is a size, by its unit?"""
+    return isinstance(value, str) and _UNIT.fullmatch(value.strip()) is not None
