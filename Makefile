@@ -36,17 +36,19 @@ check: setup
 	@$(PY) -m ruff format --check src tests benchmarks scripts
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
+	@$(PY) scripts/check_structure.py
 
 bench: setup .venv/.spark
 	@$(PY) -m benchmarks
 
 # Any folder of captures, read by ims, tshark and tcpdump: make judge DIR=/var/captures
 judge: setup
-	@test -n "$(DIR)" || { echo "wanted a folder of captures: make judge DIR=/var/captures" >&2; exit 2; }
+	@test -n "$(DIR)" || { echo "expected a folder of captures: make judge DIR=/var/captures" >&2; exit 2; }
 	@$(PY) -m benchmarks.judge "$(DIR)" $(ARGS)
 
 docs: setup
 	@$(PY) scripts/generate_docs.py
+	@$(PY) scripts/draw_architecture.py
 	@$(PY) -m mkdocs build --strict --quiet --site-dir site
 	@echo "site/index.html"
 

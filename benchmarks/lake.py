@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.table import VERDICT_HEAD, table, verdict
-from ims.query.plan import PLANS
+from ims.query.plans.plan import PLANS
 from ims.query.request import Request, make_request
 from ims.records import CATEGORIES, PAYLOAD, PORTS, WHOLE_TCP, packet_batch
 from ims.store.columns import Distinct, conform, packets_table
@@ -136,8 +136,8 @@ def packets(random: np.random.Generator, rows: int, at: int, step: int, sources:
 
 def engines(lake: Laid, master: str) -> Any:
     """Each engine's name, and how it is asked; open while it is."""
-    from ims.query.engine import Engine
-    from ims.query.spark import SparkEngine, SparkSettings
+    from ims.query.engines.duckdb import Engine
+    from ims.query.engines.spark import SparkEngine, SparkSettings
 
     for name, engine in (
         ("DuckDB", Engine([lake])),

@@ -74,7 +74,7 @@ def measure(folder: Path, *, quick: bool) -> str:
 
 def build(folder: Path, scale: float) -> tuple[dict[str, Path], Path, int]:
     """A store for each sensor, one for all, and how many packets."""
-    from ims.simulate.scenario import read_scenario
+    from ims.simulate.scenario.scenario import read_scenario
 
     capture = folder / "day.pcap"
     run([str(IMS), "simulate", "ims-2004", "--scale", str(scale), "--out", str(capture)])

@@ -28,8 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from ims.simulate.wire import (
+from tests.made.wire import (
     DONT_FRAGMENT,
     ICMP,
     TCP,

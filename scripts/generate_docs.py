@@ -118,10 +118,10 @@ def settings() -> str:
     """docs/settings.md."""
     from ims.lake.config import LakeConfig
     from ims.portal.config import PortalConfig, PortalLake
-    from ims.portal.registry import RegisteredBlock, RegisteredSensor
-    from ims.portal.secrecy_settings import SecrecySettings
+    from ims.portal.federation.registry import RegisteredBlock, RegisteredSensor
+    from ims.portal.privacy.settings import SecrecySettings
     from ims.process.tls import HttpsConfig, TlsConfig
-    from ims.query.spark_session import SparkSettings
+    from ims.query.engines.spark_session import SparkSettings
     from ims.queryd.config import QuerydConfig
     from ims.sensor.config import BlockConfig, SensorConfig
 
@@ -159,7 +159,7 @@ def _meaning(model: Any, name: str) -> str:
 
 def _default(field: Any) -> str:
     if field.is_required():
-        return "wanted"
+        return "required"
     if field.default_factory is dict:
         return "none"
     if field.default_factory is not None:
@@ -209,16 +209,16 @@ def _metrics() -> str:
 def daemons_metrics() -> dict[str, list[tuple[str, str, str]]]:
     """(name with labels, kind, meaning) of each metric, by daemon, as the code makes them."""
     from ims.link.contract import Hello
-    from ims.portal.api.turns import Turns as Places
+    from ims.portal.api.task_queue import TaskQueue
     from ims.portal.metrics import PortalMetrics
     from ims.queryd.metrics import QuerydMetrics
-    from ims.queryd.turns import Turns
+    from ims.queryd.thread_queue import ThreadQueue
     from ims.sensor.metrics import registry_of
     from ims.sensor.state import State
 
     queryd, portal = QuerydMetrics(), PortalMetrics()
-    queryd.watch(Turns(1, 1, 1), 1, lambda: 0, lambda: Hello(oldest=1, newest=1, program="", now=0))
-    portal.watch(Places(1, 1), (), list, None)
+    queryd.watch(ThreadQueue(1, 1, 1), 1, lambda: 0, lambda: Hello(oldest=1, newest=1, program="", now=0))
+    portal.watch(TaskQueue(1, 1), (), list, None)
     portal.watch_audit(SimpleNamespace(written=0, held_back=0, lost=0))
     registries = {"A sensor": registry_of(State), "A query daemon": queryd.registry, "A portal": portal.registry}
     found: dict[str, list[tuple[str, str, str]]] = {}
@@ -235,8 +235,8 @@ def daemons_metrics() -> dict[str, list[tuple[str, str, str]]]:
 
 
 def _keys() -> str:
-    from ims.simulate import models
-    from ims.simulate.scenario import Scenario
+    from ims.simulate.scenario import models
+    from ims.simulate.scenario.scenario import Scenario
 
     tables: list[tuple[str, Any]] = [
         ("The scenario", Scenario), ("`[[block]]`", models.BlockModel),
@@ -279,7 +279,7 @@ def _key(name: str) -> str:
 
 
 def _payloads() -> str:
-    from ims.simulate.payloads import NAMED
+    from ims.simulate.scenario.payloads import NAMED
 
     rows = [[f"`{name}`", str(len(octets)), _octets(octets)] for name, octets in NAMED.items()]
     return _table(["word", "octets", "how it begins"], rows)
@@ -293,7 +293,7 @@ def _octets(octets: bytes) -> str:
 
 
 def _personas() -> str:
-    from ims.simulate.persona import PERSONAS
+    from ims.simulate.kernels.persona import PERSONAS
 
     marks = {
         "zmap": "IP ID 54321 (Durumeric et al., USENIX Security 2013)",
@@ -315,7 +315,7 @@ def _personas() -> str:
 
 
 def _worms() -> str:
-    from ims.simulate import worms
+    from ims.simulate.scenario import worms
 
     said = dict(re.findall(r"^\* ([a-z-]+): (.*?)(?=^\* |\Z)", str(worms.__doc__), re.M | re.S))
     rows = [[f"`{name}`", " ".join(said[name].split())] for name in worms.WORMS]
@@ -323,7 +323,7 @@ def _worms() -> str:
 
 
 def _scenarios() -> str:
-    from ims.simulate.scenario import read_scenario, scenario_names
+    from ims.simulate.scenario.scenario import read_scenario, scenario_names
 
     parts = []
     for name in scenario_names():

@@ -62,7 +62,7 @@ install --requirement .venv/compilers.txt
 # Half a minute on one core, while pip installs the rest on another; nobody waits for its end. Whoever finds a kernel
 # missing compiles it.
 echo "setup: compiling for this processor, and installing the rest, 2 of 2" >&2
-PYTHONPATH="$(pwd -P)/src" .venv/bin/python -c 'from ims.sensor.daemon import load_stage_kernels; load_stage_kernels()' \
+PYTHONPATH="$(pwd -P)/src" .venv/bin/python -m ims.process.warm_up stages \
     >/dev/null 2>&1 &
 compiling=$!
 trap 'kill "$compiling" 2>/dev/null; exit 130' HUP INT TERM # what is begun with & hears no Ctrl-C

@@ -16,9 +16,8 @@ import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from ims.simulate.sample import write_sample
-
 from . import stores
+from .made.sample import write_sample
 from .shared import shared
 from .skipped import SKIP_NOTHING, fail_if_skipped
 from .stores import SENSORS, ingest

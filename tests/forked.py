@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 MODULES = (
-    "ims.cli", "ims.sensor.ingest", "ims.telescope", "ims.query.engine", "ims.query.predicate", "ims.cli.present",
-    "ims.asked", "ims.lake.ship", "ims.lake.lake", "ims.simulate.written", "ims.portal.accounts", "ims.pki.authority",
+    "ims.cli", "ims.sensor.ingest", "ims.telescope", "ims.query.engines.duckdb", "ims.query.plans.predicate", "ims.cli.present",
+    "ims.query_run", "ims.lake.ship", "ims.lake.lake", "ims.simulate.output.capture", "ims.portal.auth.accounts", "ims.pki.authority",
     "ims.sensor.doctor", "ims.sensor.daemon", "ims.queryd.daemon", "ims.queryd.doctor", "ims.portal.daemon",
     "ims.portal.doctor", "pandas", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet", "rich.table",
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ims.query.answer import Answer
-from ims.query.hidden import without_hidden_sources
+from ims.query.plans.hidden_sources import without_hidden_sources
 from ims.query.request import Ranges, Request
 from ims.verb_methods import VerbMethods
 

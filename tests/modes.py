@@ -14,19 +14,22 @@ TESTS = Path(__file__).parent
 MODES = {"pure": {"NUMBA_DISABLE_JIT": "1"}, "checked": {"IMS_BOUNDSCHECK": "all"}}
 KERNELS = (
     # files, and what is chosen among their tests, as pytest's -k does
-    ("test_siphash sign/test_digest sign/test_cache sign/test_gather sign/test_signer store/test_rowkey store/test_rebuild",
+    ("test_siphash sign/test_digest sign/test_cache sign/test_gather sign/test_batch sign/test_signer store/test_rowkey store/test_rebuild "
+     "store/test_first_seen_table",
      "not real_captures"),
-    ("simulate/test_draft simulate/test_order simulate/test_bytes simulate/test_client player/test_hand_out",
+    ("simulate/kernels/test_frame_buffer simulate/kernels/test_order simulate/kernels/test_hosts simulate/kernels/test_tally "
+     "simulate/output/test_capture simulate/kernels/test_client player/test_transmit",
      "not another_seed"),
-    ("query/test_marks query/test_hashed", ""),
-    ("capture/test_pcap capture/test_pcapng capture/test_erf capture/test_hostile", "written or walk or nanosecond"),
+    ("query/distinct/test_bitmap query/distinct/test_hash_kernels", ""),
+    ("capture/test_pcap capture/test_pcapng capture/test_erf capture/test_pcap_walk capture/test_pcapng_walk capture/test_erf_walk capture/test_ring_walk", "written or walk or nanosecond"),
     ("sensor/test_spans", ""),
-    ("respond/test_reply", ""),
-    ("packet/test_checksum packet/test_ipv4 packet/test_transport packet/test_ethernet packet/test_tcp_options", ""),
-    ("decode/test_books decode/test_ethernet decode/test_ppp decode/test_wan_link decode/test_host_link decode/test_radio "
+    ("respond/test_reply respond/test_arp respond/test_link_header respond/test_policy respond/test_segment", ""),
+    ("packet/test_checksum packet/test_ipv4 packet/test_transport packet/test_tcp packet/test_udp packet/test_icmp packet/test_octets packet/test_ethernet packet/test_tcp_options", ""),
+    ("decode/test_frames decode/test_raw decode/test_verdict decode/test_ethernet decode/test_ppp decode/test_wan_link decode/test_host_link decode/test_radio "
      "decode/test_rare_link decode/test_juniper_link "
      "decode/test_link decode/test_tunnel decode/test_ipv4 decode/test_transport decode/test_cut_header decode/test_lengths "
      "decode/test_category decode/test_recent_syns", ""),
+    ("portal/privacy/test_address_kernels portal/privacy/test_escape_kernels", ""),
 )  # fmt: skip
 
 

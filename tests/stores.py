@@ -51,7 +51,7 @@ def require_captures() -> None:
     """Skip the test that runs where the real captures aren't; in CI, fail it."""
     if CAPTURES.is_dir():
         return
-    missing = f"no real captures: wanted the folder {CAPTURES}"
+    missing = f"no real captures: expected the folder {CAPTURES}"
     if SKIP_NOTHING in os.environ:
         pytest.fail(f"{missing}; in CI it must be beside the checkout", pytrace=False)
     pytest.skip(missing)

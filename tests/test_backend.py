@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from ims.backend import Backend
-from ims.lake.asked import LakeBackend
-from ims.lake.place import open_place
+from ims.client import PortalBackend
+from ims.lake.backend import LakeBackend
 from ims.lake.ship import Shipper
-from ims.portal.asker import Budget
-from ims.portal.merging import Merging
-from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter
-from ims.portal.sensors import Sensors
-from ims.portal.sensors_backend import SensorsBackend
+from ims.lake.uri import open_place
+from ims.portal.federation.asker import Budget
+from ims.portal.federation.merge import MergeEngines
+from ims.portal.federation.registry import Registry
+from ims.portal.federation.scatter import Scatter
+from ims.portal.federation.sensors import Sensors
+from ims.portal.federation.sensors_backend import SensorsBackend
 from ims.query.request import make_request
-from ims.remote import PortalBackend
 from ims.stores_backend import StoresBackend
 
 from .portal.api.served import world
@@ -42,7 +42,7 @@ def backends(tmp_path_factory: pytest.TempPathFactory, one_store: Path) -> Itera
         yield {
             "stores": StoresBackend([one_store]),
             "lake": LakeBackend(str(folder / "lake")),
-            "sensors": SensorsBackend(Scatter(sensors, Merging(1, 512 << 20), Budget(seconds=120))),
+            "sensors": SensorsBackend(Scatter(sensors, MergeEngines(1, 512 << 20), Budget(seconds=120))),
             "portal": portal,
         }
         portal.close()

@@ -47,7 +47,7 @@ def test_without_real_captures_their_tests_fail_in_ci_and_are_skipped_elsewhere(
     words = [sys.executable, "-m", "pytest", "-q", "-rsf", "-p", "no:cacheprovider", "--strict-markers", tmp_path]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert outcome in done.stdout, done.stdout + done.stderr
-    assert "no real captures: wanted the folder /nowhere/captures" in done.stdout
+    assert "no real captures: expected the folder /nowhere/captures" in done.stdout
     assert ("in CI it must be beside the checkout" in done.stdout) == (ci == {"CI": "true"})
 
 

@@ -1,4 +1,4 @@
-"""Whose words an error's are: an engine's are told apart from the system's and from ours."""
+"""Whose words an error's are: an engine's are distinguished from the system's and from ours."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_an_engine_says_where_nobody_expected_it_stays_unsaid(
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 2
-    assert capsys.readouterr().err == "ims: duckdb failed where that wasn't expected; IMS_DEBUG=1 shows what it says\n"
+    assert capsys.readouterr().err == "ims: duckdb failed unexpectedly; IMS_DEBUG=1 shows what it says\n"
     monkeypatch.setenv("IMS_DEBUG", "1")
     with pytest.raises(duckdb.BinderException, match="secret"):
         cli.main()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ims.freed_memory import THRESHOLDS, let_go
-from ims.portal.accounts import Accounts
+from ims.portal.auth.accounts import Accounts
 from tests.portal.deployment import free_port, toml
 
 FREED = """

@@ -14,20 +14,20 @@ import pytest
 import ims
 from ims.cli import app
 from ims.darknet import Block
-from ims.lake.place import open_place
 from ims.lake.ship import Shipper
+from ims.lake.uri import open_place
 from ims.link import contract
-from ims.portal.asker import Budget
-from ims.portal.merging import Merging
-from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter
-from ims.portal.secrecy import Secrecy, SecrecySettings
-from ims.portal.sensors import Sensors
-from ims.portal.sensors_backend import SensorsBackend
-from ims.query import wire
-from ims.query.tree import Protocol
+from ims.portal.federation.asker import Budget
+from ims.portal.federation.merge import MergeEngines
+from ims.portal.federation.registry import Registry
+from ims.portal.federation.scatter import Scatter
+from ims.portal.federation.sensors import Sensors
+from ims.portal.federation.sensors_backend import SensorsBackend
+from ims.portal.privacy.policy import PrivacyPolicy, SecrecySettings
+from ims.query.language import json_codec
+from ims.query.language.syntax_tree import Protocol
 from ims.query.verbs import VERBS
-from ims.queryd.answering import Answerer
+from ims.queryd.execution import Answerer
 from ims.telescope import Telescope
 from ims.verb_methods import VerbMethods
 
@@ -46,7 +46,7 @@ class Counts:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.texts: list[str] = []
         self.trees: list[Any] = []
-        parse, from_json = lark.Lark.parse, wire.from_json
+        parse, from_json = lark.Lark.parse, json_codec.from_json
 
         def parsed(parser: lark.Lark, text: str, *words: Any, **named: Any) -> Any:
             self.texts.append(text)
@@ -57,7 +57,7 @@ class Counts:
             return from_json(found)
 
         monkeypatch.setattr(lark.Lark, "parse", parsed)
-        monkeypatch.setattr(wire, "from_json", made)
+        monkeypatch.setattr(json_codec, "from_json", made)
 
     def taken(self) -> tuple[int, int]:
         found = len(self.texts), len(self.trees)
@@ -78,7 +78,7 @@ def scattered(tmp_path_factory: pytest.TempPathFactory, one_store: Path) -> Iter
     daemons = Daemons({"a": one_store}, registry)
     sensors = Sensors(Registry(registry), None, lambda serial: False)
     sensors.monitored.note("a", ["198.51.100.0/24"])
-    yield Telescope(backend=SensorsBackend(Scatter(sensors, Merging(1, 512 << 20), Budget(seconds=120))))
+    yield Telescope(backend=SensorsBackend(Scatter(sensors, MergeEngines(1, 512 << 20), Budget(seconds=120))))
     sensors.close()
     daemons.close()
 
@@ -89,7 +89,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, one_store: Path, scattered:
     prefixes = [Block.parse("C/24=198.51.100.0/24").prefix]
     settings = SecrecySettings(viewer_threshold=0, viewer_noise=0, viewer_span="400d")
     with world(
-        folder, one_store, telescope=scattered, secrecy=Secrecy(settings, lambda: prefixes, secret=bytes(32)),
+        folder, one_store, telescope=scattered, secrecy=PrivacyPolicy(settings, lambda: prefixes, secret=bytes(32)),
         octets=lambda signatures: {},
     ) as made:  # fmt: skip
         yield made

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import ims
-from ims.lake.place import open_place
 from ims.lake.ship import Shipper
+from ims.lake.uri import open_place
 from ims.store.heartbeat import Beat, Heartbeat, boot_id, heartbeat_file, uptime
 from ims.store.writer import SensorWriter
 from ims.telescope import Telescope

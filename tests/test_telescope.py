@@ -1,413 +1,75 @@
-"""`ims.open`: each verb against brute force over exported rows, and several stores answering as one."""
+"""A telescope: stores in a folder, or whatever else answers, behind the same verbs."""
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
-import itertools
-import shutil
-import struct
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pandas
-import polars
-import pyarrow as pa
 import pytest
 
 import ims
-from ims.query.verbs import DEFAULT_LIMITS
+from ims.query.request import Request, make_request
+from ims.stores_backend import StoresBackend
 from ims.telescope import Telescope
 
-from .query import oracle
-from .sign.collision import FIRST, MD5, SECOND
-from .stores import MIDNIGHT, cli, exported, ingest, ipv4, udp, write_pcap
-
-Rows = list[dict[str, Any]]
-DARK = int(ipaddress.IPv4Address("198.51.100.9"))
-HOUR = 3_600_000_000
+TENS = ((0x0A00_0000, 0x0AFF_FFFF),)
+ALL = ((0, 0xFFFF_FFFF),)
 
 
-@pytest.fixture(scope="module", params=["one store of three sensors", "three stores"])
-def telescope(request: pytest.FixtureRequest, three_sensors: Path, three_stores: list[Path]) -> Telescope:
-    return ims.open(*(three_stores if request.param == "three stores" else [three_sensors]))
+class Asked(StoresBackend):
+    """Stores that note what they are asked."""
+
+    def __init__(self, store: Path) -> None:
+        super().__init__([store], threads=1)
+        self.requests: list[Request] = []
+        self.closed = 0
+
+    def run(self, request: Request) -> Any:
+        self.requests.append(request)
+        return super().run(request)
+
+    def close(self) -> None:
+        self.closed += 1
+        super().close()
 
 
-@pytest.fixture(scope="module")
-def rows(three_sensors: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    return exported(tmp_path_factory.mktemp("rows"), three_sensors)
-
-
-def dotted(address: int) -> str:
-    return str(ipaddress.IPv4Address(address))
-
-
-def moment(micros: int | None) -> datetime | None:
-    return None if micros is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
-
-
-def test_count(telescope: Telescope, rows: Rows) -> None:
-    wanted = oracle.count(rows)
-    [found] = telescope.count().rows()
-    assert found == {**wanted, "first": moment(wanted["first"]), "last": moment(wanted["last"])}
-    assert telescope.count("udp and not udp").rows()[0]["packets"] == 0
-
-
-@pytest.mark.parametrize("since", ["2026-03-04T05:00", "2026-03-04T06:00+01:00", datetime(2026, 3, 4, 5, tzinfo=UTC)])
-def test_a_range_may_be_text_or_a_datetime_and_is_half_open(
-    telescope: Telescope, rows: Rows, since: str | datetime
+def test_several_stores_answer_as_the_one_that_has_all_of_their_rows(
+    three_sensors: Path, three_stores: list[Path]
 ) -> None:
-    begin = MIDNIGHT // 1000 + 5 * HOUR
-    inside = oracle.within(rows, begin, begin + HOUR)
-    first, last = min(row["us"] for row in inside), max(row["us"] for row in inside)
-    assert telescope.count(since=since, until="2026-03-04T06:00").rows()[0]["packets"] == len(inside)
-    narrow = telescope.count(since=moment(first), until=moment(last)).rows()[0]["packets"]
-    assert narrow == len([row for row in inside if row["us"] < last])
+    one, several = Telescope(three_sensors), ims.open(*three_stores)
+    for verb in ("count", "series", "sources", "payloads", "cache"):
+        assert getattr(one, verb)("udp").table.equals(getattr(several, verb)("udp").table), verb
+    assert one.count().record.sensors == tuple(sorted(several.count().record.sensors))
+    assert several.shared_names == {}
 
 
-def test_addresses_prefixes_and_signatures_are_shown_as_people_write_them(telescope: Telescope, rows: Rows) -> None:
-    for group, show in (
-        ("source", dotted),
-        ("destination", dotted),
-        ("/8", lambda key: f"{dotted(key)}/8"),
-        ("destination/26", lambda key: f"{dotted(key)}/26"),
-        ("signature", lambda key: None if key is None else key.hex()),
-        ("sensor", str),
-        ("icmp_type", lambda key: key),
-    ):
-        wanted = oracle.top(rows, "source/8" if group == "/8" else group)
-        table = telescope.top(group, limit=10_000).table
-        found = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
-        assert found == [(show(key), value) for key, value in wanted], group
+def test_another_backend_answers_in_place_of_stores(one_store: Path) -> None:
+    backend = Asked(one_store)
+    with Telescope(backend=backend) as telescope:
+        assert telescope.count("tcp").table.equals(ims.open(one_store).count("tcp").table)
+        assert telescope.backend is backend and telescope.shared_names == backend.shared_names
+        assert backend.requests == [make_request("count", "tcp")]
+    assert backend.closed == 1
 
 
-@pytest.mark.parametrize("metric", sorted(oracle.METRICS))
-def test_series_has_every_watched_bin_and_zeros_where_nothing_came(
-    telescope: Telescope, rows: Rows, metric: str
-) -> None:
-    few = [row for row in rows if row["destination_port"] == 1434]
-    wanted = dict(oracle.series(few, 600_000_000, metric))
-    answer = telescope.series("dst port 1434", bin="10m", metric=metric)
-    found = {row["time"]: row["value"] for row in answer.rows()}
-    assert {key: value for key, value in found.items() if value} == {
-        moment(key): value for key, value in wanted.items() if value
-    }
-    first, last = min(row["us"] for row in rows), max(row["us"] for row in rows)
-    watched = range(first // 600_000_000 * 600_000_000, last + 1, 600_000_000)
-    assert list(found) == [moment(begin) for begin in watched]
+def test_who_may_not_see_sources_sees_them_in_no_group_and_counts_them(one_store: Path) -> None:
+    """By the name that is to go, which says so; what a request hides itself stays hidden."""
+    backend = Asked(one_store)
+    telescope = Telescope(backend=backend)
+    with pytest.warns(DeprecationWarning, match="hiding"):
+        hiding = telescope.hiding(ALL)
+    assert len(telescope.sources()) > 0 == len(hiding.sources())
+    assert hiding.count("src net 0.0.0.0/0").rows()[0]["packets"] == 0 < telescope.count().rows()[0]["packets"]
+    assert hiding.count().table.equals(telescope.count().table)
+    hiding.ask(make_request("count", None).hiding(TENS))
+    assert backend.requests[-1].hidden == TENS
+    assert {request.hidden for request in backend.requests[:-1]} == {None, ALL}
 
 
-def test_zeros_stay_within_the_range_and_a_limit_leaves_them_out(telescope: Telescope) -> None:
-    answer = telescope.series("dst port 1434", bin="10m", since="2026-03-04T05:05", until="2026-03-04T05:45")
-    assert [row["time"].minute for row in answer.rows()] == [0, 10, 20, 30, 40]
-    assert len(telescope.series("dst port 1434", bin="10m", limit=3)) <= 3
-
-
-def addresses_over_time(coverage: Rows) -> float:
-    """Distinct addresses that were watched, counted one by one at each moment; the mean over those with any."""
-    moments = sorted({row[name] for row in coverage for name in ("since", "until")})
-    spent = area = 0.0
-    for begin, end in itertools.pairwise(moments):
-        there = set[ipaddress.IPv4Address]()
-        there.update(
-            *(ipaddress.ip_network(r["prefix"]) for r in coverage if r["since"] <= begin and end <= r["until"])
-        )
-        seconds = (end - begin).total_seconds()
-        spent += seconds * bool(there)
-        area += seconds * len(there)
-    return area / spent
-
-
-def test_divided_by_what_was_watched(telescope: Telescope, rows: Rows) -> None:
-    watched = {"007": 1.0, "a": 0.5, "b": 2.0}  # /24, /25 and /23
-    packets = dict(oracle.top(rows, "sensor"))
-    found = telescope.top("sensor", per_24=True).rows()
-    assert {row["sensor"]: row["value"] for row in found} == {name: packets[name] / watched[name] for name in watched}
-    assert [row["value"] for row in found] == sorted((row["value"] for row in found), reverse=True)
-    per_bin = telescope.series("sensor a", bin="1d", group="sensor", per_24=True).rows()
-    assert [row["value"] for row in per_bin] == [packets["a"] / 0.5]
-    whole = telescope.series(bin="1d", per_24=True)
-    size = addresses_over_time(telescope.coverage().rows()) / 256  # E/23 has the others' addresses too
-    assert 1 < size <= 2  # it watched for a shorter time than they
-    assert [row["value"] for row in whole.rows()] == pytest.approx([len(rows) / size])
-    assert whole.record.darknet_24s == pytest.approx(size)
-
-
-def test_a_renamed_block_and_one_of_a_minute_leave_the_size_as_it_is(tmp_path: Path) -> None:
-    minute, moved = 60 * 10**9, "198.51.100.0/24"
-    hours = {"first": (0, "C/24", moved), "second": (60, "darknet", moved), "mistake": (30, "D/24", "192.0.2.0/24")}
-    store = tmp_path / "STORE"
-    for name, (begin, block, prefix) in hours.items():
-        destination = int(ipaddress.IPv4Network(prefix)[9])
-        minutes = range(60) if name != "mistake" else range(2)
-        packets = [(MIDNIGHT + (begin + m) * minute, udp(1, destination, 53)) for m in minutes]
-        ingest(store, write_pcap(tmp_path / f"{name}.pcap", packets), blocks=[f"{block}={prefix}"])
-    telescope = ims.open(store)
-    watched = 118 * 60 + 1e-6 * 2  # seconds; from the last packet of an hour to the first of the next none is known to
-    size = 1 + 60 / watched
-    assert telescope.count().record.darkness.startswith("1.008 /24s watched")
-    assert telescope.count().record.darknet_24s == pytest.approx(size)
-    [value] = [row["value"] for row in telescope.series(bin="1d", per_24=True).rows()]
-    assert value == pytest.approx(122 / size)
-    by_block = {row["block"]: row["value"] for row in telescope.top("block", per_24=True).rows()}
-    assert by_block == {"C/24": 60, "darknet": 60, "D/24": 2}
-    hourly = [row["value"] for row in telescope.series(bin="1h", per_24=True).rows()]
-    assert hourly == pytest.approx([62 / (1 + 60 / (59 * 60)), 60])
-
-
-def test_sources(telescope: Telescope, rows: Rows) -> None:
-    wanted = oracle.sources(rows)[:50]
-    found = telescope.sources(limit=50).rows()
-    assert [row.pop("verified") for row in found] == [None] * 50
-    for row in wanted:
-        row |= {"source": dotted(row["source"]), "first": moment(row["first"]), "last": moment(row["last"])}
-    assert found == wanted
-
-
-def test_payloads_with_their_bytes(telescope: Telescope, rows: Rows) -> None:
-    wanted = oracle.payloads(rows)[:40]
-    found = telescope.payloads(limit=40)
-    for row, want in zip(found.rows(), wanted, strict=True):
-        assert row["signature"] == want["signature"].hex()
-        for name in ("length", "packets", "sources", "ports"):
-            assert row[name] == want[name], name
-        assert (row["first_seen"], row["last_seen"]) == (moment(want["first_seen"]), moment(want["last_seen"]))
-        assert row["ever_first_seen"] == row["first_seen"]
-        assert len(row["payload"]) == row["length"]
-        assert row["text"] == "".join(chr(o) if 32 <= o < 127 else "." for o in row["payload"])
-        assert row["hexdump"].startswith(f"00000000  {row['payload'][:1].hex()}")
-        assert telescope.payload(row["signature"][:12]) == row["payload"]
-
-
-def test_cache(telescope: Telescope, rows: Rows) -> None:
-    found = telescope.cache(bin="2h").rows()
-    for row, want in zip(found, oracle.cache(rows, 2 * HOUR), strict=True):
-        begin, said, hits, plain, plain_hits = want
-        assert row == {
-            "time": moment(begin),
-            "payloads": said,
-            "hits": hits,
-            "hit_rate": hits / said,
-            "payloads_without_icmp_errors": plain,
-            "hits_without_icmp_errors": plain_hits,
-            "hit_rate_without_icmp_errors": plain_hits / plain if plain else None,
-        }
-
-
-def test_coverage_says_what_was_watched_and_when(telescope: Telescope, rows: Rows) -> None:
-    found = telescope.coverage().rows()
-    assert {(row["sensor"], row["block"], row["prefix"]) for row in found} == {
-        ("007", "C/24", "198.51.100.0/24"),
-        ("a", "H/25", "198.51.100.0/25"),
-        ("b", "E/23", "198.51.100.0/23"),
-    }
-    for row in found:
-        mine = [moment(r["us"]) for r in rows if r["sensor"] == row["sensor"]]
-        assert row["since"] <= min(mine) and max(mine) <= row["until"]
-
-
-def test_packets_have_nanoseconds_and_every_column(telescope: Telescope, rows: Rows) -> None:
-    answer = telescope.packets("udp", limit=200)
-    wanted = sorted((row for row in rows if row["protocol"] == 17), key=lambda row: row["ns"])[:200]
-    assert answer.table.column("time").cast(pa.int64()).to_pylist() == [row["ns"] for row in wanted]
-    assert {"sensor", "block", "source", "checksum", "signature", "category"} <= set(answer.table.column_names)
-
-
-def test_an_answer_hands_itself_to_pandas_polars_and_duckdb(telescope: Telescope) -> None:
-    answer = telescope.top("protocol")
-    frame, other = answer.to_pandas(), answer.to_polars()
-    assert isinstance(frame, pandas.DataFrame) and isinstance(other, polars.DataFrame)
-    assert frame.to_dict("records") == other.to_dicts() == answer.rows()
-    with duckdb.connect() as duck:
-        assert duck.sql("SELECT sum(value) FROM answer").fetchall() == [(sum(row["value"] for row in answer.rows()),)]
-
-
-def test_a_notebook_shows_nothing_that_it_would_obey(tmp_path: Path) -> None:
-    payload = b"<script>alert(1)</script>\x1b[2J\x9b31m[/bold]" * 2
-    capture = write_pcap(tmp_path / "c.pcap", [(MIDNIGHT, udp(1, DARK, 80, payload))])
-    answer = ims.open(ingest(tmp_path / "S", capture)).payloads()
-    page = answer._repr_html_()
-    assert "<script" not in page and "\x1b" not in page and "\x9b" not in page
-    assert "&lt;script&gt;" in page and "1 /24 watched by a" in page
-    assert telescope_payload(tmp_path / "S", answer) == payload
-
-
-def telescope_payload(store: Path, answer: Any) -> bytes:
-    return ims.open(store).payload(answer.rows()[0]["signature"])
-
-
-def test_payloads_with_one_md5_are_both_shown_and_both_to_be_had(tmp_path: Path) -> None:
-    packets = [(MIDNIGHT + 1000 * n, udp(n + 1, DARK, 80, octets)) for n, octets in enumerate([FIRST, SECOND, SECOND])]
-    store = ims.open(ingest(tmp_path / "S", write_pcap(tmp_path / "c.pcap", packets)))
-    found = store.payloads().rows()
-    assert [(row["signature"], row["number"], row["payload"], row["packets"]) for row in found] == [
-        (MD5.hex(), 1, FIRST, 3),
-        (MD5.hex(), 2, SECOND, 3),
-    ]
-    assert store.payload(f"{MD5.hex()}/1") == FIRST
-    assert store.payload(f"{MD5.hex()[:8]}/2") == SECOND
-    with pytest.raises(ValueError, match=f"2 payloads share the MD5 {MD5.hex()}: wanted .*/1 or .*/2"):
-        store.payload(MD5.hex())
-    with pytest.raises(ValueError, match="no payload 3 has the signature"):
-        store.payload(f"{MD5.hex()}/3")
-
-
-@pytest.mark.parametrize("text", ["abcde", "xyzxyz", "a" * 33, "abcdef/0", "abcdef/x", "", "abcdef/"])
-def test_a_signature_that_is_none_is_refused(telescope: Telescope, text: str) -> None:
-    with pytest.raises(ValueError, match=r"wanted 6 to 32 hex digits|no payload is stored"):
-        telescope.payload(text)
-
-
-def test_digits_that_several_payloads_begin_with_name_them(tmp_path: Path) -> None:
-    seen: dict[str, bytes] = {}
-    for number in range(200_000):  # two numbers whose MD5s begin with the same 24 bits
-        octets = str(number).encode()
-        digits = hashlib.md5(octets).hexdigest()
-        first = seen.setdefault(digits[:6], octets)
-        if first != octets:
-            break
-    packets = [(MIDNIGHT + n, udp(9, DARK, 80, payload)) for n, payload in enumerate((first, octets))]
-    store = ims.open(ingest(tmp_path / "S", write_pcap(tmp_path / "c.pcap", packets)))
-    with pytest.raises(ValueError, match=f"several signatures begin with {digits[:6]}: {digits[:6]}.*, {digits[:6]}"):
-        store.payload(digits[:6])
-    assert store.payload(digits) == octets
-
-
-def test_what_is_no_store_is_refused(tmp_path: Path, one_store: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        ims.open(tmp_path / "none")
-    with pytest.raises(ValueError, match="no store"):
-        ims.open(tmp_path)
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(NotADirectoryError):
-        ims.open(tmp_path / "file")
-    with pytest.raises(ValueError, match="given twice"):
-        ims.open(one_store, one_store / ".." / one_store.name)
-    with pytest.raises(ValueError, match="no store given"):
-        ims.open()
-
-
-def test_questions_that_make_no_sense_are_refused_in_one_line(telescope: Telescope) -> None:
-    for ask, message in (
-        (lambda: telescope.top("destination_prot"), "no column 'destination_prot'; meant destination_port"),
-        (lambda: telescope.series(metric="packet"), "no metric 'packet'; meant packets"),
-        (lambda: telescope.series(bin="5x"), "bin '5x'"),
-        (lambda: telescope.count("tpc"), "tpc"),
-        (lambda: telescope.count(since="yesterday"), "time 'yesterday'"),
-        (lambda: telescope.count(since="2026-03-05", until="2026-03-04"), "--since must be before --until"),
-        (lambda: telescope.sources(limit=1_000_000), "at most 10,000"),
-        (lambda: telescope.top("/33"), "wanted /1 to /32"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            ask()
-
-
-def test_rows_that_a_limit_left_out_are_told_with_how_many_match(telescope: Telescope, rows: Rows) -> None:
-    assert len(rows) > 100
-    packets = telescope.packets()
-    assert (len(packets), packets.record.matching, packets.record.at_least) == (100, len(rows), False)
-    assert packets.record.left_out == [
-        f"only the first 100 of {len(rows):,} rows: --limit N gives more; ims export, all packets"
-    ]
-    for answer, matching in (
-        (telescope.top("protocol", limit=1), len(oracle.top(rows, "protocol"))),
-        (telescope.top("sensor", limit=1, per_24=True), 3),
-        (telescope.payloads(limit=1), len(oracle.payloads(rows))),
-        (telescope.series(bin="1d", group="protocol", limit=1), 2),
-    ):
-        assert (len(answer), answer.record.limit) == (1, 1)
-        assert answer.record.matching == matching
-    sources = telescope.sources(limit=1).record
-    assert sources.matching == min(1001, len(oracle.sources(rows)))
-    assert sources.at_least == (sources.matching == 1001)
-    assert telescope.packets("udp", limit=10_000).record.left_out == []
-
-
-def test_cache_without_all_its_rows_says_what_shows_them(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = telescope.cache()
-    monkeypatch.setitem(DEFAULT_LIMITS, "cache", len(whole) - 1)  # a million rows would take a minute to make
-    cut = telescope.cache()
-    assert len(cut) == len(whole) - 1
-    [line] = cut.record.left_out
-    assert line == (
-        f"only the first {len(cut):,} of at least {len(whole):,} rows: "
-        "a wider --bin, or a shorter time (--since, --until), has all of its rows"
-    )
-    assert telescope.cache(bin="1d").record.left_out == []
-    assert telescope.cache(until=whole.rows()[-1]["time"]).record.left_out == []
-
-
-def test_bins_that_a_limit_cut_off_are_not_called_empty(telescope: Telescope) -> None:
-    record = telescope.series(limit=10).record
-    assert (record.limit, record.at_least, record.bins_left_out) == (10, True, 0)
-
-
-def test_at_the_most_rows_there_may_be_others(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ims.asked.MOST_DETAILED", 2)
-    monkeypatch.setattr("ims.asked.MOST_ROWS", 2)
-    monkeypatch.setitem(DEFAULT_LIMITS, "cache", 2)
-    for answer in (telescope.sources(limit=2), telescope.top("protocol", limit=2), telescope.cache(bin="1h")):
-        assert (len(answer), answer.record.limit, answer.record.matching, answer.record.at_least) == (2, 2, 2, True)
-    record = telescope.packets(limit=2).record
-    assert (record.matching > 2, record.at_least) == (True, False)
-
-
-def test_a_series_makes_no_zeros_by_the_hundred_thousand(telescope: Telescope, rows: Rows) -> None:
-    answer = telescope.series(bin="100ms")
-    assert len(answer) == len({row["us"] // 100_000 for row in rows})
-    assert answer.record.bins_left_out > 86_400
-    assert "bins without packets left out; a wider --bin shows 0 there" in answer.record.left_out[0]
-    assert telescope.series(bin="1h").record.left_out == []
-
-
-def test_weeks_begin_on_monday_and_whole_bins_are_found_again(telescope: Telescope, rows: Rows) -> None:
-    for bin in ("1w", "2w"):
-        [row] = telescope.series(bin=bin).rows()
-        assert row["time"].isoweekday() == 1
-        assert row["value"] == len(rows)
-    [hits] = telescope.cache(bin="1w").rows()
-    assert hits["time"] == datetime(2026, 3, 2, tzinfo=UTC)
-
-
-def test_bytes_of_what_was_left_to_hardware_are_presumed(tmp_path: Path) -> None:
-    """As tcpdump does: the IP total length is 0, the packet is as long as what came. The column stays."""
-    header = struct.pack(">HHIIHHHH", 1024, 80, 1, 1, 0x5018, 1024, 0, 0)
-    packets = [ipv4(DARK - 256, DARK, 6, header + bytes(2000), total_length=0), udp(DARK - 512, DARK, 53, b"1234")]
-    telescope = ims.open(ingest(tmp_path / "store", write_pcap(tmp_path / "x.pcap", ((MIDNIGHT, p) for p in packets))))
-    assert telescope.count().rows()[0]["bytes"] == 2040 + 32
-    assert [row["value"] for row in telescope.series(metric="bytes").rows()] == [2072]
-    assert [row["value"] for row in telescope.top("protocol", metric="bytes").rows()] == [2040, 32]
-    assert [row["bytes"] for row in telescope.sources("tcp").rows()] == [2040]
-    assert sorted(row["total_length"] for row in telescope.packets().rows()) == [0, 32]
-    assert telescope.count("ip[2:2] = 0").rows()[0]["packets"] == 1
-
-
-def test_a_claimed_length_beyond_the_wire_adds_no_bytes(tmp_path: Path) -> None:
-    """A packet of 40 octets may claim 65,535, and one merged by hardware has more than was sent at once."""
-    header = struct.pack(">HHIIHHHH", 1024, 80, 1, 1, 0x5018, 1024, 0, 0)
-    claims = [
-        ipv4(DARK - 256, DARK + n, 6, header, total_length=claimed) for n, claimed in enumerate((65_535, 41, 40, 20))
-    ]
-    long = [ipv4(DARK - 256, DARK, 17, struct.pack(">HHHH", 1, 53, 3008, 0) + bytes(3000))]
-    packets = ((MIDNIGHT, packet) for packet in claims + long)
-    telescope = ims.open(ingest(tmp_path / "store", write_pcap(tmp_path / "x.pcap", packets)))
-    assert telescope.count("tcp").rows()[0]["bytes"] == 40 + 40 + 40 + 20
-    assert [row["value"] for row in telescope.series(metric="bytes").rows()] == [140 + 3028]
-    assert [row["value"] for row in telescope.series(metric="bytes_capped").rows()] == [140 + 1500]
-    assert sorted(row["total_length"] for row in telescope.packets("tcp").rows()) == [20, 40, 41, 65_535]
-    assert telescope.count("ip[2:2] = 65535").rows()[0]["packets"] == 1
-
-
-def test_a_copy_of_a_store_is_refused_and_one_name_in_two_stores_is_said(tmp_path: Path, one_store: Path) -> None:
-    copy = shutil.copytree(one_store, tmp_path / "copy")
-    with pytest.raises(ValueError, match=r"is a copy of .*; their rows would count twice"):
-        ims.open(one_store, copy)
-    later = write_pcap(tmp_path / "later.pcap", [(MIDNIGHT, udp(1, DARK, 53))])
-    other = ingest(tmp_path / "other", later)
-    assert ims.open(one_store, other).shared_names == {"a": (one_store, other)}
-    assert ims.open(other).shared_names == {}
-    done = cli("query", "count", "--store", one_store, "--store", other)
-    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
-    assert f"sensor 'a' is in {one_store} and {other}: its rows are taken for one sensor's" in done.stderr
+def test_what_a_telescope_is_given_it_takes_along(one_store: Path) -> None:
+    with Telescope(one_store, memory_bytes=256 << 20, threads=1) as telescope:
+        with telescope.backend.begin(make_request("count", None)) as run:  # type: ignore[attr-defined]
+            limit, threads = run.engine._con.execute(
+                "SELECT current_setting('memory_limit'), current_setting('threads')"
+            ).fetchall()[0]
+        assert (limit, threads) == ("256.0 MiB", 1)

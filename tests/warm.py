@@ -9,19 +9,15 @@ from multiprocessing import get_context
 
 def stored() -> None:
     """Those that read, decode, sign and store; and what answers import."""
-    from ims.portal.daemon import load_scanning_kernels
-    from ims.queryd.daemon import warm_up
-    from ims.sensor.daemon import load_stage_kernels
+    from ims.process.warm_up import compile_all
 
-    warm_up()
-    load_scanning_kernels()
-    load_stage_kernels()
+    compile_all("answers", "scans", "stages")
 
 
 def played() -> None:
     """Those that make traffic and those that answer."""
     from .respond.answers import Desk
-    from .simulate.test_bytes import digest
+    from .simulate.output.test_capture import digest
 
     digest(1)
     desk = Desk()

@@ -81,11 +81,11 @@ def rows(store: Path) -> list[dict[str, Any]]:
 
 def counts(store: Path, expressions: Sequence[str]) -> dict[str, int | str]:
     """How many packets each filter takes, all asked at once; what is said where one is refused."""
-    from ims.query.engine import Engine
-    from ims.query.filter import parse
-    from ims.query.part import Parts, Totals
-    from ims.query.plan import Plan
-    from ims.query.predicate import predicate
+    from ims.query.engines.duckdb import Engine
+    from ims.query.language.filter import parse
+    from ims.query.plans.part import Parts, Totals
+    from ims.query.plans.plan import Plan
+    from ims.query.plans.predicate import predicate
     from ims.query.request import Request
     from ims.store.reader import open_store
 

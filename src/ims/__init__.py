@@ -17,23 +17,26 @@ The data's path, stage by stage; a stage imports no other stage:
 * `sensor`   where the writing stages meet: one batch from frames to store
 * `telescope` where the answering ones meet: `ims.open("DIR")`. A question is typed once, as a request
   (`query/request.py`): by `verb_methods` in Python, by the API, by the command line, all from one table
-  (`query/verbs.py`). Who answers is a `backend`: `stores_backend` here, others in `lake`, `portal` and `remote`, most
-  of them by plans (`plan_backend`). `asked` is one question while it is answered, `verb_answers` makes tables of what
-  was found, `extract` files
+  (`query/verbs.py`). Who answers is a `backend`: `stores_backend` here, others in `lake`, `portal` and `client`, most
+  of them by plans (`plan_backend`). `query_run` is one question while it is answered, `verb_answers` makes tables of
+  what was found, `export` files
 * `queryd`   one sensor's store, answering typed questions over mutual TLS
 * `portal`   all sensors asked at once, merged, and shown to each caller as he may see it
-* `remote`   a portal asked from afar: `ims.open("https://…", token=…)`
+* `client`   a portal asked from afar: `ims.open("https://…", token=…)`
 * `lake`     finished hours of stores copied to a shared place, a folder or a bucket, and read there (`ims ship`)
 * `cli`      parse, call, print
 * `install`  what services need on a machine: users, folders, settings, units, compiled kernels
+
+docs/architecture.md has a picture of it, a line for each package and its doors, and walks through three changes.
 
 Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment), `process` (what
 any process needs: privileges, logs, endpoints, checks at its start).
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
-off), `packet` (a packet's layers: what reads and what writes each), `kernels`, `siphash` (what compiled code is made
-of), `kernel_cache`, `kernel_folder` (where it is kept), `full_disk` (its error names the file), `version` (with its
-commit), `moved` (earlier names).
+off), `packet` (a packet's layers: what reads and what writes each), `settings` (TOML, sizes, durations), `kernels`,
+`siphash` (what compiled code is made of), `kernel_cache`, `kernel_folder` (where it is kept), `fair_queue` (whose turn
+it is), `full_disk` (its error names the file), `text`, `cause` (what people are told), `version`, `moved` (earlier
+names).
 """
 
 from __future__ import annotations
@@ -45,8 +48,8 @@ from ims.moved import serve_earlier_names
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ims.client import RemoteTelescope
     from ims.lake.config import LakeConfig
-    from ims.remote import RemoteTelescope
     from ims.telescope import Telescope
 
 __version__ = "0.1.0"
@@ -77,16 +80,16 @@ def open(
     >>> telescope.top("destination_port").to_pandas()    # doctest: +SKIP
     """
     if lake is not None:
-        from ims.lake.asked import lake_telescope
+        from ims.lake.backend import lake_telescope
 
         if stores or token is not None:
-            raise ValueError("wanted a lake, or stores, or a portal")
+            raise ValueError("expected a lake, or stores, or a portal")
         return lake_telescope(str(lake), config)
     if token is not None:
-        from ims.remote import RemoteTelescope
+        from ims.client import RemoteTelescope
 
         if len(stores) != 1:
-            raise ValueError("wanted the URL of one portal")
+            raise ValueError("expected the URL of one portal")
         return RemoteTelescope(str(stores[0]), token, ca=ca)
     from ims.telescope import Telescope
 

@@ -1,7 +1,7 @@
 """Who answers questions: stores, a lake, the sensors of a portal, or a portal over HTTP, all in one way.
 
 `ims.open` gives a telescope over one of them, whose verbs are sugar over `run`. What works on a backend alone works on
-all of them: `stores_backend`, `lake/backend`, `portal/sensors_backend`, `remote`.
+all of them: `stores_backend`, `lake/backend`, `portal/federation/sensors_backend`, `client`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from ims.extract import ExportReport
+    from ims.export import ExportReport
     from ims.query.answer import Answer, AnswerRecord
     from ims.query.request import Request
 

@@ -21,7 +21,7 @@ def check_sensor_name(name: str) -> str:
     """Return `name` if it may name a sensor; raises ValueError."""
     if not SENSOR_NAME.fullmatch(name):
         raise ValueError(
-            f"sensor name {name!r}: wanted 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"
+            f"sensor name {name!r}: expected 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"
         )
     return name
 
@@ -51,10 +51,10 @@ class Block:
         """`NAME=CIDR`, as on the command line. Raises ValueError with what would be right."""
         name, equals, cidr = text.partition("=")
         if not equals:
-            raise ValueError(f"block {text!r}: wanted NAME=CIDR, such as C/24=198.51.100.0/24")
+            raise ValueError(f"block {text!r}: expected NAME=CIDR, such as C/24=198.51.100.0/24")
         if not BLOCK_NAME.fullmatch(name):
             raise ValueError(
-                f"block name {name!r}: wanted 1 to 64 letters, digits, '.', '_', '-' or '/', "
+                f"block name {name!r}: expected 1 to 64 letters, digits, '.', '_', '-' or '/', "
                 "beginning with a letter or digit"
             )
         try:
@@ -64,7 +64,7 @@ class Block:
                 meant = ipaddress.IPv4Network(cidr, strict=False)
             except ValueError:
                 raise ValueError(
-                    f"block {name}: {cidr!r} is no IPv4 prefix; wanted one such as 198.51.100.0/24"
+                    f"block {name}: {cidr!r} is no IPv4 prefix; expected one such as 198.51.100.0/24"
                 ) from error
             raise ValueError(f"block {name}: {cidr} has bits set beyond its length; meant {meant}?") from error
         return cls(name, prefix)
@@ -76,7 +76,7 @@ class Darknet:
     def __init__(self, blocks: Iterable[Block]) -> None:
         self.blocks = tuple(sorted(blocks, key=lambda block: int(block.prefix.network_address)))
         if not self.blocks:
-            raise ValueError("no block given; wanted at least one NAME=CIDR")
+            raise ValueError("no block given; expected at least one NAME=CIDR")
         for left, right in zip(self.blocks, self.blocks[1:], strict=False):
             if left.prefix.overlaps(right.prefix):
                 raise ValueError(

@@ -6,20 +6,20 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ims.asked import Asked
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.request import Request, make_request
+from ims.query_run import QueryRun
 from ims.verb_answers import answer_of, payload_of
 
 if TYPE_CHECKING:
-    from ims.extract import ExportReport
+    from ims.export import ExportReport
 
 
 class PlanBackend(ABC):
     """A Backend (ims.backend) each of whose questions is a run of its own."""
 
     @abstractmethod
-    def begin(self, request: Request) -> Asked:
+    def begin(self, request: Request) -> QueryRun:
         """Begin to answer a request; to be used with `with`."""
 
     def run(self, request: Request) -> Answer:
@@ -44,7 +44,7 @@ class PlanBackend(ABC):
 
     def write(self, request: Request, out: str | Path | BinaryIO, format: str, link: str) -> ExportReport:
         """As Backend."""
-        from ims.extract import export
+        from ims.export import export
 
         with self.begin(request) as asked:
             return export(asked, out, format, link)

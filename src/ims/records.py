@@ -41,6 +41,8 @@ class Column:
     meaning: str
     layer: int = 0
     """layer without which it is null; 0: never null, -1: nullable for another reason"""
+    later: int = 0
+    """1, 2, ...: it came with this addition to `packets`; files from before lack it, and are read with nulls there"""
 
 
 PACKETS = (
@@ -93,14 +95,15 @@ PACKETS = (
     ),
     Column("block", "dictionary[string]", "u2", "name of the monitored block"),
     Column("truncated", "bool", "u1", "the capture cut the packet"),
-    # What the columns above would give is null in these, and so is all of them in what was stored before they came.
-    # They stand last: query/part_files.py tells by the end of a file whether it has them.
+    # What the columns above would give is null in these. Those that came later stand last, an addition after the other:
+    # query/engines/parquet_files.py tells by the end of a file which of them it has.
     Column(
         "ip_header_length",
         "uint8",
         "u1",
         "octets of the IP header, as it says; null where they are 20 and `total_length` was sent",
         IP_HEADER,
+        later=1,
     ),
     Column(
         "tcp_offset",
@@ -109,6 +112,7 @@ PACKETS = (
         "octet 12 of the TCP header (data offset, reserved bits); null where it is what the length of `tcp_options` "
         "and the flag NS give, and where it wasn't captured",
         TCP_OFFSET,
+        later=1,
     ),
     Column(
         "udp_length",
@@ -117,6 +121,7 @@ PACKETS = (
         "length in the UDP header; null where it is 8 + `payload_length` of a packet that isn't cut and ends there "
         "by `total_length`, and where it wasn't captured",
         UDP_LENGTH,
+        later=1,
     ),
     Column(
         "presumed_length",
@@ -125,11 +130,14 @@ PACKETS = (
         "octets of the IP packet on the wire where `total_length` is 0 (segmentation left to hardware) or claims more, "
         "else null",
         PRESUMED,
+        later=1,
     ),
 )
 
-LENGTHS = tuple(column.name for column in PACKETS[-4:])
-"""The columns of `packets` that stores written before they came lack."""
+LATER = {column.name: column.later for column in PACKETS if column.later}
+"""Columns of `packets` that stores written before they came lack, and with which addition each came."""
+assert [column.later for column in PACKETS] == sorted(column.later for column in PACKETS)
+LENGTHS = tuple(name for name, addition in LATER.items() if addition == 1)
 
 WORKING = (
     # Where a row's bytes lie in the buffer it was decoded from, valid until the next buffer comes.

@@ -9,12 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from ims.asked import Asked, losing_in_words
+from ims.moved import earlier_name
 from ims.plan_backend import PlanBackend
 from ims.query.answer import AnswerRecord
-from ims.query.engine import Engine
+from ims.query.engines.duckdb import Engine
 from ims.query.question import Question
 from ims.query.request import Request
+from ims.query_run import QueryRun, losing_in_words
 from ims.store.liveness import losses_of
 from ims.store.reader import Store, open_store
 from ims.store.store_id import read_store_id
@@ -31,7 +32,7 @@ class StoresBackend(PlanBackend):
         self, stores: Sequence[str | Path], memory_bytes: int | None = None, threads: int | None = None
     ) -> None:
         if not stores:
-            raise ValueError("no store given; wanted one or more folders")
+            raise ValueError("no store given; expected one or more folders")
         self._paths = [Path(store) for store in stores]
         if len({os.path.realpath(path) for path in self._paths}) < len(self._paths):
             raise ValueError("a store is given twice; its rows would count twice")
@@ -39,12 +40,12 @@ class StoresBackend(PlanBackend):
         self.shared_names = _shared_names(self._paths)
         """Sensors that several of the stores have, by name."""
 
-    def begin(self, request: Request) -> Asked:
+    def begin(self, request: Request) -> QueryRun:
         """As PlanBackend: the stores as they are now."""
-        return StoresAsked(self._paths, request, self._memory_bytes, self._threads)
+        return StoresRun(self._paths, request, self._memory_bytes, self._threads)
 
 
-class StoresAsked(Asked):
+class StoresRun(QueryRun):
     """Stores on this machine, held as they are now."""
 
     def __init__(
@@ -66,21 +67,21 @@ class StoresAsked(Asked):
             raise
 
     def run(self, *questions: Question) -> list[pa.Table]:
-        """As Asked."""
+        """As QueryRun."""
         return [self.engine.run(question.as_plan(), question.request) for question in questions]
 
     def each(self, question: Question) -> list[pa.Table]:
-        """As Asked."""
+        """As QueryRun."""
         plan, request = question.as_plan(), question.request
         return [next(self.engine.partial(store, plan, request))[1] for store in self.stores]
 
     def hours(self) -> list[tuple[int, int]]:
-        """As Asked, from the manifests."""
+        """As QueryRun, from the manifests."""
         begins = sorted({since for store in self.stores for since in store.hours("packets")})
         return [(begin, sum(store.rows("packets", begin) for store in self.stores)) for begin in begins]
 
     def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
-        """As Asked."""
+        """As QueryRun."""
         sensors = dict.fromkeys(sensor for store in self.stores for sensor in store.sensors)
         losing: dict[str, str] = {}
         for store in self.stores:
@@ -89,7 +90,7 @@ class StoresAsked(Asked):
         return self._record(coverage, stores=stores, sensors=tuple(sensors), losing=losing)
 
     def close(self) -> None:
-        """As Asked."""
+        """As QueryRun."""
         self.engine.close()
         self._release()
 
@@ -111,3 +112,7 @@ def _shared_names(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
         if other != path:
             raise ValueError(f"{path} is a copy of {other}, or the other way round; their rows would count twice")
     return {sensor: tuple(stores) for sensor, stores in having.items() if len(stores) > 1}
+
+
+def __getattr__(name: str) -> Any:
+    return earlier_name(__name__, name)

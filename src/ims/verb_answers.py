@@ -9,46 +9,53 @@ from typing import Any
 import pyarrow as pa
 
 from ims import arrow
-from ims.asked import Asked, pairs, ports
-from ims.query import shown
 from ims.query.answer import Answer
-from ims.query.metric_table import group_column, replaced, values_per_24, with_empty_bins
+from ims.query.errors import QuestionError
+from ims.query.format import display
+from ims.query.format.metric_table import group_column, replaced, values_per_24, with_empty_bins
 from ims.query.verbs import VERBS, VerbName
-from ims.query.wrong import QuestionError
+from ims.query_run import QueryRun, pairs, ports
 from ims.text import printable_octets
 
 BEYOND = 1000
 """Values looked for beyond those that are shown, to tell how many there are."""
+AS_SHOWN = {
+    "time": display.time_column, "first": display.time_column, "last": display.time_column,
+    "source": display.dotted_column, "destination": display.dotted_column, "signature": display.hex_column,
+}  # fmt: skip
+"""Columns of plans that aren't shown as they are."""
 WHOLE = 32
 """Digits of a whole signature: one question finds its payloads, or that there are none."""
 
 
-def answer_of(asked: Asked) -> Answer:
+def answer_of(asked: QueryRun) -> Answer:
     """The answer to the verb of a request."""
-    return ANSWERS[asked.request.verb](asked)
+    return ANSWERS.get(asked.request.verb, _as_planned)(asked)
 
 
-def _count(asked: Asked) -> Answer:
-    table = asked.ask("count")
-    for name in ("first", "last"):
-        table = replaced(table, name, shown.time_column(table.column(name)))
+def _as_planned(asked: QueryRun) -> Answer:
+    """The table of the plan that is called as the verb is, with times, addresses and signatures as people see them."""
+    table = asked.ask(asked.request.verb)
+    for name in table.column_names:
+        if name in AS_SHOWN:
+            table = replaced(table, name, AS_SHOWN[name](table.column(name)))
     return asked.answer(table)
 
 
-def _series(asked: Asked) -> Answer:
+def _series(asked: QueryRun) -> Answer:
     request = asked.request
     table, left_out = asked.first("series", 1)
     if request.group is None and not left_out:  # else bins that aren't here may be full
         table, left_out["bins_left_out"] = with_empty_bins(table, request, asked.space)
     if request.per_24:
         table = values_per_24(table, request, asked.space)
-    columns = {"time": shown.time_column(table.column("bin"))}
+    columns = {"time": display.time_column(table.column("bin"))}
     if request.group_name is not None:
         columns[request.group_name] = group_column(table.column("key"), request)
     return asked.answer(pa.table({**columns, "value": table.column("value")}), **left_out)
 
 
-def _top(asked: Asked) -> Answer:
+def _top(asked: QueryRun) -> Answer:
     request = asked.request
     if request.per_24 and request.group in ("block", "sensor"):
         table = values_per_24(asked.ask("top"), request, asked.space)
@@ -62,15 +69,15 @@ def _top(asked: Asked) -> Answer:
     return asked.answer(pa.table(columns), **left_out)
 
 
-def _packets(asked: Asked) -> Answer:
+def _packets(asked: QueryRun) -> Answer:
     table, left_out = asked.first("packets", 1)
     if left_out:
         matching = asked.packets()
         left_out = {"limit": asked.request.rows, "matching": matching} if matching > len(table) else {}
-    return asked.answer(shown.shown_packets(table), **left_out)
+    return asked.answer(display.shown_packets(table), **left_out)
 
 
-def _payloads(asked: Asked) -> Answer:
+def _payloads(asked: QueryRun) -> Answer:
     table, left_out = asked.first("ranked", BEYOND, key="signature")
     chosen = table.column("signature").to_pylist()
     details = asked.run(
@@ -92,15 +99,15 @@ def _payloads(asked: Asked) -> Answer:
     octets = [row.get("payload") for _, _, row in kept]
     ever = arrow.column([row.get("ever_first_seen") for _, _, row in kept], pa.int64())
     texts = [None if o is None else printable_octets(o) for o in octets]
-    dumps = [None if o is None else shown.hexdump(o) for o in octets]
+    dumps = [None if o is None else display.hexdump(o) for o in octets]
     columns = {
-        "signature": shown.hex_column(table.column("signature")),
+        "signature": display.hex_column(table.column("signature")),
         "number": arrow.column([number for _, number, _ in kept], pa.int64()),
         "length": arrow.column(lengths, pa.int64()),
         "packets": table.column("packets"),
         "sources": arrow.column([sources.get(signature, 0) for signature in chosen], pa.int64()),
-        "first_seen": shown.time_column(table.column("first")),
-        "last_seen": shown.time_column(table.column("last")),
+        "first_seen": display.time_column(table.column("first")),
+        "last_seen": display.time_column(table.column("last")),
         "ever_first_seen": ever.cast(pa.timestamp("us", "UTC")),
         "ports": arrow.column([used.get(signature, []) for signature in chosen], pa.list_(pa.uint16())),
         "truncated": arrow.column([bool(row.get("truncated")) for _, _, row in kept], pa.bool_()),
@@ -111,7 +118,7 @@ def _payloads(asked: Asked) -> Answer:
     return asked.answer(pa.table(columns), **left_out)
 
 
-def _sources(asked: Asked) -> Answer:
+def _sources(asked: QueryRun) -> Answer:
     table, left_out = asked.first("ranked", BEYOND, key="source")
     chosen = table.column("source").to_pylist()
     details = asked.run(
@@ -124,22 +131,22 @@ def _sources(asked: Asked) -> Answer:
         for verified, answered in zip(*(table.column(n).to_pylist() for n in ("verified", "answered")), strict=True)
     ]
     columns = {
-        "source": shown.dotted_column(table.column("source")),
+        "source": display.dotted_column(table.column("source")),
         "packets": table.column("packets"),
         "bytes": table.column("bytes"),
         "destinations": arrow.column([destinations.get(source, 0) for source in chosen], pa.int64()),
         "ports": arrow.column([used.get(source, []) for source in chosen], pa.list_(pa.uint16())),
         "payloads": table.column("payloads"),
-        "first": shown.time_column(table.column("first")),
-        "last": shown.time_column(table.column("last")),
+        "first": display.time_column(table.column("first")),
+        "last": display.time_column(table.column("last")),
         "verified": arrow.column(verified, pa.bool_()),
     }
     return asked.answer(pa.table(columns), **left_out)
 
 
-def _cache(asked: Asked) -> Answer:
+def _cache(asked: QueryRun) -> Answer:
     table, left_out = asked.first("cache", 1)
-    columns = {"time": shown.time_column(table.column("bin"))}
+    columns = {"time": display.time_column(table.column("bin"))}
     for suffix in ("", "_without_icmp_errors"):
         payloads, hits = table.column(f"payloads{suffix}"), table.column(f"hits{suffix}")
         rate = [h / p if p else None for p, h in zip(payloads.to_pylist(), hits.to_pylist(), strict=True)]
@@ -148,15 +155,14 @@ def _cache(asked: Asked) -> Answer:
     return asked.answer(pa.table(columns), **left_out)
 
 
-def _coverage(asked: Asked) -> Answer:
+def _coverage(asked: QueryRun) -> Answer:
     [table] = asked.run(asked.about_coverage)
     for name in ("since", "until"):
         table = replaced(table, name, table.column(name).cast(pa.timestamp("us", "UTC")))
     return asked.answer(table.select(list(VERBS["coverage"].columns or ())))
 
 
-ANSWERS: Mapping[VerbName, Callable[[Asked], Answer]] = {
-    "count": _count,
+ANSWERS: Mapping[VerbName, Callable[[QueryRun], Answer]] = {
     "series": _series,
     "top": _top,
     "packets": _packets,
@@ -165,14 +171,15 @@ ANSWERS: Mapping[VerbName, Callable[[Asked], Answer]] = {
     "cache": _cache,
     "coverage": _coverage,
 }
+"""Of verbs whose answer isn't the table of one plan as it is."""
 
 
-def payload_of(asked: Asked, signature: str) -> bytes:
+def payload_of(asked: QueryRun, signature: str) -> bytes:
     """The bytes of one stored payload: see VerbMethods.payload."""
     digits, _, number = signature.lower().partition("/")
     hexadecimal = 6 <= len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits)
     if not hexadecimal or (number and re.fullmatch(r"[1-9][0-9]{0,3}", number) is None):
-        raise QuestionError(f"signature {signature!r}: wanted 6 to 32 hex digits")
+        raise QuestionError(f"signature {signature!r}: expected 6 to 32 hex digits")
     like = [digits] if len(digits) == WHOLE else _signatures_like(asked, digits)
     if not like:
         raise QuestionError(f"no payload is stored whose signature begins with {digits}")
@@ -184,12 +191,12 @@ def payload_of(asked: Asked, signature: str) -> bytes:
         raise QuestionError(f"no payload is stored whose signature begins with {digits}")
     if not number and len(rows) > 1:
         each = " or ".join(f"{like[0]}/{n}" for n in range(1, len(rows) + 1))
-        raise QuestionError(f"{len(rows)} payloads share the MD5 {like[0]}: wanted {each}")
+        raise QuestionError(f"{len(rows)} payloads share the MD5 {like[0]}: expected {each}")
     if int(number or 1) > len(rows):
         raise QuestionError(f"no payload {number} has the signature {like[0]}; there are {len(rows)}")
     octets: bytes = rows[int(number or 1) - 1]["payload"]
     return octets
 
 
-def _signatures_like(asked: Asked, digits: str) -> list[str]:
+def _signatures_like(asked: QueryRun, digits: str) -> list[str]:
     return [row.hex() for row in asked.ask("signatures_like", prefix=digits).column("signature").to_pylist()]

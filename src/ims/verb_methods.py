@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 if TYPE_CHECKING:
     from ims.backend import Backend
-    from ims.extract import ExportReport
+    from ims.export import ExportReport
     from ims.query.answer import Answer
     from ims.query.request import Request
     from ims.query.verbs import VerbName
@@ -20,7 +20,7 @@ Moment = str | float | datetime | None
 class VerbMethods:
     """Questions in words, answered by a `backend`. Every verb takes a filter in tcpdump's language (docs/filter.md),
     and a time range [since, until): datetimes or ISO 8601 text, UTC unless they say otherwise, or the time since 1970
-    in seconds, milliseconds, microseconds or nanoseconds, told apart by their digits. Where rows were left out at a
+    in seconds, milliseconds, microseconds or nanoseconds, distinguished by their digits. Where rows were left out at a
     limit, the answer's record says so. The words, and what answers hold, are in the table of verbs (query/verbs.py).
 
     What is wrong with a question raises ValueError in one line; a filter that can't be read says where.

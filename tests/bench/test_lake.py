@@ -1,4 +1,4 @@
-"""The lake that the benchmark asks is one: laid as a store, with the rows asked for, and told apart by size."""
+"""The lake that the benchmark asks is one: laid as a store, with the rows asked for, and distinguished by size."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from benchmarks.lake import HOURS, QUESTIONS, SENSORS, Laid, build, costs, crossing, growth
 
-from ims.query.engine import Engine
-from ims.query.plan import PLANS
+from ims.query.engines.duckdb import Engine
+from ims.query.plans.plan import PLANS
 from ims.query.request import make_request
 from ims.store.schema import part_of, stored_schema
 

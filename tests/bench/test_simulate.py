@@ -3,7 +3,7 @@ from pathlib import Path
 from benchmarks.measure import Run
 from benchmarks.simulate import SYNS, Measured
 
-from ims.simulate.scenario import read_scenario
+from ims.simulate.scenario.scenario import read_scenario
 
 
 def test_the_small_packets_are_a_scenario(tmp_path: Path) -> None:

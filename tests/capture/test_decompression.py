@@ -223,7 +223,7 @@ def test_an_xz_file_that_wants_too_much_memory_is_refused_in_one_line(file):
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda kind: pressed(kind, b""), f"is empty once it is unpacked; wanted {re.escape(READ)}"),
+        (lambda kind: pressed(kind, b""), f"is empty once it is unpacked; expected {re.escape(READ)}"),
         (lambda kind: pressed(kind, b"ab"), "is no capture: it begins with 61 62;"),
         (lambda kind: pressed(kind, pressed(kind, pcap(EVEN))), "is no capture: it begins with"),
         (lambda kind: pressed(kind, pcap_header()[:20]), "is cut off within its 24-byte pcap header, at byte 20"),

@@ -5,16 +5,10 @@ import shutil
 import struct
 import subprocess
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ims.capture.erf_walk import walk_erf
 from ims.capture.open import open_source
-from ims.capture.source import empty_frames
 
-from .test_hostile import assert_walked, drawn_buffer, numbers_and_octets
 from .writers import Packet, packets_of, pcap, read
 
 SECOND = 10**9
@@ -144,18 +138,3 @@ def test_what_is_no_erf_is_refused(file, octets):
     file.write_bytes(octets)
     with pytest.raises(ValueError, match="is no capture"):
         open_source(file)
-
-
-@given(data=st.data(), capacity=st.integers(1, 5))
-def test_a_walk_stays_within_its_octets(data, capacity):
-    records = st.builds(
-        record, st.integers(0, 2**32 * SECOND - 1), st.binary(max_size=40), st.integers(0, 60), st.integers(0, 99),
-        st.integers(0, 9), st.integers(0, 3), st.sampled_from([None, None, None, 0, 15, 16, 17, 24, 65_535]),
-    )  # fmt: skip
-    made = st.one_of(st.lists(records, max_size=8).map(b"".join), numbers_and_octets(">"))
-    octets, begin, end = drawn_buffer(data, data.draw(made))
-    frames, result = empty_frames(octets, capacity), np.zeros(4, np.int64)
-    count = walk_erf(octets, begin, end, frames, result)
-    for row in range(count):
-        frames.length[row] = max(frames.length[row], frames.captured[row])
-    assert_walked(octets, begin, end, frames, count, result)

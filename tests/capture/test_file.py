@@ -58,7 +58,7 @@ def test_waiting_for_the_beginning_ends_when_it_should(pipe, octets):
 
 
 def test_what_can_not_be_a_capture_is_refused_in_words(tmp_path):
-    with pytest.raises(IsADirectoryError, match="is a folder; wanted a capture file"):
+    with pytest.raises(IsADirectoryError, match="is a folder; expected a capture file"):
         open_source(tmp_path)
     with pytest.raises(FileNotFoundError, match="no such file"):
         open_source(tmp_path / "none")
@@ -68,10 +68,10 @@ def test_what_can_not_be_a_capture_is_refused_in_words(tmp_path):
         open_source("/dev/zero")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
-        with pytest.raises(ValueError, match="is a socket; wanted a capture file or a pipe"):
+        with pytest.raises(ValueError, match="is a socket; expected a capture file or a pipe"):
             open_source(tmp_path / "socket")
     controller, terminal = os.openpty()
-    with pytest.raises(ValueError, match="is a terminal; wanted"):
+    with pytest.raises(ValueError, match="is a terminal; expected"):
         open_source(os.ttyname(terminal))
     os.close(controller)
     os.close(terminal)

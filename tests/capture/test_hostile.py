@@ -2,29 +2,18 @@
 
 import struct
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ims.capture.pcap import empty_frames
-from ims.capture.pcap_walk import walk_pcap
-from ims.capture.pcapng_walk import FULL, LATEST_NS, NO_LINK, Interfaces, walk_pcapng
-
 from ..effort import every, examples
 from ..stores import needs_captures
 from . import writers as w
+from .hostile import NUMBERS, blocks, numbers_and_octets
 from .test_pcap import FORMS, every_form
 from .test_pcapng import both_orders
 from .writers import captures, pcap_header, read
 
-NUMBERS = st.one_of(
-    st.sampled_from(
-        [0, 1, 11, 12, 15, 16, 28, 31, 32, 65_536, 262_144, 262_145, 2**31 - 1, 2**31, 2**32 - 4, 2**32 - 1]
-    ),
-    st.integers(0, 80),
-    st.integers(0, 2**32 - 1),
-)
 MAGICS = [struct.pack(order + "I", magic) for order, magic in FORMS] + [
     b"\x0a\x0d\x0d\x0a",
     b"\x1f\x8b",
@@ -47,25 +36,6 @@ def assert_bears(file, octets, chunk):
         warnings = [str(error)]
         assert warnings != [""]
     assert all(warning.isprintable() for warning in warnings)
-
-
-@st.composite
-def numbers_and_octets(draw, order):
-    """Numbers as a parser meets them, and octets between them."""
-    number = NUMBERS.map(lambda value: struct.pack(order + "I", value))
-    return b"".join(draw(st.lists(st.one_of(number, number, number, st.binary(max_size=20)), max_size=40)))
-
-
-@st.composite
-def blocks(draw, order):
-    """pcapng blocks of any content, most of them with lengths that are right."""
-    octets = b""
-    for _ in range(draw(st.integers(0, 12))):
-        kind = draw(st.sampled_from([w.INTERFACE, *[w.OLD_PACKET, w.SIMPLE_PACKET, w.PACKET] * 2, w.STATISTICS, 99]))
-        body = draw(st.one_of(numbers_and_octets(order), st.binary(max_size=60)))
-        total = draw(st.one_of(st.none(), st.none(), st.none(), NUMBERS))
-        octets += w.block(kind, body, order, total) if draw(st.integers(0, 9)) else w.section(order)
-    return octets
 
 
 @given(octets=st.binary(max_size=200), magic=st.sampled_from([b"", *MAGICS]), chunk=CHUNKS)
@@ -102,53 +72,3 @@ def test_a_real_capture_with_octets_changed(file, capture):
         assert_bears(file, bytes(octets), chunk)
 
     change()
-
-
-def assert_walked(octets, begin, end, frames, count, result):
-    """What a walk promises, of whatever octets."""
-    assert 0 <= count <= frames.offset.size
-    assert begin <= result[0] <= end
-    for row in range(count):
-        offset, captured = int(frames.offset[row]), int(frames.captured[row])
-        assert begin <= offset <= offset + captured <= result[0]
-        assert captured <= frames.length[row] < 2**32
-        assert -LATEST_NS <= frames.time[row] <= LATEST_NS
-    assert (np.diff(frames.offset[:count]) > 0).all()
-
-
-def drawn_buffer(data, octets):
-    """The octets among others, which are none of a walk's business."""
-    before, after = data.draw(st.integers(0, 40)), data.draw(st.integers(0, 40))
-    buffer = np.frombuffer(b"\xff" * before + octets + b"\xff" * after, np.uint8).copy()
-    return buffer, before, before + len(octets)
-
-
-@every_form
-@given(data=st.data(), capacity=st.integers(1, 5))
-def test_a_walk_through_pcap_stays_within_its_octets(order, magic, data, capacity):
-    octets, begin, end = drawn_buffer(data, data.draw(numbers_and_octets(order)))
-    frames, result = empty_frames(octets, capacity), np.zeros(3, np.int64)
-    header = 24 if magic == w.MODIFIED else 16
-    lengths = data.draw(st.integers(0, 2))
-    count = walk_pcap(octets, begin, end, order == ">", header, 1, 1, frames, result, lengths)
-    assert_walked(octets, begin, end, frames, count, result)
-    assert (result[1] == FULL) <= (count == capacity)
-
-
-@both_orders
-@given(data=st.data(), capacity=st.integers(1, 5), known=st.integers(0, 3))
-def test_a_walk_through_pcapng_stays_within_its_octets(order, data, capacity, known):
-    octets, begin, end = drawn_buffer(data, data.draw(st.one_of(blocks(order), numbers_and_octets(order))))
-    frames, result = empty_frames(octets, capacity), np.zeros(4, np.int64)
-    each = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=3, max_size=3)
-    interfaces = Interfaces(
-        np.array([1, 101, 113], np.uint16),
-        np.array(data.draw(st.lists(NUMBERS, min_size=3, max_size=3)), np.int64),
-        np.frombuffer(data.draw(st.binary(min_size=3, max_size=3)), np.uint8).copy(),
-        np.array(data.draw(each), np.int64),
-        np.zeros(3, np.int64),
-    )
-    largest = data.draw(st.sampled_from([12, 100, 1 << 20]))
-    count = walk_pcapng(octets, begin, end, order == ">", interfaces, known, largest, frames, result)
-    assert_walked(octets, begin, end, frames, count, result)
-    assert set(frames.link[:count].tolist()) <= {*interfaces.link[:known].tolist(), NO_LINK}

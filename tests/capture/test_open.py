@@ -44,7 +44,7 @@ def test_an_empty_file_is_called_empty_and_told_what_is_read(tmp_path):
     (tmp_path / "empty.pcap").touch()
     with pytest.raises(ValueError, match="pcap is empty") as caught:
         open_source(tmp_path / "empty.pcap")
-    assert str(caught.value) == f"{tmp_path}/empty.pcap is empty; wanted {READ}"
+    assert str(caught.value) == f"{tmp_path}/empty.pcap is empty; expected {READ}"
 
 
 def test_readme_and_refusals_name_every_format_and_compression():
@@ -69,7 +69,7 @@ def test_readme_and_refusals_name_every_format_and_compression():
 @pytest.mark.parametrize("octets", [b"a", b"ab\n", b"\xd4\xc3\xb2", b"\x0a\x0d\x0d"])
 def test_fewer_octets_than_tell_are_refused(tmp_path, octets):
     (tmp_path / "short").write_bytes(octets)
-    with pytest.raises(ValueError, match=rf"^[^\n]+short is no capture: it begins with {octets.hex(' ')}; wanted "):
+    with pytest.raises(ValueError, match=rf"^[^\n]+short is no capture: it begins with {octets.hex(' ')}; expected "):
         open_source(tmp_path / "short")
 
 
@@ -113,7 +113,7 @@ FOREIGN = {
 def test_what_is_known_and_not_read_is_named(tmp_path, octets):
     path = tmp_path / "capture.pcap"
     path.write_bytes(octets)
-    with pytest.raises(ValueError, match=re.escape(f"({FOREIGN[octets]}); wanted {READ}. Others can be converted")):
+    with pytest.raises(ValueError, match=re.escape(f"({FOREIGN[octets]}); expected {READ}. Others can be converted")):
         open_source(path)
 
 
@@ -126,5 +126,7 @@ def test_an_archive_of_captures_is_to_be_unpacked(tmp_path, kind):
         tar.addfile(entry, io.BytesIO(pcap(PACKETS)))
     octets = archive.getvalue()
     (tmp_path / "captures").write_bytes(octets if kind == "plain" else pressed(kind, octets))
-    with pytest.raises(ValueError, match=re.escape("begins with 61 2e 70 63 (a tar archive: unpack it first); wanted")):
+    with pytest.raises(
+        ValueError, match=re.escape("begins with 61 2e 70 63 (a tar archive: unpack it first); expected")
+    ):
         open_source(tmp_path / "captures")

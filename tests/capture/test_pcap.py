@@ -154,7 +154,7 @@ def test_the_link_type_is_told_apart_from_what_says_how_long_the_fcs_is(file):
 def test_another_version_is_refused_in_one_line(file, version):
     file.write_bytes(pcap_header(version=version) + pcap_record(FEW[0]))
     with pytest.raises(
-        ValueError, match=rf"^[^\n]+ is pcap version {version[0]}\.{version[1]}; wanted 2\.0 to 2\.4, or 543"
+        ValueError, match=rf"^[^\n]+ is pcap version {version[0]}\.{version[1]}; expected 2\.0 to 2\.4, or 543"
     ):
         read(file)
 

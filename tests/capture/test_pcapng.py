@@ -2,12 +2,11 @@
 
 import struct
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.capture.pcapng_walk import LATEST_NS, nanoseconds
+from ims.capture.pcapng_walk import LATEST_NS
 from ims.text import quantity
 
 from ..effort import every
@@ -95,21 +94,6 @@ def test_what_is_written_is_read_whatever_the_chunks(file, made, chunk):
         assert [warning for warning in warnings if "before 1677" not in warning] == [UNKNOWN] * unknown
         said = quantity(untimely, "packet has a time", "packets have times")
         assert any(warning.startswith(said) for warning in warnings) == (untimely > 0)
-
-
-@given(units=st.integers(0, 2**64 - 1), resolution=RESOLUTIONS, offset=st.integers(-(2**60), 2**60))
-def test_every_resolution_and_offset_gives_the_nanosecond(units, resolution, offset):
-    found = nanoseconds(np.int64(units >> 32), np.int64(units & 0xFFFF_FFFF), np.uint8(resolution), np.int64(offset))
-    assert found == time_of(units, resolution, offset)
-
-
-@given(time_ns=st.integers(0, 2**62), exponent=st.integers(30, 33))
-def test_the_nanosecond_survives_in_a_power_of_two(time_ns, exponent):
-    units = -(-time_ns * 2**exponent // 10**9)
-    resolution = np.uint8(0x80 | exponent)
-    if units < 2**64:
-        found = nanoseconds(np.int64(units >> 32), np.int64(units & 0xFFFF_FFFF), resolution, np.int64(0))
-        assert found == time_ns
 
 
 @both_orders

@@ -120,7 +120,7 @@ def test_a_section_holds_65536_interfaces(file):
     [
         (w.section()[:27], "it ends within a section header"),
         (w.section(end=bytes(40))[:50], "it ends within a section header"),
-        (w.section(version=(2, 0)), "its version is 2; wanted 1"),
+        (w.section(version=(2, 0)), "its version is 2; expected 1"),
         (w.section(total=24), "a section header claims a length of 24"),
         (w.section(total=30), "a section header claims a length of 30"),
         (w.section(total=2**32 - 4), "a section header claims a length of 4,294,967,292"),

@@ -178,4 +178,4 @@ def test_standard_input_is_read_from_a_file_and_from_a_pipe(tmp_path, written_as
 def test_an_empty_pipe_is_refused_in_one_line():
     command = [sys.executable, "-c", "from ims.capture.open import open_source; open_source('-')"]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert run.stderr.splitlines()[-1] == f"ValueError: standard input is empty; wanted {READ}"
+    assert run.stderr.splitlines()[-1] == f"ValueError: standard input is empty; expected {READ}"

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from ims.simulate.sample import write_sample
-
 from .. import forked
+from ..install.image import image
+from ..made.sample import write_sample
 from ..stores import IMS, ingest
 
+__all__ = ["image"]
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -57,3 +58,15 @@ def shell(desk: Path) -> Shell:
         )
 
     return run
+
+
+@pytest.fixture
+def bench(tmp_path: Path, samples: dict[int, Path]) -> Path:
+    """Things that aren't what is wanted."""
+    (tmp_path / "dark.pcap").symlink_to(samples[1])
+    (tmp_path / "empty.pcap").touch()
+    (tmp_path / "text.pcap").write_text("Not a capture\n")
+    (tmp_path / "cut.pcap").write_bytes(samples[1].read_bytes()[:20])
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "strange \x1b[31mname\n.pcap").write_text("no")
+    return tmp_path

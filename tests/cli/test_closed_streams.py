@@ -35,11 +35,6 @@ def test_closed_standard_input_is_no_capture(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_closed_standard_input_holds_no_password(tmp_path: Path) -> None:
-    done = closing("<&-", "account", "add", "alice", "--role", "viewer", "--accounts", "accounts.db", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (2, "ims: no password on standard input; wanted one line\n")
-
-
 STREAMS = ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"]
 
 

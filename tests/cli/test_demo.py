@@ -17,6 +17,7 @@ from ims.cli.demo import PLANTED, store_demo
 
 from ..store.full_disk import small_disk
 from ..stores import IMS, cli
+from .refused import refused
 
 
 @pytest.mark.exhaustive  # .ci/run runs `make demo` whole, which fails where an answer isn't what was planted
@@ -96,3 +97,7 @@ def test_what_a_demo_left_that_was_killed_is_no_obstacle(tmp_path: Path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         store_demo(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["dark.toml"]
+
+
+def test_the_demo_leaves_other_files_alone(bench: Path) -> None:
+    refused(cli("demo", "--folder", bench), "holds other files than a demo's")

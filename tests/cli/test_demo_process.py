@@ -53,7 +53,7 @@ def test_signals_do_what_they_did_once_a_command_has_ended(tmp_path: Path, sampl
 
 
 def test_a_command_that_was_stopped_stops_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ims.cli.app", lambda *_, **__: 130)
+    monkeypatch.setattr("ims.cli.demo_process.app", lambda *_, **__: 130)
     with pytest.raises(KeyboardInterrupt):
         show("ingest")
 

@@ -15,7 +15,7 @@ from ims.pki.authority import Authority, create_authority
 from ims.pki.credentials import Credentials
 
 from ..stores import IMS, LIKE_OTHERS, cli
-from .test_errors import refused
+from .refused import refused
 
 
 @pytest.fixture
@@ -105,17 +105,17 @@ def test_a_name_goes_before_a_file_of_that_name(desk: Path) -> None:
 
 
 ERRORS = {
-    ("init",): "PKI holds an authority already; wanted a new folder",
+    ("init",): "PKI holds an authority already; expected a new folder",
     ("init", "--folder", "."): ". is not empty",
-    ("init", "--folder", "new", "--name", ""): "name '': wanted 1 to 64 printable characters",
+    ("init", "--folder", "new", "--name", ""): "name '': expected 1 to 64 printable characters",
     ("init", "--folder", "new", "--days", "0"): "--days",
     ("init", "--folder", "PKI/ca.pem/x"): "PKI/ca.pem",
     ("issue", "a"): "--role",
     ("issue", "--role", "sensor"): "NAME",
-    ("issue", "a", "--role", "root"): "role 'root': wanted one of sensor, portal, operator",
-    ("issue", "../a", "--role", "sensor"): "name '../a': wanted up to 64 letters",
+    ("issue", "a", "--role", "root"): "role 'root': expected one of sensor, portal, operator",
+    ("issue", "../a", "--role", "sensor"): "name '../a': expected up to 64 letters",
     ("issue", "a\x1b[31m\n", "--role", "sensor"): "name 'a\\x1b[31m\\n'",
-    ("issue", "a", "--role", "sensor", "--days", "9999"): "is no longer valid; wanted 36",
+    ("issue", "a", "--role", "sensor", "--days", "9999"): "is no longer valid; expected 36",
     ("issue", "a", "--role", "sensor", "--folder", "none"): "none is no authority (it has no ca.pem); `ims pki init`",
     ("issue", "ams-1", "--role", "sensor"): "ams-1.key is there already",
     ("issue", "a", "--role", "sensor", "--out", "PKI"): "PKI is the authority's own folder",
@@ -124,9 +124,9 @@ ERRORS = {
     ("revoke", "7" * 31): "PKI issued nothing to",
     ("revoke", "7" * 41): "PKI issued nothing to",
     ("show", "nobody"): "PKI issued nothing to 'nobody'; it knows ams-1",
-    ("show", "none/x.pem"): "none/x.pem isn't there; wanted a certificate",
+    ("show", "none/x.pem"): "none/x.pem isn't there; expected a certificate",
     ("show", "PKI/ca.key"): "PKI/ca.key holds no certificate in PEM; found a private key",
-    ("show", "--format", "xml"): "--format 'xml': wanted one of table, json, csv",
+    ("show", "--format", "xml"): "--format 'xml': expected one of table, json, csv",
     ("show", "--folder", "none"): "none is no authority",
 }
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from ims.cli.present import FORMATS
-from ims.extract import FORMATS as KINDS
+from ims.export import FORMATS as KINDS
 from ims.query.verbs import VERBS
 
 from ..portal.deployment import Deployment, deployed

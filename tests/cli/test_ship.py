@@ -68,16 +68,16 @@ def test_limits_are_the_live_writer_s_matter(store: Path, tmp_path: Path) -> Non
 
 
 REFUSED = {
-    ("--to", "s3://me:hush@b/x"): "credentials don't belong into the URI",
-    ("--to", "gopher://x"): "no lake can be at gopher://",
+    ("--to", "s3://me:hush@b/x"): "credentials are not allowed in the URI",
+    ("--to", "gopher://x"): "unsupported scheme gopher://",
     ("--to", "L", "--sensor", "z"): "has no sensor 'z'; it has a",
-    ("--to", "L", "--rate", "0"): "--rate 0: wanted at least one byte a second",
+    ("--to", "L", "--rate", "0"): "--rate 0: expected at least one byte a second",
     ("--to", "L", "--rate", "fast"): "size 'fast'",
-    ("--to", "L", "--every", "10"): "--every '10': wanted a number with s, m, h or d",
+    ("--to", "L", "--every", "10"): "--every '10': expected a number with s, m, h or d",
     ("--to", "L", "--every", "0m"): "--every '0m'",
     ("--to", "L", "--keep-age", "1x"): "age '1x'",
     ("--to", "L", "--format", "xml"): "--format 'xml'",
-    ("--to", "S"): "S is a store; wanted a lake or a new folder",
+    ("--to", "S"): "S is a store; expected a lake or a new folder",
     ("--to", "."): "is not empty and no lake",
 }
 

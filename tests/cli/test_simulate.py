@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ims.simulate.scenario import SCENARIOS, scenario_names
+from ims.simulate.scenario.scenario import SCENARIOS, scenario_names
 
 from ..stores import IMS, cli
-from .test_errors import refused
+from .refused import refused
 
 SMALL = """
 title = "small"
@@ -67,8 +67,8 @@ def test_ours_are_listed_and_shown() -> None:
 
 
 WORDS = {
-    (): "wanted a scenario",
-    ("small.toml",): "wanted --out FILE, or --interface IF",
+    (): "expected a scenario",
+    ("small.toml",): "expected --out FILE, or --interface IF",
     ("small.toml", "--out", "x", "--interface", "lo"): "not both",
     ("smal.toml", "--out", "x"): "smal.toml isn't there",
     ("folder/", "--out", "x"): "folder",

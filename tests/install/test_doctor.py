@@ -217,7 +217,7 @@ def test_variables_without_a_unit_are_the_shipper_s(tmp_path: Path) -> None:
     variables = tmp_path / "mine"
     variables.write_text('IMS_LAKE="ftp://a/b"\n')
     found = json.loads(cli("doctor", "--config", variables, "--format", "json").stdout)
-    assert any("no lake can be at ftp://" in each["found"] for each in found)
+    assert any("unsupported scheme ftp://" in each["found"] for each in found)
 
 
 @pytest.mark.parametrize(("name", "text", "said"), [

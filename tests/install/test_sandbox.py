@@ -9,7 +9,7 @@ import pytest
 from ims.install.sandbox import Sandbox, sandbox_findings
 from ims.install.service import SERVICES
 from ims.install.unit import unit_text
-from ims.install.unit_file import UnitFile, installed, option
+from ims.install.unit_file import UnitFile, installed
 from ims.process.file_access import Need, Way
 
 
@@ -102,28 +102,3 @@ def test_a_store_under_home_gets_another_place() -> None:
     [found] = sandbox_findings(unit("sensor"), [Need("the store", Path("/home/a/store"), Way.CHANGE_ALL)])
     assert found.found == "ims-sensor.service hides the store /home/a/store from the daemon (ProtectHome=yes)"
     assert found.remedy == "keep it elsewhere, such as below /var/lib/ims or /srv"
-
-
-def test_drop_ins_are_read_in_order_and_the_administrator_s_hide_others(tmp_path: Path) -> None:
-    etc, run = tmp_path / "etc", tmp_path / "run"
-    for folder, name, text in (
-        (etc, "20.conf", "User=b"), (etc, "10.conf", "User=a"), (run, "20.conf", "User=c"), (run, "30.conf", "Group=d"),
-    ):  # fmt: skip
-        place = folder / "ims-sensor.service.d"
-        place.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(f"[Service]\n{text}\n[Install]\nUser=no\n")
-    assert installed("ims-sensor", [str(etc), str(run)]) is None
-    (run / "ims-sensor.service").write_text("[Service]\nUser=ims\nExecStart=/bin/x \\\n# a comment\n  --config /y\n")
-    found = installed("ims-sensor", [str(etc), str(run)])
-    assert found is not None
-    assert (found.last("User"), found.last("Group")) == ("b", "d")
-    assert option(found.command(), "--config") == "/y"
-
-
-def test_variables_are_put_into_the_command() -> None:
-    words = unit("ship").command({"IMS_LAKE": "s3://a/b c"})
-    assert option(words, "--to") == "s3://a/b c"
-    assert option(words, "--store") == "/var/lib/ims/store"
-    assert option(unit("ship").command(), "--to") == ""
-    assert option(["ims", "--config=/x"], "--config") == "/x"
-    assert option(["ims"], "--config") is None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ims.simulate.sample import write_sample
-
+from ..made.sample import write_sample
 from . import write
 from .commands import commands
 from .openapi import document

@@ -39,7 +39,7 @@ def _of_members(before: dict[str, Any], now: dict[str, Any], begin: str, end: st
 
 
 def _by_name(items: list[Any]) -> dict[str, Any]:
-    """Items that are told apart by their names; nothing where some aren't."""
+    """Items that are distinguished by their names; nothing where some aren't."""
     names = {f"{one['name']}": one for one in items if isinstance(one, dict) and "name" in one}
     return names if len(names) == len(items) else {}
 

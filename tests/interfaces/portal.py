@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ims.portal.api.answers import record_of
-from ims.portal.health import shown_sensor
-from ims.portal.registry import RegisteredSensor
-from ims.portal.sensors import Health
+from ims.portal.federation.health import shown_sensor
+from ims.portal.federation.registry import RegisteredSensor
+from ims.portal.federation.sensors import Health
 from ims.query.answer import AnswerRecord
 
 from ..portal.api.served import ROLES, Served, world

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ims.lake.ledger import LAKE_SCHEMA
 from ims.link.contract import NEWEST, OLDEST
-from ims.portal.accounts_file import VERSION
+from ims.portal.auth.accounts_file import VERSION
 from ims.records import TABLES, arrow_schema
 from ims.store.schema import SCHEMA_VERSION, stored_schema
 

@@ -14,7 +14,7 @@ from ims.store.manifest import Manifest
 from ims.store.schema import parquet_writer, state_folder, stored_schema
 
 from ..portal import permuted
-from ..query.test_predicate import odd_packets
+from ..query.plans.test_predicate import odd_packets
 from ..sign import collision
 from ..stores import MIDNIGHT, ingest, udp, write_pcap
 

@@ -9,8 +9,8 @@ import pyarrow.dataset as ds
 from pyarrow.fs import FileSelector
 
 from ims.lake.lake import open_lake
-from ims.lake.place import open_place
 from ims.lake.ship import Shipper
+from ims.lake.uri import open_place
 from ims.store.writer import SensorWriter
 from tests.store.made import HOUR, NOON, coverage, packets, payloads, put
 

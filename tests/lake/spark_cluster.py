@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ims.query.spark_session import SparkSettings, java_program, stop_spark
+from ims.query.engines.spark_session import SparkSettings, java_program, stop_spark
 
 from ..stores import SKIP_NOTHING
 
@@ -34,7 +34,7 @@ def require_java() -> None:
     """Skip the test where Java isn't; in CI, fail it."""
     if java_program() is not None:
         return
-    missing = "no Java: wanted Debian's default-jre-headless"
+    missing = "no Java: expected Debian's default-jre-headless"
     if SKIP_NOTHING in os.environ:
         pytest.fail(missing, pytrace=False)
     pytest.skip(missing)

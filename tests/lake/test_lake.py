@@ -14,7 +14,7 @@ from tests.store.made import HOUR, NOON
 
 def test_what_is_no_lake_says_what_it_is(tmp_path):
     watched(tmp_path / "store", 1)
-    with pytest.raises(ValueError, match=r"store is a store; wanted a lake, or --store "):
+    with pytest.raises(ValueError, match=r"store is a store; expected a lake, or --store "):
         open_lake(tmp_path / "store")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"empty is no lake \(it has no lake.json\); `ims ship` makes one"):
@@ -29,9 +29,9 @@ def test_what_is_no_lake_says_what_it_is(tmp_path):
 def test_a_store_s_reader_and_writer_refuse_a_lake(tmp_path):
     watched(tmp_path / "store", 1)
     ship(tmp_path / "store", tmp_path / "lake")
-    with pytest.raises(ValueError, match="is a lake; wanted a store, or --lake"):
+    with pytest.raises(ValueError, match="is a lake; expected a store, or --lake"):
         open_store(tmp_path / "lake")
-    with pytest.raises(ValueError, match="is a lake; wanted a store or a new folder"):
+    with pytest.raises(ValueError, match="is a lake; expected a store or a new folder"):
         watched(tmp_path / "lake", 1)
 
 

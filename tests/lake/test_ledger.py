@@ -20,7 +20,7 @@ from ims.lake.ledger import (
     whole_ledger,
     write_head,
 )
-from ims.lake.place import open_place
+from ims.lake.uri import open_place
 
 PATH = "packets/sensor=a/date=2026-03-05/hour=12/0.parquet"
 FILE = {"rows": 1, "bytes": 2, "sha256": "0" * 64, "number": 1}
@@ -152,7 +152,7 @@ def test_a_place_that_holds_something_else_is_no_lake_and_not_made_one(uri):
     with pytest.raises(ValueError, match="is not empty and no lake"):
         make_lake(place)
     place.write("store.json", b"{}")
-    with pytest.raises(ValueError, match="is a store; wanted a lake or a new folder"):
+    with pytest.raises(ValueError, match="is a store; expected a lake or a new folder"):
         make_lake(place)
 
 

@@ -7,15 +7,15 @@ import polars
 import pytest
 from pyarrow import dataset
 
+from ims.lake.bandwidth import Bandwidth
 from ims.lake.lake import open_lake
 from ims.lake.ledger import read_ledger
-from ims.lake.paced import Pace
-from ims.lake.place import open_place
 from ims.lake.ship import Shipper
+from ims.lake.uri import open_place
 from ims.store.lock import ShipperLock
 from ims.store.reader import open_store
 from ims.store.schema import state_folder
-from ims.store.shipped import read_shipped
+from ims.store.shipment import read_shipped
 from tests.lake.shipped import ROWS, Watching, seen_by_others, seen_by_us, ship, watched
 from tests.store.made import HOUR, NOON
 
@@ -72,7 +72,7 @@ class Counted:
 def test_a_second_run_sends_nothing(store, uri):
     watched(store)
     first = ship(store, uri)
-    place, pace = Counted(open_place(uri)), Pace()
+    place, pace = Counted(open_place(uri)), Bandwidth()
     again = Shipper(store, place, pace).ship("a")
     assert place.put == []
     assert pace.octets == 0
@@ -99,12 +99,6 @@ def test_hours_that_are_not_finished_stay_and_coverage_ends_before_them(store, u
     ship(store, uri)
     assert seen_by_others(uri) == sensor.sources[: 2 * ROWS]
     assert [time.timestamp() for time in seen_by_others(uri, "coverage", "until")] == [(NOON + 2 * HOUR) / 1e6]
-
-
-def test_late_packets_that_are_not_finished_do_not_cut_coverage(store, uri):
-    watched(store, 3).hour(0, finish=False)
-    ship(store, uri)
-    assert [time.timestamp() for time in seen_by_others(uri, "coverage", "until")] == [(NOON + 3 * HOUR) / 1e6]
 
 
 def test_a_shipment_replaces_the_coverage_of_the_last(store, uri):
@@ -248,17 +242,3 @@ def test_the_keeper_s_settings_reach_the_writer(store):
     settings = {"name": "a", "store": "S", "interfaces": ["eth0"], "block": [block]}
     assert not checked(settings).keep_until_shipped
     assert checked(settings | {"keep_until_shipped": True}).keep_until_shipped
-
-
-def test_coverage_ends_before_an_hour_that_goes_on_after_it_was_finished(tmp_path):
-    """A sensor that is stopped finishes its last hour; started again, it goes on in it."""
-    sensor = watched(tmp_path / "S", hours=2)
-    sensor.hour(1, finish=False)
-    ship(tmp_path / "S", str(tmp_path / "LAKE"))
-    [until] = seen_by_others(str(tmp_path / "LAKE"), "coverage", "until")
-    assert int(until.timestamp()) * 10**6 == NOON + HOUR
-    sensor.hour(1)
-    ship(tmp_path / "S", str(tmp_path / "LAKE"))
-    [until] = seen_by_others(str(tmp_path / "LAKE"), "coverage", "until")
-    assert int(until.timestamp()) * 10**6 == NOON + 2 * HOUR
-    assert seen_by_others(str(tmp_path / "LAKE")) == sensor.sources

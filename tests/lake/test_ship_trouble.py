@@ -13,9 +13,9 @@ import pytest
 
 from ims.lake.folder import Folder
 from ims.lake.ledger import read_ledger
-from ims.lake.place import open_place
+from ims.lake.uri import open_place
 from ims.store.schema import state_folder
-from ims.store.shipped import read_shipped
+from ims.store.shipment import read_shipped
 from tests.lake.conftest import s3_uri
 from tests.lake.liar import proxy_before
 from tests.lake.shipped import ROWS, seen_by_others, seen_by_us, ship, watched

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
-import sys
 import tempfile
 import threading
 import time
@@ -14,13 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pydantic import ValidationError
 
 from ims.cause import beneath
-from ims.query.plan import PLANS
+from ims.query.engines.spark import SparkEngine
+from ims.query.engines.spark_session import SparkSettings, spark_session, stop_spark
+from ims.query.plans.plan import PLANS
 from ims.query.request import make_request
-from ims.query.spark import SparkEngine
-from ims.query.spark_session import SparkSettings, spark_session, stop_spark
 from ims.store.reader import Store, open_store
 
 from ..queryd.waiting import DEADLINE
@@ -61,67 +58,10 @@ def one_line(error: BaseException) -> str:
     return str(error)
 
 
-def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyspark", None)
-    assert refused(LOCAL) == "Spark wants the extra: pip install 'internet-motion-sensor[spark]'"
-
-
-def test_without_java_it_is_said_where_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert refused(LOCAL) == "Spark wants Java 17 or later; on Debian: apt-get install default-jre-headless"
-
-
-@pytest.mark.parametrize(
-    ("script", "found"),
-    [
-        ("exit 0", "-version says no version"),
-        ("echo 'java version \"1.8.0_302\"' >&2", "is version 1.8.0_302"),
-        ("echo no room left; exit 3", "-version ends with 3"),
-    ],
-)
-def test_what_java_is_too_old_or_broken_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, found: str
-) -> None:
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "java"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    assert refused(LOCAL) == f"Spark wants Java 17 or later; {program} {found}"
-
-
-def test_a_master_that_is_not_there() -> None:
-    with socket.socket() as closed:  # bound, and not listening
-        closed.bind(("127.0.0.1", 0))
-        began = time.monotonic()
-        said = refused(SparkSettings(master=f"spark://127.0.0.1:{closed.getsockname()[1]}"))
-    assert said.startswith("no Spark master answers at spark://127.0.0.1:")
-    assert time.monotonic() - began < 20
-
-
-@pytest.mark.parametrize("master", ["spark://nowhere", "spark://:7077", "spark://a:99999", "spark://a:1,b"])
-def test_a_master_s_address_that_is_none(master: str) -> None:
-    with pytest.raises(ValueError, match="wanted spark://HOST:PORT"):
-        spark_session(SparkSettings(master=master))
-
-
-@pytest.mark.parametrize("name", ["spark.sql.ansi.enabled", "spark.sql.session.timeZone"])
-def test_what_answers_depend_on_cannot_be_set(name: str) -> None:
-    with pytest.raises(ValidationError, match=f"{name} can't be set: answers depend on it"):
-        SparkSettings(properties={name: "true"})
-
-
 def test_a_cluster_without_workers(tmp_path: Path) -> None:
     with cluster(tmp_path, workers=0) as running:
         settings = running.settings().model_copy(update={"wait_seconds": 0.5})
         assert refused(settings) == f"no worker of {running.address} took the question within 0.5 s"
-
-
-@pytest.mark.parametrize("master", ["", "somewhere", "http://a:7077", "sc://a", "local[none]", "local[0]"])
-def test_a_master_of_no_known_kind(master: str) -> None:
-    with pytest.raises(ValidationError, match="wanted local"):
-        SparkSettings(master=master)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +119,7 @@ def end_java() -> None:
 def test_one_process_has_one_spark(store: Store) -> None:
     engine = SparkEngine(store, LOCAL)
     assert SparkEngine(store, LOCAL)._spark.sparkContext is engine._spark.sparkContext
-    with pytest.raises(ValueError, match=r"other settings, at local\[1\]: one process, one Spark"):
+    with pytest.raises(ValueError, match=r"other settings, at local\[1\]: only one Spark session per process"):
         SparkEngine(store, SparkSettings(master="local[2]"))
 
 

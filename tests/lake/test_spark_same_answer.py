@@ -22,17 +22,17 @@ import ims
 from ims.lake.config import checked_lake
 from ims.lake.engines import SparkFiles
 from ims.lake.lake import open_lake
-from ims.lake.place import open_place
 from ims.lake.ship import Shipper
-from ims.query.engine import Engine
-from ims.query.filter import parse, uses
-from ims.query.hidden import ranges_of
-from ims.query.part import Parts, Rows
-from ims.query.plan import ARRIVAL, Plan, Tables, selected
+from ims.lake.uri import open_place
+from ims.query.engines.duckdb import Engine
+from ims.query.engines.spark import SparkEngine
+from ims.query.engines.spark_session import SparkSettings
+from ims.query.language.filter import parse, uses
+from ims.query.plans.hidden_sources import ranges_of
+from ims.query.plans.part import Parts, Rows
+from ims.query.plans.plan import ARRIVAL, Plan, Tables, selected
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, Request, make_request
-from ims.query.spark import SparkEngine
-from ims.query.spark_session import SparkSettings
 from ims.store.reader import open_store
 from ims.telescope import Telescope
 
@@ -215,7 +215,7 @@ def test_filters_take_the_same_packets(engines: tuple[Engine, SparkEngine], begi
     )
     found, expected = engines[1].run(plan, request), engines[0].run(plan, request)
     many = [pa.compute.sum(pa.compute.equal(expected.column("which"), n)).as_py() for n in range(len(filters))]
-    assert sum(0 < taken < max(many) for taken in many) >= len(filters) - 4  # nearly all tell packets apart
+    assert sum(0 < taken < max(many) for taken in many) >= len(filters) - 4  # nearly all distinguish packets
     for number, text in enumerate(filters):
         parts = [table.filter(pa.compute.equal(table.column("which"), number)) for table in (found, expected)]
         assert parts[0].equals(parts[1]), (text, parts[0].num_rows, parts[1].num_rows)

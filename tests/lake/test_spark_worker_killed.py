@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ims.query.engine import Engine
-from ims.query.plan import PLANS
+from ims.query.engines.duckdb import Engine
+from ims.query.engines.spark import SparkEngine
+from ims.query.plans.plan import PLANS
 from ims.query.request import Request, make_request
-from ims.query.spark import SparkEngine
 from ims.store.reader import Store, open_store
 
 from .spark_cluster import Cluster, cluster

@@ -24,8 +24,8 @@ from ims.link.envelope import (
     pieces,
     put,
 )
-from ims.portal.merging import Merging
-from ims.query.part import MARKS_PART
+from ims.portal.federation.merge import MergeEngines
+from ims.query.plans.part import MARKS_PART
 from ims.query.question import Question
 from ims.query.request import make_request
 
@@ -56,8 +56,8 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module")
-def merging() -> Merging:
-    return Merging(1, 128 << 20, 1)
+def merging() -> MergeEngines:
+    return MergeEngines(1, 128 << 20, 1)
 
 
 def value(kind: pa.DataType, dice: random.Random) -> Any:
@@ -101,7 +101,9 @@ def received(told: Iterable[pa.Buffer], wanted: Mapping[str, pa.Schema], most: i
 
 @pytest.mark.parametrize("rows", [0, 1, 700])
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: f"{q.plan} {q.request.group or ''}{q.request.metric}")
-def test_parts_of_every_plan_are_themselves_after_their_way(merging: Merging, question: Question, rows: int) -> None:
+def test_parts_of_every_plan_are_themselves_after_their_way(
+    merging: MergeEngines, question: Question, rows: int
+) -> None:
     schemas = merging.schemas(question)
     assert schemas
     parts = {

@@ -22,7 +22,7 @@ def test_any_text_is_an_identity_or_a_value_error(text: str) -> None:
     try:
         identity = parse_identity(text)
     except ValueError as error:
-        assert "wanted ims:ROLE:NAME:SERIAL" in str(error)
+        assert "expected ims:ROLE:NAME:SERIAL" in str(error)
     else:
         assert identity.uri == text
 
@@ -73,15 +73,15 @@ SERIAL = "7" * 32
     ],
 )
 def test_what_is_no_identity_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no identity of ours"):
+    with pytest.raises(ValueError, match="is not an ims identity"):
         parse_identity(text)
 
 
 def test_each_part_s_error_says_what_was_wanted() -> None:
     for parts, says in {
-        ("root", "a", SERIAL): "role 'root': wanted one of sensor, portal, operator",
-        ("sensor", "a/b", SERIAL): "name 'a/b': wanted up to 64 letters",
-        ("sensor", "a", "1"): "serial '1': wanted 32 to 40 hexadecimal digits",
+        ("root", "a", SERIAL): "role 'root': expected one of sensor, portal, operator",
+        ("sensor", "a/b", SERIAL): "name 'a/b': expected up to 64 letters",
+        ("sensor", "a", "1"): "serial '1': expected 32 to 40 hexadecimal digits",
     }.items():
         with pytest.raises(ValueError, match=says):
             check_identity(*parts)

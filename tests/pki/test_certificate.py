@@ -117,7 +117,7 @@ def test_no_certificate_outlives_its_authority(now: datetime) -> None:
     made = make_certificate(new_key().public_key(), "sensor", "a", authority, key, now, 100)
     assert made.not_valid_after_utc == authority.not_valid_after_utc
     assert made.not_valid_before_utc == authority.not_valid_before_utc
-    with pytest.raises(ValueError, match="101 days from now the authority 'Test' is no longer valid; wanted 100"):
+    with pytest.raises(ValueError, match="101 days from now the authority 'Test' is no longer valid; expected 100"):
         make_certificate(new_key().public_key(), "sensor", "a", authority, key, now, 101)
     with pytest.raises(ValueError, match=r"the authority 'Test' expired on .*; this machine's clock says"):
         make_certificate(new_key().public_key(), "sensor", "a", authority, key, now + timedelta(days=101), 1)
@@ -127,7 +127,7 @@ def test_no_certificate_outlives_its_authority(now: datetime) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\nb", "a\x1b[31m"])
 def test_an_authority_s_name_is_printable(name: str, now: datetime) -> None:
-    with pytest.raises(ValueError, match="wanted 1 to 64 printable characters"):
+    with pytest.raises(ValueError, match="expected 1 to 64 printable characters"):
         make_authority(new_key(), name, now, 1)
 
 

@@ -31,9 +31,9 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "long").touch()
     os.truncate(tmp_path / "long", MOST_OCTETS + 1)
     for name, says in {
-        "none": "none isn't there; wanted a certificate",
-        ".": "is a folder; wanted a certificate",
-        "pipe": "pipe is no file; wanted a certificate",
+        "none": "none isn't there; expected a certificate",
+        ".": "is a folder; expected a certificate",
+        "pipe": "pipe is no file; expected a certificate",
         "long": "long is longer than 16 MiB",
         "long/er": "er isn't there",
     }.items():
@@ -44,7 +44,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o602, 0o606, 0o620, 0o601, 0o777])
 def test_a_key_that_others_may_read_is_refused(key: Path, mode: int) -> None:
     key.chmod(mode)
-    with pytest.raises(PermissionError, match=rf"a.key is open to others \(mode 0{mode:o}\); wanted `chmod 600 "):
+    with pytest.raises(PermissionError, match=rf"a.key is open to others \(mode 0{mode:o}\); expected `chmod 600 "):
         read_secret(key)
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_may_not_be_read_is_said_so(key: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     owner = f"{key.owner()}:{key.group()}"
     assert (
-        f"may not be read by this user: it has mode 0000 and belongs to {owner}; wanted a private key"
+        f"may not be read by this user: it has mode 0000 and belongs to {owner}; expected a private key"
         in done.stderr.splitlines()[-1]
     )
 
@@ -101,7 +101,7 @@ def test_files_that_were_mixed_up_are_told(pki: Authority) -> None:
         parse_certificate((pki.folder / "revoked.pem").read_bytes(), "revoked.pem")
     with pytest.raises(ValueError, match="x holds no certificate in PEM; it is empty"):
         parse_certificate(b"\n", "x")
-    with pytest.raises(ValueError, match="x holds 2 certificates; wanted one"):
+    with pytest.raises(ValueError, match="x holds 2 certificates; expected one"):
         parse_certificate(pki.pem * 2, "x")
 
 

@@ -156,7 +156,7 @@ def test_each_of_several_authorities_needs_its_list(pki: Authority, foreign: Aut
     copy.write_bytes(mine)
     revocations = Revocations(copy, pki.pem + foreign.pem)
     assert revocations.refuses(serial(foreign))
-    assert "has no list of the authority 'Test'; wanted one of each" in (revocations.problem or "")
+    assert "has no list of the authority 'Test'; expected one of each" in (revocations.problem or "")
     copy.write_bytes(other + mine)
     assert revocations.refuses(serial(pki))
     assert not revocations.refuses(serial(foreign))

@@ -55,7 +55,7 @@ def test_what_is_named_explicitly_is_allowed(somewhere):
 @pytest.mark.parametrize("about", [{"mtu": 1280}, {"type": TUNNEL}])
 def test_an_interface_that_can_t_carry_frames_is_refused_whatever_is_said(somewhere, about):
     somewhere("veth", own_namespace=True, **about)
-    with pytest.raises(ValueError, match="wanted an Ethernet interface with an MTU of 1500"):
+    with pytest.raises(ValueError, match="expected an Ethernet interface with an MTU of 1500"):
         guard.allowed("eth9", explicitly=True)
 
 
@@ -82,5 +82,5 @@ def test_mac_addresses_are_six_octets():
         "02:00:00:00:00:0g",
         "02:00:00:00:00:01\n",
     ):
-        with pytest.raises(ValueError, match="wanted a MAC address such as 02:00:00:00:00:01"):
+        with pytest.raises(ValueError, match="expected a MAC address such as 02:00:00:00:00:01"):
             guard.mac_of(wrong)

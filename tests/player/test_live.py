@@ -208,7 +208,7 @@ def test_syn_acks_that_nobody_asked_for_get_nothing(lab: Lab) -> None:
     ("words", "says"),
     [
         (("--interface", "none7"), "none7"),
-        (("--interface", "eth0", "--to", "02:00:00"), "--to '02:00:00': wanted a MAC address"),
+        (("--interface", "eth0", "--to", "02:00:00"), "--to '02:00:00': expected a MAC address"),
     ],
 )
 def test_what_can_t_be_played_is_refused_in_one_line(lab: Lab, words: tuple[str, ...], says: str) -> None:

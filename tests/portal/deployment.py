@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
+from ims.client import RemoteTelescope
 from ims.pki.authority import Authority, create_authority
-from ims.portal.accounts import Accounts
-from ims.remote import RemoteTelescope
+from ims.portal.auth.accounts import Accounts
 
 from ..queryd.waiting import until
 from ..stores import IMS

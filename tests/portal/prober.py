@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.portal.noise import BYTES_A_PACKET, SCALES, Noise
+from ims.portal.privacy.noise import BYTES_A_PACKET, SCALES, Noise
 
 Array = np.ndarray[Any, Any]
 TABLES = ("total", "port", "protocol", "category", "block", "sensor", "source")

@@ -17,15 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.portal.audit import LONGEST, LONGEST_UNKNOWN, Audit
-from ims.portal.audit_file import DAY, AuditFile
-from ims.portal.audit_line import REDACTED, line
+from ims.portal.audit import LONGEST_UNKNOWN, Audit
+from ims.portal.audit_file import DAY
+from ims.portal.audit_line import REDACTED
 
-ANY = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=10,
-)
+from .test_audit_line import ANY
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -52,15 +48,6 @@ def test_whatever_is_written_is_one_printable_line(fields: dict[str, Any]) -> No
     assert written.endswith(b"\n")
     assert all(0x20 <= octet < 0x7F for octet in written[:-1])
     assert audit.lost == 0
-
-
-@given(st.dictionaries(st.text(), ANY, max_size=5), st.integers(0, 5), st.integers(512, LONGEST))
-def test_no_line_is_longer_than_it_may_be(fields: dict[str, Any], times: int, most: int) -> None:
-    larger = {name: [value] * 10**times if times < 4 else value for name, value in fields.items()}
-    written = line({"time": "now", **larger, "path": "x" * 10**times}, most)
-    assert len(written) <= most
-    found = json.loads(written)
-    assert times < 5 or found["cut"] is True
 
 
 def test_what_is_cut_says_so(tmp_path: Path) -> None:
@@ -106,16 +93,6 @@ def test_old_lines_go_by_age_and_by_no_size(tmp_path: Path) -> None:
     assert kept == list(range(kept[0], 420))
     assert 420 - 400 - 14 <= kept[0] <= 20  # a file goes when its last line is too old
     assert len(list(tmp_path.iterdir())) > 50
-
-
-def test_old_files_of_an_earlier_version_go_by_age_too(tmp_path: Path) -> None:
-    for number, age in ((1, 10), (2, 500)):
-        (tmp_path / f"audit.log.{number}").write_text("{}\n")
-        os.utime(tmp_path / f"audit.log.{number}", (1e9 - age * DAY,) * 2)
-    (tmp_path / "audit.log.mine").write_text("")
-    AuditFile(tmp_path / "audit.log", max_bytes=1000, age=400 * DAY, clock=lambda: 1e9).close()
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"audit.log", "audit.log.1", "audit.log.mine"}
 
 
 def test_secrets_are_not_written(tmp_path: Path) -> None:

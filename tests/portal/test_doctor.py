@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ims.portal.checks import needs
 from ims.portal.config import PortalConfig, checked_portal
 from ims.portal.doctor import examine_portal
-from ims.process.file_access import Way
 
 from ..queryd.test_doctor import authority, nobody_s_port, tls, wrong
 
@@ -45,19 +43,3 @@ def test_a_damaged_file_of_what_is_monitored_is_said(tmp_path: Path, config: Por
     assert str(kept) in said and "shown nothing" in said
     kept.write_text('{"watched": {"a": ["198.51.100.0/24"]}}')
     assert "monitored" not in wrong(examine_portal(config))
-
-
-@pytest.mark.parametrize("scheme", ["", "file://", "FILE://"])
-def test_a_lake_in_a_folder_is_tried_whole_however_it_is_named(
-    tmp_path: Path, config: PortalConfig, scheme: str
-) -> None:
-    lake = tmp_path / "a lake"
-    uri = f"{scheme}{str(lake).replace(' ', '%20') if scheme else lake}"
-    data = config.model_dump(exclude_defaults=True) | {"lake": {"uri": uri}}
-    [need] = [need for need in needs(checked_portal(data)) if need.named == "the lake"]
-    assert (need.path, need.way) == (lake, Way.READ_ALL)
-
-
-def test_a_lake_in_a_bucket_is_no_file(config: PortalConfig) -> None:
-    data = config.model_dump(exclude_defaults=True) | {"lake": {"uri": "s3://bucket/prefix"}}
-    assert "the lake" not in [need.named for need in needs(checked_portal(data))]

@@ -23,26 +23,26 @@ import ims
 from ims.lake.config import checked_lake
 from ims.lake.drop import drop_shipped
 from ims.lake.lake import open_lake
-from ims.lake.place import open_place
 from ims.lake.ship import Shipper
+from ims.lake.uri import open_place
 from ims.link.contract import NEWEST, OLDEST, Ask, Hello
-from ims.portal.asker import Budget, behalf
-from ims.portal.fault import Fault
-from ims.portal.lake_side import LakeSide
-from ims.portal.merging import Merging
-from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter, SensorsAsked
-from ims.portal.sensors import Sensors
-from ims.portal.sensors_backend import SensorsBackend
+from ims.portal.federation.asker import Budget, behalf
+from ims.portal.federation.fault import Fault
+from ims.portal.federation.lake_peer import LakePeer
+from ims.portal.federation.merge import MergeEngines
+from ims.portal.federation.registry import Registry
+from ims.portal.federation.scatter import Scatter, SensorsRun
+from ims.portal.federation.sensors import Sensors
+from ims.portal.federation.sensors_backend import SensorsBackend
+from ims.query.engines.spark_session import stop_spark
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, make_request
-from ims.query.spark_session import stop_spark
-from ims.queryd.answering import Answerer
+from ims.queryd.execution import Answerer
 from ims.queryd.service import Service
-from ims.queryd.tail import Tailing
-from ims.queryd.turns import Turns
-from ims.simulate.scenario import SCENARIOS, scenario_of
-from ims.simulate.written import write_scenario
+from ims.queryd.tail import TailService
+from ims.queryd.thread_queue import ThreadQueue
+from ims.simulate.output.capture import write_scenario
+from ims.simulate.scenario.scenario import SCENARIOS, scenario_of
 from ims.store.reader import open_store
 from ims.telescope import Telescope
 
@@ -95,8 +95,8 @@ class World:
         for name in names:
             store = self.stores[name]
             self.services[name] = Service(
-                "grpc://127.0.0.1:0", Answerer(store, 1, 256 << 20, 1), Turns(2, 64, 256), hello=partial(hello, store),
-                refusal=lambda serial: None, tailing=Tailing(store),
+                "grpc://127.0.0.1:0", Answerer(store, 1, 256 << 20, 1), ThreadQueue(2, 64, 256), hello=partial(hello, store),
+                refusal=lambda serial: None, tailing=TailService(store),
             )  # fmt: skip
         self.register()
 
@@ -137,7 +137,7 @@ def one(world: World) -> Iterator[Telescope]:
 def asking(world: World, engine: str = "duckdb") -> Scatter:
     sensors = Sensors(Registry(world.folder / "registry.toml"), None, lambda serial: False)
     config = checked_lake({"engine": engine, "spark": {"master": "local[2]"}})
-    return Scatter(sensors, Merging(1, 512 << 20), Budget(seconds=120), lake=LakeSide(str(world.lake), config))
+    return Scatter(sensors, MergeEngines(1, 512 << 20), Budget(seconds=120), lake=LakePeer(str(world.lake), config))
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +196,7 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
     questions = list(share(questions, METRICS.index(metric), len(METRICS)))
     for begin in range(0, len(questions), 15):
         part = questions[begin : begin + 15]
-        with SensorsAsked(part[0].request, scatter, {}) as asked:
+        with SensorsRun(part[0].request, scatter, {}) as asked:
             found = asked.run(*part)
         with one.backend.begin(part[0].request) as asked:
             expected = asked.run(*part)
@@ -370,8 +370,8 @@ def test_too_many_rows_are_refused(world: World) -> None:
 
 
 def test_a_lake_that_is_late_is_interrupted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ims.query.duck import plainly
-    from ims.query.engine import Engine
+    from ims.query.engines.duckdb import Engine
+    from ims.query.engines.duckdb_adapter import plainly
 
     interrupted: list[bool] = []
     slow = "SELECT count(*) AS packets FROM range(100000000000) a, range(100000) b"
@@ -382,7 +382,7 @@ def test_a_lake_that_is_late_is_interrupted(world: World, monkeypatch: pytest.Mo
             yield "values", self._con.sql(slow).to_arrow_table()
 
     monkeypatch.setattr(Engine, "_partial", forever)
-    side = LakeSide(str(world.lake), checked_lake({}))
+    side = LakePeer(str(world.lake), checked_lake({}))
     try:
         question = Question(plan="top", request=make_request("top", None, group="block"))
         half = side.begin([question], frozenset(), 1.0, 1000)

@@ -13,12 +13,12 @@ import pytest
 
 from ims.link.contract import TAIL, End
 from ims.portal import live
-from ims.portal.fault import Fault
-from ims.portal.gate import Event
+from ims.portal.federation.fault import Fault
+from ims.portal.federation.monitored_space import MonitoredSpace
+from ims.portal.federation.registry import RegisteredSensor
+from ims.portal.federation.sensors import Health
 from ims.portal.live import Live
-from ims.portal.monitored import Monitored
-from ims.portal.registry import RegisteredSensor
-from ims.portal.sensors import Health
+from ims.portal.services import Event
 
 from ..queryd.waiting import DEADLINE, until
 
@@ -75,7 +75,7 @@ class Fakes:
 
     def __init__(self, *names: str) -> None:
         self.found = {name: FakePeer(name) for name in names}
-        self.monitored = Monitored(lambda: ())
+        self.monitored = MonitoredSpace(lambda: ())
         self.known = {name: Health(peer.sensor, asked=1.0) for name, peer in self.found.items()}
 
     def refused(self, name: str) -> bool:

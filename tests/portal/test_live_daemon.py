@@ -14,42 +14,40 @@ import pytest
 
 from ims.link.contract import NEWEST, OLDEST, Hello
 from ims.portal import live
-from ims.portal.gate import Event
-from ims.portal.registry import Registry
-from ims.portal.secrecy import Secrecy, SecrecySettings
-from ims.portal.sensors import Sensors
+from ims.portal.federation.registry import Registry
+from ims.portal.federation.sensors import Sensors
+from ims.portal.privacy.policy import PrivacyPolicy, SecrecySettings
+from ims.portal.services import Event
 from ims.queryd import news as looking
-from ims.queryd.answering import Answerer
+from ims.queryd.execution import Answerer
 from ims.queryd.service import Service
-from ims.queryd.tail import Tailing
-from ims.queryd.turns import Turns
+from ims.queryd.tail import TailService
+from ims.queryd.thread_queue import ThreadQueue
 
-from ..queryd import test_tail
+from ..queryd.live_store import BEGAN, Clock, Live
 from ..queryd.waiting import DEADLINE, until
-
-BEGAN = test_tail.BEGAN
 
 
 class World:
     """A store, its daemon, and a live view; a payload that holds `boom` fails where it is searched."""
 
     def __init__(self, folder: Path, error: type[BaseException]) -> None:
-        self.store = test_tail.Live(folder / "STORE")
+        self.store = Live(folder / "STORE")
         self.store.come(BEGAN - 3600)
         self.store.show()
         self.watched: tuple[str, ...] = ("203.0.113.0/24",)
         self.error, self.failed = error, Counter[str]()
         answerer = Answerer(self.store.path, 1, 256 << 20, 1)
         answerer.watched.of = lambda store: self.watched  # type: ignore[method-assign]
-        self.tailing = Tailing(self.store.path, watched=answerer.watched)
+        self.tailing = TailService(self.store.path, watched=answerer.watched)
         self.service = Service(
-            "grpc://127.0.0.1:0", answerer, Turns(1, 16, 16), refusal=lambda serial: None, tailing=self.tailing,
+            "grpc://127.0.0.1:0", answerer, ThreadQueue(1, 16, 16), refusal=lambda serial: None, tailing=self.tailing,
             hello=lambda: Hello(oldest=OLDEST, newest=NEWEST, program="test", now=0.0, sensors=("a",)),
         )  # fmt: skip
         registry = folder / "registry.toml"
         registry.write_text(f'[[sensor]]\nname = "a"\naddress = "127.0.0.1:{self.service.port}"\n')
         self.sensors = Sensors(Registry(registry), None, lambda serial: None)
-        self.secrecy = Secrecy(SecrecySettings(), self.sensors.monitored.prefixes)
+        self.secrecy = PrivacyPolicy(SecrecySettings(), self.sensors.monitored.prefixes)
         self.live = live.Live(
             self.sensors, self.may_see, lambda told: ([], told), 3600, lambda what: self.failed.update([what])
         )
@@ -70,7 +68,7 @@ class World:
 
 @contextmanager
 def lively(folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = RuntimeError) -> Iterator[World]:
-    clock = test_tail.Clock()
+    clock = Clock()
     monkeypatch.setattr(looking.time, "time", clock.time)
     monkeypatch.setattr(live, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(live, "RETRY_SECONDS", 0.02)

@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from ims.link.contract import NEWEST, OLDEST, Hello
-from ims.queryd.answering import Answerer
+from ims.queryd.execution import Answerer
 from ims.queryd.service import Service
-from ims.queryd.tail import Tailing
-from ims.queryd.turns import Turns
+from ims.queryd.tail import TailService
+from ims.queryd.thread_queue import ThreadQueue
 
 from ..effort import exhaustive
 from ..queryd.waiting import until
@@ -127,7 +127,7 @@ def test_what_a_silent_sensor_watched_is_hidden_after_a_restart(running: Deploym
     until(lambda: not asked(running, "analyst", "count")["answer"]["silent"])
 
 
-@exhaustive  # test_monitored.py tries damage without processes
+@exhaustive  # federation/test_monitored_space.py tries damage without processes
 def test_a_damaged_file_is_said_and_nothing_shown_until_all_is_known_again(running: Deployment) -> None:
     assert running.portal is not None
     kept = running.folder / "accounts.monitored.json"
@@ -162,7 +162,7 @@ def test_a_sensor_that_does_not_say_what_it_watches_is_held_back(running: Deploy
     answerer = Answerer(store, 1, 256 << 20, 1)
     answerer.watched.of = lambda store: None  # type: ignore[assignment,method-assign,return-value]
     service = Service(
-        "grpc://127.0.0.1:0", answerer, Turns(1, 16, 16), refusal=lambda serial: None, tailing=Tailing(store),
+        "grpc://127.0.0.1:0", answerer, ThreadQueue(1, 16, 16), refusal=lambda serial: None, tailing=TailService(store),
         hello=lambda: Hello(oldest=OLDEST, newest=NEWEST, program="test", now=0, sensors=("c",)),
     )  # fmt: skip
     registry = folder / "registry.toml"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ims.portal.config import checked_portal, read_portal_config
-from ims.portal.registry import checked_registry
+from ims.portal.federation.registry import checked_registry
 from ims.queryd.config import checked_queryd, read_queryd_config
 from ims.sensor.config import checked
 
@@ -80,7 +80,7 @@ def test_the_shipper_s_unit_can_write_to_the_store_and_compiled_kernels_alone() 
 
 
 def test_every_fault_that_the_portal_tells_has_advice() -> None:
-    from ims.portal.fault import SAID
+    from ims.portal.federation.fault import SAID
 
     table = DEPLOY[DEPLOY.index("## When a sensor is silent") : DEPLOY.index("## Renewing")]
     for text in {*SAID.values(), "it can't be reached", "its certificate isn't the one that is registered"} - {

@@ -20,21 +20,21 @@ import pytest
 
 import ims
 from ims.link.contract import NEWEST, OLDEST, Hello
-from ims.portal.asker import Budget
-from ims.portal.merging import Merging
-from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter, SensorsAsked
-from ims.portal.sensors import Sensors
-from ims.portal.sensors_backend import SensorsBackend
-from ims.query.hidden import ranges_of
+from ims.portal.federation.asker import Budget
+from ims.portal.federation.merge import MergeEngines
+from ims.portal.federation.registry import Registry
+from ims.portal.federation.scatter import Scatter, SensorsRun
+from ims.portal.federation.sensors import Sensors
+from ims.portal.federation.sensors_backend import SensorsBackend
+from ims.query.plans.hidden_sources import ranges_of
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, make_request
-from ims.queryd.answering import Answerer
+from ims.queryd.execution import Answerer
 from ims.queryd.service import Service
-from ims.queryd.tail import Tailing
-from ims.queryd.turns import Turns
-from ims.simulate.scenario import SCENARIOS, scenario_of
-from ims.simulate.written import write_scenario
+from ims.queryd.tail import TailService
+from ims.queryd.thread_queue import ThreadQueue
+from ims.simulate.output.capture import write_scenario
+from ims.simulate.scenario.scenario import SCENARIOS, scenario_of
 from ims.telescope import Telescope
 
 from ..effort import pick, share
@@ -63,8 +63,8 @@ class Daemons:
         entries = []
         for name, store in stores.items():
             service = Service(
-                "grpc://127.0.0.1:0", Answerer(store, 1, 256 << 20, 1), Turns(2, 64, 256), hello=hello,
-                refusal=lambda serial: None, tailing=Tailing(store),
+                "grpc://127.0.0.1:0", Answerer(store, 1, 256 << 20, 1), ThreadQueue(2, 64, 256), hello=hello,
+                refusal=lambda serial: None, tailing=TailService(store),
             )  # fmt: skip
             self.services.append(service)
             entries.append(f'[[sensor]]\nname = "{name}"\naddress = "127.0.0.1:{service.port}"\n')
@@ -112,7 +112,7 @@ def scatter(tmp_path_factory: pytest.TempPathFactory, stores: dict[str, Path]) -
     registry = tmp_path_factory.mktemp("registry") / "registry.toml"
     daemons = Daemons(stores, registry)
     sensors = Sensors(Registry(registry), None, lambda serial: False)
-    yield Scatter(sensors, Merging(1, 512 << 20), Budget(seconds=120))
+    yield Scatter(sensors, MergeEngines(1, 512 << 20), Budget(seconds=120))
     sensors.close()
     daemons.close()
 
@@ -161,7 +161,7 @@ def test_top_and_series_of_every_group(one: Telescope, scatter: Scatter, metric:
     questions = list(share(questions, METRICS.index(metric), len(METRICS)))
     for begin in range(0, len(questions), 15):
         part = questions[begin : begin + 15]
-        with SensorsAsked(part[0].request, scatter, {}) as asked:
+        with SensorsRun(part[0].request, scatter, {}) as asked:
             found = asked.run(*part)
         with one.backend.begin(part[0].request) as asked:
             expected = asked.run(*part)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ims.portal.registry import RegisteredSensor
+from ims.portal.federation.registry import RegisteredSensor
 from ims.simulate.namespaces import PEER, Namespaces, may_make_namespaces
 
 from ..queryd.waiting import DEADLINE, until
@@ -29,16 +29,16 @@ import json, sys
 from pathlib import Path
 from ims.link.contract import Ask
 from ims.pki.credentials import Credentials
-from ims.portal.fault import Fault
-from ims.portal.merging import Merging
-from ims.portal.peer import Peer
-from ims.portal.registry import RegisteredSensor
+from ims.portal.federation.fault import Fault
+from ims.portal.federation.merge import MergeEngines
+from ims.portal.federation.peer import Peer
+from ims.portal.federation.registry import RegisteredSensor
 from ims.query.question import Question
 from ims.query.request import make_request
 
 sensor, own, seconds = RegisteredSensor.model_validate_json(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 peer = Peer(sensor, Credentials.read(own / "portal.pem", own / "portal.key", own / "ca.pem"))
-question, merging = Question(plan="count", request=make_request("count", None)), Merging(1, 128 << 20, 1)
+question, merging = Question(plan="count", request=make_request("count", None)), MergeEngines(1, 128 << 20, 1)
 schemas = {f"0/{name}": schema for name, schema in merging.schemas(question).items()}
 try:
     hello = peer.hello(seconds)

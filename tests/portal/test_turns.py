@@ -17,16 +17,16 @@ import pyarrow as pa
 import pytest
 
 from ims.link.contract import NEWEST, OLDEST, Ask, Hello
-from ims.portal.asker import Budget, behalf
-from ims.portal.merging import Merging
-from ims.portal.registry import Registry
-from ims.portal.scatter import Scatter
-from ims.portal.sensors import Sensors
-from ims.portal.sensors_backend import SensorsBackend
-from ims.queryd.answering import Answerer
+from ims.portal.federation.asker import Budget, behalf
+from ims.portal.federation.merge import MergeEngines
+from ims.portal.federation.registry import Registry
+from ims.portal.federation.scatter import Scatter
+from ims.portal.federation.sensors import Sensors
+from ims.portal.federation.sensors_backend import SensorsBackend
+from ims.queryd.execution import Answerer
 from ims.queryd.service import Service
-from ims.queryd.tail import Tailing
-from ims.queryd.turns import Turns
+from ims.queryd.tail import TailService
+from ims.queryd.thread_queue import ThreadQueue
 from ims.telescope import Telescope
 
 from ..effort import sampled
@@ -54,10 +54,10 @@ class Holding(Answerer):
 
 
 @contextmanager
-def served(store: Path, places: int, name: str = "a") -> Iterator[tuple[Service, Holding, Turns]]:
-    answerer, turns = Holding(store, places), Turns(places, 16, 64)
+def served(store: Path, places: int, name: str = "a") -> Iterator[tuple[Service, Holding, ThreadQueue]]:
+    answerer, turns = Holding(store, places), ThreadQueue(places, 16, 64)
     service = Service(
-        "grpc://127.0.0.1:0", answerer, turns, refusal=lambda serial: None, tailing=Tailing(store),
+        "grpc://127.0.0.1:0", answerer, turns, refusal=lambda serial: None, tailing=TailService(store),
         hello=lambda: Hello(oldest=OLDEST, newest=NEWEST, program="test", now=time.time(), watched=("198.51.100.0/24",)),
     )  # fmt: skip
     try:
@@ -148,7 +148,9 @@ def test_who_is_silent_is_named_before_the_callers_limit(tmp_path: Path, store: 
         entries = [("a", service.port), ("stuck", silent.port)]
         registry.write_text("".join(f'[[sensor]]\nname = "{n}"\naddress = "127.0.0.1:{p}"\n' for n, p in entries))
         with contextlib.closing(Sensors(Registry(registry), None, lambda serial: None)) as sensors:
-            telescope = Telescope(backend=SensorsBackend(Scatter(sensors, Merging(1, 64 << 20), Budget(seconds=30))))
+            telescope = Telescope(
+                backend=SensorsBackend(Scatter(sensors, MergeEngines(1, 64 << 20), Budget(seconds=30)))
+            )
             with behalf("somebody", until=time.monotonic() + 3):
                 answer = getattr(telescope, verb)()
             answerer.free.set()

@@ -18,8 +18,8 @@ from ims.darknet import Block, Darknet
 from ims.decode.frames import decode_frames
 from ims.decode.options import collect_options, options_table
 from ims.decode.verdict import COUNTERS, STORED
-from ims.query.filter import parse
-from ims.query.predicate import predicate
+from ims.query.language.filter import parse
+from ims.query.plans.predicate import predicate
 from ims.records import packet_batch
 from ims.store.columns import Distinct, packets_table
 

@@ -13,21 +13,22 @@ from typing import Literal
 import duckdb
 import pytest
 
-from ims.query import compiler, fields
-from ims.query.arithmetic import OPERATORS
-from ims.query.compiled import filtered
-from ims.query.compiler import to_sql
-from ims.query.filter import LONGEST, FilterError, from_json, parse
-from ims.query.predicate import predicate
-from ims.query.shapes import described_as, empty
-from ims.query.tree import LONGEST_SEARCH, MOST_LOOKUPS, MOST_OPERATORS, MOST_SEARCHES
+from ims.query.engines import sql_compiler
+from ims.query.engines.sql_cache import filtered
+from ims.query.engines.sql_compiler import to_sql
+from ims.query.language import header_fields
+from ims.query.language.arithmetic import OPERATORS
+from ims.query.language.filter import LONGEST, FilterError, from_json, parse
+from ims.query.language.syntax_tree import LONGEST_SEARCH, MOST_LOOKUPS, MOST_OPERATORS, MOST_SEARCHES
+from ims.query.plans.predicate import predicate
+from ims.query.plans.tables import described_as, empty
 
 from ..effort import examples, exhaustive
 
 SQL_PER_OCTET, PLAN_PER_OCTET = 250, 400
 SHORTEST = 20
 """So many octets are allowed beside a filter's own: each has a list of columns, say."""
-NUMBERS = [f"{header}[{at}]" for header, octets in fields.HEADERS.items() for at in octets]
+NUMBERS = [f"{header}[{at}]" for header, octets in header_fields.HEADERS.items() for at in octets]
 NUMBERS += ["ip[12:4]", "tcp[4:4]", "tcp[12:2]", "udp[0:4]", "ip[0:4]", "ttl", "icmp[4:4]"]
 PACKETS = described_as("ims_packets", empty("packets").schema)
 PAYLOADS = described_as("ims_payloads", empty("payloads").schema)
@@ -190,7 +191,7 @@ def test_what_costs_too_much_is_refused_in_one_line(text: str, said: str) -> Non
 
 
 def test_what_no_count_foresaw_is_refused_when_it_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiler, "MOST_OCTETS", 10_000)
+    monkeypatch.setattr(sql_compiler, "MOST_OCTETS", 10_000)
     asked = parse(" or ".join(f"tcp[0]+udp[0]={n}" for n in range(40)))
     with pytest.raises(ValueError, match="octets of SQL; at most 10,000 are run; ask with a simpler filter"):
         filtered(asked)

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from ims.query import fields
-from ims.query.filter import LONGEST, FilterError, parse
-from ims.query.names import CONSTANTS, KEYWORDS, NEVER, WORDS
-from ims.query.tree import DEEPEST, LONGEST_SEARCH, MOST_LOOKUPS, MOST_OPERATORS, MOST_SEARCHES, MOST_TERMS
+from ims.query.language import header_fields
+from ims.query.language.filter import LONGEST, FilterError, parse
+from ims.query.language.names import CONSTANTS, KEYWORDS, NEVER, WORDS
+from ims.query.language.syntax_tree import (
+    DEEPEST,
+    LONGEST_SEARCH,
+    MOST_LOOKUPS,
+    MOST_OPERATORS,
+    MOST_SEARCHES,
+    MOST_TERMS,
+)
 from ims.records import CATEGORIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "filter.md").read_text()
@@ -60,7 +67,7 @@ def test_every_word_is_on_the_page() -> None:
 
 
 def test_octets_and_limits_are_the_code_s() -> None:
-    stated = ", ".join(f"`{part}`" for part in re.findall(r"\w+\[[^]]+\]", fields.supported()))
+    stated = ", ".join(f"`{part}`" for part in re.findall(r"\w+\[[^]]+\]", header_fields.supported()))
     assert stated in PAGE.replace("\n", " ")
     assert f"{LONGEST:,} bytes, {MOST_TERMS} terms, and is nested at most {DEEPEST} deep" in PAGE
     words = " ".join(PAGE.split())

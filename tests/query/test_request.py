@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ims.query.filter import FilterError, parse
+from ims.query.language.filter import FilterError, parse
 from ims.query.request import GROUPS, METRICS, Request, make_request
 from ims.query.verbs import DEFAULT_LIMITS
 
@@ -51,13 +51,13 @@ def test_an_unknown_column_names_the_nearest_and_all() -> None:
 
 
 def test_an_unknown_metric_names_the_nearest_and_all() -> None:
-    with pytest.raises(ValueError, match=r"no metric 'source'; meant sources\? wanted one of: packets") as refused:
+    with pytest.raises(ValueError, match=r"no metric 'source'; meant sources\? expected one of: packets") as refused:
         make_request("series", None, metric="source")
     assert all(name in str(refused.value) for name in METRICS)
 
 
 def test_nothing_like_a_column_has_no_nearest() -> None:
-    with pytest.raises(ValueError, match=r"^no column 'zzz'; wanted one of"):
+    with pytest.raises(ValueError, match=r"^no column 'zzz'; expected one of"):
         make_request("top", None, group="zzz")
 
 
@@ -75,7 +75,7 @@ def test_a_group_may_be_the_first_bits_of_an_address(group: str, address: str | 
 
 @pytest.mark.parametrize("group", ["/0", "/33", "source/99"])
 def test_a_prefix_has_1_to_32_bits(group: str) -> None:
-    with pytest.raises(ValueError, match=r"wanted /1 to /32"):
+    with pytest.raises(ValueError, match=r"expected /1 to /32"):
         make_request("series", None, group=group)
 
 
@@ -121,7 +121,7 @@ def test_a_filter_that_can_not_be_read_says_where() -> None:
 
 @pytest.mark.parametrize("filter", [5, ["tcp"], {"is": "port"}, b"tcp", True])
 def test_a_filter_is_text(filter: Any) -> None:
-    with pytest.raises(ValueError, match=r"^filter: wanted text$"):
+    with pytest.raises(ValueError, match=r"^filter: expected text$"):
         make_request("count", filter)
 
 

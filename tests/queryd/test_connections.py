@@ -19,7 +19,7 @@ from ims.link.contract import Ask, End, Tail, written
 from ims.link.envelope import ending, put
 from ims.queryd import service
 from ims.queryd.connections import OPEN, end_connection, read_peer
-from ims.queryd.turns import Turns
+from ims.queryd.thread_queue import ThreadQueue
 
 from .test_service import COUNT, DEADLINE, Door, ask, door, hello, within
 from .waiting import crowd, until
@@ -46,7 +46,7 @@ class Plenty:
 @contextmanager
 def plenty(folder: Path, store: Path, **words: Any) -> Iterator[Door]:
     """One place for all questions."""
-    with door(folder, store, answerer=Plenty(), turns=Turns(1, each=2, waiting=2), **words) as made:
+    with door(folder, store, answerer=Plenty(), turns=ThreadQueue(1, each=2, waiting=2), **words) as made:
         yield made
 
 
@@ -113,7 +113,7 @@ def test_a_follower_who_stops_reading_gives_its_place_back(
         while True:
             yield piece
 
-    monkeypatch.setattr(service.Tailing, "follow", endless)
+    monkeypatch.setattr(service.TailService, "follow", endless)
     with plenty(tmp_path, one_store, taking_seconds=1.0) as opened:
         reader = begun(opened, opened.portal("stops"), written(Tail(version=2)))
         assert opened.tailing.listening == 1

@@ -31,7 +31,7 @@ from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.low_priority import SCANS
 
-from ..stores import IMS, cli
+from ..stores import IMS
 from .waiting import DEADLINE, crowd, soon
 
 COUNT = written(Ask(version=2, questions=(Question(plan="count", request=make_request("count", None)),)))
@@ -189,34 +189,3 @@ def test_it_ends_while_a_portal_listens_and_asks(place: Path) -> None:
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(DEADLINE) == 0
     assert any("stopped" in line for line in daemon.said)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"store": "/nowhere/STORE"}, "/nowhere/STORE"),
-        ({"listen": "0.0.0.0:1"}, "without [tls]"),
-        ({"lisen": "127.0.0.1:1"}, "unknown key 'lisen'; meant listen?"),
-        ({"user": "nobody-at-all"}, "nobody-at-all"),
-    ],
-)  # fmt: skip
-def test_what_will_not_do_is_said_in_one_line(
-    tmp_path: Path, one_store: Path, change: dict[str, str], said: str
-) -> None:
-    if "user" in change and os.geteuid() != 0:
-        pytest.skip("only root becomes another user; CI is root")
-    config = tmp_path / "queryd.toml"
-    words = {"store": str(one_store), "listen": "127.0.0.1:9443", **change}
-    words |= {} if "user" in change else {"user": "root"}
-    config.write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in words.items()))
-    done = cli("queryd", "--config", config)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
-
-
-def test_without_settings_it_says_what_it_wants(tmp_path: Path) -> None:
-    for words in ([], ["--config", tmp_path / "absent.toml"], ["--store", tmp_path]):
-        done = cli("queryd", *words)
-        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr

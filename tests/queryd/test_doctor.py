@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ims.pki.authority import Authority, create_authority
-from ims.process.finding import Finding
+from ims.process.doctor import Finding
 from ims.queryd.config import checked_queryd
 from ims.queryd.doctor import examine_queryd
 
@@ -99,4 +99,4 @@ def test_from_the_command_line(tmp_path: Path, one_store: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert {found["subject"] for found in json.loads(done.stdout)} == {"access", "listen", "store"} | asked
     done = cli("doctor")
-    assert (done.returncode, done.stderr) == (2, "ims: wanted --config FILE, or --ship DIR --to URI\n")
+    assert (done.returncode, done.stderr) == (2, "ims: expected --config FILE, or --ship DIR --to URI\n")

@@ -29,7 +29,7 @@ from ims.store.reader import open_store
 from ims.store.writer import SensorWriter
 
 from ..store.made import put
-from .test_tail import BLOCKS, NOTHING
+from .live_store import BLOCKS, NOTHING
 
 ALWAYS = (0, 1 << 60)
 LEAST = shares(64 << 20, 3).followers

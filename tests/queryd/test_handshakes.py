@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ims.pki.authority import Authority, create_authority
-from ims.queryd.handshakes import Handshakes, Refusal, Sparing, refusal_of
+from ims.queryd.handshakes import Handshakes, LogLimit, Refusal, refusal_of
 
 from .test_daemon import Running, place, running  # noqa: F401  # a fixture
 from .waiting import DEADLINE
@@ -92,7 +92,7 @@ def test_what_grpc_says(error: str, peer: str, expected: Refusal) -> None:
 
 def test_few_lines_are_spent_on_many_refusals() -> None:
     now = [0.0]
-    sparing = Sparing(60, 3, lambda: now[0])
+    sparing = LogLimit(60, 3, lambda: now[0])
     told = [sparing.worth(Refusal(f"192.0.2.{number % 5}", "x")) for number in range(10)]
     assert told == [(True, 0)] * 3 + [(False, 0)] * 7
     now[0] = 60

@@ -18,9 +18,9 @@ from benchmarks import traffic
 from ims.decode.category import SCAN
 from ims.link.contract import Ask, Tail, written
 from ims.link.envelope import opened
+from ims.query.engines.prepared import batch_rows
 from ims.query.question import Question
 from ims.query.request import make_request
-from ims.query.standing import batch_rows
 from ims.queryd.memory import LEAST_BATCH, MOST_BATCH, shares
 from ims.queryd.news import News
 from ims.records import PAYLOAD, WHOLE_TCP, packet_batch
@@ -30,8 +30,8 @@ from tests.portal.deployment import Process, free_port
 from tests.stores import MIDNIGHT, ingest
 
 from ..store.made import put
+from .live_store import BLOCKS, NOTHING
 from .test_service import within
-from .test_tail import BLOCKS, NOTHING
 
 QUESTIONS = [
     Question(plan="ranked", request=make_request("sources", None), key="source"),

@@ -24,16 +24,16 @@ from ims.link.envelope import gathered
 from ims.pki.authority import Authority, create_authority
 from ims.pki.credentials import Credentials
 from ims.pki.revocations import Revocations
-from ims.portal.fault import Fault, fault_of
-from ims.portal.merging import Merging
-from ims.query.filter import parse
+from ims.portal.federation.fault import Fault, fault_of
+from ims.portal.federation.merge import MergeEngines
+from ims.query.language.filter import parse
 from ims.query.moment import CALENDAR_US
 from ims.query.question import Question
 from ims.query.request import make_request
-from ims.queryd.answering import Answerer
+from ims.queryd.execution import Answerer
 from ims.queryd.service import Service, quiet, unread
-from ims.queryd.tail import Tailing
-from ims.queryd.turns import Turns
+from ims.queryd.tail import TailService
+from ims.queryd.thread_queue import ThreadQueue
 
 from ..effort import examples
 from .waiting import DEADLINE, crowd, soon, until
@@ -68,15 +68,15 @@ class Door:
     """A running service, and clients of it."""
 
     def __init__(
-        self, folder: Path, store: Path, answerer: Any = None, turns: Turns | None = None, **words: Any
+        self, folder: Path, store: Path, answerer: Any = None, turns: ThreadQueue | None = None, **words: Any
     ) -> None:
         quiet()
         self.authority = create_authority(folder / "PKI", "Test", 3650)
         self.sensor, self._place = self.authority.issue("a", "sensor", folder / "a")
         own = self.credentials("a", self._place)
         revocations = Revocations(folder / "PKI" / "revoked.pem", own.ca)
-        self.turns = turns or Turns(2, each=16, waiting=64)
-        self.tailing = Tailing(store, listeners=2)
+        self.turns = turns or ThreadQueue(2, each=16, waiting=64)
+        self.tailing = TailService(store, listeners=2)
         self.service = Service(
             "grpc+tls://127.0.0.1:0", answerer or Answerer(store, 2, 256 << 20, 1), self.turns,
             hello=lambda: Hello(oldest=1, newest=NEWEST, program="test", now=time.time()),
@@ -157,7 +157,7 @@ def test_a_portal_and_an_operator_are_answered(opened: Door, one_store: Path) ->
         found = hello(client)
         assert (found.program, found.newest) == ("test", NEWEST)
         rows = ask(client)
-        wanted = {f"0/{name}": schema for name, schema in Merging(1, 64 << 20, 1).schemas(COUNT).items()}
+        wanted = {f"0/{name}": schema for name, schema in MergeEngines(1, 64 << 20, 1).schemas(COUNT).items()}
         parts, end = gathered(rows, wanted, 100_000, 1 << 20)
         assert parts["0/totals"].to_pylist()[0]["packets"] == 3000
         assert end.sensors == ("a",)
@@ -342,7 +342,7 @@ def test_a_filter_that_is_none_and_another_version_are_refused(opened: Door) -> 
     said = json.dumps(
         json.loads(written(Ask(version=2, questions=(COUNT,)))) | {"filter": {"is": "port; DROP TABLE packets"}}
     ).encode()
-    assert refused(lambda: ask(client, said)).detail.startswith("filter: wanted an object")
+    assert refused(lambda: ask(client, said)).detail.startswith("filter: expected an object")
     said = written(Ask(version=2, questions=(COUNT,))).replace(b'"version":2', b'"version":99')
     assert "version" in refused(lambda: ask(client, said)).text
 
@@ -373,7 +373,7 @@ def test_an_answer_over_the_limits_is_refused(opened: Door) -> None:
 @pytest.fixture
 def held(tmp_path: Path, one_store: Path) -> Iterator[tuple[Door, Held]]:
     answers = Held()
-    with door(tmp_path, one_store, answerer=answers, turns=Turns(1, each=2, waiting=2)) as made:
+    with door(tmp_path, one_store, answerer=answers, turns=ThreadQueue(1, each=2, waiting=2)) as made:
         yield made, answers
         answers.may_end.set()
 
@@ -506,8 +506,8 @@ def test_an_address_in_use_is_an_error_in_one_line(opened: Door, one_store: Path
         OSError, match=f"can't listen on grpc://127.0.0.1:{opened.service.port}: Address already in use$"
     ) as caught:
         Service(
-            f"grpc://127.0.0.1:{opened.service.port}", Answerer(one_store, 1, 64 << 20, 1), Turns(1, 1, 1),
-            hello=lambda: Hello(oldest=1, newest=1, program="", now=0), refusal=lambda _: None, tailing=Tailing(one_store),
+            f"grpc://127.0.0.1:{opened.service.port}", Answerer(one_store, 1, 64 << 20, 1), ThreadQueue(1, 1, 1),
+            hello=lambda: Hello(oldest=1, newest=1, program="", now=0), refusal=lambda _: None, tailing=TailService(one_store),
         )  # fmt: skip
     assert len(str(caught.value).splitlines()) == 1
 

@@ -22,9 +22,10 @@ from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLIES
 from ims.respond.reply import Rules, reply_to
 
-from ..decode.makers import frames_of
+from ..decode.makers import ethernet, frames_of, ip, summed
 
 SENDING = 2
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 DARK = Darknet([Block.parse("C/24=198.51.100.0/24")])
 
 
@@ -124,3 +125,21 @@ def read(frame: bytes, link: int = 14) -> Reply:
         window,
         packet[40:],
     )
+
+
+def segment(
+    flags: int, payload: bytes = b"", sequence: int = 1000, acknowledgment: int = 0, options: bytes = b"", **fields: int
+) -> bytes:
+    """A frame with a TCP segment from 192.0.2.1:1025 to 198.51.100.7:80."""
+    ports = fields.pop("ports", 1025 << 16 | 80)
+    head = struct.pack(
+        ">IIIHHHH",
+        ports,
+        sequence & 0xFFFFFFFF,
+        acknowledgment & 0xFFFFFFFF,
+        (5 + len(options) // 4) << 12 | flags,
+        1024,
+        0,
+        0,
+    )
+    return ethernet(ip(6, summed(6, head + options + payload, 16, **fields), **fields))

@@ -14,37 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ims.capture.transmit import DATA, SLOT
-from ims.respond import segment as segment_of_replies
-from ims.respond import way_back
 from ims.respond.cookie import SHIFT
 
-from ..decode.makers import MACS, ethernet, icmp, ip, summed, udp
+from ..decode.makers import MACS, ethernet, icmp, udp
 from ..effort import examples
-from .answers import SENDING, Desk, read
+from .answers import ACK, CWR, ECE, FIN, PSH, RST, SENDING, SYN, URG, Desk, read, segment
 
-FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
-ME, THEM = 0xC633_6407, 0xC000_0201
 TIMESTAMP = bytes.fromhex("0101080a1122334455667788")
 LINUX = bytes.fromhex("020405b40402080a0000002a0000000001030307")
-
-
-def segment(
-    flags: int, payload: bytes = b"", sequence: int = 1000, acknowledgment: int = 0, options: bytes = b"", **fields: int
-) -> bytes:
-    """A frame with a TCP segment from 192.0.2.1:1025 to 198.51.100.7:80."""
-    ports = fields.pop("ports", 1025 << 16 | 80)
-    head = struct.pack(
-        ">IIIHHHH",
-        ports,
-        sequence & 0xFFFFFFFF,
-        acknowledgment & 0xFFFFFFFF,
-        (5 + len(options) // 4) << 12 | flags,
-        1024,
-        0,
-        0,
-    )
-    return ethernet(ip(6, summed(6, head + options + payload, 16, **fields), **fields))
 
 
 def opened(desk: Desk, sequence: int = 1000, **fields: int) -> int:
@@ -127,15 +104,6 @@ def test_reset_is_what_a_closed_port_says():
     assert (reply.flags, reply.sequence, reply.acknowledgment, reply.window) == (RST | ACK, 0, 1004, 0)
 
 
-def test_policies_by_port():
-    desk = Desk({"80": "silent", "81-90": "reset", "default": "synack"})
-    replies = [
-        desk.answer(segment(SYN, ports=1025 << 16 | port)) for port in (79, 80, 81, 90, 91)
-    ]  # fmt: skip
-    found = [read(some[0]).flags if some else None for some in replies]
-    assert found == [SYN | ACK, None, RST | ACK, RST | ACK, SYN | ACK]
-
-
 def test_data_are_acknowledged_only_with_our_cookie():
     desk = Desk()
     ours = opened(desk)
@@ -193,20 +161,6 @@ def test_a_connection_is_closed_after_its_limit_and_refused_after_two_windows(st
     assert told[-1][0] >= limit + 2 * 65_536
 
 
-@pytest.mark.parametrize(
-    "source",
-    ["0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.1.1", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255",
-     "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "198.51.100.200", "203.0.113.9"],
-)  # fmt: skip
-def test_sources_that_get_no_reply(source):
-    number = int.from_bytes(bytes(int(part) for part in source.split(".")), "big")
-    desk = Desk(exclude=["203.0.113.0/24"], echo=True)
-    assert desk.answer(segment(SYN, source=number), ethernet(icmp(8, source=number))) == []
-    assert desk.filled == 2
-    private = Desk(exclude=["203.0.113.0/24"], private=True).answer(segment(SYN, source=number))
-    assert bool(private) == source.startswith(("10.", "172.", "192.168."))
-
-
 def test_what_never_causes_a_reply():
     desk = Desk(echo=True)
     wrong_tcp = bytearray(segment(SYN))
@@ -249,35 +203,6 @@ def test_an_echo_is_answered_if_asked_and_never_in_more_than_60_octets(size):
     assert packet[24:] == (b"\x12\x34\x56\x78" + payload)[: len(packet) - 24]
 
 
-def test_the_longest_reply_fits_a_slot():
-    """What the writers of headers, which check no bounds, are promised."""
-    assert DATA + way_back.LONGEST + segment_of_replies.LARGEST <= SLOT
-
-
-def test_an_echo_of_zeros_has_a_checksum_of_ones():
-    [frame] = Desk(echo=True).answer(ethernet(icmp(8, rest=0, payload=b"")))
-    assert frame[34:] == b"\0\0\xff\xff\0\0\0\0"
-
-
-def test_a_reply_goes_back_through_the_vlan_it_came_from():
-    plain = segment(SYN)
-    tagged = plain[:12] + bytes.fromhex("88a80064 8100e00a") + plain[12:]
-    [frame] = Desk().answer(tagged)
-    assert frame[12:22] == bytes.fromhex("88a80064 8100e00a 0800")
-    [frame] = Desk().answer(plain, vlan=0x8100000A)
-    assert frame[12:18] == bytes.fromhex("8100000a 0800")
-    read(frame, 18)
-    labelled = plain[:12] + bytes.fromhex("8847 000011ff") + plain[14:]
-    desk = Desk()
-    assert desk.answer(labelled) == []
-    assert desk.counted == {"no_way": 1}
-
-
-def test_a_reply_without_a_link_header():
-    [packet] = Desk().answer(segment(SYN)[14:], link=101)
-    read(packet, 0)
-
-
 def test_limits_are_kept_and_counted():
     desk = Desk(reply_limit=5)
     replies = desk.answer(*[segment(SYN, sequence=n) for n in range(80)])
@@ -292,38 +217,6 @@ def test_a_full_ring_is_counted_and_nothing_is_overwritten():
     assert desk.counted == {"synacks": 2, "ring_full": 8}
     assert len(replies) == 2
     assert not desk.slots.octets[256 * 2 + 1 :].any()
-
-
-def arp(operation: int = 1, sender: str = "c6120001", target: str = "c6336407", tag: bytes = b"") -> bytes:
-    body = (
-        bytes.fromhex(f"000108000604{operation:04x}")
-        + MACS[6:]
-        + bytes.fromhex(sender)
-        + bytes(6)
-        + bytes.fromhex(target)
-    )
-    return b"\xff" * 6 + MACS[6:] + tag + b"\x08\x06" + body
-
-
-def test_arp_is_answered_for_dark_addresses_only():
-    desk = Desk()
-    [frame] = desk.answer(arp(), arp=True, kind=1)
-    assert len(frame) == 60
-    assert frame[:14] == MACS[6:] + b"\x02ims\x00\x01" + b"\x08\x06"
-    assert frame[14:42] == (
-        bytes.fromhex("0001080006040002")
-        + b"\x02ims\x00\x01"
-        + bytes.fromhex("c6336407")
-        + MACS[6:]
-        + bytes.fromhex("c6120001")
-    )
-    [frame] = desk.answer(arp(tag=bytes.fromhex("8100000a")), arp=True)
-    assert frame[12:18] == bytes.fromhex("8100000a0806")
-    for other in (
-        arp(target="c6336507"), arp(operation=2), arp(sender="00000000"), arp(sender="c6336407"), arp(sender="c6336408"),
-        arp()[:40], segment(SYN),
-    ):  # fmt: skip
-        assert desk.answer(other, arp=True) == []
 
 
 anything = st.one_of(

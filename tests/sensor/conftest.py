@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ims.simulate.sample import write_sample
-
+from ..made.sample import write_sample
 from ..shared import shared
 from .lab import Lab
 

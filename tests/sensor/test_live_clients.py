@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from ims.kernels import cache_folder
+from ims.simulate.kernels.persona import PERSONAS
 from ims.simulate.namespaces import MACHINE, PEER, may_make_namespaces
-from ims.simulate.persona import PERSONAS
 from ims.telescope import Telescope
 
 from .lab import DEADLINE, Lab, Sensor

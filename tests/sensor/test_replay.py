@@ -15,10 +15,10 @@ import pytest
 
 from ims.sensor.config import checked
 from ims.sensor.daemon import Sensor
-from ims.sensor.keeper import Keeper
-from ims.simulate.sample import write_sample
+from ims.sensor.store_thread import StoreThread
 from ims.telescope import Telescope
 
+from ..made.sample import write_sample
 from ..stores import IMS, ingest, udp, write_pcap
 
 BLOCK = "C/24=198.51.100.0/24"
@@ -161,9 +161,9 @@ def test_an_error_of_ours_in_the_keeper_ends_the_sensor(tmp_path: Path, monkeypa
     sensor = Sensor(config, str(capture), 1.0)
     sensor.open()
 
-    def broken(_keeper: Keeper) -> None:
+    def broken(_keeper: StoreThread) -> None:
         raise ZeroDivisionError("not thought of")
 
-    monkeypatch.setattr(Keeper, "_look_at_disk", broken)
-    with pytest.raises(RuntimeError, match="the keeper ended: ZeroDivisionError"):
+    monkeypatch.setattr(StoreThread, "_look_at_disk", broken)
+    with pytest.raises(RuntimeError, match="the store thread ended: ZeroDivisionError"):
         sensor.run()

@@ -23,10 +23,16 @@ def test_sizes(text, octets):
     assert parse_size(text) == octets
 
 
-@pytest.mark.parametrize("text", ["", "G", "-1G", "5X", "1e3", "5 GG", "inf", "٣"])
+@pytest.mark.parametrize("text", ["", "G", "-1G", "5X", "1e3", "5 GG", "inf", "٣", "9" * 2000, "1\n G"])
 def test_other_sizes_are_refused(text):
     with pytest.raises(ValueError, match="a number of bytes, or one with K, M, G or T"):
         parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["0.5", "1.5", "0.3", "0.0001K"])
+def test_a_part_of_a_byte_is_refused_as_a_unit_forgotten(text):
+    with pytest.raises(ValueError, match="whole bytes, or a unit"):
+        size(text)
 
 
 @given(st.text(max_size=12))

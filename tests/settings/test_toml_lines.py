@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.portal.registry import Registry
-from ims.settings.toml import read_toml
 from ims.settings.toml_lines import line_of
 
 TEXT = '''# a comment = 1
@@ -53,18 +50,3 @@ def test_places(place: tuple[int | str, ...], line: int | None) -> None:
 def test_no_text_makes_it_fail(text: str) -> None:
     found = line_of(text, ("a", 0, "b"))
     assert found is None or 1 <= found <= len(text.splitlines())
-
-
-def test_an_unknown_key_is_named_before_the_one_that_it_was_to_be(tmp_path: Path) -> None:
-    file = tmp_path / "registry.toml"
-    file.write_text('[[sensor]]\nname = "a"\nadress = "127.0.0.1:9443"\n')
-    with pytest.raises(ValueError, match=r"registry.toml: line 3: unknown key 'adress' in sensor.0; meant address\?$"):
-        Registry(file)
-
-
-def test_a_file_that_is_absent_and_one_in_a_file_s_place_differ(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="isn't there; an example"):
-        read_toml(tmp_path / "absent.toml", "an example")
-    with pytest.raises(ValueError, match="a file stands where one of its folders is to be"):
-        read_toml(tmp_path / "file" / "absent.toml", "an example")

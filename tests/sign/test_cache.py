@@ -116,12 +116,12 @@ def test_columns_that_do_not_fit_each_other_are_refused():
     signatures, data, offsets = stored([b"abc", b"de"])
     with pytest.raises(ValueError, match="2 offsets for 2 signatures"):
         Cache(10, KEY).load(0, signatures, data, offsets[:2])
-    with pytest.raises(ValueError, match=r"wanted uint8 \(n, 16\)"):
+    with pytest.raises(ValueError, match=r"expected uint8 \(n, 16\)"):
         Cache(10, KEY).load(0, signatures[:, :8], data, offsets)
 
 
 def test_a_cache_without_secret_or_size_is_refused():
-    with pytest.raises(ValueError, match="wanted 16 secret ones"):
+    with pytest.raises(ValueError, match="expected 16 secret ones"):
         Cache(10)
     with pytest.raises(ValueError, match="a cache of 0 signatures"):
         Cache(0, KEY)

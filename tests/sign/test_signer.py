@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ims.records import PAYLOAD, packet_batch
 from ims.settings.durations import DAY_US
-from ims.sign.batch import days_of
 from ims.sign.cache import DAYS, Cache
 from ims.sign.signer import Signer
 
@@ -192,14 +191,6 @@ def test_rows_outside_the_batch_are_refused():
     octets, batch = batch_of([(0, b"a")] * 65)
     with pytest.raises(ValueError, match="at most 64 in one batch"):
         subject.sign(octets, batch, 0, 65)
-
-
-def test_days_of_gives_the_days_of_rows_with_payload():
-    _, batch = batch_of([(-1, b"a"), (5, None), (DAY_US * 3, b"b"), (DAY_US * 3 - 1, b"b"), (0, b"c")])
-    assert days_of(batch, 0, 5) == [-1, 0, 2, 3]
-    assert days_of(batch, 0, 1) == [-1]
-    assert days_of(batch, 1, 2) == []
-    assert days_of(batch, 2, 4) == [2, 3]
 
 
 TIMES = st.sampled_from([0, 1, DAY_US - 1, DAY_US, DAY_US + 1, 2 * DAY_US, -1])

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ims.simulate.scenario import Scenario, scenario_of
-from ims.simulate.written import write_scenario
+from ims.simulate.output.capture import write_scenario
+from ims.simulate.scenario.scenario import Scenario, scenario_of
 
 BLOCK = {"name": "C/24", "prefix": "198.51.100.0/24"}
 START_NS = 1_772_582_400 * 10**9

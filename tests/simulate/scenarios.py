@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ims.simulate.play import Play
-from ims.simulate.scenario import Scenario, read_scenario
-from ims.simulate.written import write_scenario
+from ims.simulate.output.capture import write_scenario
+from ims.simulate.output.play import Play
+from ims.simulate.scenario.scenario import Scenario, read_scenario
 
 from .captures import HOUR_NS, Capture
 

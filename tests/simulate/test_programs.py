@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from ims.simulate.persona import PERSONAS
-from ims.simulate.written import write_scenario
+from ims.simulate.kernels.persona import PERSONAS
+from ims.simulate.output.capture import write_scenario
 
 from .captures import ICMP, TCP, UDP, capture_of, number, scenario
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ims.simulate.blocks import table_1
-from ims.simulate.scenario import read_scenario, scenario_names
+from ims.simulate.scenario.blocks import table_1
+from ims.simulate.scenario.scenario import read_scenario, scenario_names
 
 from .captures import TCP, UDP
 from .laws import within

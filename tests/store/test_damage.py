@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
-from ims.lake.place import open_place
 from ims.lake.ship import Shipper
-from ims.query.engine import Engine
-from ims.query.plan import PLANS
+from ims.lake.uri import open_place
+from ims.query.engines.duckdb import Engine
+from ims.query.plans.plan import PLANS
 from ims.query.request import make_request
 from ims.store import damage
 from ims.store.damage import DamageError, refuse_damage, sizes_of

@@ -10,7 +10,7 @@ import pytest
 
 from ims.store import parts as parts_module
 from ims.store.columns import conform
-from ims.store.parts import OPEN_PARTS, Lane, Part
+from ims.store.parts import OPEN_PARTS, Lane, OpenPart
 from ims.store.schema import part_of, stored_schema
 from tests.store.full_disk import files_end_at
 from tests.store.made import HOUR, NOON, packets, payloads, sources
@@ -143,7 +143,7 @@ def test_payloads_go_by_their_first_seen(tmp_path, lane):
 
 
 def test_a_part_refuses_rows_of_another_table(tmp_path):
-    part = Part(tmp_path, "_hot/x.parquet", "packets", stored_schema("packets"))
+    part = OpenPart(tmp_path, "_hot/x.parquet", "packets", stored_schema("packets"))
     with pytest.raises((KeyError, IndexError, ValueError, pa.ArrowException)):
         part.write(payloads([NOON]))
     part.discard()

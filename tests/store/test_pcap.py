@@ -28,7 +28,7 @@ def test_the_header_says_nanoseconds_and_the_link_type(link: str) -> None:
 
 @pytest.mark.parametrize("link", ["", "RAW", "101", "ethernet "])
 def test_another_link_is_refused_in_one_line(link: str) -> None:
-    with pytest.raises(ValueError, match=r"^no link '.*'; wanted one of raw, ethernet, ipv4$"):
+    with pytest.raises(ValueError, match=r"^no link '.*'; expected one of raw, ethernet, ipv4$"):
         check_link(link)
 
 

@@ -220,7 +220,7 @@ def test_raw_packets_outside_their_column_are_refused(wrong):
     good = raw([b"a", b"b"], [0, 1])
     with pytest.raises(ValueError, match="offsets within 2 octets"):
         pcap_records(table_of([one()] * 4), good._replace(offsets=np.array(wrong)))
-    with pytest.raises(ValueError, match="wanted as many, with one offset more"):
+    with pytest.raises(ValueError, match="expected as many, with one offset more"):
         pcap_records(table_of([one()] * 4), good._replace(offsets=np.array([0, 1])))
 
 

@@ -18,7 +18,7 @@ from ims.store.last_hours import unfinished_hours
 from ims.store.reader import Store
 from ims.store.rename import rename_sensor
 from ims.store.schema import rename_file
-from ims.store.shipped import Shipped, write_shipped
+from ims.store.shipment import ShipmentRecord, write_shipped
 from ims.store.store_id import read_store_id
 from ims.store.writer import SensorWriter
 
@@ -137,7 +137,7 @@ def test_what_cannot_be_renamed_is_left_as_it_is(store):
     with pytest.raises(ValueError, match="sensor 'a' is being written by process"):
         rename_sensor(store, "a", "b")
     writer.close()
-    write_shipped(store, "a", Shipped("ab" * 16, "file:///lake", 1, {}))
+    write_shipped(store, "a", ShipmentRecord("ab" * 16, "file:///lake", 1, {}))
     with pytest.raises(ValueError, match="sensor 'a' was shipped to file:///lake under this name"):
         rename_sensor(store, "a", "b")
     assert names(store) == {"sensor=a", "sensor=other"}

@@ -11,7 +11,7 @@ from ims.store.liveness import liveness, losses_of
 from ims.store.manifest import Snapshot
 from ims.store.retirement import retire_sensor, take_back
 from ims.store.schema import state_folder
-from ims.store.shipped import Shipped, write_shipped
+from ims.store.shipment import ShipmentRecord, write_shipped
 from ims.store.writer import SensorWriter
 
 from ..stores import cli
@@ -77,7 +77,7 @@ def test_what_is_left_to_ship_is_named(store):
     snapshot = Snapshot(state_folder(store, "a"))
     first = next(path for path in snapshot.state.files if path.startswith("packets/"))
     snapshot.close()
-    write_shipped(store, "a", Shipped("ab" * 16, "file:///lake", 1, {first: 1}))
+    write_shipped(store, "a", ShipmentRecord("ab" * 16, "file:///lake", 1, {first: 1}))
     done = cli("sensor", "retire", "a", "--store", store)
     assert done.returncode == 0, done.stderr
     said, *left = done.stdout.splitlines()

@@ -122,7 +122,7 @@ def test_the_key_is_made_once_for_its_owner_only(place, writer):
     assert again.key == writer.key
     again.close()
     file.write_bytes(b"short")
-    with pytest.raises(ValueError, match=f"{file} is damaged: 5 octets, wanted 16"):
+    with pytest.raises(ValueError, match=f"{file} is damaged: 5 octets, expected 16"):
         SensorWriter(place, "a")
     file.unlink()
     third = SensorWriter(place, "a")

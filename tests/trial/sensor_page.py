@@ -5,8 +5,7 @@ from __future__ import annotations
 import subprocess
 import warnings
 
-from ims.simulate.sample import write_sample
-
+from ..made.sample import write_sample
 from .deployment import Trial
 from .page import Block, blocks
 

@@ -49,15 +49,15 @@ def open_file(path: str | Path) -> tuple[FileIO, int | None]:
     else:
         kind = stat.S_IFMT(_status(path).st_mode)
         if kind == stat.S_IFDIR:
-            raise IsADirectoryError(f"{path} is a folder; wanted a capture file (or --watch for a folder)")
+            raise IsADirectoryError(f"{path} is a folder; expected a capture file (or --watch for a folder)")
         if kind in KINDS:
-            raise ValueError(f"{path} is {KINDS[kind]}; wanted a capture file or a pipe")
+            raise ValueError(f"{path} is {KINDS[kind]}; expected a capture file or a pipe")
         # A descriptor that doesn't block; what reads it polls.
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
     try:
         status = os.fstat(file.fileno())
         if file.isatty():
-            raise ValueError(f"{name_of(path)} is a terminal; wanted a capture file or a pipe")
+            raise ValueError(f"{name_of(path)} is a terminal; expected a capture file or a pipe")
     except BaseException:
         file.close()
         raise

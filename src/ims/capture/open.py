@@ -59,10 +59,10 @@ def open_source(path: str | Path, chunk: int = CHUNK, stop: Stop = never) -> Sou
         if stream.warning:
             raise ValueError(f"{stream.name}: {stream.warning}")
         if not head:
-            raise ValueError(f"{stream.name} is empty once it is unpacked; wanted {READ}")
+            raise ValueError(f"{stream.name} is empty once it is unpacked; expected {READ}")
         raise ValueError(
-            f"{stream.name} is no capture: it begins with {head[:4].hex(' ')}{_foreign(stream, head)}; wanted {READ}. "
-            "Others can be converted: editcap -F pcapng IN OUT"
+            f"{stream.name} is no capture: it begins with {head[:4].hex(' ')}{_foreign(stream, head)}; "
+            f"expected {READ}. Others can be converted: editcap -F pcapng IN OUT"
         )
     except BaseException:
         stream.close()

@@ -74,7 +74,7 @@ class PcapSource(FileSource):
             raise ValueError(f"{self.name} is cut off within its {whole}-byte pcap header, at byte {len(header)}")
         major, minor, _, _, _, network = struct.unpack(self._order + "HHiIII", header[4:FILE_HEADER])
         if not (major == 2 and minor <= 4) and (major, minor) != (543, 0):
-            raise ValueError(f"{self.name} is pcap version {major}.{minor}; wanted 2.0 to 2.4, or 543.0 of DG/UX")
+            raise ValueError(f"{self.name} is pcap version {major}.{minor}; expected 2.0 to 2.4, or 543.0 of DG/UX")
         if network & RESERVED_OF_LINK:
             raise ValueError(f"{self.name} has a link type of {network:#x}, whose meaning nobody has defined")
         self._lengths_order = CAPTURED_FIRST

@@ -181,7 +181,7 @@ class PcapngSource(FileSource):
         total = self._number(4)
         major = struct.unpack(order + "H", stream.octets[begin + 12 : begin + 14].tobytes())[0]
         if major != 1:
-            return f"its version is {major}; wanted 1"
+            return f"its version is {major}; expected 1"
         if total < 28 or total % 4 or total > LARGEST_READ:
             return f"a section header claims a length of {total:,}"
         if not (yield from self._wait_for(total)):
@@ -196,7 +196,7 @@ class PcapngSource(FileSource):
     def _interface(self, block: bytes) -> str | None:
         order = ">" if self._swapped else "<"
         if len(block) < 20:
-            return f"an interface block is {len(block)} bytes long; wanted at least 20"
+            return f"an interface block is {len(block)} bytes long; expected at least 20"
         if self._count == INTERFACES:
             self._say(f"more than {INTERFACES:,} interfaces in a section; packets of the others are not decoded")
             return None

@@ -79,7 +79,7 @@ class OctetStream:
         try:
             head = first_octets(self._file, MAGIC_OCTETS, stop)
             if not head:
-                raise ValueError(f"{self.name} is empty; wanted {READ}")
+                raise ValueError(f"{self.name} is empty; expected {READ}")
         except BaseException:
             self._file.close()
             raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -30,35 +30,8 @@ from ims.cli import (
     simulate,
     store,
 )
-from ims.cli.stderr import outlive_its_reader
-
-app = typer.Typer(
-    name="ims",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="The Internet Motion Sensor: watch dark address space, store every packet, ask anything.",
-    epilog="Begin with `ims demo`, or with a capture of your own: `ims ingest --help`.",
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from ims.version import full_version
-
-        typer.echo(f"ims {full_version()}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and its commit.")
-    ] = False,
-) -> None:
-    """The options that stand before a command."""
-
+from ims.cli.root_command import app
+from ims.cli.stderr import error_line, outlive_its_reader
 
 app.command("ingest", epilog=ingest.EXAMPLES)(ingest.ingest)
 app.add_typer(sensor.app, name="sensor")
@@ -132,22 +105,11 @@ def _end_unread() -> NoReturn:
     sys.exit(0)
 
 
-def error_line(error: BaseException) -> str:
-    """What is wrong, and with which file where that is known; of an engine's own words only whose they are."""
-    from ims.cause import cause, engine_behind
-    from ims.text import printable
-
-    engine = engine_behind(error)
-    if engine is not None:
-        return f"{engine} failed where that wasn't expected; IMS_DEBUG=1 shows what it says"
-    return printable(cause(error))
-
-
 def _caret(error: BaseException) -> str:
     """On a terminal, the filter and a caret under where it can't be read."""
     if not (hasattr(error, "column") and hasattr(error, "text") and sys.stderr.isatty()):
         return ""
-    from ims.query.complaint import point
+    from ims.query.language.errors import point
 
     return "\n" + point(error.text, error.column)
 

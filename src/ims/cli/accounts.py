@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 if TYPE_CHECKING:
-    from ims.portal.accounts import Accounts
+    from ims.portal.auth.accounts import Accounts
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The accounts of a portal, and their tokens.")
 
@@ -27,14 +27,14 @@ def _examples(*lines: str) -> str:
 
 
 def _accounts(file: Path, new: bool = False) -> Accounts:
-    from ims.cli.owner import act_as_owner
+    from ims.cli.start import act_as_owner
 
     act_as_owner(file)
     return _opened(file, new)
 
 
 def _opened(file: Path, new: bool = False) -> Accounts:
-    from ims.portal.accounts import Accounts
+    from ims.portal.auth.accounts import Accounts
 
     try:
         file.stat()
@@ -50,7 +50,7 @@ def _password() -> str:
     if sys.stdin is None or not sys.stdin.isatty():
         line = sys.stdin.readline() if sys.stdin is not None else ""
         if not line:
-            raise ValueError("no password on standard input; wanted one line")
+            raise ValueError("no password on standard input; expected one line")
         return line.rstrip("\r\n")
     from getpass import getpass
 
@@ -93,7 +93,7 @@ def _note(line: str) -> None:
 )
 def add(name: Name, *, role: RoleGiven, accounts: File) -> None:
     """Make an account; the file too, if it isn't there. The password has 12 characters or more."""
-    from ims.portal.roles import role_of
+    from ims.portal.auth.roles import role_of
 
     checked = role_of(role)
     _accounts(accounts, new=True).add(name, checked, _password())
@@ -137,7 +137,7 @@ def role(
     accounts: File,
 ) -> None:
     """Give an account another role, which its tokens have at once."""
-    from ims.portal.roles import role_of
+    from ims.portal.auth.roles import role_of
 
     _accounts(accounts).set_role(name, role_of(role))
 
@@ -164,7 +164,7 @@ def token(
     accounts: File,
 ) -> None:
     """Print a new token, or write it to a file. It is shown once: only its hash is kept."""
-    from ims.portal.roles import role_of
+    from ims.portal.auth.roles import role_of
 
     checked = None if role is None else role_of(role)
     if out is None:

@@ -8,16 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-COMPILE = """
-from ims.sensor.daemon import load_answering_kernels, load_stage_kernels
-load_answering_kernels()
-from ims.queryd.daemon import warm_up
-from ims.portal.daemon import load_scanning_kernels
-warm_up()
-load_scanning_kernels()
-load_stage_kernels()
-print("stages", flush=True)
-"""
+COMPILE = 'from ims.process.warm_up import compile_all; compile_all(); print("stages", flush=True)'
 """The stages come last: setup.sh has begun with them, and making traffic takes as long as the others."""
 
 

@@ -60,7 +60,7 @@ def live_demo(say: Callable[[str], None], scenario: Path, kept: Path) -> None:
             _play(say, net, scenario)
         _keep(store, kept)
         for question, words in (
-            ("Each program got its SYN-ACK and said what it wanted. What they sent first:",
+            ("Each program got its SYN-ACK and sent its request. What they sent first:",
              ["payloads", f"verified and src host {PEER}", "--limit", "5"]),
             ("The worm of the scenario, connection by connection, as far as it spoke:",
              ["count", "verified and tcp dst port 4321 and payload"]),

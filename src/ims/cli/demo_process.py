@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from ims.cli.root_command import app
+
 IMS = (sys.executable, "-c", "from ims.cli import main; main()")
 INTERRUPTED = 130
 """What a command ends with that was stopped by a signal."""
@@ -45,8 +47,6 @@ def typed(*words: str | Path) -> str:
 def show(*words: str | Path) -> None:
     """Run a command in this process, which spares a start of a second or two. Raises what it raises, and OSError where
     it ends with another code than 0."""
-    from ims.cli import app
-
     code = app(list(map(str, words)), standalone_mode=False)
     if code == INTERRUPTED:
         raise KeyboardInterrupt
@@ -56,7 +56,7 @@ def show(*words: str | Path) -> None:
 
 def say_quietly(*words: str | Path, stdin: str = "") -> str:
     """As `show`, but what the command says on standard output is handed back."""
-    from ims.cli import error_line
+    from ims.cli.stderr import error_line
 
     said, before = io.StringIO(), sys.stdin
     sys.stdin = io.StringIO(stdin)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ims.process.finding import Finding
+    from ims.process.doctor import Finding
 
 EXAMPLES = """\b
 Examples:
@@ -40,12 +40,12 @@ def doctor(
 
     Exits with 1 where something is wrong.
     """
-    from ims.process.finding import WRONG
+    from ims.process.doctor import WRONG
 
     if format not in ("table", "json"):
-        raise ValueError(f"--format {format!r}: wanted table or json")
+        raise ValueError(f"--format {format!r}: expected table or json")
     if config is None and queryd is None and portal is None and ship is None:
-        raise ValueError("wanted --config FILE, or --ship DIR --to URI")
+        raise ValueError("expected --config FILE, or --ship DIR --to URI")
     if (ship is None) != (to is None):
         raise ValueError("--ship and --to go together")
     from ims.install.doctor import examine_file, examine_portal_file, examine_queryd_file

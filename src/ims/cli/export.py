@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ims.cli.asked import asks
+from ims.cli.query_target import asks
 from ims.query.verbs import SINCE, UNTIL
 from ims.text import quantity
 

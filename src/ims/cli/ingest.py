@@ -83,11 +83,11 @@ def ingest(
     check_sensor_name(sensor)
     darknet = Darknet(Block.parse(text) for text in block)
     if bool(captures) == bool(watch):
-        raise ValueError("wanted captures, or --watch DIR" + (", not both" if watch else ""))
+        raise ValueError("expected captures, or --watch DIR" + (", not both" if watch else ""))
     if watch is not None and not watch.is_dir():
         raise ValueError(f"--watch {watch}: no such folder")
 
-    from ims.cli.owner import act_as_owner
+    from ims.cli.start import act_as_owner
     from ims.system_folder import refuse_system_folder
 
     refuse_system_folder(store, "the store")

@@ -63,7 +63,7 @@ def _refuse_others(machine: Machine) -> None:
     import shutil
 
     if os.geteuid() != 0:
-        raise PermissionError("only root can install a service: say it with sudo, or look with --dry-run")
+        raise PermissionError("only root can install a service: run it with sudo, or look with --dry-run")
     if machine.is_this and not machine.runs_systemd and shutil.which("systemctl") is None:
         raise OSError("this machine has no systemd, for which units are; on Debian: apt-get install systemd")
 

@@ -35,7 +35,7 @@ def init(
     days: Days = 3650,
 ) -> None:
     """Make a deployment's own authority in a new folder. Whoever has its ca.key can be anybody: keep it offline."""
-    from ims.cli.owner import act_as_owner
+    from ims.cli.start import act_as_owner
     from ims.pki.authority import create_authority
     from ims.pki.certificate import fingerprint, moment
 
@@ -69,7 +69,7 @@ def issue(
 
     A name may be issued again before its certificate ends: the new one has another serial number.
     """
-    from ims.cli.owner import act_as_owner
+    from ims.cli.start import act_as_owner
     from ims.pki.authority import Authority
     from ims.pki.certificate import moment
 
@@ -104,8 +104,8 @@ def revoke(
     all_: Annotated[bool, typer.Option("--all", help="Every certificate of that name.")] = False,
 ) -> None:
     """Take a certificate back: put it on the authority's list, revoked.pem, which daemons read."""
-    from ims.cli.owner import act_as_owner
     from ims.cli.present import warn
+    from ims.cli.start import act_as_owner
     from ims.pki.authority import Authority
 
     act_as_owner(folder)
@@ -159,7 +159,7 @@ def show(
     A FILE may lie anywhere; ca.pem and revoked.pem are looked for in the authority's folder, then beside the file.
     """
     from ims.cli.present import check_format, print_rows, warn
-    from ims.pki.shown import COLUMNS, show_file, show_log
+    from ims.pki.report import COLUMNS, show_file, show_log
 
     check_format(format)
     shown = show_file(Path(what), folder) if what is not None and _is_file(what, folder) else show_log(folder, what)

@@ -29,7 +29,7 @@ def portal(
 
     settings = read_portal_config(config)
     if check:
-        from ims.cli.check import end_checked
+        from ims.cli.start import end_checked
         from ims.portal.checks import portal_checks
         from ims.process.start_checks import Running
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ims.query.written import csv_lines, json_row, json_value
+from ims.query.format.serialize import csv_lines, json_row, json_value
 from ims.text import printable
 
 FORMATS = ("table", "json", "csv")
@@ -18,7 +18,7 @@ WIDE = 10_000
 def check_format(text: str) -> str:
     """Raises ValueError where it is none of FORMATS."""
     if text not in FORMATS:
-        raise ValueError(f"--format {text!r}: wanted one of {', '.join(FORMATS)}")
+        raise ValueError(f"--format {text!r}: expected one of {', '.join(FORMATS)}")
     return text
 
 

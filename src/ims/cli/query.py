@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ims.cli.asked import asks
+from ims.cli.query_target import asks
 from ims.full_disk import naming
 from ims.packet.field_values import FLAG_LETTERS, IS_FRAGMENT
 from ims.query.verbs import VERBS, Parameter, Verb
@@ -50,7 +50,7 @@ def _print_packets(answer: Answer, format: str) -> None:
 def _print_payloads(answer: Answer, format: str) -> None:
     if format != "table":
         from ims.query.answer import Answer
-        from ims.query.written import written_columns
+        from ims.query.format.serialize import written_columns
 
         _print(Answer(written_columns("payloads", answer.table), answer.record), format)
         return
@@ -133,7 +133,7 @@ for _verb in VERBS.values():
 def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
     """What fits a line: who, to whom, what. Without a destination, its block and port: a portal shows some roles no
     more."""
-    from ims.query.written import iso
+    from ims.query.format.serialize import iso
 
     to = row["destination"] if "destination" in row else row["block"]
     what = {1: "ICMP", 6: "TCP", 17: "UDP", 132: "SCTP"}.get(row["protocol"], f"protocol {row['protocol']}")
@@ -180,7 +180,7 @@ def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _dump(answer: Answer) -> None:
     """The payloads themselves, below the table: the first bytes of each."""
-    from ims.query.shown import hexdump
+    from ims.query.format.display import hexdump
     from ims.text import quantity
 
     for row in answer.rows():

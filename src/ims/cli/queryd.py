@@ -35,7 +35,7 @@ def queryd(
 ) -> None:
     """Answer a portal's questions about one sensor's store, over mutual TLS, until stopped. It only reads."""
     if (config is None) == (store is None):
-        raise ValueError("wanted --config FILE, or --store DIR")
+        raise ValueError("expected --config FILE, or --store DIR")
     from ims.freed_memory import collect_garbage, give_back_freed
 
     give_back_freed()
@@ -43,7 +43,7 @@ def queryd(
 
     settings = read_queryd_config(config) if config is not None else checked_queryd({"store": store, "listen": listen})
     if check:
-        from ims.cli.check import end_checked
+        from ims.cli.start import end_checked
         from ims.process.start_checks import Running
         from ims.queryd.checks import queryd_checks
 

@@ -57,12 +57,12 @@ def add(
 
     Nothing is appended where the sensor isn't called so, or has an entry already.
     """
-    from ims.cli.owner import act_as_owner
-    from ims.portal.fault import Fault
-    from ims.portal.merging import Merging
-    from ims.portal.registry import RegisteredSensor, Registry
-    from ims.portal.registry_file import MERGING_OCTETS, add_entry, disagreements, entry
-    from ims.portal.sensor_identity import address_of, ask_identity
+    from ims.cli.start import act_as_owner
+    from ims.portal.federation.fault import Fault
+    from ims.portal.federation.merge import MergeEngines
+    from ims.portal.federation.registry import RegisteredSensor, Registry
+    from ims.portal.federation.registry_file import MERGING_OCTETS, add_entry, disagreements, entry
+    from ims.portal.federation.sensor_identity import address_of, ask_identity
     from ims.settings.toml import checked
 
     file, credentials = _settings(config, registry)
@@ -80,7 +80,7 @@ def add(
         raise ValueError(f"{config} has no [tls]: without a certificate only sensors on loopback can be asked")
     try:
         asked = place if credentials is not None else place.model_copy(update={"serial": None})
-        found = ask_identity(asked, credentials, Merging(1, MERGING_OCTETS))
+        found = ask_identity(asked, credentials, MergeEngines(1, MERGING_OCTETS))
     except Fault as fault:
         raise ValueError(f"{address}: {fault.for_operators}") from None
     serial = None if found.identity is None else found.identity.serial
@@ -109,8 +109,8 @@ def check(
     """Ask each registered sensor for its serial number, name and blocks, and compare. Exit status 1 where one disagrees
     or doesn't answer."""
     from ims.cli.present import check_format, print_rows
-    from ims.portal.registry import Registry
-    from ims.portal.registry_file import compare
+    from ims.portal.federation.registry import Registry
+    from ims.portal.federation.registry_file import compare
 
     check_format(format)
     file, credentials = _settings(config, registry)

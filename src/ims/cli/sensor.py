@@ -85,14 +85,14 @@ def sensor(
         return checked(_data(interface, store, sensor, block, policy, arp, reply_limit, replay))
 
     if config is not None and (interface or store or sensor or block):
-        raise ValueError("wanted --config, or --interface, --store, --sensor and --block, not both")
+        raise ValueError("expected --config, or --interface, --store, --sensor and --block, not both")
     settings = read()
     if replay is not None:
-        from ims.cli.owner import act_as_owner
+        from ims.cli.start import act_as_owner
 
         act_as_owner(settings.store, captures=True)
     if check or check_reload:
-        from ims.cli.check import end_checked
+        from ims.cli.start import end_checked
         from ims.process.start_checks import Running
         from ims.sensor.sensor_checks import reload_checks, sensor_checks
 
@@ -154,21 +154,21 @@ def _data(
     wanted = {"--interface": interface or replay, "--store": store, "--sensor": sensor, "--block": block}
     missing = ", ".join(name for name, value in wanted.items() if not value)
     if missing:
-        raise ValueError(f"{missing} missing; wanted --config FILE, or --interface, --store, --sensor and --block")
+        raise ValueError(f"{missing} missing; expected --config FILE, or --interface, --store, --sensor and --block")
     from ims.sensor.config import Policy
 
     if policy not in get_args(Policy):
-        raise ValueError(f"--policy {policy!r}: wanted one of {', '.join(get_args(Policy))}")
+        raise ValueError(f"--policy {policy!r}: expected one of {', '.join(get_args(Policy))}")
     blocks = []
     for text in block or ():
         name, equals, prefix = text.partition("=")
         if not equals:
-            raise ValueError(f"block {text!r}: wanted NAME=CIDR, such as C/24=198.51.100.0/24")
+            raise ValueError(f"block {text!r}: expected NAME=CIDR, such as C/24=198.51.100.0/24")
         blocks.append({"name": name, "prefix": prefix, "policy": policy})
     try:
         limit: float | str = reply_limit if reply_limit == "none" else float(reply_limit)
     except ValueError:
-        raise ValueError(f"--reply-limit {reply_limit!r}: wanted a number, or none") from None
+        raise ValueError(f"--reply-limit {reply_limit!r}: expected a number, or none") from None
     found: dict[str, Any] = {
         "name": sensor,
         "store": store,
@@ -193,7 +193,7 @@ def rename(
     Where it was cut off, the same command goes on. What went to a lake stays there under its old name, so a sensor that
     was shipped can't be renamed.
     """
-    from ims.cli.owner import act_as_owner
+    from ims.cli.start import act_as_owner
     from ims.store.rename import rename_sensor
     from ims.store.schema import check_store
 
@@ -218,7 +218,7 @@ def retire(
 
     Questions are answered as before. What no lake has yet is named. Stop the sensor before.
     """
-    from ims.cli.owner import act_as_owner
+    from ims.cli.start import act_as_owner
     from ims.store.retirement import retire_sensor, take_back
     from ims.store.schema import check_store
 

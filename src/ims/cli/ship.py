@@ -60,9 +60,9 @@ def ship(
     seconds = None if every is None else _seconds(every)
     pace = None if rate is None else parse_size(rate)
     if pace == 0:
-        raise ValueError(f"--rate {rate}: wanted at least one byte a second")
+        raise ValueError(f"--rate {rate}: expected at least one byte a second")
 
-    from ims.cli.owner import act_as_owner
+    from ims.cli.start import act_as_owner
 
     act_as_owner(store)
     from ims.lake.ship_checks import ship_checks
@@ -70,7 +70,7 @@ def ship(
 
     checks = ship_checks(store, to)
     if check:
-        from ims.cli.check import end_checked
+        from ims.cli.start import end_checked
 
         end_checked(checks)
         _sensors(store, sensor)
@@ -79,15 +79,15 @@ def ship(
 
     from ims.cli.ingest import stopping_on_signals
     from ims.freed_memory import collect_garbage
-    from ims.lake.paced import Pace
-    from ims.lake.place import open_place
+    from ims.lake.bandwidth import Bandwidth
     from ims.lake.ship import Shipper
+    from ims.lake.uri import open_place
 
     _sensors(store, sensor)
     if seconds is not None:
         collect_garbage()
     with _progress() as show, stopping_on_signals() as stop:
-        shipper = Shipper(store, open_place(to), Pace(pace), show, stop)
+        shipper = Shipper(store, open_place(to), Bandwidth(pace), show, stop)
         while True:
             reports, errors = _round(shipper, sensor, keep_age_us, keep_bytes)
             if reports or not errors:
@@ -113,8 +113,8 @@ def _seconds(text: str) -> float:
         found = seconds(text, "s m h d", "10m")
     except ValueError as error:
         raise ValueError(f"--every {text!r}: {error}") from None
-    if not 0 < found <= 1e9:  # what may be waited for
-        raise ValueError(f"--every {text!r}: wanted more than 0, and at most 11000d")
+    if not 1 <= found <= 1e9:  # what may be waited for
+        raise ValueError(f"--every {text!r}: expected 1s to 11000d")
     return found
 
 

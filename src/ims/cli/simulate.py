@@ -58,21 +58,21 @@ def simulate(
     if list_ or show is not None:
         return _show(show)
     if scenario is None:
-        raise ValueError("wanted a scenario; `ims simulate --list` shows ours")
+        raise ValueError("expected a scenario; `ims simulate --list` shows ours")
     if (out is None) == (interface is None):
-        raise ValueError("wanted --out FILE, or --interface IF" + (", not both" if out is not None else ""))
+        raise ValueError("expected --out FILE, or --interface IF" + (", not both" if out is not None else ""))
     if scale is not None and not 0 < scale <= 1000:
-        raise ValueError(f"--scale {scale:g}: wanted more than 0, at most 1000")
+        raise ValueError(f"--scale {scale:g}: expected more than 0, at most 1000")
     if not 0 <= speed <= 1e9:
-        raise ValueError(f"--speed {speed:g}: wanted 0 to 1e9")
+        raise ValueError(f"--speed {speed:g}: expected 0 to 1e9")
     if truth is not None and truth.is_dir():
-        raise ValueError(f"--truth {truth} is a folder; wanted a file")
+        raise ValueError(f"--truth {truth} is a folder; expected a file")
     if truth is not None and out is not None and os.path.realpath(truth) == os.path.realpath(out):
-        raise ValueError(f"--out and --truth are both {out}; wanted two files")
+        raise ValueError(f"--out and --truth are both {out}; expected two files")
 
     from ims.cli.present import announce_compiling
-    from ims.simulate.scenario import read_scenario
-    from ims.simulate.written import write_truth
+    from ims.simulate.output.capture import write_truth
+    from ims.simulate.scenario.scenario import read_scenario
 
     read = read_scenario(scenario, scale)
     if truth is not None and not truth.parent.is_dir():
@@ -85,7 +85,7 @@ def simulate(
 
 
 def _show(name: str | None) -> None:
-    from ims.simulate.scenario import SCENARIOS, read_scenario, scenario_names
+    from ims.simulate.scenario.scenario import SCENARIOS, read_scenario, scenario_names
 
     if name is not None:
         read_scenario(name)
@@ -97,8 +97,8 @@ def _show(name: str | None) -> None:
 
 
 def _write(scenario: Any, seed: int, out: str) -> dict[str, Any]:
-    from ims.simulate.play import Play
-    from ims.simulate.written import write_play
+    from ims.simulate.output.capture import write_play
+    from ims.simulate.output.play import Play
 
     play = Play(scenario, seed)  # refused, if it is, before the file is touched
     if out == "-":
@@ -115,7 +115,7 @@ def _write(scenario: Any, seed: int, out: str) -> dict[str, Any]:
 def _play(scenario: Any, seed: int, name: str, speed: float, to: str | None, allow: list[str]) -> dict[str, Any]:
     from ims.player.guard import allowed, mac_of, next_hop
     from ims.player.live import Player
-    from ims.simulate.play import Play
+    from ims.simulate.output.play import Play
 
     device = allowed(name, explicitly=name in allow)
     play = Play(scenario, seed, live=True)

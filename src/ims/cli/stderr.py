@@ -38,3 +38,14 @@ def outlive_its_reader() -> None:
         errors="backslashreplace",
         line_buffering=True,
     )
+
+
+def error_line(error: BaseException) -> str:
+    """What is wrong, and with which file where that is known; of an engine's own words only whose they are."""
+    from ims.cause import cause, engine_behind
+    from ims.text import printable
+
+    engine = engine_behind(error)
+    if engine is not None:
+        return f"{engine} failed unexpectedly; IMS_DEBUG=1 shows what it says"
+    return printable(cause(error))

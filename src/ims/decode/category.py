@@ -55,7 +55,7 @@ TABLE = (
         "udp",
         "UDP with its ports",
         "has no handshake, so it doesn't say who began",
-        "A probe, a worm, a reflector's answer and a victim's answer to a forged request aren't told apart",
+        "A probe, a worm, a reflector's answer and a victim's answer to a forged request aren't distinguished",
     ),
     (
         "scan",

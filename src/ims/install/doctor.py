@@ -13,8 +13,8 @@ from ims.install.environment_file import Environment, parse_environment
 from ims.install.sandbox import sandbox_findings
 from ims.install.unit import installation, unit_text
 from ims.install.unit_file import UnitFile, installed, option
+from ims.process.doctor import WRONG, Finding
 from ims.process.file_access import Need, Way, tried_as
-from ims.process.finding import WRONG, Finding
 from ims.settings.toml import read_text, read_toml
 
 TAKEN = "address already in use"

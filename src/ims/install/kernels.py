@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ims.cause import cause
 from ims.kernel_folder import refusal_of
+from ims.process import warm_up
 
 FRAME = bytes.fromhex("020000000001020000000002080045000014000000004011f96bc0000201c6336401") + bytes(26)
 """Of Ethernet: an IPv4 header alone, padded to 60 octets."""
@@ -37,21 +38,14 @@ AGAIN = (sys.executable, "-m", "ims.install.kernels")
 
 def load_stages() -> None:
     """What reads, decodes, signs and stores."""
-    from ims.sensor import daemon
-
-    daemon.load_stage_kernels()
+    warm_up.compile_all("stages")
 
 
 def load_rest() -> None:
     """What answers packets and questions, and what reads and writes captures of other formats."""
-    import ims.portal.daemon
-    import ims.queryd.daemon
-    import ims.sensor.daemon
     from ims.capture.afpacket import Ring, interface
 
-    ims.sensor.daemon.load_answering_kernels()
-    ims.queryd.daemon.warm_up()
-    ims.portal.daemon.load_scanning_kernels()
+    warm_up.compile_all("replies", "answers", "scans")
     with contextlib.suppress(PermissionError):  # a container whose root has no CAP_NET_RAW, nor will a sensor there
         Ring(interface("lo"), 1).close()
     with tempfile.TemporaryDirectory(prefix="ims-") as folder:

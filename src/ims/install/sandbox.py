@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ims.install.unit import HOMES, TEMPORARY
 from ims.install.unit_file import YES, UnitFile
+from ims.process.doctor import WRONG, Finding
 from ims.process.file_access import Need, Way
-from ims.process.finding import WRONG, Finding
 from ims.system_folder import refuse_system_folder
 
 OF_PROTECT_SYSTEM = {"strict": ("/",), "full": ("/usr", "/boot", "/efi", "/etc")}

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ims.lake.place import CHUNK, Place, told
+from ims.lake.object_store import CHUNK, ObjectStore, told
 from ims.text import quantity
 
 CONNECT_SECONDS = 10.0
@@ -21,7 +21,7 @@ REQUEST_SECONDS = 60.0
 ATTEMPTS = 3
 
 
-class Bucket(Place):
+class Bucket(ObjectStore):
     """A Place in `bucket` under `prefix`; `options`: endpoint_override, region, scheme.
 
     Raises ValueError where they make no sense.
@@ -32,7 +32,7 @@ class Bucket(Place):
         from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
 
         if not bucket:
-            raise ValueError("s3://: wanted a bucket, as in s3://bucket/prefix")
+            raise ValueError("s3://: expected a bucket, as in s3://bucket/prefix")
         self.root = f"{bucket}/{prefix}" if prefix else bucket
         self._selector: Any = pyarrow.fs.FileSelector
         self._file_type: Any = pyarrow.fs.FileType
@@ -43,9 +43,9 @@ class Bucket(Place):
         if endpoint is not None and "://" in endpoint:
             scheme, _, endpoint = endpoint.partition("://")
         if scheme not in ("http", "https"):
-            raise ValueError(f"s3://{self.root}: scheme {scheme!r}: wanted http or https")
+            raise ValueError(f"s3://{self.root}: scheme {scheme!r}: expected http or https")
         if endpoint is not None and "@" in endpoint:
-            raise ValueError(f"s3://{self.root}: endpoint_override: wanted http://HOST:PORT, without credentials")
+            raise ValueError(f"s3://{self.root}: endpoint_override: expected http://HOST:PORT, without credentials")
 
         def made(background: bool) -> Any:
             return S3FileSystem(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ims.query.spark_session import SparkSettings
+from ims.query.engines.spark_session import SparkSettings
 from ims.settings.fields import Octets
 from ims.settings.toml import checked, read_toml
 
@@ -21,7 +21,7 @@ class LakeConfig(BaseModel):
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="what runs the questions: `duckdb`, or `spark`")
     memory: Octets | None = Field(
         None, ge=64 << 20,
-        description="DuckDB's memory, half of the machine's without it; half as much more may tell addresses apart",
+        description="DuckDB's memory, half of the machine's without it; counting addresses may use half as much again",
     )  # fmt: skip
     threads: int | None = Field(None, ge=1, le=256, description="DuckDB's threads; as many as cores without it")
     spark: SparkSettings = Field(default_factory=SparkSettings, description="where Spark runs")

@@ -9,7 +9,7 @@ from ims.store.lock import WriterLock
 from ims.store.manifest import Manifest
 from ims.store.retention import retain
 from ims.store.schema import state_folder
-from ims.store.shipped import Confirmed
+from ims.store.shipment import ShipmentCheck
 
 
 class _DropperLock(WriterLock):
@@ -32,7 +32,7 @@ def drop_shipped(
         manifest = Manifest(store, folder)
         try:
             withdraw(store, manifest)
-            known = Confirmed(store, sensor)
+            known = ShipmentCheck(store, sensor)
             return retain(manifest, now_us, keep_age_us, keep_bytes, known.has, known.last)
         finally:
             manifest.close()

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from ims.lake.config import LakeConfig
 from ims.lake.lake import Lake
-from ims.query.engine import Engine
-from ims.query.plan import Plan
+from ims.query.engines.duckdb import Engine
+from ims.query.plans.plan import Plan
+from ims.query.plans.tables import described_as, empty
 from ims.query.request import Request
-from ims.query.shapes import described_as, empty
 from ims.store.schema import stored_schema
 
 
@@ -106,7 +106,7 @@ def engine_of(lake: Lake, config: LakeConfig, settings: Mapping[str, Any] | None
     """An engine over a lake. `settings`: more of DuckDB's, where it is DuckDB. Raises OSError or ValueError where there
     is no Spark, as `spark_session` does."""
     if config.engine == "spark":
-        from ims.query.spark import SparkEngine
+        from ims.query.engines.spark import SparkEngine
 
         return SparkEngine(SparkFiles(lake), _with_bucket(config, lake))
     if isinstance(lake.path, Path):

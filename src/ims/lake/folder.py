@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ims.lake.place import CHUNK, Place, told
+from ims.lake.object_store import CHUNK, ObjectStore, told
 from ims.store.schema import make_folder, sync_folder
 from ims.stored_file import open_regular
 from ims.text import quantity
@@ -20,7 +20,7 @@ from ims.text import quantity
 ASIDE = "_lake/aside"
 
 
-class Folder(Place):
+class Folder(ObjectStore):
     """A Place in `folder`, which is made at the first writing."""
 
     def __init__(self, folder: Path) -> None:

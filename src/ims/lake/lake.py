@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_name, ledger_sensors, read_ledger, whole_ledger
-from ims.lake.place import open_place
+from ims.lake.uri import open_place
 from ims.records import TABLES
 from ims.settings.durations import HOUR_US
 from ims.store.damage import DamageError, refuse_damage
-from ims.store.schema import Part, part_of, refuse_no_folder
-from ims.store.shipped import TAKEN_APART
+from ims.store.schema import PartPath, part_of, refuse_no_folder
+from ims.store.shipment import TAKEN_APART
 from ims.stored_file import refuse_links
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Lake:
             refuse_no_folder(folder, "lake", self.uri)
         known = lake_id(self._place)
         if known is None and folder is not None and (folder / "store.json").exists():
-            raise ValueError(f"{self.uri} is a store; wanted a lake, or --store {self.uri}")
+            raise ValueError(f"{self.uri} is a store; expected a lake, or --store {self.uri}")
         if known is None:
             raise ValueError(f"{self._place.where} is no lake (it has no lake.json); `ims ship` makes one")
         self.id = known
@@ -118,7 +118,7 @@ class Lake:
         """Begins of the hours that have rows of a table, in microseconds, oldest first."""
         return sorted({part.since_us for _, part, _ in self._named(table)})
 
-    def _named(self, table: str) -> Iterator[tuple[str, Part, Shipment]]:
+    def _named(self, table: str) -> Iterator[tuple[str, PartPath, Shipment]]:
         for sensor, ledger in self.ledgers.items():
             if sensor in self._without and table != "payloads":
                 continue

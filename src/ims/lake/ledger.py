@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ims.darknet import SENSOR_NAME
-from ims.lake.place import Place
+from ims.lake.object_store import ObjectStore
 from ims.records import TABLES
+from ims.store.checked_record import sealed, unsealed
 from ims.store.damage import DamageError
 from ims.store.schema import part_of
-from ims.store.sealed import sealed, unsealed
 from ims.system_folder import refuse_system_folder
 
 LAKE = "lake.json"
@@ -78,7 +78,7 @@ def ledger_name(sensor: str) -> str:
     return f"_lake/sensor={sensor}.json"
 
 
-def read_ledger(place: Place, sensor: str) -> Ledger | None:
+def read_ledger(place: ObjectStore, sensor: str) -> Ledger | None:
     """A sensor's ledger; None where it has none. Raises OSError, or ValueError where it can't be one."""
     name = ledger_name(sensor)
     try:
@@ -96,7 +96,7 @@ def head_name(sensor: str) -> str:
     return f"_lake/sensor={sensor}.head"
 
 
-def write_head(place: Place, sensor: str, number: int) -> None:
+def write_head(place: ObjectStore, sensor: str, number: int) -> None:
     """Say how far a ledger has come that was just written. Only in a folder: a bucket's objects are its keeper's to
     keep whole, and a sensor's key may be one that writes no other record than its ledger. Raises OSError."""
     if not isinstance(place.path(""), Path):
@@ -104,7 +104,7 @@ def write_head(place: Place, sensor: str, number: int) -> None:
     place.write(head_name(sensor), sealed({"number": number}))
 
 
-def read_head(place: Place, sensor: str) -> int:
+def read_head(place: ObjectStore, sensor: str) -> int:
     """How far a sensor's ledger had come, which is no older than this; 0 where it isn't said, or damaged. Raises
     OSError."""
     try:
@@ -116,7 +116,7 @@ def read_head(place: Place, sensor: str) -> int:
         return 0
 
 
-def whole_ledger(place: Place, sensor: str) -> Ledger | None:
+def whole_ledger(place: ObjectStore, sensor: str) -> Ledger | None:
     """As `read_ledger`. Raises DamageError where it is older than what its head says, or not there."""
     number = read_head(place, sensor)
     ledger = read_ledger(place, sensor)
@@ -128,7 +128,7 @@ def whole_ledger(place: Place, sensor: str) -> Ledger | None:
     raise DamageError(place.named(ledger_name(sensor)), f"{why}, and {number} was made", "put the newer one back")
 
 
-def ledger_sensors(place: Place) -> list[str]:
+def ledger_sensors(place: ObjectStore) -> list[str]:
     """Sensors that have a ledger, or had one, sorted."""
     found = set()
     for name in place.names("_lake", deep=False):
@@ -138,7 +138,7 @@ def ledger_sensors(place: Place) -> list[str]:
     return sorted(found)
 
 
-def lake_id(place: Place) -> str | None:
+def lake_id(place: ObjectStore) -> str | None:
     """A lake's id; None where there is no lake. Raises OSError, or ValueError where it is none that we read."""
     try:
         record = unsealed(place.read(LAKE, MOST_RECORD))
@@ -153,21 +153,23 @@ def lake_id(place: Place) -> str | None:
     return str(record["id"])
 
 
-def refuse_store(place: Place) -> None:
+def refuse_store(place: ObjectStore) -> None:
     """Raises ValueError where the place holds a store."""
     if place.size("store.json") is not None:
-        raise ValueError(f"{place.where} is a store; wanted a lake or a new folder")
+        raise ValueError(f"{place.where} is a store; expected a lake or a new folder")
 
 
-def refuse_other_place(place: Place) -> None:
+def refuse_other_place(place: ObjectStore) -> None:
     """Raises ValueError where a place that is no lake holds something, OSError where it can't be read."""
     refuse_store(place)
     others = place.names(deep=False)
     if set(others) - {"_lake", "lost+found"}:
-        raise ValueError(f"{place.where} is not empty and no lake (it has no lake.json); wanted a lake or a new folder")
+        raise ValueError(
+            f"{place.where} is not empty and no lake (it has no lake.json); expected a lake or a new folder"
+        )
 
 
-def make_lake(place: Place) -> str:
+def make_lake(place: ObjectStore) -> str:
     """Make a place a lake, and return the lake's id; fine if it is one already.
 
     Raises OSError, or ValueError where the place holds something else.
@@ -196,18 +198,18 @@ def _is(pattern: re.Pattern[str], value: Any) -> bool:
 
 def _count(value: Any, what: str, least: int = 0, most: int = MOST) -> int:
     if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{what} {str(value)[:40]!r}: wanted a number from {least} to {most}")
+        raise ValueError(f"{what} {str(value)[:40]!r}: expected a number from {least} to {most}")
     return value
 
 
 def _checked(record: Any, sensor: str) -> Ledger:
     if not isinstance(record, dict) or set(record) != {"store", "number", "files"}:
-        raise ValueError("wanted store, number and files")
+        raise ValueError("expected store, number and files")
     if not _is(_ID, record["store"]):
-        raise ValueError("store: wanted an id of 32 hexadecimal digits")
+        raise ValueError("store: expected an id of 32 hexadecimal digits")
     number = _count(record["number"], "number")
     if not isinstance(record["files"], dict):
-        raise ValueError("files: wanted a table")
+        raise ValueError("files: expected a table")
     files = {path: _checked_file(path, file, sensor, number) for path, file in record["files"].items()}
     return Ledger(record["store"], number, files)
 
@@ -220,14 +222,14 @@ def _checked_file(path: str, file: Any, sensor: str, number: int) -> Shipment:
         known = False
     named = f"file {path[:200]!r}"
     if part is None or not known or part.hot or part.table not in TABLES or part.sensor != sensor or part.hour > 23:
-        raise ValueError(f"{named}: wanted TABLE/sensor={sensor}/date=YYYY-MM-DD/hour=HH/NAME.parquet")
+        raise ValueError(f"{named}: expected TABLE/sensor={sensor}/date=YYYY-MM-DD/hour=HH/NAME.parquet")
     folder, _, name = path.rpartition("/")
     if folder != str(part.folder) or not _FILE.fullmatch(name):
-        raise ValueError(f"{named}: wanted a plain name that ends in .parquet")
+        raise ValueError(f"{named}: expected a plain name that ends in .parquet")
     if not isinstance(file, dict) or set(file) | {"xxh3"} != set(Shipment._fields):
-        raise ValueError(f"{named}: wanted {', '.join(Shipment._fields)}")
+        raise ValueError(f"{named}: expected {', '.join(Shipment._fields)}")
     if not _is(_SHA256, file["sha256"]):
-        raise ValueError(f"{named}: sha256: wanted 64 hexadecimal digits")
+        raise ValueError(f"{named}: sha256: expected 64 hexadecimal digits")
     return Shipment(
         _count(file["rows"], f"{named}: rows"),
         _count(file["bytes"], f"{named}: bytes"),

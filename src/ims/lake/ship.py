@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ims.lake.covered import covered
+from ims.lake.bandwidth import Bandwidth
+from ims.lake.coverage import covered
 from ims.lake.ledger import (
     Ledger,
     Shipment,
@@ -26,13 +27,12 @@ from ims.lake.ledger import (
     whole_ledger,
     write_head,
 )
-from ims.lake.paced import Pace
-from ims.lake.place import Place
-from ims.lake.verified import put_verified, send_verified
+from ims.lake.object_store import ObjectStore
+from ims.lake.verified_upload import put_verified, send_verified
 from ims.store.lock import ShipperLock
 from ims.store.manifest import Snapshot
 from ims.store.schema import part_of, state_folder
-from ims.store.shipped import TAKEN_APART, Shipped, read_shipped, shipped_file, write_shipped
+from ims.store.shipment import TAKEN_APART, ShipmentRecord, read_shipped, shipped_file, write_shipped
 from ims.store.store_id import store_id
 
 TABLES_IN_ORDER = ("payloads", "frames_raw", "packets")
@@ -71,8 +71,8 @@ class Shipper:
     """Ships sensors of one store to one place. Where `stop` is set, it ends after the file that it is at."""
 
     store: Path
-    place: Place
-    pace: Pace = field(default_factory=Pace)
+    place: ObjectStore
+    pace: Bandwidth = field(default_factory=Bandwidth)
     progress: Callable[[Progress], None] = lambda progress: None
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
@@ -128,7 +128,7 @@ class Shipper:
         if ledger.store != ours:
             raise ValueError(
                 f"{self.place.named(ledger_name(sensor))}: the lake has a sensor {sensor!r} from another store; "
-                "wanted another lake, or a sensor of another name"
+                "expected another lake, or a sensor of another name"
             )
         if known is not None and ledger.number < known.number:
             raise ValueError(
@@ -206,7 +206,7 @@ class _Shipment:
         if self._ledger.number and remembered != read_shipped(self._shipper.store, self._sensor):
             write_shipped(self._shipper.store, self._sensor, remembered)
 
-    def _remembered(self) -> Shipped:
+    def _remembered(self) -> ShipmentRecord:
         numbers = {path: file.number for path, file in self._ledger.files.items()}
         gone = [
             number
@@ -214,7 +214,7 @@ class _Shipment:
             if path not in self._held and (part := part_of(path)) is not None and part.table in TAKEN_APART
         ]
         files = {path: number for path, number in numbers.items() if path in self._held}
-        return Shipped(self._lake, self._place.uri, self._ledger.number, files, max(gone, default=0))
+        return ShipmentRecord(self._lake, self._place.uri, self._ledger.number, files, max(gone, default=0))
 
     def _replace_coverage(self) -> None:
         begins = f"coverage/sensor={self._sensor}/"

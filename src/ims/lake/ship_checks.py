@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ims.lake.folder import Folder
 from ims.lake.ledger import lake_id, refuse_other_place
-from ims.lake.place import open_place
+from ims.lake.uri import open_place
 from ims.process.file_access import Need, Way, obstacles, refuse_obstacles, sentence
 from ims.process.privileges import user_name
 from ims.process.start_checks import Check

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ims.lake.ledger import LAKE, Ledger, lake_id, ledger_name, ledger_sensors, whole_ledger
-from ims.lake.place import Place, open_place
-from ims.lake.verified import Digest
+from ims.lake.object_store import ObjectStore
+from ims.lake.uri import open_place
+from ims.lake.verified_upload import Digest
 from ims.records import TABLES
 from ims.store.damage import DamageError
 from ims.store.verify import UNLISTED, Fault, Progress, Verification, nothing, noting
@@ -25,14 +26,14 @@ def verify_lake(uri: str | Path, show: Callable[[Progress], None] = nothing) -> 
     found = Verification()
     ledgers: dict[str, Ledger] = {}
     for sensor in ledger_sensors(place):
-        with noting(found, Path(place.named(ledger_name(sensor)))):
+        with noting(found, place.named(ledger_name(sensor))):
             ledger = whole_ledger(place, sensor)
             if ledger is not None:
                 ledgers[sensor] = ledger
     octets = sum(file.bytes for ledger in ledgers.values() for file in ledger.files.values())
     for sensor, ledger in ledgers.items():
         for name in sorted(ledger.files):
-            with noting(found, Path(place.named(name))):
+            with noting(found, place.named(name), REMEDY):
                 _compare(place, name, ledger, found, lambda: show(Progress(found.octets, octets)))
         for table in TABLES:
             names = place.names(f"{table}/sensor={sensor}")
@@ -40,7 +41,7 @@ def verify_lake(uri: str | Path, show: Callable[[Progress], None] = nothing) -> 
     return found
 
 
-def _compare(place: Place, name: str, ledger: Ledger, found: Verification, go_on: Callable[[], None]) -> None:
+def _compare(place: ObjectStore, name: str, ledger: Ledger, found: Verification, go_on: Callable[[], None]) -> None:
     digest, file = Digest(), ledger.files[name]
     for chunk in digest.of(place.chunks(name)):
         found.octets += len(chunk)
@@ -54,6 +55,6 @@ def _compare(place: Place, name: str, ledger: Ledger, found: Verification, go_on
     found.files += 1
 
 
-def _unlisted(place: Place, name: str) -> Fault:
+def _unlisted(place: ObjectStore, name: str) -> Fault:
     ours = name.endswith(".parquet") and not name.startswith("coverage/")
     return Fault(place.named(name), "leftover" if ours else "unlisted", SHIPPED if ours else UNLISTED, "")

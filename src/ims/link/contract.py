@@ -18,10 +18,10 @@ from typing import Annotated, Any, Literal, TypeVar
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ims.query.asks import hides
+from ims.query.errors import QuestionError, said_of
+from ims.query.language.columns import hides
 from ims.query.question import Question
 from ims.query.request import Condition
-from ims.query.wrong import QuestionError, said_of
 from ims.text import printable
 
 OLDEST, NEWEST = 2, 2
@@ -71,7 +71,7 @@ def _checked_prefix(text: str) -> str:
 
 Prefix = Annotated[str, Field(max_length=18, pattern=r"^[0-9.]+/[0-9]+$"), AfterValidator(_checked_prefix)]
 Watched = Annotated[tuple[Prefix, ...], Field(max_length=MOST_WATCHED)]
-"""Prefixes that hold every address which a store's coverage has ever named (queryd/watched_prefixes.py)."""
+"""Prefixes that hold every address which a store's coverage has ever named (queryd/coverage_prefixes.py)."""
 
 
 class _Message(BaseModel):
@@ -79,7 +79,7 @@ class _Message(BaseModel):
 
 
 class Ask(_Message):
-    """Questions of one caller, which share a filter (a tree, as query/wire.py writes it) and limits."""
+    """Questions of one caller, which share a filter (a tree, as query/language/json_codec.py writes it) and limits."""
 
     kind: Literal["ask"] = "ask"
     version: int = Field(ge=OLDEST, le=NEWEST)
@@ -95,14 +95,14 @@ class Ask(_Message):
     marks: bool = False
     """the caller takes addresses as marks too: parts whose names end in MARKS_PART, which a daemon may leave out"""
     lengths: bool = False
-    """the caller knows the columns of packets that came later (records.LENGTHS): they are sent too"""
+    """the caller knows the columns of packets that came later (records.LATER): they are sent too"""
     lake: str = Field(default="", max_length=64, pattern=r"^[0-9a-f]*$")
     """the lake that answers too; what it has needn't be told again"""
     beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)
     """by sensor, the last shipment to that lake that the caller knows"""
     hidden: tuple[Addresses, ...] | None = Field(default=None, max_length=MOST_HIDDEN)
-    """what `hiddensource` in the filter stands for (query/hidden.py). A daemon of before it knows no such node, and
-    refuses the filter"""
+    """what `hiddensource` in the filter stands for (query/plans/hidden_sources.py). A daemon of before it knows no such
+    node, and refuses the filter"""
 
     @field_validator("questions", mode="before")
     @classmethod
@@ -117,14 +117,14 @@ class Ask(_Message):
     @classmethod
     def _is_a_tree(cls, given: object) -> object:
         if isinstance(given, str):
-            raise QuestionError("filter: wanted an object")
+            raise QuestionError("filter: expected an object")
         return given
 
     @model_validator(mode="after")
     def _hides_what_is_named(self) -> Ask:
         ends = [end for addresses in self.hidden or () for end in addresses]
         if any(one > other for one, other in pairwise(ends)):
-            raise QuestionError("hidden: wanted ranges in order")
+            raise QuestionError("hidden: expected ranges in order")
         if self.hidden is None and hides(self.filter):
             raise QuestionError("filter: it hides sources, and `hidden` is missing")
         return self

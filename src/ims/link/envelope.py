@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ims.link.contract import End, read_end, written
-from ims.link.unfolded import unfolded
-from ims.query.part import MARKS_PART
-from ims.records import LENGTHS
+from ims.link.message_size import unfolded
+from ims.query.plans.part import MARKS_PART
+from ims.records import LATER
 
 ENVELOPE = pa.schema([])
 EMPTY = pa.RecordBatch.from_arrays([], schema=ENVELOPE)
@@ -185,12 +185,17 @@ def _unfolded(octets: pa.Buffer, schema: pa.Schema) -> int:
         raise UnreadableError("its answer can't be read") from error
 
 
+def _earlier(schema: pa.Schema) -> Iterator[pa.Schema]:
+    """A schema as daemons of now and of before each addition to `packets` send it."""
+    for addition in range(max(LATER.values()), -1, -1):
+        yield pa.schema([field for field in schema if LATER.get(field.name, 0) <= addition])
+
+
 def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Batches, each with the octets that it takes."""
     try:
         with pa.ipc.open_stream(octets) as reader:
-            older = pa.schema([field for field in schema if field.name not in LENGTHS])
-            if not reader.schema.equals(schema) and not reader.schema.equals(older):
+            if not any(reader.schema.equals(earlier) for earlier in _earlier(schema)):
                 raise UnreadableError("its answer has other columns than were asked for")
             words = reader.schema.serialize().size  # a column's type keeps those of its fields
             for batch in reader:

@@ -38,16 +38,16 @@ def parse_identity(text: str) -> Identity:
     """The identity that `uri` wrote. Raises ValueError."""
     found = _IDENTITY.fullmatch(text)
     if found is None or found[1] not in ROLES:
-        raise ValueError(f"{text[:120]!r} is no identity of ours; wanted ims:ROLE:NAME:SERIAL")
+        raise ValueError(f"{text[:120]!r} is not an ims identity; expected ims:ROLE:NAME:SERIAL")
     return Identity(cast("Role", found[1]), found[2], found[3])
 
 
 def check_identity(role: str, name: str, serial: str) -> Identity:
     """An identity of these parts. Raises ValueError for one that can't be."""
     if role not in ROLES:
-        raise ValueError(f"role {role!r}: wanted one of {', '.join(ROLES)}")
+        raise ValueError(f"role {role!r}: expected one of {', '.join(ROLES)}")
     if _NAME.fullmatch(name) is None:
-        raise ValueError(f"name {name!r}: wanted up to 64 letters, digits, '.', '_' or '-', a letter or digit first")
+        raise ValueError(f"name {name!r}: expected up to 64 letters, digits, '.', '_' or '-', a letter or digit first")
     if _SERIAL.fullmatch(serial) is None:
-        raise ValueError(f"serial {serial!r}: wanted 32 to 40 hexadecimal digits, in lower case")
+        raise ValueError(f"serial {serial!r}: expected 32 to 40 hexadecimal digits, in lower case")
     return Identity(cast("Role", role), name, serial)

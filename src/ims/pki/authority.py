@@ -71,7 +71,7 @@ def create_authority(folder: Path, name: str, days: int, now: datetime | None = 
     if os.path.lexists(folder) and not folder.is_dir():
         raise not_a_folder(folder)
     if folder.exists() and any(folder.iterdir()):
-        raise ValueError(f"{refusal}; wanted a new folder for the authority")
+        raise ValueError(f"{refusal}; expected a new folder for the authority")
     folder = folder.absolute()
     make_folder(folder.parent)
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
@@ -88,7 +88,7 @@ def create_authority(folder: Path, name: str, days: int, now: datetime | None = 
     except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(error, OSError) and folder.is_dir() and any(folder.iterdir()):
-            raise ValueError(f"{folder} holds an authority already; wanted a new folder") from None
+            raise ValueError(f"{folder} holds an authority already; expected a new folder") from None
         raise
     sync_folder(folder.parent)
     return Authority(folder)
@@ -108,7 +108,7 @@ class Authority:
         except FileNotFoundError:
             raise FileNotFoundError(f"{folder} is no authority (it has no ca.pem); `ims pki init` makes one") from None
         except NotADirectoryError:
-            raise NotADirectoryError(f"{folder} is no folder; wanted an authority's") from None
+            raise NotADirectoryError(f"{folder} is no folder; expected an authority's") from None
         self.pem = read_file(folder / "ca.pem", "an authority")
         self.certificate = parse_certificate(self.pem, folder / "ca.pem")
         parse_authorities(self.pem, folder / "ca.pem")
@@ -157,7 +157,7 @@ class Authority:
         """
         check_identity(role, name, "0" * 32)
         if serial_of(name) is not None:
-            raise ValueError(f"name {name!r} looks like a serial number; wanted another")
+            raise ValueError(f"name {name!r} looks like a serial number; expected another")
         folder = self.folder / "out" / name if out is None else out
         refuse_system_folder(folder, "certificate and key", f"/etc/ims/{name}", in_etc=True, shared=True)
         with self._changing():
@@ -210,7 +210,7 @@ class Authority:
         still good. Raises ValueError for what is no serial number, and where the list is damaged; OSError."""
         wanted = serial_of(serial)
         if wanted is None:
-            raise ValueError(f"serial {serial!r}: wanted 32 hexadecimal digits")
+            raise ValueError(f"serial {serial!r}: expected 32 hexadecimal digits")
         now = now or datetime.now(UTC)
         with self._changing():
             before = self.revoked()

@@ -2,7 +2,7 @@
 
 A sensor's certificate is for serving only and the others' are for calling only (section 4.2.1.12), so that a stolen
 one can't play another part. The first subject alternative name says who it is (ims.link.identity), the second is the
-host name that a caller asks for. Serial numbers are random, so that one tells certificates of all authorities apart.
+host name that a caller asks for. Serial numbers are random, so they are unique across authorities.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def make_authority(key: ec.EllipticCurvePrivateKey, name: str, now: datetime, da
     """An authority's own certificate; it may sign certificates, and none of them may. Raises ValueError for a name
     that isn't 1 to 64 printable characters (X.520), or for an end past the year 9999."""
     if not 1 <= len(name) <= 64 or not name.isprintable() or not name.strip():
-        raise ValueError(f"name {name!r}: wanted 1 to 64 printable characters")
+        raise ValueError(f"name {name!r}: expected 1 to 64 printable characters")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = now.replace(microsecond=0)
     usage = _usage(key_cert_sign=True, crl_sign=True)
     try:
         until = now + timedelta(days=days)
     except OverflowError:
-        raise ValueError(f"{days} days from now is past the year 9999; wanted fewer") from None
+        raise ValueError(f"{days} days from now is past the year 9999; expected fewer") from None
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -90,7 +90,7 @@ def make_certificate(
     most = (authority.not_valid_after_utc - now).days
     if days > most:
         raise ValueError(
-            f"{days} days from now the authority {common_name(authority)!r} is no longer valid; wanted {most} at most"
+            f"{days} days from now the authority {common_name(authority)!r} is no longer valid; expected {most} at most"
         )
     return (
         x509.CertificateBuilder()

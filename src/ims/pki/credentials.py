@@ -60,7 +60,7 @@ class Credentials:
         except ValueError as error:
             raise ValueError(f"{certificate}: {error}") from None
         if identity.role not in roles:
-            raise ValueError(f"{certificate} is for the role {identity.role}; wanted {' or '.join(roles)}")
+            raise ValueError(f"{certificate} is for the role {identity.role}; expected {' or '.join(roles)}")
         return made
 
     @cached_property

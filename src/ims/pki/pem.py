@@ -40,7 +40,7 @@ def read_secret(path: Path) -> bytes:
     open_to = stat.S_IMODE(found.st_mode) & (0o037 if found.st_uid == 0 else 0o077)
     if open_to:
         raise PermissionError(
-            f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}); wanted `chmod 600 {path}`"
+            f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}); expected `chmod 600 {path}`"
         )
     return octets
 
@@ -49,19 +49,19 @@ def _read(path: Path, wanted: str) -> tuple[bytes, os.stat_result]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe without a writer mustn't hang
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{path} isn't there; wanted {wanted}") from None
+        raise FileNotFoundError(f"{path} isn't there; expected {wanted}") from None
     except PermissionError:
-        raise PermissionError(f"{path} may not be read by this user: {denied(path)}; wanted {wanted}") from None
+        raise PermissionError(f"{path} may not be read by this user: {denied(path)}; expected {wanted}") from None
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}; wanted {wanted}")
+            raise ValueError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}; expected {wanted}")
         with open(fd, "rb", closefd=False) as file:
             octets = file.read(MOST_OCTETS + 1)
     finally:
         os.close(fd)
     if len(octets) > MOST_OCTETS:
-        raise ValueError(f"{path} is longer than {MOST_OCTETS >> 20} MiB; wanted {wanted}")
+        raise ValueError(f"{path} is longer than {MOST_OCTETS >> 20} MiB; expected {wanted}")
     return octets, found
 
 
@@ -69,7 +69,7 @@ def parse_certificate(pem: bytes, named: object) -> x509.Certificate:
     """The one certificate of a PEM text; `named` is what errors call it. Raises ValueError."""
     found = parse_certificates(pem, named)
     if len(found) != 1:
-        raise ValueError(f"{named} holds {len(found)} certificates; wanted one")
+        raise ValueError(f"{named} holds {len(found)} certificates; expected one")
     return found[0]
 
 
@@ -89,11 +89,11 @@ def parse_key(pem: bytes, named: object) -> ec.EllipticCurvePrivateKey:
     try:
         found = serialization.load_pem_private_key(pem, password=None)
     except TypeError:
-        raise ValueError(f"{named} is locked with a passphrase; wanted a private key without one") from None
+        raise ValueError(f"{named} is locked with a passphrase; expected a private key without one") from None
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError(f"{named} holds no private key in PEM{_found(pem)}") from None
     if not isinstance(found, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{named} holds a key of another kind; wanted one on an elliptic curve")
+        raise ValueError(f"{named} holds a key of another kind; expected one on an elliptic curve")
     return found
 
 

@@ -89,7 +89,7 @@ def read_lists(
     for at, authority in enumerate(authorities):
         if at not in newest:
             raise ListError(
-                "missing", f"{named} has no list of the authority {common_name(authority)!r}; wanted one of each"
+                "missing", f"{named} has no list of the authority {common_name(authority)!r}; expected one of each"
             )
     return [newest[at] for at in range(len(authorities))]
 

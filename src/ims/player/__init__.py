@@ -1,4 +1,4 @@
 """Scenarios on a live link: where `simulate` meets the sending half of `capture`.
 
-`guard` says where that is allowed, `hand_out` moves frames from a draft to the ring, `live` plays.
+`guard` says where that is allowed, `transmit` moves frames from a frame buffer to the ring, `live` plays.
 """

@@ -1,7 +1,7 @@
 """Where a scenario may be played: on links that lead nowhere else.
 
 An interface is allowed in a network namespace of its own, if it is one end of a veth pair or a dummy, or if it is named
-explicitly. What leaves it is held to the scenario's blocks by `hand_out`, frame by frame.
+explicitly. What leaves it is held to the scenario's blocks by `transmit`, frame by frame.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def allowed(name: str, *, explicitly: bool) -> Interface:
     """The interface, if a scenario may be played on it. Raises ValueError: why not, and what would do."""
     device = interface(name)
     if not device.has_link_header or device.mtu < 1500:
-        raise ValueError(f"{name}: wanted an Ethernet interface with an MTU of 1500, found one of {device.mtu}")
+        raise ValueError(f"{name}: expected an Ethernet interface with an MTU of 1500, found one of {device.mtu}")
     if explicitly or in_namespace_of_its_own() or kind_of(device) in KINDS:
         return device
     raise ValueError(
@@ -54,7 +54,7 @@ def kind_of(device: Interface) -> str:
 def mac_of(text: str) -> bytes:
     """`02:00:00:00:00:01` as octets. Raises ValueError."""
     if not re.fullmatch(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", text):
-        raise ValueError(f"--to {text!r}: wanted a MAC address such as 02:00:00:00:00:01")
+        raise ValueError(f"--to {text!r}: expected a MAC address such as 02:00:00:00:00:01")
     return bytes.fromhex(text.replace(":", ""))
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from ims.capture.afpacket import Interface, Ring
 from ims.capture.transmit import Outgoing
-from ims.player.hand_out import STRAY, due_by, hand_out
-from ims.simulate.client import COUNTERS, answer
-from ims.simulate.draft import PACKET, empty_draft
-from ims.simulate.play import Play, While
-from ims.simulate.stream import stream
-from ims.simulate.truth import Truth
+from ims.player.transmit import STRAY, due_by, transmit
+from ims.simulate.kernels.client import COUNTERS, answer
+from ims.simulate.kernels.frame_buffer import PACKET, empty_draft
+from ims.simulate.kernels.prng import stream
+from ims.simulate.output.play import Play, While
+from ims.simulate.output.truth import Truth
 
 SLOT = 2048
 REPLIES = 1 << 14
@@ -85,16 +85,16 @@ class Player:
         at = 0
         while at < part.count:
             ready = due_by(part.draft, part.order, at, part.count, self._now(begin))
-            reached = self._hand_out(part.draft, part.order, at, min(ready, at + 4096))
+            reached = self._transmit(part.draft, part.order, at, min(ready, at + 4096))
             waits = reached == at
             at = reached
             if not self._answer(part.since, TICK_SECONDS if waits else 0.0) and waits:
                 self._out.send()
 
-    def _hand_out(self, draft: Any, order: Any, begin: int, end: int) -> int:
+    def _transmit(self, draft: Any, order: Any, begin: int, end: int) -> int:
         if begin == end:
             return begin
-        reached = int(hand_out(draft, order, begin, end, self._link, self._first, self._last, self._out.slots))
+        reached = int(transmit(draft, order, begin, end, self._link, self._first, self._last, self._out.slots))
         if reached == STRAY:
             raise RuntimeError("a packet to an address outside the scenario's blocks was about to be sent; nothing was")
         self.sent += reached - begin
@@ -118,7 +118,7 @@ class Player:
             )  # fmt: skip
             count, at = int(replies.used[0]), 0
             while at < count:
-                at = self._hand_out(replies, self._in_order, at, count)
+                at = self._transmit(replies, self._in_order, at, count)
             self.truth.count(While(now, now, replies, self._in_order, count))
         self._in.release()
         return True

@@ -19,7 +19,7 @@ import structlog
 from ims.cause import cause
 from ims.portal.audit_file import DAY, AuditFile
 from ims.portal.audit_line import line
-from ims.portal.throttle import Throttle
+from ims.portal.auth.rate_limit import RateLimit
 
 AGE = 400 * DAY
 LONGEST, LONGEST_UNKNOWN = 8192, 1024
@@ -65,8 +65,8 @@ class Audit:
         self._clock, self._ticks, self._lock, self._log = clock, ticks, threading.Lock(), structlog.get_logger()
         self._known = AuditFile(Path(path), max_bytes=max_bytes, age=age, clock=clock)
         self._unknown = AuditFile(unknown_path(path), max_bytes=max_bytes, age=age, keep=UNKNOWN_FILES - 1, clock=clock)
-        self._each = Throttle(*UNKNOWN_EACH, keys=16_384, clock=ticks)
-        self._all = Throttle(*UNKNOWN_ALL, clock=ticks)
+        self._each = RateLimit(*UNKNOWN_EACH, keys=16_384, clock=ticks)
+        self._all = RateLimit(*UNKNOWN_ALL, clock=ticks)
         self._more, self._more_since = 0, 0.0
         self._why, self._last_loss, self._complained, self._untold = "", -ALARM_SECONDS, -COMPLAINT_SECONDS, 0
         self.lost = self.held_back = self.written = 0

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ims.cause import cause
 from ims.lake.folder import Folder
-from ims.lake.place import open_place
+from ims.lake.uri import open_place
 from ims.pki.pem import read_file
-from ims.portal.accounts import Accounts
 from ims.portal.audit import unknown_path
+from ims.portal.auth.accounts import Accounts
 from ims.portal.config import PortalConfig
-from ims.portal.registry import Registry
+from ims.portal.federation.registry import Registry
 from ims.process.file_access import Need, Way, tried_as
 from ims.process.privileges import user_to_become
 from ims.process.start_checks import (

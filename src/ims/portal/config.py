@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ims.lake.config import LakeConfig
 from ims.portal.audit import AGE
-from ims.portal.secrecy_settings import SecrecySettings
+from ims.portal.privacy.settings import SecrecySettings
 from ims.process.tls import HttpsConfig, TlsConfig
 from ims.settings.endpoints import endpoint_of
 from ims.settings.fields import Endpoint, Octets, Seconds
@@ -39,7 +39,7 @@ class PortalConfig(BaseModel):
     tls: TlsConfig | None = Field(
         None, description="certificates towards sensors; without them, those on loopback only"
     )
-    https: HttpsConfig | None = Field(None, description="certificate towards people; wanted but on loopback")
+    https: HttpsConfig | None = Field(None, description="certificate towards people; required except on loopback")
     user: str | None = Field(
         None, description="unprivileged user to become; `ims` if there is one, else `nobody`; `root` stays root"
     )

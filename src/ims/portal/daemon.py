@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import sys
 import time
@@ -17,32 +16,32 @@ from ims import kernels
 from ims.exposition import serve_metrics
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
-from ims.portal.accounts import Accounts
 from ims.portal.api.app import create_app
 from ims.portal.api.descriptors import OWN, SPARE, Listening, needed, raise_limit
-from ims.portal.api.serve import serve_settings
-from ims.portal.asker import Budget, behalf
+from ims.portal.api.server import serve_settings
 from ims.portal.audit import Audit
+from ims.portal.auth.accounts import Accounts
+from ims.portal.auth.rate_limit import RateLimit
 from ims.portal.checks import portal_checks
 from ims.portal.config import PortalConfig
-from ims.portal.darkwords import DarkWords
-from ims.portal.gate import Event, Gate, Limits
-from ims.portal.health import shown_sensor
-from ims.portal.lake_side import NAME as THE_LAKE
-from ims.portal.lake_side import LakeSide
+from ims.portal.federation.answer_cache import AnswerCache
+from ims.portal.federation.asker import Budget, behalf
+from ims.portal.federation.health import shown_sensor
+from ims.portal.federation.lake_peer import NAME as THE_LAKE
+from ims.portal.federation.lake_peer import LakePeer
+from ims.portal.federation.merge import MergeEngines
+from ims.portal.federation.monitored_space import MonitoredSpace, path_beside
+from ims.portal.federation.part_memory import PartMemory
+from ims.portal.federation.registry import Registry
+from ims.portal.federation.scatter import Scatter, SensorsRun
+from ims.portal.federation.sensors import Sensors
+from ims.portal.federation.sensors_backend import SensorsBackend
 from ims.portal.live import Live
-from ims.portal.merging import Merging
 from ims.portal.metrics import PortalMetrics
-from ims.portal.monitored import Monitored, path_beside
-from ims.portal.part_room import PartRoom
-from ims.portal.registry import Registry
-from ims.portal.remembered import Remembered
-from ims.portal.scatter import Scatter, SensorsAsked
-from ims.portal.secrecy import Secrecy
-from ims.portal.sensors import Sensors
-from ims.portal.sensors_backend import SensorsBackend
-from ims.portal.throttle import Throttle
-from ims.portal.viewers import finished, unit_of
+from ims.portal.privacy.address_scan import load_scanning_kernels
+from ims.portal.privacy.policy import PrivacyPolicy
+from ims.portal.privacy.viewer_policy import finished, unit_of
+from ims.portal.services import Event, Limits, Services
 from ims.process.endpoint import listening_socket
 from ims.process.privileges import become, user_to_become
 from ims.process.service_manager import tell_systemd
@@ -59,11 +58,6 @@ from ims.version import full_version
 SWITCH_SECONDS = 0.0005
 """A thread that makes a large answer lets the others go on after so long; beside a hundred hostile callers
 a short question took 1.2 s with it, and 1.7 s with Python's own 5 ms: medians of two runs each, taken in turn."""
-
-
-def load_scanning_kernels() -> None:
-    """Have the kernels compiled and loaded that look for monitored addresses in payloads."""
-    DarkWords([ipaddress.IPv4Network((0, 32))]).holds(b"0.0.0.0")
 
 
 class Portal:
@@ -91,19 +85,19 @@ class Portal:
         self.accounts = Accounts(config.accounts)
         self.audit = Audit(config.audit, age=config.audit_age)
         self.registry = Registry(config.registry)
-        lake = LakeSide(config.lake.uri, config.lake, config.merging) if config.lake is not None else None
-        self.monitored = Monitored(self.registry.sensors, path_beside(config.accounts), [THE_LAKE] if lake else [])
+        lake = LakePeer(config.lake.uri, config.lake, config.merging) if config.lake is not None else None
+        self.monitored = MonitoredSpace(self.registry.sensors, path_beside(config.accounts), [THE_LAKE] if lake else [])
         meanwhile = partial(lake.look_once, self.monitored) if lake is not None else lambda: None
         self.sensors = Sensors(
             self.registry, self.credentials, self._refusal, monitored=self.monitored, meanwhile=meanwhile
         )
         self.asking = Scatter(
-            self.sensors, Merging(config.merging, config.memory),
-            Budget(config.deadline, config.rows, config.answer), Remembered(config.cache), lake,
-            PartRoom(config.answer),
+            self.sensors, MergeEngines(config.merging, config.memory),
+            Budget(config.deadline, config.rows, config.answer), AnswerCache(config.cache), lake,
+            PartMemory(config.answer),
         )  # fmt: skip
         self.telescope = Telescope(backend=SensorsBackend(self.asking))
-        self.secrecy = Secrecy(
+        self.secrecy = PrivacyPolicy(
             config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"),
             failed=self._metrics.search_failed,
         )  # fmt: skip
@@ -112,13 +106,13 @@ class Portal:
             self._metrics.live_failed,
         )  # fmt: skip
 
-    def gate(self) -> Gate:
+    def gate(self) -> Services:
         """All that the API stands on."""
         config = self.config
-        return Gate(
+        return Services(
             telescope=self.telescope, accounts=self.accounts, audit=self.audit,
-            throttle=Throttle(config.questions_per_second, config.questions_at_once),
-            logins=Throttle(config.logins_per_minute / 60, max(1.0, config.logins_per_minute)),
+            throttle=RateLimit(config.questions_per_second, config.questions_at_once),
+            logins=RateLimit(config.logins_per_minute / 60, max(1.0, config.logins_per_minute)),
             secrecy=self.secrecy, sensors=self.shown_sensors, events=self.live.events, version=full_version(),
             octets=self.octets, metrics=self._metrics,
             limits=Limits(export_folder=config.export_folder, requests_each=config.connections_each),
@@ -164,7 +158,7 @@ class Portal:
         if not signatures:
             return {}
         found: dict[bytes, bytes] = {}
-        asked = SensorsAsked(make_request("payloads", None), self.asking, {})
+        asked = SensorsRun(make_request("payloads", None), self.asking, {})
         for row in asked.run(asked.about("payload_bytes", "signature", signatures))[0].to_pylist():
             found[row["signature"]] = found.get(row["signature"], b"") + (row["payload"] or b"")
         return found

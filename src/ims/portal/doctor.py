@@ -9,9 +9,8 @@ from pathlib import Path
 
 from ims.portal.checks import portal_checks
 from ims.portal.config import PortalConfig
-from ims.portal.monitored import DAMAGED, kept, path_beside
-from ims.process.doctor import findings, root
-from ims.process.finding import OK, WARNING, WRONG, Finding
+from ims.portal.federation.monitored_space import DAMAGED, kept, path_beside
+from ims.process.doctor import OK, WARNING, WRONG, Finding, findings, root
 from ims.process.start_checks import Running, findings_of
 from ims.queryd.doctor import ends
 from ims.text import quantity

@@ -19,11 +19,11 @@ from typing import Any
 import structlog
 
 from ims.link.contract import Tail
-from ims.portal.agreement import check_rows
-from ims.portal.fault import Fault
-from ims.portal.gate import Event
-from ims.portal.roles import Role
-from ims.portal.sensors import Sensors
+from ims.portal.auth.roles import Role
+from ims.portal.federation.agreement import check_rows
+from ims.portal.federation.fault import Fault
+from ims.portal.federation.sensors import Sensors
+from ims.portal.services import Event
 from ims.text import printable, printable_octets
 
 QUEUE = 2_000

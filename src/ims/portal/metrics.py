@@ -10,8 +10,8 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from ims.exposition import SECONDS, new_registry
-from ims.portal.health import live_of
-from ims.portal.sensors import Health
+from ims.portal.federation.health import live_of
+from ims.portal.federation.sensors import Health
 from ims.query import verbs
 
 VERBS = (*verbs.VERBS, "export", "payload")
@@ -24,7 +24,7 @@ STATES = ("answers", "silent", "unknown")
 
 
 class Places(Protocol):
-    """Where questions have their turns (portal/api/turns.py)."""
+    """Where questions have their turns (portal/api/task_queue.py)."""
 
     @property
     def places(self) -> int: ...  # noqa: D102
@@ -87,7 +87,7 @@ class PortalMetrics:
         self._live.labels(what).inc()
 
     def search_failed(self) -> None:
-        """Count a search of payloads that failed (darkwords.py)."""
+        """Count a search of payloads that failed (privacy/address_scan.py)."""
         self._searches.inc()
 
     def sent(self, octets: int) -> None:

@@ -5,9 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from ims.cause import cause
-from ims.process.finding import WARNING, Finding
+
+OK, WARNING, WRONG = "ok", "warning", "wrong"
+
+
+class Finding(NamedTuple):
+    """One thing looked at."""
+
+    level: str
+    subject: str
+    found: str
+    remedy: str = ""
 
 
 def findings(looks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ims.cause import cause
+from ims.process.doctor import OK, WRONG, Finding
 from ims.process.endpoint import endpoint_error, holder_of, refuse_endpoint
 from ims.process.file_access import Need, check_program_readable, refuse_obstacles, tried_as
-from ims.process.finding import OK, WRONG, Finding
 from ims.process.privileges import user_to_become
 from ims.settings.endpoints import endpoint_of
 

@@ -115,7 +115,7 @@ def act_as_owner(path: Path, captures: bool = False) -> str | None:
         _become(owner, captures)
     except OSError as error:
         line = _as_user(owner.uid, owner.gid)
-        raise ValueError(f"{path} is {owner.name}'s, who can't be become ({error.strerror}); type `{line}`") from None
+        raise ValueError(f"{path} is {owner.name}'s, which isn't possible ({error.strerror}); type `{line}`") from None
     os.environ["HOME"] = owner.home
     os.environ.pop("XDG_CACHE_HOME", None)
     return owner.name

@@ -6,7 +6,7 @@ Bins begin at multiples of their width since 1970, in UTC; whole weeks begin on 
 
 from __future__ import annotations
 
-from ims.query.wrong import QuestionError
+from ims.query.errors import QuestionError
 from ims.settings.durations import DAY_US, WEEK_US, duration
 
 MONDAY_US = 4 * DAY_US
@@ -24,7 +24,7 @@ def bin_width(text: str) -> int:
     except ValueError:
         width = 0
     if not 0 < width <= LONGEST_US:
-        raise QuestionError(f"bin {text!r}: wanted a positive number and ms, s, m, h, d or w, such as 5m")
+        raise QuestionError(f"bin {text!r}: expected a positive number and ms, s, m, h, d or w, such as 5m")
     return width
 
 

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from ims.moved import earlier_name
 
-class Watched(NamedTuple):
+
+class CoverageRow(NamedTuple):
     """One row of the coverage table; times in microseconds."""
 
     sensor: str
@@ -30,7 +32,7 @@ class DarkSpace:
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         networks: dict[str, ipaddress.IPv4Network] = {}
         self._rows = [
-            Watched(
+            CoverageRow(
                 row["sensor"],
                 row["block"],
                 networks.setdefault(row["prefix"], ipaddress.IPv4Network(row["prefix"])),
@@ -74,7 +76,7 @@ class DarkSpace:
 class Timeline:
     """How many distinct addresses were watched at each moment: steps in order of time."""
 
-    def __init__(self, rows: Iterable[Watched]) -> None:
+    def __init__(self, rows: Iterable[CoverageRow]) -> None:
         by_prefix: dict[ipaddress.IPv4Network, list[tuple[int, int]]] = {}
         for row in rows:
             if row.since < row.until:
@@ -159,3 +161,7 @@ def _united(times: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((begin, end))
     return found
+
+
+def __getattr__(name: str) -> Any:
+    return earlier_name(__name__, name)

@@ -1,4 +1,4 @@
-"""A moment as people and programs write it: ISO 8601, or the time since the epoch, told apart by its size.
+"""A moment as people and programs write it: ISO 8601, or the time since the epoch, distinguished by its size.
 
 The unit of a number can't be mistaken: from 1973 to 2286 seconds have 9 or 10 digits, milliseconds 12 or 13, and so on.
 Eight digits are a date of ISO 8601's basic form. Whatever could be read in two ways is refused: 202603040500 is a
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from ims.query.wrong import QuestionError
+from ims.query.errors import QuestionError
 
 EARLIEST, LATEST = 1900, 2399
 """Years. A number that was meant otherwise, or a slip of the keyboard, shows itself by its year."""
@@ -34,7 +34,7 @@ def moment(text: str) -> int:
     found = _of_epoch(text.strip()) if _NUMBER.fullmatch(text.strip()) else _of_iso(text.strip())
     if found is None:
         raise QuestionError(
-            f"time {text!r}: wanted ISO 8601, such as 2026-03-04, 2026-03-04T12:30 or 2026-03-04T12:30:00+01:00, "
+            f"time {text!r}: expected ISO 8601, such as 2026-03-04, 2026-03-04T12:30 or 2026-03-04T12:30:00+01:00, "
             "or the time since 1970 in seconds (9 or 10 digits), milliseconds (12 or 13), microseconds (15 or 16) or "
             "nanoseconds (18 or 19)"
         )

@@ -1,27 +1,28 @@
 """A question as it travels: which plan, of what request, with which parameters. Typed: nothing else can be asked.
 
-The verbs that ask twice (plan_details.py) name what they ask about: signatures as hex, sources as numbers. Here each
+The verbs that ask twice (plans/details.py) name what they ask about: signatures as hex, sources as numbers. Here each
 becomes its plan again.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ims.query.plan import PLANS, Plan
-from ims.query.plan_details import counted, payload_bytes, ranked, signatures_like, spread
-from ims.query.plan_rows import FRAMES, ROWS, WHOLE_ROWS
+from ims.query.errors import QuestionError
+from ims.query.language.syntax_tree import Expression
+from ims.query.plans.details import counted, payload_bytes, ranked, signatures_like, spread
+from ims.query.plans.packets import FRAMES, ROWS, WHOLE_ROWS
+from ims.query.plans.plan import PLANS, Plan
 from ims.query.request import Ranges, Request
-from ims.query.tree import Expression
-from ims.query.verbs import MOST_DETAILED
-from ims.query.wrong import QuestionError
+from ims.query.verbs import MOST_DETAILED, VerbName
 
-Name = Literal[
-    "count", "series", "top", "packets", "cache", "coverage", "ranked", "counted", "spread", "payload_bytes",
-    "signatures_like", "rows", "whole_rows", "frames",
+Detail = Literal[
+    "ranked", "counted", "spread", "payload_bytes", "signatures_like", "rows", "whole_rows", "frames"
 ]  # fmt: skip
+Name = VerbName | Detail
+"""A plan: a verb's own, of `plans.plan.PLANS`, or one that others ask for details."""
 Key = Literal["signature", "source"]
 Other = Literal["source", "destination", "destination_port"]
 Digits = Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$", min_length=32, max_length=32)]
@@ -46,6 +47,8 @@ class Question(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Question:
+        if self.plan not in PLANS and self.plan not in get_args(Detail):
+            raise QuestionError(f"no plan is called {self.plan}")
         for name in _WANTS.get(self.plan, ()):
             if getattr(self, name) is None:
                 raise QuestionError(f"{self.plan} wants {name}")

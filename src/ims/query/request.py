@@ -23,10 +23,10 @@ from pydantic import (
 
 from ims.moved import earlier_name
 from ims.query.bins import LONGEST_US, bin_origin, bin_width
+from ims.query.errors import QuestionError, said_of
+from ims.query.language.syntax_tree import Expression
 from ims.query.moment import CALENDAR_US, moment
-from ims.query.tree import Expression
 from ims.query.verbs import DEFAULT_LIMITS, MOST_ROWS, VERBS, VerbName
-from ims.query.wrong import QuestionError, said_of
 from ims.records import PACKETS
 
 METRICS = ("packets", "bytes", "bytes_capped", "sources", "destinations", "payloads", "new_payloads")
@@ -46,22 +46,23 @@ def _one_of(kind: str, text: str, wanted: tuple[str, ...]) -> str:
         return text
     near = difflib.get_close_matches(text, wanted, 1)
     hint = f"meant {near[0]}? " if near else ""
-    raise QuestionError(f"no {kind} {text!r}; {hint}wanted one of: {', '.join(wanted)}")
+    raise QuestionError(f"no {kind} {text!r}; {hint}expected one of: {', '.join(wanted)}")
 
 
 def _condition(given: object) -> Expression | None:
-    """A filter as a syntax tree, of which it may be the text, or the JSON (query/wire.py). Raises QuestionError."""
+    """A filter as a syntax tree, of which it may be the text, or the JSON (query/language/json_codec.py). Raises
+    QuestionError."""
     if given is None or isinstance(given, Expression):
         return given
     if isinstance(given, str):
         return parsed(given)
-    from ims.query.wire import from_json
+    from ims.query.language.json_codec import from_json
 
     return from_json(given)
 
 
 def _as_json(tree: Expression | None) -> dict[str, Any] | None:
-    from ims.query.wire import to_json
+    from ims.query.language.json_codec import to_json
 
     return None if tree is None else to_json(tree)
 
@@ -71,10 +72,10 @@ def parsed(text: str | None) -> Expression | None:
     if text is None or text == "":
         return None
     if not isinstance(text, str):
-        raise QuestionError("filter: wanted text")
+        raise QuestionError("filter: expected text")
     if len(text) <= LONGEST_BLANK and not text.strip():
         return None
-    from ims.query.filter import parse  # brings Lark
+    from ims.query.language.filter import parse  # brings Lark
 
     return parse(text)
 
@@ -124,7 +125,7 @@ class Request(BaseModel):
         match = _PREFIX.fullmatch(text)
         if match:
             if not 1 <= int(match[2]) <= 32:
-                raise QuestionError(f"prefix {text!r}: wanted /1 to /32")
+                raise QuestionError(f"prefix {text!r}: expected /1 to /32")
             return f"{match[1] or 'source'}/{int(match[2])}"
         return _one_of("column", text, GROUPS)
 
@@ -133,7 +134,7 @@ class Request(BaseModel):
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise QuestionError("--since must be before --until")
         if self.verb == "top" and self.group is None:
-            raise QuestionError(f"top of what? wanted one of: {', '.join(GROUPS)}, source/N, destination/N")
+            raise QuestionError(f"top of what? expected one of: {', '.join(GROUPS)}, source/N, destination/N")
         return self
 
     @model_validator(mode="after")
@@ -145,8 +146,8 @@ class Request(BaseModel):
 
     @property
     def hidden(self) -> Ranges | None:
-        """Sources that whoever asks may not see (hidden.py); None: he may see all. It says what is monitored, so it is
-        no field: never written, logged or part of an error."""
+        """Sources that whoever asks may not see (hidden_sources.py); None: he may see all. It says what is monitored,
+        so it is no field: never written, logged or part of an error."""
         return self._hidden
 
     def hiding(self, hidden: Ranges) -> Self:

@@ -66,8 +66,9 @@ PER_24 = Parameter("per_24", "flag", "Divide by the size of what was watched, in
 class Verb:
     """What one verb is. `columns`: of its answer, where `{group}` is the group's name; None: those of packets in
     docs/records.md. `rows`: at most so many without a limit; None: all. `most_rows`: that a limit may be. `viewers`:
-    whether they may ask it (of noisy sums: portal/viewers.py); analysts and operators may ask every verb. `one`: the
-    answer is one row. `commands`: examples; `detail`: what else the command's help says."""
+    whether they may ask it (of noisy sums: portal/privacy/viewer_policy.py); analysts may ask those of
+    redact_analyst.SHOWN, operators all. `one`: the answer is one row. `commands`: examples; `detail`: what else the
+    command's help says."""
 
     name: VerbName
     sentence: str

@@ -24,21 +24,21 @@ from ims.pki.revocations import Refusal, Revocations
 from ims.process.privileges import become, user_to_become
 from ims.process.service_manager import tell_systemd
 from ims.process.start_checks import refuse
-from ims.query.compiled import filtered, half
-from ims.query.filter import parse
-from ims.query.looks import load_kernels
+from ims.query.engines.part_reader import load_kernels
+from ims.query.engines.sql_cache import filtered, half
+from ims.query.language.filter import parse
 from ims.query.question import Question
 from ims.queryd import handshakes
-from ims.queryd.answering import Answerer, closed_hours, live_sensors
 from ims.queryd.checks import queryd_checks, read_credentials
 from ims.queryd.config import QuerydConfig
+from ims.queryd.execution import Answerer, closed_hours, live_sensors
 from ims.queryd.memory import shares
 from ims.queryd.metrics import QuerydMetrics
 from ims.queryd.scrub import Scrub
 from ims.queryd.sensor_names import stranger
 from ims.queryd.service import REFUSALS_SECONDS, Service, quiet
-from ims.queryd.tail import Tailing
-from ims.queryd.turns import Turns
+from ims.queryd.tail import TailService
+from ims.queryd.thread_queue import ThreadQueue
 from ims.settings.endpoints import endpoint_of
 from ims.store.reader import open_store
 from ims.store.store_id import read_store_id
@@ -54,10 +54,10 @@ MOST_HANDSHAKES = 20
 def warm_up() -> None:
     """Import all that answers need and load compiled kernels, while the files they are in may still be read: once
     privileges are dropped, an interpreter in root's home no longer may, nor root's cache. No thread begins here but
-    one that tells pairs apart, and that ends."""
+    one that counts distinct pairs, and that ends."""
     import importlib
 
-    for name in ("pyarrow.compute", "pyarrow.dataset", "pandas", "ims.query.predicate"):
+    for name in ("pyarrow.compute", "pyarrow.dataset", "pandas", "ims.query.plans.predicate"):
         importlib.import_module(name)
     filtered(parse("tcp dst port 80 and not src net 192.0.2.0/24 and ip[8] < 9"))
     for verb, plan, key in (("count", "count", None), ("series", "series", None), ("sources", "ranked", "source")):
@@ -101,9 +101,9 @@ class Queryd:
         pa.set_io_thread_count(1)
         share = shares(config.memory, config.running + KEPT)
         self._answerer = Answerer(config.store, config.running + KEPT, share.engines, config.threads, share.batch)
-        self._turns = Turns(config.running, config.waiting_each, config.waiting, KEPT)
+        self._turns = ThreadQueue(config.running, config.waiting_each, config.waiting, KEPT)
         self._metrics = QuerydMetrics()
-        self._tailing = Tailing(
+        self._tailing = TailService(
             config.store, config.listeners, 8, self._answerer.watched, share.followers, self._metrics.left_out
         )
         self._scrub = Scrub(config.store)
@@ -112,7 +112,7 @@ class Queryd:
         address, port = endpoint_of(config.listen)
         shown = f"[{address}]" if ":" in address else address
         tls_pair = [] if self.credentials is None else [(self.credentials.certificate, self.credentials.key)]
-        self._sparing = handshakes.Sparing(REFUSALS_SECONDS, MOST_HANDSHAKES)
+        self._sparing = handshakes.LogLimit(REFUSALS_SECONDS, MOST_HANDSHAKES)
         self.service = Service(
             f"grpc{'+tls' if tls_pair else ''}://{shown}:{port}", self._answerer, self._turns, hello=self.hello,
             refusal=self._refusal, tailing=self._tailing, metrics=self._metrics, tls=tls_pair,

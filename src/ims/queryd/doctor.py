@@ -9,8 +9,7 @@ from pathlib import Path
 
 from ims.pki.credentials import expiry_warnings
 from ims.pki.revocations import Revocations
-from ims.process.doctor import findings, root
-from ims.process.finding import OK, WARNING, WRONG, Finding
+from ims.process.doctor import OK, WARNING, WRONG, Finding, findings, root
 from ims.process.start_checks import Running, findings_of
 from ims.process.tls import TlsConfig
 from ims.queryd.checks import queryd_checks, read_credentials

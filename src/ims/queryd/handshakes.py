@@ -15,7 +15,9 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ims.moved import earlier_name
 
 VERBOSITY, TRACE = "GRPC_VERBOSITY", "GRPC_TRACE"
 PIPE_OCTETS = 1 << 20
@@ -117,7 +119,7 @@ def refusal_of(line: bytes) -> Refusal | None:
     return Refusal(address[1] if address is not None else peer, WORDS.get(why, why))
 
 
-class Sparing:
+class LogLimit:
     """Which refusals are worth a line: one of an address and a reason in `seconds`, and no more than `most` of all."""
 
     def __init__(self, seconds: float, most: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -137,3 +139,7 @@ class Sparing:
         self._told.add(refusal)
         untold, self._untold = self._untold, 0
         return True, untold
+
+
+def __getattr__(name: str) -> Any:
+    return earlier_name(__name__, name)

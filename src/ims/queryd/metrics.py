@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from ims.exposition import SECONDS, new_registry
 from ims.link.contract import Ask, Hello
 from ims.queryd.news import LEFT_OUT
-from ims.queryd.turns import Turns
+from ims.queryd.thread_queue import ThreadQueue
 
 REASONS = ("handshake", "identity", "role", "revoked", "list", "request")
 """Why callers are turned away before it is their turn."""
@@ -64,13 +64,15 @@ class QuerydMetrics:
         """Count a part of what is new that there was no room for."""
         self._left_out.labels(part).inc()
 
-    def watch(self, turns: Turns, places: int, listeners: Callable[[], int], hello: Callable[[], Hello]) -> None:
+    def watch(self, turns: ThreadQueue, places: int, listeners: Callable[[], int], hello: Callable[[], Hello]) -> None:
         """What is looked at when it is scraped. `places`: questions that may run at once."""
         self.registry.register(_Now(turns, places, listeners, hello))
 
 
 class _Now:
-    def __init__(self, turns: Turns, places: int, listeners: Callable[[], int], hello: Callable[[], Hello]) -> None:
+    def __init__(
+        self, turns: ThreadQueue, places: int, listeners: Callable[[], int], hello: Callable[[], Hello]
+    ) -> None:
         self._turns, self._places, self._listeners, self._hello = turns, places, listeners, hello
 
     def describe(self) -> list[Any]:

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from ims import arrow
 from ims.link.contract import BLOCKS, NEW, PORTS
-from ims.query.duck import plainly
-from ims.query.part_files import selecting
+from ims.query.engines.duckdb_adapter import plainly
+from ims.query.engines.parquet_files import selecting
+from ims.queryd.coverage_prefixes import CoveragePrefixes
 from ims.queryd.first_octets import first_octets
-from ims.queryd.watched_prefixes import WatchedPrefixes
 from ims.store.reader import Store, open_store
 
 LOOK_BACK_SECONDS = 15
@@ -58,12 +58,12 @@ class News:
         self,
         path: Path,
         rows: int,
-        watched: WatchedPrefixes | None = None,
+        watched: CoveragePrefixes | None = None,
         memory_bytes: int = 64 << 20,
         left_out: Callable[[str], None] = lambda part: None,
     ) -> None:
         self._path, self._rows, self._left_out = path, rows, left_out
-        self._prefixes = watched or WatchedPrefixes()
+        self._prefixes = watched or CoveragePrefixes()
         self.watched: tuple[str, ...] = ()
         """what the store had ever watched when the last batch was made"""
         self._told: dict[str, Told] = {"blocks": {}, "ports": {}}

@@ -1,6 +1,7 @@
-"""The daemon's door: Arrow Flight over mutual TLS. Who comes, what is wanted, whether it is its turn, and the answer.
+"""The daemon's service: Arrow Flight over mutual TLS. Who comes, what is wanted, whether it is its turn, and the
+answer.
 
-Errors begin with `ims:KIND:`, so that a portal can tell them apart: `refused` (role or certificate), `list` (this
+Errors begin with `ims:KIND:`, so that a portal can distinguish them: `refused` (role or certificate), `list` (this
 daemon's list of revoked certificates can't be used, so it refuses all), `request` (not understood, or too large an
 answer), `busy`, `late`, `store`, `ending` (it is being stopped), `failed`.
 """
@@ -25,15 +26,15 @@ from ims.link.envelope import EMPTY, ENVELOPE
 from ims.link.identity import Identity, parse_identity
 from ims.pki.revocations import Refusal
 from ims.process.endpoint import endpoint_error
-from ims.query.engine import Engine
-from ims.query.wrong import QuestionError
-from ims.queryd.answering import Answerer
+from ims.query.engines.duckdb import Engine
+from ims.query.errors import QuestionError
 from ims.queryd.connections import end_connection
+from ims.queryd.execution import Answerer
 from ims.queryd.feed import BehindError
 from ims.queryd.metrics import QuerydMetrics
-from ims.queryd.tail import Tailing
-from ims.queryd.turns import BusyError, GivenUpError, Turns
-from ims.queryd.watch import Watch, Watched
+from ims.queryd.tail import TailService
+from ims.queryd.thread_queue import BusyError, GivenUpError, ThreadQueue
+from ims.queryd.watchdog import Watchdog, WatchedQuestion
 from ims.store.damage import DamageError
 from ims.stored_file import A_LINK, NO_FILE
 
@@ -60,11 +61,11 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         self,
         location: str,
         answerer: Answerer,
-        turns: Turns,
+        turns: ThreadQueue,
         *,
         hello: Callable[[], Hello],
         refusal: Callable[[str], Refusal | None],
-        tailing: Tailing,
+        tailing: TailService,
         metrics: QuerydMetrics | None = None,
         tls: Sequence[tuple[bytes, bytes]] = (),
         ca: bytes | None = None,
@@ -74,7 +75,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         everybody who reaches it is a caller. `taking_seconds`: in which a caller takes a piece of an answer. Raises
         OSError where the address can't be used."""
         self._answerer, self._turns, self._hello, self._refusal = answerer, turns, hello, refusal
-        self._tailing, self._tls, self._watch = tailing, bool(tls), Watch()
+        self._tailing, self._tls, self._watch = tailing, bool(tls), Watchdog()
         self._ending, self._metrics = threading.Event(), metrics or QuerydMetrics()
         self._taking_seconds, self._ends = taking_seconds, float("inf")
         self._refused: dict[str, tuple[str, float]] = {}
@@ -190,7 +191,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         until = time.monotonic() + min(ask.seconds, LONGEST_SECONDS)
         began, outcome, octets = time.monotonic(), "left", 0
         stack = contextlib.ExitStack()
-        watched: list[Watched] = []
+        watched: list[WatchedQuestion] = []
         own = time.thread_time()
 
         def gone() -> bool:
@@ -234,7 +235,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             if not is_cut and end_connection(peer, self.port):
                 is_cut = True
                 self._metrics.cut()
-                self._log.warning("cut off", caller=caller.name, peer=peer, why="it took nothing of its answer")
+                self._log.warning("cut off", caller=caller.name, peer=peer, why="the client stopped reading")
 
         with self._watch.over(until, lambda: time.monotonic() >= self._ends, cut):
             yield
@@ -275,7 +276,7 @@ def unread(error: BaseException) -> str:
     return f"its store can't be read{': ' if word else ''}{word}"
 
 
-def _said(error: Exception, watched: list[Watched], ending: bool) -> tuple[str, type[Exception], str, str]:
+def _said(error: Exception, watched: list[WatchedQuestion], ending: bool) -> tuple[str, type[Exception], str, str]:
     """(outcome, Flight's error, kind, text) of what went wrong."""
     why = watched[0].why if watched else ""
     match error:

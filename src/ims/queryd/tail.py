@@ -7,21 +7,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from ims.link.contract import TAIL, End, Tail
 from ims.link.envelope import ending, pieces
+from ims.moved import earlier_name
+from ims.queryd.coverage_prefixes import CoveragePrefixes
 from ims.queryd.feed import Feed, Look
 from ims.queryd.news import News
-from ims.queryd.turns import BusyError
-from ims.queryd.watched_prefixes import WatchedPrefixes
+from ims.queryd.thread_queue import BusyError
 
 MOST_PORTS = 2_000
 """That are told at once, however many a follower takes: all share what is looked for."""
 
 
-class Tailing:
+class TailService:
     """Follows one store for whoever listens. `listeners`, `each`: how many at once, in all and of one caller;
     `memory_bytes`: of all together; `left_out`: as of News."""
 
@@ -30,11 +32,11 @@ class Tailing:
         store: Path,
         listeners: int = 16,
         each: int = 8,
-        watched: WatchedPrefixes | None = None,
+        watched: CoveragePrefixes | None = None,
         memory_bytes: int = 64 << 20,
         left_out: Callable[[str], None] = lambda part: None,
     ) -> None:
-        prefixes = watched or WatchedPrefixes()
+        prefixes = watched or CoveragePrefixes()
         self._feed = Feed(lambda: News(store, MOST_PORTS, prefixes, memory_bytes, left_out), memory_bytes // 4)
         self._most, self._each = listeners, each
         self._lock = threading.Lock()
@@ -81,3 +83,7 @@ def _batch(look: Look, rows: int) -> Iterator[pa.Buffer]:
         yield from pieces(name, table)
     counts = {name: table.num_rows for name, table in parts.items()}
     yield ending(End(seconds=0.0, parts=counts, watched=look.watched))
+
+
+def __getattr__(name: str) -> Any:
+    return earlier_name(__name__, name)

@@ -10,6 +10,7 @@ from ims.packet.ethernet import is_tag
 from ims.packet.field_values import ETHERTYPE_ARP as ARP_TYPE
 from ims.packet.link_types import ETHERNET
 from ims.packet.octets import be16, be32, put16, put32
+from ims.respond.link_header import LONGEST
 from ims.respond.reply import ARPS, RING_FULL, free_slot, hand_over
 
 BODY = 28
@@ -35,9 +36,9 @@ def request_at(octets, at, end):
 def answer_arp(frames, aside, darknet, mac, counters, slots):
     """Fill slots with replies to ARP requests for addresses of `darknet` (Ranges); returns how many.
 
-    `mac`: uint8 (6,), the interface's. Not answered: probes and announcements (RFC 5227: sender 0, or the sender asks
-    for itself), for a dark address that some machine takes is in use; and senders that claim a dark or a group
-    address.
+    `mac`: uint8 (6,), the interface's. Not answered: requests deeper in VLAN tags than a slot has room for
+    (link_header.LONGEST); probes and announcements (RFC 5227: sender 0, or the sender asks for itself), for a dark
+    address that some machine takes is in use; and senders that claim a dark or a group address.
     """
     octets, offsets, captured, links = frames.octets, frames.offset, frames.captured, frames.link
     vlans, out, state, layout = aside.vlan, slots.octets, slots.state, slots.layout
@@ -48,7 +49,7 @@ def answer_arp(frames, aside, darknet, mac, counters, slots):
         if links[index] != ETHERNET or at + 14 > end:
             continue
         body = request_at(octets, at, end)
-        if body < 0:
+        if body < 0 or body - at + (4 if vlans[index] else 0) > LONGEST:
             continue
         sender, target = be32(octets, body + 14), be32(octets, body + 24)
         block = block_of(target, darknet)

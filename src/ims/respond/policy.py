@@ -38,9 +38,9 @@ def ports_of(text: str) -> range:
     try:
         low, high = int(first), int(last if dash else first)
     except ValueError:
-        raise ValueError(f"ports {text!r}: wanted a port or a range, such as 80 or 1-1023") from None
+        raise ValueError(f"ports {text!r}: expected a port or a range, such as 80 or 1-1023") from None
     if not 0 <= low <= high < PORTS:
-        raise ValueError(f"ports {text!r}: wanted 0 to 65535, the lower first")
+        raise ValueError(f"ports {text!r}: expected 0 to 65535, the lower first")
     return range(low, high + 1)
 
 
@@ -53,7 +53,7 @@ def row_of(policy: str | Mapping[str, str]) -> Array:
     whole = policy if isinstance(policy, str) else policy.get("default", "ack")
     for name in (whole, *ranges.values()):
         if name not in POLICIES:
-            raise ValueError(f"policy {name!r}: wanted one of {', '.join(POLICIES)}")
+            raise ValueError(f"policy {name!r}: expected one of {', '.join(POLICIES)}")
     row = np.full(PORTS, POLICIES.index(whole), np.uint8)
     taken = np.zeros(PORTS, np.bool_)
     for text, name in ranges.items():

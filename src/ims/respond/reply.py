@@ -23,10 +23,10 @@ from ims.packet.tcp_options import OFFERS_TIMESTAMP, offered, put_synack_options
 from ims.records import ICMP_REST, IP_WRONG, RESPONDER, TCP_OPTIONS, TRANSPORT_WRONG
 from ims.respond.cookie import CLOSED, CONTINUES, SHIFT, WINDOW, acknowledged, cookie, sent
 from ims.respond.limit import ADDRESS_LIMITED, ALLOWED, NETWORK_LIMITED, Limits, allowed
+from ims.respond.link_header import put_link
 from ims.respond.policy import ACK as POLICY_ACK
 from ims.respond.policy import RESET, SILENT, Policies
 from ims.respond.segment import put_echo_reply, put_tcp
-from ims.respond.way_back import put_link
 
 Array = np.ndarray[Any, Any]
 

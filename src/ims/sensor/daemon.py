@@ -13,7 +13,6 @@ import ctypes
 import gc
 import os
 import secrets
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute  # what writing parts needs: read while Python's own files may be read
 import structlog
 
 from ims import kernels
@@ -31,33 +31,30 @@ from ims.capture.bpf import program
 from ims.capture.ring_walk import Aside
 from ims.capture.transmit import Outgoing
 from ims.cause import cause
-from ims.darknet import Block, Darknet
+from ims.darknet import Darknet
 from ims.decode.recent_syns import LIVE_BITS
 from ims.exposition import serve_metrics
 from ims.process.privileges import become, prepare_store, user_to_become
 from ims.process.service_manager import tell_systemd
 from ims.process.start_checks import refuse
-from ims.records import packet_batch
 from ims.respond.cookie import Clock
 from ims.respond.limit import limits
 from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules
 from ims.sensor.config import SensorConfig, checked
+from ims.sensor.coverage import CoverageLog, policies_of
 from ims.sensor.heartbeat import Heartbeats
-from ims.sensor.ingest import Ingest
-from ims.sensor.keeper import Keeper
-from ims.sensor.live import Setup, Worker, load_reply_kernels
 from ims.sensor.metrics import registry_of
 from ims.sensor.pipeline import Pipeline, Room, Shared
 from ims.sensor.reload import taken_up, waiting
 from ims.sensor.replay import NoWire, ReplayRing
 from ims.sensor.sensor_checks import no_capability, reload_checks, sensor_checks
 from ims.sensor.state import State
-from ims.sensor.watched import Watched, policies_of
+from ims.sensor.store_thread import StoreThread
+from ims.sensor.warm_up import load_stage_kernels
+from ims.sensor.worker import Setup, Worker, load_reply_kernels
 from ims.sign.cache import Cache
-from ims.simulate.sample import write_sample
-from ims.store.rowkey import row_keys_of_batch
 from ims.unwrap import unwrap_of
 
 log = structlog.get_logger()
@@ -85,7 +82,7 @@ class Sensor:
         self.workers: list[Worker] = []
         self._rings: list[Ring | ReplayRing] = []
         self._wires: list[Outgoing | NoWire] = []
-        self.keeper: Keeper | None = None
+        self.keeper: StoreThread | None = None
         self.kernel_lost = 0
         self._up: dict[str, bool] = {}
         self._end_metrics: Callable[[], None] | None = None
@@ -149,8 +146,8 @@ class Sensor:
     def _open_store(self, darknet: Darknet, clocks: list[Clock], setups: list[Setup]) -> None:
         config = self.config
         steady = None if self._replay is not None else lambda: time.monotonic_ns() // 1000
-        self._watched = Watched(darknet, policies_of(config), self._now_us, steady)
-        self.keeper = keeper = Keeper(config, self._watched, self._lost, self._now_us)
+        self._watched = CoverageLog(darknet, policies_of(config), self._now_us, steady)
+        self.keeper = keeper = StoreThread(config, self._watched, self._lost, self._now_us)
         shared = Shared(Cache(config.cache_signatures, keeper.key), keeper.payloads_of, threading.Lock())
         unwrap = unwrap_of(config.unwrap)
         for number, ring in enumerate(self._rings):
@@ -292,7 +289,7 @@ class Sensor:
     def _failure(self) -> tuple[str, BaseException] | None:
         """Which thread ended by itself, and why."""
         threads = [(f"worker {worker.name}", worker.failure) for worker in self.workers]
-        threads += [("the keeper", self.keeper.failure if self.keeper is not None else None)]
+        threads += [("the store thread", self.keeper.failure if self.keeper is not None else None)]
         threads += [("the heartbeat", self._heartbeats.failure if self._heartbeats is not None else None)]
         return next(((name, failure) for name, failure in threads if failure is not None), None)
 
@@ -359,20 +356,6 @@ def give_memory_back() -> None:
     pa.default_memory_pool().release_unused()
     with contextlib.suppress(AttributeError):  # another libc than GNU's
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def load_stage_kernels() -> None:
-    """Have the kernels of all other stages compiled and loaded, while their cache can be read: a small capture goes
-    through all of them into a store that is thrown away."""
-    with tempfile.TemporaryDirectory(prefix="ims-") as folder:
-        sample = Path(folder) / "sample.pcap"
-        write_sample(sample, packets=1000, seed=1)
-        cache = Cache(16, bytes(16))
-        cache.admit([0])
-        cache.load(0, np.zeros((1, 16), np.uint8), np.zeros(1, np.uint8), np.array([0, 1], np.int32))
-        cache.make_room(())
-        row_keys_of_batch(packet_batch(1), np.zeros(0, np.int64), np.zeros((0, 16), np.uint8))
-        Ingest(Path(folder) / "store", "warm", Darknet([Block.parse("all=0.0.0.0/0")])).run([str(sample)])
 
 
 def load_answering_kernels() -> None:

@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from ims.capture.afpacket import PACKET_IGNORE_OUTGOING, SOL_PACKET
-from ims.process.doctor import findings, root
+from ims.process.doctor import OK, WARNING, WRONG, Finding, findings, root
 from ims.process.file_access import check_program_readable
-from ims.process.finding import OK, WARNING, WRONG, Finding
 from ims.process.privileges import user_to_become
 from ims.process.start_checks import Running, findings_of
 from ims.sensor import doctor_network
@@ -37,7 +36,7 @@ def examine(config: SensorConfig, file: Path | None = None) -> Iterator[Finding]
 def _clock(config: SensorConfig) -> Iterator[Finding]:
     state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(256))
     if state == TIME_ERROR:
-        yield Finding(WARNING, "clock", "nothing keeps it right", "run chrony or systemd-timesyncd")
+        yield Finding(WARNING, "clock", "it is not synchronised", "run chrony or systemd-timesyncd")
     else:
         yield Finding(OK, "clock", "kept right by NTP")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from pyroute2 import IPRoute
 
 from ims.capture.afpacket import interface, is_up
-from ims.process.finding import OK, WARNING, WRONG, Finding
+from ims.process.doctor import OK, WARNING, WRONG, Finding
 from ims.sensor.config import SensorConfig
 
 SIOCETHTOOL, ETHTOOL_GET_FLAGS, ETHTOOL_GET_GRO, FLAG_LRO = 0x8946, 0x25, 0x2B, 1 << 15

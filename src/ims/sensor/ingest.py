@@ -17,10 +17,9 @@ from ims.cause import cause
 from ims.darknet import Darknet
 from ims.process.logs import log_warning
 from ims.process.read_search import reading_any_file
-from ims.sensor.capture_file import open_capture
 from ims.sensor.counters import Report
 from ims.sensor.ingest_run import IngestSettings, Progress, Run
-from ims.sensor.recognition import Known, recognise, something_stored
+from ims.sensor.recognition import Known, open_capture, recognise, something_stored
 from ims.store.lock import refuse_busy
 from ims.store.schema import refuse_other_folder, state_folder
 from ims.store.writer import SensorWriter

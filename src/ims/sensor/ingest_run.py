@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from ims.capture.file import Stop
 from ims.capture.source import Source
 from ims.darknet import Darknet
-from ims.sensor.capture_file import open_capture
 from ims.sensor.counters import Report
 from ims.sensor.pipeline import Pipeline
-from ims.sensor.recognition import Captures, Known, begins, recognise, something_stored
+from ims.sensor.recognition import Captures, Known, begins, open_capture, recognise, something_stored
 from ims.sensor.spans import Spans, holes_in_words
-from ims.store.journal import CaptureRecord, same_beginning
+from ims.store.captures import CaptureRecord, same_beginning
 from ims.store.writer import SensorWriter
 from ims.text import quantity
 

@@ -26,13 +26,13 @@ from ims.decode.recent_syns import CAPTURE_BITS, recent_syns, settle_resets
 from ims.decode.verdict import COUNTERS, STORED
 from ims.records import arrow_schema, packet_batch
 from ims.sensor.counters import Report
-from ims.sensor.kept import Kept
+from ims.sensor.payload_buffer import PayloadBuffer
 from ims.sensor.spans import merged
 from ims.settings.durations import HOUR_US
 from ims.sign.cache import Cache
 from ims.sign.signer import Signer
+from ims.store.captures import CaptureRecord
 from ims.store.columns import Distinct, packets_table
-from ims.store.journal import CaptureRecord
 from ims.store.writer import SensorWriter
 
 ROWS = 1 << 18
@@ -145,7 +145,7 @@ class Pipeline:
         self._counters = new_counters()
         self._recent_syns = recent_syns(self._shared.cache.key, syn_bits)
         self._signer = Signer(self._shared.cache, rows)
-        self._kept = Kept(payload_budget)
+        self._kept = PayloadBuffer(payload_budget)
         self._batch = _Batch(rows)
         self._spare: list[_Batch] = []
         self._newest_us = 0
@@ -244,7 +244,7 @@ class Pipeline:
         return self._newest_us
 
     @property
-    def kept(self) -> Kept:
+    def kept(self) -> PayloadBuffer:
         """What became of payloads."""
         return self._kept
 

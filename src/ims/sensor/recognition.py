@@ -7,10 +7,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ims.capture.file import Stop, never
+from ims.capture.open import open_source
+from ims.capture.source import Source
 from ims.capture.stream import stream_digest
 from ims.process.read_search import reading_any_file, reading_file_of_root
-from ims.sensor.capture_file import open_capture
-from ims.store.journal import CaptureRecord, find_known, same_beginning
+from ims.store.captures import CaptureRecord, find_known, same_beginning
 
 Captures = Mapping[str, Mapping[str, Any]]
 
@@ -69,3 +71,11 @@ def begins(record: CaptureRecord, position: int, digest: str) -> bool:
             return Path(record.name).is_file() and stream_digest(record.name, [position]) == [digest]
     except (OSError, ValueError):
         return False
+
+
+def open_capture(path: str, stop: Stop = never, found: bool = False) -> Source:
+    """A capture as root's command opens it: as `open_source`, with root's right to read it where that is in reserve. Of
+    what was `found` in a folder or in the store, and not named, only what is root's. Raises what `open_source` raises.
+    """
+    with reading_file_of_root(Path(path)) if found else reading_any_file():
+        return open_source(path, stop=stop)

@@ -12,7 +12,7 @@ from ims.capture.file import Stop, never
 from ims.capture.ring_walk import Aside
 from ims.capture.source import FRAMES, Frames
 from ims.capture.transmit import DATA, SLOT, SLOTS_A_BLOCK, Slots
-from ims.sensor.capture_file import open_capture
+from ims.sensor.recognition import open_capture
 
 COLUMNS = [name for name in Frames._fields if name not in ("octets", "count")]
 AT_ONCE = 8192

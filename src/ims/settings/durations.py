@@ -12,7 +12,7 @@ UNITS = {
     "ms": 1000, "s": SECOND_US, "m": 60 * SECOND_US, "h": HOUR_US, "d": DAY_US, "w": WEEK_US, "y": 365 * DAY_US,
 }  # fmt: skip
 LONGEST_US = 30_000 * UNITS["y"]
-_WRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
+_WRITTEN = re.compile(r"([0-9]{1,1000}(?:\.[0-9]{1,1000})?)[ \t]*([a-z]*)")
 
 
 def duration(text: str, units: str, example: str, bare: bool = False) -> Fraction:
@@ -23,7 +23,7 @@ def duration(text: str, units: str, example: str, bare: bool = False) -> Fractio
     match, allowed = _WRITTEN.fullmatch(text.strip()), units.split()
     if match is None or not (match[2] in allowed or (bare and not match[2])):
         number = "a number of seconds, or one" if bare else "a number"
-        raise ValueError(f"wanted {number} with {', '.join(allowed[:-1])} or {allowed[-1]}, such as {example}")
+        raise ValueError(f"expected {number} with {', '.join(allowed[:-1])} or {allowed[-1]}, such as {example}")
     return Fraction(match[1]) * UNITS[match[2] or "s"]
 
 
@@ -31,7 +31,7 @@ def seconds(text: str, units: str, example: str, bare: bool = False) -> float:
     """The same in seconds. Raises ValueError, also from 30,000 years on."""
     exact = duration(text, units, example, bare)
     if exact >= LONGEST_US:
-        raise ValueError(f"wanted less than 30,000 years, such as {example}")
+        raise ValueError(f"expected less than 30,000 years, such as {example}")
     return float(exact / SECOND_US)
 
 

@@ -14,5 +14,5 @@ def endpoint_of(text: str) -> tuple[str, int]:
     except ValueError:
         number = -1
     if not 0 < number < 1 << 16:
-        raise ValueError("wanted an address and a port, such as 127.0.0.1:9477")
+        raise ValueError("expected an address and a port, such as 127.0.0.1:9477")
     return str(address), number

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 
 UNITS = ("", "K", "M", "G", "T")
-_WRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)I?B?", re.IGNORECASE)
+_WRITTEN = re.compile(r"([0-9]{1,1000}(?:\.[0-9]{1,1000})?)[ \t]*([KMGT]?)I?B?", re.IGNORECASE)
 _UNIT = re.compile(r"[0-9.]+ ?[KMGT](?:i?B)?")
 """In capitals: small letters are times, too."""
 
@@ -15,8 +15,11 @@ def size(text: str) -> int:
     """`500GB` in bytes. Raises ValueError."""
     match = _WRITTEN.fullmatch(text.strip())
     if match is None:
-        raise ValueError("wanted a number of bytes, or one with K, M, G or T, such as 256M")
-    return int(Fraction(match[1]) * 1024 ** UNITS.index(match[2].upper()))
+        raise ValueError("expected a number of bytes, or one with K, M, G or T, such as 256M")
+    exact = Fraction(match[1]) * 1024 ** UNITS.index(match[2].upper())
+    if (not match[2] and exact.denominator > 1) or 0 < exact < 1:
+        raise ValueError("expected whole bytes, or a unit: K, M, G or T, such as 1.5G")
+    return int(exact)
 
 
 def parse_size(text: str) -> int:

@@ -27,7 +27,7 @@ def read_text(path: Path, example: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except IsADirectoryError:
-        raise ValueError(f"{path} is a folder; wanted a file") from None
+        raise ValueError(f"{path} is a folder; expected a file") from None
     except FileNotFoundError:
         raise ValueError(f"{path} isn't there; {example}") from None
     except NotADirectoryError:
@@ -77,7 +77,7 @@ def _said(errors: Sequence[Any], data: Mapping[str, Any], model: type[BaseModel]
         near = difflib.get_close_matches(path[-1], fields, 1)
         inside = f" in {where}" if where else ""
         return f"unknown key {path[-1]!r}{inside}; " + (
-            f"meant {near[0]}?" if near else f"wanted one of {', '.join(fields)}"
+            f"meant {near[0]}?" if near else f"expected one of {', '.join(fields)}"
         )
     if first["type"] == "missing":
         field = _model_at(model, location[:-1]).model_fields.get(path[-1])
@@ -87,11 +87,11 @@ def _said(errors: Sequence[Any], data: Mapping[str, Any], model: type[BaseModel]
     if isinstance(found, Mapping | list | tuple):
         return f"{where}: {message}" if where else message
     if first["type"] == "literal_error":
-        return f"{where} = {found!r}: wanted {first['ctx']['expected']}"
+        return f"{where} = {found!r}: expected {first['ctx']['expected']}"
     if first["type"] in LIMITS:
         key, side = LIMITS[first["type"]]
         limit = first["ctx"][key]
-        message = f"wanted {written_size(int(limit)) if has_unit(found) else limit} {side}"
+        message = f"expected {written_size(int(limit)) if has_unit(found) else limit} {side}"
     return f"{where} = {found!r}: {message}"
 
 
@@ -114,7 +114,7 @@ def _of_no_kind(errors: Sequence[Any], data: Any, location: tuple[int | str, ...
     here = [(error, place) for error, place in placed if place[: len(location)] == location]
     error, place = max(here, key=lambda each: len(each[1]))
     expected = error.get("ctx", {}).get("expected")
-    wanted = f"wanted {expected}" if expected else error["msg"]
+    wanted = f"expected {expected}" if expected else error["msg"]
     if place == location and any(other["type"] == "dict_type" for other, _ in here):
         wanted += ", or a table"
     return f"{'.'.join(map(str, place))} = {_found(data, place)!r}: {wanted}"

@@ -5,6 +5,11 @@ one by MD5. The second finds payloads whose MD5 another payload of the day alrea
 raw, because a signature alone would give back the wrong bytes. MD5s can be chosen by whoever sends, so both
 tables are placed by SipHash under secret keys, and probing stays short.
 
+A payload is looked up by 128 bits of SipHash-1-3 under a secret key of the UTC day. Each day's keys are derived from
+the sensor's secret by SipHash-2-4 of the day's number, so one table may hold several days, and a clock that steps over
+midnight needs nothing done. 128 bits: of 2**32 payloads a day, no two share a key but with a chance of 2**-65, and
+nobody without the secret can look for such two.
+
 Memory for 4 million entries: 2 tables x 6 million slots x 4 octets, 32 octets an entry, 5 of bookkeeping:
 196 MB, touched as it fills.
 """
@@ -17,8 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.kernels import MASK64, kernel
-from ims.sign.key import derive_day_keys
-from ims.siphash import siphash128_1_3, siphash128_1_3_pair
+from ims.siphash import siphash128_1_3, siphash128_1_3_pair, siphash128_2_4_pair
 
 DAYS = 120
 """So many UTC days fit at once. Only a capture with damaged clocks holds more in one batch."""
@@ -63,6 +67,14 @@ class CacheArrays(NamedTuple):
 
 # The helpers take arrays, not CacheArrays: fetching an array from a tuple costs two atomic operations, and 80
 # arguments a call (measured over a flood of new payloads: 1.0 -> 1.3 million rows a second).
+@kernel
+def derive_day_keys(key0, key1, day, keys, row):
+    """Fill keys[row, 0:4] for a day's number (all uint64): two words that key the day's payloads,
+    two that key its table of MD5s."""
+    keys[row, 0], keys[row, 1] = siphash128_2_4_pair(day, np.uint64(1), key0, key1)
+    keys[row, 2], keys[row, 3] = siphash128_2_4_pair(day, np.uint64(2), key0, key1)
+
+
 @kernel
 def _first_slot(slots, digest):
     return np.int64((digest >> np.uint64(32)) * np.uint64(slots.size) >> np.uint64(32))
@@ -194,9 +206,9 @@ class Cache:
 
     def __init__(self, capacity: int = 4_000_000, key: bytes = b"") -> None:
         if len(key) != 16:
-            raise ValueError(f"the cache's key has {len(key)} octets; wanted 16 secret ones")
+            raise ValueError(f"the cache's key has {len(key)} octets; expected 16 secret ones")
         if not 1 <= capacity <= 1 << 28:
-            raise ValueError(f"a cache of {capacity} signatures; wanted 1 to {1 << 28}")
+            raise ValueError(f"a cache of {capacity} signatures; expected 1 to {1 << 28}")
         self.capacity = capacity
         self.renumbered = 0
         """how often entries got new numbers"""
@@ -272,9 +284,9 @@ class Cache:
         binary arrays. Raises ValueError where the shapes don't fit or an offset lies outside `data`.
         """
         if signatures.ndim != 2 or signatures.shape[1] != 16 or signatures.dtype != np.uint8:
-            raise ValueError(f"signatures of shape {signatures.shape}; wanted uint8 (n, 16)")
+            raise ValueError(f"signatures of shape {signatures.shape}; expected uint8 (n, 16)")
         if len(offsets) != len(signatures) + 1:
-            raise ValueError(f"{len(offsets)} offsets for {len(signatures)} signatures; wanted one more")
+            raise ValueError(f"{len(offsets)} offsets for {len(signatures)} signatures; expected one more")
         self.admit([day])
         index = np.flatnonzero(self.arrays.days == day)
         if len(index) == 0:

@@ -91,7 +91,7 @@ class Signer:
         if signatures.used[0] + last - first > len(signatures.entry):
             raise ValueError(
                 f"{signatures.used[0]} signatures and {last - first} more rows; "
-                f"wanted at most {len(signatures.entry)} in one batch"
+                f"expected at most {len(signatures.entry)} in one batch"
             )
         days = days_of(batch, first, last)
         self.cache.admit(days)

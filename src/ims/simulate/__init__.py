@@ -1,7 +1,8 @@
 """Traffic that the project makes itself: bytes of a capture file out, with the truth about them.
 
-* `wire`      columns of packets to the bytes of a pcap, checksums included
-* `dice`      random columns that depend on the seed alone
-* `payloads`  what the sources say
-* `sample`    a day of dark traffic to 198.51.100.0/24, the small capture of `make demo`
+* `scenario`        a file of TOML and its tables: what the sources are, and what they say
+* `populations`     who sends, each kind from its table to the packets of a while
+* `kernels`         random numbers, hosts, connections and frames under all of them
+* `output`          a scenario played: a capture, and its truth
+* `random_columns`  random columns that depend on the seed alone
 """

@@ -21,7 +21,7 @@ from ims.full_disk import naming
 from ims.store.columns import complete
 from ims.store.damage import DamageError, refuse_damage
 from ims.store.manifest import Manifest, remove_empty
-from ims.store.parts import Part
+from ims.store.parts import OpenPart
 from ims.store.schema import ROW_GROUP, part_of, stored_schema, sync_folder
 from ims.stored_file import refuse_links
 
@@ -67,7 +67,7 @@ def merge_parts(
     kind = part_of(next(iter(parts)))
     assert kind is not None
     schema = stored_schema(kind.table)
-    merged = Part(store, f"_hot/{kind.folder}/{uuid.uuid4().hex}.parquet", kind.table, schema)
+    merged = OpenPart(store, f"_hot/{kind.folder}/{uuid.uuid4().hex}.parquet", kind.table, schema)
     waiting: list[pa.RecordBatch] = []
     read_rows = ROW_GROUP if most_octets is None else READ_ROWS
     try:

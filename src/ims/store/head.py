@@ -41,7 +41,11 @@ def _parsed(block: bytes) -> Head | None:
     text = block[9:].rstrip()
     if len(block) != BLOCK or block[:9] != b"%08x " % zlib.crc32(text):
         return None
-    return Head(*json.loads(text))
+    try:
+        head = Head(*json.loads(text))
+    except (TypeError, ValueError):  # a checksum is no proof of who wrote it
+        return None
+    return head if all(type(number) is int and number >= 0 for number in head) else None
 
 
 class HeadFile:

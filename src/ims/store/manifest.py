@@ -45,7 +45,7 @@ class State:
     """What a manifest says: files by path (relative to the store) with rows, bytes and their XXH3 (`xxh3`, which those
     of earlier versions lack); captures by id; `trash`: dropped files with the generation that dropped them;
     `publishing`: paths that a crash may have left in the tree without their being listed; `shipped`: a lake's id and
-    the number of the last shipment to it that was known when files were dropped (store/shipped.py)."""
+    the number of the last shipment to it that was known when files were dropped (store/shipment.py)."""
 
     files: dict[str, dict[str, int]] = field(default_factory=dict)
     captures: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from ims.full_disk import naming
+from ims.moved import earlier_name
 from ims.store.columns import by_hour, conform
 from ims.store.damage import sizes_of
 from ims.store.schema import ROW_GROUP, hour_folder, make_folder, parquet_writer, sync_folder
@@ -24,7 +25,7 @@ OPEN_PARTS = 48
 """At most so many open files a lane; a capture whose times jump about closes the longest unused first."""
 
 
-class Part:
+class OpenPart:
     """One open Parquet file."""
 
     def __init__(self, store: Path, path: str, table: str, schema: pa.Schema) -> None:
@@ -78,7 +79,7 @@ class Lane:
     def __init__(self, store: Path, sensor: str, number: int) -> None:
         self._store, self._sensor = store, sensor
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{number}")
-        self._open: dict[tuple[str, int], Part] = {}
+        self._open: dict[tuple[str, int], OpenPart] = {}
         self._done: dict[str, dict[str, int]] = {}
         self._pending: list[Future[None]] = []
         self._failed: BaseException | None = None
@@ -114,7 +115,7 @@ class Lane:
                     self._finish(self._open.pop(longest_unused))
                 name = f"{uuid.uuid4().hex}.parquet"
                 folder = hour_folder(table, self._sensor, hour)
-                part = Part(self._store, f"_hot/{folder}/{name}", table, chosen.schema)
+                part = OpenPart(self._store, f"_hot/{folder}/{name}", table, chosen.schema)
             try:
                 part.write(chosen)
             except BaseException:
@@ -122,7 +123,7 @@ class Lane:
                 raise
             self._open[table, hour] = part  # the dict's order is that of last use
 
-    def _finish(self, part: Part) -> None:
+    def _finish(self, part: OpenPart) -> None:
         try:
             self._done[part.path] = part.close()
         except BaseException:
@@ -154,3 +155,7 @@ class Lane:
         for path in self._done:
             (self._store / path).unlink(missing_ok=True)
         self._open, self._done = {}, {}
+
+
+def __getattr__(name: str) -> Any:
+    return earlier_name(__name__, name)

@@ -26,7 +26,7 @@ LINK_TYPES = {"raw": link_types.RAW, "ethernet": link_types.ETHERNET, "ipv4": li
 def check_link(link: str) -> None:
     """Raises ValueError where it is none of LINKS."""
     if link not in LINKS:
-        raise ValueError(f"no link {link!r}; wanted one of {', '.join(LINKS)}")
+        raise ValueError(f"no link {link!r}; expected one of {', '.join(LINKS)}")
 
 
 def pcap_header(link: str = "raw") -> bytes:

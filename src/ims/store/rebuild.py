@@ -23,7 +23,7 @@ from ims.packet.octets import copy_proven
 from ims.packet.tcp import put_header as put_tcp
 from ims.packet.transport import put_checksum
 from ims.packet.udp import put_header as put_udp
-from ims.records import ICMP, LENGTHS, PACKETS, PORTS, TCP, UDP_ABSENT
+from ims.records import ICMP, LATER, PACKETS, PORTS, TCP, UDP_ABSENT
 from ims.store.arrays import layers, numbers, octet_lengths, octets
 from ims.text import quantity
 
@@ -35,7 +35,7 @@ RECORD = 16
 LATEST = (1 << 32) * 1_000_000
 """Microseconds; pcap counts seconds in 32 unsigned bits."""
 
-_UNUSED = ("category", "block", "new_payload", *LENGTHS)  # a packet whose lengths aren't null was kept raw
+_UNUSED = ("category", "block", "new_payload", *LATER)  # a packet whose lengths aren't null was kept raw
 _COLUMNS = {c.name: c.numpy for c in PACKETS if c.numpy and c.name not in _UNUSED}
 _FIELDS = [*_COLUMNS, "layers", "options", "options_at", "payload", "payload_at", "header", "size"]
 Packets = namedtuple("Packets", _FIELDS)  # type: ignore[misc]
@@ -213,7 +213,7 @@ def _measure(packets: Any, raw: RawPackets) -> Array:
     if len(raw.offsets) != len(raw.rows) + 1 or len(raw.lengths) != len(raw.rows):
         raise ValueError(
             f"raw packets: {len(raw.rows)} rows, {len(raw.offsets)} offsets, {len(raw.lengths)} lengths; "
-            "wanted as many, with one offset more"
+            "expected as many, with one offset more"
         )
     octets_of = packets.header + np.maximum(packets.size, 0)
     if len(raw.rows):

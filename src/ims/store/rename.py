@@ -15,12 +15,12 @@ from typing import Any
 
 from ims.darknet import check_sensor_name
 from ims.records import TABLES
+from ims.store.checked_record import sealed
 from ims.store.lock import ShipperLock, WriterLock
 from ims.store.manifest import Snapshot, State, write_generation
 from ims.store.reader import open_store
 from ims.store.schema import check_store, rename_file, rename_under_way, state_folder, sync_folder, write_aside
-from ims.store.sealed import sealed
-from ims.store.shipped import read_shipped
+from ims.store.shipment import read_shipped
 from ims.store.writer import SensorWriter
 
 

@@ -16,7 +16,7 @@ from ims.store.lock import WriterLock
 from ims.store.manifest import Snapshot
 from ims.store.reader import open_store
 from ims.store.schema import part_of, state_folder, write_aside
-from ims.store.shipped import read_shipped
+from ims.store.shipment import read_shipped
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ims.full_disk import naming
+from ims.moved import earlier_name
 from ims.records import TABLES, arrow_schema
 from ims.settings.durations import HOUR_US
-from ims.store.sealed import sealed, unsealed
+from ims.store.checked_record import sealed, unsealed
 from ims.system_folder import refuse_system_folder
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ _PLAIN = _RANDOM + _CONSTANT
 _STATISTICS = ("time", "first_seen", "since", "until")
 
 
-class Part(NamedTuple):
+class PartPath(NamedTuple):
     """What a file's path says of it."""
 
     table: str
@@ -75,12 +76,12 @@ class Part(NamedTuple):
 
 
 @lru_cache(1 << 17)  # a watcher runs for months, and each file has a name of its own
-def part_of(path: str) -> Part | None:
+def part_of(path: str) -> PartPath | None:
     """Parse a path relative to the store; None where it isn't a table's file."""
     match = _PART.fullmatch(path)
     if match is None:
         return None
-    return Part(match["table"], match["sensor"], match["date"], int(match["hour"]), match["hot"] is not None)
+    return PartPath(match["table"], match["sensor"], match["date"], int(match["hour"]), match["hot"] is not None)
 
 
 def hour_folder(table: str, sensor: str, hour: int) -> str:
@@ -177,7 +178,7 @@ def make_folder(folder: Path) -> None:
 def not_a_folder(path: Path) -> NotADirectoryError:
     """The error to raise where a file, or a link that leads nowhere, stands in a folder's place."""
     kind = "a link that leads nowhere" if path.is_symlink() else "a file"
-    return NotADirectoryError(f"{path} is {kind}; wanted a folder")
+    return NotADirectoryError(f"{path} is {kind}; expected a folder")
 
 
 def sync_folder(folder: Path) -> None:
@@ -195,14 +196,14 @@ def refuse_other_folder(path: Path) -> bool:
     Raises ValueError where the folder holds something else, NotADirectoryError where it is a file.
     """
     if path.exists() and not path.is_dir():
-        raise NotADirectoryError(f"{path} is a file; wanted a folder for the store")
+        raise NotADirectoryError(f"{path} is a file; expected a folder for the store")
     if (path / "store.json").exists():
         check_store(path)
         return True
     if (path / "lake.json").exists():
-        raise ValueError(f"{path} is a lake; wanted a store or a new folder")
+        raise ValueError(f"{path} is a lake; expected a store or a new folder")
     if path.exists() and any(not entry.name.startswith(".store.json.") for entry in path.iterdir()):
-        raise ValueError(f"{path} is not empty and no store (it has no store.json); wanted a store or a new folder")
+        raise ValueError(f"{path} is not empty and no store (it has no store.json); expected a store or a new folder")
     return False
 
 
@@ -266,7 +267,7 @@ def refuse_no_folder(folder: Path, what: str, named: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{named}: no such {what}") from None
     if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(f"{named} is a file; wanted the folder of a {what}")
+        raise NotADirectoryError(f"{named} is a file; expected the folder of a {what}")
 
 
 def check_store(path: Path) -> None:
@@ -277,9 +278,13 @@ def check_store(path: Path) -> None:
         version = record["schema"] if record["format"] == "ims store" else None
     except FileNotFoundError:
         if (path / "lake.json").exists():
-            raise ValueError(f"{path} is a lake; wanted a store, or --lake {path}") from None
+            raise ValueError(f"{path} is a lake; expected a store, or --lake {path}") from None
         raise ValueError(f"{path} is no store: it has no store.json; `ims ingest` makes one") from None
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{path} is no store: its store.json is damaged, or another program's") from None
     if version != SCHEMA_VERSION:
         raise ValueError(f"{path} has store schema {version}; this version reads {SCHEMA_VERSION}")
+
+
+def __getattr__(name: str) -> Any:
+    return earlier_name(__name__, name)

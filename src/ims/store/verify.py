@@ -20,7 +20,7 @@ from ims.store.lock import refuse_held
 from ims.store.manifest import Snapshot, State, files_below, listed_files
 from ims.store.reader import sensors_with_files
 from ims.store.schema import check_store, refuse_half_renamed, state_folder
-from ims.store.shipped import read_shipped
+from ims.store.shipment import read_shipped
 from ims.store.store_id import read_store_id
 from ims.stored_file import refuse_links
 
@@ -124,9 +124,11 @@ def _compare_all(store: Path, states: dict[str, State], found: Verification, sho
 class noting(suppress):  # noqa: N801  # a context manager
     """Notes damage, and what can't be read, as a fault, and goes on."""
 
-    def __init__(self, found: Verification, file: Path) -> None:
+    def __init__(self, found: Verification, file: Path | str, remedy: str | None = None) -> None:
+        """`file`: what is looked at, a lake's as a text, for a URI is no path; `remedy`: for a file that is missing, if
+        it isn't a store's."""
         super().__init__()
-        self._found, self._file = found, file
+        self._found, self._file, self._remedy = found, str(file), remedy
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         match error:
@@ -135,12 +137,13 @@ class noting(suppress):  # noqa: N801  # a context manager
             case InterruptedError():  # by whoever was shown the progress: an OSError, but of no file
                 return False
             case FileNotFoundError():
-                file = error.filename or str(self._file)
-                fault = Fault(file, "missing", "it isn't there", without_hint(remedy_of(file)))
+                file = error.filename or self._file
+                remedy = self._remedy or without_hint(remedy_of(file))
+                fault = Fault(file, "missing", "it isn't there", remedy)
             case OSError():
-                fault = Fault(error.filename or str(self._file), "unreadable", error.strerror or str(error), "")
+                fault = Fault(error.filename or self._file, "unreadable", error.strerror or str(error), "")
             case ValueError():
-                fault = Fault(str(self._file), "damaged", str(error), "")
+                fault = Fault(self._file, "damaged", str(error), "")
             case _:
                 return False
         self._found.faults.append(fault)

@@ -25,6 +25,7 @@ from ims.records import TABLES
 from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish, withdraw
 from ims.store.damage import DamageError, refuse_damage
+from ims.store.first_seen_index import FirstSeenIndex
 from ims.store.lock import WriterLock
 from ims.store.manifest import Manifest, State, remove_empty
 from ims.store.merger import Merger
@@ -40,8 +41,7 @@ from ims.store.schema import (
     state_folder,
     write_aside,
 )
-from ims.store.seen import Seen
-from ims.store.shipped import Confirmed
+from ims.store.shipment import ShipmentCheck
 from ims.store.store_id import store_id
 from ims.stored_file import refuse_links
 from ims.text import quantity
@@ -85,7 +85,7 @@ class SensorWriter:
                 runs = {name: size for name, size in files.items() if name.startswith("_state/")}
                 refuse_links(path / name for name in runs)
                 refuse_damage({path / name: size for name, size in runs.items()})
-                self.seen = Seen(path, f"_state/sensor={sensor}/seen", runs)
+                self.seen = FirstSeenIndex(path, f"_state/sensor={sensor}/seen", runs)
             except BaseException:
                 self.manifest.close()
                 raise
@@ -95,7 +95,7 @@ class SensorWriter:
         self._reserve.take()
         count = lanes or max(1, min(2, len(os.sched_getaffinity(0))))
         self._lanes = [Lane(path, sensor, number) for number in range(count)]
-        self._shipped = Confirmed(path, sensor)
+        self._shipped = ShipmentCheck(path, sensor)
 
     def _load_key(self) -> bytes:
         """The secret under which payloads are hashed: whoever knew it could make payloads hide each other."""
@@ -105,7 +105,7 @@ class SensorWriter:
         key = file.read_bytes()
         if len(key) != KEY_OCTETS:
             found = quantity(len(key), "octet")
-            raise ValueError(f"{file} is damaged: {found}, wanted {KEY_OCTETS}; without it, another is made")
+            raise ValueError(f"{file} is damaged: {found}, expected {KEY_OCTETS}; without it, another is made")
         return key
 
     def _remove_leftovers(self, state: State) -> None:

@@ -18,13 +18,15 @@ from argon2 import PasswordHasher
 
 import ims
 from ims.darknet import Block
-from ims.portal.accounts import Accounts
 from ims.portal.api.app import create_app
-from ims.portal.api.serve import serve_settings
+from ims.portal.api.server import serve_settings
 from ims.portal.audit import Audit
-from ims.portal.gate import Event, Gate, Limits
-from ims.portal.secrecy import Secrecy, SecrecySettings
-from ims.portal.throttle import Throttle
+from ims.portal.auth.accounts import Accounts
+from ims.portal.auth.rate_limit import RateLimit
+from ims.portal.privacy.policy import PrivacyPolicy, SecrecySettings
+from ims.portal.services import Event, Limits, Services
+from ims.query.request import make_request
+from ims.stores_backend import StoresRun
 
 from ...stores import BLOCK, MIDNIGHT
 
@@ -114,14 +116,14 @@ class World:
         self.tokens = {role: self.accounts.new_token(role, label="test", days=30) for role in ROLES}
         self.news = News(Event("packets", {"block": "C/24", "packets": 3, "text": "a\r\ndata: forged"}))
         prefixes = [Block.parse(BLOCK).prefix]
-        self.gate = Gate(
+        self.gate = Services(
             **{
                 "telescope": ims.open(store),
                 "accounts": self.accounts,
                 "audit": Audit(folder / "audit.jsonl"),
-                "throttle": Throttle(1e6, 1e6),
-                "logins": Throttle(1e6, 1e6),
-                "secrecy": Secrecy(
+                "throttle": RateLimit(1e6, 1e6),
+                "logins": RateLimit(1e6, 1e6),
+                "secrecy": PrivacyPolicy(
                     SecrecySettings(viewer_threshold=0, viewer_noise=0), lambda: prefixes, self.clock, bytes(32)
                 ),
                 "sensors": lambda: [dict(sensor) for sensor in SENSORS],
@@ -217,3 +219,23 @@ def refused(response: httpx.Response, status: int, says: str = "") -> str:
     assert "Traceback" not in line
     assert "/work/" not in line and "/tmp/" not in line
     return line
+
+
+def lookup_in(store: Path) -> Any:
+    """The look-up of a store's payloads by signature."""
+
+    def lookup(signatures: list[bytes]) -> dict[bytes, bytes]:
+        with StoresRun([store], make_request("payloads", None), None, 1) as asked:
+            [rows] = asked.run(asked.about("payload_bytes", "signature", signatures))
+        return {row["signature"]: row["payload"] for row in rows.to_pylist()}
+
+    return lookup
+
+
+def login(portal: Served, name: str = "operator", password: str = PASSWORD) -> httpx.Response:
+    """What a portal says to a password."""
+    return portal.as_(None).post("/login", json={"name": name, "password": password})
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

@@ -17,9 +17,9 @@ import pytest
 import uvicorn
 
 from ims.pki.authority import create_authority
-from ims.portal.api import connection, serve
+from ims.portal.api import connection, server
 from ims.portal.api.descriptors import Listening
-from ims.portal.api.serve import serve_settings
+from ims.portal.api.server import serve_settings
 
 from ...queryd.waiting import until
 
@@ -130,8 +130,8 @@ HELLO = bytes.fromhex("160301020001")
 @pytest.mark.parametrize("begun", [b"", HELLO], ids=["nothing", "part of a ClientHello"])
 def test_who_does_not_finish_tls_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
     """uvicorn's own patience is asyncio's, a minute; ours is that for a head."""
-    assert serve.HEAD_SECONDS == connection.HEAD_SECONDS == 10
-    monkeypatch.setattr(serve, "HEAD_SECONDS", 0.2)
+    assert server.HEAD_SECONDS == connection.HEAD_SECONDS == 10
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
     with serving(tmp_path) as listening, contextlib.ExitStack() as stack:
         [made] = taken(listening, 1, "127.0.0.2", stack)
         made.settimeout(50)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ims.portal.gate import Limits
+from ims.portal.services import Limits
 
 from ...stores import IMS
 from .served import PASSWORD, Served, world

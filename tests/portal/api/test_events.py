@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ims.portal.api.events import written
-from ims.portal.gate import Event, Limits
+from ims.portal.services import Event, Limits
 
 from .served import News, Served, refused, world
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import ims
-from ims.extract import FORMATS
-from ims.portal.gate import Limits
+from ims.export import FORMATS
+from ims.portal.services import Limits
 
 from .served import Served, refused, world
 

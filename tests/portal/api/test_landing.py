@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ims.portal.api.envelope import HEADERS, PAGES
+from ims.portal.api.middleware import HEADERS, PAGES
 
 from ...stores import IMS
 from .served import PASSWORD, SENSORS, Served

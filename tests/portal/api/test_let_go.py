@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import ims
-from ims.query.wrong import LaterError, QuestionError, UnansweredError
+from ims.query.errors import LaterError, QuestionError, UnansweredError
 
 from .served import world
 

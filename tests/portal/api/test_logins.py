@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 from argon2 import PasswordHasher
 
-from ims.portal import guesses
 from ims.portal.api.threads import WAITING
-from ims.portal.throttle import Throttle
+from ims.portal.auth import login_backoff
+from ims.portal.auth.rate_limit import RateLimit
 
 from .served import PASSWORD, Served, refused, world
 
@@ -84,19 +84,19 @@ def test_guesses_from_everywhere_keep_no_known_device_out(tmp_path: Path, one_st
         device = first.cookies["ims_device"]
         assert "HttpOnly" in first.headers["set-cookie"] and "SameSite=strict" in first.headers["set-cookie"]
         assert "Path=/api/v1/login" in first.headers["set-cookie"]
-        for number in range(guesses.FREE + 3):
+        for number in range(login_backoff.FREE + 3):
             refused(tried(anyone, "operator", "a wrong password", f"10.0.1.{number}"), 401)
         refused(tried(anyone, "operator", PASSWORD, "10.0.2.1"), 401)  # a stranger waits, whatever he knows
         assert tried(anyone, "operator", PASSWORD, "10.0.3.1", device).is_success
         # It is of no use for another account, and it opens nothing by itself; guesses with it have to wait as well.
         refused(tried(anyone, "viewer", "a wrong password", "10.0.3.1", device), 401)
-        for _ in range(guesses.FREE):
+        for _ in range(login_backoff.FREE):
             refused(tried(anyone, "operator", "a wrong password", "10.0.3.1", device), 401)
         refused(tried(anyone, "operator", PASSWORD, "10.0.3.1", device), 401)
 
 
 def test_a_known_device_is_not_throttled_with_its_address(tmp_path: Path, one_store: Path) -> None:
-    with world(tmp_path, one_store, settings=_settings(), logins=Throttle(0.001, 2.0)) as served:
+    with world(tmp_path, one_store, settings=_settings(), logins=RateLimit(0.001, 2.0)) as served:
         anyone = served.as_(None)
         device = tried(anyone, "analyst", PASSWORD, "10.0.0.1").cookies["ims_device"]
         refused(tried(anyone, "analyst", "a wrong password", "10.0.0.1"), 401)
@@ -132,6 +132,6 @@ def test_another_password_forgets_devices_and_forged_ones_are_none(tmp_path: Pat
 
 
 def _settings() -> dict[str, object]:
-    from ims.portal.api.serve import serve_settings
+    from ims.portal.api.server import serve_settings
 
     return serve_settings(**PROXY)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from ims.portal.gate import Limits
+from ims.portal.services import Limits
 
 from .served import News, Served, world
 

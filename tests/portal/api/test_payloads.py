@@ -16,11 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ims
-from ims.portal.api.asking import EVEN_SECONDS, until_even
+from ims.portal.api.execute import EVEN_SECONDS, until_even
 
 from ...stores import MIDNIGHT, ingest, udp, write_pcap
-from .served import Served, refused, world
-from .test_said import lookup_in
+from .served import Served, lookup_in, refused, world
 
 DARK = int(ipaddress.IPv4Address("198.51.100.9"))
 PLAIN = b"GET /?x=<script>alert(1)</script> HTTP/1.0\r\n\r\n\x00\xff"
@@ -122,7 +121,7 @@ def test_what_took_longer_is_told_at_a_later_multiple(seconds: float) -> None:
 
 def test_prefixes_are_for_operators(portal: Served) -> None:
     assert portal.as_("operator").get(f"/payloads/{md5(PLAIN)[:6]}").content == PLAIN
-    refused(portal.as_("analyst").get(f"/payloads/{md5(PLAIN)[:6]}"), 400, "wanted all 32 hex digits")
+    refused(portal.as_("analyst").get(f"/payloads/{md5(PLAIN)[:6]}"), 400, "expected all 32 hex digits")
     refused(
         portal.as_("operator").get("/payloads/000000"), 404, "no payload is stored whose signature begins with 000000"
     )

@@ -6,25 +6,20 @@ import ipaddress
 import re
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from ims.portal.monitored import Monitored
-from ims.portal.registry import RegisteredSensor
-from ims.portal.secrecy import Secrecy, SecrecySettings
 from ims.query.verbs import VERBS
 
 from ...stores import MIDNIGHT, ingest, udp, write_pcap
-from .served import SENSORS, Served, refused, world
+from .served import Served, world
 
 DARK = int(ipaddress.IPv4Address("198.51.100.9"))
 FORMS = ("application/json", "text/csv", "application/vnd.apache.arrow.stream")
 PAYLOADS = (b"hello", b"Host: 198.51.100.9", b"=%d;" % DARK, struct.pack(">I", DARK) + b"tail", b"\x45quote")
 TELLING = re.compile(rb"198\.51\.100\.|%d|%s" % (DARK, re.escape(struct.pack(">I", DARK))))
-OTHERS_ONLY = ("version", "clock_offset", "certificate_days", "losing")
 
 
 @pytest.fixture(scope="module")
@@ -80,42 +75,3 @@ def test_no_monitored_address_leaves_for_viewers_and_analysts(portal: Served, ro
 def test_an_operator_sees_them(portal: Served) -> None:
     seen = b"".join(found.content for what, found in walk(portal, "operator") if found.status_code == 200)
     assert TELLING.search(seen) is not None
-
-
-def test_where_sensors_are_reached_is_for_operators(portal: Served) -> None:
-    assert portal.as_("operator").get("/sensors").json() == {"sensors": SENSORS}
-    for role in ("viewer", "analyst"):
-        sensor, dead = portal.as_(role).get("/sensors").json()["sensors"]
-        assert sensor["why"] == "connect to (address) refused"
-        assert {
-            name: SENSORS[0][name] for name in ("name", "blocks", "organisation", "state")
-        }.items() <= sensor.items()
-        assert not set(OTHERS_ONLY) & (set(sensor) | set(dead))
-        assert (dead["watches"], dead["stores"]) == (False, False)
-        analyst = role == "analyst"
-        assert dead.get("last_packet") == (SENSORS[1]["last_packet"] if analyst else None)
-        assert dead["why"] == (SENSORS[1]["why"] if analyst else None)
-
-
-def test_without_a_token_there_is_health_and_no_more(portal: Served) -> None:
-    anyone = portal.as_(None)
-    assert anyone.get("/health").json() == {"status": "degraded", "why": "sensors: 1 silent, 1 watching nothing, of 2"}
-    for path in ("/version", "/sensors", "/analyses", "/me", "/query/count", "/events"):
-        refused(anyone.get(path), 401)
-    assert portal.as_("viewer").get("/version").json() == {"version": "0.1.0", "api": "v1"}
-    assert portal.as_("viewer").get("/analyses").json() == {"analyses": []}
-
-
-def test_that_it_isn_t_known_what_is_monitored_is_told(tmp_path: Path, one_store: Path) -> None:
-    """Of a portal whose file of it is damaged: whoever isn't an operator gets nothing, and a monitor says why."""
-    (tmp_path / "kept").write_bytes(b"{")
-    watched = Monitored(lambda: [RegisteredSensor(name="a", address="127.0.0.1:1")], tmp_path / "kept")
-    with world(tmp_path / "portal", one_store, secrecy=Secrecy(SecrecySettings(), watched.prefixes)) as served:
-        for role, status in (("operator", 200), ("analyst", 503), ("viewer", 503)):
-            assert served.as_(role).get("/query/count").status_code == status
-        health = served.as_(None).get("/health").json()
-        assert health["status"] == "degraded"
-        assert "analysts and viewers aren't answered: it isn't known yet what each sensor watches" in health["why"]
-        watched.note("a", ["198.51.100.0/24"])
-        assert "analysts" not in served.as_(None).get("/health").json()["why"]
-        assert served.as_("analyst").get("/query/count").status_code == 200

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from ims.portal.api.callers import PAUSE_SECONDS
-from ims.portal.throttle import Throttle
-
-from .served import PASSWORD, ROLES, Served, refused, world
+from .served import PASSWORD, Served, bearer, login, refused, world
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +15,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory, one_store: Path) -> Iterato
     """A portal whose clock and tokens these tests change."""
     with world(tmp_path_factory.mktemp("sessions"), one_store) as served:
         yield served
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def login(portal: Served, name: str = "operator", password: str = PASSWORD) -> httpx.Response:
-    return portal.as_(None).post("/login", json={"name": name, "password": password})
 
 
 def test_a_password_gives_a_token_that_expires(portal: Served) -> None:
@@ -47,34 +35,6 @@ def test_logging_out_makes_the_token_void_and_no_other(portal: Served) -> None:
     assert (found.status_code, found.content) == (204, b"")
     refused(anyone.post("/logout", headers=bearer(one)), 401)
     assert anyone.get("/me", headers=bearer(two)).status_code == 200
-
-
-STRANGERS = {
-    "none": {},
-    "wrong": {"Authorization": "Bearer ims_0123456789abcdef0123456789abcdef"},
-    "empty": {"Authorization": "Bearer"},
-    "long": {"Authorization": f"Bearer {'x' * 5000}"},
-    "basic": {"Authorization": "Basic b3BlcmF0b3I6Y29ycmVjdA=="},
-    "odd": {"Authorization": b"Bearer \xff\xfe'; DROP TABLE tokens"},
-}
-
-
-def test_every_401_is_the_same(portal: Served) -> None:
-    anyone = portal.as_(None)
-    seen = []
-    for headers in STRANGERS.values():
-        for path in ("/me", "/query/count", "/events", "/tokens", "/payloads/0123456789abcdef0123456789abcdef"):
-            seen.append(anyone.get(path, headers=headers))
-        seen.append(anyone.post("/export/pcap", json={}, headers=headers))
-    seen += [login(portal, "operator", "wrong password here"), login(portal, "nobody", PASSWORD)]
-    seen += [login(portal, "", ""), login(portal, "../../etc/passwd", "x")]
-    kept = [
-        (r.status_code, r.content, sorted(h for h in r.headers.items() if h[0] not in ("x-request-id", "date")))
-        for r in seen
-    ]
-    assert all(one == kept[0] for one in kept)
-    refused(seen[0], 401)
-    assert seen[0].headers["www-authenticate"] == "Bearer"
 
 
 def test_tokens_are_made_listed_and_revoked(portal: Served) -> None:
@@ -164,29 +124,3 @@ def test_passwords_and_tokens_are_in_no_log(portal: Served) -> None:
     text = "".join(path.read_text() for path in portal.world.folder.glob("audit*"))
     assert PASSWORD not in text and token not in text
     assert all(known not in text for known in portal.world.tokens.values())
-
-
-def test_who_asks_too_often_is_told_when_to_come_again(
-    tmp_path: Path, one_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And not at once: others are answered meanwhile."""
-    paused: list[float] = []
-
-    async def pause(seconds: float) -> None:
-        paused.append(seconds)
-
-    monkeypatch.setattr("ims.portal.api.callers.pause", pause)
-    few = {"throttle": Throttle(0.01, 3.0), "logins": Throttle(0.01, 2.0)}
-    with world(tmp_path, one_store, **few) as served:
-        for role in ROLES:
-            for _ in range(3):
-                assert served.as_(role).get("/me").status_code == 200
-            wait = served.as_(role).get("/me")
-            refused(wait, 429, "too many requests")
-            assert 1 <= int(wait.headers["retry-after"]) <= 100
-        tried = [login(served, name, "x" * 12) for name in ("operator", "nobody", "operator", "nobody")]
-        assert [found.status_code for found in tried] == [401, 401, 429, 429]
-        assert tried[2].json() == tried[3].json()
-        refused(login(served), 429)
-        refused(served.as_(None).get("/me"), 429)
-    assert paused == [PAUSE_SECONDS] * 7

@@ -16,14 +16,14 @@ import pytest
 
 import ims
 from ims.cli.present import print_rows
-from ims.portal.gate import Limits
+from ims.portal.services import Limits
 from ims.query.answer import Answer
+from ims.query.format.serialize import written_columns
 from ims.query.request import Request
 from ims.query.verbs import VERBS
-from ims.query.written import written_columns
 from ims.telescope import Telescope
 
-from ...cli.test_errors import TOO_DEAR
+from ...cli.test_query import TOO_DEAR
 from ...effort import pick, sampled
 from ...stores import cli, ingest, udp, write_pcap
 from .served import NOW, Served, refused, world
@@ -112,11 +112,11 @@ def test_large_answers_are_streamed_and_the_same(
 WRONG = [
     ("count", {"filter": "tpc port 80"}, "filter, column 1: 'tpc' can't stand here; meant tcp?"),
     ("count", {"filter": "tcp and (udp"}, "filter, column 13: it ends here"),
-    ("count", {"filter": "\ud800"}, "filter: wanted text"),
+    ("count", {"filter": "\ud800"}, "filter: expected text"),
     ("count", {"filter": "(" * 4096}, "filter, column 65: brackets are nested more than 64 deep"),
     ("count", {"filter": "tcp " * 2000}, "filter: "),
     ("count", {"bin": "5m"}, "unknown word 'bin'"),
-    ("count", {"since": "tomorrow"}, "time 'tomorrow': wanted ISO 8601"),
+    ("count", {"since": "tomorrow"}, "time 'tomorrow': expected ISO 8601"),
     ("count", {"since": "0001-01-01T00:00+14:00"}, "outside the years 1900 to 2399"),
     ("count", {"since": "2026-03-05", "until": "2026-03-04"}, "--since must be before --until"),
     ("series", {"bin": "5parsecs"}, "bin '5parsecs'"),
@@ -192,10 +192,10 @@ NO_MOMENTS = [
     ("-Infinity", "found -Infinity"),
     (f"[{NOON}]", f"found [{NOON}]"),
     ("{}", "found {}"),
-    ("202603040500", "time '202603040500': wanted ISO 8601"),
-    ("-1772625600", "time '-1772625600': wanted ISO 8601"),
-    ("17726256001", "time '17726256001': wanted ISO 8601"),
-    ("1" + "0" * 99, "wanted ISO 8601"),
+    ("202603040500", "time '202603040500': expected ISO 8601"),
+    ("-1772625600", "time '-1772625600': expected ISO 8601"),
+    ("17726256001", "time '17726256001': expected ISO 8601"),
+    ("1" + "0" * 99, "expected ISO 8601"),
 ]
 
 
@@ -218,10 +218,12 @@ def test_bodies_that_are_no_words(served: Served) -> None:
     refused(asker.post("/query/count", content=b'{"since": 1' + b"0" * 5000 + b"}", headers=json_), 400)
     refused(asker.post("/query/count"), 400, "missing")
     refused(asker.post("/query/count", content=b"filter=tcp", headers={"Content-Type": "text/plain"}), 415)
-    refused(asker.post("/query/count", content=b"{}"), 415, "wanted application/json")
+    refused(asker.post("/query/count", content=b"{}"), 415, "expected application/json")
     refused(asker.get("/query/cuont"), 404, "no verb 'cuont'")
     refused(asker.put("/query/count", json={}), 405)
-    refused(asker.get("/query/count", headers={"Accept": "image/png"}), 406, "wanted one of application/json, text/csv")
+    refused(
+        asker.get("/query/count", headers={"Accept": "image/png"}), 406, "expected one of application/json, text/csv"
+    )
 
 
 def test_a_cell_is_never_a_formula(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import httpx
 import pytest
 from benchmarks import traffic
 
-from ims.portal.accounts import Accounts
+from ims.portal.auth.accounts import Accounts
 from tests.portal.deployment import PASSWORD, Deployment
 from tests.stores import ingest
 

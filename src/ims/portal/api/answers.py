@@ -12,10 +12,10 @@ import pyarrow as pa
 from starlette.responses import Response, StreamingResponse
 
 from ims import arrow
+from ims.portal.api.errors import without_places
 from ims.portal.api.negotiate import FORMS, Form
-from ims.portal.api.refusals import without_places
 from ims.query.answer import Answer, AnswerRecord
-from ims.query.written import csv_lines, json_row, written_columns
+from ims.query.format.serialize import csv_lines, json_row, written_columns
 from ims.text import one_line
 
 WHOLE = 10_000

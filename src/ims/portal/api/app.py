@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ims.portal.api import events, exports, landing, payloads, sessions, status, verbs
-from ims.portal.api.envelope import API, Envelope
-from ims.portal.api.holding import Holding
-from ims.portal.api.refusals import refuse_in_one_line
+from ims.portal.api.answer_memory import AnswerMemory
+from ims.portal.api.errors import refuse_in_one_line
+from ims.portal.api.middleware import API, Envelope
+from ims.portal.api.task_queue import TaskQueue
 from ims.portal.api.threads import Threads
-from ims.portal.api.turns import Turns
-from ims.portal.gate import Gate
+from ims.portal.services import Services
 
 DESCRIPTION = (
     "Questions to every sensor of this Internet Motion Sensor, in the words of `ims query`. Answers are JSON, CSV or "
@@ -23,7 +23,7 @@ DESCRIPTION = (
 )
 
 
-def create_app(gate: Gate) -> FastAPI:
+def create_app(gate: Services) -> FastAPI:
     """The portal's API in front of `gate`. Serve it with `serve_settings`."""
 
     threads = Threads()
@@ -48,9 +48,11 @@ def create_app(gate: Gate) -> FastAPI:
     limits = gate.limits
     app.state.threads = threads
     app.state.gate = gate
-    app.state.turns = Turns(limits.questions, limits.questions_each, limits.questions_waiting, limits.questions_kept)
-    app.state.holding = Holding(limits.answer_bytes)
-    app.state.exporting = Turns(limits.exports, limits.exports_each)
+    app.state.turns = TaskQueue(
+        limits.questions, limits.questions_each, limits.questions_waiting, limits.questions_kept
+    )
+    app.state.holding = AnswerMemory(limits.answer_bytes)
+    app.state.exporting = TaskQueue(limits.exports, limits.exports_each)
     app.state.listeners = events.Listeners(limits.listeners, limits.listeners_each)
     for router in (sessions.router, verbs.make_router(), payloads.router, exports.router, events.router, status.router):
         app.include_router(router, prefix=API)

@@ -9,12 +9,11 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from ims.portal.api.addresses import customer
-from ims.portal.api.refusals import later, unknown_caller
+from ims.portal.api.errors import later, unknown_caller
 from ims.portal.api.threads import Threads
-from ims.portal.gate import Gate
-from ims.portal.roles import Caller, Role
-from ims.portal.throttle import Throttle
+from ims.portal.auth.rate_limit import RateLimit, customer
+from ims.portal.auth.roles import Caller, Role
+from ims.portal.services import Services
 
 _bearer = HTTPBearer(auto_error=False, description="A token: of `POST /login`, or a longer one of `POST /tokens`.")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -22,9 +21,9 @@ LONGEST_TOKEN = 512
 PAUSE_SECONDS = 0.5
 
 
-def gate_of(request: Request) -> Gate:
+def gate_of(request: Request) -> Services:
     """What stands behind this application."""
-    return cast("Gate", request.app.state.gate)
+    return cast("Services", request.app.state.gate)
 
 
 def note(request: Request, **fields: Any) -> None:
@@ -42,7 +41,7 @@ def address_of(request: Request) -> str:
     return customer(request.client.host if request.client else "")
 
 
-async def take(throttle: Throttle, key: str, cost: float = 1.0) -> None:
+async def take(throttle: RateLimit, key: str, cost: float = 1.0) -> None:
     """Refuse who asks too often; not at once, so that who doesn't heed it asks less often on each connection."""
     wait = throttle.take(key, cost)
     if wait > 0:

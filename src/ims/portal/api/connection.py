@@ -16,9 +16,9 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ims.portal.api.addresses import customer
 from ims.portal.api.descriptors import Listening
 from ims.portal.api.framing import Strict
+from ims.portal.auth.rate_limit import customer
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 128 << 10

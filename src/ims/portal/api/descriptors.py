@@ -11,7 +11,7 @@ import socket
 from collections import Counter
 from typing import Any
 
-from ims.portal.api.addresses import customer
+from ims.portal.auth.rate_limit import customer
 
 OWN = 512
 """Descriptors of a portal beside its callers' connections: files, sensors, engines, answers that wait on disk."""

@@ -13,11 +13,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ims.portal.api.callers import Anyone, Bearer, gate_of, note, threads_of
-from ims.portal.api.refusals import later, refusals, without_places
+from ims.portal.api.errors import later, refusals, without_places
 from ims.portal.api.streams import Held
 from ims.portal.api.threads import Threads
-from ims.portal.gate import Event, Gate
-from ims.portal.roles import Caller
+from ims.portal.auth.roles import Caller
+from ims.portal.services import Event, Services
 from ims.text import quantity
 
 router = APIRouter(tags=["live"])
@@ -78,7 +78,7 @@ async def events(request: Request, caller: Anyone, token: Bearer) -> Response:
     return Held(_stream(gate, threads_of(request), caller, token.credentials), headers, let_go)
 
 
-async def _stream(gate: Gate, threads: Threads, caller: Caller, secret: str) -> AsyncGenerator[bytes]:
+async def _stream(gate: Services, threads: Threads, caller: Caller, secret: str) -> AsyncGenerator[bytes]:
     news = gate.events(caller.role)
     coming: asyncio.Task[Event] | None = None
     checked = asyncio.get_running_loop().time()
@@ -128,5 +128,5 @@ async def _next(news: object) -> Event:
 def written(event: Event) -> bytes:
     """An event on the wire: JSON has no line breaks, so none can be forged."""
     if _KIND.fullmatch(event.kind) is None:
-        raise ValueError(f"event kind {event.kind!r}: wanted small letters and _")
+        raise ValueError(f"event kind {event.kind!r}: expected small letters and _")
     return f"event: {event.kind}\ndata: {json.dumps(event.data, ensure_ascii=True, default=str)}\n\n".encode("ascii")

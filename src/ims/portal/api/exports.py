@@ -10,13 +10,13 @@ from fastapi import APIRouter, HTTPException, Path, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from ims.extract import ExportReport, check_written
-from ims.portal.api.asking import allowed, answered, made
+from ims.export import ExportReport, check_written
 from ims.portal.api.callers import Operator, gate_of, note
-from ims.portal.api.refusals import refusals
+from ims.portal.api.errors import refusals
+from ims.portal.api.execute import allowed, answered, made
+from ims.portal.api.parameters import words_of
 from ims.portal.api.spool import Spool, pieces
 from ims.portal.api.streams import Held
-from ims.portal.api.words import words_of
 from ims.query.verbs import VERBS
 from ims.store.pcap import Link
 

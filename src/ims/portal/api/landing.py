@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from ims.portal.api.callers import gate_of
-from ims.portal.api.envelope import API
+from ims.portal.api.middleware import API
 
 router = APIRouter()
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?")

@@ -24,7 +24,7 @@ def negotiated(accepts: Sequence[str]) -> Form:
     weights = {form: _weight(name, ranges) for name, form in FORMS.items()}
     best = max(weights, key=lambda form: weights[form])
     if weights[best] <= 0:
-        raise HTTPException(406, f"no form of an answer that you accept; wanted one of {', '.join(FORMS)}")
+        raise HTTPException(406, f"no form of an answer that you accept; expected one of {', '.join(FORMS)}")
     return best
 
 

@@ -11,10 +11,10 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from starlette.responses import Response
 
-from ims.portal.api.asking import answered, until_even
 from ims.portal.api.callers import Analyst, gate_of, note
-from ims.portal.api.refusals import refusals
-from ims.query.wrong import QuestionError
+from ims.portal.api.errors import refusals
+from ims.portal.api.execute import answered, until_even
+from ims.query.errors import QuestionError
 
 router = APIRouter(tags=["payloads"])
 SIGNATURE = re.compile(r"[0-9A-Fa-f]{6,32}")
@@ -52,10 +52,10 @@ async def payload(
     gate, operator = gate_of(request), caller.role == "operator"
     note(request, verb="payload", signature=signature[:64])
     if SIGNATURE.fullmatch(signature) is None:
-        raise HTTPException(400, f"signature {signature[:64]!r}: wanted 6 to {WHOLE} hex digits")
+        raise HTTPException(400, f"signature {signature[:64]!r}: expected 6 to {WHOLE} hex digits")
     if not operator and len(signature) < WHOLE:
         # What several begin with would be told, and so that there are others.
-        raise HTTPException(400, f"signature {signature}: wanted all {WHOLE} hex digits")
+        raise HTTPException(400, f"signature {signature}: expected all {WHOLE} hex digits")
     absent = f"no payload is stored whose signature {'begins with' if operator else 'is'} {signature.lower()}"
 
     def work() -> bytes | None:

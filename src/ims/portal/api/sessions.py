@@ -10,11 +10,11 @@ from fastapi import APIRouter, HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from ims.portal.account_tokens import NewToken as MadeToken
 from ims.portal.api.callers import Anyone, address_of, gate_of, note, take, threads_of
-from ims.portal.api.refusals import refusals, unknown_caller
-from ims.portal.devices import DAYS
-from ims.portal.roles import Caller, Role, lesser
+from ims.portal.api.errors import refusals, unknown_caller
+from ims.portal.auth.account_tokens import NewToken as MadeToken
+from ims.portal.auth.devices import DAYS
+from ims.portal.auth.roles import Caller, Role, lesser
 from ims.text import one_line
 
 router = APIRouter(tags=["accounts"])

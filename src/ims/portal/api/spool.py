@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import anyio
 
-from ims.query.wrong import QuestionError
+from ims.query.errors import QuestionError
 
 PIECE = 1 << 18
 

@@ -10,8 +10,8 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field
 
 from ims.portal.api.callers import Anyone, gate_of, note
-from ims.portal.api.refusals import refusals, without_places
-from ims.portal.health import whole
+from ims.portal.api.errors import refusals, without_places
+from ims.portal.federation.health import whole
 
 router = APIRouter(tags=["status"])
 FOR_VIEWERS = ("name", "organisation", "time_zone", "blocks", "state", "since", "watches", "stores")

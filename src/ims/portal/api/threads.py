@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from fastapi import HTTPException
 
-from ims.portal.api.refusals import later
+from ims.portal.api.errors import later
 
 T = TypeVar("T")
 WAITING = 16

@@ -8,22 +8,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException, Query, Request
 from starlette.responses import Response
 
+from ims.portal.api.answer_memory import lent, room_for
 from ims.portal.api.answers import asked_of, held_by, response
-from ims.portal.api.asking import allowed, answered, made
 from ims.portal.api.callers import Anyone, gate_of, note
-from ims.portal.api.holding import lent, room_for
+from ims.portal.api.errors import refusals
+from ims.portal.api.execute import allowed, answered, made
 from ims.portal.api.negotiate import negotiated
-from ims.portal.api.refusals import refusals
-from ims.portal.api.words import WORDS, Words
+from ims.portal.api.parameters import WORDS, Parameters
 from ims.query.answer import Answer
+from ims.query.errors import QuestionError, UnansweredError
 from ims.query.request import Request as Question
 from ims.query.verbs import VERBS, Verb, VerbName
-from ims.query.wrong import QuestionError, UnansweredError
 
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-async def ask(verb: VerbName, words: Words, request: Request, caller: Anyone) -> Response:
+async def ask(verb: VerbName, words: Parameters, request: Request, caller: Anyone) -> Response:
     """Answer one question in the form that is accepted."""
     gate, role = gate_of(request), caller.role
     form = negotiated(request.headers.getlist("accept"))
@@ -58,16 +58,16 @@ async def ask(verb: VerbName, words: Words, request: Request, caller: Anyone) ->
     return await lent(share, formed)
 
 
-def _asked_by_get(verb: VerbName, words: type[Words]) -> Endpoint:
-    async def get(request: Request, caller: Anyone, words: Words) -> Response:
+def _asked_by_get(verb: VerbName, words: type[Parameters]) -> Endpoint:
+    async def get(request: Request, caller: Anyone, words: Parameters) -> Response:
         return await ask(verb, words, request, caller)
 
     get.__annotations__["words"] = Annotated[words, Query()]
     return get
 
 
-def _asked_by_post(verb: VerbName, words: type[Words]) -> Endpoint:
-    async def post(request: Request, caller: Anyone, words: Words) -> Response:
+def _asked_by_post(verb: VerbName, words: type[Parameters]) -> Endpoint:
+    async def post(request: Request, caller: Anyone, words: Parameters) -> Response:
         return await ask(verb, words, request, caller)
 
     post.__annotations__["words"] = Annotated[words, Body()]
@@ -126,6 +126,6 @@ def make_router() -> APIRouter:
     @router.get("/{verb}", include_in_schema=False)
     @router.post("/{verb}", include_in_schema=False)
     async def unknown(verb: str, caller: Anyone) -> Response:
-        raise HTTPException(404, f"no verb {verb[:40]!r}; wanted one of {', '.join(VERBS)}")
+        raise HTTPException(404, f"no verb {verb[:40]!r}; expected one of {', '.join(VERBS)}")
 
     return router

@@ -1,0 +1,102 @@
+"""A question on its way: what may be asked is checked, its turn awaited, and what goes wrong said in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import structlog
+from fastapi import HTTPException, Request
+
+from ims.freed_memory import let_go
+from ims.portal.api.callers import gate_of, note
+from ims.portal.api.errors import UNANSWERED, later, without_places
+from ims.portal.api.parameters import Parameters, question, range_of
+from ims.portal.api.task_queue import TaskQueue
+from ims.portal.auth.roles import Caller
+from ims.portal.federation.asker import Effort, behalf
+from ims.portal.privacy.query_policy import Forbidden, Withheld
+from ims.query import request as typed
+from ims.query.errors import LaterError, QuestionError, UnansweredError
+from ims.query.verbs import VerbName
+from ims.text import one_line
+
+T = TypeVar("T")
+MARGIN_SECONDS = 2.0
+"""Before a caller's limit, so that sensors which don't answer are named as silent, and the answer isn't a 503."""
+EVEN_SECONDS = 0.5
+"""What is withheld and what isn't there is refused a multiple of this after it was asked for: to look for a payload
+takes 5 to 50 ms, a little longer where there is one."""
+
+
+AGAIN_SECONDS = 2.0
+"""In which what others hold is given back, most of it, or a sensor that fell silent is left out."""
+
+
+async def made(verb: VerbName, words: Parameters, request: Request, caller: Caller) -> typed.Request:
+    """The question, typed. Refuses with 400."""
+    most = gate_of(request).limits.rows[caller.role]
+    note(request, verb=verb, words=words.model_dump(exclude_defaults=True))
+    try:
+        return await asyncio.to_thread(question, verb, words, caller.role, most)
+    except QuestionError as error:  # made of the caller's own words
+        raise HTTPException(400, one_line(error)) from None
+
+
+def allowed(asked: typed.Request, request: Request, caller: Caller) -> typed.Request:
+    """The question as this caller may ask it: for the telescope only, and never said back. Raises Forbidden.
+
+    Call this in its turn: sensors may have to be asked for payloads that the filter names.
+    """
+    gate = gate_of(request)
+    asked = gate.secrecy.check(caller.role, asked, gate.octets)
+    note(request, **range_of(asked))
+    return asked
+
+
+async def answered(request: Request, caller: Caller, seconds: float, work: Callable[[], T], turns: str = "turns") -> T:
+    """What `work` returns once it is the caller's turn, with its errors in one line that is ours: what anything else
+    says (a library, an engine, another machine) is in the log alone."""
+    waiting = cast("TaskQueue", getattr(request.app.state, turns))
+    operator, began = caller.role == "operator", time.monotonic()
+    until, effort = began + seconds - min(MARGIN_SECONDS, seconds / 4), Effort()
+
+    def on_behalf() -> T:
+        own = time.thread_time()
+        try:
+            with behalf(caller.name, known_only=not operator, until=until, effort=effort):
+                return work()
+        except BaseException as error:
+            let_go(error)  # it is kept until its cycle is found: itself, with a question's tables
+            raise
+        finally:
+            effort.seconds += time.thread_time() - own
+
+    try:
+        return await waiting.run(caller.name, seconds, on_behalf, lambda: effort.seconds)
+    except Withheld as error:
+        await asyncio.sleep(until_even(time.monotonic() - began))
+        raise HTTPException(403, one_line(error)) from None
+    except Forbidden as error:
+        raise HTTPException(403, one_line(error)) from None
+    except MemoryError:
+        line = "the question needs more memory than it may have: ask for a shorter time, a narrower filter or less"
+        raise HTTPException(400, line) from None
+    except QuestionError as error:
+        raise HTTPException(400, without_places(error, operator)) from error
+    except LaterError as error:
+        raise later(AGAIN_SECONDS, without_places(error, operator), 503) from error
+    except UnansweredError as error:
+        raise HTTPException(503, without_places(error, operator)) from error
+    except OSError as error:
+        log: Any = structlog.get_logger()
+        log.error("unanswered", request=request.scope["request_id"], exc_info=error)
+        raise HTTPException(503, UNANSWERED) from error
+
+
+def until_even(seconds: float) -> float:
+    """How long to wait so that what took so many seconds seems to have taken a multiple of EVEN_SECONDS."""
+    return math.ceil(seconds / EVEN_SECONDS) * EVEN_SECONDS - seconds

@@ -1,0 +1,35 @@
+"""Roles, and who asks in which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Role = Literal["viewer", "analyst", "operator"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""What each may do, the next may do too."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks. `token`: the id of the token he came with, never its secret; `manages`: whether that stands for the
+    whole account, so that other tokens of it may be seen and revoked; `generation`: of the password that was shown."""
+
+    name: str
+    role: Role
+    token: str | None = None
+    manages: bool = True
+    generation: int | None = field(default=None, compare=False)
+
+
+def role_of(text: str) -> Role:
+    """A role. Raises ValueError."""
+    for role in ROLES:
+        if role == text:
+            return role
+    raise ValueError(f"role {text!r}: expected one of {', '.join(ROLES)}")
+
+
+def lesser(one: Role, other: Role) -> Role:
+    """The role that may do less."""
+    return min(one, other, key=ROLES.index)

@@ -1,0 +1,213 @@
+"""What each role may see: the policy that questions pass on their way in, and answers on their way out.
+
+Operators see everything; analysts everything but monitored addresses; viewers a few figures, noisy, late, and none
+that is small. docs/secrecy.md says what of it is held back, why, and what an attacker can do all the same.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import structlog
+
+from ims.link.contract import MOST_HIDDEN
+from ims.portal.privacy import query_policy, redact_analyst, redact_viewer, viewer_policy
+from ims.portal.privacy.address_scan import AddressScan
+from ims.portal.privacy.cell_sums import Put, cell_sums
+from ims.portal.privacy.cells import view_of
+from ims.portal.privacy.noise import Noise
+from ims.portal.privacy.omissions import omissions
+from ims.portal.privacy.query_policy import Forbidden, NarrowedRequest, PayloadLookup, narrowed, wanted_of
+from ims.portal.privacy.settings import SecrecySettings
+from ims.query.answer import Answer, AnswerRecord
+from ims.query.errors import LaterError, UnansweredError
+from ims.query.plans.hidden_sources import ranges_of
+from ims.query.request import Ranges, Request
+from ims.queryd.coverage_prefixes import few
+
+if TYPE_CHECKING:
+    from ims.portal.auth.roles import Role
+
+__all__ = ["Forbidden", "PrivacyPolicy", "SecrecySettings"]
+T = TypeVar("T")
+TRIES = 4
+"""Before it is said that what is watched keeps changing."""
+
+_NUMBERS = re.compile(r"(?=(?:[^.:\s]*[.:]){2})[\[\]0-9A-Fa-f.:]{3,}")
+"""What may be an address, with or without a port."""
+
+
+class _Darkness(NamedTuple):
+    """What is monitored: its prefixes, the search for them in payloads, and the sources that questions hide."""
+
+    prefixes: tuple[ipaddress.IPv4Network, ...]
+    words: AddressScan
+    hidden: Ranges
+
+
+class PrivacyPolicy:
+    """The policy. `prefixes` gives the monitored blocks, whenever it is asked; `secret`: 32 octets that stay the same,
+    such as `Accounts.secret("rounding")`: with another one, viewers see every value with other noise. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        settings: SecrecySettings,
+        prefixes: Callable[[], Sequence[ipaddress.IPv4Network]],
+        clock: Callable[[], float] = time.time,
+        secret: bytes | None = None,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`failed`: called at each search of payloads that fails."""
+        self._settings, self._prefixes, self._clock = settings, prefixes, clock
+        self._noise = Noise(settings.viewer_noise, settings.viewer_threshold, secret or secrets.token_bytes(32))
+        self._lock, self._failed = threading.Lock(), failed
+        self._log: Any = structlog.get_logger()
+        self._known = _Darkness((), AddressScan(()), ())
+
+    def check(self, role: Role, request: Request, payloads: PayloadLookup | None = None) -> Request:
+        """The request that may be asked for this role: as it is for operators, narrower for others. It goes to the
+        sensors, and then with their answer to `shown`; never back to the caller (see NarrowedRequest). What is asked of
+        them is changed by the same rule for every filter and every darkness, and nothing here depends on what is
+        monitored but the look-up of signatures.
+
+        `payloads` gives the octets of signatures; without it, no filter may ask for a signature but an operator's.
+        Raises Forbidden.
+        """
+        tree = request.filter
+        if role == "operator":
+            return request
+        if role == "viewer" and tree is not None:
+            view_of(request)
+        if tree is not None:
+            query_policy.check_filter(tree)
+        query_policy.check_group(request)
+        darkness = self._darkness()
+        if role == "viewer":
+            request = viewer_policy.check(request, self._settings, int(self._clock() * 1e6))
+        else:
+            redact_analyst.check(request)
+            if tree is not None:
+                query_policy.check_signatures(tree, darkness.words, payloads)
+            request = narrowed(request, limit=redact_analyst.rows_for(request))
+        return request.hiding(darkness.hidden)
+
+    def answer(self, role: Role, request: Request, put: Put, payloads: PayloadLookup | None = None) -> Answer:
+        """What this role sees of a request that `check` let through. `put` asks the sensors: for viewers, the cells
+        that their figures are sums of. As `shown`; raises what `put` raises, too."""
+        if role != "viewer" or request.verb == "coverage":
+            return self.shown(role, request, put(request), payloads)
+        if not isinstance(request, NarrowedRequest):
+            raise ValueError("this request didn't pass the policy; call check first")
+        found = cell_sums(request, put, self._noise, viewer_policy.unit_of(self._settings))
+        table = redact_viewer.table_of(request, found, self._noise)
+        return self._recorded(role, request, Answer(table, found.record), table)
+
+    def shown(self, role: Role, request: Request, answer: Answer, payloads: PayloadLookup | None = None) -> Answer:
+        """What this role sees of the answer to a request that `check` let through.
+
+        `payloads` gives the octets of signatures; those it doesn't know are withheld. Raises Forbidden where nothing
+        can be shown, and ValueError for a viewer's request that wasn't checked, or whose answer is a sum (`answer`).
+        """
+        if role == "operator":
+            return answer
+        words = self._darkness().words
+        if role == "viewer":
+            if request.verb != "coverage" or request.since is None or request.until is None:
+                raise ValueError("a viewer's figures are sums of cells; call check first, then answer")
+            table = redact_viewer.coverage(request, answer.table, viewer_policy.unit_of(self._settings))
+        else:
+            table = redact_analyst.shown(request, answer.table, words, payloads)
+        return self._recorded(role, request, answer, table)
+
+    def _recorded(self, role: Role, request: Request, answer: Answer, table: Any) -> Answer:
+        """The table that is shown, with the record of the answer as this role sees it."""
+        record = _record(answer.record, role == "viewer")
+        withheld = omissions(role, request, self._settings, self._noise)
+        left_out = _left_out(request, answer, len(table), role == "viewer")
+        return Answer(table, replace(record, **left_out, withheld=withheld))
+
+    def settled(self, role: Role, work: Callable[[], T]) -> T:
+        """What `work` returns, which asks sensors by `check` and `shown`. It is done again where more is known to be
+        monitored after it than before: what sensors say of that is noted with each answer of theirs, so nothing that
+        they told was checked by what had been known earlier. Raises OSError where that keeps changing."""
+        if role == "operator":
+            return work()
+        for _ in range(TRIES):
+            known = self._darkness()
+            try:
+                result = work()
+            except Exception:
+                if self._darkness() is known:
+                    raise
+                continue
+            if self._darkness() is known:
+                return result
+        raise LaterError("what the sensors watch keeps changing; ask again")
+
+    def may_see_payload(self, role: Role, octets: bytes) -> bool:
+        """Whether this role may have a payload: operators any, analysts those without a monitored address."""
+        if role == "operator":
+            return True
+        return role == "analyst" and not self._darkness().words.holds(octets)
+
+    def unknown(self) -> str | None:
+        """Why nothing may be shown to others than operators, where what is monitored isn't known."""
+        try:
+            self._prefixes()
+        except UnansweredError as error:
+            return str(error)
+        return None
+
+    def _darkness(self) -> _Darkness:
+        prefixes = tuple(self._prefixes())
+        with self._lock:
+            if self._known.prefixes != prefixes:
+                words = AddressScan(prefixes, self._settings.large_blocks, self._failed)
+                self._known = _Darkness(prefixes, words, self._hidden(words.ranges, prefixes))
+            return self._known
+
+    def _hidden(self, ranges: Ranges, prefixes: Sequence[ipaddress.IPv4Network]) -> Ranges:
+        """The sources to hide: in as many ranges as a question may name, so more than are monitored if need be."""
+        if len(ranges) <= MOST_HIDDEN:
+            return ranges
+        wider = ranges_of(few(prefixes, MOST_HIDDEN))
+        self._log.warning(
+            "hidden", ranges=len(ranges), most=MOST_HIDDEN,
+            meaning=f"sources beside monitored ones are hidden, too: {len(wider):,} wider ranges in place of these",
+        )  # fmt: skip
+        return wider
+
+
+def _left_out(request: Request, answer: Answer, rows: int, viewer: bool) -> dict[str, Any]:
+    """What the record says of rows that were left out. More were asked for than are shown, so what it said was of
+    others; some aren't shown at all, so it is never exact."""
+    wanted = wanted_of(request)
+    cut = rows == wanted if viewer else len(answer) > wanted or answer.record.limit > 0
+    bins = 0 if viewer else answer.record.bins_left_out  # viewers' series have every bin
+    if request.verb == "count" or not cut:
+        return {"limit": 0, "matching": 0, "at_least": False, "bins_left_out": bins}
+    matching = wanted if viewer else max(len(answer), answer.record.matching)
+    return {"limit": wanted, "matching": matching, "at_least": True, "bins_left_out": bins}
+
+
+def _record(record: AnswerRecord, viewer: bool) -> AnswerRecord:
+    """The record without folders and addresses; for viewers without exact numbers of what was lost."""
+    silent = {sensor: _NUMBERS.sub("(address)", why) for sensor, why in record.silent.items()}
+    losing = {sensor: _NUMBERS.sub("(address)", what) for sensor, what in record.losing.items()}
+    shown = replace(
+        record, stores=(), silent=silent, losing={} if viewer else losing, seconds=math.ceil(record.seconds), took={}
+    )
+    if not viewer:
+        return shown
+    why = dict.fromkeys(silent, "no answer")
+    size = float(f"{record.darknet_24s:.2g}")  # more digits would tell to the second when a block's last packet came
+    return replace(shown, silent=why, darknet_24s=size, frames_lost=0, payloads_lost=0)

@@ -1,0 +1,201 @@
+"""Answers as analysts see them: nothing that is or holds a monitored address, in an order of what is shown.
+
+Rows that tie come in an order of columns that aren't shown (packets that arrived together, by destination; payloads
+that came equally often, by their MD5), and so would those that a limit cuts off. They are put into an order of what is
+shown; where the rows were cut, those that tie with the last one aren't all there, and of them only such are shown as
+would be in any case.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ims import arrow
+from ims.portal.privacy.address_scan import AddressScan
+from ims.portal.privacy.query_policy import TELLING, Forbidden, PayloadLookup, wanted_of
+from ims.query.request import Request
+from ims.query.verbs import MOST_DETAILED, VERBS
+
+SHOWN = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage")
+"""Verbs of which `shown` knows what may be seen of their answers."""
+EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100}
+"""Rows asked for beyond those that are wanted; of a series one, to know whether its last bin is whole."""
+NOWHERE = "192.0.2.0"
+"""Stands for an address that isn't there where all are worked out together."""
+LOOKED_UP = MOST_DETAILED
+"""Payloads looked up at once: as many as a question may name, which are 15 MB of usual ones."""
+WITHHELD = "withheld"
+"""Stands in a group by signature for payloads that hold an address; null: packets without a payload."""
+
+
+def check(request: Request) -> None:
+    """Raises Forbidden for a verb of which nothing here says what of its answer may be shown."""
+    if request.verb not in SHOWN:
+        raise Forbidden(f"{request.verb} isn't shown to analysts; they may ask for {', '.join(SHOWN)}")
+
+
+def rows_for(request: Request) -> int:
+    """The limit to ask sensors for; 0: as it is."""
+    if request.verb not in EXTRA or (request.verb in ("top", "series") and request.group != "signature"):
+        return request.limit
+    return min(VERBS[request.verb].most_rows, request.rows + EXTRA[request.verb])
+
+
+def shown(request: Request, table: pa.Table, words: AddressScan, payloads: PayloadLookup | None) -> pa.Table:
+    """The table of an analyst's answer."""
+    wanted, full = wanted_of(request), len(table) >= request.rows
+    if request.verb == "packets":
+        return _packets(table, words, payloads, wanted, full)
+    if request.verb == "payloads":
+        return _payloads(table, words, wanted, full)
+    if request.verb == "coverage":
+        kept = table.drop_columns([name for name in ("prefix",) if name in table.column_names])
+        return _sorted(kept, kept.column_names)
+    name = request.group_name
+    if request.verb == "sources" or request.group == "source":
+        return _without_dark(table, "source", words)
+    if request.group == "signature" and name is not None:
+        table = _with(table, name, _known(table.column(name), words, payloads, WITHHELD))
+        return _series(table, wanted, full) if request.verb == "series" else _top(table, wanted, full)
+    return table
+
+
+def _packets(table: pa.Table, words: AddressScan, payloads: PayloadLookup | None, wanted: int, full: bool) -> pa.Table:
+    table = table.drop_columns([name for name in TELLING if name in table.column_names])
+    table = _without(table, "source", _monitored(table.column("source"), words))
+    options = _encoded(table.column("tcp_options"))
+    dark = words.which([bytes.fromhex(each) for each in options.dictionary.to_pylist()])
+    table = _without(table, "tcp_options", _of_each(options, dark))
+    table = _with(table, "signature", _known(table.column("signature"), words, payloads, None))
+    last = table.column("time").cast(pa.int64()).slice(max(0, len(table) - 1)).to_pylist()
+    table = _sorted(table, ["time", *(name for name in table.column_names if name != "time")])
+    if full and last and len(table) > wanted:
+        # Of the last moment's packets some may be missing, which of them destinations decided.
+        times = arrow.numbers(table.column("time"))
+        whole = int(np.searchsorted(times, last[0], "left"))
+        if whole == 0 and wanted:
+            raise Forbidden(f"more than {len(table):,} packets came in one moment; ask for fewer, by port or source")
+        table = table.slice(0, whole)
+    return table.slice(0, wanted)
+
+
+def _payloads(table: pa.Table, words: AddressScan, wanted: int, full: bool) -> pa.Table:
+    """Rows of payloads that hold an address, or aren't there to be looked at, keep their counts alone."""
+    octets = table.column("payload").to_pylist()
+    dark = words.which([each or b"" for each in octets]) | np.array([each is None for each in octets], np.bool_)
+    for name in ("signature", "payload", "text", "hexdump"):
+        values = table.column(name).to_pylist()
+        table = _replaced(table, name, [None if hidden else v for v, hidden in zip(values, dark, strict=True)])
+    numbers = table.column("number").to_pylist()
+    table = _replaced(table, "number", [1 if hidden else n for n, hidden in zip(numbers, dark, strict=True)])
+    return _ranked(table, "packets", "signature", dark, wanted, full)
+
+
+def _top(table: pa.Table, wanted: int, full: bool) -> pa.Table:
+    name = table.column_names[0]
+    dark = np.array([key == WITHHELD for key in table.column(name).to_pylist()], np.bool_)
+    return _ranked(table, "value", name, dark, wanted, full)
+
+
+def _ranked(table: pa.Table, value: str, key: str, dark: Any, wanted: int, full: bool) -> pa.Table:
+    """Most first; of equals those with a key by it, then those without one by all that is shown of them."""
+    values, keys = table.column(value).to_pylist(), table.column(key).to_pylist()
+    rows = table.to_pylist()
+    last = values[-1] if full and values and len(values) > wanted else None
+    order = [at for at in range(len(rows)) if not (dark[at] and values[at] == last)]
+
+    def place(at: int) -> tuple[Any, ...]:
+        if not dark[at]:
+            return (-values[at], 0, keys[at] or "", str(rows[at].get("number", "")).zfill(5))
+        return (-values[at], 1, "", repr([(n, v) for n, v in rows[at].items()]))
+
+    order.sort(key=place)
+    return table.take(arrow.column(order[:wanted], pa.int64()))
+
+
+def _series(table: pa.Table, wanted: int, full: bool) -> pa.Table:
+    """Series by signature: what is withheld is added up in each bin, or left out where it can't be (floats). Raises
+    Forbidden where not one bin is whole."""
+    name = table.column_names[1]
+    kind = table.schema.field("value").type
+    begins = table.column("time").cast(pa.int64()).to_pylist()
+    rows: dict[tuple[int, bool, str], Any] = {}
+    for begin, key, value in zip(begins, *(table.column(n).to_pylist() for n in (name, "value")), strict=True):
+        if full and begin == begins[-1]:
+            continue  # not all of this bin is here
+        place = (begin, key is None, key or "")
+        rows[place] = rows.get(place, 0) + value
+    if full and not rows and wanted:
+        raise Forbidden(
+            f"more than {wanted:,} signatures came in one bin; ask for shorter bins, or by a filter for fewer"
+        )
+    order = sorted(rows)[:wanted]
+    columns = {
+        "time": arrow.column([begin for begin, _, _ in order], pa.int64()).cast(pa.timestamp("us", "UTC")),
+        name: arrow.column([None if none else key for _, none, key in order], pa.string()),
+        "value": arrow.column([rows[place] for place in order], kind),
+    }
+    return pa.table(columns)
+
+
+def _known(column: Any, words: AddressScan, payloads: PayloadLookup | None, withheld: str | None) -> pa.Array:
+    """Signatures (hex) of payloads that are known and hold no address; `withheld` for others; null stays."""
+    encoded = _encoded(column)
+    named = encoded.dictionary.to_pylist()
+    asked = [bytes.fromhex(each) for each in sorted(named)]
+    clear: set[str] = set()
+    for begin in range(0, len(asked) if payloads is not None else 0, LOOKED_UP):
+        found = payloads(asked[begin : begin + LOOKED_UP]) if payloads is not None else {}
+        present = sorted(found)
+        dark = words.which([found[signature] for signature in present])
+        clear.update(signature.hex() for signature, hidden in zip(present, dark, strict=True) if not hidden)
+    shown = arrow.column([each if each in clear else withheld for each in named], pa.string())
+    return shown.take(encoded.indices)
+
+
+def _without_dark(table: pa.Table, name: str, words: AddressScan) -> pa.Table:
+    return table.filter(arrow.column(~_monitored(table.column(name), words), pa.bool_()))
+
+
+def _monitored(column: Any, words: AddressScan) -> Any:
+    """Of each dotted address, whether it is monitored: bool (n,); of null it isn't. Raises ValueError where a text is
+    none: the rows after it would be taken for others."""
+    parts = pc.split_pattern(pc.fill_null(column, NOWHERE), ".")
+    if pc.any(pc.not_equal(pc.list_value_length(parts), 4)).as_py():
+        raise ValueError("an address isn't dotted")
+    numbers = pc.list_flatten(parts).cast(pa.int64())
+    addresses = arrow.numbers(numbers).reshape(-1, 4) @ np.array([1 << 24, 1 << 16, 1 << 8, 1])
+    return words.monitored(addresses) & arrow.flags(pc.is_valid(column))
+
+
+def _encoded(column: Any) -> pa.DictionaryArray:
+    """Each different value once, and where it stands: what there is to find out of it is found out once."""
+    return column.combine_chunks().dictionary_encode()
+
+
+def _of_each(encoded: pa.DictionaryArray, found: Any) -> Any:
+    """What was found of each different value, for each row: bool (n,); False for null."""
+    column = arrow.column(found, pa.bool_()).take(encoded.indices)
+    return arrow.flags(pc.fill_null(column, False))
+
+
+def _without(table: pa.Table, name: str, hidden: Any) -> pa.Table:
+    """With null where a value is hidden, bool (n,)."""
+    column = table.column(name)
+    return _with(table, name, pc.if_else(arrow.column(hidden, pa.bool_()), pa.scalar(None, column.type), column))
+
+
+def _with(table: pa.Table, name: str, column: Any) -> pa.Table:
+    return table.set_column(table.column_names.index(name), table.schema.field(name), column)
+
+
+def _replaced(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    return _with(table, name, arrow.column(values, table.schema.field(name).type))
+
+
+def _sorted(table: pa.Table, names: list[str]) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in names])

@@ -1,0 +1,155 @@
+"""Answers as viewers see them: sums of published cells with their intervals, on a grid that tells nothing of what came.
+
+A row that is there without a value would tell that something came; so series without a group have every bin of the
+range, and rows of a group are there only where a cell of theirs is published.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from ims import arrow
+from ims.portal.privacy.cell_sums import CellSums, Row, Sum
+from ims.portal.privacy.cells import CACHE, COUNTED
+from ims.portal.privacy.noise import Noise
+from ims.portal.privacy.query_policy import NarrowedRequest, wanted_of
+from ims.query.request import Request
+
+MOMENT = pa.timestamp("us", "UTC")
+NOT_SHOWN = {"destinations": pa.int64(), "signatures": pa.int64(), "first": MOMENT, "last": MOMENT}
+"""Columns of `count` without values: destinations tell a block's size, first and last when one packet came."""
+
+Estimate = tuple[float | None, float | None, float | None]
+"""A value (None: nothing of it is shown), and between what the true one lies."""
+
+
+def table_of(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
+    """The table of a viewer's answer."""
+    if request.verb == "count":
+        return _count(found, noise)
+    if request.verb == "cache":
+        return _cache(request, found, noise)
+    return _series(request, found, noise) if request.verb == "series" else _top(request, found, noise)
+
+
+def coverage(request: Request, table: pa.Table, unit: int) -> pa.Table:
+    """Which blocks were watched, in whole bins: a period may end with the last packet of a capture."""
+    since, until = request.since or 0, request.until or 0
+    named = [tuple(row.values()) for row in arrow.rows(table.select(["sensor", "block"]))]
+    spans = (table.column(name).cast(pa.int64()).to_pylist() for name in ("since", "until"))
+    periods = [
+        (*words, max(since, begin // unit * unit), min(until, -(-end // unit) * unit))
+        for words, begin, end in zip(named, *spans, strict=True)
+    ]
+    rows = sorted({period for period in periods if period[-2] < period[-1]})
+    names = ("sensor", "block", "since", "until")
+    kinds = (pa.string(), pa.string(), MOMENT, MOMENT)
+    return pa.table(
+        {
+            name: arrow.column([row[at] for row in rows], pa.int64() if kind == MOMENT else kind).cast(kind)
+            for at, (name, kind) in enumerate(zip(names, kinds, strict=True))
+        }
+    )
+
+
+def _estimate(found: CellSums, noise: Noise, metric: str, row: Row) -> Estimate:
+    sum = found.sums[metric].get(row, Sum())
+    low, high = noise.interval(metric, sum.value, sum.shown, found.cells - sum.shown)
+    return sum.value if sum.shown else None, low, high
+
+
+def _count(found: CellSums, noise: Noise) -> pa.Table:
+    columns: dict[str, Any] = {}
+    for name in ("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last"):
+        kind = NOT_SHOWN.get(name, pa.int64())
+        value = _estimate(found, noise, name, (0, found.view.key))[0] if name in found.sums else None
+        columns[name] = arrow.column([value], pa.int64()).cast(kind)
+    for name in COUNTED:
+        row = (0, found.view.key)
+        low, high = _estimate(found, noise, name, row)[1:] if name in found.sums else (None, None)
+        columns |= {f"{name}_low": _whole([low], math.floor), f"{name}_high": _whole([high], math.ceil)}
+    return pa.table(columns)
+
+
+def _series(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
+    [metric] = found.sums
+    wanted = wanted_of(request)
+    if request.group is None:
+        rows: list[Row] = [(begin, found.view.key) for begin in _grid(request)]
+    else:
+        rows = sorted(found.sums[metric], key=lambda row: (row[0], _order(row[1])))
+    rows = rows[:wanted]
+    estimates = [_per_24(request, found, row, _estimate(found, noise, metric, row)) for row in rows]
+    columns: dict[str, Any] = {"time": arrow.column([begin for begin, _ in rows], pa.int64()).cast(MOMENT)}
+    if request.group_name is not None:
+        columns[request.group_name] = _keys(request, [key for _, key in rows])
+    return pa.table(columns | _values(request, estimates))
+
+
+def _top(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
+    [metric] = found.sums
+    rows = {row: _per_24(request, found, row, _estimate(found, noise, metric, row)) for row in found.sums[metric]}
+    order = sorted(rows, key=lambda row: (-(rows[row][0] or 0), _order(row[1])))[: wanted_of(request)]
+    keys = {request.group_name or "": _keys(request, [key for _, key in order])}
+    return pa.table(keys | _values(request, [rows[row] for row in order]))
+
+
+def _cache(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
+    grid = _grid(request)
+    columns: dict[str, Any] = {"time": arrow.column(grid, pa.int64()).cast(MOMENT)}
+    each = {name: [_estimate(found, noise, name, (begin, None)) for begin in grid] for name in CACHE}
+    for suffix in ("", "_without_icmp_errors"):
+        payloads, hits = each[f"payloads{suffix}"], each[f"hits{suffix}"]
+        pairs = [(p[0], h[0]) for p, h in zip(payloads, hits, strict=True)]
+        rates = [None if h is None or not p else min(1.0, h / p) for p, h in pairs]
+        columns[f"payloads{suffix}"] = arrow.column([p for p, _ in pairs], pa.int64())
+        columns[f"hits{suffix}"] = arrow.column([h for _, h in pairs], pa.int64())
+        columns[f"hit_rate{suffix}"] = arrow.column(rates, pa.float64())
+    for name in CACHE:
+        columns[f"{name}_low"] = _whole([low for _, low, _ in each[name]], math.floor)
+        columns[f"{name}_high"] = _whole([high for _, _, high in each[name]], math.ceil)
+    return pa.table(columns)
+
+
+def _values(request: Request, estimates: list[Estimate]) -> dict[str, Any]:
+    if request.per_24:
+        named = zip(("value", "low", "high"), zip(*estimates, strict=True) if estimates else ((), (), ()), strict=True)
+        return {name: arrow.column(list(values), pa.float64()) for name, values in named}
+    return {
+        "value": arrow.column([value for value, _, _ in estimates], pa.int64()),
+        "low": _whole([low for _, low, _ in estimates], math.floor),
+        "high": _whole([high for _, _, high in estimates], math.ceil),
+    }
+
+
+def _per_24(request: Request, found: CellSums, row: Row, estimate: Estimate) -> Estimate:
+    """Divided by the size of what was watched, of which viewers see two digits; without a value where nothing was."""
+    if not request.per_24:
+        return estimate
+    begin, key = row
+    since, until = (begin, begin + request.bin) if request.verb == "series" else (request.since, request.until)
+    only = {found.view.table: key} if found.view.table in ("block", "sensor") and key is not None else {}
+    size = float(f"{found.space.size_24(since, until, **only):.2g}")
+    value, low, high = (None if each is None or not size else each / size for each in estimate)
+    return value, low, high
+
+
+def _keys(request: Request, keys: list[Any]) -> pa.Array:
+    kinds = {"destination_port": pa.uint16(), "icmp_type": pa.uint8(), "protocol": pa.uint8()}
+    return arrow.column(keys, kinds.get(request.group or "", pa.string()))
+
+
+def _order(key: Any) -> str:
+    return f"{key:020}" if isinstance(key, int) else str(key)
+
+
+def _grid(request: Request) -> list[int]:
+    return list(range(request.since or 0, request.until or 0, request.bin))
+
+
+def _whole(values: list[float | None], rounded: Callable[[float], int]) -> pa.Array:
+    return arrow.column([None if value is None else rounded(value) for value in values], pa.int64())

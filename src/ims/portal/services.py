@@ -1,0 +1,97 @@
+"""What stands behind the portal's API: whom it asks, who may ask, and how much."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from ims.export import ExportReport
+    from ims.portal.audit import Audit
+    from ims.portal.auth.accounts import Accounts
+    from ims.portal.auth.rate_limit import RateLimit
+    from ims.portal.auth.roles import Role
+    from ims.portal.metrics import PortalMetrics
+    from ims.portal.privacy.policy import PrivacyPolicy
+    from ims.portal.privacy.query_policy import PayloadLookup
+    from ims.query.answer import Answer
+    from ims.query.request import Request
+
+
+class Asking(Protocol):
+    """What of ims.telescope.Telescope is asked here, which blocks. What it raises: ValueError where the question can't
+    be answered, OSError where nobody could be asked, MemoryError where it is too large."""
+
+    def ask(self, request: Request) -> Answer: ...  # noqa: D102
+    def payload(self, signature: str) -> bytes: ...  # noqa: D102
+    def write(  # noqa: D102
+        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
+    ) -> ExportReport: ...
+
+
+class Event(NamedTuple):
+    """One piece of news: its kind (`[a-z_]+`) and what JSON can hold."""
+
+    kind: str
+    data: Mapping[str, Any]
+
+
+def _by_role(viewer: float, analyst: float, operator: float) -> Any:
+    return field(default_factory=lambda: MappingProxyType({"viewer": viewer, "analyst": analyst, "operator": operator}))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken and given. `rows` and `seconds` of an answer are by role, waiting for a turn included;
+    `each` is one caller's share of what runs and waits, `kept` the places for whoever asks short questions;
+    `requests_each`: requests that are in one address's hands; `answer_bytes`: of all large answers, until they are
+    sent."""
+
+    rows: Mapping[str, int] = _by_role(10_000, 100_000, 1_000_000)
+    seconds: Mapping[str, float] = _by_role(20.0, 60.0, 300.0)
+    questions: int = 8
+    questions_kept: int = 2
+    questions_each: int = 32
+    questions_waiting: int = 512
+    exports: int = 2
+    exports_each: int = 2
+    export_bytes: int = 16 << 30
+    export_seconds: float = 3600.0
+    export_folder: Path | None = None
+    listeners: int = 200
+    listeners_each: int = 4
+    heartbeat_seconds: float = 15.0
+    login_hours: float = 12.0
+    body_bytes: int = 64 << 10
+    head_bytes: int = 32 << 10
+    body_seconds: float = 10.0
+    stalled_seconds: float = 60.0
+    requests_each: int = 64
+    answer_bytes: int = 256 << 20
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that `create_app` needs. `logins`: a stricter throttle, of password attempts and unknown tokens.
+
+    `sensors` tells the health of each sensor: name, organisation, time_zone, blocks (their public names), state, since,
+    why, watches, stores, and what operators see besides (portal/federation/health.py). `events` gives news for a role,
+    delayed as that role gets them, until it is closed. `octets` looks up payloads by signature, for secrecy; without it
+    analysts see no signatures.
+    """
+
+    telescope: Asking
+    accounts: Accounts
+    audit: Audit
+    throttle: RateLimit
+    logins: RateLimit
+    secrecy: PrivacyPolicy
+    sensors: Callable[[], list[dict[str, Any]]]
+    events: Callable[[Role], AsyncIterator[Event]]
+    version: str
+    octets: PayloadLookup | None = None
+    metrics: PortalMetrics | None = None
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,27 @@
+"""Compiled kernels, loaded before they are needed: while the files they are in may still be read, and before a packet
+or a caller waits. `python -m ims.process.warm_up PART...` compiles those of some parts into the cache."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+PARTS = {
+    "replies": "ims.sensor.daemon:load_answering_kernels",
+    "answers": "ims.queryd.daemon:warm_up",
+    "scans": "ims.portal.privacy.address_scan:load_scanning_kernels",
+    "stages": "ims.sensor.warm_up:load_stage_kernels",
+}
+"""Of which package each part is, and what loads it: named, for nothing here imports them before they are asked for."""
+
+
+def compile_all(*parts: str) -> None:
+    """Have the kernels of some parts compiled and loaded, in this order; of all without one. Raises KeyError for
+    another."""
+    for part in parts or PARTS:
+        module, _, name = PARTS[part].partition(":")
+        getattr(importlib.import_module(module), name)()
+
+
+if __name__ == "__main__":
+    compile_all(*sys.argv[1:])

@@ -1,0 +1,126 @@
+"""DuckDB's adapter: its errors as built-in ones, its numbers as a store's, and values in its SQL."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ims.records import TABLES
+
+OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
+"""What DuckDB raises of files that are missing or damaged, beside its plain `Error`."""
+
+
+@contextlib.contextmanager
+def plainly(files: Iterable[Path] = ()) -> Iterator[None]:
+    """DuckDB's errors as built-in ones, in a line of ours: what was given up, too little memory, a damaged or missing
+    file, looked for among `files`. What DuckDB itself says, with SQL and paths in it, is their cause alone."""
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise InterruptedError(GIVEN_UP) from error
+    except (duckdb.OutOfMemoryException, pa.ArrowMemoryError) as error:
+        raise MemoryError(TOO_LARGE) from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise _of_batches(error) or unread(error, files) from error
+    except OSError as error:  # the same, from a stream of batches: their kind is in the text
+        if error.filename is not None or isinstance(error, InterruptedError):
+            raise
+        raise _of_batches(error) or unread(error, files) from error
+
+
+def _of_batches(error: Exception) -> Exception | None:
+    if "INTERRUPT Error" in str(error):
+        return InterruptedError(GIVEN_UP)
+    if ASIDE.search(str(error)):
+        return MemoryError(f"{TOO_LARGE}, and the rest can't be put aside in .tmp, of the folder that this runs in")
+    too_large = (
+        "Out of Memory Error",
+        "Arrow Appender",
+    )  # the other: of more octets than a column of Arrow's has room for
+    return MemoryError(TOO_LARGE) if any(said in str(error) for said in too_large) else None
+
+
+GIVEN_UP = "the question was given up"
+TOO_LARGE = "the question needs more memory than it may have"
+ASIDE = re.compile(r"""IO Error.*["']\.tmp["'/]""")
+"""DuckDB's word of the folder, or of a file in it, that it puts aside what memory has no room for."""
+
+
+def unread(error: Exception, files: Iterable[Path] = ()) -> OSError:
+    """DuckDB's error of a file as OSError with the file's name and the cause: what is missing, is a folder, or lies in
+    a folder that may not be looked into is alike to DuckDB, which says that no file matches. Where it doesn't name the
+    file, the first of `files` whose footer can't be read is it, if any."""
+    of_a_file = isinstance(error, OF_FILES) or not isinstance(error, duckdb.Error) or type(error) is duckdb.Error
+    named = [Path(found) for found in re.findall(r"""["'](/.+?)["'](?=[\s:,.)]|$)""", str(error).splitlines()[0])]
+    for path in named:
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as found:
+            return OSError(found.errno, found.strerror, str(path))
+    if of_a_file and named:
+        return OSError(errno.EIO, DAMAGED, str(named[0]))
+    for path in files:
+        try:
+            columns = set(pq.read_schema(path).names)
+        except FileNotFoundError as found:
+            return OSError(found.errno, found.strerror, str(path))
+        except (OSError, pa.ArrowException):
+            return OSError(errno.EIO, DAMAGED, str(path))
+        if isinstance(error, duckdb.BinderException) and any(f'"{name}"' in str(error) for name in _missing(columns)):
+            return OSError(errno.EIO, DAMAGED, str(path))
+    if of_a_file:
+        return OSError("stored rows can't be read: a file is damaged, and the database doesn't say which")
+    return OSError("the database failed; IMS_DEBUG=1 shows what it says")
+
+
+DAMAGED = "it is damaged, or no Parquet file"
+
+
+def _missing(columns: set[str]) -> set[str]:
+    """Columns of the tables that are nearest to these, which a whole file would have."""
+    tables = [{column.name for column in table} for table in TABLES.values()]
+    return max(tables, key=lambda table: len(table & columns)) - columns
+
+
+def narrow(table: pa.Table) -> pa.Table:
+    """DuckDB sums integers in 128 bits and hands them on as decimals; 64 are enough for what a store counts."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(pa.int64()))
+    return table
+
+
+def narrow_schema(schema: pa.Schema) -> pa.Schema:
+    """As `narrow` makes it."""
+    return pa.schema([f.with_type(pa.int64()) if pa.types.is_decimal(f.type) else f for f in schema])
+
+
+def narrowed(reader: pa.RecordBatchReader, schema: pa.Schema, files: Iterable[Path] = ()) -> Iterator[pa.RecordBatch]:
+    """The batches of an answer as they come, as `narrow` makes them. `files`: see `plainly`."""
+    with plainly(files):
+        for batch in reader:
+            if batch.schema.equals(schema):
+                yield batch
+            else:
+                yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+
+
+def quoted(value: Any) -> str:
+    """A value in SQL."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(quoted(item) for item in value) + "]"
+    if isinstance(value, int):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"

@@ -1,0 +1,1 @@
+"""Answers as people and programs get them: values as text, tables, JSON and CSV."""

@@ -1,0 +1,1 @@
+"""Questions as plans in two halves, in expressions of Ibis: what a store computes, and how answers merge."""

@@ -1,0 +1,1 @@
+"""The kernels under all populations: random numbers, hosts, connections, and the frames they write."""

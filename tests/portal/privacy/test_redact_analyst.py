@@ -1,0 +1,160 @@
+"""What analysts see of an answer: every row but for what holds a monitored address, in an order of what is shown."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from ims.portal.privacy.address_scan import AddressScan
+from ims.portal.privacy.policy import Forbidden
+from ims.portal.privacy.redact_analyst import SHOWN, check, shown
+from ims.portal.services import Limits
+from ims.query.answer import Answer
+from ims.query.request import Request
+from ims.query.verbs import MOST_DETAILED, VERBS
+from tests.portal.permuted import HOSTS, PLAIN, dark_payloads
+
+from ...effort import exhaustive
+from ...stores import MIDNIGHT, ingest, udp, write_pcap
+from ..api.served import lookup_in, world
+from .gate import PREFIXES, Copy, assert_alike, gate, through
+
+
+@pytest.mark.parametrize("group", ["signature", "source", "source/8", "source/24", "ip_id", "total_length", "block"])
+@pytest.mark.parametrize("limit", [1, 60, 1000])
+@pytest.mark.parametrize("verb", ["top", "series"])
+def test_analysts_groups_and_limits_tell_nothing(copies: list[Copy], verb: str, group: str, limit: int) -> None:
+    request = Request(verb=verb, group=group, limit=limit)  # type: ignore[arg-type]
+    is_answered = assert_alike(gate(), "analyst", request, copies)
+    assert is_answered != ((verb, group, limit) == ("series", "signature", 1))  # no bin has so few
+
+
+@pytest.mark.parametrize("limit", [1, 60, 350, 5000])
+@pytest.mark.parametrize("filter", ["", "udp", "tcp dst port 139"])
+@pytest.mark.parametrize("verb", ["packets", "payloads", "sources"])
+def test_analysts_rows_tell_nothing_at_any_limit(copies: list[Copy], verb: str, filter: str, limit: int) -> None:
+    assert assert_alike(gate(), "analyst", Request(verb=verb, filter=filter, limit=limit), copies)  # type: ignore[arg-type]
+
+
+def test_without_a_look_up_every_signature_is_withheld(copies: list[Copy]) -> None:
+    checked = gate().check("analyst", Request(verb="packets", limit=500))
+    answer = gate().shown("analyst", checked, copies[0].telescope.ask(checked))
+    assert set(answer.table.column("signature").to_pylist()) == {None}
+    with pytest.raises(Forbidden):
+        gate().check("analyst", Request(verb="count", filter="signature 00112233445566778899aabbccddeeff"))
+
+
+def test_analysts_see_payloads_that_hold_no_address(copies: list[Copy]) -> None:
+    answer = through(gate(), "analyst", Request(verb="payloads", limit=2000), copies[0])
+    assert isinstance(answer, Answer)
+    shown = {bytes(each) for each in answer.table.column("payload").to_pylist() if each is not None}
+    assert shown == set(PLAIN)
+    assert answer.table.column("signature").null_count == answer.table.column("hexdump").null_count > 0
+    for octets in PLAIN:
+        assert gate().may_see_payload("analyst", octets)
+        assert not gate().may_see_payload("viewer", octets)
+    for octets in dark_payloads(HOSTS[3]):
+        assert not gate().may_see_payload("analyst", octets)
+        assert gate().may_see_payload("operator", octets)
+
+
+def test_analysts_packets_have_every_other_column(copies: list[Copy]) -> None:
+    answer = through(gate(), "analyst", Request(verb="packets", limit=5), copies[0])
+    whole = through(gate(), "operator", Request(verb="packets", limit=5), copies[0])
+    assert isinstance(answer, Answer)
+    assert isinstance(whole, Answer)
+    missing = set(whole.table.column_names) - set(answer.table.column_names)
+    assert missing == {"destination", "tcp_sequence", "tcp_acknowledgment", "icmp_rest"}
+
+
+SPACING_NS = 10_000_000
+
+
+def store_of(folder: Path, many: int, signatures: int) -> Path:
+    packets = [
+        (
+            MIDNIGHT + at * SPACING_NS,
+            udp(0x0800_0000 + at, 0xC633_6400 + at % 256, 53, b"payload %d" % (at % signatures)),
+        )
+        for at in range(many)
+    ]
+    return ingest(folder / "STORE", write_pcap(folder / "many.pcap", packets))
+
+
+def test_more_signatures_than_a_question_may_name_are_shown(tmp_path: Path) -> None:
+    store = store_of(tmp_path, MOST_DETAILED + 500, MOST_DETAILED + 300)
+    with world(tmp_path / "world", store, octets=lookup_in(store)) as served:
+        reply = served.as_("analyst").get(f"/query/packets?limit={MOST_DETAILED + 400}")
+        rows = reply.json()["rows"]
+        assert len(rows) == MOST_DETAILED + 400
+        assert len({row["signature"] for row in rows}) == MOST_DETAILED + 300
+        assert rows[0]["signature"] == hashlib.md5(b"payload 0").hexdigest()
+        found = served.as_("analyst").get(f"/query/top?column=signature&limit={MOST_DETAILED + 300}").json()["rows"]
+        assert len(found) == MOST_DETAILED + 300
+
+
+def test_a_bin_with_more_signatures_than_are_asked_for_is_refused_not_left_out(tmp_path: Path) -> None:
+    store = store_of(tmp_path, 250, 250)  # 100 in a second
+    with world(tmp_path / "world", store, octets=lookup_in(store)) as served:
+
+        def rows(limit: int) -> Any:
+            reply = served.as_("analyst").get(f"/query/series?group=signature&bin=1s&limit={limit}")
+            return reply.json() if reply.status_code == 403 else len(reply.json()["rows"])
+
+        assert "more than 90 signatures" in rows(90)["error"]
+        assert [rows(limit) for limit in (100, 150, 200, 250, 300)] == [100, 100, 200, 250, 250]
+
+
+@exhaustive
+@pytest.mark.parametrize(
+    ("path", "many"),
+    [
+        ("/query/packets?limit=100000", 100_000),
+        ("/query/top?column=source&limit=100000", 100_000),
+        ("/query/top?column=signature&limit=100000", 100_000),
+        ("/query/series?group=source&bin=1d&limit=100000", 100_000),
+        ("/query/series?group=signature&bin=100s&limit=100000", 100_000),
+        ("/query/sources?limit=10000", 10_000),
+        ("/query/payloads?limit=10000", 10_000),
+    ],
+)
+def test_analysts_get_as_many_rows_as_are_promised(
+    hundred_thousand: Path, tmp_path: Path, path: str, many: int
+) -> None:
+    limits = Limits(seconds={"analyst": 600})  # however busy the machine is: 19 s of one core alone
+    with world(tmp_path, hundred_thousand, octets=lookup_in(hundred_thousand), limits=limits) as served:
+        reply = served.as_("analyst").get(path)
+        assert reply.status_code == 200, reply.text[:300]
+        assert len(reply.json()["rows"]) == many
+
+
+@pytest.fixture(scope="module")
+def hundred_thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return store_of(tmp_path_factory.mktemp("many"), 103_000, 103_000)
+
+
+def test_an_address_that_is_none_is_refused_and_not_taken_for_others() -> None:
+    """The rows after it would be hidden by what stands in it."""
+    words = AddressScan(PREFIXES)
+    request = Request(verb="sources")
+    for text in ("2001:db8::1", "198.51.100", "198.51.100.7.1", ""):
+        table = pa.table({"source": ["8.8.8.8", text, "198.51.100.7"], "packets": [1, 2, 3]})
+        with pytest.raises(ValueError, match="dotted"):
+            shown(request, table, words, None)
+    table = pa.table(
+        {"source": ["8.8.8.8", None, "198.51.100.7", "203.0.113.127", "203.0.113.128"], "packets": [1, 2, 3, 4, 5]}
+    )
+    assert shown(request, table, words, None).column("packets").to_pylist() == [1, 2, 5]
+
+
+def test_a_verb_of_which_nothing_says_what_may_be_seen_is_refused() -> None:
+    """Such as one that is added: whoever adds it decides what analysts see of it, or they see nothing."""
+    assert set(SHOWN) == set(VERBS)
+    for verb in VERBS:
+        check(Request.model_construct(verb=verb))
+    with pytest.raises(Forbidden, match="lengths isn't shown to analysts; they may ask for count, series"):
+        check(Request.model_construct(verb="lengths"))  # type: ignore[arg-type]
