@@ -218,8 +218,7 @@ def daemons_metrics() -> dict[str, list[tuple[str, str, str]]]:
 
     queryd, portal = QuerydMetrics(), PortalMetrics()
     queryd.watch(ThreadQueue(1, 1, 1), 1, lambda: 0, lambda: Hello(oldest=1, newest=1, program="", now=0))
-    portal.watch(TaskQueue(1, 1), (), list, None)
-    portal.watch_audit(SimpleNamespace(written=0, held_back=0, lost=0))
+    portal.watch(TaskQueue(1, 1), (), list, None, SimpleNamespace(written=0, held_back=0, lost=0))
     registries = {"A sensor": registry_of(State), "A query daemon": queryd.registry, "A portal": portal.registry}
     found: dict[str, list[tuple[str, str, str]]] = {}
     for title, registry in registries.items():

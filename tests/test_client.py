@@ -96,7 +96,7 @@ def test_a_refusal_is_a_value_error_with_its_line(served: Served, remote: Remote
     with pytest.raises(ValueError, match="authentication required"), RemoteTelescope(served.url, "wrong") as stranger:
         stranger.count()
     with (
-        pytest.raises(ValueError, match="this is for operators; you are viewer"),
+        pytest.raises(ValueError, match="this is for operators; your role is viewer"),
         RemoteTelescope(served.url, served.world.tokens["viewer"]) as viewer,
     ):
         viewer.export(io.BytesIO())
@@ -139,7 +139,7 @@ def test_certificates_are_read_when_it_is_opened(tmp_path: Path) -> None:
 
 
 BAD = {
-    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello": "is no answer of a portal",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello": "did not send a portal's answer",
     b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello": "can't be reached",
     b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n": "answered 302 Found; is it a portal?",
     b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\n<h1>": "answered 404 Not Found; is it a portal?",

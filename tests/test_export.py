@@ -12,8 +12,9 @@ import struct
 import subprocess
 import threading
 import time
+import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import pytest
 import ims
 from ims import export
 from ims.capture.open import open_source
+from ims.query.question import Question
 from ims.query.request import make_request
 from ims.settings.durations import HOUR_US
 from ims.store.heartbeat import Beat, Heartbeat, boot_id, uptime
@@ -218,6 +220,33 @@ def test_hours_with_little_in_them_are_taken_together(one_store: Path, monkeypat
         assert all(until <= since for (_, until), (since, _) in pairwise(found))
         for begin, _ in hours:
             assert sum(since <= begin and begin + HOUR_US <= until for since, until in found) == 1
+
+
+@pytest.mark.parametrize("format", export.FORMATS)
+def test_one_slice_is_held_at_a_time(one_store: Path, format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "SLICE_PACKETS", 700)
+    monkeypatch.setattr(export, "SLICE_BYTES", 50_000)
+    held: list[weakref.ref[pa.Table]] = []
+    sizes: list[int] = []
+    with ims.open(one_store).backend.begin(make_request("packets", None)) as query:
+
+        def watched(ask: Callable[..., list[pa.Table]]) -> Callable[..., list[pa.Table]]:
+            def asked(*questions: Question) -> list[pa.Table]:
+                of_slice = questions[0].plan in ("rows", "whole_rows")  # `frames` belongs to the slice of before
+                if of_slice:
+                    assert [ref for ref in held if ref() is not None] == []
+                tables = ask(*questions)
+                if of_slice or questions[0].plan == "frames":
+                    held.extend(map(weakref.ref, tables))
+                    sizes.extend(table.num_rows for table in tables)
+                return tables
+
+            return asked
+
+        monkeypatch.setattr(query, "run", watched(query.run))
+        monkeypatch.setattr(query, "each", watched(query.each))
+        export.export(query, io.BytesIO(), format)
+    assert sum(size > 0 for size in sizes) > 2
 
 
 def test_a_filter_and_a_range_choose_what_is_written(tmp_path: Path, one_store: Path) -> None:

@@ -97,6 +97,13 @@ def test_flags_and_sources_have_folders_of_their_own(tmp_path: Path, monkeypatch
         with (copy / changed).open("a") as file:
             file.write("# changed\n")
         assert kernels.sources_hash() != before
+    (copy / "extra").mkdir()
+    with (copy / "unwrap.py").open("a") as file:
+        file.write("from ims.extra import first, second as two\nfrom ims.extra import (\n    third,\n)\n")
+    for changed in ("first", "second", "third"):
+        before = kernels.sources_hash()
+        (copy / "extra" / f"{changed}.py").write_text("NUMBER = 1\n")
+        assert kernels.sources_hash() != before, changed
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))

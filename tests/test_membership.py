@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import ipaddress
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ims.darknet import Block, Darknet, Ranges
-from ims.membership import block_of
+from ims.membership import block_of, insertion_point
 
 LAST = 2**32 - 1
 
@@ -64,3 +65,12 @@ def test_an_address_is_in_the_block_that_holds_it(some: list[ipaddress.IPv4Netwo
         inside = [n for n, p in enumerate(apart) if ipaddress.IPv4Address(address) in p]
         found = int(block_of(address, ranges))
         assert ([] if found < 0 else [int(whole.names[found][1:])]) == inside
+
+
+@given(
+    st.lists(st.integers(0, 30), max_size=20).map(sorted), st.integers(-2, 32), st.integers(0, 20), st.integers(0, 20)
+)
+def test_an_insertion_point_is_bisect_s(values: list[int], value: int, low: int, high: int) -> None:
+    low, high = sorted((min(low, len(values)), min(high, len(values))))
+    expected = bisect.bisect_right(values, value, low, high)
+    assert insertion_point(np.array(values, np.int64), low, high, value) == expected

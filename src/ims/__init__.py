@@ -15,14 +15,13 @@ The data's path, stage by stage; a stage imports no other stage:
 * `query`    the filter language, typed requests, and plans in two halves (partial, merge) in Ibis
 * `simulate` frames that the project makes itself, with the truth about them; `player` puts them on a private link
 * `sensor`   where the writing stages meet: one batch from frames to store
-* `telescope` where the answering ones meet: `ims.open("DIR")`. A question is typed once, as a request
-  (`query/request.py`): by `verb_methods` in Python, by the API, by the command line, all from one table
-  (`query/verbs.py`). Who answers is a `backend`: `stores_backend` here, others in `lake`, `portal` and `client`, most
-  of them by plans (`plan_backend`). `query_run` is one question while it is answered, `verb_answers` makes tables of
-  what was found, `export` files
+* `telescope` where the answering ones meet: `ims.open("DIR")`. `verb_methods` in Python, the API and the command line
+  make the same typed request (`query/request.py`) of one table of verbs (`query/verbs.py`). A `backend` answers it:
+  `stores_backend` here, others in `lake`, `portal` and `client`, most by plans (`plan_backend`). `query_run` is one
+  running query, `verb_answers` makes tables of what it finds, `export` files
 * `queryd`   one sensor's store, answering typed questions over mutual TLS
-* `portal`   all sensors asked at once, merged, and shown to each caller as he may see it
-* `client`   a portal asked from afar: `ims.open("https://…", token=…)`
+* `portal`   all sensors queried at once, merged, and shown to each caller as his role may see it
+* `client`   a remote portal: `ims.open("https://…", token=…)`
 * `lake`     finished hours of stores copied to a shared place, a folder or a bucket, and read there (`ims ship`)
 * `cli`      parse, call, print
 * `install`  what services need on a machine: users, folders, settings, units, compiled kernels
@@ -33,10 +32,9 @@ Between them: `link` (what query daemons and portals agree on), `pki` (certifica
 any process needs: privileges, logs, endpoints, checks at its start).
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
-off), `packet` (a packet's layers: what reads and what writes each), `settings` (TOML, sizes, durations), `kernels`,
-`siphash` (what compiled code is made of), `kernel_cache`, `kernel_folder` (where it is kept), `fair_queue` (whose turn
-it is), `full_disk` (its error names the file), `text`, `cause` (what people are told), `version`, `moved` (earlier
-names).
+off), `packet` (reading and writing a packet's layers), `settings` (TOML, sizes, durations), `kernels`, `siphash` (what
+compiled code is made of), `kernel_cache`, `kernel_folder` (where it is kept), `fair_queue` (whose turn it is),
+`full_disk` (its error names the file), `text`, `cause` (messages for people), `version`, `moved` (earlier names).
 """
 
 from __future__ import annotations
@@ -70,8 +68,8 @@ def open(
     lake: str | Path | None = None,
     config: LakeConfig | None = None,
 ) -> Telescope | RemoteTelescope:
-    """Open one or more stores for questions; or, with a token, the portal of this URL (`ca`: whom to trust, instead of
-    the machine's authorities); or a lake (`config`: its engine, from `ims.lake.config.read_lake_config`).
+    """Open one or more stores for questions; or, with a token, the portal of this URL (`ca`: certificates to trust,
+    instead of the machine's authorities); or a lake (`config`: its engine, from `ims.lake.config.read_lake_config`).
 
     Raises FileNotFoundError or ValueError where a folder isn't a store or a lake, ValueError where a URL is none.
 

@@ -1,4 +1,4 @@
-"""An error's cause in one line: the file that it is about, and what the system says of it."""
+"""An error's cause in one line: its file, and the system's message."""
 
 from __future__ import annotations
 
@@ -9,52 +9,50 @@ import os
 import pwd
 import re
 import stat
+import traceback
 from pathlib import Path
 
 DENIED = (errno.EACCES, errno.EPERM)
 ENGINES = ("pyarrow", "duckdb", "sqlite3", "httpx", "httpcore", "grpc", "py4j", "pyspark")
-"""Packages whose errors' words aren't for people."""
+"""Packages whose errors' messages aren't for people."""
 
 
 def cause(error: BaseException) -> str:
-    """`FILE: No such file or directory` for the system's errors that name a file, else the error's own words."""
+    """`FILE: No such file or directory` for the system's errors that name a file, else the error's own message."""
     if isinstance(error, OSError) and error.strerror:
-        if error.filename is not None:
-            return f"{error.filename}: {error.strerror}"
-        return error.strerror
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return str(error).strip() or type(error).__name__
 
 
 def engine_behind(error: BaseException) -> str | None:
-    """The engine whose own words an error's are: of its class, or raised in its code. None: not an engine's."""
-    trace, raised_in = error.__traceback__, ""
-    while trace is not None:
-        raised_in, trace = str(trace.tb_frame.f_globals.get("__name__")), trace.tb_next
+    """The engine whose class an error has, or in whose code it was raised. None: not an engine's."""
+    raised_in = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        raised_in = str(frame.f_globals.get("__name__"))
     if isinstance(error, OSError) and error.strerror:
-        raised_in = ""  # the system's words, whoever asked it
+        raised_in = ""  # the system's message, whoever called it
     roots = [name.partition(".")[0].strip("_") for name in (type(error).__module__, raised_in)]
     return next((root for root in roots if root in ENGINES), None)
 
 
 def beneath(error: BaseException, longest: int = 500) -> str:
-    """What an engine said that is the cause of an error in our words, in one line, for a log; nothing where none did.
-    Of Spark's pages it is the innermost line with a name of Spark's, such as [FAILED_READ_FILE.NO_HINT]."""
+    """The message of an engine's error that caused an error of ours, in one line, for a log; empty where there is none.
+    Of Spark's pages it is the innermost line with one of Spark's names, such as [FAILED_READ_FILE.NO_HINT]."""
     text = str(error.__cause__ or "")
     named = [found[0] for found in re.finditer(r"\[[A-Z][A-Z_]+(\.[A-Z_]+)*\] .*", text)]
     return next((line.strip() for line in (*named[-1:], *text.splitlines()) if line.strip()), "")[:longest]
 
 
 def denied(path: Path) -> str:
-    """Why a file that is there may not be used: the mode and the owner of what stands in the way, which is the file
-    itself or a folder on the way to it."""
+    """Why a file that exists may not be used: mode and owner of the file, or of the folder above it that denies it."""
     stopped = on_the_way(path.absolute())
     blocked_by = path if stopped is None else stopped[0]
     return f"{'it' if blocked_by == path else blocked_by} {mode_and_owner(blocked_by)}"
 
 
 def on_the_way(path: Path) -> tuple[Path, int] | None:
-    """Which folder on the way to a path may not be passed, of what the path says and of where its links lead; with
-    the error's number. None where all may."""
+    """The folder on the way to a path, links followed, that may not be passed, with the error's number. None where all
+    may."""
     for step in (*reversed(path.parents), path):
         try:
             step.stat()

@@ -1,4 +1,4 @@
-"""A portal asked from afar: the verbs of `ims.open`, answered over HTTPS (docs/api.md)."""
+"""A remote portal: the verbs of `ims.open`, answered over HTTPS (docs/api.md)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import re
 import socket
 import ssl
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 import pyarrow as pa
 
+from ims.arrow import EPOCH
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.errors import QuestionError
 from ims.query.language.errors import FilterError
@@ -29,7 +30,7 @@ from ims.text import one_line, printable
 from ims.verb_methods import Moment, VerbMethods
 
 if TYPE_CHECKING:
-    from ims.export import ExportReport
+    from ims.export import ExportReport, Output
     from ims.query.request import Request
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -54,7 +55,7 @@ class PortalBackend:
             headers={"Authorization": f"Bearer {token}", "User-Agent": "ims"},
             verify=_trusting_system() if ca is None else _trusting(ca),
             timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
-            trust_env=not plain,  # a proxy would be plain http's way off this machine
+            trust_env=not plain,  # a proxy would take plain http off this machine
         )
         self._closed = weakref.finalize(self, self._client.close)
 
@@ -63,60 +64,56 @@ class PortalBackend:
         return self.answer(request.verb, _words_of(request))
 
     def hours(self, request: Request) -> list[tuple[int, int]]:
-        """As Backend: of what the portal shows to this caller, the hours in which it may be that something came."""
-        words = {name: value for name, value in _words_of(request).items() if name in ("filter", "since", "until")}
-        table = self.answer("series", words | {"bin": "1h"}).table
+        """As Backend: of what the portal shows to this caller, the hours that may have packets."""
+        table = self.answer("series", _words_of(request, ("filter", "since", "until")) | {"bin": "1h"}).table
         begins, packets = table.column("time").cast(pa.int64()), table.column("value")
-        each = zip(begins.to_pylist(), packets.to_pylist(), strict=True)
-        return [(begin, many or 0) for begin, many in each if many != 0]
+        rows = zip(begins.to_pylist(), packets.to_pylist(), strict=True)
+        return [(begin, count or 0) for begin, count in rows if count != 0]
 
     def record(self, request: Request) -> AnswerRecord:
         """As Backend."""
-        words = {name: value for name, value in _words_of(request).items() if name in ("since", "until")}
-        return self.answer("coverage", words).record
+        return self.answer("coverage", _words_of(request, ("since", "until"))).record
 
     def answer(self, verb: str, words: dict[str, Any]) -> Answer:
         """The answer to a verb's words, as the API takes them."""
-        with self._asked("POST", f"query/{verb}", json=words, headers={"Accept": ARROW}) as response:
+        with self._response("POST", f"query/{verb}", json=words, headers={"Accept": ARROW}) as response:
             octets = response.read()
         try:
             table = pa.ipc.open_stream(octets).read_all()
             table.validate(full=True)
-            record = _record(json.loads(table.schema.metadata[METADATA]))
+            fields = _fields_of(AnswerRecord, json.loads(table.schema.metadata[METADATA]))
+            fields |= {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+            record = AnswerRecord(**fields)
         except (pa.ArrowInvalid, ValueError, TypeError, KeyError) as error:
-            raise OSError(f"{self._url} answered what is no answer of a portal") from error
+            raise OSError(f"{self._url} did not send a portal's answer") from error
         return Answer(table.replace_schema_metadata(None), record)
 
     def payload(self, signature: str) -> bytes:
         """As Backend."""
-        digits, _, number = signature.lower().partition("/")
-        if re.fullmatch(r"[0-9a-f]{6,32}", digits) is None or re.fullmatch(r"([1-9][0-9]{0,3})?", number) is None:
+        found = re.fullmatch(r"([0-9a-f]{6,32})(?:/([1-9][0-9]{0,3})?)?", signature.lower())
+        if found is None:
             raise ValueError(f"signature {signature!r}: expected 6 to 32 hex digits")
-        with self._asked("GET", f"payloads/{digits}", params={"number": number} if number else {}) as response:
+        with self._response("GET", f"payloads/{found[1]}", params={"number": found[2]} if found[2] else {}) as response:
             return response.read()
 
-    def write(
-        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
-    ) -> ExportReport:
+    def write(self, request: Request, out: Output, format: str = "pcap", link: str = "raw") -> ExportReport:
         """As Backend."""
-        words = {name: value for name, value in _words_of(request).items() if name in ("filter", "since", "until")}
-        return self.written(words, out, format, link)
+        return self.written(_words_of(request, ("filter", "since", "until")), out, format, link)
 
-    def written(self, words: dict[str, Any], out: str | Path | BinaryIO, format: str, link: str) -> ExportReport:
+    def written(self, words: dict[str, Any], out: Output, format: str, link: str) -> ExportReport:
         """A file of what the API exports for these words."""
         from ims.export import ExportReport, check_written, opened
 
         check_written(format, link)
         words |= {} if link == "raw" else {"link": link}
-        with opened(out) as file, self._asked("POST", f"export/{format}", json=words) as response:
+        with opened(out) as file, self._response("POST", f"export/{format}", json=words) as response:
             for piece in response.iter_bytes():
                 file.write(piece)
             report = json.loads(response.headers["X-IMS-Report"])
-        known = {field.name for field in dataclasses.fields(ExportReport)}
-        return ExportReport(**{name: value for name, value in report.items() if name in known})
+        return ExportReport(**_fields_of(ExportReport, report))
 
     @contextmanager
-    def _asked(self, method: str, path: str, **words: Any) -> Iterator[httpx.Response]:
+    def _response(self, method: str, path: str, **words: Any) -> Iterator[httpx.Response]:
         """The portal's response, if it is one."""
         try:
             with self._client.stream(method, path, **words) as response:
@@ -130,28 +127,27 @@ class PortalBackend:
 
     def _refusal(self, response: httpx.Response, filter: str | None) -> Exception:
         try:
-            said = one_line(json.loads(response.read()[: 1 << 16])["error"])
+            message = one_line(json.loads(response.read()[: 1 << 16])["error"])
         except (ValueError, TypeError, KeyError):
-            said = f"{self._url} answered {response.status_code} {printable(response.reason_phrase)}; is it a portal?"
-            return OSError(said)
+            status = f"{response.status_code} {printable(response.reason_phrase)}"
+            return OSError(f"{self._url} answered {status}; is it a portal?")
         if not response.is_client_error:
-            return OSError(f"{self._url}: {said}")
-        found = _IN_FILTER.fullmatch(said)
+            return OSError(f"{self._url}: {message}")
+        found = _IN_FILTER.fullmatch(message)
         if found is not None and filter is not None:
             return FilterError(found[2], filter, int(found[1]))
         after = response.headers.get("Retry-After", "")
-        return ValueError(
-            said + (f"; try again in {after} s" if response.status_code == 429 and after.isdigit() else "")
-        )
+        wait = f"; try again in {after} s" if response.status_code == 429 and after.isdigit() else ""
+        return ValueError(message + wait)
 
     def close(self) -> None:
-        """Close the connections; they are too when nobody holds the backend any more."""
+        """Close the connections, as happens also when the backend is garbage."""
         self._closed()
 
 
 class RemoteTelescope(VerbMethods):
-    """A portal, opened for questions: the verbs of ims.telescope.Telescope, with the same words and answers. The rest
-    is as in PortalBackend. Words go as they are given, and the portal makes the question of them: it may know more."""
+    """A portal, opened for questions: the verbs of ims.telescope.Telescope, with the same words and answers; else as
+    PortalBackend. Words are sent unchanged, and the portal makes the request of them: it may know more of them."""
 
     backend: PortalBackend
 
@@ -159,12 +155,12 @@ class RemoteTelescope(VerbMethods):
         super().__init__(PortalBackend(url, token, ca=ca, seconds=seconds))
 
     def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
-        given = {_NAMES.get((verb, name), name): value for name, value in words.items()}
-        return self.backend.answer(verb, _words(filter=filter, **given))
+        renamed = {_NAMES.get((verb, name), name): value for name, value in words.items()}
+        return self.backend.answer(verb, _words(filter=filter, **renamed))
 
     def export(
         self,
-        out: str | Path | BinaryIO,
+        out: Output,
         format: str = "pcap",
         filter: str | None = None,
         *,
@@ -221,7 +217,7 @@ def _check(url: str) -> bool:
         parts.port  # noqa: B018  (reading it checks it)
         httpx.URL(url)
     except (ValueError, httpx.InvalidURL) as error:
-        raise ValueError(f"portal {printable(url)[:200]!r}: it is no URL; expected https://HOST[:PORT]") from error
+        raise ValueError(f"portal {printable(url)[:200]!r}: not a URL; expected https://HOST[:PORT]") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"portal {printable(url)[:200]!r}: expected https://HOST")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
@@ -258,37 +254,31 @@ def _trusting(ca: str | Path) -> ssl.SSLContext:
         raise OSError(error.errno, error.strerror, str(ca)) from None
 
 
-_NAMES = {
-    (verb.name, each.field): each.name for verb in VERBS.values() for each in verb.parameters if each.field
-}  # fmt: skip
-"""Words that a request calls otherwise."""
+_NAMES = {(verb.name, each.field): each.name for verb in VERBS.values() for each in verb.parameters if each.field}
+"""Words that have another name in a request."""
 
 
 def _words(**words: Any) -> dict[str, Any]:
-    given = {name: value for name, value in words.items() if value is not None}
-    for name in ("since", "until"):
-        if name in given:
-            given[name] = _moment(given[name])
-    if "bin" in given:
-        given["bin"] = str(given["bin"])
-    return given
+    forms: dict[str, Callable[[Any], str]] = {"since": _moment, "until": _moment, "bin": str}
+    return {name: forms[name](value) if name in forms else value for name, value in words.items() if value is not None}
 
 
-def _moment(given: str | float | datetime) -> str:
+def _moment(value: str | float | datetime) -> str:
     """As ISO 8601 where it is a number: portals of earlier versions read one by accident, as a year."""
-    if isinstance(given, datetime):
-        return given.isoformat()
-    if str(given).strip().replace(".", "", 1).isdigit():
-        return _iso(moment(str(given)))
-    return str(given)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if str(value).strip().replace(".", "", 1).isdigit():
+        return _iso(moment(str(value)))
+    return str(value)
 
 
 def _iso(micros: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).isoformat()
+    return (EPOCH + timedelta(microseconds=micros)).isoformat()
 
 
-def _words_of(request: Request) -> dict[str, Any]:
-    """A typed request in the API's words. Raises QuestionError where it hides sources, which no word says."""
+def _words_of(request: Request, names: Container[str] | None = None) -> dict[str, Any]:
+    """A typed request in the API's words, of those `names`. Raises QuestionError where it hides sources, which has no
+    word."""
     if request.hidden is not None:
         raise QuestionError("a portal hides sources by its callers' roles, and not by a request")
     words: dict[str, Any] = {}
@@ -306,13 +296,9 @@ def _words_of(request: Request) -> dict[str, Any]:
             case "text":
                 value = None if value is None else str(value)
         words[parameter.name] = value
-    return _words(**words)
+    return {name: value for name, value in _words(**words).items() if names is None or name in names}
 
 
-def _record(told: Mapping[str, Any]) -> AnswerRecord:
-    known: dict[str, Any] = {}
-    for field in dataclasses.fields(AnswerRecord):
-        if field.name in told:
-            value = told[field.name]
-            known[field.name] = tuple(value) if isinstance(value, list) else value
-    return AnswerRecord(**known)
+def _fields_of(kind: type[AnswerRecord | ExportReport], sent: dict[str, Any]) -> dict[str, Any]:
+    """What a class has fields for, of what a portal sent, which may be of a later version."""
+    return {field.name: sent[field.name] for field in dataclasses.fields(kind) if field.name in sent}

@@ -1,7 +1,5 @@
-"""The darknet: which blocks a sensor monitors, whether an address is in one, and how large they are.
-
-Sizes are counted in /24s (the paper normalises so, section 2.1) and as a fraction of all IPv4 addresses.
-"""
+"""The darknet: which blocks a sensor monitors, and how large they are, in /24s (as the paper, section 2.1) and as a
+fraction of all IPv4 addresses."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ def check_sensor_name(name: str) -> str:
 
 
 class Ranges(NamedTuple):
-    """A darknet as kernels see it: sorted, disjoint address ranges, both ends inside."""
+    """A darknet for kernels: sorted, disjoint address ranges, both ends inside."""
 
     first: np.ndarray[Any, np.dtype[np.uint32]]
     last: np.ndarray[Any, np.dtype[np.uint32]]
@@ -48,7 +46,7 @@ class Block:
 
     @classmethod
     def parse(cls, text: str) -> Block:
-        """`NAME=CIDR`, as on the command line. Raises ValueError with what would be right."""
+        """`NAME=CIDR`, as on the command line. Raises ValueError with what is expected."""
         name, equals, cidr = text.partition("=")
         if not equals:
             raise ValueError(f"block {text!r}: expected NAME=CIDR, such as C/24=198.51.100.0/24")

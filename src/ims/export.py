@@ -1,5 +1,4 @@
-"""Packets out of stores, slice of time by slice, so that memory is bounded: as pcap or pcapng byte for byte, or as
-columns.
+"""Export of packets, one slice of time after the other to bound memory: as pcap or pcapng byte for byte, or as columns.
 
 For pcap and pcapng a row is rebuilt from its columns and its payload (store/rebuild.py), unless its bytes were kept
 raw: those are found by the row's key (store/rowkey.py).
@@ -11,14 +10,14 @@ import contextlib
 import os
 import sys
 import tempfile
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -32,10 +31,13 @@ from ims.settings.durations import HOUR_US, SECOND_US
 from ims.store.columns import distinct_values
 from ims.store.pcap import check_link, linked, linked_offsets, pcap_header
 from ims.store.pcapng import pcapng_blocks, pcapng_header, times_of
-from ims.store.rebuild import RawPackets, Records, pcap_records
+from ims.store.rebuild import RawPackets, pcap_records
 from ims.store.rowkey import row_keys_of_arrow
+from ims.store.schema import stored_schema
 from ims.text import quantity
 
+Output = str | Path | BinaryIO
+"""A file's path, `-` for standard output, or an open file."""
 FORMATS = ("pcap", "pcapng", "parquet", "csv", "json")
 SLICE_PACKETS, SLICE_BYTES, MOST_OCTETS = 1 << 18, 64 << 20, 1500
 
@@ -49,16 +51,8 @@ class ExportReport:
     checksums_unknown: int = 0
     warnings: list[str] = field(default_factory=list)
 
-    def close(self) -> None:
-        """Put what is missing into words."""
-        if self.payloads_lost:
-            self.warnings.append(
-                f"{quantity(self.payloads_lost, 'packet')} cut after the headers: the payload was lost when the cache "
-                "was full and the budget spent, or dropped by retention"
-            )
 
-
-def export(asked: QueryRun, out: str | Path | BinaryIO, format: str, link: str = "raw") -> ExportReport:
+def export(query: QueryRun, out: Output, format: str, link: str = "raw") -> ExportReport:
     """Write the selected packets, oldest first. A file appears whole or not at all. `link`: see store/pcap.py.
 
     Raises ValueError for an unknown format, a folder, or times that the format can't hold, OSError where the file can't
@@ -66,15 +60,21 @@ def export(asked: QueryRun, out: str | Path | BinaryIO, format: str, link: str =
     """
     check_written(format, link)
     report = ExportReport()
+    pieces = (
+        query.request.model_copy(update={"since": since, "until": until, "limit": 0}) for since, until in slices(query)
+    )
     with opened(out) as file:
-        whole = {"pcap": _Pcap, "pcapng": _Pcapng}.get(format)
-        writer = _writers()[format](file, report) if whole is None else whole(file, report, link)
-        for since, until in slices(asked):
-            writer.write(asked, asked.request.model_copy(update={"since": since, "until": until, "limit": 0}))
-        writer.close()
-    report.close()
-    # Of payloads, `close` said how many packets lack them.
-    report.warnings += replace(asked.record(asked.coverage), payloads_lost=0).losses
+        if format in _TABLE_WRITERS:
+            _TABLE_WRITERS[format](file, _tables(query, pieces, report))
+        else:
+            _write_packets(file, query, pieces, report, format, link)
+    if report.payloads_lost:
+        report.warnings.append(
+            f"{quantity(report.payloads_lost, 'packet')} cut after the headers: the payload was lost when the cache "
+            "was full and the budget spent, or dropped by retention"
+        )
+    # The warning above says how many packets lack their payload.
+    report.warnings += replace(query.record(query.coverage), payloads_lost=0).losses
     return report
 
 
@@ -87,35 +87,34 @@ def check_written(format: str, link: str) -> None:
         raise ValueError(f"--link {link} goes with pcap and pcapng; {format} has no link layer")
 
 
-def slices(asked: QueryRun) -> Iterator[tuple[int, int]]:
+def slices(query: QueryRun) -> Iterator[tuple[int, int]]:
     """Ranges of time, in order, none much larger than SLICE_PACKETS packets or SLICE_BYTES bytes; hours with little in
     them are taken together, for each slice costs a fifth of a second of compiling."""
-    request = asked.request
+    request = query.request
     waiting: tuple[int, int, int] | None = None
-    for begin, most in asked.hours():
+    for begin, most in query.hours():
         since = max(begin, request.since if request.since is not None else begin)
         until = min(begin + HOUR_US, request.until if request.until is not None else begin + HOUR_US)
         if since >= until:
             continue
-        if waiting is not None:
-            if (waiting[2] + most) * MOST_OCTETS <= SLICE_BYTES:
-                waiting = (waiting[0], until, waiting[2] + most)
-                continue
+        if waiting is not None and (waiting[2] + most) * MOST_OCTETS > SLICE_BYTES:
             yield waiting[:2]
             waiting = None
-        if most * MOST_OCTETS <= SLICE_BYTES:
+        if waiting is not None:
+            waiting = (waiting[0], until, waiting[2] + most)
+        elif most * MOST_OCTETS <= SLICE_BYTES:
             waiting = (since, until, most)
         else:
-            yield from _parts_of_an_hour(asked, since, until)
+            yield from _parts_of_an_hour(query, since, until)
     if waiting is not None:
         yield waiting[:2]
 
 
-def _parts_of_an_hour(asked: QueryRun, since: int, until: int) -> Iterator[tuple[int, int]]:
+def _parts_of_an_hour(query: QueryRun, since: int, until: int) -> Iterator[tuple[int, int]]:
     """By what came each second."""
-    packets, octets = asked.run(
-        asked.series(SECOND_US, since=since, until=until),
-        asked.series(SECOND_US, since=since, until=until, metric="bytes"),
+    packets, octets = query.run(
+        query.series(SECOND_US, since=since, until=until),
+        query.series(SECOND_US, since=since, until=until, metric="bytes"),
     )
     at, count, size = since, 0, 0
     for row, weight in zip(packets.to_pylist(), octets.to_pylist(), strict=True):
@@ -128,122 +127,101 @@ def _parts_of_an_hour(asked: QueryRun, since: int, until: int) -> Iterator[tuple
         yield at, until
 
 
-class _Format(ABC):
-    def __init__(self, file: BinaryIO, report: ExportReport) -> None:
-        self.file, self.report = file, report
-
-    @abstractmethod
-    def write(self, asked: QueryRun, piece: Request) -> None:
-        """Write the packets of a range of time."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Write what ends the file."""
-
-
-class _Columns(_Format):
-    def write(self, asked: QueryRun, piece: Request) -> None:
-        [rows] = asked.run(Question(plan="rows", request=piece))
-        self.report.packets += rows.num_rows
+def _tables(query: QueryRun, pieces: Iterable[Request], report: ExportReport) -> Iterator[pa.Table]:
+    """The packets of each piece that has any. The caller drops them (`del`) before it takes the next: one is held."""
+    for piece in pieces:
+        [rows] = query.run(Question(plan="rows", request=piece))
+        report.packets += rows.num_rows
         if rows.num_rows:
-            self.rows(rows)
-
-    @abstractmethod
-    def rows(self, rows: pa.Table) -> None:
-        """Write some rows, at least one."""
+            yield rows
+        del rows
 
 
-class _Parquet(_Columns):
-    _writer: pq.ParquetWriter | None = None
-
-    def rows(self, rows: pa.Table) -> None:
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self.file, rows.schema, compression="zstd")
-        self._writer.write_table(rows.cast(self._writer.schema))
-
-    def close(self) -> None:
-        if self._writer is None:
-            schema = _exported_schema()
-            self._writer = pq.ParquetWriter(self.file, schema, compression="zstd")
-        self._writer.close()
+def _write_parquet(file: BinaryIO, tables: Iterator[pa.Table]) -> None:
+    writer: pq.ParquetWriter | None = None
+    for rows in tables:
+        writer = writer or pq.ParquetWriter(file, rows.schema, compression="zstd")
+        writer.write_table(rows.cast(writer.schema))
+        del rows
+    (writer or pq.ParquetWriter(file, _exported_schema(), compression="zstd")).close()
 
 
-class _Csv(_Columns):
-    _begun = False
-
-    def rows(self, rows: pa.Table) -> None:
-        options = pyarrow.csv.WriteOptions(include_header=not self._begun, quoting_style="needed")
-        shown = shown_packets(rows)
-        time = shown.column("time")
-        shown = shown.set_column(0, "time", _iso(time))
-        pyarrow.csv.write_csv(shown, self.file, options)
-        self._begun = True
-
-    def close(self) -> None:
-        if not self._begun:
-            self.file.write((",".join(_shown_names()) + "\n").encode())
+def _write_csv(file: BinaryIO, tables: Iterator[pa.Table]) -> None:
+    empty = True
+    for rows in tables:
+        options = pyarrow.csv.WriteOptions(include_header=empty, quoting_style="needed")
+        pyarrow.csv.write_csv(_with_iso_times(shown_packets(rows)), file, options)
+        empty = False
+        del rows
+    if empty:
+        names = shown_packets(pa.Table.from_batches([], _exported_schema())).column_names
+        file.write((",".join(names) + "\n").encode())
 
 
-class _Json(_Columns):
-    def rows(self, rows: pa.Table) -> None:
-        for line in json_lines(shown_packets(rows)):
-            self.file.write(line)
-
-    def close(self) -> None:
-        """Nothing ends it."""
+def _with_iso_times(shown: pa.Table) -> pa.Table:
+    time = pc.binary_join_element_wise(pc.strftime(shown.column("time"), "%Y-%m-%dT%H:%M:%S"), "Z", "")
+    return shown.set_column(0, "time", time)
 
 
-class _Pcap(_Format):
-    def __init__(self, file: BinaryIO, report: ExportReport, link: str) -> None:
-        super().__init__(file, report)
-        self._link = link
-        file.write(self.header(link))
-
-    header = staticmethod(pcap_header)
-
-    def records(self, rows: pa.Table, raw: RawPackets | None) -> tuple[Records, np.ndarray[Any, Any]]:
-        """(packets rebuilt, what is written of them). Raises ValueError for times that can't be written."""
-        records = pcap_records(rows, raw)
-        return records, linked(records.octets, records.offsets, self._link)
-
-    def write(self, asked: QueryRun, piece: Request) -> None:
-        parts = asked.each(Question(plan="whole_rows", request=piece))
-        frames = asked.each(Question(plan="frames", request=piece))
-        if not parts:
-            return
-        keys = np.concatenate([_keys(rows, number) for number, rows in enumerate(parts)])
-        rows = pa.concat_tables(parts)
-        frame_keys = np.concatenate([_sensor_keys(f, f.column("row_key").to_numpy(), n) for n, f in enumerate(frames)])
-        raw = pa.concat_tables(frames)
-        if len(parts) > 1:
-            order = np.lexsort((rows.column("time_ns").to_numpy(), rows.column("time").cast(pa.int64()).to_numpy()))
-            rows, keys = rows.take(order), keys[order]
-        if not np.isin(frame_keys, keys).all():
-            old = np.concatenate([_keys(part, number, old=True) for number, part in enumerate(parts)])
-            old = old[order] if len(parts) > 1 else old
-            keys = np.where(np.isin(keys, frame_keys), keys, old)
-        records, written = self.records(rows, _matched(keys, frame_keys, raw))
-        self.file.write(written.data)
-        self.report.packets += rows.num_rows
-        self.report.payloads_lost += records.payloads_lost
-        self.report.checksums_unknown += records.checksums_unknown
-
-    def close(self) -> None:
-        """Nothing ends it."""
+def _write_json(file: BinaryIO, tables: Iterator[pa.Table]) -> None:
+    for rows in tables:
+        file.writelines(json_lines(shown_packets(rows)))
+        del rows
 
 
-class _Pcapng(_Pcap):
-    header = staticmethod(pcapng_header)
-
-    def records(self, rows: pa.Table, raw: RawPackets | None) -> tuple[Records, np.ndarray[Any, Any]]:
-        records = pcap_records(rows, raw, far_times=True)
-        with_link = linked(records.octets, records.offsets, self._link)
-        offsets = linked_offsets(records.offsets, self._link)
-        return records, pcapng_blocks(with_link, offsets, times_of(rows))
+_TABLE_WRITERS: Mapping[str, Callable[[BinaryIO, Iterator[pa.Table]], None]] = {
+    "parquet": _write_parquet, "csv": _write_csv, "json": _write_json,
+}  # fmt: skip
 
 
-def _writers() -> dict[str, Callable[[BinaryIO, ExportReport], _Format]]:
-    return {"parquet": _Parquet, "csv": _Csv, "json": _Json}
+def _exported_schema() -> pa.Schema:
+    return stored_schema("packets").append(pa.field("sensor", pa.string()))
+
+
+def _write_packets(
+    file: BinaryIO, query: QueryRun, pieces: Iterable[Request], report: ExportReport, format: str, link: str
+) -> None:
+    """Write pcap or pcapng. Raises ValueError for times that can't be written."""
+    far_times = format == "pcapng"
+    file.write(pcapng_header(link) if far_times else pcap_header(link))
+    for piece in pieces:
+        _write_piece(file, query, piece, report, far_times, link)
+
+
+def _write_piece(
+    file: BinaryIO, query: QueryRun, piece: Request, report: ExportReport, far_times: bool, link: str
+) -> None:
+    found = _rows_and_raw(query, piece)
+    if found is None:
+        return
+    rows, raw = found
+    records = pcap_records(rows, raw, far_times=far_times)
+    written = linked(records.octets, records.offsets, link)
+    if far_times:
+        written = pcapng_blocks(written, linked_offsets(records.offsets, link), times_of(rows))
+    file.write(written.data)
+    report.packets += rows.num_rows
+    report.payloads_lost += records.payloads_lost
+    report.checksums_unknown += records.checksums_unknown
+
+
+def _rows_and_raw(query: QueryRun, piece: Request) -> tuple[pa.Table, RawPackets | None] | None:
+    """The packets of all stores, oldest first, and what of them was kept raw; None where there is no store."""
+    parts = query.each(Question(plan="whole_rows", request=piece))
+    frames = query.each(Question(plan="frames", request=piece))
+    if not parts:
+        return None
+    keys = np.concatenate([_keys(rows, number) for number, rows in enumerate(parts)])
+    rows = pa.concat_tables(parts)
+    frame_keys = np.concatenate([_sensor_keys(f, f.column("row_key").to_numpy(), n) for n, f in enumerate(frames)])
+    if len(parts) > 1:
+        order = np.lexsort((rows.column("time_ns").to_numpy(), rows.column("time").cast(pa.int64()).to_numpy()))
+        rows, keys = rows.take(order), keys[order]
+    if not np.isin(frame_keys, keys).all():
+        old = np.concatenate([_keys(part, number, old=True) for number, part in enumerate(parts)])
+        old = old[order] if len(parts) > 1 else old
+        keys = np.where(np.isin(keys, frame_keys), keys, old)
+    return rows, _matched(keys, frame_keys, pa.concat_tables(frames))
 
 
 def _keys(rows: pa.Table, store: int, old: bool = False) -> np.ndarray[Any, Any]:
@@ -278,24 +256,8 @@ def _matched(keys: np.ndarray[Any, Any], frame_keys: np.ndarray[Any, Any], frame
     return RawPackets(chosen.astype(np.int64), values.octets, values.offsets.astype(np.int64), lengths)
 
 
-def _exported_schema() -> pa.Schema:
-    from ims.store.schema import stored_schema
-
-    return stored_schema("packets").append(pa.field("sensor", pa.string()))
-
-
-def _shown_names() -> list[str]:
-    return list(shown_packets(pa.Table.from_batches([], _exported_schema())).column_names)
-
-
-def _iso(time: pa.ChunkedArray) -> pa.ChunkedArray:
-    import pyarrow.compute as pc
-
-    return pc.binary_join_element_wise(pc.strftime(time, "%Y-%m-%dT%H:%M:%S"), "Z", "")
-
-
 @contextlib.contextmanager
-def opened(out: str | Path | BinaryIO) -> Iterator[BinaryIO]:
+def opened(out: Output) -> Iterator[BinaryIO]:
     """The file to write: aside and renamed when whole; standard output or an open file as it is."""
     if not isinstance(out, str | Path):
         yield out
@@ -321,14 +283,10 @@ def opened(out: str | Path | BinaryIO) -> Iterator[BinaryIO]:
     try:
         with naming(out), os.fdopen(handle, "wb") as file:
             yield file
-        os.chmod(aside, 0o666 & ~_umask())  # noqa: PTH101
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(aside, 0o666 & ~mask)  # noqa: PTH101
         Path(aside).rename(path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,7 +1,7 @@
 """A daemon's metrics over HTTP, in Prometheus' text format: one registry a daemon, and a small server for it.
 
-It listens where it is told, on loopback unless an operator says otherwise, and asks nobody who he is. So callers are
-bounded: a few connections at a time, each with some seconds, whatever they send.
+It listens on loopback unless configured otherwise, and authenticates nobody. So callers are bounded: a few connections
+at a time, each for some seconds, whatever they send.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ims.settings.endpoints import endpoint_of
 CONNECTIONS = 8
 PATIENCE_SECONDS = 10.0
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 300.0)
-"""Bounds of the buckets in which answers' times are counted."""
+"""Bounds of the histogram of answers' times."""
 
 
 def new_registry() -> CollectorRegistry:
-    """An empty registry, but for what is known of the process."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nothing here asks for
+    """A registry that has the process's metrics alone."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nothing here needs
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     return registry
@@ -37,15 +37,16 @@ class _Handler(WSGIRequestHandler):
     timeout = PATIENCE_SECONDS
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: whoever can reach the port could fill the log."""
+        """Log nothing: whoever can reach the port could fill the log."""
 
 
 class _Server(ThreadingWSGIServer):
     """Closes what comes while CONNECTIONS are being served."""
 
-    def __init__(self, *words: Any) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._free = threading.Semaphore(CONNECTIONS)
-        super().__init__(*words)
+        super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._free.acquire(blocking=False):
@@ -58,7 +59,7 @@ class _Server(ThreadingWSGIServer):
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        # A socket's timeout is for each octet: who sends one now and then would keep the place for days.
+        # A socket's timeout is for each octet: a caller that sends one now and then would keep the place for days.
         deadline = threading.Timer(PATIENCE_SECONDS, _end, (request,))
         deadline.daemon = True
         try:
@@ -69,7 +70,7 @@ class _Server(ThreadingWSGIServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of callers that went or were too slow."""
+        """Log nothing of callers that left or were too slow."""
 
 
 def _end(request: socket.socket) -> None:
@@ -77,16 +78,10 @@ def _end(request: socket.socket) -> None:
         request.shutdown(socket.SHUT_RDWR)
 
 
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
 def serve_metrics(endpoint: str, registry: CollectorRegistry) -> Callable[[], None]:
-    """Serve a registry; returns what ends it. Raises OSError where the port can't be had."""
-    address, port = endpoint_of(endpoint)
-    kind = _Server6 if ":" in address else _Server
+    """Serve a registry; returns a function that ends it. Raises OSError where the port can't be bound."""
     try:
-        server = make_server(address, port, make_wsgi_app(registry), kind, _Handler)
+        server = make_server(*endpoint_of(endpoint), make_wsgi_app(registry), _Server, _Handler)
     except OSError as error:
         raise OSError(f"metrics = {endpoint!r}: {error.strerror}") from error
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)

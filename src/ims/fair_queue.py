@@ -1,12 +1,11 @@
 """Whose turn it is: callers in rotation, so that nobody waits behind another's many questions or long ones.
 
-A free place goes to the caller with the fewest running; among those, to the one served longest ago. Where there are
-several places, one caller never has them all: who comes now and then needn't wait until another's long question ends.
-Kept places are for callers whose questions were short of late, one each, first for whoever's were shortest: however
-many others ask long ones, they needn't wait for these.
+A free place goes to the caller with the fewest running; among those, to the one served longest ago. Of several places
+one caller never has all, so that an occasional caller needn't wait until another's long question ends. Kept places are
+for callers whose recent questions were short, one each, the shortest first: they needn't wait for others' long ones.
 
-Bookkeeping alone: how a caller waits, in a thread (queryd/thread_queue.py) or as a task (portal/api/task_queue.py), is
-theirs. Not for several threads.
+Bookkeeping alone: a caller waits in a thread (queryd/thread_queue.py) or as a task (portal/api/task_queue.py). Not for
+several threads.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Place:
 
     caller: str
     call: Callable[[], object]
-    """Told once its turn has come."""
+    """Called when its turn has come."""
     runs: bool = False
     kept: bool = False
     """Whether it runs in a kept place."""
@@ -42,7 +41,7 @@ class FairQueue:
 
     @property
     def running(self) -> int:
-        """How many run."""
+        """The number that run."""
         return self._running.total()
 
     @property
@@ -55,7 +54,7 @@ class FairQueue:
         return len(self._queues.get(caller, ()))
 
     def may_run(self, caller: str) -> bool:
-        """Whether there is a place that he may have now."""
+        """Whether there is a place for this caller now."""
         return self._place_for(caller) is not None
 
     def enter(self, place: Place) -> None:
@@ -64,11 +63,11 @@ class FairQueue:
         self._call()
 
     def leave(self, place: Place) -> None:
-        """Wait no more, or have run: who is next is called."""
+        """Stop waiting or running: the next one is called."""
         if place.runs:
             self._free[place.kept] += 1
             self._running[place.caller] -= 1
-            self._running += Counter()  # without those of whom none runs
+            self._running += Counter()  # drops callers of whom none runs
         else:
             self._drop(place)
         self._call()
@@ -87,7 +86,7 @@ class FairQueue:
             place.call()
 
     def _place_for(self, caller: str) -> bool | None:
-        """The kind of place that he may have now: whether it is a kept one."""
+        """Whether this caller's place would be a kept one; None where there is no place for him now."""
         if self._free[False] and self._running[caller] < self._of_one:
             return False
         return True if self._free[True] and not self._running[caller] and self.effort.is_short(caller) else None

@@ -1,4 +1,4 @@
-"""Memory that is freed goes back to the system: of daemons that have large answers for a moment and run for months."""
+"""Returns freed memory to the system: for daemons that have large answers for a moment and run for months."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ THRESHOLDS = 700, 10, 10
 
 
 def give_back_freed() -> None:
-    """Have what is freed go back to the system; call it before Arrow is imported. Arrow's own allocator keeps it (40
-    MiB of a query daemon with 64 MiB of `memory`, 300 MiB of a portal beside a hundred hostile callers), and the C
-    library does in a place for each of many threads (another 40 MiB). Where that isn't glibc, it is left as it is."""
+    """Return freed memory to the system; call it before Arrow is imported. Arrow's own allocator keeps it (40 MiB of a
+    query daemon with 64 MiB of `memory`, 300 MiB of a portal beside a hundred hostile callers), and so does glibc for
+    each of many threads (another 40 MiB). Another C library is left as it is."""
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -26,18 +26,16 @@ def give_back_freed() -> None:
 
 
 def collect_garbage() -> None:
-    """Have Python look for garbage in cycles as often as it does by itself: commands, which are over soon, have it
-    almost never do so. Call it when a daemon has loaded what it needs: that isn't looked through any more. (Without it,
-    tables that failed questions had, and closed connections, were kept for good: 450 MiB in 90 s of a portal beside a
-    hundred hostile callers.)"""
+    """Collect garbage as often as Python does by default: commands, which are short, turn it almost off. Call it when a
+    daemon has loaded what it needs, which is never scanned again. (Without it, tables of failed questions and closed
+    connections were kept for good: 450 MiB in 90 s of a portal beside a hundred hostile callers.)"""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
 
 
 def let_go(error: BaseException) -> None:
-    """Have an error let go of what it had to do with, however long it is kept itself: the variables of functions that
-    it ended, and of those that its causes did. Where they are is still told."""
+    """Clear the local variables that an error and its causes keep alive; their tracebacks' lines remain."""
     seen: set[int] = set()
     errors: list[BaseException | None] = [error]
     while errors:

@@ -1,5 +1,4 @@
-"""A full disk's error, with the file that was being written: writing to an open file, Arrow's writers and copies raise
-it without that name."""
+"""Adds the file's name to a full disk's error: writes to an open file, Arrow's writers and copies raise it without."""
 
 from __future__ import annotations
 
@@ -10,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""No space, no quota left, no file may be so large: what only writing raises."""
+"""No space, no quota, file too large: what only writing raises."""
 
 
 @contextmanager
 def naming(place: str | Path) -> Iterator[None]:
-    """Inside, `place` is written. Raises OSError with that name where a disk is full, unless it names another file;
-    whatever else is raised stays as it is."""
+    """A context that writes `place`. Raises OSError with that name where a disk is full, unless it names another file;
+    other errors stay as they are."""
     try:
         yield
     except OSError as error:

@@ -1,16 +1,16 @@
-"""Compiled kernels on disk: a folder that only root can write, which every user reads, and a private one of the user.
+"""Compiled kernels on disk: a folder that only root can write and every user reads, and a private one of the user.
 
-Numba keeps what it compiled in pickles, and a pickle that is loaded runs as code. So files are read only where nobody
-but root, or the user who runs, can have written them: from `SYSTEM`, which `make install` fills, if it and each folder
-above it are root's alone; and from a folder of the user's own. Owners are asked of the file that was opened. What
-`SYSTEM` lacks (another processor, version or source) is compiled into the private folder; in memory, where root's
-command acts as another user (process/store_owner.py).
+Numba stores what it compiled as pickles, and loading a pickle runs code. So files are read only where nobody but root,
+or the user who runs, can have written them: from `SYSTEM`, which `make install` fills, if it and each folder above it
+are root's alone; and from a folder of the user's own. Owners are those of the opened file. What `SYSTEM` lacks (another
+processor, version or source) is compiled into the private folder, or in memory, where root's command acts as another
+user (process/store_owner.py).
 
 Measured on 2 busy cores: a sensor's kernels are loaded from `SYSTEM` within 3.2 s, and compiled within 82 s; a query
 daemon listens after 2.7 s, not 4.6 s.
 
-The layout is ours, not that of Numba's own locators, which want to write and name the checkout's path: a module's
-dotted name below a folder whose name holds a hash of all sources (`kernels.sources_hash`).
+The layout isn't Numba's, whose locators have to write and use the checkout's path: a module's dotted name below a
+folder whose name holds a hash of all sources (`kernels.sources_hash`).
 """
 
 from __future__ import annotations
@@ -35,10 +35,8 @@ ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EACCES)
 
 
 class Places:
-    """Where kernels with these sources are read from and written to.
-
-    Raises PermissionError where a private folder is needed at once, and the one that is named isn't private.
-    """
+    """Where kernels with these sources are read from and written to. Raises PermissionError where a private folder is
+    needed at once and isn't private."""
 
     def __init__(self, name: str, system: Path = SYSTEM) -> None:
         self._name = name
@@ -46,7 +44,7 @@ class Places:
         self._looked = False
         self.forgotten = False
         self.reason = ""
-        """why kernels are compiled although there is a system folder, for people; empty where there is none"""
+        """why kernels are compiled although there is a system folder, as a message; empty where there is none"""
         self.system = self._system(system)
         if self.system is None:
             self.own()
@@ -59,8 +57,8 @@ class Places:
                 self.reason = f"{system} has none of this version"
                 refusal = refusal_of(folder)
                 with os.scandir(folder) as modules:
-                    refusal = refusal or next((said for module in modules if (said := refusal_at(Path(module)))), None)
-        except OSError:  # it is absent, or being filled
+                    refusal = refusal or next(filter(None, (refusal_at(Path(module)) for module in modules)), None)
+        except OSError:  # absent, or being filled
             return None
         if refusal is not None:
             self.reason = f"{system} is not used: {refusal}"
@@ -83,15 +81,10 @@ class Places:
         """Give up the private folder: it belongs to a user that this process no longer is."""
         self._looked, self._own, self.forgotten = True, None, True
 
-    def miss(self, other_processor: bool) -> None:
-        """The system folder lacks a kernel."""
-        if other_processor and self.system is not None:
-            self.reason = f"{self.system.parent} has none for this processor"
-
 
 class KernelCache(caching._Cache):  # type: ignore[misc]
-    """The cache of one kernel, for Numba's dispatcher: loads from the system folder, then from the private one; saves
-    into that."""
+    """The cache of one kernel, for Numba's dispatcher: loads from the system folder, then from the private one, where
+    it saves."""
 
     def __init__(self, function: Callable[..., Any], places: Places) -> None:
         self._function, self._places = function, places
@@ -109,16 +102,16 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
         if self._enabled and self._places.system is not None:
             system = self._folder(self._places.system, owner=0)
             found = system.load_overload(sig, target_context)
-            if found is None:
-                self._places.miss(system.has_other_processor(sig, target_context.codegen()))
+            if found is None and system.has_other_processor(sig, target_context.codegen()):
+                self._places.reason = f"{self._places.system.parent} has none for this processor"
         if self._enabled and found is None and (own := self._places.own()) is not None:
             found = self._folder(own, owner=os.geteuid()).load_overload(sig, target_context)
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled kernel. Raises OSError where the disk is full, with the folder's name."""
+        """Save a compiled kernel. Raises OSError where the disk is full, with the folder's name."""
         if self._enabled and (own := self._places.own()) is not None:
-            # Whoever removes the folder at this moment has this kernel compiled another time.
+            # Where somebody removes the folder at this moment, this kernel is compiled another time.
             with suppress(FileNotFoundError), naming(f"the kernel cache {own}"):
                 self._folder(own, owner=os.geteuid()).save_overload(sig, data)
 
@@ -157,9 +150,9 @@ class _Folder(caching.FunctionCache):  # type: ignore[misc]
 
 
 class _Files(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    """What the files of one kernel are called."""
+    """Names of the files of one kernel."""
 
-    def __init__(self, function: Callable[..., Any], folder: Path) -> None:  # not Numba's, which looks for a locator
+    def __init__(self, function: Callable[..., Any], folder: Path) -> None:  # not Numba's, which searches a locator
         self._lineno = function.__code__.co_firstlineno
         self._locator = _Locator(function, folder)
         name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
@@ -167,7 +160,7 @@ class _Files(caching.CompileResultCacheImpl):  # type: ignore[misc]
 
 
 class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  # type: ignore[misc]
-    """Where they are, and the hash of the source that they were compiled from."""
+    """Where these files are, and the stamp of the source that they were compiled from."""
 
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         self._py_file = function.__code__.co_filename
@@ -179,15 +172,15 @@ class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):  #
         return str(self._path)
 
     def ensure_cache_path(self) -> None:
-        """Make it: before a file is saved. Nobody else gets in, whatever the umask gives the files. The folder that it
-        is in may have been removed since this process began."""
+        """Make it before a file is saved, closed to others whatever the umask. Its parent may have been removed since
+        this process began."""
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
         self._path.mkdir(mode=0o700, exist_ok=True)
 
 
 class _Owned(caching.IndexDataCacheFile):  # type: ignore[misc]
-    """A kernel's index and data. A file that isn't its owner's, is a link or no file, or is root's and others may write
-    it, counts as absent: it isn't unpickled."""
+    """A kernel's index and data. A file of another owner, a link or no regular file, or one of root's that others may
+    write, counts as absent: it isn't unpickled."""
 
     def __init__(self, cache_path: str, filename_base: str, source_stamp: Any, owner: int) -> None:
         super().__init__(cache_path, filename_base, source_stamp)
@@ -199,14 +192,14 @@ class _Owned(caching.IndexDataCacheFile):  # type: ignore[misc]
             octets = self._octets(self._index_path)
         except FileNotFoundError:
             return {}
-        version = pickle.loads(octets)  # noqa: S301  # its owner was asked
+        version = pickle.loads(octets)  # noqa: S301  # its owner was checked
         if version != self._version:
             return {}
         stamp, overloads = pickle.loads(octets[len(pickle.dumps(version, protocol=-1)) :])  # noqa: S301
         return overloads if stamp == self._source_stamp else {}
 
     def _load_data(self, name: str) -> Any:
-        return pickle.loads(self._octets(self._data_path(name)))  # noqa: S301  # its owner was asked
+        return pickle.loads(self._octets(self._data_path(name)))  # noqa: S301  # its owner was checked
 
     def _octets(self, path: str) -> bytes:
         try:

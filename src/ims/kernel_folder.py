@@ -1,7 +1,7 @@
-"""Folders of compiled kernels: whose alone they are, which one is this user's own, and which are no longer used.
+"""Folders of compiled kernels: who alone can write them, which one is this user's own, and which are no longer used.
 
-What is loaded from such a folder runs as code. None is in /tmp by a name that can be foreseen: others could be there
-first. Where a user has no home, nothing is kept.
+What is loaded from such a folder runs as code. None is in /tmp under a predictable name, which others could take first.
+Where a user has no home, nothing is kept.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ims.path_owners import is_of_no_user
 
 OTHERS_MAY_WRITE = 0o022
 NONE = "none"
-"""What `$IMS_CACHE_DIR` says where there is no private folder: of a process that acts as another user, to whom what he
-could write there would give root's terminal and root's powers."""
+"""The value of `$IMS_CACHE_DIR` for no private folder: for a process of root's that acts as another user, who could
+otherwise write code there that runs with root's powers."""
 OURS = re.compile(r"kernels-[0-9a-f]{20}(\.gone)?")
 DAY = 86_400
 UNUSED_DAYS = 30
@@ -29,12 +29,12 @@ UNUSED_DAYS = 30
 
 def refusal_of(folder: Path) -> str | None:
     """Why `folder` isn't root's alone: which of it and the folders above it others can write, or is a link. None if it
-    is. Raises OSError where it can't be looked at, FileNotFoundError where it is absent."""
-    return next((said for step in (*reversed(folder.parents), folder) if (said := refusal_at(step))), None)
+    is. Raises OSError where it can't be read, FileNotFoundError where it is absent."""
+    return next(filter(None, map(refusal_at, (*reversed(folder.parents), folder))), None)
 
 
 def refusal_at(step: Path) -> str | None:
-    """As `refusal_of`, of that folder and not of those above it."""
+    """As `refusal_of`, without the folders above."""
     status = step.lstat()
     if not stat.S_ISDIR(status.st_mode):
         return f"{step} is not a folder"
@@ -44,12 +44,9 @@ def refusal_at(step: Path) -> str | None:
 
 
 def private_folder(folder: Path) -> Path:
-    """Make `folder` if it is absent, and return its real path if only this user can write to it.
-
-    Raises PermissionError where it belongs to someone else, others may write into it or, for root, could put another in
-    its place: what is unpickled from there runs as code.
-    """
-    folder = Path(os.path.realpath(folder.parent), folder.name)  # what is looked at is what is used
+    """Make `folder` if it is absent, and return its real path if only this user can write to it. Raises PermissionError
+    where it belongs to someone else, others may write into it or, for root, could put another in its place."""
+    folder = Path(os.path.realpath(folder.parent), folder.name)  # what is checked is what is used
     refuse_replacers(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()
@@ -59,16 +56,14 @@ def private_folder(folder: Path) -> Path:
             f"(found owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}); "
             "set IMS_CACHE_DIR to another folder"
         )
-    refuse_replacers(folder)  # of folders that weren't there the first time
+    refuse_replacers(folder)  # now that all folders exist
     return folder
 
 
 def refuse_replacers(folder: Path) -> None:
-    """Raises PermissionError for a folder that `replacer_of` says something of, or that is reached through a link."""
-    replacer = replacer_of(folder)
-    if replacer is None and os.path.realpath(folder.parent) != str(folder.parent):
-        replacer = folder.parent
-    if replacer:
+    """Raises PermissionError for a folder that others could replace (`replacer_of`), or whose path has a link."""
+    linked = folder.parent if os.path.realpath(folder.parent) != str(folder.parent) else None
+    if replacer := replacer_of(folder) or linked:
         raise PermissionError(
             f"the kernel cache {folder} must not be below {replacer}, where others than root could replace it; "
             "set IMS_CACHE_DIR to another folder"
@@ -76,8 +71,8 @@ def refuse_replacers(folder: Path) -> None:
 
 
 def replacer_of(folder: Path) -> Path | None:
-    """Of the folders above one of root's: one in which another user could put another folder in its place. None for
-    who isn't root: whoever could do that to an ordinary user has his home in his hands already."""
+    """Of the folders above one of root's: one in which another user could put another folder in its place. None for an
+    ordinary user, over whose home whoever could do that has power already."""
     if os.geteuid() != 0:
         return None
     for parent in Path(os.path.realpath(folder)).parents:
@@ -124,12 +119,12 @@ def _caches() -> Iterator[Path]:
 
 
 def _used(folder: Path, name: str) -> Path:
-    """The folder of that name in `folder`, made or, once a day, touched; then others that are no longer are removed."""
+    """The folder of that name in `folder`, made or, once a day, touched; then unused others are removed."""
     inner = folder / name
     new = not inner.exists()
     private_folder(inner)
     now = time.time()
-    with contextlib.suppress(OSError):  # a file system that can only be read
+    with contextlib.suppress(OSError):  # a read-only file system
         if new or now - inner.stat().st_mtime > DAY:
             os.utime(inner)
             prune(folder, inner, now - UNUSED_DAYS * DAY)
@@ -138,7 +133,7 @@ def _used(folder: Path, name: str) -> Path:
 
 def prune(folder: Path, kept: Path, before: float) -> None:
     """Remove kernels of other sources that nobody used since `before` (seconds since 1970), where `folder` holds
-    kernels alone. Other processes may do the same, or begin to use one, at the same time."""
+    kernels alone. Other processes may do the same, or begin to use one, meanwhile."""
     entries = list(folder.iterdir())
     if not all(OURS.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink() for entry in entries):
         return

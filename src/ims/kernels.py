@@ -4,16 +4,16 @@ A kernel is a pure function over arrays: it returns a verdict, and never raises,
 
 * `kernel` compiles with bounds checks on. They stay on in production: a bug in a length check then ends in an
   IndexError instead of a read past the buffer. (Measured on decode + key + cache: 14 -> 8.7 Mpps.)
-* `inlined` is a `kernel` that is written out wherever it is called.
+* `inlined` is a `kernel` that is inlined wherever it is called.
 * `proven` compiles without them, for inner loops whose comment proves that every index was checked before.
   `IMS_BOUNDSCHECK=all` turns the checks on there too; the tests run that way once.
-* Neither counts references: kernels allocate nothing, and counting them cost two atomic operations for each array
-  handed to a function that is not inlined. (Measured: decoding 119 -> 62 ns a packet, a reply 320 -> 166 ns.)
-* `NUMBA_DISABLE_JIT=1` leaves plain Python behind, for tests and debuggers.
+* None counts references: kernels allocate nothing, and counting costs two atomic operations for each array passed to a
+  function that isn't inlined. (Measured: decoding 119 -> 62 ns a packet, a reply 320 -> 166 ns.)
+* `NUMBA_DISABLE_JIT=1` leaves plain Python, for tests and debuggers.
 
-Compiled kernels are cached in a folder whose name holds a hash of all kernel sources, of those they import and of
-the flags: numba itself looks only at a function's own file, so a caller would keep an old copy of a callee, or of a
-constant, that changed in another. `kernel_cache` says where, and whom it trusts.
+Compiled kernels are cached in a folder whose name holds a hash of the flags, of all kernel sources and of what they
+import: Numba itself checks only a function's own file, so a caller would keep an old copy of a callee or constant that
+changed in another. `kernel_cache` says where, and whom it trusts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from numba.extending import overload
 
 from ims import kernel_cache  # so that `kernel_sources` leaves it out: nothing of it is compiled into kernels
@@ -35,23 +36,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 BOUNDSCHECK_EVERYWHERE = os.environ.get("IMS_BOUNDSCHECK") == "all"
 MASK32 = 0xFFFF_FFFF
 MASK64 = 0xFFFF_FFFF_FFFF_FFFF
-
-
-_IMPORT = re.compile(rb"^from ims\.([a-z0-9_.]+) import", re.MULTILINE)
+_IMPORT = re.compile(rb"^from ims\.([a-z0-9_.]+) import (?:\(([^)]*)\)|(.*))", re.MULTILINE)
 
 
 def kernel_sources() -> dict[Path, bytes]:
     """Source files that define kernels, and what they import: its constants are compiled into them."""
     root = Path(__file__).parent
     sources = {path: path.read_bytes() for path in sorted(root.rglob("*.py"))}
-    left = [path for path, source in sources.items() if b"kernels" in _IMPORT.findall(source)]
+    left = [path for path, source in sources.items() if any(each[0] == b"kernels" for each in _IMPORT.findall(source))]
     found: set[Path] = set()
     while left:
         path = left.pop()
         if path in sources and path not in found:
             found.add(path)
-            names = _IMPORT.findall(sources[path])
-            left += [root.joinpath(*name.decode().split(".")).with_suffix(".py") for name in names]
+            for name, *listed in _IMPORT.findall(sources[path]):
+                module = root.joinpath(*name.decode().split("."))
+                modules = re.findall("[a-z0-9_]+", b" ".join(listed).decode())  # those of a package, if it is one
+                left += [module.with_suffix(".py"), *(module / f"{each}.py" for each in modules)]
     return {path: source for path, source in sources.items() if path in found}
 
 
@@ -67,17 +68,17 @@ _places = None if numba.config.DISABLE_JIT else kernel_cache.Places(f"kernels-{s
 
 
 def cache_folder() -> Path | None:
-    """Where what is compiled is kept; None where it can't be."""
+    """Where compiled kernels are kept; None where nowhere."""
     return None if _places is None else _places.own()
 
 
 def are_kept() -> bool:
-    """Whether what is compiled is there for the next process."""
+    """Whether the next process finds the compiled kernels."""
     return _places is not None and (_places.forgotten or _places.own() is not None)
 
 
 def why_compiled() -> str:
-    """Why something is compiled although there is a system folder of compiled kernels; empty where there is none."""
+    """Why kernels are compiled although there is a system folder of compiled ones; empty where there is none."""
     return "" if _places is None else _places.reason
 
 
@@ -94,14 +95,14 @@ def kernel(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """As `kernel`, written out wherever it is called: for small ones that are handed many arrays. (A call hands over
-    seven numbers for each array, in memory. Measured on simulated SYNs: 270 -> 110 ns.)"""
+    """As `kernel`, inlined wherever it is called: for small ones with many arrays. (A call passes seven numbers an
+    array, in memory. Measured on simulated SYNs: 270 -> 110 ns.)"""
     return _compiled(function, boundscheck=True, forceinline=True)
 
 
 def forget_cache() -> None:
-    """Neither read nor write the private folder any more: it belongs to the user we no longer are. The system folder
-    serves on; what neither has is compiled when it is called."""
+    """Stop using the private folder: it belongs to the user that this process was. The system folder is still read, and
+    what it lacks is compiled when it is called."""
     if _places is not None:
         _places.forget()
 
@@ -113,15 +114,11 @@ def proven(function: F) -> F:
 
 def add64(a: int, b: int) -> Any:
     """Sum of two uint64, modulo 2**64, the same compiled and in plain Python."""
-    import numpy as np
-
     return np.uint64((int(a) + int(b)) & MASK64)
 
 
 def mul64(a: int, b: int) -> Any:
     """Product of two uint64, modulo 2**64, the same compiled and in plain Python."""
-    import numpy as np
-
     return np.uint64((int(a) * int(b)) & MASK64)
 
 

@@ -1,8 +1,8 @@
-"""Whose the folders are through which a path leads: whoever owns one of them can put something else in its place.
+"""Owners of the folders through which a path leads: whoever owns one of them can put something else in its place.
 
 A path is walked from `/` in opened folders, links one by one. Where each folder on the way is root's, nobody else can
 change where the path leads: what was found holds until it is used. Folders that root lets a group, or everybody, write
-to are root's own decision; in one with the sticky bit, as /tmp, an entry is its owner's alone.
+to are root's decision; in one with the sticky bit, as /tmp, an entry is its owner's alone.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Step(NamedTuple):
-    """Something on the way, as it was found."""
+    """A folder, link or file on the way."""
 
     path: Path
     status: os.stat_result
 
 
 def steps_to(path: Path) -> list[Step]:
-    """What a path leads through, `/` first, as far as there is something: folders and links, and at the end what is
-    there, or the folder that it would be made in. Raises OSError where it can't be looked at."""
+    """What a path leads through, `/` first, as far as it exists: folders and links, and last what is there, or the
+    folder that it would be made in. Raises OSError where that can't be read."""
     return _walked(path)[0]
 
 
 def _walked(path: Path) -> tuple[list[Step], list[str]]:
-    """Those, and the names that lead on from the last of them that is no link, the first one last."""
+    """Those steps, and the names that lead on from the last of them that is no link, in reverse order."""
     found: list[Step] = []
     left = list(reversed(path.absolute().parts[1:]))
     links = 0
@@ -43,8 +43,7 @@ def _walked(path: Path) -> tuple[list[Step], list[str]]:
         while left:
             name = left.pop()
             if name == "..":
-                where = where.parent
-                at = _reopened(at, "..")
+                where, at = where.parent, _reopened(at, "..")
                 found.append(Step(where, os.fstat(at)))
                 continue
             try:
@@ -59,13 +58,11 @@ def _walked(path: Path) -> tuple[list[Step], list[str]]:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
                 target = Path(os.readlink(name, dir_fd=at))
                 if target.is_absolute():
-                    where = Path("/")
-                    at = _reopened(at, "/")
+                    where, at = Path("/"), _reopened(at, "/")
                     found.append(Step(where, os.fstat(at)))
                 left += reversed([part for part in target.parts if part != "/"])
             elif stat.S_ISDIR(status.st_mode):
-                at = _reopened(at, name)
-                where /= name
+                where, at = where / name, _reopened(at, name)
                 found[-1] = Step(where, os.fstat(at))  # it may be another than a moment ago
             else:
                 break
@@ -75,22 +72,19 @@ def _walked(path: Path) -> tuple[list[Step], list[str]]:
 
 
 def give_new_folder(path: Path, uid: int, gid: int) -> None:
-    """Make a folder, and what is missing above it as root's, and give it to that user; one that is there, if it is
-    empty. What is given away is the folder that was opened, by no link but root's own.
-
-    Raises ValueError for a link of another's, OSError.
-    """
+    """Make a folder, and what is missing above it as root's, and give it to that user; an existing one, if it is empty.
+    What is given away is the folder that was opened, through no link but root's own. Raises ValueError for a link of
+    another user, OSError."""
     steps, left = _walked(path)
+    above = Path("/")
     for step in steps:
-        if stat.S_ISLNK(step.status.st_mode) and step.status.st_uid != 0 and not is_of_no_user(step.status.st_uid):
+        if not stat.S_ISLNK(step.status.st_mode):
+            above = step.path
+        elif step.status.st_uid != 0 and not is_of_no_user(step.status.st_uid):
             raise ValueError(f"{step.path} is a link of user {step.status.st_uid}; give the place it leads to")
-    where = Path("/")
-    at = os.open("/", FOLDER)
+    where, at = Path("/"), os.open("/", FOLDER)
     try:
-        for name in (
-            *[step for step in steps if not stat.S_ISLNK(step.status.st_mode)][-1].path.parts[1:],
-            *left[::-1],
-        ):
+        for name in (*above.parts[1:], *reversed(left)):
             where /= name
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, dir_fd=at)
@@ -114,11 +108,11 @@ def _reopened(folder: int, name: str) -> int:
 
 
 def is_of_no_user(uid: int) -> bool:
-    """Whether it stands for owners who don't exist in this user namespace, as / has in one of a user's own."""
+    """Whether it stands for owners who don't exist in this user namespace, as of / in a user's own namespace."""
     overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
     return uid == overflow and Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
 
 
 def is_roots(path: Path) -> bool:
-    """Whether everything that a path leads through, and what is there, is root's. Raises OSError."""
+    """Whether root owns everything that a path leads through, and what is there. Raises OSError."""
     return all(step.status.st_uid == 0 or is_of_no_user(step.status.st_uid) for step in steps_to(path))

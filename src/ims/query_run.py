@@ -1,7 +1,5 @@
-"""One question being answered: what stores, a lake and the sensors of a portal share.
-
-What verbs answer (verb_answers.py) and exports (export.py) know this contract alone.
-"""
+"""One running query: what stores, a lake and the sensors of a portal share, and all that verb_answers.py and export.py
+know of them."""
 
 from __future__ import annotations
 
@@ -24,14 +22,11 @@ from ims.query.verbs import MOST_DETAILED, MOST_ROWS
 
 PORTS_SHOWN = 8
 AGES_US = 366 * 86_400_000_000
-"""The widest bin: few of them hold all packets."""
+"""The widest bin, of which a few hold all packets."""
 
 
 class QueryRun(ABC):
-    """One request, while it is answered. Use it with `with`.
-
-    `each` and `hours` are for exports: an answer for each store or sensor by itself, and the hours that have packets.
-    """
+    """One request, while it is answered. Use it with `with`. `each` and `hours` are for exports."""
 
     def __init__(self, request: Request) -> None:
         self.request = without_hidden_sources(request)
@@ -40,15 +35,15 @@ class QueryRun(ABC):
 
     @abstractmethod
     def run(self, *questions: Question) -> list[pa.Table]:
-        """The answers, in order. All questions that are about packets have one filter."""
+        """The answers, in order. All questions about packets have one filter."""
 
     @abstractmethod
     def each(self, question: Question) -> list[pa.Table]:
-        """What each store or sensor answers by itself."""
+        """The answer of each store or sensor."""
 
     @abstractmethod
     def hours(self) -> list[tuple[int, int]]:
-        """Begins of the hours that may have packets of the range, in microseconds, and how many packets at most."""
+        """Begins of the hours that may have packets of the range, in microseconds, and at most how many packets."""
 
     @abstractmethod
     def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
@@ -56,14 +51,14 @@ class QueryRun(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what was held."""
+        """Release what is held."""
 
     def question(self, plan: Name, **words: Any) -> Question:
         """A question of this request."""
         return Question(plan=plan, request=self.request, **words)
 
     def series(self, bin: int, **changes: Any) -> Question:
-        """How many packets the filter takes in bins of so many microseconds; `changes`: of the request."""
+        """How many packets match in bins of so many microseconds; `changes`: of the request."""
         words = {"verb": "series", "bin": bin, "origin": None, "group": None, "metric": "packets", "per_24": False,
                  "limit": 0}  # fmt: skip
         return Question(plan="series", request=self.request.model_copy(update=words | changes))
@@ -78,7 +73,7 @@ class QueryRun(ABC):
 
     @property
     def about_coverage(self) -> Question:
-        """The question what was watched in the range."""
+        """The question of what was watched in the range."""
         request = Request(verb="coverage", since=self.request.since, until=self.request.until)
         return Question(plan="coverage", request=request)
 
@@ -95,26 +90,26 @@ class QueryRun(ABC):
         return DarkSpace(self.coverage)
 
     def first(self, plan: Name, beyond: int, **words: Any) -> tuple[pa.Table, dict[str, Any]]:
-        """The first rows of an answer, as many as are wanted, and what its record says of the others: looked for are so
-        many `beyond`, which costs nothing where all were put in order. At the most rows that there may be, none can be
-        looked for, and there may be others."""
-        wanted = self.request.rows
-        most = min(wanted + beyond, MOST_DETAILED if plan == "ranked" else MOST_ROWS)
+        """The first rows of an answer, up to the request's limit, and what its record says of the others. `beyond`: how
+        many rows more are queried to count them, which costs nothing where all are sorted; at the largest limit there
+        is none, and there may be others."""
+        limit = self.request.rows
+        most = min(limit + beyond, MOST_DETAILED if plan == "ranked" else MOST_ROWS)
         found = self.run(Question(plan=plan, request=self.request.model_copy(update={"limit": most}), **words))[0]
-        if len(found) < min(wanted + 1, most):
+        if len(found) < min(limit + 1, most):
             return found, {}
-        return found.slice(0, wanted), {"limit": wanted, "matching": len(found), "at_least": len(found) == most}
+        return found.slice(0, limit), {"limit": limit, "matching": len(found), "at_least": len(found) == most}
 
     def packets(self) -> int:
-        """How many packets the filter takes in the range."""
+        """How many packets of the range match."""
         return sum(self.run(self.series(AGES_US))[0].column("value").to_pylist())
 
     def answer(self, table: pa.Table, **left_out: Any) -> Answer:
-        """The rows with their record. `left_out`: what it says of others."""
+        """The rows with their record. `left_out`: what the record says of other rows."""
         return Answer(table, replace(self.record(self.coverage), **left_out))
 
     def _record(self, coverage: Sequence[dict[str, Any]], **words: Any) -> AnswerRecord:
-        # What a capture lost is written on each of its blocks' rows, and belongs to none of them alone.
+        # What a capture lost stands in the row of each of its blocks: count it once.
         frames = {(row["sensor"], row["since"], row["until"]): row["frames_lost"] for row in coverage}
         return AnswerRecord(
             seconds=time.perf_counter() - self._began,
@@ -133,7 +128,7 @@ class QueryRun(ABC):
 
 
 def losing_in_words(losses: Mapping[str, Sequence[Any]]) -> dict[str, str]:
-    """What sensors are losing now, a line for each. What is told has a `text`."""
+    """What sensors are losing now, a line for each. Each loss has a `text`."""
     return {sensor: "; ".join(loss.text for loss in each) for sensor, each in sorted(losses.items()) if each}
 
 

@@ -1,8 +1,8 @@
 """Every record, column by column: NumPy batches, Arrow schemas and docs/records.md are derived from here.
 
-`PACKETS`, `PAYLOADS`, `FRAMES_RAW` and `COVERAGE` are the tables of a store. `PacketBatch` is a batch of
-packets as kernels fill it: a struct of arrays with the columns of `PACKETS` that a packet itself determines,
-and the working columns that later stages need and nobody stores.
+`PACKETS`, `PAYLOADS`, `FRAMES_RAW` and `COVERAGE` are the tables of a store. `PacketBatch` is a batch of packets as
+kernels fill it: a struct of arrays with the columns of `PACKETS` that a packet itself determines, and working columns,
+which later stages need and nobody stores.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What of a packet is there, as bits of the working column `layers`. A column is null where its layer is absent.
-# Each part of a transport header counts by itself, for a capture may cut it anywhere: TCP stands for its flags, ICMP
-# for its type.
+# Present parts of a packet, as bits of the working column `layers`. A column is null where its layer is absent. Each
+# part of a transport header counts by itself, as a capture may cut it anywhere: TCP is its flags, ICMP its type.
 PORTS, TCP, ICMP, PAYLOAD, RESPONDER, SEQUENCE, ACKNOWLEDGMENT, WINDOW, URGENT = (1 << bit for bit in range(9))
 TCP_OPTIONS, ICMP_CODE, ICMP_REST, IP_HEADER, TCP_OFFSET, UDP_LENGTH, PRESUMED = (1 << bit for bit in range(9, 16))
 WHOLE_TCP = PORTS | TCP | SEQUENCE | ACKNOWLEDGMENT | WINDOW | URGENT | TCP_OPTIONS
@@ -56,83 +55,43 @@ PACKETS = (
     Column("icmp_type", "uint8", "u1", "ICMP type; null unless ICMP", ICMP),
     Column("icmp_code", "uint8", "u1", "ICMP code; null unless ICMP", ICMP_CODE),
     Column("icmp_rest", "uint32", "u4", "bytes 4 to 7 of the ICMP header; null unless ICMP", ICMP_REST),
-    Column(
-        "checksum",
-        "uint8",
-        "u1",
-        "flags: 1 IP checksum wrong, 2 transport checksum wrong, "
-        "4 transport checksum not verifiable (fragment, cut, offloaded), 8 UDP checksum absent",
-    ),
+    Column("checksum", "uint8", "u1", "flags: 1 IP checksum wrong, 2 transport checksum wrong, 4 transport checksum "
+           "not verifiable (fragment, cut, offloaded), 8 UDP checksum absent"),
     Column("tcp_flags", "uint16", "u2", "the nine flag bits, FIN lowest, NS highest; null unless TCP", TCP),
     Column("tcp_sequence", "uint32", "u4", "sequence number; null unless TCP", SEQUENCE),
     Column("tcp_acknowledgment", "uint32", "u4", "acknowledgment number; null unless TCP", ACKNOWLEDGMENT),
     Column("tcp_window", "uint16", "u2", "window as on the wire; null unless TCP", WINDOW),
     Column("tcp_urgent", "uint16", "u2", "urgent pointer; null unless TCP", URGENT),
-    Column(
-        "tcp_options",
-        "binary",
-        None,
-        "raw option bytes, in their order; null unless TCP, and where they are cut or the data offset lies",
-        TCP_OPTIONS,
-    ),
+    Column("tcp_options", "binary", None,
+           "raw option bytes, in their order; null unless TCP, and where they are cut or the data offset lies",
+           TCP_OPTIONS),
     Column("tos", "uint8", "u1", "type of service byte (DSCP and ECN)"),
     Column("ttl", "uint8", "u1", "time to live"),
     Column("ip_id", "uint16", "u2", "IP identification"),
     Column("ip_fragment", "uint16", "u2", "flags and fragment offset, as on the wire"),
     Column("total_length", "uint16", "u2", "IP total length, as on the wire"),
-    Column(
-        "payload_length",
-        "uint16",
-        "u2",
-        "captured payload bytes: after the TCP or UDP header, after ICMP's first 8 bytes, after the IP header for "
-        "other protocols and later fragments; 0 after a TCP, UDP or ICMP header that is cut or lies about its length",
-    ),
+    Column("payload_length", "uint16", "u2", "captured payload bytes: after the TCP or UDP header, after ICMP's first "
+           "8 bytes, after the IP header for other protocols and later fragments; 0 after a TCP, UDP or ICMP header "
+           "that is cut or lies about its length"),
     Column("signature", "fixed_size_binary[16]", None, "MD5 of the payload; null without payload", PAYLOAD),
     Column("new_payload", "bool", "u1", "the payload was new this UTC day at this sensor"),
     Column("category", "dictionary[string]", "u1", "scan, backscatter, session, udp or other"),
-    Column(
-        "verified", "bool", "u1", "the acknowledgment number is our cookie's; null where no responder ran", RESPONDER
-    ),
+    Column("verified", "bool", "u1", "the acknowledgment number is our cookie's; null where no responder ran",
+           RESPONDER),
     Column("block", "dictionary[string]", "u2", "name of the monitored block"),
     Column("truncated", "bool", "u1", "the capture cut the packet"),
-    # What the columns above would give is null in these. Those that came later stand last, an addition after the other:
-    # query/engines/parquet_files.py tells by the end of a file which of them it has.
-    Column(
-        "ip_header_length",
-        "uint8",
-        "u1",
-        "octets of the IP header, as it says; null where they are 20 and `total_length` was sent",
-        IP_HEADER,
-        later=1,
-    ),
-    Column(
-        "tcp_offset",
-        "uint8",
-        "u1",
-        "octet 12 of the TCP header (data offset, reserved bits); null where it is what the length of `tcp_options` "
-        "and the flag NS give, and where it wasn't captured",
-        TCP_OFFSET,
-        later=1,
-    ),
-    Column(
-        "udp_length",
-        "uint16",
-        "u2",
-        "length in the UDP header; null where it is 8 + `payload_length` of a packet that isn't cut and ends there "
-        "by `total_length`, and where it wasn't captured",
-        UDP_LENGTH,
-        later=1,
-    ),
-    Column(
-        "presumed_length",
-        "uint32",
-        "u4",
-        "octets of the IP packet on the wire where `total_length` is 0 (segmentation left to hardware) or claims more, "
-        "else null",
-        PRESUMED,
-        later=1,
-    ),
-)
+    # Null where the columns above give the value. Later additions stand last, in order: query/engines/parquet_files.py
+    # tells by the end of a file which of them it has.
+    Column("ip_header_length", "uint8", "u1",
+           "octets of the IP header, as it says; null where they are 20 and `total_length` was sent", IP_HEADER,
+           later=1),
+    Column("tcp_offset", "uint8", "u1", "octet 12 of the TCP header (data offset, reserved bits); null where it is "
+           "what the length of `tcp_options` and the flag NS give, and where it wasn't captured", TCP_OFFSET, later=1),
+    Column("udp_length", "uint16", "u2", "length in the UDP header; null where it is 8 + `payload_length` of a packet "
+           "that isn't cut and ends there by `total_length`, and where it wasn't captured", UDP_LENGTH, later=1),
+    Column("presumed_length", "uint32", "u4", "octets of the IP packet on the wire where `total_length` is 0 "
+           "(segmentation left to hardware) or claims more, else null", PRESUMED, later=1),
+)  # fmt: skip
 
 LATER = {column.name: column.later for column in PACKETS if column.later}
 """Columns of `packets` that stores written before they came lack, and with which addition each came."""
@@ -186,11 +145,8 @@ COVERAGE = (
 )
 
 TABLES: dict[str, tuple[Column, ...]] = {
-    "packets": PACKETS,
-    "payloads": PAYLOADS,
-    "frames_raw": FRAMES_RAW,
-    "coverage": COVERAGE,
-}
+    "packets": PACKETS, "payloads": PAYLOADS, "frames_raw": FRAMES_RAW, "coverage": COVERAGE,
+}  # fmt: skip
 
 BATCH_COLUMNS = tuple(c for c in PACKETS if c.numpy) + WORKING
 PacketBatch = namedtuple("PacketBatch", [c.name for c in BATCH_COLUMNS])  # type: ignore[misc]

@@ -1,7 +1,7 @@
 """SipHash, a keyed hash for short inputs (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012).
 
-Who doesn't know the key can't make two inputs collide, nor choose where one falls in a table. SipHash-c-d
-does c rounds a word and d at the end: 2-4 is the paper's, 1-3 the faster one of Rust's and Python's tables.
+Without the key nobody can make two inputs collide, or choose an input's place in a table. SipHash-c-d does c rounds a
+word and d at the end: 2-4 is the paper's, 1-3 the faster one of Rust's and Python's tables.
 
 The kernels are `@proven`: the range is checked once, at entry, and every read lies inside it.
 """
@@ -54,9 +54,28 @@ def _last_word(octets, at, n):
     return word
 
 
+@proven
+def _initial(key0, key1):
+    v0, v1 = key0 ^ np.uint64(0x736F6D6570736575), key1 ^ np.uint64(0x646F72616E646F6D)
+    return v0, v1, key0 ^ np.uint64(0x6C7967656E657261), key1 ^ np.uint64(0x7465646279746573)
+
+
+@proven
+def _rounds(v0, v1, v2, v3, count):
+    for _ in range(count):
+        v0, v1, v2, v3 = _round(v0, v1, v2, v3)
+    return v0, v1, v2, v3
+
+
+@proven
+def _absorb(v0, v1, v2, v3, word, count):
+    v0, v1, v2, v3 = _rounds(v0, v1, v2, v3 ^ word, count)
+    return v0 ^ word, v1, v2, v3
+
+
 def _variant(compression: int, finalization: int) -> tuple[Any, Any, Any]:
-    """The kernels of SipHash-c-d: 64 bits, 128 bits, 128 bits of two words. The rounds are constants to
-    the compiler, so that it unrolls them."""
+    """The kernels of SipHash-c-d: 64 bits, 128 bits, 128 bits of two words. The rounds are constants to the compiler,
+    which unrolls them."""
 
     @proven
     def siphash64(octets, at, n, key0, key1):
@@ -67,39 +86,19 @@ def _variant(compression: int, finalization: int) -> tuple[Any, Any, Any]:
         """
         if at < 0 or n < 0 or at > octets.size - n:
             return np.uint64(0)
-        v0 = key0 ^ np.uint64(0x736F6D6570736575)
-        v1 = key1 ^ np.uint64(0x646F72616E646F6D)
-        v2 = key0 ^ np.uint64(0x6C7967656E657261)
-        v3 = key1 ^ np.uint64(0x7465646279746573)
+        v0, v1, v2, v3 = _initial(key0, key1)
         for i in range(n >> 3):
-            word = le64_proven(octets, at + 8 * i)
-            v3 ^= word
-            for _ in range(compression):
-                v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-            v0 ^= word
-        word = _last_word(octets, at, n)
-        v3 ^= word
-        for _ in range(compression):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-        v0 ^= word
-        v2 ^= np.uint64(0xFF)
-        for _ in range(finalization):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
+            v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, le64_proven(octets, at + 8 * i), compression)
+        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, _last_word(octets, at, n), compression)
+        v0, v1, v2, v3 = _rounds(v0, v1, v2 ^ np.uint64(0xFF), v3, finalization)
         return v0 ^ v1 ^ v2 ^ v3
 
     @proven
     def _finish128(v0, v1, v2, v3, word):
-        v3 ^= word
-        for _ in range(compression):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-        v0 ^= word
-        v2 ^= np.uint64(0xEE)
-        for _ in range(finalization):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
+        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, word, compression)
+        v0, v1, v2, v3 = _rounds(v0, v1, v2 ^ np.uint64(0xEE), v3, finalization)
         low = v0 ^ v1 ^ v2 ^ v3
-        v1 ^= np.uint64(0xDD)
-        for _ in range(finalization):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
+        v0, v1, v2, v3 = _rounds(v0, v1 ^ np.uint64(0xDD), v2, v3, finalization)
         return low, v0 ^ v1 ^ v2 ^ v3
 
     @proven
@@ -108,32 +107,18 @@ def _variant(compression: int, finalization: int) -> tuple[Any, Any, Any]:
         output, least significant first); (0, 0) if that isn't inside `octets`. Proof: as in siphash64."""
         if at < 0 or n < 0 or at > octets.size - n:
             return np.uint64(0), np.uint64(0)
-        v0 = key0 ^ np.uint64(0x736F6D6570736575)
-        v1 = key1 ^ np.uint64(0x646F72616E646F6D) ^ np.uint64(0xEE)
-        v2 = key0 ^ np.uint64(0x6C7967656E657261)
-        v3 = key1 ^ np.uint64(0x7465646279746573)
+        v0, v1, v2, v3 = _initial(key0, key1)
+        v1 ^= np.uint64(0xEE)
         for i in range(n >> 3):
-            word = le64_proven(octets, at + 8 * i)
-            v3 ^= word
-            for _ in range(compression):
-                v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-            v0 ^= word
+            v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, le64_proven(octets, at + 8 * i), compression)
         return _finish128(v0, v1, v2, v3, _last_word(octets, at, n))
 
     @proven
     def siphash128_pair(first, second, key0, key1):
         """128-bit SipHash of the 16 octets of two uint64, least significant first. It reads no array."""
-        v0 = key0 ^ np.uint64(0x736F6D6570736575)
-        v1 = key1 ^ np.uint64(0x646F72616E646F6D) ^ np.uint64(0xEE)
-        v2 = key0 ^ np.uint64(0x6C7967656E657261)
-        v3 = key1 ^ np.uint64(0x7465646279746573) ^ first
-        for _ in range(compression):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-        v0 ^= first
-        v3 ^= second
-        for _ in range(compression):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-        v0 ^= second
+        v0, v1, v2, v3 = _initial(key0, key1)
+        v0, v1, v2, v3 = _absorb(v0, v1 ^ np.uint64(0xEE), v2, v3, first, compression)
+        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, second, compression)
         return _finish128(v0, v1, v2, v3, np.uint64(16) << np.uint64(56))
 
     return siphash64, siphash128, siphash128_pair
@@ -148,20 +133,9 @@ def siphash_rows(words, key0, key1, hashes):
     """64-bit SipHash-2-4 of each row of `words` (uint64, n x k, each word least significant octet first) into
     `hashes` (uint64, n): what siphash_2_4 gives for the row's 8 k octets."""
     for row in range(words.shape[0]):
-        v0 = key0 ^ np.uint64(0x736F6D6570736575)
-        v1 = key1 ^ np.uint64(0x646F72616E646F6D)
-        v2 = key0 ^ np.uint64(0x6C7967656E657261)
-        v3 = key1 ^ np.uint64(0x7465646279746573)
-        for i in range(words.shape[1] + 1):
-            if i < words.shape[1]:
-                word = words[row, i]
-            else:
-                word = np.uint64(8 * words.shape[1] & 0xFF) << np.uint64(56)
-            v3 ^= word
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-            v0 ^= word
-        v2 ^= np.uint64(0xFF)
-        for _ in range(4):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
+        v0, v1, v2, v3 = _initial(key0, key1)
+        for i in range(words.shape[1]):
+            v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, words[row, i], 2)
+        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, np.uint64(8 * words.shape[1] & 0xFF) << np.uint64(56), 2)
+        v0, v1, v2, v3 = _rounds(v0, v1, v2 ^ np.uint64(0xFF), v3, 4)
         hashes[row] = v0 ^ v1 ^ v2 ^ v3

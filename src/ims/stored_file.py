@@ -1,8 +1,8 @@
-"""Files of a store, or of a lake in a folder, opened without following a link: whoever can write there could have a
-reader with other rights, such as who ships to a lake, hand on any file.
+"""Files of a store, or of a lake in a folder, opened without following a link: through links, whoever can write there
+could make a reader with other rights, such as one that ships to a lake, pass on any file.
 
-DuckDB and Arrow open by path. For them what is there is looked at when the list of files is made: who puts a link there
-between that and the opening isn't found out, and gets an answer only from a file that is Parquet of our columns.
+DuckDB and Arrow open by path. For them links are refused when the list of files is made: a link put there between that
+and the opening isn't noticed, and gives an answer only from a file that is Parquet of our columns.
 """
 
 from __future__ import annotations
@@ -23,13 +23,10 @@ BY_LINK = (errno.ELOOP, errno.ENOTDIR)
 
 
 def open_stored(store: Path, name: str) -> BinaryIO:
-    """A file, by its path relative to the store, to read its octets.
-
-    Raises OSError, also where it, or a folder on the way to it, is a link or no regular file.
-    """
+    """A file, by its path relative to the store, to read its octets. Raises OSError, also where it, or a folder on the
+    way to it, is a link or no regular file."""
     *folders, last = name.split("/")
-    at = os.open(store, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    where = store
+    where, at = store, os.open(store, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for folder in folders:
             where /= folder
@@ -61,24 +58,23 @@ def _opened(path: Path, flags: int, folder: int | None) -> int:
         return os.open(path if folder is None else path.name, flags, dir_fd=folder)
     except OSError as error:
         if error.errno in BY_LINK and path.is_symlink():
-            raise _link(path) from None
+            raise _refused(path, A_LINK) from None
         raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from None
 
 
 def refuse_links(files: Iterable[Path]) -> None:
-    """Raises OSError where a part of a table, or a folder of the table on the way to it, is a link. What isn't there is
-    left to who opens it. Parts never change, and are looked at once; their folders each time."""
-    folders = {parent for file in files for parent in _folders(_looked_at(str(file)))}
-    for folder in sorted(folders):
+    """Raises OSError where a part of a table, or a folder of the table on the way to it, is a link; missing files are
+    ignored. Parts never change, and are checked once; their folders each time."""
+    for folder in sorted({parent for file in files for parent in _folders(_checked(str(file)))}):
         if os.path.islink(folder):  # noqa: PTH114  # 2 us
-            raise _link(Path(folder))
+            raise _refused(Path(folder), A_LINK)
 
 
 @lru_cache(1 << 17)
-def _looked_at(file: str) -> str:
+def _checked(file: str) -> str:
     """The folder of a part that is no link."""
     if os.path.islink(file):  # noqa: PTH114
-        raise _link(Path(file))
+        raise _refused(Path(file), A_LINK)
     return os.path.dirname(file)  # noqa: PTH120
 
 
@@ -89,10 +85,6 @@ def _folders(folder: str) -> tuple[str, ...]:
     while "=" in os.path.basename(found[-1]):  # noqa: PTH119
         found.append(os.path.dirname(found[-1]))  # noqa: PTH120
     return tuple(found)
-
-
-def _link(path: Path) -> OSError:
-    return _refused(path, A_LINK)
 
 
 def _refused(path: Path, why: str) -> OSError:

@@ -1,4 +1,4 @@
-"""Stores on this machine, asked: the backend of `ims.open("DIR")`."""
+"""Stores on this machine: the backend of `ims.open("DIR")`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from ims.store.store_id import read_store_id
 
 
 class StoresBackend(PlanBackend):
-    """One or more stores; rows of one sensor's name in several of them are one sensor's. `memory_bytes`, `threads`: of
-    the engine.
+    """One or more stores; a sensor's name in several of them is one sensor. `memory_bytes`, `threads`: of the engine.
 
     Raises FileNotFoundError, NotADirectoryError or ValueError where a folder isn't a store, or is a copy of another.
     """
@@ -46,16 +45,10 @@ class StoresBackend(PlanBackend):
 
 
 class StoresRun(QueryRun):
-    """Stores on this machine, held as they are now."""
+    """A query of stores on this machine as they are now. Raises FileNotFoundError, NotADirectoryError or ValueError
+    where one is no store."""
 
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        request: Request,
-        memory: int | None,
-        threads: int | None,
-    ) -> None:
-        """Raises FileNotFoundError, NotADirectoryError or ValueError where one is no store."""
+    def __init__(self, paths: Sequence[Path], request: Request, memory: int | None, threads: int | None) -> None:
         super().__init__(request)
         self.stores: list[Store] = []
         try:

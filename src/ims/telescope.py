@@ -1,4 +1,4 @@
-"""A telescope: what `ims.open` gives for stores and lakes, and what the command line calls."""
+"""A telescope: what `ims.open` returns for stores and lakes, and what the command line calls."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 
 class Telescope(VerbMethods):
-    """Stores opened for questions, or another `backend`: `ask` takes them typed, and each verb is a method, of words.
+    """Stores, or another `backend`, opened for questions: `ask` takes a request, and each verb is a method, of words. A
+    sensor's name in several stores is one sensor (`shared_names`: those, and the stores of each).
 
-    Rows of one sensor's name in several stores are one sensor's (`shared_names`: those, and the stores of each).
-
-    Raises FileNotFoundError, NotADirectoryError or ValueError where a folder isn't a store, or is a copy of another of
-    them.
+    Raises FileNotFoundError, NotADirectoryError or ValueError where a folder isn't a store, or is a copy of another.
     """
 
     _hidden: Ranges | None = None
@@ -38,14 +36,14 @@ class Telescope(VerbMethods):
         self.shared_names = self.backend.shared_names if isinstance(self.backend, StoresBackend) else {}
 
     def ask(self, request: Request) -> Answer:
-        """Answer a question, typed. Sources that it hides (`Request.hiding`) are in no `src net` and in no group by
-        source; they are counted all the same, and packets have them."""
+        """Answer a request. Sources that it hides (`Request.hiding`) are in no `src net` and in no group by source, but
+        are counted, and packets have them."""
         if self._hidden is not None and request.hidden is None:
             request = request.hiding(self._hidden)
         return super().ask(request)
 
     def hiding(self, hidden: Ranges) -> Telescope:
-        """As one sees this telescope who may not see some sources. Deprecated: ask `request.hiding(ranges)`."""
+        """This telescope with some sources hidden. Deprecated: ask `request.hiding(ranges)`."""
         warnings.warn("Telescope.hiding: ask request.hiding(ranges)", DeprecationWarning, stacklevel=2)
         telescope = Telescope(backend=self.backend)
         telescope._hidden = hidden

@@ -1,4 +1,4 @@
-"""Tunnels that are to be taken off: the words for them, and the number that decode/tunnel.py's kernels take."""
+"""Tunnels to unwrap: their names, and the number that decode/tunnel.py's kernels take."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ UNWRAP_GRE, UNWRAP_IPIP, UNWRAP_UDP = 1, 2, 4
 NAMES = {"gre": UNWRAP_GRE, "ipip": UNWRAP_IPIP}
 VXLAN, GENEVE = 1, 2
 PORTS = {"vxlan": (VXLAN, 4789), "geneve": (GENEVE, 6081)}
-"""Tunnels over UDP: what a slot calls them, and their port unless another one is said."""
+"""Tunnels over UDP: their number in a slot, and their default port."""
 
 SLOTS, SLOT_BITS, FIRST_BIT = 3, 18, 3
-"""Above its flags, what to unwrap has so many slots of a port (16 bits) and a tunnel (2 bits)."""
+"""Above its flags, the number has these slots of a port (16 bits) and a tunnel (2 bits)."""
 
 TUNNELS = "gre, ipip, vxlan, geneve, the last two with a port where it isn't the usual one (vxlan:8472)"
 KEPT = "a packet to a monitored address stays as it came, so a block of 0.0.0.0/0 unwraps nothing"
@@ -19,7 +19,7 @@ KEPT = "a packet to a monitored address stays as it came, so a block of 0.0.0.0/
 
 
 def udp_port(word: str) -> tuple[int, int] | None:
-    """(tunnel, port) of a word such as `vxlan`, `vxlan:8472` or `geneve=6082`; None where it is none."""
+    """(tunnel, port) of a word such as `vxlan`, `vxlan:8472` or `geneve=6082`; None for another word."""
     name, _, port = word.replace("=", ":").partition(":")
     if name not in PORTS:
         return None
@@ -33,8 +33,7 @@ def udp_port(word: str) -> tuple[int, int] | None:
 
 def udp_ports(words: Iterable[str]) -> list[int]:
     """Destination ports of the tunnels over UDP among some words."""
-    slots = (udp_port(word) for word in words)
-    return [slot[1] for slot in slots if slot is not None]
+    return [slot[1] for slot in map(udp_port, words) if slot is not None]
 
 
 def unwrap_of(words: Iterable[str]) -> int:
@@ -62,7 +61,7 @@ def unwrap_of(words: Iterable[str]) -> int:
 
 
 def parse_unwrap(text: str) -> int:
-    """`gre,ipip,vxlan:8472` as `unwrap_of` has it. Raises ValueError, naming the option."""
+    """`unwrap_of` of a text such as `gre,ipip,vxlan:8472`. Raises ValueError, naming the option."""
     try:
         return unwrap_of(tuple(filter(None, (word.strip() for word in text.split(",")))))
     except ValueError as error:

@@ -1,15 +1,13 @@
-"""The verbs as methods: each asks a request that is made of its words. The same for stores, a lake and a portal."""
+"""The verbs as methods, which make a request of their words. The same for stores, a lake and a portal."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from ims.backend import Backend
-    from ims.export import ExportReport
+    from ims.export import ExportReport, Output
     from ims.query.answer import Answer
     from ims.query.request import Request
     from ims.query.verbs import VerbName
@@ -53,10 +51,10 @@ class VerbMethods:
         """A value for each bin of time (`time`, the group if any, `value`), oldest first.
 
         `bin`: `5m`, `1h`, ... `group`: a column, `block`, `sensor`, `/8` and the like (of the source), `source/N`,
-        `destination/N`. `metric`: packets, bytes, bytes_capped (1,500 of a packet at most), sources, destinations,
+        `destination/N`. `metric`: packets, bytes, bytes_capped (at most 1,500 of a packet), sources, destinations,
         payloads, new_payloads. `per_24` divides by the mean size in /24s of what was watched in the bin, while anything
-        was (paper, section 2.1). Without a group, bins in which the darknet was watched and nothing came are there with
-        0, unless they are more than 86,400. Whole weeks begin on Mondays. `limit`: 1,000,000 without one.
+        was (paper, section 2.1). Without a group, bins in which the darknet was watched and nothing came have 0, unless
+        there are more than 86,400. Whole weeks begin on Mondays. Default `limit`: 1,000,000.
         """
         words = {"bin": bin, "group": group, "metric": metric, "per_24": per_24, "limit": limit}
         return self._question("series", filter, since=since, until=until, **words)
@@ -72,35 +70,34 @@ class VerbMethods:
         until: Moment = None,
         limit: int | None = None,
     ) -> Answer:
-        """The values of a column (or group, as in `series`) with the most of a metric: the column and `value`.
-        `limit`: 10 without one."""
+        """The values of a column (or group, as in `series`) with the most of a metric: the column and `value`. Default
+        `limit`: 10."""
         words = {"group": column, "metric": metric, "per_24": per_24, "limit": limit}
         return self._question("top", filter, since=since, until=until, **words)
 
     def packets(
         self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
     ) -> Answer:
-        """The first packets, oldest first, with every column of docs/records.md; `time` has nanoseconds. `limit`: 100
-        without one; the answer's record says how many match, and `export` gives all."""
+        """The first packets, oldest first, with every column of docs/records.md; `time` has nanoseconds. Default
+        `limit`: 100; the answer's record says how many match, and `export` writes all."""
         return self._question("packets", filter, since=since, until=until, limit=limit)
 
     def payloads(
         self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
     ) -> Answer:
         """The payloads with the most packets: signature, number, length, packets, sources, first_seen, last_seen,
-        ever_first_seen, ports (the most used), truncated, payload (bytes; null where they were lost), text and
-        hexdump.
+        ever_first_seen, ports (the most used), truncated, payload (bytes; null where they were lost), text, hexdump.
 
-        Payloads with one MD5 (a collision that somebody made) have a row each, with `number` 1, 2, ...; packets,
-        sources, times and ports are then of all of them together. `limit`: 10 without one.
+        Payloads with one MD5 (a deliberate collision) have a row each, with `number` 1, 2, ...; packets, sources, times
+        and ports are then of all of them together. Default `limit`: 10.
         """
         return self._question("payloads", filter, since=since, until=until, limit=limit)
 
     def payload(self, signature: str) -> bytes:
-        """The bytes of one stored payload. Six or more hex digits will do if only one signature begins so; `/2` behind
+        """The bytes of one stored payload, by six or more hex digits with which only its signature begins; `/2` behind
         them is the second payload with that MD5.
 
-        Raises QuestionError (a ValueError) where the digits are none, or fit no payload or several.
+        Raises QuestionError (a ValueError) where they aren't hex digits, or fit no payload or several.
         """
         return self.backend.payload(signature)
 
@@ -108,7 +105,7 @@ class VerbMethods:
         self, filter: str | None = None, *, since: Moment = None, until: Moment = None, limit: int | None = None
     ) -> Answer:
         """The sources with the most packets: source, packets, bytes, destinations, ports (the most used), payloads,
-        first, last, verified (any of its packets was; null where no responder ran). `limit`: 20 without one."""
+        first, last, verified (any of its packets was; null where no responder ran). Default `limit`: 20."""
         return self._question("sources", filter, since=since, until=until, limit=limit)
 
     def cache(
@@ -124,7 +121,7 @@ class VerbMethods:
 
     def export(
         self,
-        out: str | Path | BinaryIO,
+        out: Output,
         format: str = "pcap",
         filter: str | None = None,
         *,
@@ -142,26 +139,22 @@ class VerbMethods:
 
         return self.write(make_request("packets", filter, since=since, until=until), out, format, link)
 
-    def write(
-        self, request: Request, out: str | Path | BinaryIO, format: str = "pcap", link: str = "raw"
-    ) -> ExportReport:
-        """Write the packets that a request of `packets` selects, as `export` does; its limit isn't looked at."""
+    def write(self, request: Request, out: Output, format: str = "pcap", link: str = "raw") -> ExportReport:
+        """Write the packets that a request of `packets` selects, as `export` does; its limit is ignored."""
         return self.backend.write(request, out, format, link)
 
     def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
-        """Answer a question in words: it becomes typed here, but for a portal, which does so itself."""
+        """Answer a question in words, which a portal makes a request of itself."""
         from ims.query.request import make_request
 
         return self.ask(make_request(verb, filter, **words))
 
     def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""
         self.backend.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()

@@ -1,5 +1,5 @@
-"""The version, with the commit that it was made of: of a checkout, what git says now; of an installation, what it said
-when it was built (`scripts/commit_hook.py`, which reads this file by itself)."""
+"""The version, with its commit: of a checkout from git, of an installation as recorded when it was built
+(`scripts/commit_hook.py`, which reads this file by itself)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ARCHIVED = ".git_archival.txt"
 
 @functools.cache
 def full_version() -> str:
-    """Such as `0.1.0 (abcdef123456)`, with `+changes` where files differed from that commit; without the brackets
-    where it isn't known. Never fails."""
+    """Such as `0.1.0 (abcdef123456)`, with `+changes` where files differed from that commit; without the brackets where
+    it is unknown. Never fails."""
     from ims import __version__
 
     package = Path(__file__).parent
@@ -30,7 +30,7 @@ def full_version() -> str:
 
 
 def commit_of(checkout: Path) -> str | None:
-    """The commit of a checkout or of an unpacked archive, 12 digits; None where neither git nor the archive says."""
+    """The commit of a checkout or of an unpacked archive, 12 digits; None where it is unknown."""
     if not (checkout / ".git").exists():
         try:
             archived = (checkout / ARCHIVED).read_text(encoding="ascii")
@@ -39,7 +39,7 @@ def commit_of(checkout: Path) -> str | None:
         found = re.fullmatch(r"commit: ([0-9a-f]{12})[0-9a-f]*\n", archived)
         return found[1] if found else None
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    # Who runs this runs the checkout's code anyway, whoever owns it; and looking writes nothing.
+    # This process runs the checkout's code already, whoever owns it; and `describe` writes nothing.
     words = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(checkout)]
     words += ["describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+changes"]
     try:

@@ -33,15 +33,15 @@ def test_all_octets_come_once_and_in_order_whatever_the_steps(file, step):
 
 def test_a_file_is_there_at_once_and_a_pipe_as_far_as_it_came(file, tmp_path):
     with contextlib.closing(OctetStream(file, 100)) as stream:
-        assert stream.soon(5000) and not stream.soon(len(OCTETS) + 1)
+        assert stream.need(5000, patient=False) and not stream.need(len(OCTETS) + 1, patient=False)
     os.mkfifo(tmp_path / "pipe")
     writer = os.open(tmp_path / "pipe", os.O_RDWR)
     os.write(writer, OCTETS[:300])
     with contextlib.closing(OctetStream(tmp_path / "pipe", 100)) as stream:
-        assert stream.soon(300)
-        assert not stream.soon(301)  # without waiting for more than one silence
+        assert stream.need(300, patient=False)
+        assert not stream.need(301, patient=False)  # without waiting for more than one silence
         os.write(writer, OCTETS[300:400])
-        assert stream.soon(301)
+        assert stream.need(301, patient=False)
     os.close(writer)
 
 

@@ -115,7 +115,7 @@ def test_an_interface_that_is_down_is_said_and_what_was_filled_waits(net: Namesp
             wire.send()
         assert wire.slots.octets[0] == 1
         ip(f"-n {net.machine} link set eth0 up")
-        Namespaces._wait_for_carrier(net.machine)
+        net.wait_for_carrier(net.machine)
         wait_until_free(wire, 1)
         assert peer.recv(4096) == frame(b"patient")
 

@@ -146,7 +146,7 @@ IS_FOLDER, NO_FOLDER, LOOP = "Is a directory", "Not a directory", "Too many leve
         (REVOKE, "P", file, "P is no folder; expected an authority's"),
         (REVOKE, "P/ca.pem", loop, f"P/ca.pem: {LOOP}"),
         (REVOKE, "P/issued", unreadable, f"P/issued: {DENIED}"),
-        (REVOKE, "P/issued/*.pem", unreadable, "P issued nothing to 'a'; it knows nobody yet, and can't tell of all: "
+        (REVOKE, "P/issued/*.pem", unreadable, "P issued nothing to 'a'; it has issued certificates to nobody, and can't tell of all: "
          "P/issued/*.pem may not be read by this user: it has mode 0000 and belongs to *"),
         (REVOKE, "P/issued/*.pem", loop, f"*, and can't tell of all: P/issued/*.pem: {LOOP}"),
         (PORTAL, "ca.pem", missing, "ca.pem: no such file; expected certificates in PEM"),

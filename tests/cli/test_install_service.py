@@ -24,8 +24,8 @@ def test_a_dry_run_says_what_is_then_done_and_does_nothing(image: Image) -> None
 def test_a_second_installation_does_nothing(image: Image) -> None:
     image.lines(*ALL)
     before = image.all_there_is()
-    assert image.lines(*ALL) == ["nothing was to be done"]
-    assert image.lines(*ALL, "--dry-run") == ["nothing was to be done"]
+    assert image.lines(*ALL) == ["nothing to do"]
+    assert image.lines(*ALL, "--dry-run") == ["nothing to do"]
     assert image.all_there_is() == before
 
 

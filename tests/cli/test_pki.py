@@ -120,10 +120,10 @@ ERRORS = {
     ("issue", "ams-1", "--role", "sensor"): "ams-1.key is there already",
     ("issue", "a", "--role", "sensor", "--out", "PKI"): "PKI is the authority's own folder",
     ("issue", "a", "--role", "sensor", "--out", "PKI/ca.pem"): "PKI/ca.pem",
-    ("revoke", "nobody"): "PKI issued nothing to 'nobody'; it knows ams-1",
+    ("revoke", "nobody"): "PKI issued nothing to 'nobody'; it has issued certificates to ams-1",
     ("revoke", "7" * 31): "PKI issued nothing to",
     ("revoke", "7" * 41): "PKI issued nothing to",
-    ("show", "nobody"): "PKI issued nothing to 'nobody'; it knows ams-1",
+    ("show", "nobody"): "PKI issued nothing to 'nobody'; it has issued certificates to ams-1",
     ("show", "none/x.pem"): "none/x.pem isn't there; expected a certificate",
     ("show", "PKI/ca.key"): "PKI/ca.key holds no certificate in PEM; found a private key",
     ("show", "--format", "xml"): "--format 'xml': expected one of table, json, csv",
@@ -140,8 +140,8 @@ def test_what_can_not_be_done_is_said_in_one_line(desk: Path, words: tuple[str, 
 
 def test_an_open_or_damaged_authority_is_said_in_one_line(desk: Path) -> None:
     (desk / "PKI" / "ca.key").chmod(0o644)
-    refused(cli("pki", "issue", "a", "--role", "sensor", cwd=desk), "PKI/ca.key is open to others (mode 0644)")
-    refused(cli("pki", "revoke", "ams-1", cwd=desk), "PKI/ca.key is open to others (mode 0644)")
+    refused(cli("pki", "issue", "a", "--role", "sensor", cwd=desk), "PKI/ca.key is accessible to others (mode 0644)")
+    refused(cli("pki", "revoke", "ams-1", cwd=desk), "PKI/ca.key is accessible to others (mode 0644)")
     (desk / "PKI" / "revoked.pem").write_text("")
     refused(cli("pki", "show", cwd=desk), "PKI/revoked.pem is no list of revoked certificates in PEM")
 

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.cli.present import FORMATS, check_format, print_rows
+from ims.cli.options import FORMATS, check_format
+from ims.cli.present import print_rows
 from ims.cli.query import _print
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.verbs import VerbName

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ims.cli.present import FORMATS
+from ims.cli.options import FORMATS
 from ims.export import FORMATS as KINDS
 from ims.query.verbs import VERBS
 
@@ -147,7 +147,7 @@ def test_every_kind_of_export_is_written_or_refused_in_one_line(ask: Ask, tmp_pa
             assert (done.returncode, (tmp_path / f"x.{kind}").exists()) == (0, True), done.stderr
         else:
             assert (done.returncode, done.stdout) == (2, "")
-            assert done.stderr == f"ims: this is for operators; you are {role}\n"
+            assert done.stderr == f"ims: this is for operators; your role is {role}\n"
             assert list(tmp_path.iterdir()) == []
 
 

@@ -121,7 +121,7 @@ def test_a_link_of_another_s_is_refused_and_no_line_to_type_gives_away_what_it_l
         cli("ingest", place / "root.pcap", "--store", store, "--sensor", "a", "--block", BLOCK),
     ):
         assert done.returncode == 2
-        assert "is a link of" in done.stderr
+        assert "is a symbolic link of" in done.stderr
         assert "chown" not in done.stderr
     assert secret.stat().st_uid == 0
 

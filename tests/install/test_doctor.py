@@ -221,7 +221,7 @@ def test_variables_without_a_unit_are_the_shipper_s(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "text", "said"), [
-    ("lake.env", "export IMS_LAKE=/srv/lake\n", "sets no IMS_LAKE (line 1: systemd passes over what isn't NAME=VALUE, `e"),
+    ("lake.env", "export IMS_LAKE=/srv/lake\n", "sets no IMS_LAKE (line 1: systemd ignores what isn't NAME=VALUE, `e"),
     ("lake.env", "# IMS_LAKE=/srv/lake\n", "lake.env sets no IMS_LAKE; docs/scale.md has an example"),
     ("a.toml", '[[sensor]]\nname = "a"\n', "the settings of no sensor, query daemon or portal, nor sets IMS_LAKE for the"),
     ("a.toml", "", "it has no keys"),

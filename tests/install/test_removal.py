@@ -23,7 +23,7 @@ def test_uninstalling_removes_units_and_names_what_it_leaves(image: Image) -> No
     assert [path.name for path in (image.folder / UNITS).rglob("*.service")] == ["ims-ship.service"]
     assert (image.folder / "etc/ims/sensor.toml").is_file()
     assert image.entry("var/lib/ims/store").owner == "ims:ims"
-    assert image.lines("sensor", "--uninstall") == ["nothing was to be done", left]
+    assert image.lines("sensor", "--uninstall") == ["nothing to do", left]
 
 
 def test_a_unit_is_stopped_before_its_file_goes_and_systemd_is_told_at_the_end() -> None:

@@ -40,7 +40,7 @@ def test_a_user_who_is_there_is_put_into_the_group(image: Image) -> None:
         file.write("ims-query:x:800:1000::/:/bin/false\n")
     assert "put the user ims-query into the group ims" in image.lines("queryd")
     assert "ims-query" in (image.folder / "etc/group").read_text().partition("\nims:")[2].partition("\n")[0]
-    assert image.lines("queryd") == ["nothing was to be done"]
+    assert image.lines("queryd") == ["nothing to do"]
 
 
 def test_a_link_in_the_sensor_s_folder_gives_it_nothing_of_the_system_s(image: Image) -> None:

@@ -43,7 +43,7 @@ def test_any_place_will_do(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("place", "said"), [
     ("/root/ims", "units hide /root"), ("/home/somebody/ims", "units hide /home"), ("/tmp/ims", "units hide /tmp"),
-    ("/var/tmp/x/.venv", "units hide /var/tmp"), ('/srv/"ims"', "expected no quotes"),
+    ("/var/tmp/x/.venv", "units hide /var/tmp"), ('/srv/"ims"', "expected a path without quotes"),
 ])  # fmt: skip
 def test_a_program_that_units_hide_is_refused(place: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from ims.lake.folder import Folder
-from ims.lake.object_store import UNKNOWN, said, told
+from ims.lake.object_store import UNKNOWN, message_of
 from ims.lake.uri import open_place
 
 
@@ -94,33 +94,30 @@ def test_errors_are_one_line_that_names_the_object(tmp_path, bucket_uri, bucket)
     ],
 )
 def test_a_client_s_words_are_said_as_one_short_cause(words, means):
-    found = said(OSError(words))
+    found = message_of(OSError(words))
     assert means in found
     assert re.search("AWS|HTTP|curl|\n", found) is None
 
 
 def test_an_error_with_a_number_is_said_in_the_system_s_words():
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere/x")
-    assert said(full) == "No space left on device"
-    assert said(OSError(errno.EIO, "broken\nin two")) == "broken in two"
+    assert message_of(full) == "No space left on device"
+    assert message_of(OSError(errno.EIO, "broken\nin two")) == "broken in two"
 
 
 def test_an_error_names_the_object_and_what_was_to_be_done_and_keeps_its_cause(tmp_path):
     cause = OSError(errno.EIO, "broken")
-
-    def fail():
+    place = Folder(tmp_path)
+    broken = pytest.raises(OSError, match=f"^{tmp_path}/a/x can't be listed: broken$")
+    with broken as raised, place.named_errors("a/x", "listed"):
         raise cause
-
-    with pytest.raises(OSError, match=f"^{tmp_path}/a/x can't be listed: broken$") as raised:
-        told(Folder(tmp_path), "a/x", "listed", fail)
     assert raised.value.__cause__ is cause
-
-    def missing():
-        raise FileNotFoundError(errno.ENOENT, "none", "elsewhere")
-
-    with pytest.raises(FileNotFoundError, match=f"^{tmp_path}/a/x: no such object$"):
-        told(Folder(tmp_path), "a/x", "read", missing)
-    assert told(Folder(tmp_path), "a/x", "read", lambda: 7) == 7
+    missing = FileNotFoundError(errno.ENOENT, "none", "elsewhere")
+    with pytest.raises(FileNotFoundError, match=f"^{tmp_path}/a/x: no such object$"), place.named_errors("a/x", "read"):
+        raise missing
+    with pytest.raises(FileNotFoundError) as raised, place.named_errors("a/x", "written"):
+        raise missing
+    assert raised.value is missing
 
 
 def test_a_place_is_named_without_its_options(tmp_path, credentials):

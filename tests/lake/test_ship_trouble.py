@@ -292,5 +292,5 @@ def test_a_lake_put_back_from_long_ago_and_another_lake_are_refused(store, tmp_p
         ship(store, tmp_path / "backup")
     watched(tmp_path / "other", 1, "b")
     ship(tmp_path / "other", tmp_path / "third", "b")
-    with pytest.raises(ValueError, match=r"third is another lake than .*/lake, where sensor 'a' was shipped"):
+    with pytest.raises(ValueError, match=r"third isn't the lake .*/lake, where sensor 'a' was shipped"):
         ship(store, tmp_path / "third")

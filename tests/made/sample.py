@@ -238,7 +238,7 @@ def _worm(dice: RandomColumns, count: int, shelf: _Shelf) -> Packets:
     """One packet an infection attempt, from many sources, each to random addresses."""
     return _packets(
         dice, count, source=dice.pick(dice.address(1 + count // 5), count), protocol=UDP,
-        destination_port=said.WORM_PORT, payload=shelf.put([said.WORM])[0],
+        destination_port=1434, payload=shelf.put([said.WORM])[0],
     )  # fmt: skip
 
 

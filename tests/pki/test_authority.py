@@ -244,7 +244,7 @@ def test_reading_needs_no_private_key_and_changing_does(pki: Authority) -> None:
 
 def test_a_key_that_others_may_read_or_that_is_another_s_signs_nothing(pki: Authority) -> None:
     (pki.folder / "ca.key").chmod(0o644)
-    with pytest.raises(PermissionError, match=r"ca.key is open to others \(mode 0644\)"):
+    with pytest.raises(PermissionError, match=r"ca.key is accessible to others \(mode 0644\)"):
         pki.issue("a", "sensor")
     (pki.folder / "ca.key").write_bytes(key_pem(new_key()))
     (pki.folder / "ca.key").chmod(0o600)

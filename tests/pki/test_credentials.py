@@ -39,13 +39,13 @@ def test_each_fault_is_said_in_one_line(pki: Authority, foreign: Authority, tmp_
         (none, key, ca, ROLES, "none.pem isn't there; expected a certificate"),
         (certificate, none, ca, ROLES, "none.pem isn't there; expected a private key"),
         (certificate, key, none, ROLES, "none.pem isn't there; expected an authority"),
-        (certificate, open_key, ca, ROLES, "open.key is open to others (mode 0644); expected `chmod 600"),
+        (certificate, open_key, ca, ROLES, "open.key is accessible to others (mode 0644); expected `chmod 600"),
         (key, key, ca, ROLES, "sensor.key holds no certificate in PEM; found a private key"),
         (certificate, key, key, ROLES, "sensor.key holds no certificate in PEM"),
         (certificate, other_key, ca, ROLES, "portal.key is not the private key of"),
         (certificate, key, certificate, ROLES, "holds the certificate of 'sensor', which is no authority"),
         (certificate, key, foreign.folder / "ca.pem", ROLES, "sensor.pem was not issued by the authority 'Test' of"),
-        (certificate, key, ca, ("portal", "operator"), "is for the role sensor; expected portal or operator"),
+        (certificate, key, ca, ("portal", "operator"), "has the role sensor; expected portal or operator"),
         (ca, pki.folder / "ca.key", ca, ROLES, "ca.pem: it names no role"),
     ]
     for *paths, roles, says in cases:

@@ -44,7 +44,9 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o602, 0o606, 0o620, 0o601, 0o777])
 def test_a_key_that_others_may_read_is_refused(key: Path, mode: int) -> None:
     key.chmod(mode)
-    with pytest.raises(PermissionError, match=rf"a.key is open to others \(mode 0{mode:o}\); expected `chmod 600 "):
+    with pytest.raises(
+        PermissionError, match=rf"a.key is accessible to others \(mode 0{mode:o}\); expected `chmod 600 "
+    ):
         read_secret(key)
 
 

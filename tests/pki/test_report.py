@@ -51,7 +51,9 @@ def test_what_ends_soon_is_warned_of_until_it_is_replaced_revoked_or_long_gone(p
 
 
 def test_who_is_unknown_is_said_with_who_is_known(pki: Authority) -> None:
-    with pytest.raises(ValueError, match="issued nothing to 'nobody'; it knows operator, portal, sensor"):
+    with pytest.raises(
+        ValueError, match="issued nothing to 'nobody'; it has issued certificates to operator, portal, sensor"
+    ):
         show_log(pki.folder, "nobody")
 
 

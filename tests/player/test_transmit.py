@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.player.transmit import STRAY, due_by, transmit
+from ims.player.transmit import STRAY, transmit
 from ims.simulate.kernels.frame_buffer import LARGEST, PACKET, empty_draft, put_packet, shelf_of
 from ims.simulate.kernels.persona import persona_table
 
@@ -71,12 +71,3 @@ def test_rows_that_point_outside_the_draft_aren_t_sent():
         out = ring(4)
         assert transmit(draft, np.arange(1), 0, 1, LINK, FIRST, LAST, out.slots) == STRAY
         assert out.frames() == []
-
-
-@given(st.lists(st.integers(0, 100), max_size=20).map(sorted), st.integers(-5, 105), st.integers(0, 20))
-def test_due_is_what_isn_t_later_than_now(times, now, begin):
-    draft = empty_draft(21, 100)
-    draft.time[: len(times)] = times
-    begin = min(begin, len(times))
-    reached = due_by(draft, np.arange(21), begin, len(times), now)
-    assert reached == max(begin, sum(time <= now for time in times))

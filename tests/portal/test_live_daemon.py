@@ -134,14 +134,14 @@ def test_a_payload_that_cannot_be_searched_is_withheld_and_the_rest_told(
 def test_a_follower_that_fails_is_told_of_and_follows_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is raised, and for every role that listens."""
     with lively(tmp_path, monkeypatch) as world:
-        told = world.live._told
+        told = world.live._events
 
         def failing(role: Any, rows: Any) -> list[Event]:
             if any(row["payload"] == b"boom" for row in rows["new"]):
                 raise RuntimeError("planted")
             return told(role, rows)
 
-        monkeypatch.setattr(world.live, "_told", failing)
+        monkeypatch.setattr(world.live, "_events", failing)
 
         def act() -> None:
             world.store.come(BEGAN, new=b"boom")

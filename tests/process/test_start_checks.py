@@ -218,7 +218,7 @@ BROKEN: dict[str, tuple[str, Callable[[Place], str], str]] = {
     ),
     "key is absent": ("queryd", lambda p: p.queryd(tls=_two(p, "b/c.key")), "b/c.key isn't there"),
     "certificate of a portal": (
-        "queryd", lambda p: _made(p, ("p", "portal")).queryd(tls=p.tls("p")), "is for the role portal",
+        "queryd", lambda p: _made(p, ("p", "portal")).queryd(tls=p.tls("p")), "has the role portal",
     ),
     "portal's port in use": ("portal", lambda p: p.portal(), "address already in use, by process"),
     "portal's https": ("portal", lambda p: p.portal(https=_https(p)), "q/q.key is not the private key of "),

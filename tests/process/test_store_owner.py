@@ -76,7 +76,7 @@ def test_what_is_root_s_below_another_s_folder_is_refused(path: str, place: Path
     """He could put a link, or another folder, in its place after it was looked at."""
     (place / "own" / "root's" / "in it").mkdir(parents=True)
     (place / "own" / "root's" / "in it" / "file").touch()
-    with pytest.raises(ValueError, match=f"belongs to root below {place}/own of {USER}:{USER}, who could put"):
+    with pytest.raises(ValueError, match=f"belongs to root below {place}/own of {USER}:{USER}, who could replace it"):
         owner_of(place / path)
 
 
@@ -91,7 +91,9 @@ def test_one_user_s_below_another_s_is_refused_with_the_line_to_type(place: Path
 
 def test_no_line_to_type_gives_away_what_a_link_leads_to(place: Path) -> None:
     (place / "own" / "link").symlink_to("/etc")
-    with pytest.raises(ValueError, match=f"leads to /etc through {place}/own of {USER}:{USER}; give the place") as said:
+    with pytest.raises(
+        ValueError, match=f"leads to /etc through {place}/own of {USER}:{USER}; give its target"
+    ) as said:
         owner_of(place / "own" / "link")
     assert "chown" not in str(said.value)
     (place / "own" / "round").symlink_to("round")

@@ -63,7 +63,7 @@ def refused(kind: Any, given: Any) -> dict[str, Any]:
         (list[int], SECRET, "a list"),
         (dict[str, int], SECRET, "an object"),
         (Strict, SECRET, "an object"),
-        (Strict, {"nothing": SECRET}, "nothing is called so"),
+        (Strict, {"nothing": SECRET}, "unknown name"),
     ],
 )
 def test_what_would_be_right_is_told_and_never_what_was_given(kind: Any, given: Any, told: str) -> None:

@@ -78,7 +78,7 @@ def test_what_is_wrong_with_a_list_is_said_of_it(tmp_path: Path, one_store: Path
 
 def test_a_certificate_of_another_role_and_a_store_that_is_none(tmp_path: Path, authority: Authority) -> None:
     found = queryd(tmp_path, tmp_path / "absent", tls=tls(tmp_path / "portal"))
-    assert "is for the role portal" in found["certificates"]
+    assert "has the role portal" in found["certificates"]
     assert found["store"].startswith("wrong: ")
 
 

@@ -19,6 +19,7 @@ from ims.portal.federation.merge import MergeEngines
 from ims.query.engines.duckdb import Engine
 from ims.query.engines.prepared import HalfEngine
 from ims.query.language.filter import parse
+from ims.query.language.syntax_tree import Expression
 from ims.query.question import Question, about
 from ims.query.request import make_request
 from ims.queryd.execution import Answerer, closed_hours
@@ -187,13 +188,15 @@ def while_rows_are_read(patch: pytest.MonkeyPatch, engines: list[Engine], reache
 
 
 def while_it_is_compiled(patch: pytest.MonkeyPatch, engines: list[Engine], reached: list[str]) -> dict[str, Any]:
-    def filtered(filter: str) -> str:
+    whole = ims.query.engines.sql_cache.filtered
+
+    def filtered(filter: Expression) -> str:
         reached.append("filter")
         engines[0].interrupt()
-        return ims.query.engines.sql_cache.filtered(filter)
+        return whole(filter)
 
-    patch.setattr(ims.query.engines.prepared, "filtered", filtered)
-    patch.setattr(ims.query.engines.prepared, "half", lambda *_, **__: pytest.fail("a half was compiled"))
+    patch.setattr(ims.query.engines.sql_cache, "filtered", filtered)
+    patch.setattr(ims.query.engines.sql_cache, "half", lambda *_, **__: pytest.fail("a half was compiled"))
     return {"plan": "rows", "verb": "packets", "filter": TCP}
 
 

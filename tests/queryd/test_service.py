@@ -529,6 +529,6 @@ def test_who_is_refused_is_logged_with_the_serial_and_the_reason_once_a_minute(t
     with door(tmp_path, one_store) as opened, structlog.testing.capture_logs() as logged:
         for name, serial, why in (("p", "1", "revoked"), ("p", "1", "revoked"), ("p", "1", "list"), ("q", "2", "list")):
             opened.service._log = structlog.get_logger()
-            opened.service._note_refusal(name, serial, why)
+            opened.service._refused("role", name, serial, why)
     said = [(line["caller"], line["serial"], line["why"]) for line in logged if line["event"] == "refused"]
     assert said == [("p", "1", "revoked"), ("p", "1", "list"), ("q", "2", "list")]

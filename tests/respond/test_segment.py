@@ -42,10 +42,10 @@ def test_a_segment_is_dpkt_s(
     out[AT + 40 : AT + 40 + len(options)] = list(options)
     length = put_tcp(out, AT, source, destination, ports, sequence, acknowledgment, flags, window, len(options))
     theirs = dpkt.tcp.TCP(
-        sport=ports >> 16, dport=ports & 0xFFFF, seq=sequence, ack=acknowledgment, win=window, opts=options
+        sport=ports & 0xFFFF, dport=ports >> 16, seq=sequence, ack=acknowledgment, win=window, opts=options
     )
     theirs._off_flags = 5 + len(options) // 4 << 12 | flags
-    assert packet_of(out, length) == by_dpkt(source, destination, 6, theirs)
+    assert packet_of(out, length) == by_dpkt(destination, source, 6, theirs)
 
 
 @given(number, number, st.binary(min_size=5, max_size=90))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ims.decode.verdict import COUNTERS
-from ims.sensor.counters import MOST_TOLD, Report
+from ims.sensor.counters import MOST_NAMED, Report
 
 
 def report(**counted: int) -> Report:
@@ -41,7 +41,7 @@ def test_types_that_are_not_read_are_named_once_and_not_all() -> None:
     for made in (nothing, some):
         made.not_read = [not_read(200 + number, 2) for number in range(10)]
     assert nothing.unread() == []
-    named = ", ".join(f"2 frames of link type {200 + number}" for number in range(MOST_TOLD))
+    named = ", ".join(f"2 frames of link type {200 + number}" for number in range(MOST_NAMED))
     assert (nothing.nothing_stored() or "").endswith(f"; not read were {named}")
     assert some.unread() == [f"not read were {named}"]
     assert len(some.as_json()["not_read"]) == 10

@@ -11,7 +11,7 @@ import pytest
 
 import ims
 from ims.sensor.config import SensorConfig
-from ims.sensor.coverage import CoverageLog, policies_of
+from ims.sensor.coverage import CoverageLog
 from ims.sensor.store_thread import StoreThread
 
 from ..store.full_disk import small_disk
@@ -49,7 +49,7 @@ def begun(disk: Path, keep_free: int = 1) -> StoreThread:
             "keep_free": keep_free, "journal_interval": 0.1, "respond": False,
         }
     )  # fmt: skip
-    watched = CoverageLog(config.darknet(), policies_of(config), _now_us, lambda: time.monotonic_ns() // 1000)
+    watched = CoverageLog(config.darknet(), config.policies(), _now_us, lambda: time.monotonic_ns() // 1000)
     keeper = StoreThread(config, watched, lambda: 0, _now_us)
     keeper.start()
     return keeper

@@ -38,7 +38,7 @@ def test_what_systemd_has_not_read_is_read_at_the_next_installation(day: Trial) 
     sensor.run("systemctl daemon-reload")
     sensor.write(unit, shipped)
     assert sensor.run("ims install-service sensor").splitlines()[0] == "have systemd read its units again"
-    assert sensor.run("ims install-service sensor") == "nothing was to be done\n"
+    assert sensor.run("ims install-service sensor") == "nothing to do\n"
 
 
 def test_a_store_that_the_unit_may_not_write_to_is_found_and_the_doctor_s_lines_mend_it(day: Trial) -> None:

@@ -1,8 +1,8 @@
 """Frames from a live interface: an AF_PACKET socket whose ring (TPACKET_V3) is mapped into memory.
 
-The kernel writes frames into blocks and hands over a block when it is full or `BLOCK_MS` old; `Ring.next` gives it
-as Frames that lie in the ring itself, nothing is copied, and `Ring.release` gives it back. What finds no room is
-counted by the kernel, and `Ring.lost` tells. (packet(7); Documentation/networking/packet_mmap.rst)
+The kernel writes frames into blocks and hands over a block when it is full or `BLOCK_MS` old; `Ring.next` gives it as
+Frames in the ring itself, without copying, and `Ring.release` gives it back. `Ring.statistics` has the frames that
+found no room. (packet(7); Documentation/networking/packet_mmap.rst)
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ IFF_UP, IFF_RUNNING = 0x1, 0x40
 
 BLOCK = 1 << 17
 BLOCK_MS = 1
-"""A SYN that comes alone waits at most so long for its answer. A block is given up when it is so old, full or not, so
-blocks are small: of 64 MB, blocks of 1 MB last 64 ms (measured: 2 % lost), these 512 ms."""
+"""A SYN that comes alone waits at most so long for its answer. The kernel hands over a block at this age, full or not,
+so blocks are small: of 64 MB, blocks of 1 MB last 64 ms (measured: 2 % lost), these 512 ms."""
 FRAME = 2048  # of no consequence in V3, but it must divide a block
 FRAMES_A_BLOCK = 1 << 11  # a frame takes 96 octets of a block at least
 FRAMES_AT_ONCE = 8192
-"""Frames of several blocks are given at once, as long as the answers fit in the ring of replies."""
+"""Of several blocks; the answers must fit in the ring of replies."""
 
-# ARPHRD_ types (linux/if_arp.h) whose frames begin with an Ethernet header, and the LINKTYPE_s that decode knows.
 ETHERNET_TYPES = {1, 772}
+"""ARPHRD_ types (linux/if_arp.h) whose frames begin with an Ethernet header."""
 
 
 class Interface(NamedTuple):
-    """A network interface as it was when asked about."""
+    """A network interface at one moment."""
 
     name: str
     number: int
@@ -67,13 +67,11 @@ class Interface(NamedTuple):
 
 
 def interface(name: str) -> Interface:
-    """What the kernel says of an interface. Raises ValueError where there is none of this name."""
-    request = struct.pack("16s24x", name.encode()[:15])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:  # not /sys: that may be another namespace's
+    """An interface's properties. Raises ValueError where there is none of this name."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         try:
             index = socket.if_nametoindex(name)
-            address = fcntl.ioctl(asked, SIOCGIFHWADDR, request)
-            mtu = fcntl.ioctl(asked, SIOCGIFMTU, request)
+            address, mtu = _ioctl(channel, SIOCGIFHWADDR, name), _ioctl(channel, SIOCGIFMTU, name)
         except OSError as error:
             there = ", ".join(sorted(name for _, name in socket.if_nameindex()))
             raise ValueError(f"there is no interface {name!r}; there are {there}") from error
@@ -83,13 +81,17 @@ def interface(name: str) -> Interface:
 
 def is_up(name: str) -> bool | None:
     """Whether an interface is up and has a carrier; None where there is no such interface any more."""
-    request = struct.pack("16s24x", name.encode()[:15])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         try:
-            flags = struct.unpack_from("H", fcntl.ioctl(asked, SIOCGIFFLAGS, request), 16)[0]
+            flags = struct.unpack_from("H", _ioctl(channel, SIOCGIFFLAGS, name), 16)[0]
         except OSError:
             return None
     return bool(flags & IFF_UP and flags & IFF_RUNNING)
+
+
+def _ioctl(channel: socket.socket, request: int, name: str) -> bytes:
+    """The kernel's answer, an `ifreq` (netdevice(7)); /sys may be another namespace's. Raises OSError."""
+    return fcntl.ioctl(channel, request, struct.pack("16s24x", name.encode()[:15]))
 
 
 @kernel
@@ -117,13 +119,10 @@ class Ring:
         fanout: int | None = None,
         promiscuous: bool = False,
     ) -> None:
-        """`blocks`: of BLOCK octets. `program`: a kernel filter (bpf.py). `fanout`: number of a group of rings
-        among which the kernel spreads flows.
-
-        Raises PermissionError without CAP_NET_RAW, OSError where the kernel refuses.
+        """`blocks`: of BLOCK octets. `program`: a kernel filter (bpf.py). `fanout`: number of a group of rings among
+        which the kernel spreads flows. Raises PermissionError without CAP_NET_RAW, OSError where the kernel refuses.
         """
-        self.device = device
-        self._blocks = blocks
+        self.device, self.blocks = device, blocks
         self._at = self._taken = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:
@@ -137,22 +136,21 @@ class Ring:
     def _set_up(self, program: Sequence[tuple[int, int, int, int]], fanout: int | None, promiscuous: bool) -> None:
         opened = self._socket
         opened.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
-        frames = BLOCK // FRAME * self._blocks
-        request = struct.pack("7I", BLOCK, self._blocks, FRAME, frames, BLOCK_MS, 0, 0)
+        frames = BLOCK // FRAME * self.blocks
+        request = struct.pack("7I", BLOCK, self.blocks, FRAME, frames, BLOCK_MS, 0, 0)
         opened.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
         with contextlib.suppress(OSError):  # before Linux 4.20: walk_block leaves our own frames out
             opened.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self.filter(program)
-        self._memory = mmap.mmap(opened.fileno(), BLOCK * self._blocks)
+        self._memory = mmap.mmap(opened.fileno(), BLOCK * self.blocks)
         self._octets = np.frombuffer(self._memory, np.uint8)
         self._frames = empty_frames(self._octets, FRAMES_AT_ONCE)
         self.aside = Aside(np.zeros(FRAMES_AT_ONCE, np.uint32), np.zeros(FRAMES_AT_ONCE, np.uint8))
-        _next_ready(self._octets, 0)
-        _all_ready(self._octets, self._blocks)
-        link = ETHERNET if self.device.has_link_header else RAW
-        self._link, self._without_link = link, not self.device.has_link_header
-        nothing = np.zeros(64, np.uint8)
-        walk_block(nothing, 0, 64, link, self._without_link, self._frames, self.aside, 0)
+        self._without_link = not self.device.has_link_header
+        self._link = RAW if self._without_link else ETHERNET
+        _next_ready(self._octets, 0)  # load the kernels
+        _all_ready(self._octets, self.blocks)
+        walk_block(np.zeros(64, np.uint8), 0, 64, self._link, self._without_link, self._frames, self.aside, 0)
         opened.bind((self.device.name, ETH_P_ALL))
         if promiscuous:
             request = struct.pack("IHH8s", self.device.number, PACKET_MR_PROMISC, 0, b"")
@@ -161,22 +159,16 @@ class Ring:
             opened.setsockopt(SOL_PACKET, PACKET_FANOUT, fanout & 0xFFFF | FANOUT_HASH << 16)
 
     def filter(self, program: Sequence[tuple[int, int, int, int]]) -> None:
-        """Have the kernel keep only frames that the program accepts; the one before it is replaced at once."""
-        if not program:
-            return
-        code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
-        held = ctypes.create_string_buffer(code, len(code))
-        self._socket.setsockopt(
-            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(held))
-        )
+        """Have the kernel keep only frames that the program accepts; it replaces the earlier one at once."""
+        if program:
+            code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+            held = ctypes.create_string_buffer(code, len(code))
+            filter_program = struct.pack("HP", len(program), ctypes.addressof(held))
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_program)
 
     def refuse_more(self) -> None:
         """Have the kernel take nothing any more; what is in the ring can be read."""
         self.filter([(RETURN, 0, 0, 0)])
-
-    def fileno(self) -> int:
-        """The socket, for a poll of several rings."""
-        return self._socket.fileno()
 
     def wait(self, seconds: float) -> bool:
         """Wait until a block is ready, at most `seconds`."""
@@ -192,15 +184,12 @@ class Ring:
     def next(self) -> Frames | None:
         """The frames of the next blocks that are ready, valid until `release`; None where none is."""
         count = taken = 0
-        at = self._at
-        while (
-            count <= FRAMES_AT_ONCE - FRAMES_A_BLOCK and taken < self._blocks and _next_ready(self._octets, at * BLOCK)
-        ):
-            count = walk_block(
-                self._octets, at * BLOCK, BLOCK, self._link, self._without_link, self._frames, self.aside, count
-            )
+        octets, at = self._octets, self._at
+        while count <= FRAMES_AT_ONCE - FRAMES_A_BLOCK and taken < self.blocks and _next_ready(octets, at * BLOCK):
+            begin, found = at * BLOCK, self._frames
+            count = walk_block(octets, begin, BLOCK, self._link, self._without_link, found, self.aside, count)
             taken += 1
-            at = (at + 1) % self._blocks
+            at = (at + 1) % self.blocks
         self._taken = taken
         return self._frames._replace(count=count) if taken else None
 
@@ -209,17 +198,12 @@ class Ring:
         for _ in range(self._taken):
             begin = self._at * BLOCK + BLOCK_STATUS
             self._octets[begin : begin + 4] = 0
-            self._at = (self._at + 1) % self._blocks
+            self._at = (self._at + 1) % self.blocks
         self._taken = 0
 
     def waiting(self) -> int:
         """Blocks of the ring that wait to be read."""
-        return int(_all_ready(self._octets, self._blocks))
-
-    @property
-    def blocks(self) -> int:
-        """Blocks of the ring."""
-        return self._blocks
+        return int(_all_ready(self._octets, self.blocks))
 
     def statistics(self) -> tuple[int, int]:
         """(frames that passed the filter, those of them that found no room) since the last call."""

@@ -1,8 +1,8 @@
 """A kernel filter made from the blocks (classic BPF: bpf(4), Documentation/networking/filter.rst): traffic to other
 addresses never reaches the ring, so it costs nothing.
 
-It lets too much through rather than too little, decoding decides again: up to two VLAN tags that nobody stripped are
-stepped over, and of more than RANGES ranges the nearest are joined.
+It accepts too much rather than too little, and decoding decides again: up to two VLAN tags that nobody stripped are
+skipped, and of more than RANGES ranges the nearest are joined.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ UDP, FRAGMENT_OFFSET = 17, 0x1FFF
 
 
 class Step(NamedTuple):
-    """One instruction whose jumps are labels; None: the next instruction."""
+    """One instruction; `true` and `false` are labels that it jumps to, None: the next instruction."""
 
     code: int
     k: int = 0
     true: str | None = None
     false: str | None = None
+    label: str | None = None
 
 
 Program = list[tuple[int, int, int, int]]
@@ -45,49 +46,43 @@ def program(
     """Instructions (code, jt, jf, k) that accept IPv4 packets to `ranges` (first, last), on Ethernet or
     (`link_header` False) where frames begin at the IP header; ARP that asks for one of them if `arp`; and packets in
     which the tunnels of `unwrap` may be."""
-    steps: list[tuple[str | None, Step]] = []
-
-    def add(step: Step, label: str | None = None) -> None:
-        steps.append((label, step))
-
+    steps: list[Step] = []
     if link_header:
         for number, tags in enumerate((0, 4, 8)):
-            add(Step(SET_X, tags), f"tags{number}")
-            add(Step(AT_X_16, 12))
-            add(Step(EQUAL, IPV4, "ipv4"))
-            add(Step(EQUAL, ARP, "arp" if arp else "reject"))
-            if number < 2:
-                for kind in VLANS:
-                    add(Step(EQUAL, kind, f"tags{number + 1}"))
-            add(Step(JUMP, 0, "reject"))
+            steps += [
+                Step(SET_X, tags, label=f"tags{number}"),
+                Step(AT_X_16, 12),
+                Step(EQUAL, IPV4, "ipv4"),
+                Step(EQUAL, ARP, "arp" if arp else "reject"),
+                *(Step(EQUAL, kind, f"tags{number + 1}") for kind in VLANS if number < 2),
+                Step(JUMP, 0, "reject"),
+            ]
     base = 14 if link_header else NETWORK
     byte, word = (AT_X_8, AT_X_32) if link_header else (LOAD_8, LOAD_32)
     tunnels = set(unwrap)
     ports = udp_ports(sorted(tunnels))
-    add(Step(byte, base + 9), "ipv4")
-    for name in sorted(tunnels & PROTOCOLS.keys()):
-        add(Step(EQUAL, PROTOCOLS[name], "accept"))
-    add(Step(word, base + 16))
-    add(Step(JUMP, 0, "search"))
-    if link_header and arp:
-        add(Step(AT_X_32, 38), "arp")
-        add(Step(JUMP, 0, "search"))
-    add(Step(RETURN, ACCEPT), "accept")
-    add(Step(RETURN, REJECT), "reject")
-    # Ports last: a frame that ends before they would come is refused there, and may be for a block.
-    steps += _search(joined(ranges), "search", "udp" if ports else "none")
-    steps += _udp_tunnels(ports, link_header) if ports else []
-    steps.append(("none", Step(RETURN, REJECT)))
+    steps += [
+        Step(byte, base + 9, label="ipv4"),
+        *(Step(EQUAL, PROTOCOLS[name], "accept") for name in sorted(tunnels & PROTOCOLS.keys())),
+        Step(word, base + 16),
+        Step(JUMP, 0, "search"),
+        *([Step(AT_X_32, 38, label="arp"), Step(JUMP, 0, "search")] if link_header and arp else []),
+        Step(RETURN, ACCEPT, label="accept"),
+        Step(RETURN, REJECT, label="reject"),
+        # Ports last: a frame that ends before them is rejected there, and may be for a block.
+        *_search(joined(ranges), "search", "udp" if ports else "none"),
+        *(_udp_tunnels(ports, link_header) if ports else []),
+        Step(RETURN, REJECT, label="none"),
+    ]
     return _assembled(steps)
 
 
-def _udp_tunnels(ports: Iterable[int], link_header: bool) -> list[tuple[str | None, Step]]:
-    """To some port of UDP, behind an IP header of any length; or a later fragment, which has no ports and is counted
-    (decode/tunnel.py). X is what tags take."""
+def _udp_tunnels(ports: Iterable[int], link_header: bool) -> list[Step]:
+    """Accept some ports of UDP, behind an IP header of any length, and later fragments, which have no ports and are
+    counted (decode/tunnel.py). X is the length of the tags."""
     byte, half, base = (AT_X_8, AT_X_16, 14) if link_header else (LOAD_8, LOAD_16, NETWORK)
-    steps: list[Step] = []
-    if link_header:  # it may be ARP that asked for another address
-        steps += [Step(AT_X_16, 12), Step(EQUAL, IPV4, None, "none")]
+    # With link headers it may be ARP for another address.
+    steps = [Step(AT_X_16, 12), Step(EQUAL, IPV4, None, "none")] if link_header else []
     steps += [
         Step(byte, base + 9),
         Step(EQUAL, UDP, None, "none"),
@@ -101,59 +96,50 @@ def _udp_tunnels(ports: Iterable[int], link_header: bool) -> list[tuple[str | No
         Step(AT_X_16, base + 2),
         *(Step(EQUAL, port, "tunnel") for port in ports),
         Step(JUMP, 0, "none"),
+        Step(RETURN, ACCEPT, label="tunnel"),
     ]
-    labels = ["udp", *[None] * (len(steps) - 1), "tunnel"]
-    return list(zip(labels, [*steps, Step(RETURN, ACCEPT)], strict=True))
+    return [steps[0]._replace(label="udp"), *steps[1:]]
 
 
 def joined(ranges: Iterable[tuple[int, int]], most: int = RANGES) -> list[tuple[int, int]]:
-    """The ranges, sorted; neighbours made one, and those with the smallest gaps too where there are more than
-    `most`."""
+    """The ranges, sorted; adjacent ones joined, and, beyond `most`, those with the smallest gaps too."""
     found: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if found and first <= found[-1][1] + 1:
             found[-1] = (found[-1][0], max(found[-1][1], last))
         else:
             found.append((first, last))
-    excess = len(found) - most
-    if excess > 0:
-        gaps = sorted(range(1, len(found)), key=lambda i: found[i][0] - found[i - 1][1])
-        close = set(gaps[:excess])
-        kept: list[tuple[int, int]] = []
-        for number, (first, last) in enumerate(found):
-            if number in close:
-                kept[-1] = (kept[-1][0], last)
-            else:
-                kept.append((first, last))
-        found = kept
+    gaps = sorted(range(1, len(found)), key=lambda i: found[i][0] - found[i - 1][1])
+    for number in sorted(gaps[: max(0, len(found) - most)], reverse=True):  # the last first: others keep their numbers
+        found[number - 1 : number + 1] = [(found[number - 1][0], found[number][1])]
     return found
 
 
-def _search(ranges: list[tuple[int, int]], label: str, other: str) -> list[tuple[str | None, Step]]:
-    """A binary search for the address in A; where it is in no range, `other` goes on."""
+def _search(ranges: list[tuple[int, int]], label: str, other: str) -> list[Step]:
+    """A binary search for the address in A; where it is in no range, `other` is next."""
     if len(ranges) == 1:
         first, last = ranges[0]
         return [
-            (label, Step(AT_LEAST, first, f"{label}+")),
-            (None, Step(JUMP, 0, other)),
-            (f"{label}+", Step(ABOVE, last, None, f"{label}=")),
-            (None, Step(JUMP, 0, other)),
-            (f"{label}=", Step(RETURN, ACCEPT)),
+            Step(AT_LEAST, first, f"{label}+", label=label),
+            Step(JUMP, 0, other),
+            Step(ABOVE, last, None, f"{label}=", label=f"{label}+"),
+            Step(JUMP, 0, other),
+            Step(RETURN, ACCEPT, label=f"{label}="),
         ]
     middle = len(ranges) // 2
     left, right = f"{label}0", f"{label}1"
     return [
-        (label, Step(AT_LEAST, ranges[middle][0], None, left)),
-        (None, Step(JUMP, 0, right)),
+        Step(AT_LEAST, ranges[middle][0], None, left, label=label),
+        Step(JUMP, 0, right),
         *_search(ranges[:middle], left, other),
         *_search(ranges[middle:], right, other),
     ]
 
 
-def _assembled(steps: list[tuple[str | None, Step]]) -> Program:
-    places = {label: number for number, (label, _) in enumerate(steps) if label is not None}
+def _assembled(steps: list[Step]) -> Program:
+    places = {step.label: number for number, step in enumerate(steps)}
     found: Program = []
-    for number, (_, step) in enumerate(steps):
+    for number, step in enumerate(steps):
 
         def distance(label: str | None, here: int = number) -> int:
             return 0 if label is None else places[label] - here - 1

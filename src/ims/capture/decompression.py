@@ -1,9 +1,9 @@
 """Compressed captures, as they are read: gzip, zstd, xz, lz4 and bzip2, of any number of members or frames.
 
-Whatever a coder gave before it met damage is kept. But a coder throws away what it made in the call in which it finds
-the damage. gzip's can be copied before each call. Others are begun anew where the damaged part of the file began, and
-come to the damage by single octets. A pipe can't be read again: of it, the begin and the end of what was read are
-given by single octets (checksums stand at the end), and up to STEP octets between may be lost.
+What a coder gave before damage is kept, but it discards what it made in the call that finds the damage. So gzip's is
+copied before each call; others are restarted where the damaged part of the file began, and reach the damage by single
+octets. A pipe can't be read again: the begin and the end of what was read are decoded by single octets (checksums are
+at the end), and up to STEP octets between may be lost.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import lzma
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import FileIO
 from typing import Any, NamedTuple
 
@@ -25,34 +26,30 @@ XZ_MEMORY = 128 << 20
 """`xz -9` takes 65 MiB."""
 READ = 1 << 18
 STEP = 1 << 10
-"""Octets given to a coder at once. A zstd block of 4 octets can stand for 128 KiB of zeros, so 32 MiB may come of it.
+"""Octets given to a coder at once. A zstd block of 4 octets can be 128 KiB of zeros, so 32 MiB may come of it.
 (Steps of 256 octets make reading zstd 40 % slower.)"""
 SINGLE = 4096
-"""So many octets at the begin of a file are given one at a time: a small file's packets are all before its damage."""
+"""Octets at the begin of a file that are given one at a time, so that all packets before a small file's damage come."""
 TAIL = 64
 LZ4_BLOCK = 4 << 20
-"""With less room, or none told, the coder keeps a block's end, and has no way to say so (lz4 4.4)."""
+"""With a lower limit, or none, the coder keeps a block's end, and has no way to say so (lz4 4.4)."""
 MOST = 1 << 20
-"""Octets at once of the coders that can be told so."""
+"""Octets at once of coders that accept a limit."""
 
 
 class Format(NamedTuple):
-    """One way to compress: how it begins, its coder, what its errors are, and what may stand between its parts."""
+    """A compression format: how it begins, its coder, and what may be between its parts."""
 
     name: str
     magics: tuple[bytes, ...]
     coder: Callable[[], Any]
     padding: bytes
     bounded: bool
-    """its coder can be told how much to give, and keeps the rest"""
+    """its coder accepts a limit of what it gives, and keeps the rest"""
 
 
 def _zstd() -> Any:
     return zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
-
-
-def _xz() -> Any:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
 
 
 def _lz4() -> Any:
@@ -63,9 +60,9 @@ def _lz4() -> Any:
 
 SKIPPABLE = tuple(bytes([0x50 | low]) + b"\x2a\x4d\x18" for low in range(16))  # RFC 8878, section 3.1.2; lz4's too
 FORMATS = (
-    Format("gzip", (b"\x1f\x8b",), lambda: zlib.decompressobj(wbits=31), b"\0", bounded=True),
+    Format("gzip", (b"\x1f\x8b",), partial(zlib.decompressobj, wbits=31), b"\0", bounded=True),
     Format("zstd", (b"\x28\xb5\x2f\xfd", *SKIPPABLE), _zstd, b"", bounded=False),
-    Format("xz", (b"\xfd7zX",), _xz, b"\0", bounded=True),
+    Format("xz", (b"\xfd7zX",), partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, XZ_MEMORY), b"\0", bounded=True),
     Format("lz4", (b"\x04\x22\x4d\x18",), _lz4, b"", bounded=False),
     Format("bzip2", (b"BZh",), bz2.BZ2Decompressor, b"", bounded=True),
 )
@@ -74,21 +71,20 @@ ERRORS = (zlib.error, zstandard.ZstdError, lzma.LZMAError, RuntimeError, OSError
 
 
 def format_of(head: bytes) -> Format | None:
-    """How a file that begins so is compressed; None where it isn't."""
+    """The compression of a file that begins so; None where there is none."""
     return next((each for each in FORMATS if head.startswith(each.magics)), None)
 
 
 class CompressedReader:
-    """Octets of a compressed file. `came` says whether reading the file won't wait (or waited for long enough); `again`
-    whether what was read can be read once more."""
+    """Octets of a compressed file. `came`: waits a moment for octets, and says whether it can be read; `again`:
+    whether it can be read once more. `octets_read` counts octets before decompression."""
 
     def __init__(self, file: FileIO, head: bytes, kind: Format, came: Callable[[], bool], again: bool) -> None:
         self._file, self._kind, self._came, self._again = file, kind, came, again
         self._part_at = self._part_given = 0  # where the part that is decoded began, and how much came of it
         self._coder: Any = None
-        self._waiting = memoryview(head)
+        self._waiting, self._ready = memoryview(head), memoryview(b"")
         self._given: Iterator[bytes] = iter(())
-        self._ready = memoryview(b"")
         self._ended = False
         self._taken = 0
         self.octets_read = len(head)
@@ -100,17 +96,16 @@ class CompressedReader:
             try:
                 given = next(self._given, None)
             except ERRORS as error:
-                self._end(f"{self._kind.name} data is damaged near its byte {self.octets_read:,} ({_words(error)})")
+                words = " ".join(str(error).split()) or type(error).__name__
+                self._end(f"{self._kind.name} data is damaged near its byte {self.octets_read:,} ({words})")
                 break
             if given is not None:
                 self._ready = memoryview(given)
             elif self._waiting:
                 self._given = self._decode()
-            elif not self._came():
-                return None
             else:
                 try:
-                    more = self._file.read(READ)
+                    more = self._file.read(READ) if self._came() else None
                 except OSError as error:
                     self._end(unreadable(self.octets_read, error))
                     break
@@ -127,7 +122,7 @@ class CompressedReader:
         return count
 
     def _decode(self) -> Iterator[bytes]:
-        """What the waiting octets give, piece by piece. Raises ERRORS, after all that came before the damage."""
+        """What the waiting octets give, in pieces. Raises ERRORS after everything before the damage was given."""
         while self._waiting:
             if self._coder is None:
                 if self._kind.padding and self._waiting[:1] == self._kind.padding:
@@ -138,12 +133,11 @@ class CompressedReader:
             yield from self._decode_gzip() if self._kind.name == "gzip" else self._decode_step()
 
     def _decode_gzip(self) -> Iterator[bytes]:
-        before = self._coder.copy()
-        octets = self._waiting
+        before, octets = self._coder.copy(), self._waiting
         try:
             given = self._coder.decompress(octets, MOST)
         except zlib.error:
-            for at in range(len(octets)):  # once more, by single octets: the damage is met when all before it is out
+            for at in range(len(octets)):  # again, by single octets: all before the damage comes
                 yield before.decompress(octets[at : at + 1])
             raise
         self._waiting = memoryview(self._coder.unconsumed_tail)
@@ -157,7 +151,7 @@ class CompressedReader:
 
     @property
     def _decoded(self) -> int:
-        """Octets of the file that a coder was given."""
+        """Octets of the file that coders were given."""
         return self.octets_read - len(self._waiting)
 
     def _decode_step(self) -> Iterator[bytes]:
@@ -184,7 +178,7 @@ class CompressedReader:
         if self._kind.bounded:
             given = coder.decompress(octets, MOST)
             yield given
-            # bzip2's says that it waits for input once it has taken all, though most of a block may be still to come.
+            # bzip2's says that it needs input once it has taken all, though most of a block may be still to come.
             while not coder.eof and (not coder.needs_input or (given and self._kind.name == "bzip2")):
                 given = coder.decompress(b"", MOST)
                 yield given
@@ -194,7 +188,7 @@ class CompressedReader:
             yield coder.decompress(octets)
 
     def _once_more(self, damaged_at: int) -> Iterator[bytes]:
-        """What the coder threw away: the part is decoded anew, by single octets from `damaged_at` on. Raises ERRORS."""
+        """What the coder discarded: decodes the part again, by single octets from `damaged_at` on. Raises ERRORS."""
         coder, at, known = self._kind.coder(), self._part_at, self._part_given
         while octets := os.pread(self._file.fileno(), min(STEP, damaged_at - at) if at < damaged_at else 1, at):
             at += len(octets)
@@ -204,7 +198,3 @@ class CompressedReader:
 
     def _end(self, warning: str | None) -> None:
         self.warning, self._ended = warning, True
-
-
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

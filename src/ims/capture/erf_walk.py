@@ -6,13 +6,9 @@ import numpy as np
 
 from ims.capture.pcap_walk import DAMAGED, FULL, MORE, ZEROS
 from ims.kernels import kernel
-from ims.packet.link_types import ATM as LINK_ATM
-from ims.packet.link_types import CISCO_HDLC as LINK_CISCO_HDLC
-from ims.packet.link_types import ERF as LINK_ERF
-from ims.packet.link_types import ETHERNET as LINK_ETHERNET
+from ims.packet.link_types import ATM, CISCO_HDLC, ERF, ETHERNET, PPP_HDLC
 from ims.packet.link_types import IPV4 as LINK_IPV4
 from ims.packet.link_types import IPV6 as LINK_IPV6
-from ims.packet.link_types import PPP_HDLC as LINK_PPP_HDLC
 from ims.packet.octets import be16, le32
 
 HEADER = 16
@@ -26,7 +22,6 @@ IP_COUNTER, TCP_FLOW_COUNTER, DSM_HDLC, DSM_ETH, COLOR_MC_HDLC, HASH_HDLC, HASH_
 IPV4, IPV6, META, PAD = 22, 23, 27, 48
 MOST_TYPE = 48
 
-# LINKTYPE_ numbers: what isn't among them stays a record of ERF, which decoding counts by that number.
 PPP_ADDRESS = 0xFF
 
 
@@ -34,8 +29,8 @@ PPP_ADDRESS = 0xFF
 def walk_erf(octets, begin, end, frames, result):
     """Fill the columns of `frames` with the records of octets[begin:end]; returns how many.
 
-    result[0] is where the next record begins, result[1] why the walk stopped, result[2] the length of a record that
-    lies; to result[3] is added what the loss counters say. Padding, metadata and counters are no frames.
+    result[0] is where the next record begins, result[1] why the walk stopped, result[2] the length of a damaged record;
+    loss counters are added to result[3]. Padding, metadata and counters are not frames.
     """
     count = 0
     at = begin
@@ -80,22 +75,21 @@ def walk_erf(octets, begin, end, frames, result):
         if not (is_color or kind == COLOR_HDLC or kind == DSM_HDLC or kind == HASH_HDLC):
             result[3] += be16(octets, at + 12)
         on_wire = be16(octets, at + 14)
-        link = LINK_ERF
+        link = ERF  # of other kinds: decoding counts them by this number
         if is_ethernet:
-            link = LINK_ETHERNET
+            link = ETHERNET
         elif kind == AAL5 or kind == MC_AAL5:
-            link = LINK_ATM
+            link = ATM
         elif kind == IPV4:
             link = LINK_IPV4
         elif kind == IPV6:
             link = LINK_IPV6
         elif is_hdlc:
-            link = LINK_PPP_HDLC if data < next_record and octets[data] == PPP_ADDRESS else LINK_CISCO_HDLC
+            link = PPP_HDLC if data < next_record and octets[data] == PPP_ADDRESS else CISCO_HDLC
         fraction = le32(octets, at) * np.int64(1_000_000_000)
         nanos = (fraction >> 32) + ((fraction >> 31) & 1)  # rounded, so that microseconds survive
-        captured = min(on_wire, next_record - data)
         frames.offset[count] = data
-        frames.captured[count] = captured
+        frames.captured[count] = min(on_wire, next_record - data)
         frames.length[count] = on_wire
         frames.time[count] = le32(octets, at + 4) * np.int64(1_000_000_000) + nanos
         frames.link[count] = link

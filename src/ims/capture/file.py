@@ -1,6 +1,6 @@
-"""A capture's file: opened once, whatever it is, and waited for without being deaf to signals.
+"""A capture's file: opened once, and waited for in short steps, so that signals are handled.
 
-Regular files can be opened again and read ahead. Pipes, terminals and the like give their octets once.
+Regular files can be opened again and read ahead. Pipes and the like give their octets once.
 """
 
 from __future__ import annotations
@@ -26,34 +26,33 @@ def never() -> bool:
 
 
 def gives_once(path: str | Path) -> bool:
-    """Whether it is no regular file, so that its octets can be read once only. Standard input counts as such, for it
-    may have been read from before. Raises FileNotFoundError."""
+    """Whether it isn't a regular file: its octets can be read only once. So is standard input, which may have been read
+    from before. Raises FileNotFoundError."""
     return str(path) == "-" or not stat.S_ISREG(_status(path).st_mode)
 
 
 def identity(path: str | Path) -> tuple[int, int]:
-    """What is the same for two names of one file, pipe or device; `-` is one name of standard input. Raises ValueError
-    where that is closed."""
+    """Device and inode, the same for all names of a file. `-`: standard input; raises ValueError where it is closed."""
     status = os.fstat(_standard_input()) if str(path) == "-" else _status(path)
     return status.st_dev, status.st_ino
 
 
 def open_file(path: str | Path) -> tuple[FileIO, int | None]:
-    """(a file, its size or None where octets come when they come). A named pipe is opened without waiting for its
-    writer: `something_came` waits.
+    """(a file, its size or None where it isn't a regular one). A named pipe is opened without waiting for its writer:
+    `something_came` waits.
 
     Raises FileNotFoundError, IsADirectoryError, PermissionError; ValueError for what can't be a capture.
     """
     if str(path) == "-":
-        file: FileIO = os.fdopen(os.dup(_standard_input()), "rb", buffering=0)
+        descriptor = os.dup(_standard_input())
     else:
         kind = stat.S_IFMT(_status(path).st_mode)
         if kind == stat.S_IFDIR:
             raise IsADirectoryError(f"{path} is a folder; expected a capture file (or --watch for a folder)")
         if kind in KINDS:
             raise ValueError(f"{path} is {KINDS[kind]}; expected a capture file or a pipe")
-        # A descriptor that doesn't block; what reads it polls.
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # readers poll it
+    file = os.fdopen(descriptor, "rb", buffering=0)
     try:
         status = os.fstat(file.fileno())
         if file.isatty():
@@ -65,21 +64,18 @@ def open_file(path: str | Path) -> tuple[FileIO, int | None]:
 
 
 def name_of(path: str | Path) -> str:
-    """As messages call it."""
+    """Its name in messages."""
     return "standard input" if str(path) == "-" else str(path)
 
 
 def unreadable(octets_read: int, error: OSError) -> str:
-    """What to say of a file that can't be read to its end: a disk's bad sector, a server that is gone."""
+    """The warning about a file that can't be read to its end: a bad sector, a server that is gone."""
     return f"can't be read beyond byte {octets_read:,} ({error.strerror or error})"
 
 
 def something_came(file: FileIO) -> bool:
-    """Wait for a pipe's octets or end, at most SILENCE_SECONDS; files have theirs always.
-
-    A pipe that no writer has opened yet gives neither (Linux, pipe_poll): its first reader waits, and isn't told of an
-    end that never was.
-    """
+    """Wait for a pipe's octets or end, at most SILENCE_SECONDS; regular files are always ready. A pipe that no writer
+    has opened yet has no end (Linux, pipe_poll): its first reader waits."""
     poll = select.poll()
     poll.register(file, select.POLLIN)
     return bool(poll.poll(SILENCE_SECONDS * 1000))
@@ -91,13 +87,10 @@ def first_octets(file: FileIO, count: int, stop: Stop) -> bytes:
     while len(head) < count:
         if stop():
             raise InterruptedError("stopped before the capture began")
-        if something_came(file):
-            more = file.read(count - len(head))
-            if more is None:
-                continue
-            if not more:
-                break
-            head += more
+        more = file.read(count - len(head)) if something_came(file) else None
+        if more == b"":
+            break
+        head += more or b""
     return head
 
 

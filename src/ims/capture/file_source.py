@@ -1,63 +1,26 @@
-"""What sources of capture files share: the stream below them, and what they say of a file that isn't whole."""
+"""What sources of capture files share: the loop over records, and the warnings about a file that isn't whole."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from typing import Any
 
-from ims.capture.source import Frames, empty_frames
-from ims.capture.stream import OctetStream
+import numpy as np
+
+from ims.capture.pcap_walk import DAMAGED, MORE, ZEROS
+from ims.capture.source import Frames, Source, empty_frames
 from ims.text import quantity
 
 WARNINGS = 100
-"""At most so many of one file."""
+"""At most so many of a file."""
 
 
-class FileSource:
-    """A capture's stream, and the books of its reader. `Source` of source.py says what each member means."""
-
-    def __init__(self, stream: OctetStream) -> None:
-        self._stream = stream
-        self.name = stream.name
-        self.warnings: list[str] = []
-        self.complete = True
-        self.frames_lost = 0
-        self.first_digest: str | None = None
-
-    @property
-    def file_octets(self) -> int | None:
-        """Size of the file; None of a pipe."""
-        return self._stream.file_octets
-
-    @property
-    def octets_read(self) -> int:
-        """Octets read from the file, before decompression."""
-        return self._stream.octets_read
-
-    @property
-    def position(self) -> int:
-        """Octets consumed, after decompression."""
-        return self._stream.position
-
-    def digest(self) -> str:
-        """Digest of the first `position` octets."""
-        return self._stream.digest()
-
-    def mark(self, position: int) -> None:
-        """Have `mark_digest` be the digest of the first `position` octets once they are consumed."""
-        self._stream.mark(position)
-
-    @property
-    def mark_digest(self) -> str | None:
-        """See `mark`."""
-        return self._stream.mark_digest
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
+class FileSource(Source):
+    """A source that tells what is wrong with its file."""
 
     def _consume(self, frames: Frames, count: int, upto: int) -> None:
-        """Consume the octets before `upto` in the buffer. The first packet's digest is taken on the way: up to the end
-        of its octets, for what follows them in its record doesn't matter."""
+        """Consume the octets before `upto` in the buffer; take the first packet's digest, up to the end of its octets:
+        what follows them in its record doesn't matter."""
         stream = self._stream
         if count and self.first_digest is None:
             stream.advance(int(frames.offset[0] + frames.captured[0]) - stream.begin)
@@ -70,10 +33,9 @@ class FileSource:
             self.warnings.append(warning)
 
     def _damaged(self, problem: str) -> None:
-        """Reading ends here, for what stands here can't be right."""
+        """Reading ends here: what is here can't be right."""
         self.complete = False
-        stream = self._stream
-        rest = ""
+        stream, rest = self._stream, ""
         if stream.plain_octets is not None:
             rest = f", the last {quantity(stream.plain_octets - stream.position, 'was not', 'were not')}"
         self._say(f"damaged at byte {stream.position:,}: {problem}; everything before it was read{rest}")
@@ -93,29 +55,22 @@ class FileSource:
             )
 
     def _zeros(self, unit: int) -> Generator[Frames, None, bool]:
-        """Pass over zeros where a record should begin, `unit` octets at a time; whether reading ends here: the file
-        ends with them, or they are fewer than `unit`, which is damage.
-
-        A file system that lost power, or a file whose space was reserved, ends so.
-        """
+        """Skip zeros where a record should begin, `unit` octets at a time; whether reading ends here: the file ends
+        with them (it lost power, or its space was reserved), or they are fewer than `unit`, which is damage."""
         stream = self._stream
         self.complete = False
         begin = stream.position
-        passed = 0
         while True:
             waiting = stream.octets[stream.begin : stream.end]
             other = int((waiting != 0).argmax()) if waiting.any() else len(waiting)
             if other < len(waiting) or stream.at_end:
                 break
-            step = other // unit * unit
-            stream.advance(step)
-            passed += step
+            stream.advance(other // unit * unit)
             if not stream.fill(unit) and not stream.at_end:
                 yield empty_frames(stream.octets, 0)
         at_end = other == len(waiting)
-        step = other if at_end else other // unit * unit
-        stream.advance(step)
-        passed += step
+        stream.advance(other if at_end else other // unit * unit)
+        passed = stream.position - begin
         if at_end:
             those = "it" if passed == 1 else "them"
             self._say(f"ends in {quantity(passed, 'zero')}, from byte {begin:,} on; everything before {those} was read")
@@ -126,3 +81,47 @@ class FileSource:
         else:
             self._damaged(quantity(other, "zero is no record", "zeros are no record"))
         return at_end or not passed
+
+
+class RecordSource(FileSource):
+    """Frames of a file that is one record after another. `_header`: octets of a record's header; `_zero_unit`: octets
+    of zeros that could be a record."""
+
+    _header: int
+    _zero_unit: int
+
+    def _walk(self, frames: Frames, result: np.ndarray[Any, np.dtype[np.int64]]) -> int:
+        """Fill the columns of `frames` from the stream; returns how many. `result` is as of walk_pcap."""
+        raise NotImplementedError
+
+    def _record_octets(self) -> int:
+        """Length of the next record, whose header waits, as far as one can tell."""
+        raise NotImplementedError
+
+    def _lie(self, octets: int) -> str:
+        """What is wrong with a record of that length."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Frames]:
+        stream = self._stream
+        frames = empty_frames(stream.octets)
+        result = np.zeros(4, np.int64)
+        while True:
+            frames = frames._replace(octets=stream.octets)
+            count = self._walk(frames, result)
+            self._consume(frames, count, int(result[0]))
+            if count:
+                yield frames._replace(count=count)
+            if result[1] == DAMAGED:
+                self._damaged(self._lie(int(result[2])))
+                return
+            if result[1] == ZEROS:
+                if (yield from self._zeros(self._zero_unit)):
+                    return
+            elif result[1] == MORE:
+                header_waits = stream.end - stream.begin >= self._header
+                if not stream.fill(self._record_octets() if header_waits else self._header):
+                    if stream.at_end:
+                        self._ended("record")
+                        return
+                    yield frames._replace(count=0)

@@ -17,7 +17,7 @@ def is_open_for_writing(device: int, inode: int) -> bool | None:
         except PermissionError:
             unknown = True
             continue
-        except OSError:  # the process is gone
+        except OSError:  # it has ended
             continue
         for descriptor in descriptors:
             try:
@@ -29,6 +29,6 @@ def is_open_for_writing(device: int, inode: int) -> bool | None:
                     return True
             except PermissionError:
                 unknown = True
-            except (OSError, IndexError, ValueError):  # closed meanwhile: the next may still be it
+            except (OSError, IndexError, ValueError):  # closed meanwhile: another descriptor may still be open
                 continue
     return None if unknown else False

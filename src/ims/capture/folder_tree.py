@@ -1,5 +1,5 @@
-"""A folder and the folders in it, as the kernel tells of them (inotify, through watchdog): what was finished, what
-came, and what is passed over. Links to folders aren't followed, which is said."""
+"""A folder and the folders in it, watched through inotify (watchdog): what was finished, what came, and what is
+ignored. Links to folders aren't followed; a message says so."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_TOLD = 1000
 
 
 class Events(FileSystemEventHandler):  # type: ignore[misc]
-    """Puts finished files into one queue; into another places to look at, and whether inotify doesn't know them yet."""
+    """Puts finished files into one queue; into another, places to look at and whether inotify can't know them yet."""
 
     def __init__(self) -> None:
         self.finished: queue.Queue[Path] = queue.Queue()
@@ -40,7 +40,7 @@ class Events(FileSystemEventHandler):  # type: ignore[misc]
             self.finished.put(path)
 
     def on_created(self, event: Any) -> None:
-        """A folder, or a link, which nobody will close. Any other file's writer will."""
+        """A folder or a link, which nobody will close, as a file's writer does."""
         path = Path(os.fsdecode(event.src_path))
         if event.is_directory or _is_linked(path):
             self.places.put((path, False))
@@ -57,7 +57,7 @@ class FolderTree:
         self.watch()
 
     def watch(self) -> None:
-        """Watch all folders of now. What is moved in from outside isn't watched without it (watchdog 6)."""
+        """Watch all folders there are now. Those moved in from outside aren't watched without it (watchdog 6)."""
         self.stop()
         self._identity = self._find()
         self._observer = InotifyObserver(generate_full_events=True)  # else what is moved in is merely "created"
@@ -68,10 +68,8 @@ class FolderTree:
             self._observer = None
             if error.errno not in (errno.ENOSPC, errno.EMFILE):
                 raise
-            setting = "max_user_watches" if error.errno == errno.ENOSPC else "max_user_instances"
-            raise OSError(
-                f"{self.folder} can't be watched: {error.strerror}; raise sysctl fs.inotify.{setting}"
-            ) from None
+            setting = "fs.inotify.max_user_" + ("watches" if error.errno == errno.ENOSPC else "instances")
+            raise OSError(f"{self.folder} can't be watched: {error.strerror}; raise sysctl {setting}") from None
 
     def stop(self) -> None:
         """Watch no more."""
@@ -88,7 +86,7 @@ class FolderTree:
         return status.st_dev, status.st_ino
 
     def is_gone(self) -> bool:
-        """Whether the folder was removed or renamed, which is said. Another of its name is watched in its stead."""
+        """Whether the folder was removed or renamed, with a message. Another of its name is watched instead."""
         found = self._find()
         if found == self._identity:
             return False
@@ -101,7 +99,7 @@ class FolderTree:
         return False
 
     def hidden(self, path: Path) -> bool:
-        """Whether its name, or that of a folder between, begins with a dot."""
+        """Whether its name, or a folder's on the way, begins with a dot."""
         return any(part.startswith(".") for part in path.relative_to(self.folder).parts)
 
     def files(self, place: Path) -> list[Path]:
@@ -129,14 +127,14 @@ class FolderTree:
             self._tell_of_link(place)
             return
         for folder, below, names in os.walk(place, onerror=self.unreadable):
-            for name in below:
-                if not name.startswith(".") and Path(folder, name).is_symlink():
-                    self._tell_of_link(Path(folder, name))
             below[:] = [name for name in below if not name.startswith(".")]
+            for name in below:
+                if Path(folder, name).is_symlink():
+                    self._tell_of_link(Path(folder, name))
             yield from (Path(folder, name) for name in names if not name.startswith("."))
 
     def unreadable(self, error: OSError) -> None:
-        """Say that a place is passed over, unless it is gone meanwhile."""
+        """Say that a place is ignored, unless it is gone meanwhile."""
         if error.errno not in GONE:
             self.tell(f"{error.filename} is passed over: {error.strerror}")
 
@@ -151,7 +149,7 @@ class FolderTree:
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether it is a folder that one may look at."""
+    """Whether it is a folder that this user may look at."""
     try:
         return path.is_dir()
     except OSError:

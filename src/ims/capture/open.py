@@ -40,7 +40,7 @@ TAR, TAR_AT = b"ustar", 257
 
 
 def open_source(path: str | Path, chunk: int = CHUNK, stop: Stop = never) -> Source:
-    """The frames of a capture file; `-` is standard input. What is no regular file is opened once, and waited for.
+    """The frames of a capture file; `-` is standard input. What isn't a regular file is opened once, and waited for.
 
     Raises FileNotFoundError, IsADirectoryError, PermissionError; ValueError where the file is empty or no capture;
     InterruptedError where `stop` ended the waiting for its beginning.
@@ -48,7 +48,7 @@ def open_source(path: str | Path, chunk: int = CHUNK, stop: Stop = never) -> Sou
     stream = OctetStream(path, chunk, stop)
     try:
         stream.need(4)
-        head = stream.octets[stream.begin : min(stream.begin + 8, stream.end)].tobytes()
+        head = stream.peek(0, 8)
         if len(head) >= 4:
             if magic_of(head) is not None:
                 return PcapSource(stream, head)
@@ -73,8 +73,7 @@ def _foreign(stream: OctetStream, head: bytes) -> str:
     """What it is, in brackets, where that is known."""
     if not stream.is_pipe:  # whose octets may be long in coming
         stream.need(TAR_AT + len(TAR))
-    begin = stream.begin + TAR_AT
-    if stream.octets[begin : min(begin + len(TAR), stream.end)].tobytes() == TAR:
+    if stream.peek(TAR_AT, len(TAR)) == TAR:
         return " (a tar archive: unpack it first)"
     twice = format_of(head)
     if twice is not None:

@@ -4,23 +4,13 @@ patched libpcaps, AIX, Ixia and Nokia wrote (libpcap, sf-pcap.c; Wireshark, wire
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.capture.file_source import FileSource
-from ims.capture.pcap_walk import (
-    CAPTURED_FIRST,
-    DAMAGED,
-    FULL,
-    LARGEST_CAPTURED,
-    LENGTH_FIRST,
-    SMALLER_FIRST,
-    ZEROS,
-    walk_pcap,
-)
-from ims.capture.source import Frames, empty_frames
+from ims.capture.file_source import RecordSource
+from ims.capture.pcap_walk import CAPTURED_FIRST, LARGEST_CAPTURED, LENGTH_FIRST, SMALLER_FIRST, walk_pcap
+from ims.capture.source import Frames
 from ims.capture.stream import OctetStream
 
 FILE_HEADER = 24
@@ -58,7 +48,7 @@ def magic_of(head: bytes) -> tuple[str, Magic] | None:
     return None
 
 
-class PcapSource(FileSource):
+class PcapSource(RecordSource):
     """Frames of one pcap file. Raises ValueError where its header can't be right."""
 
     def __init__(self, stream: OctetStream, head: bytes) -> None:
@@ -69,7 +59,7 @@ class PcapSource(FileSource):
         self._fraction_ns = magic.fraction_ns
         whole = FILE_HEADER + magic.after
         stream.need(whole)
-        header = stream.octets[stream.begin : min(stream.begin + whole, stream.end)].tobytes()
+        header = stream.peek(0, whole)
         if len(header) < whole:
             raise ValueError(f"{self.name} is cut off within its {whole}-byte pcap header, at byte {len(header)}")
         major, minor, _, _, _, network = struct.unpack(self._order + "HHiIII", header[4:FILE_HEADER])
@@ -84,26 +74,24 @@ class PcapSource(FileSource):
         if (major, minor) == (2, 2) and network in AIX_LINKS and magic.headers[0] == 16:
             self._link, self._fraction_ns = AIX_LINKS[network], 1
         stream.advance(whole)
-        self._header = magic.headers[0]
-        if self._lengths_order == CAPTURED_FIRST and len(magic.headers) > 1:
-            self._header = self._likely_header(magic.headers)
+        self._header = self._zero_unit = (
+            self._likely_header(magic.headers) if self._lengths_order == CAPTURED_FIRST else magic.headers[0]
+        )
 
     def _likely_header(self, headers: tuple[int, ...]) -> int:
         """Octets of a record's header: the first with which the first records make sense. Of a pipe only those count
-        that come at once: from a program that captures one may be long in coming, and no such program writes the
-        longer headers any more."""
-        if self._sensible(headers[0]) is not None:
+        that come at once: a program that captures may be slow, and none writes the longer headers any more."""
+        if len(headers) == 1 or self._sensible(headers[0]) is not None:
             return headers[0]
         return next((header for header in headers[1:] if (self._sensible(header) or 0) > 1), headers[0])
 
     def _sensible(self, header: int) -> int | None:
-        """With how many of the first three records' headers nothing is wrong; None where something is."""
+        """How many of the first three records' headers are right and came; None where one is wrong."""
         stream, at = self._stream, 0
         for number in range(3):
-            if not stream.soon(at + header):
+            if not stream.need(at + header, patient=False):
                 return number
-            begin = stream.begin + at
-            octets = stream.octets[begin : begin + header].tobytes()
+            octets = stream.peek(at, header)
             if not any(octets[:16]):
                 return number
             _, fraction, captured, length = struct.unpack(self._order + "IIII", octets[:16])
@@ -114,42 +102,18 @@ class PcapSource(FileSource):
             at += header + captured
         return 3
 
-    def __iter__(self) -> Iterator[Frames]:
-        stream = self._stream
-        frames = empty_frames(stream.octets)
-        result = np.zeros(3, np.int64)
-        while True:
-            frames = frames._replace(octets=stream.octets)
-            count = walk_pcap(
-                stream.octets, stream.begin, stream.end, self._order == ">", self._header, self._fraction_ns,
-                self._link, frames, result, self._lengths_order,
-            )  # fmt: skip
-            self._consume(frames, count, int(result[0]))
-            if count:
-                yield frames._replace(count=count)
-            if result[1] == DAMAGED:
-                self._damaged(f"a record claims {int(result[2]):,} captured bytes, more than {LARGEST_CAPTURED:,}")
-                return
-            if result[1] == ZEROS:
-                if (yield from self._zeros(self._header)):
-                    return
-                continue
-            if result[1] == FULL:
-                continue
-            wanted = self._whole_record(stream.end - stream.begin)
-            if not stream.fill(wanted):
-                if stream.at_end:
-                    self._ended("record")
-                    return
-                yield frames._replace(count=0)
+    def _walk(self, frames: Frames, result: np.ndarray[Any, np.dtype[np.int64]]) -> int:
+        count: int = walk_pcap(
+            frames.octets, self._stream.begin, self._stream.end, self._order == ">", self._header, self._fraction_ns,
+            self._link, frames, result, self._lengths_order,
+        )  # fmt: skip
+        return count
 
-    def _whole_record(self, waiting: int) -> int:
-        """Octets that the record at the stream's begin needs, as far as one can tell."""
-        if waiting < self._header:
-            return self._header
-        begin = self._stream.begin
-        field = self._stream.octets[begin + 8 : begin + 16].tobytes()
-        captured, length = struct.unpack(self._order + "II", field)
+    def _record_octets(self) -> int:
+        captured, length = struct.unpack(self._order + "II", self._stream.peek(8, 8))
         if self._lengths_order == LENGTH_FIRST or (self._lengths_order == SMALLER_FIRST and captured > length):
             captured = length
         return self._header + min(int(captured), LARGEST_CAPTURED)
+
+    def _lie(self, octets: int) -> str:
+        return f"a record claims {octets:,} captured bytes, more than {LARGEST_CAPTURED:,}"

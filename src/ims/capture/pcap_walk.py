@@ -8,12 +8,12 @@ from ims.kernels import kernel
 from ims.packet.octets import be32, le32
 
 LARGEST_CAPTURED = 262_144
-"""libpcap's MAXIMUM_SNAPLEN: a record that claims more is no record."""
+"""libpcap's MAXIMUM_SNAPLEN: a record that claims more is damage."""
 
-# Why a walk stopped: the buffer holds no whole record any more, the columns are full, a record lies, or is all zeros.
+# Why a walk stopped: no whole record left in the buffer, columns full, a record can't be right, or is all zeros.
 MORE, FULL, DAMAGED, ZEROS = 0, 1, 2, 3
 
-# Which of a record's two lengths comes first: captured; on the wire (before version 2.3); the smaller (2.3: both did).
+# Which of a record's two lengths is first: captured; on the wire (before version 2.3); the smaller (2.3: either).
 CAPTURED_FIRST, LENGTH_FIRST, SMALLER_FIRST = 0, 1, 2
 
 
@@ -21,9 +21,8 @@ CAPTURED_FIRST, LENGTH_FIRST, SMALLER_FIRST = 0, 1, 2
 def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, result, lengths_order=CAPTURED_FIRST):
     """Fill the columns of `frames` with the records of octets[begin:end]; returns how many.
 
-    `header`: octets of a record's header, 16 or (the modified format) 24. `fraction_ns`: nanoseconds in one
-    unit of a record's fraction. result[0] is where the next record begins, result[1] why the walk stopped,
-    result[2] the captured length there when a record lies.
+    `header`: octets of a record's header. `fraction_ns`: nanoseconds in one unit of a record's fraction. result[0] is
+    where the next record begins, result[1] why the walk stopped, result[2] the captured length of a damaged record.
     """
     offsets, captureds, lengths, times, links = frames.offset, frames.captured, frames.length, frames.time, frames.link
     count = 0
@@ -42,8 +41,7 @@ def walk_pcap(octets, begin, end, swapped, header, fraction_ns, link, frames, re
         if lengths_order != CAPTURED_FIRST and (lengths_order == LENGTH_FIRST or captured > length):
             captured, length = length, captured
         if captured > LARGEST_CAPTURED:
-            result[1] = DAMAGED
-            result[2] = captured
+            result[1], result[2] = DAMAGED, captured
             break
         if captured == 0 and length == 0 and seconds == 0 and fraction == 0:
             result[1] = ZEROS

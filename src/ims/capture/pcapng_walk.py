@@ -10,8 +10,8 @@ from ims.capture.pcap_walk import LARGEST_CAPTURED
 from ims.kernels import kernel
 from ims.packet.octets import be16, be32, le16, le32
 
-# Why a walk stopped: no whole block any more; columns full; a block that Python reads (its length is in
-# result[2]); a block that lies (what was found is in result[2]).
+# Why a walk stopped: no whole block left; columns full; a block for Python to read (result[2]: its length); a block
+# that can't be right (result[2]: the wrong length).
 MORE, FULL, READ, DAMAGED = 0, 1, 2, 3
 
 SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, STATISTICS, PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
@@ -73,9 +73,8 @@ def split(units, resolution):
 
 @kernel
 def nanoseconds(high, low, resolution, offset):
-    """A timestamp in nanoseconds since the epoch, negative before it; LATEST_NS or its negative for what those don't
-    hold. A number that as it stands is beyond them, and whose highest bit is set, is a negative one that was written
-    as unsigned (some writers do so before 1970)."""
+    """A timestamp in nanoseconds since the epoch, negative before it; LATEST_NS or its negative beyond these. A number
+    beyond them whose highest bit is set is a negative one written as unsigned (some writers do so before 1970)."""
     units = np.uint64(high) << np.uint64(32) | np.uint64(low)
     limit = np.int64(LATEST_NS // 1_000_000_000)
     far = np.int64(1) << 61  # two of them still fit
@@ -112,10 +111,9 @@ def dropped_before(octets, at, end, swapped):
 def walk_pcapng(octets, begin, end, swapped, interfaces, interface_count, largest, frames, result):
     """Fill the columns of `frames` with the packets of octets[begin:end]; returns how many.
 
-    Unknown blocks are passed over; section, interface and statistics blocks, and any longer than `largest`, are
-    left to the caller. result[0] is where the next block begins, result[1] why the walk stopped; result[3] counts
-    packets whose time is beyond what a time can be. What packets say of those lost before them is added up in
-    `interfaces.dropped`.
+    Unknown blocks are skipped; section, interface and statistics blocks, and any longer than `largest`, are left to the
+    caller. result[0] is where the next block begins, result[1] why the walk stopped; result[3] counts packets whose
+    time is out of range. Losses that packet blocks report are added to `interfaces.dropped`.
     """
     count = 0
     at = begin

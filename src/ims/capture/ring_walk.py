@@ -1,7 +1,7 @@
 """Walk one block of an AF_PACKET ring (TPACKET_V3: linux/if_packet.h, Documentation/networking/packet_mmap.rst).
 
-A block begins with a descriptor, and each frame in it with a header that says where the next one is. All numbers
-are in the machine's order, which is little-endian wherever this runs.
+A block begins with a descriptor, and each frame in it with a header that says where the next one is. Numbers are in the
+machine's order: little-endian wherever this runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TO_US, OUTGOING = 0, 4
 
 
 class Aside(NamedTuple):
-    """What the kernel says of each frame beside its octets; columns like those of Frames."""
+    """What the kernel reports of each frame besides its octets; columns like those of Frames."""
 
     vlan: Array
     """uint32: a tag that was stripped, as on the wire (type << 16 | tag); 0: none"""
@@ -36,10 +36,10 @@ class Aside(NamedTuple):
 @kernel
 def walk_block(octets, begin, size, link, without_link, frames, aside, count):
     """Fill the columns of `frames` and `aside`, from `count` on, with the frames of octets[begin:begin + size]; returns
-    how many are filled then.
+    the new count.
 
-    `without_link`: frames begin at their IP header (tunnels, tun), not at a link header. Our own frames on
-    their way out, which kernels before 4.20 show, are left out. What doesn't lie inside the block ends the walk.
+    `without_link`: frames begin at their IP header (tunnels, tun), not at a link header. Outgoing frames, which kernels
+    before 4.20 show, are left out. What isn't inside the block ends the walk.
     """
     offsets, captureds, lengths, times = frames.offset, frames.captured, frames.length, frames.time
     links, offloaded, vlans, kinds = frames.link, frames.offloaded, aside.vlan, aside.kind

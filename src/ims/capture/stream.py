@@ -1,8 +1,7 @@
 """The octets of a capture, in order: from a file, compressed or not, or a pipe, through one bounded buffer.
 
-Files are read, never mapped: one that somebody truncates meanwhile would end the process with SIGBUS. Formats
-are told by their first octets, not by their names. What is consumed is digested on the way (XXH3: 4 % of the
-time of reading and walking a capture).
+Files are read, never mapped: truncating a mapped one would end the process with SIGBUS. Formats are recognised by their
+first octets, not by name. What is consumed is digested (XXH3: 4 % of the time of reading and walking a capture).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -25,19 +24,8 @@ LARGEST_RECORD = 64 << 20
 MAGIC_OCTETS = 4
 
 
-class Reader(Protocol):
-    """Octets after decompression; `octets_read` counts those before it."""
-
-    octets_read: int
-    warning: str | None
-
-    def readinto(self, target: memoryview) -> int | None:
-        """Fill up to len(target) octets; 0 at the end, None where nothing came for a while."""
-        ...
-
-
 class PlainReader:
-    """Octets as they lie in the file."""
+    """Octets as they are in the file; its interface is CompressedReader's."""
 
     def __init__(self, file: FileIO, head: bytes, came: Callable[[], bool]) -> None:
         self._file, self._head, self._came = file, head, came
@@ -56,8 +44,7 @@ class PlainReader:
             try:
                 came: int | None = self._file.readinto(target)
             except OSError as error:
-                self.warning = unreadable(self.octets_read, error)
-                return 0
+                self.warning, came = unreadable(self.octets_read, error), 0
             if came is None:
                 return None
             count = came
@@ -84,11 +71,11 @@ class OctetStream:
             self._file.close()
             raise
         kind = format_of(head)
-        self._reader: Reader
-        if kind is not None:
-            self._reader = CompressedReader(self._file, head, kind, self._came, self.file_octets is not None)
-        else:
-            self._reader = PlainReader(self._file, head, self._came)
+        self._reader: CompressedReader | PlainReader = (
+            CompressedReader(self._file, head, kind, self._came, again=not self.is_pipe)
+            if kind is not None
+            else PlainReader(self._file, head, self._came)
+        )
         self.octets: np.ndarray[Any, np.dtype[np.uint8]] = np.empty(chunk, np.uint8)
         self.begin = self.end = 0
         self.position = 0
@@ -99,33 +86,30 @@ class OctetStream:
         self.mark_digest: str | None = None
 
     def _came(self) -> bool:
-        return self.file_octets is not None or something_came(self._file)
+        return not self.is_pipe or something_came(self._file)
 
-    def need(self, wanted: int) -> bool:
-        """Wait until `wanted` octets wait, or the end; whether they do. Only before the first frame: raises
-        InterruptedError once `stop` says so."""
-        while self.end - self.begin < wanted and not self.at_end:
-            self.refuse_to_wait()
-            self.fill(wanted)
-        return self.end - self.begin >= wanted
+    def peek(self, at: int, count: int) -> bytes:
+        """`count` of the waiting octets, from number `at` on; fewer where there are fewer."""
+        begin = self.begin + at
+        return self.octets[begin : min(begin + count, self.end)].tobytes()
 
-    def soon(self, wanted: int) -> bool:
-        """Whether `wanted` octets wait; a pipe isn't waited for once it falls silent. Only before the first frame:
-        raises InterruptedError once `stop` says so."""
-        while self.end - self.begin < wanted and not self.at_end:
+    def need(self, count: int, patient: bool = True) -> bool:
+        """Read until `count` octets wait, or the end; whether they do. Without `patient` a pipe's first silence ends
+        it, too. Only before the first frame: raises InterruptedError once `stop` says so."""
+        while self.end - self.begin < count and not self.at_end:
             self.refuse_to_wait()
-            if not self.fill(wanted):
+            if not self.fill(count) and not patient:
                 break
-        return self.end - self.begin >= wanted
+        return self.end - self.begin >= count
 
     def refuse_to_wait(self) -> None:
-        """Raise InterruptedError once `stop` says so."""
+        """Raises InterruptedError once `stop` says so."""
         if self._stop():
             raise InterruptedError("stopped before the capture began")
 
     @property
     def is_pipe(self) -> bool:
-        """Whether octets come when they come."""
+        """Whether octets may be long in coming."""
         return self.file_octets is None
 
     @property
@@ -135,19 +119,17 @@ class OctetStream:
 
     @property
     def plain_octets(self) -> int | None:
-        """Size of a file that isn't compressed, else None: how much there is after `position`."""
+        """Size of a file that isn't compressed, else None."""
         return self.file_octets if isinstance(self._reader, PlainReader) else None
 
     @property
     def warning(self) -> str | None:
-        """What was wrong with the file itself, or with its compressed data, if anything."""
+        """What is wrong with the file itself, or with its compressed data, if anything."""
         return self._reader.warning
 
     def fill(self, wanted: int = 1) -> bool:
-        """Read more; False where nothing came. A file is read until at least `wanted` octets wait or it ends, a pipe
-        once, and it is waited for at most SILENCE_SECONDS. The buffer grows to `wanted`, which the caller bounds by
-        LARGEST_RECORD.
-        """
+        """Read more; False where nothing came. A file is read until at least `wanted` octets wait or it ends; a pipe
+        once, after at most SILENCE_SECONDS. The buffer grows to `wanted`, which the caller bounds by LARGEST_RECORD."""
         before = self.end - self.begin
         self._kept = None
         if wanted > len(self.octets):
@@ -161,8 +143,7 @@ class OctetStream:
             count = self._reader.readinto(self.octets.data[self.end :])
             if count is None:
                 break
-            if count == 0:
-                self.at_end = True
+            self.at_end = count == 0
             self.end += count
             if self.is_pipe or self.end >= wanted + CHUNK:
                 break
@@ -181,8 +162,8 @@ class OctetStream:
         self.position += count
 
     def mark(self, position: int) -> None:
-        """Have `mark_digest` become the digest of the first `position` octets, once so many are consumed; at once where
-        they are, and what was consumed since `keep` is still in the buffer."""
+        """Have `mark_digest` become the digest of the first `position` octets, once they are consumed; at once where
+        they were consumed since `keep`, and are still in the buffer."""
         self._mark, self.mark_digest = position, None
         if self._kept is not None and self._kept[1] <= position < self.position:
             digest, kept, begin = self._kept
@@ -206,8 +187,7 @@ class OctetStream:
 def stream_digest(path: str | Path, lengths: Sequence[int], chunk: int = CHUNK) -> list[str | None]:
     """Digests of the first N octets (after decompression) for each N; None where there are fewer."""
     found: dict[int, str] = {}
-    stream = OctetStream(path, chunk)
-    with contextlib.closing(stream):
+    with contextlib.closing(OctetStream(path, chunk)) as stream:
         for length in sorted(set(lengths)):
             while stream.position < length:
                 if stream.begin == stream.end and not stream.fill() and stream.at_end:

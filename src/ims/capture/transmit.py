@@ -1,7 +1,5 @@
-"""Replies onto a live interface: a ring (TPACKET_V2) that a kernel fills and one system call a batch sends.
-
-A frame of the ring is ours to fill while its status is 0; `SEND` asks for it to be sent. The socket receives nothing.
-"""
+"""Replies onto a live interface: a ring (TPACKET_V2) that a kernel fills and one system call a batch sends. The socket
+receives nothing."""
 
 from __future__ import annotations
 
@@ -26,17 +24,16 @@ SLOT, SLOTS_A_BLOCK = 256, 4096
 BLOCK = SLOT * SLOTS_A_BLOCK
 HEADER, VNET = 32, 10
 DATA = HEADER + VNET
-"""Where a slot's frame begins: behind its tpacket2_hdr and a virtio_net_hdr, which asks for the frame to be copied
-whole. (Without it the frame is attached to the packet as a page, which veth copies into a page of its own:
-measured: a reply costs 1.3 us instead of 2.2.)"""
+"""Where a slot's frame begins: after its tpacket2_hdr and a virtio_net_hdr, which has the frame copied whole. (Without
+it the frame is attached as a page, which veth copies into another. Measured: a reply costs 1.3 us instead of 2.2.)"""
 ROOM = SLOT - DATA
 SEND_BUFFER = 16 << 20
 
 
 class Slots(NamedTuple):
-    """The ring as kernels fill it (linux/if_packet.h, linux/virtio_net.h): a slot is theirs while its first four octets
-    are 0; then come, the least significant octet first, four octets with the length of frame and virtio_net_hdr; that
-    header has the frame's length, two octets from its third on; and 1 in the first octet hands the slot over."""
+    """The ring as kernels fill it (linux/if_packet.h, linux/virtio_net.h): a slot is free while its first four octets
+    are 0. Then follow, little-endian, the length of frame and virtio_net_hdr in four octets; that header has the
+    frame's length in two octets from its third on. 1 in the slot's first octet has it sent."""
 
     octets: Array
     state: Array
@@ -49,9 +46,8 @@ class Outgoing:
     """A ring on one interface. Not for several threads: a worker has its own."""
 
     def __init__(self, device: Interface, blocks: int = 4, slot: int = SLOT) -> None:
-        """`blocks`: of 1 MiB; `slot`: octets for each frame and DATA more, a divisor of that. Raises PermissionError
-        without CAP_NET_RAW, OSError where refused."""
-        self.device = device
+        """`blocks`: of 1 MiB; `slot`: octets of a frame and DATA more, a divisor of that. Raises PermissionError
+        without CAP_NET_RAW, OSError where the kernel refuses."""
         count = blocks * (BLOCK // slot)
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:

@@ -1,8 +1,8 @@
 """A folder into which captures are rotated, and the folders in it: each file once, when it is finished.
 
-A file is finished when its writer closes it or it is moved into the folder (folder_tree.py). Of files that were there
-before, or came by a link or within a folder: when no process has it open for writing (file_writers.py); where that
-isn't known (another user's process), when a newer file is there, or when nothing was written for a while.
+A file is finished when its writer closes it or it is moved into the folder (folder_tree.py). One that was there before,
+or came as a link or in a folder, is when no process has it open for writing (file_writers.py); where that isn't known
+(another user's process), when there is a newer file, or nothing was written for a while.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ims.capture.folder_tree import FolderTree, Say
 
 SILENCE_SECONDS = 0.2
 SETTLE_SECONDS = 2.0
-"""A file that is given too early is given again when its writer closes it, and then only what is new is taken."""
+"""A file given too early is given again when its writer closes it; then only what is new in it is ingested."""
 
 
 def finished_files(
@@ -27,7 +27,7 @@ def finished_files(
     """Finished files of `folder` and of the folders in it, in the order in which they were finished, those already
     there first (oldest first); None at least every 200 ms of silence. Ends when `stop` is set, or the folder is gone.
 
-    Names with a dot before them are passed over, and so are files that are gone again. `say` is told what else is.
+    Names that begin with a dot and files that are gone again are ignored; `say` gets a message for others that are.
     Raises OSError where the folder can't be watched.
     """
     if not folder.is_dir():
@@ -62,7 +62,7 @@ def finished_files(
 
 
 def _is_new(path: Path, given: dict[Path, tuple[int, int]], tree: FolderTree) -> bool:
-    """Whether this is a file that, as it is now, was not given before; a name may come again with other content."""
+    """Whether this file, as it is now, was not given before; a name may come again with other content."""
     try:
         status = path.stat()
     except OSError as error:
@@ -70,11 +70,8 @@ def _is_new(path: Path, given: dict[Path, tuple[int, int]], tree: FolderTree) ->
         return False
     if not path.is_file() or status.st_size == 0:
         return False
-    identity = (status.st_ino, status.st_mtime_ns)
-    if given.get(path) == identity:
-        return False
-    given[path] = identity
-    return True
+    before, given[path] = given.get(path), (status.st_ino, status.st_mtime_ns)
+    return given[path] != before
 
 
 def _is_finished(path: Path, others: list[Path], settle_seconds: float) -> bool:
@@ -85,5 +82,4 @@ def _is_finished(path: Path, others: list[Path], settle_seconds: float) -> bool:
     being_written = is_open_for_writing(status.st_dev, status.st_ino)
     if being_written is not None:
         return not being_written
-    newer = path != others[-1]
-    return newer or time.time() - status.st_mtime >= settle_seconds
+    return path != others[-1] or time.time() - status.st_mtime >= settle_seconds

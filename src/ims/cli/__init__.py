@@ -55,8 +55,7 @@ _USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__n
 
 
 def _open_standard_output() -> None:
-    """Whoever closed standard output or standard error gets nothing by it; no file that is opened later is taken for
-    it."""
+    """Discard what is written to a closed standard output or error, lest a file opened later takes its number."""
     for number, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_WRONLY)
@@ -76,37 +75,32 @@ def main() -> None:
         code = app(standalone_mode=False)
     except _USAGE as error:
         _refuse(error.format_message())
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
         _end_unread()
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # click has a status of its own for it, 1
+        if isinstance(end.__context__, BrokenPipeError):  # for which click exits with 1
             _end_unread()
         raise
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Exception as error:
-        if os.environ.get("IMS_DEBUG") or not _is_for_people(error):
+        from ims.cause import engine_behind
+
+        known = isinstance(error, ValueError | OSError | MemoryError) or engine_behind(error) is not None
+        if os.environ.get("IMS_DEBUG") or not known:
             raise
         _refuse(error_line(error) + _caret(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _is_for_people(error: Exception) -> bool:
-    from ims.cause import engine_behind
-
-    return isinstance(error, ValueError | OSError | MemoryError) or engine_behind(error) is not None
-
-
 def _end_unread() -> NoReturn:
-    """Who read what we write has enough."""
+    """End normally: the reader of our output has read enough."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
     sys.exit(0)
 
 
 def _caret(error: BaseException) -> str:
-    """On a terminal, the filter and a caret under where it can't be read."""
+    """On a terminal, the filter and a caret below its error."""
     if not (hasattr(error, "column") and hasattr(error, "text") and sys.stderr.isatty()):
         return ""
     from ims.query.language.errors import point

@@ -1,4 +1,4 @@
-"""`ims demo`: a scenario, its capture, a store, a few questions, and whether the answers are the truth."""
+"""`ims demo`: a scenario, its capture, a store, a few queries, and a comparison of the answers with the truth."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from ims.cli.demo_process import ending_on_signals, program, show, typed
+from ims.cli.options import examples
 from ims.full_disk import naming
 
-EXAMPLES = """\b
-Examples:
-  ims demo
-  ims demo --folder /tmp/telescope
-"""
+EXAMPLES = examples("ims demo", "ims demo --folder /tmp/telescope")
 
 SCENARIO = Path(__file__).with_name("demo.toml")
 OURS = re.compile(r"dark\.(toml|pcap|json)|store|live|(\.udp\.pcap\..*|udp\.pcap)")
@@ -54,7 +52,7 @@ PLANTED: Sequence[tuple[str, str]] = (
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the capture and the store go.")] = Path("demo"),
+    folder: Annotated[Path, Option(metavar="DIR", help="Where the capture and the store go.")] = Path("demo"),
 ) -> None:
     """Make a day of dark traffic, store it, ask the store several questions, and compare with the truth; then live, and
     through a portal.
@@ -94,7 +92,7 @@ PAGES = {
 
 
 def ending(folder: Path) -> list[str]:
-    """What can be done next: each line behind a prompt runs as it stands, in the folder in which the demo ran."""
+    """What to do next: each line behind a prompt runs as it is, in the folder in which the demo ran."""
     store, capture = folder / "store", folder / "dark.pcap"
     code = f"import ims; print(ims.open({str(store)!r}).top('destination_port').to_pandas())"
     lines = [
@@ -113,42 +111,35 @@ def ending(folder: Path) -> list[str]:
 
 
 def store_demo(folder: Path, compiled: Callable[[], object] = lambda: None) -> None:
-    """The first part: the scenario, its capture, the store, questions. `compiled` waits for kernels.
-
-    Raises OSError where the answers aren't the truth, and whatever the commands raise.
-    """
+    """The first part: the scenario, its capture, the store, queries. `compiled` waits for kernels. Raises OSError where
+    the answers differ from the truth, and what the commands raise."""
     capture, store, scenario, truth = (folder / name for name in ("dark.pcap", "store", "dark.toml", "dark.json"))
-    left = list(folder.iterdir()) if folder.is_dir() else []
-    if not all(OURS.fullmatch(old.name) for old in left):
+    old = list(folder.iterdir()) if folder.is_dir() else []
+    if not all(OURS.fullmatch(entry.name) for entry in old):
         raise ValueError(f"{folder} holds other files than a demo's; give another --folder")
-    for old in left:
-        if old.is_dir() and not old.is_symlink():
-            shutil.rmtree(old)
+    for entry in old:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
         else:
-            old.unlink()
+            entry.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     with naming(scenario):
         shutil.copyfile(SCENARIO, scenario)
 
-    _run(
-        f"A day at a dark /24 in which a worm breaks out, as {scenario} says:",
-        ["simulate", str(scenario), "--out", str(capture), "--truth", str(truth)],
-    )
-    command = ["ingest", str(capture), "--store", str(store), "--sensor", "demo", "--block", BLOCK]
+    day = f"A day at a dark /24 in which a worm breaks out, as {scenario} says:"
+    _run(day, "simulate", scenario, "--out", capture, "--truth", truth)
     compiled()
-    _run("Into a store, as columns, each payload once:", command)
+    ingest = ("ingest", capture, "--store", store, "--sensor", "demo", "--block", BLOCK)
+    _run("Into a store, as columns, each payload once:", *ingest)
     for question, words in QUESTIONS:
-        _run(question, [*words, "--store", str(store)])
+        _run(question, *words, "--store", store)
     _compare(store, truth)
-    _run(
-        "And back as it came:",
-        ["export", "pcap", "udp", "--store", str(store), "--out", str(folder / "udp.pcap")],
-    )
+    _run("And back as it came:", "export", "pcap", "udp", "--store", store, "--out", folder / "udp.pcap")
     (folder / "udp.pcap").unlink()
 
 
 def _compare(store: Path, truth: Path) -> None:
-    """What was planted, beside what the store says."""
+    """Print what was planted beside the store's answers. Raises OSError if they differ."""
     import ims
 
     _say(f"What was planted ({truth}), and what the store answers:")
@@ -158,14 +149,11 @@ def _compare(store: Path, truth: Path) -> None:
     with ims.open(store) as telescope:
         for name, filter in PLANTED:
             [found] = telescope.count(filter).table.to_pylist()
-            event = events[name]
-            planted = (event["packets"], event["sources"])
-            same = "" if planted == (found["packets"], found["sources"]) else "  differs"
-            print(
-                f"  {name:27} {filter:30} {planted[0]:8,} {found['packets']:8,} {planted[1]:8,} {found['sources']:8,}"
-                f"{same}"
-            )
-            differing += [name] if same else []
+            pairs = [(events[name][count], found[count]) for count in ("packets", "sources")]
+            numbers = "".join(f" {number:8,}" for pair in pairs for number in pair)
+            differs = any(planted != stored for planted, stored in pairs)
+            print(f"  {name:27} {filter:30}{numbers}{'  differs' if differs else ''}")
+            differing += [name] if differs else []
     if differing:
         raise OSError(f"the store's answers aren't what was planted: {', '.join(differing)}")
 
@@ -174,6 +162,6 @@ def _say(text: str) -> None:
     typer.echo(f"\n{text}")
 
 
-def _run(what: str, words: Sequence[str]) -> None:
+def _run(what: str, *words: str | Path) -> None:
     _say(f"{what}\n{typed(*words)}")
     show(*words)

@@ -1,4 +1,4 @@
-"""The live part of `ims demo`: as root, a sensor in a network namespace that real programs probe; else, a replay."""
+"""The live part of `ims demo`: as root, a sensor in a network namespace that real programs probe; else a replay."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ prefix = "198.51.100.0/24"
 policy = "ack"
 """
 
-OWN_CLIENT = (
-    "import socket; s = socket.create_connection(('198.51.100.10', 23), 2); s.send(b'enable\\nsystem\\nshell\\n')"
-)
+OWN_CLIENT = """\
+import socket; s = socket.create_connection(('198.51.100.10', 23), 2); s.send(b'enable\\nsystem\\nshell\\n')"""
 PROBES: Sequence[tuple[str, Sequence[str]]] = (
     ("curl", ["curl", "-s", "-m", "1", "http://198.51.100.7/index.html"]),
     ("ssh", ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=1", "-o", "StrictHostKeyChecking=no", "198.51.100.8"]),
@@ -44,8 +43,7 @@ PROBES: Sequence[tuple[str, Sequence[str]]] = (
 
 
 def live_demo(say: Callable[[str], None], scenario: Path, kept: Path) -> None:
-    """As root: start a sensor, probe it with what programs there are, play it a scenario, and show what it saw, in a
-    store that is `kept` there."""
+    """As root: start a sensor, probe it with real programs, play a scenario, and query its store, moved to `kept`."""
     folder = Path(tempfile.mkdtemp(prefix="ims-demo-"))
     folder.chmod(0o755)  # the sensor becomes an ordinary user
     store = folder / "store"
@@ -75,7 +73,7 @@ def live_demo(say: Callable[[str], None], scenario: Path, kept: Path) -> None:
 
 
 def _keep(store: Path, kept: Path) -> None:
-    """Move the sensor's store, which belongs to the user that it became, to the demo's folder and its owner."""
+    """Move the sensor's store to the demo's folder, and give it to that folder's owner."""
     with naming(kept):
         shutil.move(store, kept)
     owner = kept.parent.stat()
@@ -85,18 +83,14 @@ def _keep(store: Path, kept: Path) -> None:
 
 
 def left_out(folder: Path) -> list[str]:
-    """What of the demo couldn't be shown here, and what would show it."""
-    again = line("demo", "--folder", folder)
+    """What this run couldn't show, and how to see it."""
+    live = "a live sensor{}, which answers real programs and the worm."
     if os.geteuid() != 0:
-        return [
-            "Left out, for only root may: a live sensor in a network namespace, which answers real programs and the "
-            f"worm. As root:\n  {again}"
-        ]
+        again = line("demo", "--folder", folder)
+        return [f"Left out, for only root may: {live.format(' in a network namespace')} As root:\n  {again}"]
     if not may_be_live():
-        return [
-            "Left out, for network namespaces can't be made here (`ip netns add`, of the package iproute2, fails): a "
-            "live sensor, which answers real programs and the worm."
-        ]
+        namespaces = "network namespaces can't be made here (`ip netns add`, of the package iproute2, fails)"
+        return [f"Left out, for {namespaces}: {live.format('')}"]
     missing = [words[0] for _, words in PROBES if shutil.which(words[0]) is None]
     return [f"Left out, for they aren't installed: probes with {', '.join(missing)}."] if missing else []
 
@@ -126,16 +120,15 @@ def _sensor(net: Namespaces, folder: Path, store: Path) -> Iterator[None]:
     config = folder / "sensor.toml"
     with naming(config):
         config.write_text(CONFIG.format(store=store))
-    with subprocess.Popen(
-        net.at_machine(*IMS, "sensor", "--config", config), stderr=subprocess.PIPE, text=True
-    ) as process:
+    words = net.at_machine(*IMS, "sensor", "--config", config)
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        said = [""]
+        log = [""]
         try:
-            while "watching" not in said[-1]:
-                said.append(process.stderr.readline())
-                if not said[-1]:
-                    raise OSError(f"ims sensor didn't start: {complaint(''.join(said), process.wait())}")
+            while "watching" not in log[-1]:
+                log.append(process.stderr.readline())
+                if not log[-1]:
+                    raise OSError(f"ims sensor didn't start: {complaint(''.join(log), process.wait())}")
             yield
         finally:
             process.send_signal(signal.SIGTERM)
@@ -143,7 +136,7 @@ def _sensor(net: Namespaces, folder: Path, store: Path) -> Iterator[None]:
 
 
 def replay_demo(say: Callable[[str], None], capture: Path, store: Path) -> None:
-    """As anybody: the capture goes through the live code as fast as it can; replies are made and go nowhere."""
+    """As any user: replay the capture through the live code at full speed; replies are made but not sent."""
     words = ["sensor", "--replay", str(capture), "--speed", "0", "--store", str(store), "--sensor", "live"]
     words += ["--block", "C/24=198.51.100.0/24", "--reply-limit", "none"]
     say(f"The live sensor on the same capture; its replies go nowhere:\n{typed(*words)}")

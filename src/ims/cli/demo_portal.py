@@ -20,27 +20,19 @@ from ims.full_disk import naming
 
 BLOCKS = {"a": "A/16=198.18.0.0/16", "b": "B/24=198.51.100.0/24", "c": "C/24=198.51.100.0/24"}
 ORGANISATIONS = {"a": "Example University", "b": "Example Provider", "c": "Example CERT"}
-QUERYD = """\
-store = "{store}"
-listen = "127.0.0.1:{port}"
-
+TLS = """
 [tls]
 certificate = "{tls}/{name}.pem"
 key = "{tls}/{name}.key"
 ca = "{tls}/ca.pem"
 revoked = "{tls}/revoked.pem"
 """
+QUERYD = 'store = "{store}"\nlisten = "127.0.0.1:{port}"\n'
 PORTAL = """\
 registry = "{folder}/registry.toml"
 accounts = "{folder}/accounts.db"
 audit = "{folder}/audit.jsonl"
 listen = "127.0.0.1:{port}"
-
-[tls]
-certificate = "{tls}/portal.pem"
-key = "{tls}/portal.key"
-ca = "{tls}/ca.pem"
-revoked = "{tls}/revoked.pem"
 """
 QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
     ("One answer from all of them:", ["top", "block"]),
@@ -50,10 +42,8 @@ QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
 
 
 def portal_demo(say: Callable[[str], None], capture: Path) -> None:
-    """Start them, ask, take one away, ask again; on a terminal, leave them until Enter is pressed.
-
-    `capture`: of sensor c. Raises OSError where something doesn't start.
-    """
+    """Start them, query, stop one, query again; on a terminal, leave them until Enter is pressed. `capture`: of sensor
+    c. Raises OSError where something doesn't start."""
     folder = Path(tempfile.mkdtemp(prefix="ims-demo-"))
     folder.chmod(0o755)  # daemons that root starts become ordinary users
     try:
@@ -68,33 +58,29 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
     say_quietly("simulate", "modern", "--scale", "0.01", "--out", modern)
     entries = []
     ports = {name: _free_port() for name in (*BLOCKS, "portal")}
-    say_quietly("pki", "init", "--folder", folder / "PKI", "--name", "Demo")
+    pki, tls, own, user = folder / "PKI", folder / "tls", folder / "portal", _user()
+    say_quietly("pki", "init", "--folder", pki, "--name", "Demo")
     for name, block in BLOCKS.items():
-        say_quietly(
-            "ingest", capture if name == "c" else modern, "--store", folder / name, "--sensor", name, "--block", block
-        )
-        said = say_quietly(
-            "pki", "issue", name, "--role", "sensor", "--folder", folder / "PKI", "--out", folder / "tls"
-        )
-        serial = next(line for line in said.splitlines() if line.startswith("serial"))
-        entries.append(
-            f'[[sensor]]\nname = "{name}"\naddress = "127.0.0.1:{ports[name]}"\n{serial}\n'
-            f'organisation = "{ORGANISATIONS[name]}"\n'
-        )
-        config = QUERYD.format(store=folder / name, port=ports[name], tls=folder / "tls", name=name)
-        (folder / f"queryd-{name}.toml").write_text(_user() + config)
-    say_quietly("pki", "issue", "portal", "--role", "portal", "--folder", folder / "PKI", "--out", folder / "tls")
-    own, user = folder / "portal", _user()
+        data = capture if name == "c" else modern
+        say_quietly("ingest", data, "--store", folder / name, "--sensor", name, "--block", block)
+        issued = say_quietly("pki", "issue", name, "--role", "sensor", "--folder", pki, "--out", tls)
+        entry = issued.replace("HOST:PORT", f"127.0.0.1:{ports[name]}")
+        entries.append(f'{entry}organisation = "{ORGANISATIONS[name]}"\n')
+        config = (QUERYD + TLS).format(store=folder / name, port=ports[name], tls=tls, name=name)
+        (folder / f"queryd-{name}.toml").write_text(user + config)
+    say_quietly("pki", "issue", "portal", "--role", "portal", "--folder", pki, "--out", tls)
     own.mkdir()
     (own / "registry.toml").write_text("\n".join(entries))
-    (own / "portal.toml").write_text(user + PORTAL.format(folder=own, port=ports["portal"], tls=folder / "tls"))
+    (own / "portal.toml").write_text(
+        user + (PORTAL + TLS).format(folder=own, port=ports["portal"], tls=tls, name="portal")
+    )
     password = secrets.token_urlsafe(12)
     say_quietly("account", "add", "alice", "--role", "operator", "--accounts", own / "accounts.db", stdin=password)
     token = say_quietly("account", "token", "alice", "--label", "demo", "--accounts", own / "accounts.db").strip()
     (folder / "token").touch(0o600)
     (folder / "token").write_text(token + "\n")
     if not user:
-        (folder / "tls").chmod(0o755)  # the list of revoked certificates is read again and again; keys are before
+        tls.chmod(0o755)  # the list of revoked certificates is read again later; keys are read before
         _hand_over(own)
 
     url = f"http://127.0.0.1:{ports['portal']}"
@@ -124,13 +110,13 @@ def _deploy(say: Callable[[str], None], folder: Path, capture: Path) -> None:
 
 
 def _ask(say: Callable[[str], None], what: str, words: Sequence[str], stays: bool) -> None:
-    """`stays`: the portal does, so that the reader can ask the same."""
+    """`stays`: the portal does, so that the reader can run the same query."""
     say(f"{what}\n{typed('query', *words) if stays else f'  ims query {shlex.join(words)}'}")
     show("query", *words)
 
 
 def _user() -> str:
-    """A setting, where the user that root's daemons become couldn't read the program."""
+    """The setting `user = "root"`, if the user that root's daemons become couldn't read the program."""
     from ims.process.file_access import check_program_readable
     from ims.process.privileges import user_to_become
 

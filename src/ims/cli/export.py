@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
+from ims.cli.options import examples
 from ims.cli.query_target import asks
+from ims.cli.stderr import warn
 from ims.query.verbs import SINCE, UNTIL
 from ims.text import quantity
 
-EXAMPLES = """\b
-Examples:
-  ims export pcap --store STORE --out all.pcap
-  ims export pcap 'tcp dst port 23' --store STORE --since 2026-03-04 --until 2026-03-05 --out telnet.pcap
-  ims export parquet 'category backscatter' --store STORE --out backscatter.parquet
-  ims export csv 'payload contains "GET /"' --store STORE --out http.csv
-  ims export json 'udp' --store STORE --out - | head
-  ims export pcap --link ethernet --store STORE --out replay.pcap
-"""
+EXAMPLES = examples(
+    "ims export pcap --store STORE --out all.pcap",
+    "ims export pcap 'tcp dst port 23' --store STORE --since 2026-03-04 --until 2026-03-05 --out telnet.pcap",
+    "ims export parquet 'category backscatter' --store STORE --out backscatter.parquet",
+    "ims export csv 'payload contains \"GET /\"' --store STORE --out http.csv",
+    "ims export json 'udp' --store STORE --out - | head",
+    "ims export pcap --link ethernet --store STORE --out replay.pcap",
+)
 
 
 @asks
 def export(
     telescope: Any,
-    format: Annotated[str, typer.Argument(metavar="pcap|pcapng|parquet|csv|json", help="What to write.")],
-    filter: Annotated[str | None, typer.Argument(metavar="[FILTER]", help="Which packets; all without one.")] = None,
+    format: Annotated[str, Argument(metavar="pcap|pcapng|parquet|csv|json", help="What to write.")],
+    filter: Annotated[str | None, Argument(metavar="[FILTER]", help="Which packets; all without one.")] = None,
     *,
-    out: Annotated[str, typer.Option(metavar="FILE", help="File to write; - for standard output.")],
-    since: Annotated[str | None, typer.Option(metavar="T", help=SINCE.sentence)] = None,
-    until: Annotated[str | None, typer.Option(metavar="T", help=UNTIL.sentence)] = None,
+    out: Annotated[str, Option(metavar="FILE", help="File to write; - for standard output.")],
+    since: Annotated[str | None, Option(metavar="T", help=SINCE.sentence)] = None,
+    until: Annotated[str | None, Option(metavar="T", help=UNTIL.sentence)] = None,
     link: Annotated[
-        str,
-        typer.Option(
-            metavar="raw|ethernet|ipv4",
-            help="What packets of a pcap stand in: nothing, a made-up Ethernet header, or nothing (link type 228).",
-        ),
+        str, Option(metavar="raw|ethernet|ipv4", help="Header of a pcap's packets: none, Ethernet, none (type 228).")
     ] = "raw",
 ) -> None:
     """Write packets out: pcap gives back every stored packet byte for byte from the IP header on.
@@ -53,6 +49,5 @@ def export(
     if isinstance(telescope, Telescope):  # a portal has its own kernels
         announce_compiling()
     report = telescope.export(out, format, filter, since=since, until=until, link=link)
-    for warning in report.warnings:
-        print(f"ims: {warning}", file=sys.stderr)
-    print(f"ims: {quantity(report.packets, 'packet')} to {'standard output' if out == '-' else out}", file=sys.stderr)
+    place = "standard output" if out == "-" else out
+    warn(*report.warnings, f"{quantity(report.packets, 'packet')} to {place}")

@@ -1,4 +1,4 @@
-"""A sensor in a terminal: packets and replies a second, what is asked for most, and the newest payload."""
+"""A sensor in a terminal: packets and replies a second, the most frequent ports, and the newest payload."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ims.respond.reply import REPLIES
 from ims.sensor.state import State
-from ims.text import printable
+from ims.text import printable, printable_octets
 
 REFRESH_SECONDS = 0.5
 WITHHELD = ("limited_address", "limited_network", "limited_all")
@@ -40,12 +40,13 @@ class LiveLine:
         """The lines, from the change since they were last drawn."""
         seconds = max(now - self._last[0], 1e-3)
         packets, replies = sum(state.packets.values()), state.sum_of(*REPLIES)
+        newest = printable_octets(state.newest_payload)
         table = Table.grid(padding=(0, 2))
         rows = [
             ("packets", f"{(packets - self._last[1]) / seconds:,.0f}/s", f"{packets:,} in all"),
             ("replies", f"{(replies - self._last[2]) / seconds:,.0f}/s",
              f"{replies:,} in all, {state.sum_of(*WITHHELD):,} over the limits, {state.sum_of('verified'):,} verified"),
-            ("payloads", f"{state.new_payloads:,} new", _payload(state.newest_payload)),
+            ("payloads", f"{state.new_payloads:,} new", f"newest: {newest}" if newest else "none yet"),
             ("ports", "", " ".join(str(port) for port, _ in state.ports) or "none yet"),
             ("lost", f"{state.lost_in_ring + state.not_stored:,}", _troubles(state)),
         ]  # fmt: skip
@@ -56,12 +57,6 @@ class LiveLine:
     def end(self) -> None:
         """Take the lines away."""
         self._live.stop()
-
-
-def _payload(octets: bytes) -> str:
-    """As text that no terminal obeys."""
-    text = "".join(chr(octet) if 32 <= octet < 127 else "." for octet in octets)
-    return f"newest: {text}" if text else "none yet"
 
 
 def _troubles(state: State) -> str:

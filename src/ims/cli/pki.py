@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option, Typer
+
+from ims.cli.options import Format, examples
+from ims.cli.start import act_as_owner
+from ims.cli.stderr import note, warn
 
 if TYPE_CHECKING:
     from ims.pki.authority import Authority, Issued
 
-app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Make, show and take back a deployment's certificates."
-)
+app = Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, show and take back a deployment's certificates.")
 
-Folder = Annotated[Path, typer.Option(metavar="PKI", help="The authority's folder.")]
-Days = Annotated[int, typer.Option(min=1, max=36500, metavar="N", help="How long it is valid.")]
+Folder = Annotated[Path, Option(metavar="PKI", help="The authority's folder.")]
+Days = Annotated[int, Option(min=1, max=36500, metavar="N", help="How long it is valid.")]
 
 
-def _examples(*lines: str) -> str:
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
-
-
-@app.command(
-    epilog=_examples(
-        "ims pki init",
-        "ims pki init --folder offline/PKI --name 'Example CERT' --days 1825",
-    )
-)
+@app.command(epilog=examples("ims pki init", "ims pki init --folder offline/PKI --name 'Example CERT' --days 1825"))
 def init(
     folder: Folder = Path("PKI"),
-    name: Annotated[str, typer.Option(metavar="NAME", help="What it is called.")] = "Internet Motion Sensor",
+    name: Annotated[str, Option(metavar="NAME", help="What it is called.")] = "Internet Motion Sensor",
     days: Days = 3650,
 ) -> None:
     """Make a deployment's own authority in a new folder. Whoever has its ca.key can be anybody: keep it offline."""
-    from ims.cli.start import act_as_owner
     from ims.pki.authority import create_authority
     from ims.pki.certificate import fingerprint, moment
 
@@ -43,25 +34,25 @@ def init(
     made = create_authority(folder, name, days)
     until = moment(made.certificate.not_valid_after_utc)
     print(f"{folder}: authority {name!r}, until {until}\nfingerprint {fingerprint(made.certificate)}")
-    _note("next: `ims pki issue NAME --role sensor|portal|operator`, for each daemon and person")
+    note("next: `ims pki issue NAME --role sensor|portal|operator`, for each daemon and person")
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ims pki issue sensor-a --role sensor",
         "ims pki issue portal --role portal --out portal-tls",
         "ims pki issue alice --role operator --days 90",
     )
 )
 def issue(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the sensor, the portal or the person.")],
+    name: Annotated[str, Argument(metavar="NAME", help="Of the sensor, the portal or the person.")],
     *,
     role: Annotated[
-        str, typer.Option(metavar="sensor|portal|operator", help="What it is for: a sensor serves, the others call.")
+        str, Option(metavar="sensor|portal|operator", help="What it is for: a sensor serves, the others call.")
     ],
     folder: Folder = Path("PKI"),
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to write the files; PKI/out/NAME if not given.")
+        Path | None, Option(metavar="DIR", help="Where to write the files; PKI/out/NAME if not given.")
     ] = None,
     days: Days = 365,
 ) -> None:
@@ -69,43 +60,38 @@ def issue(
 
     A name may be issued again before its certificate ends: the new one has another serial number.
     """
-    from ims.cli.start import act_as_owner
     from ims.pki.authority import Authority
     from ims.pki.certificate import moment
 
     act_as_owner(folder)
     authority = Authority(folder)
     issued, written = authority.issue(name, role, out, days)
-    identity = issued.identity
+    serial = issued.identity.serial
     until = moment(issued.certificate.not_valid_after_utc)
-    _note(f"{written}: {name}.pem, {name}.key, ca.pem, revoked.pem; {role} {name}, until {until}")
-    others = [one for one in authority.find(name) if one.identity.serial != identity.serial and _is_live(one)]
-    for other in others:
-        _note(f"it replaces {other.identity.serial}: revoke that once this one is in use")
+    note(f"{written}: {name}.pem, {name}.key, ca.pem, revoked.pem; {role} {name}, until {until}")
+    for other in authority.find(name):
+        if other.identity.serial != serial and _is_live(other):
+            note(f"it replaces {other.identity.serial}: revoke that once this one is in use")
     where = f"{name}'s machine" if role == "operator" else f"the {role}'s machine"
-    _note(f"next: move them to {where}, the key by a safe way and without a copy left behind")
+    note(f"next: move them to {where}, the key by a safe way and without a copy left behind")
     if role == "sensor":
-        _note("and enter it in the portal's registry:\n")
-        print(f'[[sensor]]\nname = "{name}"\naddress = "HOST:PORT"\nserial = "{identity.serial}"')
+        note("and enter it in the portal's registry:\n")
+        print(f'[[sensor]]\nname = "{name}"\naddress = "HOST:PORT"\nserial = "{serial}"')
     else:
-        print(f"serial {identity.serial}")
+        print(f"serial {serial}")
 
 
 @app.command(
-    epilog=_examples(
-        "ims pki revoke alice",
-        "ims pki revoke 2f1d0c5e9a7b4c6d8e0f1a2b3c4d5e6f",
-        "ims pki revoke sensor-a --all",
+    epilog=examples(
+        "ims pki revoke alice", "ims pki revoke 2f1d0c5e9a7b4c6d8e0f1a2b3c4d5e6f", "ims pki revoke sensor-a --all"
     )
 )
 def revoke(
-    what: Annotated[str, typer.Argument(metavar="NAME|SERIAL", help="Whose certificate, or which.")],
+    what: Annotated[str, Argument(metavar="NAME|SERIAL", help="Whose certificate, or which.")],
     folder: Folder = Path("PKI"),
-    all_: Annotated[bool, typer.Option("--all", help="Every certificate of that name.")] = False,
+    all_: Annotated[bool, Option("--all", help="Every certificate of that name.")] = False,
 ) -> None:
     """Take a certificate back: put it on the authority's list, revoked.pem, which daemons read."""
-    from ims.cli.present import warn
-    from ims.cli.start import act_as_owner
     from ims.pki.authority import Authority
 
     act_as_owner(folder)
@@ -116,73 +102,54 @@ def revoke(
     if len(live) > 1 and not all_:
         listed = ", ".join(one.identity.serial for one in live)
         raise ValueError(f"{what} has {len(live)} certificates: {listed}; give one of these, or --all")
-    serials = [one.identity.serial for one in live or found]
-    if not found:
-        serials = [_unknown(authority, what)]
-    for serial in serials:
+    owners = {one.identity.serial: f"{one.identity.role} {one.identity.name}, " for one in live or found}
+    for serial, owner in (owners or {_unknown(authority, what): ""}).items():
         again = "" if authority.revoke(serial) else " before"
-        whose = next(
-            (f"{one.identity.role} {one.identity.name}, " for one in found if one.identity.serial == serial), ""
-        )
-        print(f"revoked{again}: {whose}{serial}")
-    warn(log.problems)
-    _note(f"next: copy {folder / 'revoked.pem'} to every daemon; each takes it up at once, without a restart")
+        print(f"revoked{again}: {owner}{serial}")
+    warn(*log.problems)
+    note(f"next: copy {folder / 'revoked.pem'} to every daemon; each takes it up at once, without a restart")
 
 
 def _unknown(authority: Authority, what: str) -> str:
-    """A serial number that the log doesn't know: issued after a backup that was restored, perhaps."""
+    """A serial number that isn't in the log: perhaps issued after a backup that was restored."""
     from ims.pki.authority import serial_of
 
     serial = serial_of(what)
     if serial is None:
         raise authority.unknown(what)
-    _note(f"{serial} is not in the log of {authority.folder}; it is put on the list anyway")
+    note(f"{serial} is not in the log of {authority.folder}; it is put on the list anyway")
     return serial
 
 
 @app.command(
-    epilog=_examples(
-        "ims pki show",
-        "ims pki show sensor-a --format json",
-        "ims pki show portal-tls/portal.pem",
-    )
+    epilog=examples("ims pki show", "ims pki show sensor-a --format json", "ims pki show portal-tls/portal.pem")
 )
 def show(
     what: Annotated[
-        str | None, typer.Argument(metavar="[FILE|NAME]", help="A certificate, or whose; all without one.")
+        str | None, Argument(metavar="[FILE|NAME]", help="A certificate, or whose; all without one.")
     ] = None,
     folder: Folder = Path("PKI"),
-    format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to print.")] = "table",
+    format: Format = "table",
 ) -> None:
     """What was issued, until when it is valid, and whether it is revoked; warns of what ends within 30 days.
 
     A FILE may lie anywhere; ca.pem and revoked.pem are looked for in the authority's folder, then beside the file.
     """
-    from ims.cli.present import check_format, print_rows, warn
+    from ims.cli.present import print_rows
     from ims.pki.report import COLUMNS, show_file, show_log
 
-    check_format(format)
     shown = show_file(Path(what), folder) if what is not None and _is_file(what, folder) else show_log(folder, what)
     print_rows(shown.rows, format, names=COLUMNS)
     if format == "table" and shown.authority:
         print(f"\n{shown.authority}")
-    warn(shown.warnings)
+    warn(*shown.warnings)
 
 
 def _is_file(what: str, folder: Path) -> bool:
-    """Whether it is a file rather than a name; a name that was issued goes before a file called so."""
+    """Whether it is a file rather than a name; an issued name takes precedence over a file of the same name."""
     from ims.pki.authority import Authority
 
-    if "/" in what:
-        return True
-    return Path(what).is_file() and not ((folder / "ca.pem").exists() and Authority(folder).find(what))
-
-
-def _note(line: str) -> None:
-    """What is for a person to read: standard output is left to what may be pasted or parsed."""
-    from ims.text import printable
-
-    print("\n".join(printable(part) for part in line.split("\n")), file=sys.stderr)
+    return "/" in what or (Path(what).is_file() and not ((folder / "ca.pem").exists() and Authority(folder).find(what)))
 
 
 def _is_live(issued: Issued) -> bool:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
-EXAMPLES = """\b
-Examples:
-  ims account add alice --role operator --accounts accounts.db
-  ims portal --config portal.toml
-"""
+from ims.cli.options import Check, examples
+from ims.cli.start import end_checked, stop_on_signals
+
+EXAMPLES = examples("ims account add alice --role operator --accounts accounts.db", "ims portal --config portal.toml")
 
 
 def portal(
-    config: Annotated[Path, typer.Option(metavar="FILE", help="Settings in TOML: docs/deploy.md.")],
-    check: Annotated[
-        bool, typer.Option("--check", help="Only check what a start checks; exit status 2 where it would be refused.")
-    ] = False,
+    config: Annotated[Path, Option(metavar="FILE", help="Settings in TOML: docs/deploy.md.")], check: Check = False
 ) -> None:
     """Ask all sensors at once, and answer people and programs over HTTPS, until stopped."""
     from ims.freed_memory import collect_garbage, give_back_freed
@@ -29,7 +24,6 @@ def portal(
 
     settings = read_portal_config(config)
     if check:
-        from ims.cli.start import end_checked
         from ims.portal.checks import portal_checks
         from ims.process.start_checks import Running
 
@@ -44,6 +38,5 @@ def portal(
     announce_compiling()
     running = Portal(settings)
     collect_garbage()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: running.stop())
+    stop_on_signals(running.stop)
     running.run()

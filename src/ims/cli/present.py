@@ -1,4 +1,4 @@
-"""Answers on a terminal or in a pipe: table, JSON or CSV, with nothing left that a terminal or a spreadsheet obeys."""
+"""Answers on a terminal or in a pipe: table, JSON or CSV, with nothing that a terminal or a spreadsheet obeys."""
 
 from __future__ import annotations
 
@@ -8,28 +8,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ims.cli.stderr import warn
 from ims.query.format.serialize import csv_lines, json_row, json_value
 from ims.text import printable
 
-FORMATS = ("table", "json", "csv")
 WIDE = 10_000
-
-
-def check_format(text: str) -> str:
-    """Raises ValueError where it is none of FORMATS."""
-    if text not in FORMATS:
-        raise ValueError(f"--format {text!r}: expected one of {', '.join(FORMATS)}")
-    return text
-
-
 NOTHING = "nothing found"
+KEEPING = "set IMS_CACHE_DIR to a folder that can be written to, to keep it"
+KEPT_BY_ROOT = "acting as another user, root's command reads compiled kernels from /var/cache/ims alone"
 
 
 def print_rows(
     rows: Sequence[Mapping[str, Any]], format: str, one: bool = False, names: Sequence[str] = (), none: str = NOTHING
 ) -> None:
-    """Print rows; `one`: in JSON as one object, in a table as names and values. `names`: CSV's header without rows;
-    `none`: what a table without rows says."""
+    """Print rows; `one`: in JSON as one object, in a table as names and values. `names`: CSV's header if there are no
+    rows; `none`: what a table without rows says."""
     if format == "json":
         print(json_row(rows[0]) if one else f"[{', '.join(map(json_row, rows))}]")
     elif format == "csv":
@@ -64,47 +57,25 @@ def _print_table(rows: Sequence[Mapping[str, Any]], none: str) -> None:
         console.print(table)
         return
     print("\n".join(narrow_lines(names, cells, right, room)))
-    warn(
-        [f"a row takes several lines in {room} columns; {needed} have room for one, and --format json names each value"]
-    )
+    warn(f"a row takes several lines in {room} columns; {needed} have room for one, and --format json names each value")
 
 
 def room_for_tables() -> int | None:
-    """How many columns there are: as COLUMNS says, or the terminal; None: as many as it takes, for a file or pipe."""
-    said = os.environ.get("COLUMNS", "")
-    if said.isascii() and said.isdigit() and int(said):
-        return int(said)
+    """The width of the terminal, or as COLUMNS says; None for a file or a pipe: no limit."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return int(columns)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or None
     except (OSError, ValueError):
         return None
 
 
-def warn(lines: Sequence[str]) -> None:
-    """What the reader of an answer has to know, on standard error."""
-    for line in lines:
-        print(f"ims: {printable(line)}", file=sys.stderr)
-
-
-COUNTS = frozenset(
-    [
-        "value",
-        "low",
-        "high",
-        "packets",
-        "bytes",
-        "sources",
-        "destinations",
-        "payloads",
-        "signatures",
-        "hits",
-        "frames_lost",
-        "payloads_lost",
-        "payloads_without_icmp_errors",
-        "hits_without_icmp_errors",
-    ]
-)
-"""Columns whose numbers are counts: long ones get separators. A port or a sequence number doesn't."""
+COUNTS = frozenset({
+    "value", "low", "high", "packets", "bytes", "sources", "destinations", "payloads", "signatures", "hits",
+    "frames_lost", "payloads_lost", "payloads_without_icmp_errors", "hits_without_icmp_errors",
+})  # fmt: skip
+"""Columns whose numbers are counts, which get separators. A port or a sequence number doesn't."""
 
 
 def _shown(value: Any, name: str) -> str:
@@ -120,34 +91,32 @@ def _shown(value: Any, name: str) -> str:
         return " ".join(printable(str(item)) for item in value)
     if isinstance(value, datetime) and not hasattr(value, "nanosecond"):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")  # the fraction is in JSON and CSV; packets keep theirs
-    # A hexdump is ours and has its lines; what is in them was made printable.
+    # Only our hexdumps have several lines.
     return "\n".join(printable(line) for line in str(json_value(value)).split("\n"))
 
 
-KEEPING = "set IMS_CACHE_DIR to a folder that can be written to, to keep it"
-KEPT_BY_ROOT = "acting as another user, root's command reads compiled kernels from /var/cache/ims alone"
-
-
 def announce_compiling() -> None:
-    """Have a line on standard error say so when a kernel must be compiled: it looks like hanging otherwise."""
+    """Print a line on standard error when a kernel must be compiled: otherwise the command seems to hang."""
     from numba.core import event
 
     from ims.kernel_folder import NONE
     from ims.kernels import are_kept, why_compiled
 
     class Announce(event.Listener):  # type: ignore[misc]
-        said = False
+        is_announced = False
 
         def on_start(self, event: Any) -> None:
-            if not self.said:
-                self.said = True
-                for_another = os.environ.get("IMS_CACHE_DIR") == NONE
-                times = "once" if are_kept() and not for_another else "each time: "
-                times += "" if times == "once" else KEPT_BY_ROOT if for_another else KEEPING
-                said = f"compiling for this processor, which takes up to half a minute, {times}"
-                print(f"ims: {said}" + (f"; {why}" if (why := why_compiled()) else ""), file=sys.stderr)
+            if not self.is_announced:
+                self.is_announced = True
+                if os.environ.get("IMS_CACHE_DIR") == NONE:
+                    times = f"each time: {KEPT_BY_ROOT}"
+                else:
+                    times = "once" if are_kept() else f"each time: {KEEPING}"
+                why = why_compiled()
+                line = f"compiling for this processor, which takes up to half a minute, {times}"
+                print(f"ims: {line}" + (f"; {why}" if why else ""), file=sys.stderr)
 
         def on_end(self, event: Any) -> None:
-            """Nothing to say."""
+            """Nothing to print."""
 
     event.register("numba:compile", Announce())

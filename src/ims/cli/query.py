@@ -2,45 +2,47 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option, Typer
 
-from ims.cli.query_target import asks
+from ims.cli.options import Format, examples
+from ims.cli.query_target import asks, keyword
+from ims.cli.stderr import warn
 from ims.full_disk import naming
 from ims.packet.field_values import FLAG_LETTERS, IS_FRAGMENT
-from ims.query.verbs import VERBS, Parameter, Verb
+from ims.query import verbs
+from ims.text import quantity
 
 if TYPE_CHECKING:
     from ims.query.answer import Answer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Ask one or more stores, a portal, or a lake.")
+app = Typer(no_args_is_help=True, rich_markup_mode=None, help="Ask one or more stores, a portal, or a lake.")
 NOTHING_SHOWN = "nothing that you are shown"
-"""Of a table without rows, where there may be some that this asker isn't shown; why is told beside it."""
-FORMAT = Annotated[str, typer.Option(metavar="table|json|csv", help="How to print.")]
+"""For a table without rows, if the user's role may hide some; a note gives the reason."""
+WITHHELD = "withheld"
+SHOWN_OCTETS = 256
 PAYLOAD = {
     "payload": Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIGNATURE", help="Write the bytes of this one; the first digits will do (/2: its second)."
-        ),
+        str | None, Option(metavar="SIGNATURE", help="Write its bytes; the first digits will do (/2: its second).")
     ],
-    "out": Annotated[str | None, typer.Option(metavar="FILE", help="Where to; - for standard output.")],
+    "out": Annotated[str | None, Option(metavar="FILE", help="Where to; - for standard output.")],
 }
-"""Options of `payloads` alone: one payload to a file, which is no question of the table."""
+"""Options of `payloads` alone: one payload to a file, which isn't in the table of verbs."""
 
 
 def _print(answer: Answer, format: str, one: bool = False, rows: Sequence[Mapping[str, Any]] | None = None) -> None:
-    from ims.cli.present import NOTHING, print_rows, warn
+    from ims.cli.present import NOTHING, print_rows
 
     none = NOTHING_SHOWN if answer.record.withheld else NOTHING
     print_rows(answer.rows() if rows is None else rows, format, one, answer.table.column_names, none)
     if format == "table":
         print(f"\n{answer.record.darkness}")
-    warn(answer.record.notes)
+    warn(*answer.record.notes)
 
 
 def _print_packets(answer: Answer, format: str) -> None:
@@ -54,48 +56,45 @@ def _print_payloads(answer: Answer, format: str) -> None:
 
         _print(Answer(written_columns("payloads", answer.table), answer.record), format)
         return
-    alike = any(row["number"] > 1 for row in answer.rows())
-    left_out = ["payload", "text", "hexdump", "truncated", *([] if alike else ["number"])]
+    left_out = {"payload", "text", "hexdump", "truncated"}
+    if all(row["number"] <= 1 for row in answer.rows()):
+        left_out.add("number")
     if all(row["ever_first_seen"] in (None, row["first_seen"]) for row in answer.rows()):
-        left_out.append("ever_first_seen")
-    _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
+        left_out.add("ever_first_seen")
+    _print(answer, format, rows=_without(answer, left_out))
     _dump(answer)
 
 
 def _print_sources(answer: Answer, format: str) -> None:
-    unanswered = all(row["verified"] is None for row in answer.rows())
-    left_out = ["verified"] if unanswered and format == "table" else []
-    _print(answer, format, rows=[_without(row, *left_out) for row in answer.rows()])
+    unanswered = format == "table" and all(row["verified"] is None for row in answer.rows())
+    _print(answer, format, rows=_without(answer, {"verified"}) if unanswered else None)
 
 
 PRINTERS: Mapping[str, Callable[[Answer, str], None]] = {
     "packets": _print_packets, "payloads": _print_payloads, "sources": _print_sources,
 }  # fmt: skip
-"""Of verbs whose tables aren't their rows as they are."""
+"""For verbs whose rows aren't printed as they are."""
 
 
-def _option(parameter: Parameter) -> inspect.Parameter:
-    """A word of the table as Typer takes it: its filter and column are arguments, all others options."""
-    said: dict[str, Any] = {"metavar": parameter.metavar or None, "help": parameter.sentence}
-    default: Any = inspect.Parameter.empty if parameter.required else parameter.default
-    kind: Any
-    place: Any
+def _option(parameter: verbs.Parameter) -> Parameter:
+    """A verb's parameter for Typer: its filter and column are arguments, all others options."""
+    described: dict[str, Any] = {"metavar": parameter.metavar or None, "help": parameter.sentence}
+    default: Any = Parameter.empty if parameter.required else parameter.default
+    annotation: Any
     if parameter.name in ("filter", "column"):
-        kind, place = str if parameter.required else str | None, inspect.Parameter.POSITIONAL_OR_KEYWORD
-        typed = typer.Argument(**said)
+        annotation = Annotated[str if parameter.required else str | None, Argument(**described)]
+        return Parameter(parameter.name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
+    if parameter.kind == "flag":
+        annotation = Annotated[bool, Option(f"--{parameter.name.replace('_', '-')}", **described)]  # no --no-...
+    elif parameter.kind == "count":
+        annotation = Annotated[int | None, Option(**described, min=1)]
     else:
-        kind, place = _KINDS.get(parameter.kind) or (str if default else str | None), inspect.Parameter.KEYWORD_ONLY
-        names = (f"--{parameter.name.replace('_', '-')}",) if kind is bool else ()  # else there is --no-... too
-        typed = typer.Option(*names, **said, min=1 if parameter.kind == "count" else None)
-    return inspect.Parameter(parameter.name, place, default=default, annotation=Annotated[kind, typed])
+        annotation = Annotated[str if default else str | None, Option(**described)]
+    return keyword(parameter.name, annotation, default)
 
 
-_KINDS: Mapping[str, Any] = {"flag": bool, "count": int | None}
-
-
-def _command(verb: Verb) -> Callable[..., None]:
-    """What Typer is given for a verb."""
-    extra = PAYLOAD if verb.name == "payloads" else {}
+def _command(verb: verbs.Verb) -> Callable[..., None]:
+    """The function that Typer runs for a verb."""
 
     def command(telescope: Any, *words: Any, format: str, **named: Any) -> None:
         payload, out = named.pop("payload", None), named.pop("out", None)
@@ -112,89 +111,69 @@ def _command(verb: Verb) -> Callable[..., None]:
 
     options = [_option(each) for each in verb.parameters]
     at = sum(each.kind is each.POSITIONAL_OR_KEYWORD for each in options)
-    options[at:at] = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in extra.items()
-    ]
-    options.append(inspect.Parameter("format", inspect.Parameter.KEYWORD_ONLY, default="table", annotation=FORMAT))
-    telescope = inspect.Parameter("telescope", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Any)
+    if verb.name == "payloads":
+        options[at:at] = [keyword(name, kind) for name, kind in PAYLOAD.items()]
+    options.append(keyword("format", Format, "table"))
+    telescope = Parameter("telescope", Parameter.POSITIONAL_OR_KEYWORD, annotation=Any)
     command.__name__ = verb.name
     command.__doc__ = f"{verb.sentence}." + (f"\n\n{verb.detail}" if verb.detail else "")
     command.__annotations__ = {each.name: each.annotation for each in (telescope, *options)}
-    command.__signature__ = inspect.Signature([telescope, *options])  # type: ignore[attr-defined]
+    command.__signature__ = Signature([telescope, *options])  # type: ignore[attr-defined]
     return asks(command)
 
 
-for _verb in VERBS.values():
-    _epilog = "\n".join(["\b", "Examples:", *(f"  {line}" for line in _verb.commands)])
-    app.command(_verb.name, epilog=_epilog)(_command(_verb))
+for _verb in verbs.VERBS.values():
+    app.command(_verb.name, epilog=examples(*_verb.commands))(_command(_verb))
 
 
 def _in_short(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What fits a line: who, to whom, what. Without a destination, its block and port: a portal shows some roles no
-    more."""
+    """What fits a line: who, to whom, what. Where a portal hides the destination from a role: its block and port."""
     from ims.query.format.serialize import iso
 
-    to = row["destination"] if "destination" in row else row["block"]
     what = {1: "ICMP", 6: "TCP", 17: "UDP", 132: "SCTP"}.get(row["protocol"], f"protocol {row['protocol']}")
     if row["tcp_flags"] is not None:
-        what += " " + (
-            "".join(flag for bit, flag in enumerate(FLAG_LETTERS) if row["tcp_flags"] >> bit & 1) or "no flags"
-        )
+        flags = "".join(flag for bit, flag in enumerate(FLAG_LETTERS) if row["tcp_flags"] >> bit & 1)
+        what += f" {flags or 'no flags'}"
     if row["icmp_type"] is not None:
         what += f" {row['icmp_type']}" + ("" if row["icmp_code"] is None else f"/{row['icmp_code']}")
     if row["ip_fragment"] & IS_FRAGMENT:
         what += " fragment"
+    length = row["payload_length"]
     return {
         "time": iso(row["time"].floor("us").to_pydatetime()),
         "sensor": row["sensor"],
         "source": _end(row["source"], row["source_port"]),
-        "destination": _end(to, row["destination_port"]),
+        "destination": _end(row["destination"] if "destination" in row else row["block"], row["destination_port"]),
         "what": what,
         "ttl": row["ttl"],
         "bytes": row.get("presumed_length") or row["total_length"],
-        "payload": _payload_in_short(row["signature"], row["payload_length"]),
+        "payload": f"{(row['signature'] or WITHHELD)[:8]}, {quantity(length, 'byte')}" if length else "",
         "category": row["category"],
     }
-
-
-WITHHELD = "withheld"
 
 
 def _end(address: str | None, port: int | None) -> str:
     return (WITHHELD if address is None else address) + ("" if port is None else f":{port}")
 
 
-def _payload_in_short(signature: str | None, length: int) -> str:
-    from ims.text import quantity
-
-    return f"{(signature or WITHHELD)[:8]}, {quantity(length, 'byte')}" if length else ""
-
-
-SHOWN_OCTETS = 256
-
-
-def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in names}
+def _without(answer: Answer, names: Collection[str]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in names} for row in answer.rows()]
 
 
 def _dump(answer: Answer) -> None:
     """The payloads themselves, below the table: the first bytes of each."""
     from ims.query.format.display import hexdump
-    from ims.text import quantity
 
     for row in answer.rows():
         octets = row["payload"]
         if row["signature"] is None:
-            continue  # a portal shows this asker its counts alone, and says so
+            continue  # a portal shows this user only counts, and says so
         name = row["signature"] + (f"/{row['number']}" if row["number"] > 1 else "")
         print(f"\n{name}, {quantity(row['length'], 'byte')}{', cut by the capture' if row['truncated'] else ''}:")
         print("not kept: the cache was full and the budget spent" if octets is None else hexdump(octets, SHOWN_OCTETS))
 
 
 def _write(octets: bytes, out: str) -> None:
-    import sys
-
     if out == "-":
         sys.stdout.buffer.write(octets)
         sys.stdout.buffer.flush()

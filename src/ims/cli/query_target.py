@@ -1,75 +1,57 @@
-"""Whom a question goes to: stores on this machine, a portal, or a lake. The options say which."""
+"""What a query runs on: stores on this machine, a portal, or a lake, as the options say."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import shlex
 import stat
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-import typer
+from typer import Option
+
+from ims.cli.stderr import warn
 
 LONGEST_TOKEN = 4096
-Stores = Annotated[list[Path] | None, typer.Option("--store", metavar="DIR", help="A store; give one or more.")]
-Portal = Annotated[
-    str | None, typer.Option("--portal", metavar="URL", help="A portal in place of stores, such as https://HOST.")
-]
-TokenFile = Annotated[
-    Path | None,
-    typer.Option("--token-file", metavar="FILE", help="Holds the portal's token; else IMS_TOKEN does."),
-]
-Ca = Annotated[
-    Path | None, typer.Option("--ca", metavar="FILE", help="Certificates in PEM to trust the portal by, if its own.")
-]
-LakeUri = Annotated[
-    str | None,
-    typer.Option("--lake", metavar="URI", help="A lake in place of stores: a folder, or s3://bucket/prefix?options."),
-]
-EngineName = Annotated[
-    str | None, typer.Option("--engine", metavar="duckdb|spark", help="What asks the lake; duckdb without it.")
-]
-LakeSettings = Annotated[
-    Path | None, typer.Option("--lake-config", metavar="FILE", help="Settings of the lake's engine, in TOML.")
-]
-WHOM = {
-    "store": Stores, "portal": Portal, "token_file": TokenFile, "ca": Ca, "lake": LakeUri, "engine": EngineName,
-    "lake_config": LakeSettings,
-}  # fmt: skip
-"""The options of every command that asks."""
+_OPTIONS: Sequence[tuple[str, Any, str, str]] = (
+    ("store", list[Path], "DIR", "A store; give one or more."),
+    ("portal", str, "URL", "A portal in place of stores, such as https://HOST."),
+    ("token_file", Path, "FILE", "Holds the portal's token; else IMS_TOKEN does."),
+    ("ca", Path, "FILE", "Certificates in PEM to trust the portal by, if its own."),
+    ("lake", str, "URI", "A lake in place of stores: a folder, or s3://bucket/prefix?options."),
+    ("engine", str, "duckdb|spark", "What asks the lake; duckdb without it."),
+    ("lake_config", Path, "FILE", "Settings of the lake's engine, in TOML."),
+)
+WHOM: Mapping[str, Any] = {
+    name: Annotated[kind | None, Option(f"--{name.replace('_', '-')}", metavar=metavar, help=sentence)]
+    for name, kind, metavar, sentence in _OPTIONS
+}
+"""The options of every command that queries."""
+
+
+def keyword(name: str, annotation: Any, default: object = None) -> Parameter:
+    """An option in a command's signature."""
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def asks(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options, in place of its first parameter, the telescope.
-
-    Where it has an option `format` for what it prints, that is checked before anybody is asked.
-    """
+    """Give a command these options, in place of its first parameter, the telescope."""
     hints = get_type_hints(command, include_extras=True)
-    parameters = [one.replace(annotation=hints[one.name]) for one in inspect.signature(command).parameters.values()][1:]
+    parameters = [one.replace(annotation=hints[one.name]) for one in signature(command).parameters.values()][1:]
     at = next((i for i, one in enumerate(parameters) if one.kind is one.KEYWORD_ONLY), len(parameters))
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in WHOM.items()
-    ]
-    prints = any(one.name == "format" and one.kind is one.KEYWORD_ONLY for one in parameters)
+    options = [keyword(name, kind) for name, kind in WHOM.items()]
 
     @wraps(command)
-    def asking(*words: Any, **given: Any) -> None:
-        if prints:
-            from ims.cli.present import check_format
-
-            check_format(given["format"])
-        whom = {name: given.pop(name) for name in WHOM}
-        with open_asked(**whom) as telescope:
-            command(telescope, *words, **given)
+    def asking(*words: Any, **options: Any) -> None:
+        with open_asked(**{name: options.pop(name) for name in WHOM}) as telescope:
+            command(telescope, *words, **options)
 
     del asking.__wrapped__  # or Typer would look at the command's own parameters
     asking.__annotations__ = {one.name: one.annotation for one in [*parameters, *options]}
-    asking.__signature__ = inspect.Signature([*parameters[:at], *options, *parameters[at:]])  # type: ignore[attr-defined]
+    asking.__signature__ = Signature([*parameters[:at], *options, *parameters[at:]])  # type: ignore[attr-defined]
     return asking
 
 
@@ -92,11 +74,10 @@ def open_asked(
         raise ValueError("--engine and --lake-config go with --lake URI")
     if store:
         from ims import open as open_telescope
-        from ims.cli.present import warn
 
         telescope = open_telescope(*store)
         for name, having in telescope.shared_names.items():
-            warn([f"sensor {name!r} is in {' and '.join(map(str, having))}: its rows are taken for one sensor's"])
+            warn(f"sensor {name!r} is in {' and '.join(map(str, having))}: its rows are taken for one sensor's")
         return telescope
     if lake is not None:
         return _lake(lake, engine, lake_config)
@@ -118,20 +99,16 @@ def _lake(uri: str, engine: str | None, file: Path | None) -> Any:
 
 
 def _warn_of_readers(file: Path, found: os.stat_result) -> None:
-    """Say that others may read a secret. It is used all the same: the secret is out, and a refusal would but stop what
-    runs unattended. A group may read a file of root's, as the key of a daemon (pki/pem.py)."""
-    open_to = stat.S_IMODE(found.st_mode) & (0o037 if found.st_uid == 0 else 0o077)
-    if open_to and stat.S_ISREG(found.st_mode):
-        mode = stat.S_IMODE(found.st_mode)
-        line = f"chmod 600 {shlex.quote(str(file))}"
-        print(
-            f"ims: the token in {file} can be read by others (mode {mode:04o}): type `{line}`, and better make another",
-            file=sys.stderr,
-        )
+    """Warn that others may read a secret. It is used nevertheless: a refusal would only stop unattended jobs."""
+    from ims.pki.pem import open_to_others
+
+    if open_to_others(found) and stat.S_ISREG(found.st_mode):
+        advice = f"type `chmod 600 {shlex.quote(str(file))}`, and better make another"
+        warn(f"the token in {file} can be read by others (mode {stat.S_IMODE(found.st_mode):04o}): {advice}")
 
 
 def _token(file: Path | None) -> str:
-    """The token, which is never an argument: arguments are shown to everyone on the machine."""
+    """The token, which is never an argument: everyone on the machine can see those."""
     if file is not None:
         from ims.client import is_token
 

@@ -2,62 +2,56 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Exit, Option, Typer
+
+from ims.cli.options import Format, examples
+from ims.cli.start import act_as_owner
+from ims.cli.stderr import warn
 
 if TYPE_CHECKING:
     from ims.pki.credentials import Credentials
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The sensors that a portal asks.")
+app = Typer(no_args_is_help=True, rich_markup_mode=None, help="The sensors that a portal asks.")
 
 Config = Annotated[
-    Path, typer.Option(metavar="FILE", help="The portal's settings: its certificate asks, its registry is meant.")
+    Path, Option(metavar="FILE", help="The portal's settings: its certificate asks, its registry is meant.")
 ]
-File = Annotated[
-    Path | None, typer.Option("--registry", metavar="FILE", help="Another registry than the settings'.")
-]  # fmt: skip
-
-
-def _examples(*lines: str) -> str:
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+File = Annotated[Path | None, Option("--registry", metavar="FILE", help="Another registry than the settings'.")]
 
 
 def _settings(config: Path, registry: Path | None) -> tuple[Path, Credentials | None]:
-    from ims.pki.credentials import Credentials
     from ims.portal.config import read_portal_config
+    from ims.queryd.checks import read_credentials
 
     settings = read_portal_config(config)
-    tls = settings.tls
-    credentials = None if tls is None else Credentials.read(tls.certificate, tls.key, tls.ca, roles=("portal",))
-    return registry or settings.registry, credentials
+    return registry or settings.registry, None if settings.tls is None else read_credentials(settings.tls, "portal")
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ims registry add sensor-a --address sensor-a.example.net:9443 --config portal.toml",
         "ims registry add sensor-b --address 127.0.0.1:9501 --organisation 'Example ISP' --config portal.toml",
     )
 )
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sensor's name, as in its certificate.")],
+    name: Annotated[str, Argument(metavar="NAME", help="The sensor's name, as in its certificate.")],
     *,
-    address: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where its query daemon listens.")],
+    address: Annotated[str, Option(metavar="HOST:PORT", help="Where its query daemon listens.")],
     config: Config,
     registry: File = None,
-    organisation: Annotated[str, typer.Option(metavar="NAME", help="Whose it is.")] = "",
-    time_zone: Annotated[str, typer.Option(metavar="ZONE", help="Where it is, such as Europe/Vienna.")] = "UTC",
+    organisation: Annotated[str, Option(metavar="NAME", help="Whose it is.")] = "",
+    time_zone: Annotated[str, Option(metavar="ZONE", help="Where it is, such as Europe/Vienna.")] = "UTC",
     also: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Another name that its store may hold; give any number.")
+        list[str] | None, Option(metavar="NAME", help="Another name that its store may hold; give any number.")
     ] = None,
 ) -> None:
     """Ask a sensor for its serial number, name and blocks, show them, and append an entry to the registry.
 
     Nothing is appended where the sensor isn't called so, or has an entry already.
     """
-    from ims.cli.start import act_as_owner
     from ims.portal.federation.fault import Fault
     from ims.portal.federation.merge import MergeEngines
     from ims.portal.federation.registry import RegisteredSensor, Registry
@@ -67,14 +61,7 @@ def add(
 
     file, credentials = _settings(config, registry)
     act_as_owner(file)
-    Registry(file)  # before anybody is asked
-    said = {
-        "name": name,
-        "address": address,
-        "organisation": organisation,
-        "time_zone": time_zone,
-        "sensors": also or [],
-    }
+    Registry(file)  # refused, if it is, before the sensor is asked
     place = address_of(address)
     if credentials is None and not place.is_local:
         raise ValueError(f"{config} has no [tls]: without a certificate only sensors on loopback can be asked")
@@ -83,52 +70,43 @@ def add(
         found = ask_identity(asked, credentials, MergeEngines(1, MERGING_OCTETS))
     except Fault as fault:
         raise ValueError(f"{address}: {fault.for_operators}") from None
-    serial = None if found.identity is None else found.identity.serial
-    blocks = [{"name": block, "prefix": prefix} for block, prefix in found.blocks]
-    sensor = checked(RegisteredSensor, {**said, "serial": serial, "block": blocks})
+    answered = {
+        "serial": None if found.identity is None else found.identity.serial,
+        "block": [{"name": block, "prefix": prefix} for block, prefix in found.blocks],
+    }
+    named = {"name": name, "address": address, "organisation": organisation, "time_zone": time_zone}
+    sensor = checked(RegisteredSensor, {**named, "sensors": also or [], **answered})
     wrong = disagreements(sensor, found)
     if wrong:
         raise ValueError(f"{address}: {wrong[0]}")
     add_entry(file, sensor)
     print(entry(sensor), end="")
-    print(f"ims: appended to {file}; a portal that runs asks it at once", file=sys.stderr)
+    warn(f"appended to {file}; a portal that runs asks it at once")
 
 
 @app.command(
-    epilog=_examples(
-        "ims registry check --config portal.toml",
-        "ims registry check --config portal.toml --format json",
-    )
+    epilog=examples("ims registry check --config portal.toml", "ims registry check --config portal.toml --format json")
 )
-def check(
-    *,
-    config: Config,
-    registry: File = None,
-    format: Annotated[str, typer.Option(metavar="table|json|csv", help="How to print.")] = "table",
-) -> None:
+def check(*, config: Config, registry: File = None, format: Format = "table") -> None:
     """Ask each registered sensor for its serial number, name and blocks, and compare. Exit status 1 where one disagrees
     or doesn't answer."""
-    from ims.cli.present import check_format, print_rows
+    from ims.cli.present import print_rows
     from ims.portal.federation.registry import Registry
     from ims.portal.federation.registry_file import compare
 
-    check_format(format)
     file, credentials = _settings(config, registry)
     compared = compare(Registry(file).sensors(), credentials)
-    rows: list[dict[str, Any]] = []
-    for one in compared:
-        blocks = [] if one.found is None else [f"{name}={prefix}" for name, prefix in one.found.blocks]
-        serial = one.found.identity.serial if one.found is not None and one.found.identity is not None else None
-        rows.append(
-            {
-                "sensor": one.sensor.name, "address": one.sensor.address, "agrees": not one.wrong, "serial": serial,
-                "blocks": blocks, "wrong": list(one.wrong),
-            }
-        )  # fmt: skip
     if format == "table":
-        for row in rows:
-            print(f"{row['sensor']}: {'agrees' if row['agrees'] else '; '.join(row['wrong'])}")
+        for one in compared:
+            print(f"{one.sensor.name}: {'; '.join(one.wrong) or 'agrees'}")
     else:
-        print_rows(rows, format, names=["sensor", "address", "agrees", "serial", "blocks", "wrong"])
+        names = ("sensor", "address", "agrees", "serial", "blocks", "wrong")
+        rows = []
+        for one in compared:
+            blocks = [] if one.found is None else [f"{name}={prefix}" for name, prefix in one.found.blocks]
+            serial = one.found.identity.serial if one.found is not None and one.found.identity is not None else None
+            row = (one.sensor.name, one.sensor.address, not one.wrong, serial, blocks, list(one.wrong))
+            rows.append(dict(zip(names, row, strict=True)))
+        print_rows(rows, format, names=names)
     if any(one.wrong for one in compared):
-        raise typer.Exit(1)
+        raise Exit(1)

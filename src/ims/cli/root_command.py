@@ -1,12 +1,13 @@
-"""The command `ims` without its commands, which `ims.cli` gives it, and the demo runs."""
+"""The command `ims`, to which `ims.cli` adds the commands; the demo runs it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
+from typer import Exit, Option, Typer
 
-app = typer.Typer(
+app = Typer(
     name="ims",
     no_args_is_help=True,
     add_completion=False,
@@ -17,18 +18,18 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(show: bool) -> None:
+    if show:
         from ims.version import full_version
 
         typer.echo(f"ims {full_version()}")
-        raise typer.Exit
+        raise Exit
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and its commit.")
+        bool, Option("--version", callback=_show_version, is_eager=True, help="Show the version and its commit.")
     ] = False,
 ) -> None:
     """The options that stand before a command."""

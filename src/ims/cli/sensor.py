@@ -4,66 +4,47 @@ from __future__ import annotations
 
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
+from typer import Argument, Exit, Option, Typer
 
+from ims.cli.options import Check, examples
+from ims.cli.start import act_as_owner, end_checked, stop_on_signals
+from ims.cli.stderr import warn
 from ims.text import quantity
 
-EXAMPLES = """\b
-Examples:
-  ims sensor --config sensor.toml
-  ims sensor --interface eth0 --store STORE --sensor sensor-a --block C/24=198.51.100.0/24
-  ims sensor --interface eth0 --store STORE --sensor sensor-a --block C/24=198.51.100.0/24 --policy synack --arp
-  ims sensor --replay dark.pcap --speed 0 --store STORE --sensor sensor-b --block C/24=198.51.100.0/24
-"""
+EXAMPLES = examples(
+    "ims sensor --config sensor.toml",
+    "ims sensor --interface eth0 --store STORE --sensor sensor-a --block C/24=198.51.100.0/24",
+    "ims sensor --interface eth0 --store STORE --sensor sensor-a --block C/24=198.51.100.0/24 --policy synack --arp",
+    "ims sensor --replay dark.pcap --speed 0 --store STORE --sensor sensor-b --block C/24=198.51.100.0/24",
+)
 
-
-app = typer.Typer(rich_markup_mode=None)
-RENAME_EXAMPLES = """\b
-Examples:
-  ims sensor rename here sensor-a --store STORE
-"""
-RETIRE_EXAMPLES = """\b
-Examples:
-  ims sensor retire sensor-a --store STORE
-  ims sensor retire sensor-a --store STORE --undo
-"""
-StoreOf = Annotated[Path, typer.Option("--store", metavar="DIR", help="The store that has it.")]
+app = Typer(rich_markup_mode=None)
+RETIRE = "ims sensor retire sensor-a --store STORE"
+StoreOf = Annotated[Path, Option("--store", metavar="DIR", help="The store that has it.")]
 
 
 @app.callback(invoke_without_command=True, epilog=EXAMPLES)
 def sensor(
     context: typer.Context,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML: docs/sensor.md.")] = None,
-    interface: Annotated[list[str] | None, typer.Option(metavar="IF", help="An interface; give one or more.")] = None,
-    store: Annotated[Path | None, typer.Option(metavar="DIR", help="The store; made if there is none.")] = None,
-    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor's name.")] = None,
-    block: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=CIDR", help="A monitored block; give one or more.")
-    ] = None,
-    policy: Annotated[
-        str, typer.Option(metavar="silent|synack|ack|reset", help="What is answered, on every port.")
-    ] = "ack",
-    arp: Annotated[bool, typer.Option("--arp", help="Answer ARP for the blocks: they are on-link.")] = False,
-    reply_limit: Annotated[str, typer.Option(metavar="PPS|none", help="Replies a second to one address.")] = "500",
+    config: Annotated[Path | None, Option(metavar="FILE", help="Settings in TOML: docs/sensor.md.")] = None,
+    interface: Annotated[list[str] | None, Option(metavar="IF", help="An interface; give one or more.")] = None,
+    store: Annotated[Path | None, Option(metavar="DIR", help="The store; made if there is none.")] = None,
+    sensor: Annotated[str | None, Option(metavar="NAME", help="The sensor's name.")] = None,
+    block: Annotated[list[str] | None, Option(metavar="NAME=CIDR", help="A monitored block; give one or more.")] = None,
+    policy: Annotated[str, Option(metavar="silent|synack|ack|reset", help="What is answered, on every port.")] = "ack",
+    arp: Annotated[bool, Option("--arp", help="Answer ARP for the blocks: they are on-link.")] = False,
+    reply_limit: Annotated[str, Option(metavar="PPS|none", help="Replies a second to one address.")] = "500",
     replay: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Take packets from a capture; replies go nowhere. Exit status 3 where not all of it can be read.",
-        ),
+        str | None, Option(metavar="FILE", help="Replay a capture; no reply is sent. Exit status 3 if it is damaged.")
     ] = None,
-    speed: Annotated[
-        float, typer.Option(min=0, metavar="N", help="How many times as fast to replay; 0: at once.")
-    ] = 1.0,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only check what a start checks; exit status 2 where it would be refused.")
-    ] = False,
-    check_reload: Annotated[
-        bool, typer.Option("--check-reload", help="Only check what SIGHUP would have taken up.")
-    ] = False,
+    speed: Annotated[float, Option(min=0, metavar="N", help="How many times as fast to replay; 0: at once.")] = 1.0,
+    check: Check = False,
+    check_reload: Annotated[bool, Option("--check-reload", help="Only check what SIGHUP would have taken up.")] = False,
 ) -> None:
     """Watch interfaces, answer what comes to the monitored blocks, and store every packet, until stopped."""
     if context.invoked_subcommand is not None:
@@ -72,7 +53,7 @@ def sensor(
         return
     import os
 
-    # Arrow's jemalloc, unused, would begin a thread before privileges are dropped, which are a thread's own.
+    # Arrow's jemalloc, unused, would start a thread before privileges are dropped, which belong to a thread.
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
     from ims.process.privileges import no_new_privileges
 
@@ -88,22 +69,17 @@ def sensor(
         raise ValueError("expected --config, or --interface, --store, --sensor and --block, not both")
     settings = read()
     if replay is not None:
-        from ims.cli.start import act_as_owner
-
         act_as_owner(settings.store, captures=True)
     if check or check_reload:
-        from ims.cli.start import end_checked
         from ims.process.start_checks import Running
         from ims.sensor.sensor_checks import reload_checks, sensor_checks
 
-        known = Running("sensor", config) if config is not None else None
-        replayed = replay is not None
-        end_checked(
-            reload_checks(settings, replayed) if check_reload else sensor_checks(settings, config, replayed, known)
-        )
+        known, replayed = Running("sensor", config) if config is not None else None, replay is not None
+        checks = reload_checks(settings, replayed) if check_reload else sensor_checks(settings, config, replayed, known)
+        end_checked(checks)
         return
 
-    from ims.cli.present import announce_compiling, warn
+    from ims.cli.present import announce_compiling
     from ims.freed_memory import collect_garbage
     from ims.process.logs import log_to_stderr
     from ims.respond.reply import REPLIES
@@ -112,14 +88,13 @@ def sensor(
     log_to_stderr()
     announce_compiling()
     running = Sensor(settings, replay, speed, config)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: running.stop())
+    stop_on_signals(running.stop)
     signal.signal(signal.SIGHUP, lambda *_: running.reload())
     try:
         running.open()
     except InterruptedError as error:
-        print(f"ims: {error}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        warn(str(error))
+        raise Exit(130) from None
     collect_garbage()
     line = None
     if sys.stderr.isatty():
@@ -129,30 +104,34 @@ def sensor(
     try:
         running.run(read if config is not None else None, line)
     except RuntimeError as error:
-        print(f"ims: {error}; what was taken before is stored", file=sys.stderr)
-        raise typer.Exit(1) from None
+        warn(f"{error}; what was taken before is stored")
+        raise Exit(1) from None
     finally:
         if line is not None:
             line.end()
     state = running.state()
-    lost = state.lost_in_ring + state.not_stored
-    print(
-        f"ims: stopped; {quantity(state.stored, 'packet')} stored, {lost:,} lost, "
-        f"{quantity(state.sum_of(*REPLIES), 'reply', 'replies')}",
-        file=sys.stderr,
-    )
     complete, warnings = running.replayed
-    warn(warnings)
+    warn(
+        f"stopped; {quantity(state.stored, 'packet')} stored, {state.lost_in_ring + state.not_stored:,} lost, "
+        f"{quantity(state.sum_of(*REPLIES), 'reply', 'replies')}",
+        *warnings,
+    )
     if not complete:
-        raise typer.Exit(3)
+        raise Exit(3)
 
 
 def _data(
-    interface: list[str] | None, store: Path | None, sensor: str | None, block: list[str] | None, policy: str,
-    arp: bool, reply_limit: str, replay: str | None,
-) -> dict[str, Any]:  # fmt: skip
-    wanted = {"--interface": interface or replay, "--store": store, "--sensor": sensor, "--block": block}
-    missing = ", ".join(name for name, value in wanted.items() if not value)
+    interface: list[str] | None,
+    store: Path | None,
+    sensor: str | None,
+    block: list[str] | None,
+    policy: str,
+    arp: bool,
+    reply_limit: str,
+    replay: str | None,
+) -> dict[str, Any]:
+    required = {"--interface": interface or replay, "--store": store, "--sensor": sensor, "--block": block}
+    missing = ", ".join(name for name, value in required.items() if not value)
     if missing:
         raise ValueError(f"{missing} missing; expected --config FILE, or --interface, --store, --sensor and --block")
     from ims.sensor.config import Policy
@@ -169,23 +148,14 @@ def _data(
         limit: float | str = reply_limit if reply_limit == "none" else float(reply_limit)
     except ValueError:
         raise ValueError(f"--reply-limit {reply_limit!r}: expected a number, or none") from None
-    found: dict[str, Any] = {
-        "name": sensor,
-        "store": store,
-        "interfaces": interface or ["replay"],
-        "block": blocks,
-        "arp": arp,
-        "reply_limit": limit,
-    }
-    if limit == "none":
-        found["global_limit"] = "none"
-    return found
+    found = {"name": sensor, "store": store, "interfaces": interface or ["replay"], "block": blocks, "arp": arp}
+    return found | {"reply_limit": limit} | ({"global_limit": "none"} if limit == "none" else {})
 
 
-@app.command(epilog=RENAME_EXAMPLES)
+@app.command(epilog=examples("ims sensor rename here sensor-a --store STORE"))
 def rename(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="The sensor's name in the store.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Its name from now on.")],
+    old: Annotated[str, Argument(metavar="OLD", help="The sensor's name in the store.")],
+    new: Annotated[str, Argument(metavar="NEW", help="Its name from now on.")],
     store: StoreOf,
 ) -> None:
     """Give a sensor of a store another name, with all of its packets. Stop the sensor before.
@@ -193,7 +163,6 @@ def rename(
     Where it was cut off, the same command goes on. What went to a lake stays there under its old name, so a sensor that
     was shipped can't be renamed.
     """
-    from ims.cli.start import act_as_owner
     from ims.store.rename import rename_sensor
     from ims.store.schema import check_store
 
@@ -201,24 +170,20 @@ def rename(
     check_store(store)
     rename_sensor(store, old, new)
     print(f"{store}: sensor {old} is {new} now")
-    print(
-        f"ims: the settings' `name`, the certificate (`ims pki issue {new} --role sensor`) and the portal's registry "
-        "need the same name",
-        file=sys.stderr,
-    )
+    need = f"the settings' `name`, the certificate (`ims pki issue {new} --role sensor`) and the portal's registry need"
+    warn(f"{need} the same name")
 
 
-@app.command(epilog=RETIRE_EXAMPLES)
+@app.command(epilog=examples(RETIRE, f"{RETIRE} --undo"))
 def retire(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The sensor's name in the store.")],
+    name: Annotated[str, Argument(metavar="NAME", help="The sensor's name in the store.")],
     store: StoreOf,
-    undo: Annotated[bool, typer.Option("--undo", help="Let it write again.")] = False,
+    undo: Annotated[bool, Option("--undo", help="Let it write again.")] = False,
 ) -> None:
     """End a sensor of a store for good: its last hour is finished, and nothing more is written under its name.
 
     Questions are answered as before. What no lake has yet is named. Stop the sensor before.
     """
-    from ims.cli.start import act_as_owner
     from ims.store.retirement import retire_sensor, take_back
     from ims.store.schema import check_store
 
@@ -228,24 +193,18 @@ def retire(
         print(f"{store}: sensor {name} {'may write again' if take_back(store, name) else 'was not retired'}")
         return
     done = retire_sensor(store, name)
-    print(f"{store}: sensor {name} is retired; {_until(done.until_us)}, {_count(done.hours, 'hour')} finished now")
+    print(f"{store}: sensor {name} is retired; {_until(done.until_us)}, {quantity(done.hours, 'hour')} finished now")
     if done.lake and done.unshipped:
-        print(f"not in {done.lake} yet, `ims ship` takes it there: {_count(len(done.unshipped), 'file')}")
+        print(f"not in {done.lake} yet, `ims ship` takes it there: {quantity(len(done.unshipped), 'file')}")
         for path in done.unshipped:
             print(f"  {path}")
     elif done.lake:
         print(f"all of it is in {done.lake}")
     else:
-        print(f"none of it was shipped to a lake: {_count(len(done.unshipped), 'file')} in the store alone")
+        print(f"none of it was shipped to a lake: {quantity(len(done.unshipped), 'file')} in the store alone")
 
 
 def _until(until_us: int | None) -> str:
     if until_us is None:
         return "it never watched"
-    from datetime import UTC, datetime
-
     return f"it watched until {datetime.fromtimestamp(until_us / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

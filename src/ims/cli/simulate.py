@@ -4,52 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
+from ims.cli.options import examples
+from ims.cli.progress import progress_bar
 from ims.full_disk import naming
 from ims.text import quantity
 
-EXAMPLES = """\b
-Examples:
-  ims simulate --list
-  ims simulate blaster-2003 --out b.pcap --truth b.json
-  ims simulate modern --scale 0.1 --seed 7 --out m.pcap --truth m.json
-  ims simulate --show sasser-2004 > mine.toml
-  ims simulate mine.toml --scale 0.1 --out - | ims ingest - --store MINE --sensor sensor-a --block C/24=100.66.64.0/24
-  ip netns exec peer ims simulate modern --interface eth0 --speed 60 --truth m.json
-"""
+EXAMPLES = examples(
+    "ims simulate --list",
+    "ims simulate blaster-2003 --out b.pcap --truth b.json",
+    "ims simulate modern --scale 0.1 --seed 7 --out m.pcap --truth m.json",
+    "ims simulate --show sasser-2004 > mine.toml",
+    "ims simulate mine.toml --scale 0.1 --out - | "
+    "ims ingest - --store MINE --sensor sensor-a --block C/24=100.66.64.0/24",
+    "ip netns exec peer ims simulate modern --interface eth0 --speed 60 --truth m.json",
+)
 
 
 def simulate(
-    scenario: Annotated[
-        str | None, typer.Argument(metavar="[SCENARIO]", help="One of ours (--list), or a file of TOML.")
-    ] = None,
+    scenario: Annotated[str | None, Argument(metavar="[SCENARIO]", help="One of ours (--list), or a file.")] = None,
     *,
-    out: Annotated[str | None, typer.Option(metavar="FILE", help="The capture (pcap); - for standard output.")] = None,
-    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="What was planted, and counted (JSON).")] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=(1 << 63) - 1, metavar="N", help="The same gives the same bytes.")
-    ] = 1,
-    scale: Annotated[
-        float | None, typer.Option(metavar="X", help="Factor of all hosts and rates, instead of the scenario's.")
-    ] = None,
-    interface: Annotated[
-        str | None, typer.Option(metavar="IF", help="Play it onto a private link, and answer SYN-ACKs.")
-    ] = None,
-    speed: Annotated[
-        float, typer.Option(min=0, metavar="N", help="Scenario's seconds a second; 0: as fast as it goes.")
-    ] = 1.0,
-    to: Annotated[str | None, typer.Option(metavar="MAC", help="The sensor's machine; asked for if not given.")] = None,
-    allow: Annotated[
-        list[str], typer.Option(metavar="IF", help="An interface that is known to lead nowhere else.")
-    ] = [],  # noqa: B006  # typer wants a list
-    list_: Annotated[bool, typer.Option("--list", help="Show the scenarios that come with us.")] = False,
-    show: Annotated[str | None, typer.Option(metavar="NAME", help="Print a scenario, to begin one's own with.")] = None,
+    out: Annotated[str | None, Option(metavar="FILE", help="The capture (pcap); - for standard output.")] = None,
+    truth: Annotated[Path | None, Option(metavar="FILE", help="What was planted, and counted (JSON).")] = None,
+    seed: Annotated[int, Option(min=0, max=(1 << 63) - 1, metavar="N", help="The same gives the same bytes.")] = 1,
+    scale: Annotated[float | None, Option(metavar="X", help="Factor of hosts and rates; else the scenario's.")] = None,
+    interface: Annotated[str | None, Option(metavar="IF", help="Play it on a private link, answer SYN-ACKs.")] = None,
+    speed: Annotated[float, Option(min=0, metavar="N", help="Scenario's seconds a second; 0: at full speed.")] = 1.0,
+    to: Annotated[str | None, Option(metavar="MAC", help="The sensor's machine; asked for if not given.")] = None,
+    allow: Annotated[list[str], Option(metavar="IF", help="An interface that is known to lead nowhere else.")] = [],  # noqa: B006  # typer wants a list
+    list_: Annotated[bool, Option("--list", help="Show the scenarios that come with us.")] = False,
+    show: Annotated[str | None, Option(metavar="NAME", help="Print a scenario, to begin one's own with.")] = None,
 ) -> None:
     """Make traffic with a known truth: worms, scans, backscatter, misconfiguration, background.
 
@@ -104,12 +93,12 @@ def _write(scenario: Any, seed: int, out: str) -> dict[str, Any]:
     if out == "-":
         if sys.stdout.isatty():
             raise ValueError("--out -: a capture on a terminal would be of no use; redirect it")
-        with naming("standard output"), _progress("simulating") as progress:
-            whole = write_play(play, sys.stdout.buffer, progress)
+        with naming("standard output"):
+            whole = _shown(lambda progress: write_play(play, sys.stdout.buffer, progress), "simulating")
             sys.stdout.buffer.flush()
         return whole
-    with naming(out), Path(out).open("wb") as file, _progress("simulating") as progress:
-        return write_play(play, file, progress)
+    with naming(out), Path(out).open("wb") as file:
+        return _shown(lambda progress: write_play(play, file, progress), "simulating")
 
 
 def _play(scenario: Any, seed: int, name: str, speed: float, to: str | None, allow: list[str]) -> dict[str, Any]:
@@ -120,40 +109,23 @@ def _play(scenario: Any, seed: int, name: str, speed: float, to: str | None, all
     device = allowed(name, explicitly=name in allow)
     play = Play(scenario, seed, live=True)
     mac = mac_of(to) if to is not None else next_hop(device, str(scenario.darknet().blocks[0].prefix[0]))
-    with _progress("playing") as progress:
-        return Player(play, device, mac, speed).run(progress)
+    return _shown(Player(play, device, mac, speed).run, "playing")
+
+
+def _shown(run: Callable[[Callable[[float, int], None]], dict[str, Any]], what: str) -> dict[str, Any]:
+    """What `run` returns; its progress is shown."""
+    with progress_bar(octets=False) as bar:
+        return run(lambda done, packets: bar(what, done, 1.0, f"{packets:,} packets"))
 
 
 def _report(truth: dict[str, Any], out: str | None) -> None:
     stream = sys.stderr if out == "-" else sys.stdout
     size = truth["darknet"]["size_24"]
-    darknet = f"{size:,g} /24{'' if size == 1 else 's'}"
-    print(
-        f"{quantity(truth['packets'], 'packet')} to {darknet} from {truth['start']}, seed {truth['seed']}:",
-        file=stream,
-    )
+    sent = f"{quantity(truth['packets'], 'packet')} to {size:,g} /24{'' if size == 1 else 's'}"
+    print(f"{sent} from {truth['start']}, seed {truth['seed']}:", file=stream)
     for event in truth["events"]:
         sources = "" if event["sources"] is None else f" from {quantity(event['sources'], 'source')}"
         print(f"  {event['packets']:>12,}  {event['name']} ({event['kind']}){sources}", file=stream)
     if "live" in truth:
-        live = truth["live"]
-        print(
-            f"{live['sent']:,} sent; {live['syn_acks']:,} SYN-ACKs received, {live['connections']:,} answered, "
-            f"{live['spoken']:,} with a payload",
-            file=stream,
-        )
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[float, int], None] | None]:
-    """A bar on standard error, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[packets]:,} packets"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0, packets=0)
-        yield lambda done, packets: bar.update(task, completed=done, packets=packets)
+        counts = "{sent:,} sent; {syn_acks:,} SYN-ACKs received, {connections:,} answered, {spoken:,} with a payload"
+        print(counts.format_map(truth["live"]), file=stream)

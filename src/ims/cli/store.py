@@ -3,45 +3,38 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Exit, Option, Typer
+
+from ims.cli.options import examples
+from ims.cli.progress import progress_bar
+from ims.text import printable, quantity
 
 if TYPE_CHECKING:
     from ims.store.verify import Progress, Verification
 
-app = typer.Typer(no_args_is_help=True, help="Look after a store.", rich_markup_mode=None)
-
-EXAMPLES = """\b
-Examples:
-  ims store verify STORE
-  ims store verify LAKE --json
-"""
+app = Typer(no_args_is_help=True, help="Look after a store.", rich_markup_mode=None)
 
 
-@app.command("verify", epilog=EXAMPLES)
+@app.command("verify", epilog=examples("ims store verify STORE", "ims store verify LAKE --json"))
 def verify(
-    place: Annotated[
-        str, typer.Argument(metavar="STORE", help="The folder of a store or a lake, or s3://bucket/prefix.")
-    ],
-    json_: Annotated[bool, typer.Option("--json", help="Report as one object in JSON.")] = False,
+    place: Annotated[str, Argument(metavar="STORE", help="The folder of a store or a lake, or s3://bucket/prefix.")],
+    json_: Annotated[bool, Option("--json", help="Report as one object in JSON.")] = False,
 ) -> None:
     """Read all of a store and compare it with its checksums; list what is damaged or missing, and files that nothing
     lists. Nothing is changed, and sensors and questions may go on meanwhile. Exit status 0 where all that is listed is
     as it was written (what killed writers left is told, and no fault), 1 where something isn't."""
-    with _progress() as show:
-        found = _verified(place, show)
+    with progress_bar() as bar:
+        found = _verified(place, lambda progress: bar("", progress.octets_done, progress.octets, ""))
     _print(place, found, json_)
     if not found.is_whole:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _verified(place: str, show: Callable[[Progress], None]) -> Verification:
-    from pathlib import Path
-
     from ims.store.verify import verify_store
 
     if "://" in place or (Path(place) / "lake.json").exists():
@@ -52,8 +45,6 @@ def _verified(place: str, show: Callable[[Progress], None]) -> Verification:
 
 
 def _print(place: str, found: Verification, as_json: bool) -> None:
-    from ims.text import printable, quantity
-
     if as_json:
         faults = [fault._asdict() for fault in found.faults]
         print(json.dumps(vars(found) | {"whole": found.is_whole, "faults": faults}))
@@ -67,29 +58,9 @@ def _print(place: str, found: Verification, as_json: bool) -> None:
 
 
 def _outcome(found: Verification) -> str:
-    from ims.text import quantity
-
     if not found.faults:
         return "all is as it was written"
     if found.is_whole:
         return f"all that is listed is as it was written, and {quantity(len(found.faults), 'leftover')}"
     kinds = [fault.kind for fault in found.faults]
     return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    from ims.store.verify import nothing
-
-    if not sys.stderr.isatty():
-        yield nothing
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda progress: bar.update(task, completed=progress.octets_done, total=progress.octets)

@@ -1,7 +1,6 @@
-"""Transport headers that the capture cut, or that lie about their length: each field counts that is there.
+"""Transport headers that the capture cut, or that lie about their length: each field that is there is stored.
 
-tcpdump prints such a header's fields and no payload, and so do we: whatever follows a data offset that lies, or a UDP
-length below 8, isn't data of anybody.
+As in tcpdump they have no payload: what follows a data offset that lies, or a UDP length below 8, isn't data.
 """
 
 from __future__ import annotations
@@ -9,29 +8,20 @@ from __future__ import annotations
 import numpy as np
 
 from ims.decode.category import category_of
+from ims.decode.verdict import TRANSPORT_MALFORMED
 from ims.kernels import kernel
 from ims.packet.field_values import PROTOCOL_ICMP, PROTOCOL_TCP
 from ims.packet.octets import be16, be32
-from ims.records import (
-    ACKNOWLEDGMENT,
-    ICMP,
-    ICMP_CODE,
-    ICMP_REST,
-    PORTS,
-    SEQUENCE,
-    TCP,
-    TCP_OFFSET,
-    URGENT,
-    WINDOW,
-)
+from ims.records import ACKNOWLEDGMENT, ICMP, ICMP_CODE, ICMP_REST, PORTS, SEQUENCE, TCP, TCP_OFFSET, URGENT, WINDOW
 
 
 @kernel
-def take_cut_header(octets, at, end, protocol, batch, row):
-    """Write what octets[at:end], the begin of a TCP, UDP or ICMP header, tells into a row of `batch`; returns its
-    `layers`."""
+def take_cut_header(octets, at, end, protocol, batch, row, counters):
+    """Write what octets[at:end], the begin of a TCP, UDP or ICMP header, tells into a row of `batch`, and count it;
+    returns its `layers`."""
+    counters[TRANSPORT_MALFORMED] += 1
     size = end - at
-    layers, flags, kind = np.int64(0), np.int64(0), np.int64(0)
+    layers = flags = kind = np.int64(0)
     if protocol == PROTOCOL_ICMP:
         if size >= 1:
             layers |= ICMP

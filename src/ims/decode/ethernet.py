@@ -26,19 +26,38 @@ from __future__ import annotations
 import numpy as np
 
 from ims.decode.ppp import ppp_protocol
-from ims.decode.verdict import IS_ARP, IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_TYPE
+from ims.decode.verdict import IS_ARP, IS_IPV6, IS_MALFORMED, IS_NOT_IPV4, IS_TYPE, IS_UNSUPPORTED
 from ims.kernels import kernel
 from ims.packet.octets import be16, be32
 
 IPV4, IPV6, ARP, BRIDGED, LLC, MPLS, NSH = 0x0800, 0x86DD, 0x0806, 0x6558, 4, 0x8847, 0x894F
 PPP_TYPE, TRILL, JUMBO_LLC = 0x880B, 0x22F3, 0x8870
-MALFORMED, NOT_IPV4 = -1, -2
-"""Instead of a type: the frame ends here, broken or holding something else."""
+MALFORMED, NOT_IPV4, UNSUPPORTED = -1, -2, -3
+"""Instead of a type: the frame ends here, broken, holding something else, or of a link type that isn't read."""
+NEXT_PROTOCOLS = (NOT_IPV4, IPV4, IPV6, BRIDGED, NSH, MPLS)
+"""By number: RFC 8300, section 2.5, and VXLAN's Generic Protocol Extension."""
+
+
+@kernel
+def typed(octets, at, end, length):
+    """(type, where it begins) below a header of `length` octets, the last two of them the type."""
+    if at + length > end:
+        return np.int64(MALFORMED), at
+    return be16(octets, at + length - 2), at + length
+
+
+@kernel
+def ip_version(octets, at, end):
+    """(type, where it begins) of an IP packet, by its first nibble."""
+    if at >= end:
+        return np.int64(MALFORMED), at
+    version = octets[at] >> 4
+    return np.int64(IPV4 if version == 4 else IPV6 if version == 6 else NOT_IPV4), at
 
 
 @kernel
 def is_usual(kind):
-    """Whether so many frames have this Ethernet type that it tells where an Ethernet header is."""
+    """Whether this Ethernet type is so frequent that it identifies an Ethernet header."""
     return (
         kind == IPV4 or kind == IPV6 or kind == ARP or kind == 0x8100 or kind == 0x88A8 or kind == MPLS
         or kind == 0x8864 or kind == 0x88E7 or kind == 0x9100 or kind == 0x8848
@@ -47,7 +66,7 @@ def is_usual(kind):
 
 @kernel
 def bridged(octets, at, end):
-    """Whether octets[at:end] may well begin with an Ethernet header."""
+    """Whether octets[at:end] probably begin with an Ethernet header."""
     if at + 14 > end:
         return False
     kind = be16(octets, at + 12)
@@ -58,8 +77,7 @@ def bridged(octets, at, end):
 
 @kernel
 def is_isl(octets, at, end):
-    """Whether octets[at:end] follow an Ethernet header that is the begin of ISL's: one of its two destinations, and
-    SNAP."""
+    """Whether the Ethernet header before octets[at:end] is the begin of ISL's: one of its two destinations, SNAP."""
     if at + 12 > end or be32(octets, at) >> 8 != 0xAAAA03 or octets[at - 10] != 0:
         return False
     group = be32(octets, at - 14)
@@ -68,8 +86,8 @@ def is_isl(octets, at, end):
 
 @kernel
 def below_labels(octets, at, end):
-    """(type, where it begins) below a stack of MPLS labels. Nothing says what follows, so its first octets have to: an
-    IP version, a pseudowire's control word (its first nibble is 0), or an Ethernet header."""
+    """(type, where it begins) below a stack of MPLS labels. Only the first octets tell what follows: an IP version, a
+    pseudowire's control word (its first nibble is 0), or an Ethernet header."""
     bottom = False
     while not bottom:
         if at + 4 > end:
@@ -100,6 +118,12 @@ def by_network_layer(number):
 
 
 @kernel
+def by_next_protocol(number):
+    """The type for a number of NEXT_PROTOCOLS."""
+    return np.int64(NEXT_PROTOCOLS[number] if number < len(NEXT_PROTOCOLS) else NOT_IPV4)
+
+
+@kernel
 def below_llc(octets, at, end):
     """(type, where it begins) below an IEEE 802.2 header."""
     if at + 3 <= end and octets[at] == 6 and octets[at + 1] == 6 and octets[at + 2] == 3:
@@ -124,19 +148,7 @@ def below_service_header(octets, at, end):
     length = np.int64(octets[at + 1] & 0x3F) * 4
     if length < 8:
         return np.int64(MALFORMED), at
-    following = octets[at + 3]
-    at += length
-    if following == 1:
-        return np.int64(IPV4), at
-    if following == 2:
-        return np.int64(IPV6), at
-    if following == 3:
-        return np.int64(BRIDGED), at
-    if following == 4:
-        return np.int64(NSH), at
-    if following == 5:
-        return np.int64(MPLS), at
-    return np.int64(NOT_IPV4), at
+    return by_next_protocol(octets[at + 3]), at + length
 
 
 @kernel
@@ -167,20 +179,14 @@ def by_ethertype(octets, at, end, kind):
             return np.int64(at)
         tag = tag_length(octets, at, end, kind)
         if tag:
-            at += tag
-            if at > end:
-                return np.int64(IS_MALFORMED)
-            kind = be16(octets, at - 2)
+            kind, at = typed(octets, at, end, tag)
         elif kind == MPLS or kind == 0x8848:
             kind, at = below_labels(octets, at, end)
         elif kind == 0x8864:
             kind, at = ppp_protocol(octets, at + 6, end)
         elif kind == BRIDGED or kind == 0x88E7 or kind == 0x8903:
-            at += (4 if kind == 0x88E7 else 2 if kind == 0x8903 else 0) + 14
-            if at > end:
-                return np.int64(IS_MALFORMED)
-            kind = be16(octets, at - 2)
-            if kind < 1536 and is_isl(octets, at, end):
+            kind, at = typed(octets, at, end, 18 if kind == 0x88E7 else 16 if kind == 0x8903 else 14)
+            if 0 <= kind < 1536 and is_isl(octets, at, end):
                 kind, at = np.int64(BRIDGED), at + 12
         elif kind == NSH:
             kind, at = below_service_header(octets, at, end)
@@ -198,6 +204,8 @@ def by_ethertype(octets, at, end, kind):
             return np.int64(IS_IPV6)
         elif kind == MALFORMED:
             return np.int64(IS_MALFORMED)
+        elif kind == UNSUPPORTED:
+            return np.int64(IS_UNSUPPORTED)
         elif kind < 0:
             return np.int64(IS_NOT_IPV4)
         elif kind <= 1500 or kind == JUMBO_LLC:
@@ -207,6 +215,7 @@ def by_ethertype(octets, at, end, kind):
 
 
 @kernel
-def by_ethernet(octets, at, end):
-    """The same of an Ethernet frame."""
-    return by_ethertype(octets, at, end, np.int64(BRIDGED))
+def by_version(octets, at, end):
+    """The same of an IP packet."""
+    kind, at = ip_version(octets, at, end)
+    return by_ethertype(octets, at, end, kind)

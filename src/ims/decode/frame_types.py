@@ -1,7 +1,7 @@
 """Link types and Ethernet types of frames that aren't read, counted in a table of fixed size.
 
-The table stands behind the counters in their array, so that kernels have one array for all that they count: SLOTS pairs
-of a key and its frames, and the frames of keys that found no place.
+The table follows the counters in their array, so that kernels count in one array: SLOTS pairs of a key and its frames,
+and the frames of keys that found no slot.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ims.decode.verdict import COUNTERS
+from ims.decode.verdict import ARP, COUNTERS, IPV6, IS_TYPE, NOT_IPV4, UNSUPPORTED_LINK
 from ims.kernels import kernel
 from ims.packet.link_types import ETHERNET_TYPES, LINK_TYPES
 from ims.text import quantity
@@ -18,7 +18,7 @@ from ims.text import quantity
 SLOTS = 64
 BEGIN = len(COUNTERS)
 END = BEGIN + 2 * SLOTS
-"""Where the number of frames stands that found no place."""
+"""Where the number of frames is that found no slot."""
 
 NO_TYPE, NO_LINK = -1, -2
 
@@ -46,33 +46,43 @@ def count_type(counters, link, kind):
     counters[END] += 1
 
 
+@kernel
+def refuse(verdict, link, counters):
+    """Count a frame without a packet for us, by its (negative) verdict and its type."""
+    counter = np.int64(NOT_IPV4 if verdict <= IS_TYPE else -verdict)
+    counters[counter] += 1
+    if counter == ARP or counter == IPV6:
+        counters[NOT_IPV4] += 1
+    elif counter == UNSUPPORTED_LINK:
+        count_type(counters, link, np.int64(NO_LINK))
+    elif counter == NOT_IPV4:
+        count_type(counters, link, np.int64(IS_TYPE - verdict if verdict <= IS_TYPE else NO_TYPE))
+
+
 def frame_types(counters: np.ndarray[Any, np.dtype[np.int64]]) -> list[dict[str, Any]]:
     """The table as the report has it, most frames first."""
-    found: list[dict[str, Any]] = []
     if counters.size <= END:
-        return found
-    for key, frames in counters[BEGIN:END].reshape(-1, 2).tolist():
-        if frames:
-            link, kind = (key - 1) >> 17, ((key - 1) & 0x1FFFF) - 2
-            found.append(
-                {
-                    "counter": "unsupported_link" if kind == NO_LINK else "not_ipv4",
-                    "link_type": link,
-                    "link_name": LINK_TYPES.get(link),
-                    "ethernet_type": kind if kind >= 0 else None,
-                    "ethernet_name": ETHERNET_TYPES.get(kind),
-                    "frames": frames,
-                }
-            )
-    found.sort(key=lambda row: -row["frames"])
+        return []
+    pairs = counters[BEGIN:END].reshape(-1, 2).tolist()
+    found = [_row(key - 1, frames) for key, frames in sorted(pairs, key=lambda pair: -pair[1]) if frames]
     if counters[END]:
         names = ("counter", "link_type", "link_name", "ethernet_type", "ethernet_name")
         found.append({**dict.fromkeys(names), "frames": int(counters[END])})
     return found
 
 
+def _row(key: int, frames: int) -> dict[str, Any]:
+    link, kind = key >> 17, (key & 0x1FFFF) - 2
+    return {
+        "counter": "unsupported_link" if kind == NO_LINK else "not_ipv4",
+        "link_type": link, "link_name": LINK_TYPES.get(link),
+        "ethernet_type": kind if kind >= 0 else None, "ethernet_name": ETHERNET_TYPES.get(kind),
+        "frames": frames,
+    }  # fmt: skip
+
+
 def in_words(row: dict[str, Any]) -> str:
-    """A row of it in words."""
+    """A row of the table as text."""
     if row["link_type"] is None:
         return f"{quantity(row['frames'], 'frame')} of other types"
     name = f" ({row['link_name']})" if row["link_name"] else ""

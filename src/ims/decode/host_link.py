@@ -1,10 +1,10 @@
-"""Link headers that operating systems make up: loopback, firewalls' logs, tagging ports of switches."""
+"""Link headers of operating systems: loopback, firewalls' logs, tagging ports of switches."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import IPV4, IPV6, MALFORMED, NOT_IPV4
+from ims.decode.ethernet import IPV4, IPV6, MALFORMED, NOT_IPV4, UNSUPPORTED, typed
 from ims.kernels import kernel
 from ims.packet.octets import be16, be32, le16, le32
 
@@ -48,7 +48,7 @@ def by_firewall_log(octets, at, end):
 
 @kernel
 def _payload_of_netfilter(octets, at, end, little):
-    """Where the attribute PAYLOAD (9) begins among NFLOG's attributes; -1 where one lies, or they end before."""
+    """Where the attribute PAYLOAD (9) begins among NFLOG's attributes; -1 where there is none, or a length is wrong."""
     while at + 4 <= end:
         length = le16(octets, at) if little else be16(octets, at)
         kind = le16(octets, at + 2) if little else be16(octets, at + 2)
@@ -62,8 +62,8 @@ def _payload_of_netfilter(octets, at, end, little):
 
 @kernel
 def by_netfilter_log(octets, at, end):
-    """(type, where it begins) below NFLOG's header: family, version, resource; attributes in the byte order of the
-    capturing host, which nothing names, so the other one is tried where one gives no packet."""
+    """(type, where it begins) below NFLOG's header: family, version, resource; attributes in the capturing host's byte
+    order, which isn't recorded, so both are tried."""
     if at + 4 > end:
         return np.int64(MALFORMED), at
     payload = _payload_of_netfilter(octets, at + 4, end, True)
@@ -75,19 +75,16 @@ def by_netfilter_log(octets, at, end):
 
 
 @kernel
-def by_ipnet(octets, at, end):
-    """(type, where it begins) below the header of Solaris's IPNET."""
-    if at + 24 > end:
-        return np.int64(MALFORMED), at
-    return of_family(octets[at + 1]), at + 24
-
-
-@kernel
-def by_switch_tag(octets, at, end, link):
-    """(type, where it begins) of an Ethernet frame from a port to a switch chip, with the chip's tag in it."""
-    before = 4 if link == DSA_BRCM_BEFORE else 0
-    tag = 0 if before else 8 if link == EDSA else 4
-    begin = at + before + 12 + tag + 2
-    if begin > end:
-        return np.int64(MALFORMED), at
-    return be16(octets, begin - 2), begin
+def by_host_link(octets, at, end, link):
+    """(type, where it begins) below any of these headers; UNSUPPORTED for another link type."""
+    if link == NULL or link == LOOP or link == ENC:
+        return by_family(octets, at, end, link)
+    if link == NFLOG:
+        return by_netfilter_log(octets, at, end)
+    if link == PFLOG:
+        return by_firewall_log(octets, at, end)
+    if link == IPNET:  # Solaris
+        return (of_family(octets[at + 1]), at + 24) if at + 24 <= end else (np.int64(MALFORMED), at)
+    if link == DSA or link == EDSA or link == DSA_BRCM or link == DSA_BRCM_BEFORE:
+        return typed(octets, at, end, 22 if link == EDSA else 18)  # Ethernet, with a switch chip's tag in it or before
+    return np.int64(UNSUPPORTED), at

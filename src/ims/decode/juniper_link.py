@@ -1,12 +1,10 @@
-"""What Juniper's routers put before a packet (tcpdump, print-juniper.c): MGC, flags, extensions where they say so; then
-what the line itself has."""
+"""Headers of Juniper's routers (tcpdump, print-juniper.c): MGC, flags, perhaps extensions; then the line's own."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import BRIDGED, LLC, MALFORMED
-from ims.decode.rare_link import ip_version
+from ims.decode.ethernet import BRIDGED, LLC, MALFORMED, UNSUPPORTED, ip_version
 from ims.decode.wan_link import PPP, by_cisco, by_frame_relay, by_ppp
 from ims.kernels import kernel
 from ims.packet.octets import be16
@@ -16,14 +14,10 @@ COOKIE_OF_ATM2, COOKIE_OF_ATM1 = 8, 4
 
 
 @kernel
-def is_juniper(link):
-    """Whether a link type is one of these."""
-    return link == ATM2 or link == ATM1 or link == PPPOE or ETHER <= link <= CISCO_LINE
-
-
-@kernel
 def by_juniper(octets, at, end, link):
-    """(type, where it begins) below Juniper's header."""
+    """(type, where it begins) below Juniper's header; UNSUPPORTED for another link type."""
+    if not (link == ATM2 or link == ATM1 or link == PPPOE or ETHER <= link <= CISCO_LINE):
+        return np.int64(UNSUPPORTED), at
     if at + 6 > end or octets[at] != 0x4D or octets[at + 1] != 0x47 or octets[at + 2] != 0x43:
         return np.int64(MALFORMED), at
     flags = octets[at + 3]

@@ -13,10 +13,10 @@ from ims.records import IP_HEADER, PORTS, PRESUMED, TCP_OFFSET, TCP_OPTIONS, UDP
 @kernel
 def take_lengths(octets, ip, header, end, length, layers, batch, row):
     """Write the lengths of the packet octets[ip:end], `length` on the wire, that other columns of its row don't give;
-    returns its `layers` with theirs. `layers`: what is written already."""
+    returns `layers` (what is written already) with theirs."""
     total = be16(octets, ip + 2)
     transport = ip + header
-    if header != 20 or total > length:  # (a query takes octets that lack of a whole packet for IP options)
+    if header != 20 or total > length:  # (a query counts missing octets of a whole packet as IP options)
         layers |= IP_HEADER
         batch.ip_header_length[row] = header
     if total == 0 or total > length:

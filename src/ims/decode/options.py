@@ -1,4 +1,4 @@
-"""The distinct TCP options of a batch: few in practice, so they are handed on as a dictionary."""
+"""The distinct TCP options of a batch: few in practice, so they are passed on as a dictionary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST = 40
 WORD = 8
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 PROBES = 16
-"""Whoever makes options collide gets duplicates in the dictionary, which are harmless, and no more time."""
+"""Colliding options of an attacker become duplicates in the dictionary, which are harmless, and cost no more time."""
 
 
 class OptionsTable(NamedTuple):
@@ -27,7 +27,7 @@ class OptionsTable(NamedTuple):
 
 
 def options_table(rows: int) -> OptionsTable:
-    """A table that holds whatever `rows` packets bring; untouched memory costs nothing."""
+    """A table for all options of `rows` packets; untouched memory costs nothing."""
     slots = 1 << (2 * rows - 1).bit_length()
     table = OptionsTable(
         np.empty((rows + 1) * LONGEST, np.uint8),
@@ -48,7 +48,7 @@ def reset_options(table: OptionsTable) -> None:
 
 @proven
 def last_word(octets, at, length):
-    """What the last 8 octets of a value hold, or all of a shorter one's. The caller has checked 0 < length, and that
+    """The last 8 octets of a value, or all of a shorter one, as a number. The caller has checked 0 < length, and that
     octets[at:at + length] exists."""
     if length >= WORD:
         return le64_proven(octets, at + length - WORD)
@@ -80,9 +80,8 @@ def same_octets(octets, at, length, known, begin):
 
 @kernel
 def collect_options(octets, batch, first, last, table):
-    """Enter the options of rows [first, last) and set their `options_entry`: -1 where they are null, 0 where there
-    are none. (Eight octets at a time: 20 -> 16 ns a packet with the traffic of
-    benchmarks/traffic.py, where 28 in 100 have some.)"""
+    """Enter the options of rows [first, last) and set their `options_entry`: -1 where they are null, 0 where there are
+    none. (Eight octets at a time: 20 -> 16 ns a packet with benchmarks/traffic.py, where 28 in 100 have some.)"""
     known, offsets, slots, counts = table.octets, table.offsets, table.slots, table.count
     layers, entries = batch.layers, batch.options_entry
     lengths, begins = batch.options_length, batch.options_offset
@@ -97,8 +96,7 @@ def collect_options(octets, batch, first, last, table):
             entries[row] = 0
             continue
         slot = np.int64(mixed_words(octets, at, length) & np.uint64(mask))
-        entry = np.int64(-1)
-        free = np.int64(-1)
+        entry = free = np.int64(-1)
         for _ in range(PROBES):
             candidate = np.int64(slots[slot])
             if candidate < 0:

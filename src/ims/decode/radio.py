@@ -1,10 +1,10 @@
-"""Wireless frames (IEEE 802.11, clause 9) and what drivers put before them."""
+"""Wireless frames (IEEE 802.11, clause 9) and the headers that drivers put before them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import LLC, MALFORMED, NOT_IPV4
+from ims.decode.ethernet import LLC, MALFORMED, NOT_IPV4, UNSUPPORTED
 from ims.kernels import kernel
 from ims.packet.octets import be32, le16
 
@@ -30,7 +30,9 @@ def radio_header(octets, at, end, link):
 
 @kernel
 def by_radio(octets, at, end, link):
-    """(type, where it begins) of a wireless frame's data, if it isn't encrypted."""
+    """(type, where it begins) of a wireless frame's data, if it isn't encrypted; UNSUPPORTED for another link type."""
+    if not (link == IEEE802_11 or link == RADIOTAP or link == PRISM or link == AVS):
+        return np.int64(UNSUPPORTED), at
     before = radio_header(octets, at, end, link)
     if before < 0 or before > end - at:
         return np.int64(MALFORMED), at
@@ -42,9 +44,7 @@ def by_radio(octets, at, end, link):
     subtype = octets[at] >> 4
     if kind != 2 or subtype & 4 or flags & 0x40:  # no data frame, one without data, or encrypted
         return np.int64(NOT_IPV4), at
-    length = np.int64(24)
-    if flags & 3 == 3:
-        length += 6
+    length = np.int64(30 if flags & 3 == 3 else 24)
     if subtype & 8:
         if at + length + 2 <= end and octets[at + length] & 0x80:  # several frames in one
             return np.int64(NOT_IPV4), at

@@ -1,11 +1,11 @@
-"""Links that few have any more: Token Ring (IEEE 802.5), ARCNET (RFC 1201, RFC 1051), SLIP, ATM on Suns, a firewall of
-Symantec's (tcpdump.org/linktypes.html)."""
+"""Rare links: Token Ring (IEEE 802.5), ARCNET (RFC 1201, RFC 1051), SLIP, ATM on Suns, a firewall of Symantec's
+(tcpdump.org/linktypes.html)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import ARP, BRIDGED, IPV4, IPV6, LLC, MALFORMED, NOT_IPV4
+from ims.decode.ethernet import ARP, BRIDGED, IPV4, IPV6, LLC, MALFORMED, NOT_IPV4, UNSUPPORTED, ip_version
 from ims.kernels import kernel
 from ims.packet.octets import be16
 
@@ -14,25 +14,12 @@ SLIP_HEADER, SYMANTEC_HEADER = 16, 44
 
 
 @kernel
-def ip_version(octets, at, end):
-    """(type, where it begins) of an IP packet: its first nibble tells."""
-    if at >= end:
-        return np.int64(MALFORMED), at
-    version = octets[at] >> 4
-    return np.int64(IPV4 if version == 4 else IPV6 if version == 6 else NOT_IPV4), at
-
-
-@kernel
 def by_token_ring(octets, at, end):
-    """(type, where it begins) of a ring's frame: access, frame control, addresses, and where the source's first bit
-    says so a route, whose first octet has its length."""
-    if at + 14 > end:
+    """(type, where it begins) of a ring's frame: access, frame control, addresses, and, if the source's first bit is
+    set, a route, whose first octet has its length."""
+    if at + 14 > end or (octets[at + 8] & 0x80 and at + 16 > end):
         return np.int64(MALFORMED), at
-    route = np.int64(0)
-    if octets[at + 8] & 0x80:
-        if at + 16 > end:
-            return np.int64(MALFORMED), at
-        route = np.int64(octets[at + 14] & 0x1F)
+    route = octets[at + 14] & 0x1F if octets[at + 8] & 0x80 else 0
     if octets[at + 1] >> 6 != 1:  # the ring's own frames
         return np.int64(NOT_IPV4), at
     return np.int64(LLC), at + 14 + route
@@ -77,7 +64,7 @@ def by_sun_atm(octets, at, end):
 
 @kernel
 def by_rare_link(octets, at, end, link):
-    """(type, where it begins) of any of these."""
+    """(type, where it begins) of any of these; UNSUPPORTED for another link type."""
     if link == TOKEN_RING:
         return by_token_ring(octets, at, end)
     if link == SLIP:  # direction, and a header as it was compressed
@@ -88,4 +75,6 @@ def by_rare_link(octets, at, end, link):
         if at + SYMANTEC_HEADER > end:
             return np.int64(MALFORMED), at
         return be16(octets, at + 6), at + SYMANTEC_HEADER
-    return by_arcnet(octets, at, end, link)
+    if link == ARCNET or link == ARCNET_LINUX:
+        return by_arcnet(octets, at, end, link)
+    return np.int64(UNSUPPORTED), at

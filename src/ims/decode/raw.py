@@ -1,4 +1,4 @@
-"""Whether a row's columns give its packet back byte for byte, or its bytes have to go to `frames_raw`."""
+"""Whether a row's columns restore its packet byte for byte, or its bytes have to go to `frames_raw`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ims.kernels import kernel
 def is_odd(header_length, total_length, captured, length, ip_exact, transport_exact, reserved_bits, payload_length):
     """True where rebuilding a packet from its columns (store/rebuild.py) would give other octets:
 
-    | odd | why columns can't say it |
+    | odd | why columns can't express it |
     |---|---|
     | IP header of more than 20 octets | IP options have no column |
     | total length 0, or beyond the packet | it is rebuilt as what was captured |

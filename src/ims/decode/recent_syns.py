@@ -1,14 +1,13 @@
-"""SYNs that came just before: they tell a source's RST to our own SYN-ACK from a victim's RST to a forged SYN.
+"""Recent SYNs: they tell a source's RST to our own SYN-ACK from a victim's RST to a forged SYN.
 
 A SYN scanner's system knows nothing of the SYN that the scanner made, and refuses our SYN-ACK with a RST whose sequence
-number is what we acknowledged (RFC 9293, 3.10.7.1): the one after the SYN, or after the data that came with it. From
-itself alone such a RST looks like backscatter.
+number is what we acknowledged (RFC 9293, 3.10.7.1): the one after the SYN, or after the data that came with it. Alone
+such a RST looks like backscatter.
 
 The table has one place for each 4-tuple, chosen by a secret key (multilinear hashing: Lemire and Kaser, "Strongly
-Universal String Hashing is Fast", 2014), and each SYN takes its place whatever was there: nothing is searched, and
-whoever floods it can't aim at another's place. Of a place that was taken over in the time that counts, by another's
-SYN or by a later one of the same source, it isn't known what was there before: a RST that finds it so is counted as
-undecided.
+Universal String Hashing is Fast", 2014), and each SYN overwrites its place: nothing is searched, and a flood can't aim
+at another's place. Where a recent SYN, of the same source or another, may have overwritten the one of a RST, that RST
+is counted as undecided.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ CAPTURE_BITS, LIVE_BITS = 14, 16
 """16,384 places of 32 octets stay in the processor's cache; a sensor's SYN has to keep its place until the RST comes,
 hundreds of milliseconds later. (Measured with 13, 14, 15, 16, 17 bits: 3.7, 4.5, 5.4, 6.2, 6.5 ns a packet.)"""
 WITHIN_US = 10_000_000
-"""A RST counts so long after its SYN: an answer that is sent again (after 1, 3 and 7 s) included."""
+"""How long after its SYN a RST counts: long enough for an answer that is sent again after 1, 3 and 7 s."""
 ADDRESSES, NUMBERS, TIME, AFTER_DATA = range(4)
-"""A place: source and destination; ports, and the SYN's sequence number and one; its time in microseconds; the sequence
-number after the data that came with it."""
+"""A place: source and destination; ports, and the SYN's sequence number plus 1; its time in microseconds; the sequence
+number after its data."""
 NEVER = -(1 << 62)
 MATTERS = sum(1 << flags for flags in range(32) if flags & RST or flags & (SYN | ACK) == SYN)
 """By the lowest five flags: whether a packet matters here."""
@@ -49,14 +48,13 @@ class RecentSyns(NamedTuple):
     """from a hash of 64 bits to a place"""
     key: np.ndarray[Any, np.dtype[np.uint64]]
     began_us: np.ndarray[Any, np.dtype[np.int64]]
-    """time of the first packet of all; NEVER before it"""
+    """time of the very first packet; NEVER before it"""
     chosen: np.ndarray[Any, np.dtype[np.int32]]
     """rows looked at together"""
 
 
 def recent_syns(secret: bytes, bits: int = CAPTURE_BITS) -> RecentSyns:
-    """An empty table of 1 << bits places. `secret`: what nobody else knows; with the same one, the same packets are
-    decided alike."""
+    """An empty table of 1 << bits places. With the same `secret`, the same packets are decided alike."""
     key = np.frombuffer(hashlib.blake2b(b"recent SYNs", key=secret, digest_size=32).digest(), np.uint64)
     places = np.zeros((1 << bits, 4), np.int64)
     places[:, TIME] = NEVER
@@ -65,11 +63,8 @@ def recent_syns(secret: bytes, bits: int = CAPTURE_BITS) -> RecentSyns:
 
 @proven
 def choose_rows(layers, flag_rows, first, last, chosen):
-    """Put the rows of [first, last) that matter here into `chosen`; returns how many. Without branches, for nothing
-    tells which of the packets to come is a SYN.
-
-    Proof: `settle_resets` sees to it that the rows are the columns', and no more than `chosen` holds.
-    """
+    """Put the rows of [first, last) that matter here into `chosen`; returns how many. Without branches: SYNs can't be
+    predicted. Proof: `settle_resets` has checked that the rows exist and that `chosen` has room for them."""
     count = 0
     for row in range(first, last):
         flags = np.int64(flag_rows[row])
@@ -81,7 +76,7 @@ def choose_rows(layers, flag_rows, first, last, chosen):
 
 @proven
 def settle_resets(packets, first, last, recent, counters):
-    """Make rows [first, last) of `packets` that are RSTs of sources we answered a `session`, and remember their SYNs.
+    """Make the RSTs of sources that we answered a `session`, in rows [first, last) of `packets`, and remember SYNs.
 
     Reads what decoding wrote, and `verified`, so replies come before. `counters`: int64, as COUNTERS of verdict.py.
     (4.5 ns a packet with the traffic of benchmarks/traffic.py, where 42 in 100 are SYNs; 12 with a branch for each kind
@@ -129,5 +124,5 @@ def settle_resets(packets, first, last, recent, counters):
             elif not (sequence == 0 and flags & ACK) and (
                 -WITHIN_US <= age <= WITHIN_US or abs(times[row] - began[0]) < WITHIN_US
             ):
-                # With ACK and the number 0 it refuses a SYN that had no ACK (RFC 9293, 3.10.7.1): no answer of ours.
+                # With ACK and number 0 it refuses a SYN without ACK (RFC 9293, 3.10.7.1), so no answer of ours.
                 counters[RESETS_UNDECIDED] += 1

@@ -1,4 +1,4 @@
-"""Is the checksum of a TCP, UDP or ICMP packet right (RFC 1071), and would rebuilding it give the same."""
+"""Whether the checksum of a TCP, UDP or ICMP packet is right (RFC 1071), and rebuilding the packet gives the same."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from ims.records import TRANSPORT_UNVERIFIED, TRANSPORT_WRONG, UDP_ABSENT
 
 @kernel
 def verify(octets, at, end, protocol, source, destination, whole):
-    """(flags of the column `checksum`, whether rebuilding gives the checksum and the lengths as they are) of the
-    TCP, UDP or ICMP packet octets[at:end], whose header is `transport_header`'s.
-
-    `whole`: no fragment, nothing cut, and no length of IP's that says otherwise.
+    """(flags of the column `checksum`, whether rebuilding gives the same checksum and lengths) of the TCP, UDP or ICMP
+    packet octets[at:end], whose header `transport_header` found. `whole`: no fragment, not cut, and IP's length agrees.
     """
-    total = np.int64(0)
-    exact = True
+    total, exact = np.int64(0), True
     if protocol == PROTOCOL_TCP:
         field = be16(octets, at + 16)
         total = pseudo_header(source, destination, protocol, end - at)

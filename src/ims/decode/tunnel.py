@@ -1,16 +1,15 @@
 """Tunnels in which dark space is delivered: GRE (RFC 2784, 2890), in it ERSPAN I to III (draft-foschiano-erspan-03);
 IP in IP (RFC 2003); VXLAN (RFC 7348, draft-ietf-nvo3-vxlan-gpe); GENEVE (RFC 8926).
 
-Unwrapping ends at a packet to a monitored address: what was sent to dark space is stored as it came, so nobody hides a
-packet there, or its source, by putting another one into it.
+Unwrapping ends at a packet to a monitored address: what was sent to dark space is stored as it came, so nobody can hide
+a packet, or its source, by putting another one into it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import BRIDGED, MPLS, NOT_IPV4, NSH, by_ethertype
-from ims.decode.link import by_version
+from ims.decode.ethernet import BRIDGED, by_ethertype, by_next_protocol, by_version
 from ims.decode.verdict import IS_MALFORMED, IS_NO_TUNNEL, TUNNEL_FRAGMENTS, UNWRAPPED
 from ims.decode.wan_link import by_frame_relay
 from ims.kernels import kernel
@@ -22,7 +21,7 @@ from ims.packet.octets import be16, be32
 from ims.unwrap import FIRST_BIT, SLOT_BITS, SLOTS, UNWRAP_GRE, UNWRAP_IPIP, UNWRAP_UDP, VXLAN
 
 DEPTH = 4
-"""At most so many tunnels inside each other; what is deeper is taken as it is."""
+"""The most tunnels inside each other; what is deeper stays as it is."""
 
 
 @kernel
@@ -64,13 +63,12 @@ def inside_vxlan(octets, at, end):
     at += 8
     if following == 1 or following == 2:
         return by_version(octets, at, end)
-    kind = BRIDGED if following == 3 else NSH if following == 4 else MPLS if following == 5 else NOT_IPV4
-    return by_ethertype(octets, at, end, np.int64(kind))
+    return by_ethertype(octets, at, end, by_next_protocol(following))
 
 
 @kernel
 def inside_geneve(octets, at, end):
-    """The same of GENEVE; its options may be critical to whoever it was for, to us they aren't."""
+    """The same of GENEVE; critical options are ignored too."""
     if at + 8 > end:
         return np.int64(IS_MALFORMED)
     if octets[at] & 0xC0 or octets[at + 1] & 0x80:  # another version, or a message to the tunnel's end
@@ -82,8 +80,8 @@ def inside_geneve(octets, at, end):
 
 @kernel
 def inside(octets, at, end, protocol, unwrap):
-    """Offset of the IPv4 header inside the IPv4 payload octets[at:end], IS_NO_TUNNEL where it is none of the
-    tunnels asked for, or another negative number of verdict.py."""
+    """Offset of the IPv4 header inside the IPv4 payload octets[at:end], IS_NO_TUNNEL where it is none of the tunnels to
+    unwrap, or another negative number of verdict.py."""
     if protocol == 4 and unwrap & UNWRAP_IPIP:
         return by_version(octets, at, end)
     if protocol == 47 and unwrap & UNWRAP_GRE:
@@ -101,7 +99,7 @@ def inside(octets, at, end, protocol, unwrap):
 
 @kernel
 def may_be_tunnel(protocol, unwrap):
-    """Whether packets of this protocol may be tunnels that were asked for."""
+    """Whether packets of this protocol may be tunnels to unwrap."""
     return (
         (protocol == 4 and unwrap & UNWRAP_IPIP != 0)
         or (protocol == 47 and unwrap & UNWRAP_GRE != 0)
@@ -111,12 +109,12 @@ def may_be_tunnel(protocol, unwrap):
 
 @kernel
 def take_out(octets, at, end, wire_end, ranges, unwrap, counters):
-    """(offset of the IPv4 header to go on with, where its octets end, where they ended on the wire) of the IPv4
-    packet octets[at:end] and the tunnels in it, none of which is addressed to `ranges`; the offset is negative, as in
-    verdict.py, where a tunnel holds no IPv4. A broken header is left for the caller to find.
+    """(offset of the IPv4 header to go on with, where its octets end, where they ended on the wire) of the IPv4 packet
+    octets[at:end] and the tunnels in it, none of which is addressed to `ranges`; the offset is negative, as in
+    verdict.py, where a tunnel holds no IPv4. The caller finds a broken header.
 
     The first fragment of a tunnel's packet gives the begin of the inner one, cut as if by the capture. Later ones stay
-    as they are, to another address, and are counted. UDP's have no ports, so all of them count that may be a tunnel's.
+    as they are, to another address, and are counted: UDP's without their ports, so all that may be a tunnel's.
     """
     for _ in range(DEPTH):
         header = header_length(octets, at, end)

@@ -1,4 +1,4 @@
-"""The books: what became of each frame. Every frame is in exactly one of EXCLUSIVE; the rest are sub-counters."""
+"""Counters: what became of each frame. Every frame is in exactly one of EXCLUSIVE; the rest are sub-counters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ MEANING = {
     "count where a tunnel over UDP is unwrapped, for they have no ports",
 }
 
-# What a link or tunnel kernel returns instead of the offset of an IPv4 header.
-IS_NOT_IPV4, IS_ARP, IS_IPV6, IS_MALFORMED, IS_UNSUPPORTED, IS_NO_TUNNEL = -1, -2, -3, -4, -5, -6
-IS_TYPE = -7
-"""Less an Ethernet type: not IPv4, but that."""
+# What a link or tunnel kernel returns instead of the offset of an IPv4 header: the negative number of a counter, ...
+IS_NOT_IPV4, IS_ARP, IS_IPV6, IS_MALFORMED, IS_UNSUPPORTED = -NOT_IPV4, -ARP, -IPV6, -MALFORMED, -UNSUPPORTED_LINK
+IS_NO_TUNNEL = -len(COUNTERS)
+IS_TYPE = IS_NO_TUNNEL - 1
+"""... or this less an Ethernet type: not IPv4, but that."""

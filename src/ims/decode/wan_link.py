@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ims.decode.ethernet import BRIDGED, LLC, MALFORMED, NOT_IPV4, by_network_layer
+from ims.decode.ethernet import BRIDGED, LLC, MALFORMED, NOT_IPV4, UNSUPPORTED, by_network_layer, typed
 from ims.decode.ppp import ppp_protocol
 from ims.kernels import kernel
-from ims.packet.link_types import C_HDLC_DIRECTED, MULTILINK_FRAME_RELAY, PPP_DIRECTED, PPPD
+from ims.packet.link_types import C_HDLC_DIRECTED, FRAME_RELAY_DIRECTED, MULTILINK_FRAME_RELAY, PPP_DIRECTED, PPPD
 from ims.packet.octets import be16
 
 PPP, PPP_HDLC, C_HDLC, FRAME_RELAY = 9, 50, 104, 107
@@ -16,20 +16,16 @@ PPP, PPP_HDLC, C_HDLC, FRAME_RELAY = 9, 50, 104, 107
 @kernel
 def by_cisco(octets, at, end):
     """(type, where it begins) in Cisco's HDLC: address, control, an Ethernet type, or for ISO's protocols LLC."""
-    if at + 4 > end:
-        return np.int64(MALFORMED), at
-    kind = be16(octets, at + 2)
-    if kind == 0xFEFE:
-        return np.int64(LLC), at + 2
-    return kind, at + 4
+    kind, at = typed(octets, at, end, 4)
+    return (np.int64(LLC), at - 2) if kind == 0xFEFE else (kind, at)
 
 
 @kernel
 def by_ppp(octets, at, end, link):
-    """(type, where it begins) in PPP; in HDLC's framing Cisco's own stands beside it, told by the first octet."""
+    """(type, where it begins) in PPP; in HDLC's framing the first octet may tell that it is Cisco's."""
     if link == PPP_HDLC and at < end and (octets[at] == 0x0F or octets[at] == 0x8F):
         return by_cisco(octets, at, end)
-    if at + 2 <= end and octets[at] == 0xFF and octets[at + 1] == 0x03:
+    if at + 2 <= end and be16(octets, at) == 0xFF03:
         at += 2
     return ppp_protocol(octets, at, end)
 
@@ -37,14 +33,10 @@ def by_ppp(octets, at, end, link):
 @kernel
 def by_frame_relay(octets, at, end):
     """(type, where it begins) in Frame Relay (RFC 2427): an address of 2 to 4 octets, UI, and a network layer's number;
-    or Cisco's way, an Ethernet type at once."""
-    length = 0
-    while length < 4:
-        if at + length >= end:
-            return np.int64(MALFORMED), at
+    or, as Cisco's, an Ethernet type at once."""
+    length = 1
+    while length < 4 and at + length <= end and octets[at + length - 1] & 1 == 0:
         length += 1
-        if octets[at + length - 1] & 1:
-            break
     at += length
     if length < 2 or at + 2 > end:
         return np.int64(MALFORMED), at
@@ -69,7 +61,7 @@ def by_frame_relay(octets, at, end):
 
 @kernel
 def by_multilink(octets, at, end):
-    """(type, where it begins) in multilink Frame Relay (FRF.16): of fragments the first holds the headers."""
+    """(type, where it begins) in multilink Frame Relay (FRF.16): the first fragment has the headers."""
     if at + 2 > end:
         return np.int64(MALFORMED), at
     if octets[at] & 0xA0 != 0x80:
@@ -79,15 +71,22 @@ def by_multilink(octets, at, end):
 
 @kernel
 def by_line(octets, at, end, link):
-    """(type, where it begins) of the lines that know an octet's direction, of pppd's, and of multilink Frame Relay."""
+    """(type, where it begins) of any of these, also with an octet for the direction before; UNSUPPORTED for another
+    link type."""
+    if link == PPP or link == PPP_HDLC:
+        return by_ppp(octets, at, end, link)
+    if link == C_HDLC:
+        return by_cisco(octets, at, end)
+    if link == FRAME_RELAY:
+        return by_frame_relay(octets, at, end)
     if link == MULTILINK_FRAME_RELAY:
         return by_multilink(octets, at, end)
     if link == PPPD:  # direction and control
         return ppp_protocol(octets, at + 2, end)
-    if at >= end:
-        return np.int64(MALFORMED), at
     if link == PPP_DIRECTED:
         return by_ppp(octets, at + 1, end, np.int64(PPP))
     if link == C_HDLC_DIRECTED:
         return by_cisco(octets, at + 1, end)
-    return by_frame_relay(octets, at + 1, end)
+    if link == FRAME_RELAY_DIRECTED:
+        return by_frame_relay(octets, at + 1, end)
+    return np.int64(UNSUPPORTED), at

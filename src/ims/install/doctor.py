@@ -1,4 +1,4 @@
-"""`ims doctor`: whose settings a file holds, and what is found for the daemon as the machine's unit starts it."""
+"""`ims doctor`: which daemon a file of settings is for, and findings for it as the machine's unit starts it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ims.install.environment_file import Environment, parse_environment
+from pydantic import BaseModel
+
+from ims.install.environment_file import parse_environment
 from ims.install.sandbox import sandbox_findings
 from ims.install.unit import installation, unit_text
 from ims.install.unit_file import UnitFile, installed, option
@@ -21,19 +24,17 @@ TAKEN = "address already in use"
 EXAMPLES = "docs/sensor.md, docs/deploy.md and docs/scale.md have examples"
 LAKE = "IMS_LAKE"
 OF_A_CALLER = re.compile("AWS_|.*_proxy$", re.IGNORECASE)
-"""Variables of a bucket's that a unit hasn't, unless its file sets them."""
+"""Variables of a caller's bucket, which a unit hasn't unless its file sets them."""
 
 
 def examine_file(file: Path) -> Iterable[Finding]:
-    """All findings for the daemon whose settings the file holds.
-
-    Raises ValueError and OSError, in one line, for a file that can't be read and for one of no daemon.
-    """
+    """All findings for the daemon whose settings the file holds. Raises ValueError and OSError, in one line, for a file
+    that can't be read or is no daemon's."""
     return DAEMONS[daemon_of(file)](file)
 
 
 def daemon_of(file: Path) -> str:
-    """Whose settings a file holds: `sensor`, `queryd`, `portal` or `ship`. Raises as `examine_file`."""
+    """The daemon whose settings a file holds: `sensor`, `queryd`, `portal` or `ship`. Raises as `examine_file`."""
     from ims.portal.config import PortalConfig
     from ims.queryd.config import QuerydConfig
     from ims.sensor.config import SensorConfig
@@ -42,17 +43,12 @@ def daemon_of(file: Path) -> str:
     if _unit_of("ship", file) is not None or file.suffix == ".env" or LAKE in parse_environment(text).variables:
         return "ship"
     keys = set(read_toml(file, EXAMPLES))
-    found = {
-        "sensor": len(keys & set(SensorConfig.model_fields)),
-        "queryd": len(keys & set(QuerydConfig.model_fields)),
-        "portal": len(keys & set(PortalConfig.model_fields)),
-    }
+    models: Mapping[str, type[BaseModel]] = {"sensor": SensorConfig, "queryd": QuerydConfig, "portal": PortalConfig}
+    found = {name: len(keys & set(model.model_fields)) for name, model in models.items()}
     if not any(found.values()):
         has = f"its keys are {', '.join(sorted(keys))}" if keys else "it has no keys"
-        raise ValueError(
-            f"{file} holds the settings of no sensor, query daemon or portal, nor sets {LAKE} for the shipper: {has}; "
-            f"{EXAMPLES}"
-        )
+        no_settings = f"{file} holds the settings of no sensor, query daemon or portal, nor sets {LAKE} for the shipper"
+        raise ValueError(f"{no_settings}: {has}; {EXAMPLES}")
     return max(found, key=lambda name: found[name])
 
 
@@ -86,16 +82,16 @@ def examine_portal_file(file: Path) -> Iterable[Finding]:
     found = [*_as_unit("portal", file, lambda: examine_portal(config, file))]
     try:
         needed = [*needs(config), *_certificates(config.tls), *_certificates(config.https)]
-        if config.export_folder is None:  # where the daemon's TMPDIR is; that of who asks may be another
+        if config.export_folder is None:  # the daemon's TMPDIR may differ from the caller's
             needed = [need for need in needed if need.path != Path(tempfile.gettempdir())]
-    except ValueError:  # the lake's URI, which is said already
+    except ValueError:  # the lake's URI, which is among the findings already
         return found
     return [*found, *_kept_by_unit("portal", file, needed)]
 
 
 def examine_ship_file(file: Path) -> Iterable[Finding]:
     """For the variables that the shipper's unit reads: the store and the lake of the command that the unit starts."""
-    import pyarrow.fs  # noqa: F401  # not first in the child, another user, who needn't be able to read it
+    import pyarrow.fs  # noqa: F401  # before the child, whose user may be unable to read it
 
     import ims.lake.bucket  # noqa: F401
     from ims.lake.ship_checks import ship_checks, ship_needs
@@ -103,18 +99,18 @@ def examine_ship_file(file: Path) -> Iterable[Finding]:
 
     environment = parse_environment(read_text(file, EXAMPLES))
     if not environment.variables.get(LAKE):
-        raise ValueError(f"{file} sets no {LAKE}{_left_out(environment)}; docs/scale.md has an example")
+        lines = ", ".join(map(str, environment.left_out))
+        ignored = f" (line {lines}: systemd ignores what isn't NAME=VALUE, `export` included)" if lines else ""
+        raise ValueError(f"{file} sets no {LAKE}{ignored}; docs/scale.md has an example")
     unit = installed("ims-ship")
-    is_its = unit is not None and _reads(unit, file)
-    shown = unit if unit is not None else UnitFile("ims-ship", [unit_text("ship", installation())])
-    words = shown.command(environment.variables)
+    ours = UnitFile("ims-ship", [unit_text("ship", installation())])
+    words = (unit or ours).command(environment.variables)
     store, uri = option(words, "--store"), option(words, "--to")
     if not store or not uri:
-        raise ValueError(f"{shown.name}.service starts no `ims ship --store DIR --to URI`: {' '.join(words)}")
+        raise ValueError(f"ims-ship.service starts no `ims ship --store DIR --to URI`: {' '.join(words)}")
+    user = unit.user() if unit is not None and _reads(unit, file) and os.geteuid() == 0 else None
 
-    user = shown.user() if is_its and os.geteuid() == 0 else None
-
-    def examine() -> list[tuple[str, ...]]:  # in a child alone
+    def examine() -> list[tuple[str, ...]]:  # only in a child
         for name in [name for name in os.environ if OF_A_CALLER.match(name)]:
             del os.environ[name]
         if user is not None:
@@ -130,19 +126,12 @@ DAEMONS: Mapping[str, Callable[[Path], Iterable[Finding]]] = {
     "sensor": examine_sensor_file, "queryd": examine_queryd_file, "portal": examine_portal_file,
     "ship": examine_ship_file,
 }  # fmt: skip
-"""By the word that starts it: `ims WORD`."""
-
-
-def _left_out(environment: Environment) -> str:
-    if not environment.left_out:
-        return ""
-    lines = ", ".join(map(str, environment.left_out))
-    return f" (line {lines}: systemd passes over what isn't NAME=VALUE, `export` included)"
+"""By command: `ims WORD`."""
 
 
 def _as_unit(name: str, file: Path, examine: Callable[[], Iterable[Finding]]) -> Iterable[Finding]:
-    """What there is to find for the user as whom the machine's unit starts the daemon: root, who asks, may read keys
-    and open ports that a unit's user may not."""
+    """The findings for the user of the machine's unit: root, who runs the doctor, may read keys and open ports that the
+    unit's user may not."""
     unit = _unit_of(name, file)
     user = unit.user() if unit is not None and os.geteuid() == 0 else None
     if user is None:
@@ -150,47 +139,45 @@ def _as_unit(name: str, file: Path, examine: Callable[[], Iterable[Finding]]) ->
     found = [Finding(*each) for each in tried_as(user, lambda: [tuple(each) for each in examine()])]
     if all(TAKEN not in each.found for each in found):
         return found
-    # Only root sees who has a port: it may be the very daemon.
+    # Only root sees which process has a port: it may be the daemon itself.
     of_root = {each.subject: each for each in examine()}
     return [of_root.get(each.subject, each) if TAKEN in each.found else each for each in found]
 
 
 def _kept_by_unit(name: str, file: Path, needs: Sequence[Need]) -> Iterable[Finding]:
-    """What the unit that starts the daemon with this file keeps from it."""
+    """What the unit that starts the daemon with this file forbids it."""
     unit = _unit_of(name, file)
     if unit is None:
         return ()
     found = list(sandbox_findings(unit, needs))
     stranger = unit.stranger()
     if stranger:
-        said = f"{unit.name}.service runs as {stranger}, a user whom this machine doesn't have"
-        found.insert(0, Finding(WRONG, "unit", said, f"`ims install-service {name}` makes ours"))
+        text = f"{unit.name}.service runs as {stranger}, a user whom this machine doesn't have"
+        found.insert(0, Finding(WRONG, "unit", text, f"`ims install-service {name}` makes ours"))
     return found
 
 
 def _unit_of(name: str, file: Path) -> UnitFile | None:
-    """This machine's unit, where it starts `ims NAME` with these settings."""
-    try:
+    """This machine's unit, if it starts `ims NAME` with these settings."""
+    with suppress(OSError):
         unit = installed(f"ims-{name}")
-    except OSError:
-        return None
-    return unit if unit is not None and _reads(unit, file) else None
+        return unit if unit is not None and _reads(unit, file) else None
+    return None
 
 
 def _reads(unit: UnitFile, file: Path) -> bool:
-    given = [re.sub("^-", "", word) for word in unit.words("EnvironmentFile")]
-    settings = option(unit.command(), "--config")
-    for path in [*given, *([settings] if settings else [])]:
-        try:
-            if file.samefile(path):
+    for path in (
+        *(word.removeprefix("-") for word in unit.words("EnvironmentFile")),
+        option(unit.command(), "--config"),
+    ):
+        with suppress(OSError):
+            if path and file.samefile(path):
                 return True
-        except OSError:
-            continue
     return False
 
 
 def _certificates(settings: Any) -> list[Need]:
     """The certificate, its key and the authority that a table of settings names."""
-    named = {"certificate": "the certificate", "key": "its key", "ca": "the authority"}
-    found = {said: getattr(settings, key, None) for key, said in named.items()}
-    return [Need(said, path) for said, path in found.items() if path is not None]
+    names = {"certificate": "the certificate", "key": "its key", "ca": "the authority"}
+    found = {name: getattr(settings, key, None) for key, name in names.items()}
+    return [Need(name, path) for name, path in found.items() if path is not None]

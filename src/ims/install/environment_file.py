@@ -1,4 +1,4 @@
-"""A file of variables, as systemd reads it for EnvironmentFile= (systemd.exec(5)): no shell's."""
+"""A file of variables, as systemd reads it for EnvironmentFile= (systemd.exec(5)), unlike a shell."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import NamedTuple
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 COMMENT = "#;"
 ESCAPED = '"\\`$'
-"""What a backslash escapes between double quotes; before anything else it stands for itself."""
+"""What a backslash escapes between double quotes; before other characters it is literal."""
 
 
 class Environment(NamedTuple):
-    """What such a file says. `left_out`: numbers of the lines that systemd passes over, such as `export A=1`."""
+    """A parsed file. `left_out`: numbers of the lines that systemd ignores, such as `export A=1`."""
 
     variables: dict[str, str]
     left_out: list[int]
 
 
 def parse_environment(text: str) -> Environment:
-    """The variables of a file. A quoted value may go on over lines, and others where a line ends with a backslash."""
+    """The variables of a file. Quoted values may span lines, and others after a backslash at the line's end."""
     found = Environment({}, [])
     at = 0
     while at < len(text):
@@ -37,8 +37,8 @@ def parse_environment(text: str) -> Environment:
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
-    """The value that begins there, and where the line after it does."""
-    said, quote, blanks, begun = "", "", "", False
+    """The value that begins at `at`, and the start of the line after it."""
+    value, quote, blanks, begun = "", "", "", False
     while at < len(text):
         character, following = text[at], text[at + 1 : at + 2]
         at += 1
@@ -47,19 +47,19 @@ def _value(text: str, at: int) -> tuple[str, int]:
                 quote = ""
             elif character == "\\" and quote == '"':
                 at += 1
-                said += "" if following == "\n" else following if following in ESCAPED else character + following
+                value += "" if following == "\n" else following if following in ESCAPED else character + following
             else:
-                said += character
+                value += character
         elif character == "\n":
             break
         elif character == "\\":
             at, begun = at + 1, True
-            said, blanks = said + blanks + following.strip("\n"), ""
+            value, blanks = value + blanks + following.strip("\n"), ""
         elif character in "\"'" and not begun:
             quote = character
         elif character.isspace():
             blanks += character if begun else ""  # none at the ends of a value
         else:
             begun = True
-            said, blanks = said + blanks + character, ""
-    return said, at
+            value, blanks = value + blanks + character, ""
+    return value, at

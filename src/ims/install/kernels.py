@@ -1,8 +1,8 @@
 """Compiles all kernels that services run into the system's folder: `python -m ims.install.kernels /var/cache/ims`.
 
-Root's: what is loaded from there runs as code, in every user's processes. Whatever is in the folder that root alone
-hasn't written is removed first: earlier versions gave it to the sensor's user. The kernels of these sources become
-readable by others when all are there; those of other sources are removed then.
+Only root may write there: kernels are code that runs in every user's processes. Anything that others could have written
+is removed first: earlier versions gave the folder to the sensor's user. When all kernels of these sources are there,
+they become readable by others, and those of other sources are removed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ims.kernel_folder import refusal_of
 from ims.process import warm_up
 
 FRAME = bytes.fromhex("020000000001020000000002080045000014000000004011f96bc0000201c6336401") + bytes(26)
-"""Of Ethernet: an IPv4 header alone, padded to 60 octets."""
+"""An Ethernet frame: only an IPv4 header, padded to 60 octets."""
 PCAPNG = (
     struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
     + struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20)
@@ -33,7 +33,7 @@ SOME_DAY = 1_772_582_400
 ERF = struct.pack("<QBB", SOME_DAY << 32, 2, 4) + struct.pack(">HHH", 18 + len(FRAME), 0, len(FRAME)) + bytes(2) + FRAME
 PARTS = ("load_stages", "load_rest")
 AGAIN = (sys.executable, "-m", "ims.install.kernels")
-"""Children: kernels are loaded from a place that is known when they are imported."""
+"""A child process: the folder of kernels must be known when they are imported."""
 
 
 def load_stages() -> None:
@@ -53,17 +53,15 @@ def load_rest() -> None:
 
 
 def read_and_write(folder: Path) -> None:
-    """Captures of all formats into a store, and out of it again; questions about what is different in it, whose kernels
-    take arrays that may be written to and such that may not."""
+    """Store captures of all formats, and export them; run queries whose kernels take writable or read-only arrays."""
     import ims
     from ims.darknet import Block, Darknet
     from ims.sensor.ingest import Ingest
 
-    files = {"a.pcapng": PCAPNG, "b.erf": ERF}
-    for name, octets in files.items():
-        (folder / name).write_bytes(octets)
+    (folder / "a.pcapng").write_bytes(PCAPNG)
+    (folder / "b.erf").write_bytes(ERF)
     ingest = Ingest(folder / "store", "warm", Darknet([Block.parse("all=0.0.0.0/0")]))
-    ingest.run([str(folder / name) for name in files])
+    ingest.run([str(folder / "a.pcapng"), str(folder / "b.erf")])
     with ims.open(folder / "store") as telescope:
         telescope.export(folder / "out.pcap")
         for metric in ("sources", "destinations", "payloads"):
@@ -74,11 +72,12 @@ def read_and_write(folder: Path) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder root's alone. Raises OSError, PermissionError where a folder above it isn't root's."""
+    """Make the folder writable only by root. Raises OSError, PermissionError if a folder above it isn't root's."""
     folder.mkdir(parents=True, exist_ok=True)
-    if refusal_of(folder) is not None:
+    refusal = refusal_of(folder)
+    if refusal is not None:
         if folder.is_symlink() or (refusal := refusal_of(folder.parent)) is not None:
-            raise PermissionError(refusal_of(folder) if folder.is_symlink() else refusal)
+            raise PermissionError(refusal)
         os.chown(folder, 0, 0, follow_symlinks=False)
         folder.chmod(0o755)
         for entry in folder.iterdir():
@@ -95,15 +94,14 @@ def remove(entry: Path) -> None:
 
 
 def compile_all(folder: Path) -> Path:
-    """Compile into `folder` what isn't there yet, on two cores. Returns where: below it, for these sources. Raises
-    ValueError with what a child said."""
+    """Compile into `folder` what isn't there yet, on two cores. Returns the folder below it of these sources. Raises
+    ValueError with a child's error."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment["IMS_CACHE_DIR"] = str(folder)
     children = [
         subprocess.Popen([*AGAIN, part, folder], env=environment, stderr=subprocess.PIPE, text=True) for part in PARTS
     ]
-    said = [child.communicate()[1] for child in children]
-    for child, text in zip(children, said, strict=True):
+    for child, text in [(child, child.communicate()[1]) for child in children]:
         if child.returncode:
             raise ValueError(text.strip().rpartition("\n")[2] or f"it ended with status {child.returncode}")
     words = [*AGAIN, "named", str(folder)]
@@ -124,10 +122,10 @@ def named() -> None:
 
 
 def publish(compiled: Path) -> None:
-    """Have others read it, and remove what was compiled from other sources."""
+    """Make it readable by others, and remove what was compiled from other sources."""
     for path, _, files in os.walk(compiled, topdown=False):
         for name in files:
-            (Path(path) / name).chmod(0o644)
+            Path(path, name).chmod(0o644)
         Path(path).chmod(0o755)
     for entry in compiled.parent.iterdir():
         if entry != compiled:
@@ -135,7 +133,7 @@ def publish(compiled: Path) -> None:
 
 
 def main() -> int:
-    """Do it; 2 and one line if it can't be done."""
+    """Do it; 2 and one line if it fails."""
     *part, folder = sys.argv[1:]
     os.umask(0o022)
     try:

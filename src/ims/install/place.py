@@ -1,7 +1,7 @@
-"""A file's or folder's place in a system: what is there is whole, and no link is followed on the way.
+"""Files and folders of a system: written atomically, and reached without following links.
 
 Folders on the way may belong to a service's user, who can put a link there at any moment: each is opened from the one
-above it, and what is done is done in the folder that was opened.
+above it, and changes are made in the opened folder.
 """
 
 from __future__ import annotations
@@ -22,18 +22,17 @@ NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def parent_of(machine: Machine, path: str) -> Iterator[tuple[int, str]]:
-    """The open folder that `path` is in, and the name in it; folders on the way are made, as root's."""
+    """The opened parent folder of `path`, and the name in it; missing folders on the way are made, root's."""
     *folders, name = Path(path).parts[1:]
     opened = os.open(machine.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     way = machine.root
     try:
         for folder in folders:
             way /= folder
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, mode=0o755, dir_fd=opened)
             try:
-                inner = _open(folder, opened)
-            except FileNotFoundError:
-                os.mkdir(folder, mode=0o755, dir_fd=opened)  # in the folder that was opened
-                inner = _open(folder, opened)
+                inner = os.open(folder, FOLDER_FLAGS, dir_fd=opened)
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                     raise
@@ -45,16 +44,12 @@ def parent_of(machine: Machine, path: str) -> Iterator[tuple[int, str]]:
         os.close(opened)
 
 
-def _open(folder: str, parent: int) -> int:
-    return os.open(folder, FOLDER_FLAGS, dir_fd=parent)
-
-
 def write(machine: Machine, path: str, text: str, mode: int, owner: tuple[int, int], *, over: bool) -> None:
-    """A file with owner and mode, which is there whole and on the disk, or not at all. `over`: in the place of one that
-    is there, which else stays. Raises OSError, FileExistsError among them."""
+    """Write a file with owner and mode, atomically and synced. `over`: replace an existing one, which otherwise stays.
+    Raises OSError, FileExistsError among them."""
     with naming(path), parent_of(machine, path) as (parent, name):
         beside = f".{name}.new"
-        with contextlib.suppress(FileNotFoundError):  # of one who was killed
+        with contextlib.suppress(FileNotFoundError):  # of a killed process
             os.unlink(beside, dir_fd=parent)
         try:
             _write(parent, beside, text, mode, owner)
@@ -69,12 +64,9 @@ def write(machine: Machine, path: str, text: str, mode: int, owner: tuple[int, i
 
 
 def _write(parent: int, name: str, text: str, mode: int, owner: tuple[int, int]) -> None:
-    file = os.open(name, NEW_FILE, 0o600, dir_fd=parent)
-    try:
-        with open(file, "w", encoding="utf-8", closefd=False) as out:  # a descriptor
-            out.write(text)
-        os.fchown(file, *owner)
-        os.fchmod(file, mode)
-        os.fsync(file)
-    finally:
-        os.close(file)
+    with os.fdopen(os.open(name, NEW_FILE, 0o600, dir_fd=parent), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fchown(file.fileno(), *owner)
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Removal of a service's unit. Data, settings, keys and users stay, and are named."""
+"""Removal of a service's unit. Data, settings, keys and users stay, and are listed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ims.install.unit import FOLDER
 
 @dataclass(frozen=True)
 class Stop:
-    """A unit that runs, or starts with the machine, no longer does."""
+    """Stop a unit, and no longer start it with the machine."""
 
     unit: str
 
     def due(self, machine: Machine) -> str | None:
-        """Where its file is there, and somebody can be told: in an image nothing runs."""
+        """If its file is there and systemd runs, which it doesn't in an image."""
         there = machine.runs_systemd and machine.where(f"{FOLDER}/{self.unit}").exists()
         return f"stop {self.unit}, and no longer start it with the machine" if there else None
 
@@ -29,12 +29,12 @@ class Stop:
 
 @dataclass(frozen=True)
 class Unlink:
-    """A file of systemd's that is removed."""
+    """Remove a file of systemd's."""
 
     path: str
 
     def due(self, machine: Machine) -> str | None:
-        """Where it is there."""
+        """If it is there."""
         file = machine.where(self.path)
         if not (file.is_symlink() or file.exists()):
             return None
@@ -42,25 +42,24 @@ class Unlink:
         return f"remove {self.path}"
 
     def do(self, machine: Machine) -> None:
-        """Remove it; what it links to stays."""
+        """Remove it; the target of a link stays."""
         machine.where(self.path).unlink(missing_ok=True)  # disabled units have lost their link by now
 
 
 def steps_back(services: Sequence[Service]) -> Iterator[Step]:
-    """What takes those services' units away."""
+    """The steps that remove those services' units."""
     for service in services:
-        unit = f"ims-{service.name}.service"
-        yield Stop(unit)
-        yield Unlink(f"{FOLDER}/multi-user.target.wants/{unit}")
-        yield Unlink(f"{FOLDER}/{unit}")
-    yield Reload(tuple(f"ims-{service.name}.service" for service in services))
+        yield Stop(service.unit)
+        yield Unlink(f"{FOLDER}/multi-user.target.wants/{service.unit}")
+        yield Unlink(f"{FOLDER}/{service.unit}")
+    yield Reload(tuple(service.unit for service in services))
 
 
 def left_behind(services: Sequence[Service], machine: Machine) -> list[str]:
-    """What is still there of them: folders with all that is in them, settings, drop-ins, users."""
+    """What is still there: folders with their content, settings, drop-ins, users."""
     paths = [folder.path for service in services for folder in service.folders]
     paths += [settings.path for service in services for settings in service.settings]
-    paths += [f"{FOLDER}/ims-{service.name}.service.d" for service in services]
+    paths += [f"{FOLDER}/{service.unit}.d" for service in services]
     users = dict.fromkeys(service.user for service in services)
     return [path for path in dict.fromkeys(paths) if machine.where(path).exists()] + [
         f"the user {user}" for user in users if machine.user(user) is not None

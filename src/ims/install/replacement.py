@@ -1,7 +1,7 @@
-"""Puts an installation that was made in PREFIX/.ims-new in the place of the one in PREFIX: `python -m … NEW PREFIX`.
+"""Replaces the installation in PREFIX by a new one, made in PREFIX/.ims-new: `python -m … NEW PREFIX`.
 
-Entry by entry, for PREFIX may be a file system of its own; what can't be replaced is put back. Where this is killed in
-the middle, the next installation does that (scripts/install.sh). What is no part of an installation is never touched.
+Entry by entry, for PREFIX may be a file system of its own; after an error, moved entries are put back. If this is
+killed, the next installation does that (scripts/install.sh). Other files are never touched.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ims.cause import cause
 ENTRIES = (
     "bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "man", "sbin", "share", "pyvenv.cfg", "lock.txt",
 )  # fmt: skip
-"""Of an installation: those of a Python environment, and our list of what is in it."""
+"""An installation's entries: those of a Python environment, and our list of packages."""
 
 
 def relocate(new: Path, prefix: Path) -> None:
-    """Have scripts and settings of the environment in `new` name `prefix`. Files may have other names elsewhere (hard
-    links): they are written anew. Raises OSError; nothing outside `new` is changed."""
+    """Have scripts and settings of the environment in `new` name `prefix`. Files are replaced, not changed: they may be
+    hard links. Raises OSError; nothing outside `new` is changed."""
     for file in (new / "pyvenv.cfg", *(new / "bin").iterdir()):
         if file.is_symlink() or not file.is_file():
             continue
@@ -35,8 +35,8 @@ def relocate(new: Path, prefix: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename, or, where a folder can't be renamed (a container's, of the image), move what is in it, one by one. A part
-    of it may be in `target` already. Raises OSError."""
+    """Rename, or, if a folder can't be renamed (a container's, of the image), move its entries one by one. Some may be
+    in `target` already. Raises OSError."""
     if not target.is_dir():
         try:
             source.rename(target)
@@ -52,7 +52,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def replace(new: Path, prefix: Path) -> None:
-    """Move what is in `prefix` away, and what is in `new` there. Raises OSError, with all where it was before."""
+    """Replace the installation in `prefix` by the one in `new`. Raises OSError, with everything put back."""
     old = prefix / ".ims-old"
     old.mkdir()
     moved: list[tuple[Path, Path]] = []
@@ -76,7 +76,7 @@ def replace(new: Path, prefix: Path) -> None:
 
 
 def main() -> int:
-    """Do both; 2 and one line if it can't be done."""
+    """Do both; 2 and one line if it fails."""
     new, prefix = map(Path, sys.argv[1:])
     os.umask(0o022)
     try:

@@ -1,6 +1,6 @@
-"""What a unit keeps from its daemon: folders that are hidden from it, or that it may only read (systemd.exec(5)).
+"""What a unit forbids its daemon: folders that are hidden from it, or that it may only read (systemd.exec(5)).
 
-Permissions know nothing of this: whoever tries as the unit's user, but outside of it, finds all in order.
+File permissions don't show this: the unit's user, outside of the unit, has access.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OWN_FOLDERS = {
 
 
 class Sandbox:
-    """Of one unit. Paths are compared with links followed, as systemd does."""
+    """A unit's restrictions. Paths are compared with links followed, as systemd does."""
 
     def __init__(self, unit: UnitFile) -> None:
         self.unit = unit
@@ -36,7 +36,7 @@ class Sandbox:
         self._rules += [(_real(place), "") for place in self._writable()]
 
     def hidden(self, path: Path) -> str:
-        """By which setting the daemon can't see it, or sees another in its place; empty where it can."""
+        """The setting by which the daemon can't see it, or sees something else there; else empty."""
         path = _real(path)
         homes = self.unit.last("ProtectHome").lower()
         private = self.unit.last("PrivateTmp").lower()
@@ -50,10 +50,10 @@ class Sandbox:
         return next((setting for place, setting in closed + emptied if path.is_relative_to(_real(place))), "")
 
     def read_only(self, path: Path) -> str:
-        """By which setting the daemon may not write to it; empty where it may."""
+        """The setting by which the daemon may not write to it; else empty."""
         path = _real(path)
         found = [(len(place.parts), setting) for place, setting in self._rules if path.is_relative_to(place)]
-        return max(found, default=(0, ""))[1]  # the innermost folder's; of two settings of one, that which forbids
+        return max(found, default=(0, ""))[1]  # the innermost folder's; of two for one folder, the forbidding one
 
     def _read_only(self) -> Iterator[tuple[str, str]]:
         system, homes = self.unit.last("ProtectSystem").lower(), self.unit.last("ProtectHome").lower()
@@ -75,9 +75,9 @@ class Sandbox:
 
 
 def sandbox_findings(unit: UnitFile, needs: Iterable[Need]) -> Iterator[Finding]:
-    """Which of these a unit keeps from its daemon, with the lines that mend it."""
+    """Which of these needs a unit forbids its daemon, with the lines that allow them."""
     sandbox = Sandbox(unit)
-    said = set[Path]()
+    reported = set[Path]()
     for need in needs:
         hidden = sandbox.hidden(need.path)
         if hidden:
@@ -88,10 +88,10 @@ def sandbox_findings(unit: UnitFile, needs: Iterable[Need]) -> Iterator[Finding]
             continue
         folder = need.path.absolute()
         if need.way is Way.CHANGE and not os.path.isdir(folder):  # noqa: PTH112  # no error where one may not look
-            folder = folder.parent  # what is beside a file is written, too
+            folder = folder.parent  # files beside it are written, too
         forbidden = sandbox.read_only(folder)
-        if forbidden and folder not in said:
-            said.add(folder)
+        if forbidden and folder not in reported:
+            reported.add(folder)
             found = f"{unit.name}.service may only read {need.named} {need.path} ({forbidden})"
             yield Finding(WRONG, "unit", found, _remedy(unit, need, folder))
 
@@ -102,12 +102,11 @@ def _remedy(unit: UnitFile, need: Need, folder: Path) -> str:
     except ValueError:
         return "keep it in a folder of its own, such as one below /var/lib/ims"
     user, group = unit.last("User") or "root", unit.last("Group") or unit.last("User") or "root"
-    made = f"`install -d -o {user} -g {group} -m 750 {shlex.quote(str(folder))}`; then "
-    if os.path.lexists(folder):
-        made = ""
+    install = f"`install -d -o {user} -g {group} -m 750 {shlex.quote(str(folder))}`; then "
     written = str(folder).replace("%", "%%")
     if re.search(r"[\s'\"\\]", written):
         written = '"' + written.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    made = "" if os.path.lexists(folder) else install
     return f"{made}`systemctl edit {unit.name}` with these two lines:\n[Service]\nReadWritePaths={written}"
 
 

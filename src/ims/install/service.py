@@ -1,6 +1,6 @@
 """What each service needs on a machine: its user, folders with owners and modes, example settings, a unit.
 
-One table: `ims install-service` makes it, `docs/deploy.md` shows it, and the units run in it.
+One table: `ims install-service` applies it, and `docs/deploy.md` shows it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ class Service(NamedTuple):
     user: str
     folders: tuple[Folder, ...]
     settings: tuple[Settings, ...]
+
+    @property
+    def unit(self) -> str:
+        """The name of its unit's file."""
+        return f"ims-{self.name}.service"
 
 
 def _toml(name: str) -> Settings:
@@ -60,11 +65,10 @@ def chosen(names: Sequence[str]) -> list[Service]:
 
 
 def steps(services: Sequence[Service], program: Path) -> Iterator[Step]:
-    """All that those services need, in the order in which it can be made, each thing once. `program`: the folder in
-    which ims is installed."""
+    """All that those services need, in the order of making, without duplicates. `program`: the folder of ims."""
     made: list[Step] = [Group(GROUP), User("ims", GROUP)]
     for service in services:
         made += [User(service.user, GROUP), *service.folders, *service.settings]
-    made += [Unit(f"{FOLDER}/ims-{service.name}.service", unit_text(service.name, program)) for service in services]
+    made += [Unit(f"{FOLDER}/{service.unit}", unit_text(service.name, program)) for service in services]
     yield from dict.fromkeys(made)
-    yield Reload(tuple(f"ims-{service.name}.service" for service in services))
+    yield Reload(tuple(service.unit for service in services))

@@ -1,8 +1,8 @@
-"""One thing that a service needs on a machine: it is made where it isn't there, and left where it is.
+"""One thing that a service needs on a machine: made if it is missing, otherwise left.
 
-A step looks first (`due`), so that a dry run says what an installation does, and a second installation does nothing.
-Folders may lie in one that belongs to a service's user: they are opened without following a link, and what was opened
-gets its owner, so that nobody has root give away a folder of the system.
+A step looks first (`due`), so a dry run prints what an installation does, and a second installation does nothing. A
+folder's parent may belong to a service's user: folders are opened without following links, and owner and mode are set
+on what was opened, so nobody can have root give away a folder of the system.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ims.install.unit import shipped
 
 
 class Step(Protocol):
-    """What both sides of an installation call. Both raise OSError, and ValueError for what an operator must decide."""
+    """A step of an installation. Both methods raise OSError, and ValueError for what an operator must decide."""
 
     @abstractmethod
     def due(self, machine: Machine) -> str | None:
-        """What is to be done, in words that follow "would"; None if it is done. Changes nothing."""
+        """What is to be done, in words that follow "would"; None if nothing. Changes nothing."""
 
     @abstractmethod
     def do(self, machine: Machine) -> None:
@@ -38,7 +38,7 @@ class Group:
     name: str
 
     def due(self, machine: Machine) -> str | None:
-        """Made where there is none of that name."""
+        """Made if missing."""
         return f"make the group {self.name}" if machine.group(self.name) is None else None
 
     def do(self, machine: Machine) -> None:
@@ -54,7 +54,7 @@ class User:
     group: str
 
     def due(self, machine: Machine) -> str | None:
-        """Made where there is none of that name; one who is there is put into the group."""
+        """Made if missing; an existing user is put into the group."""
         account = machine.user(self.name)
         if account is None:
             return f"make the user {self.name}, of the group {self.group}"
@@ -81,7 +81,7 @@ class Folder:
     mode: int
 
     def due(self, machine: Machine) -> str | None:
-        """Made where there is none; another owner or mode is set. A link is an operator's, and left."""
+        """Made if missing; owner and mode are corrected. A link is an operator's, and left."""
         owner = f"{self.user}:{self.group}, {self.mode:04o}"
         try:
             status = machine.where(self.path).lstat()
@@ -91,12 +91,14 @@ class Folder:
             return None
         if not stat.S_ISDIR(status.st_mode):
             raise ValueError(f"{self.path} is not a folder, and a service needs one there: move it away")
-        if (status.st_uid, status.st_gid) == _ids(machine, self.user, self.group) and _mode(status) == self.mode:
+        mode = stat.S_IMODE(status.st_mode)
+        if (status.st_uid, status.st_gid) == _ids(machine, self.user, self.group) and mode == self.mode:
             return None
-        return f"give the folder {self.path} its owner and mode ({owner}; found {_found(status)})"
+        found = f"{status.st_uid}:{status.st_gid}, {mode:04o}"
+        return f"give the folder {self.path} its owner and mode ({owner}; found {found})"
 
     def do(self, machine: Machine) -> None:
-        """Make it, with the folders above it."""
+        """Make it, and missing folders above it."""
         uid, gid = _owner(machine, self.user, self.group)
         with parent_of(machine, self.path) as (parent, name):
             with contextlib.suppress(FileExistsError):
@@ -111,7 +113,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Settings:
-    """A file of settings: an example, where there is none."""
+    """A file of settings: an example, if there is none."""
 
     path: str
     user: str
@@ -121,7 +123,7 @@ class Settings:
     """the example among the package's files"""
 
     def due(self, machine: Machine) -> str | None:
-        """Written where there is none; one that is there is an operator's."""
+        """Written if missing; an existing one is an operator's."""
         try:
             machine.where(self.path).lstat()
         except FileNotFoundError:
@@ -136,13 +138,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit's file: what is shipped, in the place of what is there. Operators' changes are drop-ins, and stay."""
+    """A unit's file: the shipped one replaces an existing one. Operators' changes are drop-ins, and stay."""
 
     path: str
     text: str
 
     def due(self, machine: Machine) -> str | None:
-        """Written where it is absent or another."""
+        """Written if it is missing or differs."""
         file = machine.where(self.path)
         if file.is_symlink():
             raise ValueError(f"{self.path} is a link to {file.readlink()}: systemctl unmask {file.name}, or remove it")
@@ -159,27 +161,18 @@ class Unit:
 
 @dataclass(frozen=True)
 class Reload:
-    """The service manager reads units again."""
+    """Have the service manager reread units, if needed for one of `units`."""
 
     units: tuple[str, ...]
-    """those of which it is asked whether it has read their files"""
 
     def due(self, machine: Machine) -> str | None:
-        """Where one runs, and a unit was changed: now, or by an installation that was killed, or couldn't say so."""
+        """If systemd runs, and a unit was changed: now, or by an installation that was killed or couldn't reload."""
         differ = machine.runs_systemd and (machine.units_differ or machine.reload_needed(self.units))
         return "have systemd read its units again" if differ else None
 
     def do(self, machine: Machine) -> None:
         """systemctl(1)."""
         machine.run(["systemctl", "daemon-reload"])
-
-
-def _mode(status: os.stat_result) -> int:
-    return stat.S_IMODE(status.st_mode)
-
-
-def _found(status: os.stat_result) -> str:
-    return f"{status.st_uid}:{status.st_gid}, {_mode(status):04o}"
 
 
 def _ids(machine: Machine, user: str, group: str) -> tuple[int | None, int | None]:

@@ -1,4 +1,4 @@
-"""A unit's text, for the place where ims is installed. The files in `units` name /opt/ims, where it usually is."""
+"""A unit's text, for the folder where ims is installed. The files in `units` name /opt/ims, the usual one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import quote
 USUAL = "/opt/ims"
 FOLDER = "/etc/systemd/system"
 HOMES = ("/home", "/root", "/run/user")
-"""What ProtectHome= keeps from services."""
+"""Hidden by ProtectHome=."""
 TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # nothing is written there
-"""What PrivateTmp= does."""
+"""Hidden by PrivateTmp=."""
 UNFIT = re.compile(r"[\x00-\x1f\x7f'\"\\]")
 
 
@@ -23,20 +23,18 @@ def shipped(name: str) -> str:
 
 
 def installation() -> Path:
-    """The folder in which ims, as it runs now, is installed: its bin/ims is what units start."""
+    """The folder in which the running ims is installed: units start its bin/ims."""
     return Path(sys.prefix)
 
 
 def refuse_unreachable(folder: Path) -> None:
-    """Raises ValueError where services couldn't reach a program in that folder, or a unit can't name it."""
+    """Raises ValueError if services couldn't reach a program in that folder, or a unit can't name it."""
     for place in (*HOMES, *TEMPORARY):
         if folder.is_relative_to(place):
-            raise ValueError(
-                f"services can't reach ims in {folder}, for their units hide {place}: install it with "
-                "`make install`, and run the ims that this puts on PATH"
-            )
+            remedy = "install it with `make install`, and run the ims that it puts on PATH"
+            raise ValueError(f"services can't reach ims in {folder}: their units hide {place}; {remedy}")
     if UNFIT.search(str(folder)):
-        raise ValueError(f"systemd starts no program in {str(folder)!r}: expected no quotes and backslashes in it")
+        raise ValueError(f"{str(folder)!r} can't stand in a unit: expected a path without quotes and backslashes")
 
 
 def unit_text(name: str, folder: Path) -> str:

@@ -7,30 +7,29 @@ import pwd
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 FOLDERS = ("/etc/systemd/system", "/run/systemd/system")
-"""Where an administrator's units and drop-ins are; the first that has the unit has the say."""
+"""Folders of an administrator's units and drop-ins; the first that has the unit wins."""
 YES = ("yes", "true", "on", "1")
 _VARIABLE = re.compile(r"\$\{(\w+)\}|^\$(\w+)$")
 
 
 class UnitFile:
-    """What the section [Service] of a unit says; later lines after earlier ones, as systemd takes them."""
+    """The section [Service] of a unit, in the order in which systemd reads it."""
 
     def __init__(self, name: str, texts: Sequence[str]) -> None:
-        """`name`: such as `ims-sensor`; `texts`: those of its file and of its drop-ins, in order."""
+        """`name`: such as `ims-sensor`; `texts`: of its file and of its drop-ins, in order."""
         self.name = name
-        self._lines: list[tuple[str, str]] = []
-        for text in texts:
-            self._lines += _lines(text)
+        self._lines = [line for text in texts for line in _lines(text)]
 
     def last(self, key: str) -> str:
-        """What a setting is; empty where nothing is said."""
+        """A setting's value; empty if it isn't set."""
         return next((value for name, value in reversed(self._lines) if name == key), "")
 
     def words(self, key: str) -> list[str]:
-        """All words of a setting that may be given several times; an empty line begins anew."""
+        """All words of a setting that may be repeated; an empty value clears it."""
         found: list[str] = []
         for name, value in self._lines:
             if name == key:
@@ -38,21 +37,18 @@ class UnitFile:
         return found
 
     def command(self, variables: Mapping[str, str] | None = None) -> list[str]:
-        """The words of ExecStart=, variables put in; an absent one is empty."""
-        known = variables or {}
-        return [
-            _VARIABLE.sub(lambda match: known.get(match[1] or match[2], ""), word)
-            for word in _split(self.last("ExecStart"))
-        ]
+        """The words of ExecStart=, with variables replaced; a missing one is empty."""
+        known, words = variables or {}, _split(self.last("ExecStart"))
+        return [_VARIABLE.sub(lambda match: known.get(match[1] or match[2], ""), word) for word in words]
 
     def user(self) -> pwd.struct_passwd | None:
-        """As whom it runs; None for root, and where there is no such user."""
+        """The user that it runs as; None for root, and if there is no such user."""
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(self.last("User") or "root") if self.last("User") != "root" else None
         return None
 
     def stranger(self) -> str:
-        """The user as whom it would run, where there is no such user; else empty."""
+        """The name of the user that it would run as, if there is no such user; else empty."""
         name = self.last("User")
         if name.isdecimal() or self.last("DynamicUser").lower() in YES:
             return ""
@@ -60,8 +56,8 @@ class UnitFile:
 
 
 def option(words: Sequence[str], name: str) -> str | None:
-    """What a command is given behind `--name`, or as `--name=VALUE`."""
-    for word, following in zip(words, [*words, ""][1:], strict=True):
+    """The value behind the option `name`, or in `name=VALUE`; None without it."""
+    for word, following in pairwise([*words, ""]):
         if word == name:
             return following
         if word.startswith(f"{name}="):
@@ -70,15 +66,14 @@ def option(words: Sequence[str], name: str) -> str | None:
 
 
 def installed(name: str, folders: Sequence[str] = FOLDERS) -> UnitFile | None:
-    """The unit of that name; None where this machine has none. Raises OSError where it can't be read."""
-    file = next((path for folder in folders if (path := Path(folder, f"{name}.service")).is_file()), None)
-    if file is None:
+    """The unit of that name; None if this machine has none. Raises OSError if it can't be read."""
+    files = [path for folder in folders if (path := Path(folder, f"{name}.service")).is_file()][:1]
+    if not files:
         return None
-    beside: dict[str, Path] = {}
-    for folder in reversed(folders):
-        beside |= {path.name: path for path in Path(folder, f"{name}.service.d").glob("*.conf")}
-    found = (file, *(beside[each] for each in sorted(beside)))
-    return UnitFile(name, [each.read_text(encoding="utf-8", errors="replace") for each in found])
+    drop_ins = [path for folder in reversed(folders) for path in Path(folder, f"{name}.service.d").glob("*.conf")]
+    by_name = {path.name: path for path in drop_ins}  # the first folder's come last, and replace others
+    files += [by_name[each] for each in sorted(by_name)]
+    return UnitFile(name, [each.read_text(encoding="utf-8", errors="replace") for each in files])
 
 
 def _lines(text: str) -> list[tuple[str, str]]:

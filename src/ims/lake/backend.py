@@ -1,4 +1,4 @@
-"""A question asked of a lake: `ims query ... --lake URI`, and `ims.open(lake=URI)`."""
+"""Queries of a lake: `ims query ... --lake URI`, and `ims.open(lake=URI)`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ class LakeRun(QueryRun):
     """One request of a lake as its ledgers are now."""
 
     def __init__(self, uri: str, request: Request, config: LakeConfig) -> None:
-        """Raises FileNotFoundError, NotADirectoryError or ValueError where it is no lake, OSError where it can't be
-        read or its engine doesn't start."""
+        """Raises as `open_lake`, and OSError where the engine doesn't start."""
         super().__init__(request)
         self._lake, self._config = open_lake(uri), config
         self._engine = engine_of(self._lake, config)

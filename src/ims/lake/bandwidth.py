@@ -1,4 +1,4 @@
-"""A limit of octets a second, kept smoothly: a bucket of tokens that holds a tenth of a second's worth."""
+"""A bandwidth limit in octets a second: a token bucket that holds a tenth of a second's worth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAST_CHUNK = 1 << 12
 
 
 class Bandwidth:
-    """Lets `rate` octets a second pass; None: all. What is sent and what is read back count alike."""
+    """Lets `rate` octets a second pass; None: no limit. Octets sent and octets read back both count."""
 
     def __init__(
         self,
@@ -38,14 +38,13 @@ class Bandwidth:
         self.octets += octets
         if self.rate is None:
             return
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self.rate) - octets
-        self._at = now
+        before, self._at = self._at, self._clock()
+        self._tokens = min(self._burst, self._tokens + (self._at - before) * self.rate) - octets
         if self._tokens < 0:
             self._sleep(-self._tokens / self.rate)
 
     def of(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same pieces, each when it may pass."""
+        """The same chunks, each when it may pass."""
         for chunk in chunks:
             self.take(len(chunk))
             yield chunk

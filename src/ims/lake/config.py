@@ -1,4 +1,4 @@
-"""How a lake is asked: one frozen model, read once from TOML, or a table of a portal's settings."""
+"""Configuration of queries of a lake: one frozen model, read once from TOML, or a table of a portal's settings."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ class LakeConfig(BaseModel):
 
 def read_lake_config(path: Path) -> LakeConfig:
     """The configuration in a TOML file. Raises ValueError with what is wrong, where, and what would be right."""
-    data = read_toml(path, "docs/scale.md has an example")
-    return checked_lake(data, f"{path}: ")
+    return checked_lake(read_toml(path, "docs/scale.md has an example"), f"{path}: ")
 
 
 def checked_lake(data: Mapping[str, Any], where: str = "") -> LakeConfig:
-    """A configuration from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
+    """A configuration from its data. Raises ValueError for the first error, after the text `where`."""
     return checked(LakeConfig, data, where)

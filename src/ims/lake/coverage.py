@@ -1,9 +1,9 @@
-"""A sensor's coverage as the lake gets it: one Parquet file, replaced whole, that claims no more than the lake has."""
+"""A sensor's coverage in a lake: one Parquet file, replaced whole, that claims no more than the lake has."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ims.settings.durations import HOUR_US  # fmt: skip
+from ims.settings.durations import HOUR_US
 from ims.store.damage import refuse_damage
+from ims.store.manifest import Files
 from ims.store.schema import ROW_GROUP, hour_folder, parquet_writer, part_of, state_folder, stored_schema
 from ims.store.shipment import TAKEN_APART
-from ims.stored_file import refuse_links
 
 ORDER = ("since", "until", "block", "prefix", "policy")
 
@@ -28,20 +28,17 @@ class CoverageFile(NamedTuple):
     content: bytes
 
 
-def covered(
-    store: Path, sensor: str, files: Mapping[str, Mapping[str, int]], shipped: Iterable[str] = ()
-) -> CoverageFile | None:
+def covered(store: Path, sensor: str, files: Files, shipped: Iterable[str] = ()) -> CoverageFile | None:
     """The coverage in a snapshot's files; None where there is none yet. The same rows give the same name.
 
-    Where the last finished hour (in the snapshot or `shipped`) or hours after it aren't finished, it ends where they
-    begin: a sensor that was stopped finishes its last hour early, and may go on in it.
+    Where the last finished hour (in the snapshot or `shipped`) or hours after it have unfinished parts, it ends where
+    they begin: a stopped sensor finishes its last hour early, and may continue in it.
     Raises DamageError where a file isn't what was written, OSError or ArrowInvalid where it can't be read.
     """
     parts = [(path, part) for path in files if (part := part_of(path)) is not None]
     read = []
     for path, part in parts:
         if part.table == "coverage":
-            refuse_links([store / path])
             refuse_damage({store / path: files[path]})
             with pq.ParquetFile(store / path, page_checksum_verification=True) as file:
                 read.append(file.read(columns=stored_schema("coverage").names))
@@ -57,22 +54,18 @@ def covered(
     if not rows.num_rows:
         return None
     rows = rows.sort_by([(name, "ascending") for name in ORDER])
-    begin = pc.min(rows.column("since").cast(pa.int64())).as_py()
+    begin = rows.column("since").cast(pa.int64())[0].as_py()
     content = _parquet(store, sensor, rows)
     folder = hour_folder("coverage", sensor, begin // HOUR_US)
     return CoverageFile(f"{folder}/{hashlib.sha256(content).hexdigest()[:32]}.parquet", rows.num_rows, content)
 
 
 def _until(rows: pa.Table, cut_us: int) -> pa.Table:
-    kind = rows.schema.field("until").type
-    cut = pa.scalar(cut_us, pa.int64()).cast(kind)
+    at = rows.schema.get_field_index("until")
+    cut = pa.scalar(cut_us, pa.int64()).cast(rows.schema.field(at).type)
     rows = rows.filter(pc.less(rows.column("since"), cut))
-    until = rows.column("until")
-    return rows.set_column(
-        rows.schema.get_field_index("until"),
-        rows.schema.field("until"),
-        pc.if_else(pc.greater(until, cut), cut, until),
-    )
+    until = rows.column(at)
+    return rows.set_column(at, rows.schema.field(at), pc.if_else(pc.greater(until, cut), cut, until))
 
 
 def _parquet(store: Path, sensor: str, rows: pa.Table) -> bytes:

@@ -1,7 +1,8 @@
-"""Retention by the shipper: a store that no process writes keeps its limits, as far as a lake has got what goes."""
+"""Retention by the shipper: limits for a store that no process writes; it drops only files that a lake has."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from ims.store.compaction import withdraw
@@ -24,17 +25,10 @@ def drop_shipped(
 ) -> dict[str, int]:
     """Apply the limits to a sensor's files that were shipped; returns what `retain` does.
 
-    Raises ValueError where a process writes the sensor or what was shipped can't be read, OSError.
+    Raises ValueError where a process writes the sensor or the record of shipments can't be read, OSError.
     """
     folder = state_folder(store, sensor)
-    lock = _DropperLock(folder, sensor)
-    try:
-        manifest = Manifest(store, folder)
-        try:
-            withdraw(store, manifest)
-            known = ShipmentCheck(store, sensor)
-            return retain(manifest, now_us, keep_age_us, keep_bytes, known.has, known.last)
-        finally:
-            manifest.close()
-    finally:
-        lock.release()
+    with _DropperLock(folder, sensor), closing(Manifest(store, folder)) as manifest:
+        withdraw(store, manifest)
+        known = ShipmentCheck(store, sensor)
+        return retain(manifest, now_us, keep_age_us, keep_bytes, known.has, known.last)

@@ -1,32 +1,30 @@
-"""A lake opened for reading: which files to ask, as its ledgers name them. The same shape as a store's reader."""
+"""A lake opened for reading: the files that its ledgers name. The same interface as a store's reader."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_name, ledger_sensors, read_ledger, whole_ledger
 from ims.lake.uri import open_place
 from ims.records import TABLES
-from ims.settings.durations import HOUR_US
 from ims.store.damage import DamageError, refuse_damage
-from ims.store.schema import PartPath, part_of, refuse_no_folder
+from ims.store.schema import PartPath, hour_overlaps, part_of, refuse_no_folder
 from ims.store.shipment import TAKEN_APART
-from ims.stored_file import refuse_links
 
 if TYPE_CHECKING:
     import pyarrow.fs
 
 
-class Lake:
+class Lake(AbstractContextManager["Lake"]):
     """One lake's files as its ledgers named them when it was opened; every row exactly once.
 
     Raises FileNotFoundError or ValueError where there is no lake, or a ledger is damaged; OSError where the place can't
-    be read. A file of packets is never changed or removed; one of coverage is, when the sensor's next shipment has
+    be read. A file of packets is never changed or removed; one of coverage is, once the sensor's next shipment has
     replaced it, so open a lake anew for each question.
     """
 
@@ -40,13 +38,13 @@ class Lake:
         if folder is not None:
             refuse_no_folder(folder, "lake", self.uri)
         known = lake_id(self._place)
-        if known is None and folder is not None and (folder / "store.json").exists():
-            raise ValueError(f"{self.uri} is a store; expected a lake, or --store {self.uri}")
         if known is None:
+            if folder is not None and (folder / "store.json").exists():
+                raise ValueError(f"{self.uri} is a store; expected a lake, or --store {self.uri}")
             raise ValueError(f"{self._place.where} is no lake (it has no lake.json); `ims ship` makes one")
         self.id = known
         with_files = set() if folder is None else _sensors_with_files(folder)
-        # A bucket's objects are its keeper's to keep whole, and each costs a request.
+        # A bucket's operator keeps its objects whole, and each costs a request.
         read_one = read_ledger if folder is None else whole_ledger
         read = {sensor: read_one(self._place, sensor) for sensor in ledger_sensors(self._place)}
         for sensor in sorted(with_files - read.keys()):
@@ -58,13 +56,13 @@ class Lake:
 
     @property
     def sensors(self) -> tuple[str, ...]:
-        """Names of the sensors that have been shipped here, those that the view leaves out not among them."""
+        """Names of the sensors that have been shipped here, without those that the view leaves out."""
         return tuple(name for name in self.ledgers if name not in self._without)
 
     def as_of(self, numbers: Mapping[str, int]) -> Lake:
         """A view with the packets and raw frames of these sensors up to the shipment of this number; the rest whole.
 
-        Raises ValueError where a ledger hasn't come so far: the lake must be opened anew.
+        Raises ValueError where a ledger is older: the lake must be opened anew.
         """
         for sensor, number in numbers.items():
             have = self.ledgers[sensor].number if sensor in self.ledgers else 0
@@ -86,20 +84,14 @@ class Lake:
 
         Not for `coverage` with a range: a period lies in the folder of the hour in which the first one began.
         """
-        found = []
-        for path, part, _ in self._named(table):
-            begin = part.since_us
-            if (since_us is None or begin + HOUR_US > since_us) and (until_us is None or begin < until_us):
-                found.append((begin, path))
-        return [self._place.path(path) for _, path in sorted(found)]  # type: ignore[return-value]  # one kind
+        hours = ((part.since_us, path) for path, part, _ in self._named(table))
+        found = sorted((begin, path) for begin, path in hours if hour_overlaps(begin, since_us, until_us))
+        return [self._place.path(path) for _, path in found]  # type: ignore[return-value]  # one kind
 
     def refuse_damage(self, files: Iterable[Path]) -> None:
-        """Raises DamageError where one of its files in a folder isn't what was shipped; OSError where one can't be
-        read, or is a link."""
+        """Raises DamageError where a file in a folder isn't what was shipped; OSError where it can't be read."""
         if isinstance(self.path, Path):
-            listed = list(files)
-            refuse_links(listed)
-            refuse_damage({path: self._sizes[path] for path in listed})
+            refuse_damage({path: self._sizes[path] for path in files})
 
     @cached_property
     def _sizes(self) -> dict[Path, Mapping[str, int]]:
@@ -129,14 +121,9 @@ class Lake:
                     yield path, part, file
 
     def close(self) -> None:
-        """Nothing is held; it is there because a store's reader has it."""
+        """Does nothing; a store's reader has it."""
 
-    def __enter__(self) -> Lake:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

@@ -1,12 +1,11 @@
-"""What a lake says of itself: `lake.json`, and for each sensor a ledger of the files that are there whole and right.
+"""A lake's metadata: `lake.json`, and for each sensor a ledger of the files that are whole and verified.
 
     LAKE/lake.json               {"format": "ims lake", "schema": 1, "id": "..."}
     LAKE/_lake/sensor=NAME.json  {"store": "...", "number": 7, "files": {"packets/sensor=NAME/...": {...}, ...}}
-    LAKE/_lake/sensor=NAME.head  {"number": 7}: written after it, so that a ledger that is missing or put back is told;
-                                 in folders only
+    LAKE/_lake/sensor=NAME.head  {"number": 7}: written after it, detects a missing or older ledger; in folders only
 
-Each ledger that is written has a number of its own, one more than the last; a file keeps the number of the ledger in
-which it was first. Whatever was read is checked: others can write to the place.
+Each version of a ledger has a number, one more than the last; a file keeps the number of the first version with it.
+Whatever was read is checked: others can write to the place.
 """
 
 from __future__ import annotations
@@ -39,8 +38,7 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.parquet")
 
 
 class Shipment(NamedTuple):
-    """One file of a lake: its rows, octets, SHA-256 in hex, the number of the shipment that brought it, and its XXH3,
-    which those of earlier versions lack."""
+    """One file of a lake: rows, octets, SHA-256 in hex, number of the shipment, and XXH3 (not in earlier versions)."""
 
     rows: int
     bytes: int
@@ -50,14 +48,13 @@ class Shipment(NamedTuple):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """As a store's manifest says it."""
+        """As an entry of a store's manifest."""
         return {"rows": self.rows, "bytes": self.bytes} | ({} if self.xxh3 is None else {"xxh3": self.xxh3})
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """One sensor's part of a lake. `store`: id of the store it comes from; `number`: of the last shipment;
-    `files`: by path relative to the lake."""
+    """One sensor's part of a lake. `store`: its store's id; `number`: of the last shipment; `files`: by path."""
 
     store: str
     number: int = 0
@@ -65,16 +62,15 @@ class Ledger:
 
     def octets(self) -> bytes:
         """As it is written."""
-        files = {path: _written(file) for path, file in self.files.items()}
+        files = {path: file._asdict() for path, file in self.files.items()}
+        for members in files.values():
+            if members["xxh3"] is None:
+                del members["xxh3"]
         return sealed({"store": self.store, "number": self.number, "files": files})
 
 
-def _written(file: Shipment) -> dict[str, Any]:
-    return {name: value for name, value in file._asdict().items() if value is not None}
-
-
 def ledger_name(sensor: str) -> str:
-    """Where a sensor's ledger lies, relative to the lake."""
+    """The path of a sensor's ledger in the lake."""
     return f"_lake/sensor={sensor}.json"
 
 
@@ -92,37 +88,31 @@ def read_ledger(place: ObjectStore, sensor: str) -> Ledger | None:
 
 
 def head_name(sensor: str) -> str:
-    """Where it is said how far a sensor's ledger has come."""
+    """The path of the number of a sensor's last ledger."""
     return f"_lake/sensor={sensor}.head"
 
 
 def write_head(place: ObjectStore, sensor: str, number: int) -> None:
-    """Say how far a ledger has come that was just written. Only in a folder: a bucket's objects are its keeper's to
-    keep whole, and a sensor's key may be one that writes no other record than its ledger. Raises OSError."""
-    if not isinstance(place.path(""), Path):
-        return
-    place.write(head_name(sensor), sealed({"number": number}))
+    """Record the number of a ledger that was just written. Only in a folder: a bucket's operator keeps its objects
+    whole, and a sensor's key may allow to write no other record than its ledger. Raises OSError."""
+    if isinstance(place.path(""), Path):
+        place.write(head_name(sensor), sealed({"number": number}))
 
 
 def read_head(place: ObjectStore, sensor: str) -> int:
-    """How far a sensor's ledger had come, which is no older than this; 0 where it isn't said, or damaged. Raises
-    OSError."""
+    """The number of a sensor's last ledger, or of an earlier one; 0 where it is missing or damaged. Raises OSError."""
     try:
         record = unsealed(place.read(head_name(sensor), MOST_RECORD))
         return _count(record["number"], "number")
-    except FileNotFoundError:
-        return 0
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
         return 0
 
 
 def whole_ledger(place: ObjectStore, sensor: str) -> Ledger | None:
-    """As `read_ledger`. Raises DamageError where it is older than what its head says, or not there."""
+    """As `read_ledger`. Raises DamageError where it is older than its head, or missing though it has one."""
     number = read_head(place, sensor)
     ledger = read_ledger(place, sensor)
-    if ledger is not None and ledger.number >= number:
-        return ledger
-    if not number:
+    if not number or (ledger is not None and ledger.number >= number):
         return ledger
     why = "it isn't there" if ledger is None else f"it is of shipment {ledger.number}"
     raise DamageError(place.named(ledger_name(sensor)), f"{why}, and {number} was made", "put the newer one back")
@@ -139,15 +129,15 @@ def ledger_sensors(place: ObjectStore) -> list[str]:
 
 
 def lake_id(place: ObjectStore) -> str | None:
-    """A lake's id; None where there is no lake. Raises OSError, or ValueError where it is none that we read."""
+    """A lake's id; None where there is no lake. Raises OSError, or ValueError where it is none of this version."""
     try:
         record = unsealed(place.read(LAKE, MOST_RECORD))
+        if not isinstance(record, dict) or record.get("format") != "ims lake" or not _is(_ID, record.get("id")):
+            raise ValueError
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
         raise ValueError(f"{place.where} is no lake: its lake.json is damaged, or another program's") from None
-    if not isinstance(record, dict) or record.get("format") != "ims lake" or not _is(_ID, record.get("id")):
-        raise ValueError(f"{place.where} is no lake: its lake.json is damaged, or another program's")
     if record.get("schema") != LAKE_SCHEMA:
         raise ValueError(f"{place.where} has lake schema {record.get('schema')!r}; this version reads {LAKE_SCHEMA}")
     return str(record["id"])
@@ -162,26 +152,23 @@ def refuse_store(place: ObjectStore) -> None:
 def refuse_other_place(place: ObjectStore) -> None:
     """Raises ValueError where a place that is no lake holds something, OSError where it can't be read."""
     refuse_store(place)
-    others = place.names(deep=False)
-    if set(others) - {"_lake", "lost+found"}:
-        raise ValueError(
-            f"{place.where} is not empty and no lake (it has no lake.json); expected a lake or a new folder"
-        )
+    if set(place.names(deep=False)) - {"_lake", "lost+found"}:
+        expected = "expected a lake or a new folder"
+        raise ValueError(f"{place.where} is not empty and no lake (it has no lake.json); {expected}")
 
 
 def make_lake(place: ObjectStore) -> str:
-    """Make a place a lake, and return the lake's id; fine if it is one already.
+    """Make a place a lake, unless it is one already, and return the lake's id.
 
     Raises OSError, or ValueError where the place holds something else.
     """
     known = lake_id(place)
     if known is not None:
         return known
-    if isinstance(place.path(""), Path):
-        refuse_system_folder(Path(place.path("")), "the lake")
+    if isinstance(folder := place.path(""), Path):
+        refuse_system_folder(folder, "the lake")
     refuse_other_place(place)
-    record = {"format": "ims lake", "schema": LAKE_SCHEMA, "id": secrets.token_hex(16)}
-    place.write(LAKE, sealed(record))
+    place.write(LAKE, sealed({"format": "ims lake", "schema": LAKE_SCHEMA, "id": secrets.token_hex(16)}))
     try:
         made = lake_id(place)
     except ValueError:
@@ -230,10 +217,7 @@ def _checked_file(path: str, file: Any, sensor: str, number: int) -> Shipment:
         raise ValueError(f"{named}: expected {', '.join(Shipment._fields)}")
     if not _is(_SHA256, file["sha256"]):
         raise ValueError(f"{named}: sha256: expected 64 hexadecimal digits")
-    return Shipment(
-        _count(file["rows"], f"{named}: rows"),
-        _count(file["bytes"], f"{named}: bytes"),
-        file["sha256"],
-        _count(file["number"], f"{named}: number", 1, number),
-        _count(file["xxh3"], f"{named}: xxh3", 0, (1 << 64) - 1) if "xxh3" in file else None,
-    )
+    rows, octets = (_count(file[name], f"{named}: {name}") for name in ("rows", "bytes"))
+    number = _count(file["number"], f"{named}: number", 1, number)
+    xxh3 = _count(file["xxh3"], f"{named}: xxh3", 0, (1 << 64) - 1) if "xxh3" in file else None
+    return Shipment(rows, octets, file["sha256"], number, xxh3)

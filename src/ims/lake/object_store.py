@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ims.text import quantity
 
 if TYPE_CHECKING:
     import pyarrow.fs
 
-CHUNK = 1 << 20
+CHUNK = 4 << 20
+"""Octets to read at once: Arrow's client of buckets sends a request for each (decision 0046)."""
 
 
 class ObjectStore(ABC):
-    """Where objects lie. Each operation raises OSError in one line that names the place, FileNotFoundError where an
-    object to be read isn't there. What was being written when one fails isn't there, or not whole: `remove` it."""
+    """Where objects are. Each operation raises OSError in one line that names the place, FileNotFoundError where an
+    object to be read is missing. An object whose writing failed is missing, or incomplete: `remove` it."""
 
     uri: str
-    """The place as people write it, without credentials."""
+    """The place as users write it, without credentials."""
     root: str
     """Its path on `filesystem`: an absolute path, or `bucket/prefix`."""
     filesystem: pyarrow.fs.FileSystem
 
-    @abstractmethod
     def read(self, name: str, most: int) -> bytes:
         """An object of at most `most` octets, whole. Raises ValueError where it is larger."""
+        content = bytearray()
+        for chunk in self.chunks(name):
+            content += chunk
+            if len(content) > most:
+                raise ValueError(f"{self.named(name)} is larger than {quantity(most, 'octet')}")
+        return bytes(content)
 
     @abstractmethod
     def write(self, name: str, content: bytes) -> None:
@@ -34,11 +43,11 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def send(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Put an object that comes in pieces; it appears under its name when it is whole."""
+        """Put an object that comes in chunks; it appears under its name when it is whole."""
 
     @abstractmethod
     def chunks(self, name: str, octets: int = CHUNK) -> Iterator[bytes]:
-        """An object as it lies there, in pieces of at most `octets`."""
+        """An object, in chunks of at most `octets`."""
 
     @abstractmethod
     def size(self, name: str) -> int | None:
@@ -46,8 +55,7 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def names(self, folder: str = "", deep: bool = True) -> list[str]:
-        """Objects in a folder, and in those below it if `deep`, sorted; without `deep`, folders too. None where there
-        is no such folder."""
+        """Objects in a folder, and in those below it if `deep`, sorted; else folders too. Empty where it is missing."""
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -55,7 +63,7 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def clear(self, begins: str) -> None:
-        """Remove what killed writers left aside, of objects whose names begin so. No other may be writing those."""
+        """Remove incomplete objects of killed writers, whose names begin so. No other may be writing those."""
 
     @abstractmethod
     def path(self, name: str) -> Path | str:
@@ -63,12 +71,24 @@ class ObjectStore(ABC):
 
     @property
     def where(self) -> str:
-        """The place in a message to people."""
+        """The place in a message to users."""
         return self.uri.partition("?")[0] if self.uri.startswith("s3:") else self.uri
 
     def named(self, name: str) -> str:
-        """An object in a message to people."""
+        """An object in a message to users."""
         return f"{self.where.rstrip('/')}/{name}" if name else self.where
+
+    @contextmanager
+    def named_errors(self, name: str, what: str) -> Iterator[None]:
+        """Inside, an object is read, written, ...: `what`. Raises OSError as one line that names it."""
+        try:
+            yield
+        except FileNotFoundError:
+            if what == "read":
+                raise FileNotFoundError(f"{self.named(name)}: no such object") from None
+            raise
+        except OSError as error:
+            raise OSError(f"{self.named(name)} can't be {what}: {message_of(error)}") from error
 
 
 _REFUSALS: Mapping[str, str] = {
@@ -83,24 +103,12 @@ _REFUSALS: Mapping[str, str] = {
     "HTTP status 507": "no room is left in the object store",
     "SERVICE_UNAVAILABLE|INTERNAL_FAILURE|HTTP status 5": "the object store is in trouble",
 }
-"""What is in the words of Arrow's client of object stores -> what they mean; the first that fits."""
+"""Pattern in an error of Arrow's S3 client -> its meaning; the first match counts."""
 UNKNOWN = "the object store failed; IMS_DEBUG=1 shows what its client says"
 
 
-def said(error: BaseException) -> str:
-    """What is wrong by a file system's error: the system's words where it has a number, else ours."""
+def message_of(error: BaseException) -> str:
+    """A file system's error as one line: the system's message where it has a number, else ours."""
     if isinstance(error, OSError) and error.strerror:
         return " ".join(error.strerror.split())
-    return next((means for words, means in _REFUSALS.items() if re.search(words, str(error))), UNKNOWN)
-
-
-def told(place: ObjectStore, name: str, what: str, do: Callable[[], Any]) -> Any:
-    """Do it; raise its OSError as one line that names the object."""
-    try:
-        return do()
-    except FileNotFoundError:
-        if what == "read":
-            raise FileNotFoundError(f"{place.named(name)}: no such object") from None
-        raise
-    except OSError as error:
-        raise OSError(f"{place.named(name)} can't be {what}: {said(error)}") from error
+    return next((means for pattern, means in _REFUSALS.items() if re.search(pattern, str(error))), UNKNOWN)

@@ -1,8 +1,8 @@
-"""One sensor's finished hours to a lake: sent, read back, written into the ledger, and remembered at the sensor.
+"""Shipping of a sensor's finished hours to a lake: sent, read back, listed in the ledger, and recorded at the sensor.
 
-A run that is killed loses nothing and doubles nothing. What it had sent counts once a ledger names it; the next run
-finds it there, reads it, and doesn't send it again. The order of a shipment: payloads, raw frames, packets, and last
-coverage, so that the lake never claims to have watched what it hasn't got.
+A killed run loses nothing and doubles nothing. A file counts once a ledger names it; the next run finds those that were
+sent, verifies them, and doesn't send them again. The order of a shipment: payloads, raw frames, packets, and last
+coverage, so that the lake never claims coverage without packets.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,22 +31,22 @@ from ims.lake.ledger import (
 from ims.lake.object_store import ObjectStore
 from ims.lake.verified_upload import put_verified, send_verified
 from ims.store.lock import ShipperLock
-from ims.store.manifest import Snapshot
+from ims.store.manifest import Files, Snapshot
 from ims.store.schema import part_of, state_folder
-from ims.store.shipment import TAKEN_APART, ShipmentRecord, read_shipped, shipped_file, write_shipped
+from ims.store.shipment import ShipmentRecord, is_taken_apart, read_shipped, shipped_file, write_shipped
 from ims.store.store_id import store_id
 
 TABLES_IN_ORDER = ("payloads", "frames_raw", "packets")
 CHECKPOINT_FILES = 64
 CHECKPOINT_SECONDS = 15.0
-"""The ledger is written anew after so many files, or so long: a year's is 6 MB."""
+"""The ledger is rewritten after so many files, or so long: a year's is 6 MB."""
 _OURS = re.compile(r"[0-9a-f]{32}\.parquet")
 
 
 @dataclass
 class Shipping:
-    """What came of shipping one sensor. `files`, `rows`, `bytes`: sent; `already_there`: files from a run that was
-    killed; `number`: of the last shipment; `dropped`: hours that retention dropped afterwards."""
+    """The result for one sensor. `files`, `rows`, `bytes`: sent; `already_there`: files from a killed run; `number`: of
+    the last shipment; `dropped`: hours that retention dropped afterwards."""
 
     sensor: str
     files: int = 0
@@ -59,7 +60,7 @@ class Shipping:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress bar shows: the sensor, and octets of its files that are done, of all."""
+    """For a progress bar: the sensor, and octets of its files that are done, of all."""
 
     sensor: str
     octets_done: int
@@ -68,7 +69,7 @@ class Progress:
 
 @dataclass
 class Shipper:
-    """Ships sensors of one store to one place. Where `stop` is set, it ends after the file that it is at."""
+    """Ships sensors of one store to one place. Where `stop` is set, it ends after the present file."""
 
     store: Path
     place: ObjectStore
@@ -78,32 +79,26 @@ class Shipper:
     clock: Callable[[], float] = time.monotonic
 
     def ship(self, sensor: str) -> Shipping:
-        """Ship what is finished and not in the lake yet.
+        """Ship finished files that aren't in the lake yet.
 
         Raises ValueError where another process ships this sensor, the lake has it from another store, or something on
         either side is damaged; OSError where the place can't be read or written, or gives back other octets.
         """
         begun = self.clock()
         folder = state_folder(self.store, sensor)
-        lock = ShipperLock(folder, sensor)
-        try:
+        with ShipperLock(folder, sensor):
             for left in folder.glob(".shipped.json.*"):
                 left.unlink()
             lake, ledger = self._before(sensor)
-            snapshot = Snapshot(folder)
-            try:
+            with closing(Snapshot(folder)) as snapshot:
                 shipment = _Shipment(self, sensor, lake, ledger, snapshot.state.files)
                 shipment.run()
-            finally:
-                snapshot.close()
-        finally:
-            lock.release()
         shipment.report.seconds = round(self.clock() - begun, 3)
         return shipment.report
 
     def _before(self, sensor: str) -> tuple[str, Ledger]:
-        """The lake's id and the sensor's ledger. Raises ValueError where they aren't those that the store remembers:
-        what retention dropped, relying on them, would be lost."""
+        """The lake's id and the sensor's ledger. Raises ValueError where they aren't those of the store's record: files
+        that retention dropped, relying on them, would be lost."""
         known = read_shipped(self.store, sensor)
         where = self.place.where
         forget = f"remove {shipped_file(self.store, sensor)} to ship all anew"
@@ -111,37 +106,28 @@ class Shipper:
             lake = lake_id(self.place)
             if lake is None:
                 refuse_store(self.place)
-                raise ValueError(
-                    f"{where} has no lake.json, but sensor {sensor!r} was shipped to {known.uri}; is it mounted? "
-                    f"Or {forget}"
-                )
+                shipped = f"sensor {sensor!r} was shipped to {known.uri}"
+                raise ValueError(f"{where} has no lake.json, but {shipped}; is it mounted? Or {forget}")
             if lake != known.lake:
-                raise ValueError(
-                    f"{where} is another lake than {known.uri}, where sensor {sensor!r} was shipped; {forget}"
-                )
+                raise ValueError(f"{where} isn't the lake {known.uri}, where sensor {sensor!r} was shipped; {forget}")
         lake = make_lake(self.place)
         ours = store_id(self.store)
         ledger = whole_ledger(self.place, sensor)
         if ledger is None:
-            write_head(self.place, sensor, 0)  # files without it were listed by a ledger that is gone
+            write_head(self.place, sensor, 0)  # files without it were listed by a ledger that was lost
             ledger = Ledger(ours)
+        file = self.place.named(ledger_name(sensor))
         if ledger.store != ours:
-            raise ValueError(
-                f"{self.place.named(ledger_name(sensor))}: the lake has a sensor {sensor!r} from another store; "
-                "expected another lake, or a sensor of another name"
-            )
+            expected = "expected another lake, or a sensor of another name"
+            raise ValueError(f"{file}: the lake has a sensor {sensor!r} from another store; {expected}")
         if known is not None and ledger.number < known.number:
-            raise ValueError(
-                f"{self.place.named(ledger_name(sensor))} is of shipment {ledger.number}, but {known.number} was made; "
-                f"put the newer one back, or {forget}"
-            )
+            numbers = f"shipment {ledger.number}, but {known.number} was made"
+            raise ValueError(f"{file} is of {numbers}; put the newer one back, or {forget}")
         return lake, ledger
 
 
 class _Shipment:
-    def __init__(
-        self, shipper: Shipper, sensor: str, lake: str, ledger: Ledger, held: Mapping[str, Mapping[str, int]]
-    ) -> None:
+    def __init__(self, shipper: Shipper, sensor: str, lake: str, ledger: Ledger, held: Files) -> None:
         self._shipper, self._place, self._pace = shipper, shipper.place, shipper.pace
         self._sensor, self._lake, self._ledger, self._held = sensor, lake, ledger, held
         self._new: dict[str, Shipment] = {}
@@ -169,7 +155,7 @@ class _Shipment:
             self._replace_coverage()
 
     def _waiting(self) -> list[str]:
-        """Finished files that no ledger names, in the order in which they go: tables, then the oldest first."""
+        """Finished files that no ledger names, in the order of shipping: by table, then the oldest first."""
         found = []
         for path in self._held:
             part = part_of(path)
@@ -189,10 +175,7 @@ class _Shipment:
             self.report.already_there += 1
 
     def _save(self, kept: Mapping[str, Shipment]) -> None:
-        """Write the ledger of what is kept and new, and after it the sensor's record; neither where it says the same.
-
-        The number is a new one each time: whoever has read a number knows what it stands for.
-        """
+        """Write a ledger of kept and new files under a new number, then the sensor's record; neither if unchanged."""
         if self._new or len(kept) != len(self._ledger.files):
             number = self._ledger.number + 1
             new = {path: file._replace(number=number) for path, file in self._new.items()}
@@ -208,12 +191,8 @@ class _Shipment:
 
     def _remembered(self) -> ShipmentRecord:
         numbers = {path: file.number for path, file in self._ledger.files.items()}
-        gone = [
-            number
-            for path, number in numbers.items()
-            if path not in self._held and (part := part_of(path)) is not None and part.table in TAKEN_APART
-        ]
         files = {path: number for path, number in numbers.items() if path in self._held}
+        gone = [number for path, number in numbers.items() if path not in files and is_taken_apart(path)]
         return ShipmentRecord(self._lake, self._place.uri, self._ledger.number, files, max(gone, default=0))
 
     def _replace_coverage(self) -> None:
@@ -226,6 +205,6 @@ class _Shipment:
             self.report.rows += rows.rows
             self.report.bytes += print_.bytes
             self._save({path: file for path, file in self._ledger.files.items() if not path.startswith(begins)})
-        for name in self._place.names(begins):  # replaced now, or by a run that was killed before it came to this
+        for name in self._place.names(begins):  # replaced now, or by a run that was killed before this
             if name not in self._ledger.files and _OURS.fullmatch(name.rpartition("/")[2]):
                 self._place.remove(name)

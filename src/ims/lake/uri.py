@@ -1,4 +1,4 @@
-"""The URI of a lake: which shared place, a directory or an S3-compatible bucket, it names.
+"""The URI of a lake: a directory, or an S3-compatible bucket.
 
     /srv/lake    file:///srv/lake
     s3://bucket/prefix?region=eu-central-1
@@ -22,10 +22,7 @@ S3_OPTIONS = ("endpoint_override", "region", "scheme")
 
 
 def open_place(uri: str | Path) -> ObjectStore:
-    """The place of a URI; nothing is asked or made there.
-
-    Raises ValueError where the URI is none that we know.
-    """
+    """The place of a URI; it isn't accessed. Raises ValueError where the URI isn't supported."""
     text = str(uri)
     match = _SCHEME.match(text)
     scheme = match[1].lower() if match else ""
@@ -36,10 +33,8 @@ def open_place(uri: str | Path) -> ObjectStore:
     parts = urlsplit(text)
     if "@" in parts.netloc:
         shown = f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        raise ValueError(
-            f"{shown}: credentials are not allowed in the URI; expected AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in "
-            "the environment, or ~/.aws/credentials"
-        )
+        expected = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or ~/.aws/credentials"
+        raise ValueError(f"{shown}: credentials are not allowed in the URI; expected {expected}")
     if scheme == "file":
         if parts.netloc not in ("", "localhost") or parts.query or not parts.path:
             raise ValueError(f"{text}: expected file:///FOLDER")
@@ -53,7 +48,7 @@ def _s3_options(text: str, query: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
         if key not in S3_OPTIONS or not value or key in options:
-            without = text.partition("?")[0]  # somebody may have tried to hand over a key here
+            without = text.partition("?")[0]  # the rest may contain a secret key
             raise ValueError(f"{without}: option {key!r}: expected {', '.join(S3_OPTIONS)}, once, with a value")
         options[key] = value
     return options

@@ -1,4 +1,4 @@
-"""A file sent to a place counts only when it was read back and is the same: a target may say yes and lie."""
+"""A file sent to a place counts only when it was read back and is the same: a server may confirm wrongly."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import xxhash
 
 from ims.lake.bandwidth import Bandwidth
 from ims.lake.object_store import ObjectStore
-from ims.store.damage import DamageError
+from ims.store.damage import refuse_other
 from ims.stored_file import open_stored
 from ims.text import quantity
 
 
 class Print(NamedTuple):
-    """What tells one content from another: octets, SHA-256 in hex, and XXH3, which is the quicker to look at."""
+    """A content's fingerprint: octets, SHA-256 in hex, and XXH3, which is faster to compute."""
 
     bytes: int
     sha256: str
@@ -27,12 +27,11 @@ class Print(NamedTuple):
 def send_verified(
     place: ObjectStore, name: str, store: Path, size: Mapping[str, int], pace: Bandwidth
 ) -> tuple[Print, bool]:
-    """Have the store's file `name`, of which the manifest says `size`, be the object of that name; returns its print,
-    and whether it had to be sent.
+    """Put the store's file `name` (`size`: its manifest's entry) as an object; returns its print, and if it was sent.
 
-    An object of the same size that is there already, from a run that was killed, is read, and sent only if it differs.
-    Raises ValueError where the file can't be read, is a link or isn't what was written, OSError where the object can't
-    be written or isn't what was sent; it is removed then, if the place allows.
+    An existing object of the same size, from a killed run, is read, and replaced only if it differs. Raises ValueError
+    where the file can't be read, is a link or isn't what was written, OSError where the object can't be written or
+    isn't what was sent; it is removed then, if the place allows.
     """
     if place.size(name) == size["bytes"]:
         own = _print(_local(store, name, size, pace.chunk))
@@ -75,13 +74,13 @@ def _print(chunks: Iterator[bytes]) -> Print:
 
 
 class Digest:
-    """Makes the print of what passes through it."""
+    """Computes the print of chunks that pass through it."""
 
     def __init__(self) -> None:
         self._sha256, self._xxh3, self._octets = hashlib.sha256(), xxhash.xxh3_64(), 0
 
     def of(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The chunks, as they come."""
+        """The same chunks."""
         for chunk in chunks:
             self._sha256.update(chunk)
             self._xxh3.update(chunk)
@@ -90,7 +89,7 @@ class Digest:
 
     @property
     def print(self) -> Print:
-        """Of what came so far."""
+        """Of the chunks so far."""
         return Print(self._octets, self._sha256.hexdigest(), self._xxh3.intdigest())
 
 
@@ -99,9 +98,6 @@ def _local(store: Path, name: str, size: Mapping[str, int], octets: int) -> Iter
     try:
         with open_stored(store, name) as opened:
             yield from digest.of(iter(lambda: opened.read(octets), b""))
-    except OSError as error:  # not the place's error, which a writer of places would name
+    except OSError as error:  # not the place's error, as an OSError would be taken for
         raise ValueError(f"{file} can't be read: {error.strerror or error}") from None
-    if digest.print.bytes != size["bytes"]:
-        raise DamageError(file, f"{quantity(digest.print.bytes, 'octet')} where {size['bytes']:,} were written")
-    if digest.print.xxh3 != size.get("xxh3", digest.print.xxh3):
-        raise DamageError(file, "its octets aren't those that were written")
+    refuse_other(file, size, digest.print.bytes, digest.print.xxh3)

@@ -1,4 +1,4 @@
-"""A whole lake looked at: each object read and compared with its ledger, and objects found that no ledger names."""
+"""Verification of a whole lake: each object is compared with its ledger, and unlisted objects are found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REMEDY = "put it back from the sensor's store or a copy"
 
 
 def verify_lake(uri: str | Path, show: Callable[[Progress], None] = nothing) -> Verification:
-    """Look at a whole lake. `show` may raise, to end it. Raises OSError, or ValueError where there is no lake."""
+    """Verify a whole lake. `show` may raise, to end it. Raises OSError, or ValueError where there is no lake."""
     place = open_place(uri)
     if lake_id(place) is None:
         raise ValueError(f"{place.where} is no lake (it has no {LAKE})")
@@ -27,8 +27,7 @@ def verify_lake(uri: str | Path, show: Callable[[Progress], None] = nothing) -> 
     ledgers: dict[str, Ledger] = {}
     for sensor in ledger_sensors(place):
         with noting(found, place.named(ledger_name(sensor))):
-            ledger = whole_ledger(place, sensor)
-            if ledger is not None:
+            if (ledger := whole_ledger(place, sensor)) is not None:
                 ledgers[sensor] = ledger
     octets = sum(file.bytes for ledger in ledgers.values() for file in ledger.files.values())
     for sensor, ledger in ledgers.items():

@@ -1,1 +1,1 @@
-"""What sensors' query daemons and portals agree on: who they are, what is asked, and how parts of answers travel."""
+"""What sensors' query daemons and portals agree on: their identities, their messages, and the format of answers."""

@@ -2,9 +2,9 @@
 
 A portal says hello (action `hello`), and asks (Flight ticket, an `Ask` or a `Tail`). Both sides speak versions OLDEST
 to NEWEST; the portal takes the newest that the daemon knows too. Within a version keys may be added, which older
-readers skip (but not inside a question: one that isn't understood whole is refused); a change that an older reader
-would misunderstand makes a new version. tests/link keep the bytes of old messages. Version 2 has pieces of answers
-beside a stream without columns; of version 1, whose streams had them, nothing was released.
+readers skip (except in a question, which is refused); a change that an older reader would misunderstand makes a new
+version. tests/link keep the bytes of old messages. Version 2 has pieces of answers beside a stream without columns;
+version 1, whose streams had them, was never released.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.type_adapter import TypeAdapter
 
 from ims.query.errors import QuestionError, said_of
 from ims.query.language.columns import hides
@@ -25,43 +26,32 @@ from ims.query.request import Condition
 from ims.text import printable
 
 OLDEST, NEWEST = 2, 2
-LONGEST_MESSAGE = 2 << 20
-"""Octets of a ticket or an action's body; longer ones aren't parsed."""
+LONGEST_MESSAGE = 2 << 20  # octets of a ticket or an action's body; longer ones aren't parsed
 MOST_QUESTIONS = 16
-MOST_WATCHED = 2_000
-"""Prefixes that a daemon says it has watched: 40 kB."""
-MOST_HIDDEN = 50_000
-"""Ranges of addresses in a message."""
+MOST_WATCHED = 2_000  # prefixes that a daemon says it has watched: 40 kB
+MOST_HIDDEN = 50_000  # ranges of addresses in a message
 HELLO = "hello"
-COVERAGE = "coverage"
-"""The plan of questions that no filter is about."""
-Message = TypeVar("Message", bound=BaseModel)
+COVERAGE = "coverage"  # the plan of questions without a filter
+Message = TypeVar("Message")
 
 _COUNTS = [pa.field(name, pa.int64()) for name in ("packets", "bytes", "payloads", "new_payloads", "verified")]
 _WHERE = [pa.field("second", pa.int64()), pa.field("sensor", pa.string()), pa.field("block", pa.string())]
 _PORT = [pa.field("protocol", pa.uint8()), pa.field("destination_port", pa.uint16())]
 BLOCKS = pa.schema([*_WHERE, *_COUNTS])
 PORTS = pa.schema([*_WHERE, pa.field("category", pa.string()), *_PORT, *_COUNTS])
-NEW = pa.schema(
-    [
-        *_WHERE,
-        *_PORT,
-        pa.field("signature", pa.binary()),
-        pa.field("length", pa.int64()),
-        pa.field("payload", pa.binary()),
-    ]
-)
+_PAYLOAD = [pa.field("signature", pa.binary()), pa.field("length", pa.int64()), pa.field("payload", pa.binary())]
+NEW = pa.schema([*_WHERE, *_PORT, *_PAYLOAD])
 TAIL = {"blocks": BLOCKS, "ports": PORTS, "new": NEW}
 """Parts of a tail's batches: packets by second and block, by port too, and new payloads with their first octets."""
 
-
 StoreId = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]*$")]
 """A store's id (store/store_id.py); empty: it has none, or the daemon is of an earlier version."""
+Behalf = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")]
+"""A pseudonym of a portal's user, for fairness."""
 SensorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Shipment = Annotated[int, Field(ge=0, lt=1 << 53)]
 Address = Annotated[int, Field(ge=0, lt=1 << 32)]
-Addresses = tuple[Address, Address]
-"""The first and the last of a range."""
+Addresses = tuple[Address, Address]  # the first and the last of a range
 
 
 def _checked_prefix(text: str) -> str:
@@ -84,30 +74,25 @@ class Ask(_Message):
     kind: Literal["ask"] = "ask"
     version: int = Field(ge=OLDEST, le=NEWEST)
     questions: tuple[Question, ...] = Field(min_length=1, max_length=MOST_QUESTIONS)
-    """without the filter, which stands once, beside them: `typed` has it in them"""
+    """without the filter, which is beside them once: `typed` has it in them"""
     filter: Condition = None
-    seconds: float = Field(default=30.0, gt=0, le=3600)
-    """the caller's deadline, from when the daemon begins"""
+    seconds: float = Field(default=30.0, gt=0, le=3600)  # the caller's deadline, from when the daemon begins
     rows: int = Field(default=50_000_000, ge=1, le=1 << 40)
     octets: int = Field(default=1 << 30, ge=1, le=1 << 40)
-    behalf: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
-    """whose questions these are, for fairness: a pseudonym of a portal's user"""
+    behalf: Behalf = ""
     marks: bool = False
     """the caller takes addresses as marks too: parts whose names end in MARKS_PART, which a daemon may leave out"""
-    lengths: bool = False
-    """the caller knows the columns of packets that came later (records.LATER): they are sent too"""
-    lake: str = Field(default="", max_length=64, pattern=r"^[0-9a-f]*$")
-    """the lake that answers too; what it has needn't be told again"""
+    lengths: bool = False  # the caller knows the columns of packets that were added later (records.LATER)
+    lake: StoreId = ""  # the lake that answers too; packets in it needn't be sent
     beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)
     """by sensor, the last shipment to that lake that the caller knows"""
     hidden: tuple[Addresses, ...] | None = Field(default=None, max_length=MOST_HIDDEN)
-    """what `hiddensource` in the filter stands for (query/plans/hidden_sources.py). A daemon of before it knows no such
-    node, and refuses the filter"""
+    """what `hiddensource` in the filter means (query/plans/hidden_sources.py); older daemons refuse such a filter"""
 
     @field_validator("questions", mode="before")
     @classmethod
     def _without_their_filter(cls, given: object) -> object:
-        """Portals of before `typed` sent the filter's text in each question, too, which says nothing more."""
+        """Older portals also sent the filter's text in each question, which says nothing more."""
         for each in given if isinstance(given, list) else ():
             if isinstance(each, dict) and isinstance(each.get("request"), dict):
                 each["request"].pop("filter", None)
@@ -136,13 +121,13 @@ class Ask(_Message):
 
 
 class Tail(_Message):
-    """What comes in, from now on: a batch of counts each `every` seconds."""
+    """What is received from now on: a batch of counts each `every` seconds."""
 
     kind: Literal["tail"] = "tail"
     version: int = Field(ge=OLDEST, le=NEWEST)
     every: float = Field(default=0.5, ge=0.1, le=60)
     rows: int = Field(default=2_000, ge=1, le=100_000)
-    behalf: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9._-]*$")
+    behalf: Behalf = ""
 
 
 class Losing(_Message):
@@ -158,19 +143,14 @@ class Live(_Message):
 
     state: Annotated[str, Field(max_length=20, pattern="^[a-z_]+$")]
     watches: bool = False
-    since: float | None = None
-    """since when it watches, or doesn't"""
-    heard: float | None = None
-    """when it said so"""
+    since: float | None = None  # since when it watches, or doesn't
+    heard: float | None = None  # when it said so
     stores: bool = False
-    stores_since: float | None = None
-    """since when it stores, or doesn't"""
+    stores_since: float | None = None  # since when it stores, or doesn't
     last_packet: float | None = None
-    lost_in_ring: int = 0
+    lost_in_ring: int = 0  # packets, since it was started; so below
     lost_in_store: int = 0
-    """packets, since it was started"""
-    why: Annotated[str, Field(max_length=1000)] = ""
-    """it doesn't watch or store"""
+    why: Annotated[str, Field(max_length=1000)] = ""  # it doesn't watch or store
     losing: tuple[Losing, ...] = Field(default=(), max_length=16)
 
 
@@ -180,49 +160,40 @@ class Hello(_Message):
     oldest: int
     newest: int
     program: str
-    name: str = Field(default="", max_length=64)
-    """whose certificate the daemon has; empty: it has none, or it is of an earlier version"""
+    name: str = Field(default="", max_length=64)  # its certificate's; empty: it has none, or is older
     store: StoreId = ""
     sensors: tuple[str, ...] = ()
     now: float
     last_packet: float | None = None
     closed: str = ""
-    """stands for the hours that are over, as they are stored: answers about them hold while it stays the same"""
-    expires: float | None = None
-    """when the daemon's certificate does"""
+    """identifies what is stored of the hours that are over: answers about them are valid while it stays the same"""
+    expires: float | None = None  # when the daemon's certificate does
     running: int = 0
     waiting: int = 0
     problem: str = ""
-    live: dict[SensorName, Live] = Field(default_factory=dict, max_length=10_000)
-    """by sensor of the store, how it is; older daemons don't say"""
-    watched: Watched | None = None
-    """what its store has ever watched; None: it can't be read now, or the daemon is older"""
+    live: dict[SensorName, Live] = Field(default_factory=dict, max_length=10_000)  # by sensor; empty of older daemons
+    watched: Watched | None = None  # what its store has ever watched; None: unreadable, or the daemon is older
 
 
 class End(_Message):
     """What closes every answer: without it the answer was cut off."""
 
     seconds: float
-    worked: float | None = None
-    """seconds of processor time of the thread that answered; older daemons don't say"""
+    worked: float | None = None  # seconds of processor time of the thread that answered; None of older daemons
     closed: str = ""
     store: StoreId = ""
     sensors: tuple[str, ...] = ()
-    parts: dict[str, int] = Field(default_factory=dict)
-    """rows of each part"""
+    parts: dict[str, int] = Field(default_factory=dict)  # rows of each part
     beyond: dict[SensorName, Shipment] = Field(default_factory=dict, max_length=10_000)
-    """by sensor, the shipment beyond which packets were told; sensors that aren't here were told whole"""
+    """by sensor, the shipment after which packets were sent; of sensors that aren't here, all were sent"""
     losing: dict[SensorName, tuple[Losing, ...]] = Field(default_factory=dict, max_length=10_000)
-    """by sensor, what it is losing while this is asked, and the question touches"""
+    """by sensor, what it is losing now that concerns the question"""
     watched: Watched | None = None
-    """what the store had ever watched when the answer was made, whatever was asked; older daemons don't say"""
+    """what the store had ever watched when the answer was made, whatever was asked; None of older daemons"""
 
 
-Wanted = Annotated[Ask | Tail, Field(discriminator="kind")]
-
-
-class _Ticket(BaseModel):
-    wanted: Wanted
+_TICKET: TypeAdapter[Ask | Tail] = TypeAdapter(Annotated[Ask | Tail, Field(discriminator="kind")])
+_HELLO, _END = TypeAdapter(Hello), TypeAdapter(End)
 
 
 def written(message: BaseModel) -> bytes:
@@ -232,8 +203,8 @@ def written(message: BaseModel) -> bytes:
 
 
 def ask_of(questions: Sequence[Question], **words: Any) -> Ask:
-    """The message that asks these, which share a filter (but for coverage, that has none). `words`: others of Ask.
-    Raises ValueError where they don't."""
+    """The message that asks these, which share a filter (except coverage, which has none). `words`: other fields of
+    Ask. Raises ValueError where they don't share it."""
     requests = [each.request for each in questions if each.plan != COVERAGE]
     filters, hidden = ({getattr(each, name) for each in requests} for name in ("filter", "hidden"))
     if len(filters) > 1 or len(hidden) > 1:
@@ -244,18 +215,18 @@ def ask_of(questions: Sequence[Question], **words: Any) -> Ask:
 
 
 def read_ticket(octets: bytes) -> Ask | Tail:
-    """What is wanted. Raises ValueError, in one line, for what is none of ours, too long, or of another version."""
-    return _read(octets, "ticket", _Ticket).wanted
+    """The question. Raises ValueError, in one line, for what isn't a ticket, is too long, or of another version."""
+    return _read(octets, "ticket", _TICKET)
 
 
 def read_hello(octets: bytes) -> Hello:
-    """As `read_ticket`. Whether its versions fit is for the caller to see."""
-    return _read(octets, "hello", Hello)
+    """As `read_ticket`. The caller has to compare versions."""
+    return _read(octets, "hello", _HELLO)
 
 
 def read_end(octets: bytes) -> End:
     """As `read_ticket`."""
-    return _read(octets, "end", End)
+    return _read(octets, "end", _END)
 
 
 def common_version(oldest: int, newest: int) -> int:
@@ -265,16 +236,15 @@ def common_version(oldest: int, newest: int) -> int:
     return min(newest, NEWEST)
 
 
-def _read(octets: bytes, what: str, model: type[Message]) -> Message:
+def _read(octets: bytes, what: str, message: TypeAdapter[Message]) -> Message:
     if len(octets) > LONGEST_MESSAGE:
         raise QuestionError(f"{what}: {len(octets):,} octets; at most {LONGEST_MESSAGE:,} are read")
     try:
-        found = json.loads(octets)
-        return model.model_validate({"wanted": found} if model is _Ticket else found)
+        return message.validate_python(json.loads(octets))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where, said = ".".join(str(part) for part in first["loc"] if part != "wanted"), said_of(first)
-        named = said if said.startswith("filter: ") else f"{what}: {where[:80]}: {said}"
-        raise QuestionError(printable(named[:300])[:300]) from None
+        where, text = ".".join(map(str, first["loc"])), said_of(first)
+        line = text if text.startswith("filter: ") else f"{what}: {where[:80]}: {text}"
+        raise QuestionError(printable(line[:300])[:300]) from None
     except (ValueError, RecursionError):
         raise QuestionError(f"{what}: it is no JSON") from None

@@ -1,14 +1,15 @@
-"""Parts of an answer on their way: several tables in one Flight stream, piece by piece.
+"""The format of an answer's parts: several tables in one Flight stream, piece by piece.
 
-A stream has no columns: each of its messages has a piece beside it, as what Flight calls metadata, which Flight doesn't
-read. A piece is the part's name (its length in two octets, then UTF-8, filled up with zeros to a multiple of 8), and an
-Arrow IPC stream with some rows of that part, compressed by LZ4. The last one's name is empty; it holds the `End`. What
-is read is held to the schemas and limits that the reader expects: docs/decisions/0040.
+The stream has no columns: each of its messages has a piece as its metadata, which Flight doesn't read. A piece is the
+part's name (its length in two octets, then UTF-8, padded with zeros to a multiple of 8), and an Arrow IPC stream with
+some rows of that part, compressed by LZ4. The last one's name is empty; it holds the `End`. The reader checks all
+against the schemas and limits that it expects: docs/decisions/0040.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,18 +21,15 @@ from ims.records import LATER
 
 ENVELOPE = pa.schema([])
 EMPTY = pa.RecordBatch.from_arrays([], schema=ENVELOPE)
-"""What a stream itself says, of each piece."""
+"""What the stream itself has for each piece."""
 PIECE_ROWS, PIECE_OCTETS = 1 << 18, 4 << 20
 LONGEST_BODY = 2 * PIECE_OCTETS
-"""Octets of a piece's body as it travels. It is compressed, and may be made to unfold to 250 times that: what it says
-that it unfolds to is counted before it does."""
+"""Octets of a piece's compressed body. It may decompress to 250 times that, which is counted beforehand."""
 WORDS_OCTETS = 1 << 10
-"""Of a message that tells of columns, beside twice what the portal's own does: other columns are refused by name."""
-OF_A_COLUMN = 1 << 10
-"""Octets that Arrow takes for each column of a batch, and for the batch, besides what they hold (900 measured)."""
+"""Of a message with a schema, beside twice the portal's own: other columns are refused by name."""
+OF_A_COLUMN = 1 << 10  # octets that Arrow takes beside the data for each column and each batch (900 measured)
 NOT_OURS = "its answer isn't one of ours"
-_DAYS = -719_162, 2_932_896
-"""From 0001-01-01 to 9999-12-31, since the epoch: the moments that Python knows."""
+_DAYS = -719_162, 2_932_896  # 0001-01-01 to 9999-12-31, since the epoch: Python's range
 _A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
@@ -47,7 +45,7 @@ def _name(part: str) -> bytes:
 
 
 def _named(length: int) -> int:
-    """Octets that a name of so many takes: a body begins where Arrow's numbers may."""
+    """Octets that a name of so many takes with padding, which aligns the body for Arrow."""
     return (2 + length + 7) // 8 * 8
 
 
@@ -67,10 +65,8 @@ def opened(piece: pa.Buffer) -> tuple[str, pa.Buffer]:
 def pieces(part: str, table: pa.Table) -> Iterator[pa.Buffer]:
     """A table, piece by piece; an empty one is a piece too."""
     rows = max(1, min(PIECE_ROWS, table.num_rows * PIECE_OCTETS // max(1, table.nbytes)))
-    batches = table.combine_chunks().to_batches(max_chunksize=rows) or [
-        pa.RecordBatch.from_pylist([], schema=table.schema)
-    ]
-    for batch in batches:
+    batches = table.combine_chunks().to_batches(max_chunksize=rows)
+    for batch in batches or [pa.RecordBatch.from_pylist([], schema=table.schema)]:
         sink = pa.BufferOutputStream()
         sink.write(_name(part))
         with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
@@ -84,7 +80,7 @@ def ending(end: End) -> pa.Buffer:
 
 
 class UnreadableError(ValueError):
-    """What came isn't an answer."""
+    """What was received isn't an answer."""
 
 
 def gathered(
@@ -94,10 +90,10 @@ def gathered(
     most_octets: int,
     take: Callable[[int], None] = lambda octets: None,
 ) -> tuple[dict[str, pa.Table], End]:
-    """The parts, from an answer's pieces, and how it ended. `take` is told of the octets of each piece before it is
-    unfolded, and of what its batches take besides before they are kept; without rows none is, and counts as a column.
-    Raises UnreadableError for what isn't as expected: other parts, other columns, more than was asked for, or no end;
-    and what `take` raises."""
+    """The parts, from an answer's pieces, and its end. `take` is called with the octets of each piece before it is
+    decompressed, and with what its batches take beyond that before they are kept; batches without rows aren't kept, and
+    count as a column. Raises UnreadableError for other parts or columns, more than was asked for, or no end; and what
+    `take` raises."""
     found: dict[str, list[pa.RecordBatch]] = {name: [] for name in wanted}
     count = octets = 0
 
@@ -117,11 +113,13 @@ def gathered(
         if body.size > LONGEST_BODY:
             raise UnreadableError(f"its answer has a piece of more than {LONGEST_BODY:,} octets")
         if name == "":
-            end = _end(body.to_pybytes())
+            with _reading("its answer's end"):
+                end = read_end(body.to_pybytes())
             continue
         if name not in found:
             raise UnreadableError("its answer has a part that nobody asked for")
-        ahead = _unfolded(body, wanted[name])
+        with _reading("its answer"):
+            ahead = unfolded(body, 2 * wanted[name].serialize().size + WORDS_OCTETS)
         counted(ahead)
         for batch, held in _batches(body, wanted[name]):
             counted(max(0, held - ahead), kept=batch.num_rows > 0)
@@ -134,23 +132,26 @@ def gathered(
     if end is None:
         raise UnreadableError("its answer was cut off")
     for name, batches in found.items():
-        if name.endswith(MARKS_PART) and name not in end.parts and not batches:
-            continue
-        if end.parts.get(name) != sum(batch.num_rows for batch in batches):
+        expected = end.parts.get(name, 0 if name.endswith(MARKS_PART) else None)
+        if expected != sum(batch.num_rows for batch in batches):
             raise UnreadableError(f"its answer lacks rows of {name}")
     return {name: pa.Table.from_batches(batches, wanted[name]) for name, batches in found.items()}, end
 
 
-def _end(octets: bytes) -> End:
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Its errors as UnreadableError."""
     try:
-        return read_end(octets)
-    except ValueError as error:
-        raise UnreadableError("its answer's end can't be read") from error
+        yield
+    except UnreadableError:
+        raise
+    except (ValueError, pa.ArrowException, OSError) as error:
+        raise UnreadableError(f"{what} can't be read") from error
 
 
 def _own(batch: pa.RecordBatch, schema: pa.Schema, message: pa.Buffer) -> pa.RecordBatch:
-    """With nulls in the columns that an older daemon doesn't know, and nothing that keeps the message: what isn't
-    compressed lies in it still, beside whatever else it has."""
+    """With nulls in the columns that an older daemon doesn't know, and without references to the message, which
+    uncompressed columns still have."""
     known = set(batch.schema.names)
     columns = [batch.column(f.name) if f.name in known else pa.nulls(batch.num_rows, f.type) for f in schema]
     return pa.RecordBatch.from_arrays([_own_column(column, message) for column in columns], schema=schema)
@@ -166,7 +167,7 @@ def _own_column(column: pa.Array, message: pa.Buffer) -> pa.Array:
 
 
 def _is_shown(column: pa.Array) -> bool:
-    """Whether its moments, if it has some, can be shown; Arrow itself takes any number for one."""
+    """Whether its moments, if any, are in Python's range; Arrow takes any number."""
     if pa.types.is_timestamp(column.type):
         numbers, a_day = column.cast(pa.int64()), _A_DAY[column.type.unit]
     elif pa.types.is_date32(column.type):
@@ -178,31 +179,21 @@ def _is_shown(column: pa.Array) -> bool:
     return found["min"] is None or (first * a_day <= found["min"] and found["max"] < (last + 1) * a_day)
 
 
-def _unfolded(octets: pa.Buffer, schema: pa.Schema) -> int:
-    try:
-        return unfolded(octets, 2 * schema.serialize().size + WORDS_OCTETS)
-    except (ValueError, pa.ArrowException, OSError) as error:
-        raise UnreadableError("its answer can't be read") from error
-
-
 def _earlier(schema: pa.Schema) -> Iterator[pa.Schema]:
-    """A schema as daemons of now and of before each addition to `packets` send it."""
+    """A schema as daemons send it: of now, and of before each addition to `packets`."""
     for addition in range(max(LATER.values()), -1, -1):
         yield pa.schema([field for field in schema if LATER.get(field.name, 0) <= addition])
 
 
 def _batches(octets: pa.Buffer, schema: pa.Schema) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Batches, each with the octets that it takes."""
-    try:
-        with pa.ipc.open_stream(octets) as reader:
-            if not any(reader.schema.equals(earlier) for earlier in _earlier(schema)):
-                raise UnreadableError("its answer has other columns than were asked for")
-            words = reader.schema.serialize().size  # a column's type keeps those of its fields
-            for batch in reader:
-                batch.validate(full=True)
-                if not all(_is_shown(column) for column in batch.columns):
-                    raise UnreadableError("its answer has moments outside the years 1 to 9999")
-                own = _own(batch, schema, octets)
-                yield own, own.nbytes + OF_A_COLUMN * (own.num_columns + 1) + words if own.num_rows else OF_A_COLUMN
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UnreadableError("its answer can't be read") from error
+    with _reading("its answer"), pa.ipc.open_stream(octets) as reader:
+        if not any(reader.schema.equals(earlier) for earlier in _earlier(schema)):
+            raise UnreadableError("its answer has other columns than were asked for")
+        words = reader.schema.serialize().size  # a column's type keeps those of its fields
+        for batch in reader:
+            batch.validate(full=True)
+            if not all(map(_is_shown, batch.columns)):
+                raise UnreadableError("its answer has moments outside the years 1 to 9999")
+            own = _own(batch, schema, octets)
+            yield own, own.nbytes + OF_A_COLUMN * (own.num_columns + 1) + words if own.num_rows else OF_A_COLUMN

@@ -1,7 +1,7 @@
-"""Who a certificate belongs to: `ims:ROLE:NAME:SERIAL`, its first subject alternative name.
+"""The owner of a certificate: `ims:ROLE:NAME:SERIAL`, its first subject alternative name.
 
-PyArrow shows a server only that of its peers, and a client nothing of the server's certificate. So a certificate also
-holds the DNS name `SERIAL.ROLE.ims`, which a client asks for when it connects: it reaches that one certificate or none.
+PyArrow shows a server only that name of its peers, and a client nothing of the server's certificate. So a certificate
+also has the DNS name `SERIAL.ROLE.ims`, which a client expects when it connects: it accepts only that certificate.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""How large a message in Arrow's format becomes, told without unfolding it: what is compressed may become 250 times as
-large (by LZ4, the only way that is taken), and is counted before any memory is taken for it."""
+"""The size of a message in Arrow's format once decompressed, computed beforehand: LZ4, the only compression that is
+accepted, may grow it 250 times, which is counted before memory is allocated."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-SCHEMA, DICTIONARY, RECORDS = 1, 2, 3
-"""Kinds of messages: arrow/format/Message.fbs, MessageHeader."""
+SCHEMA, DICTIONARY, RECORDS = 1, 2, 3  # kinds of messages: arrow/format/Message.fbs, MessageHeader
 _VERSION, _KIND, _HEADER, _MORE = 0, 1, 2, 4
 _DATA = 1
 _BUFFERS, _COMPRESSION = 2, 3
 _CODEC = 0
 """Places of fields in the tables Message, DictionaryBatch, RecordBatch and BodyCompression."""
-V5, LZ4 = 4, 0
-"""Earlier versions may be compressed as only a message's own metadata says."""
-AS_IT_IS = -1
-"""Stands before a buffer that wasn't worth compressing, in place of its length."""
+V5, LZ4 = 4, 0  # earlier versions may be compressed as only a message's own metadata says
+AS_IT_IS = -1  # in place of the length of a buffer that isn't compressed
 
 
 def unfolded(octets: pa.Buffer, longest_schema: int) -> int:
-    """Octets of all buffers of an IPC stream once they are unfolded, as its messages say, to which Arrow holds them.
-    `longest_schema`: octets of a message that tells of columns, of which Arrow may make much more. Raises ValueError,
+    """Octets of all buffers of an IPC stream once decompressed, as its messages say, which Arrow enforces.
+    `longest_schema`: most octets of a message with a schema, since Arrow may take much more for it. Raises ValueError,
     pyarrow.ArrowException, OSError where it can't be read."""
     total = 0
     for message in pa.ipc.MessageReader.open_stream(octets):
@@ -65,7 +62,7 @@ def _offset(words: memoryview, at: int) -> int:
 
 
 class _Table:
-    """A table of FlatBuffers: fields by place, at offsets that its vtable tells; 0 where one is absent."""
+    """A table of FlatBuffers: its vtable has each field's offset by place; 0 where one is absent."""
 
     def __init__(self, words: memoryview, at: int) -> None:
         self._words, self._at = words, at
@@ -96,5 +93,5 @@ class _Table:
         at = _offset(self._words, at)
         [count] = struct.unpack_from("<I", self._words, at)
         if 16 * count > len(self._words):
-            raise ValueError("a message tells of more buffers than it can have")
+            raise ValueError("a message announces more buffers than it can have")
         yield from struct.iter_unpack("<qq", self._words[at + 4 : at + 4 + 16 * count])

@@ -1,1 +1,1 @@
-"""A packet's layers, each with what reads it and what writes it. Stages stand on it; it knows none of them."""
+"""A packet's layers, each with what reads it and what writes it. Stages use it; it imports none of them."""

@@ -1,4 +1,4 @@
-"""The Internet checksum (RFC 1071): sums in ones' complement, and the field that a header should carry."""
+"""The Internet checksum (RFC 1071): ones' complement sums, and the field that a header should carry."""
 
 from __future__ import annotations
 
@@ -27,15 +27,12 @@ def ones_sum(octets, at, length):
     """
     if at < 0 or length < 0 or at > octets.size or length > octets.size - at:  # no sum that could overflow
         return np.int64(-1)
-    total = np.uint64(0)
-    end = at + length
-    low = np.uint64(0xFFFFFFFF)
+    total, end, low = np.uint64(0), at + length, np.uint64(0xFFFFFFFF)
     while at + 8 <= end:
         word = le64_proven(octets, at)
         total += (word & low) + (word >> np.uint64(32))  # at most 2**33 a word: no overflow below 2**30 words
         at += 8
-    tail = np.uint64(0)
-    shift = 0
+    tail, shift = np.uint64(0), 0
     while at < end:
         tail |= np.uint64(octets[at]) << np.uint64(shift)
         shift += 8

@@ -7,12 +7,12 @@ from ims.packet.octets import put16_proven, put32_proven
 
 HEADER = 14
 MADE_UP = bytes.fromhex("020000000001 020000000002 0800")
-"""To and from locally administered addresses (IEEE 802, section 8.4), which no network card has by itself; IPv4."""
+"""To and from locally administered addresses (IEEE 802, section 8.4), which no network card has by default; IPv4."""
 
 
 @kernel
 def is_tag(kind):
-    """Whether an Ethernet type is that of a VLAN tag (802.1Q, 802.1ad, and one from before)."""
+    """Whether an Ethernet type is that of a VLAN tag (802.1Q, 802.1ad, and their predecessor)."""
     return kind == 0x8100 or kind == 0x88A8 or kind == 0x9100
 
 

@@ -1,4 +1,4 @@
-"""ICMP headers (RFC 792): is one there; and one written."""
+"""ICMP headers (RFC 792): check one, write one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from ims.kernels import kernel, proven
 from ims.packet.octets import put16_proven, put32_proven
 
 HEADER = 8
-CHECKSUM = 2
-"""Where the checksum stands."""
+CHECKSUM = 2  # offset of the checksum field
 
 
 @kernel

@@ -1,10 +1,10 @@
-"""IPv4 headers (RFC 791, section 3.1): are they whole, how far does the packet go; and one without options written."""
+"""IPv4 headers (RFC 791, section 3.1): check one, find the packet's end, write one without options."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ims.kernels import kernel, proven
+from ims.kernels import inlined, kernel, proven
 from ims.packet.checksum import expected_field, pseudo_header
 from ims.packet.octets import be16, put16_proven, put32_proven
 
@@ -12,48 +12,42 @@ HEADER = 20
 """Octets without options."""
 
 
+@inlined
+def _claimed_length(octets, at, end):
+    """Octets that an IPv4 header claims whose fixed part is in octets[at:end]; 0 where it is broken."""
+    if at + HEADER > end or octets[at] >> 4 != 4:
+        return np.int64(0)
+    length, total = np.int64(octets[at] & 15) * 4, be16(octets, at + 2)
+    return np.int64(0) if length < HEADER or 0 < total < length else length
+
+
 @kernel
 def header_length(octets, at, end):
     """Octets of the IPv4 header at octets[at:end]; 0 where it is broken or cut."""
-    if at + 20 > end or octets[at] >> 4 != 4:
-        return np.int64(0)
-    length = np.int64(octets[at] & 15) * 4
-    if length < 20 or at + length > end:
-        return np.int64(0)
-    total = be16(octets, at + 2)
-    if total != 0 and total < length:
-        return np.int64(0)
-    return length
+    length = _claimed_length(octets, at, end)
+    return length if at + length <= end else np.int64(0)
 
 
 @kernel
 def cut_header_length(octets, at, end):
-    """Octets that an IPv4 header claims whose fixed part is in octets[at:end] and whose options aren't, or not all; 0
-    where it is another."""
-    if at + 20 > end or octets[at] >> 4 != 4:
-        return np.int64(0)
-    length = np.int64(octets[at] & 15) * 4
-    total = be16(octets, at + 2)
-    if length < 20 or at + length <= end or (total != 0 and total < length):
-        return np.int64(0)
-    return length
+    """Octets of an IPv4 header whose fixed part is in octets[at:end] but not all of its options; 0 for any other."""
+    length = _claimed_length(octets, at, end)
+    return length if at + length > end else np.int64(0)
 
 
 @kernel
 def packet_end(octets, at, end):
-    """Where the packet ends if octets[at:end] may be its: what its total length says, as far as it goes. A total
-    length of 0 means all the rest: the sender's kernel left segmentation to hardware."""
+    """Where the packet at octets[at:end] ends by its total length, `end` at the latest. A total length of 0 means all
+    the rest: the sender's kernel left segmentation to hardware."""
     total = be16(octets, at + 2)
-    if total == 0:
-        return end
-    return min(end, at + total)
+    return end if total == 0 else min(end, at + total)
 
 
 @proven
 def put_header(out, at, tos, total_length, identification, fragment, ttl, protocol, source, destination):
     """Write a header without options, and its checksum. The caller has checked that out[at:at + HEADER] exists.
 
-    The sum is made of what is written, not read back from it: a wide read of octets just written waits for them.
+    The sum is of the values, not of the octets written: a wide read of octets just written waits for them.
     """
     version, life = 0x4500 | tos, ttl << 8 | protocol
     put16_proven(out, at, version)

@@ -1,7 +1,7 @@
 """Numbers in octets: big- and little-endian reads and writes at any offset.
 
 Compute in int64: `uint32 + uint32` wraps in plain Python but not compiled. The readers return int64 (le64:
-uint64) and are bounds-checked; `le64_proven` is for loops that have proved their range.
+uint64) and are bounds-checked; `*_proven` are for callers that have proved their range.
 """
 
 from __future__ import annotations
@@ -24,12 +24,7 @@ def be16(octets, at):
 @kernel
 def be32(octets, at):
     """Four octets in network order, as int64."""
-    return (
-        np.int64(octets[at]) << 24
-        | np.int64(octets[at + 1]) << 16
-        | np.int64(octets[at + 2]) << 8
-        | np.int64(octets[at + 3])
-    )
+    return be16(octets, at) << 16 | be16(octets, at + 2)
 
 
 @kernel
@@ -41,12 +36,7 @@ def le16(octets, at):
 @kernel
 def le32(octets, at):
     """Four octets, least significant first, as int64."""
-    return (
-        np.int64(octets[at])
-        | np.int64(octets[at + 1]) << 8
-        | np.int64(octets[at + 2]) << 16
-        | np.int64(octets[at + 3]) << 24
-    )
+    return le16(octets, at) | le16(octets, at + 2) << 16
 
 
 @proven
@@ -88,11 +78,8 @@ def put16_proven(octets, at, value):
 @proven
 def put32_proven(octets, at, value):
     """Write four octets in network order. The caller has checked that octets[at:at+4] exists."""
-    first = np.uint64(at)
-    octets[first] = (value >> 24) & 0xFF
-    octets[first + np.uint64(1)] = (value >> 16) & 0xFF
-    octets[first + np.uint64(2)] = (value >> 8) & 0xFF
-    octets[first + np.uint64(3)] = value & 0xFF
+    put16_proven(octets, at, value >> 16)
+    put16_proven(octets, at + 2, value)
 
 
 @kernel
@@ -105,7 +92,5 @@ def put16(octets, at, value):
 @kernel
 def put32(octets, at, value):
     """Write four octets in network order."""
-    octets[at] = (value >> 24) & 0xFF
-    octets[at + 1] = (value >> 16) & 0xFF
-    octets[at + 2] = (value >> 8) & 0xFF
-    octets[at + 3] = value & 0xFF
+    put16(octets, at, value >> 16)
+    put16(octets, at + 2, value)

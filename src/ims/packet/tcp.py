@@ -1,4 +1,4 @@
-"""TCP headers (RFC 9293, section 3.1): how long one is, and one written up to its options."""
+"""TCP headers (RFC 9293, section 3.1): measure one, write one up to its options."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from ims.packet.octets import put16_proven, put32_proven
 
 HEADER = 20
 """Octets without options."""
-CHECKSUM = 16
-"""Where the checksum stands."""
+CHECKSUM = 16  # offset of the checksum field
 
 
 @kernel
 def header_length(octets, at, end):
-    """Octets of the header at octets[at:end]; 0 where it lies about its length, or is cut."""
+    """Octets of the header at octets[at:end]; 0 where its length is wrong, or it is cut."""
     if at + HEADER > end:
         return np.int64(0)
     length = np.int64(octets[at + 12] >> 4) * 4
-    if length < HEADER or at + length > end:
-        return np.int64(0)
-    return length
+    return np.int64(0) if length < HEADER or at + length > end else length
 
 
 @proven

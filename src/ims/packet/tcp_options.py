@@ -1,4 +1,4 @@
-"""TCP options (RFC 9293, section 3.2; RFC 7323): what a SYN offers, and a SYN-ACK's written."""
+"""TCP options (RFC 9293, section 3.2; RFC 7323): read what a SYN offers, write a SYN-ACK's."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def offered(octets, at, length):
         if kind == 1:
             at += 1
             continue
-        if at + 1 >= end:
-            break
-        size = np.int64(octets[at + 1])
+        size = np.int64(octets[at + 1]) if at + 1 < end else 0
         if size < 2 or at + size > end:
             break
         if kind == 3 and size == 3:

@@ -1,4 +1,4 @@
-"""What stands above IP: how long the header of a protocol is, and its checksum written (RFC 1071)."""
+"""Transport headers: how long one is, and its checksum written (RFC 1071)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ims.packet.udp import header_length as udp_header
 
 @kernel
 def transport_header(octets, at, end, protocol):
-    """Length of the TCP, UDP or ICMP header in octets[at:end]; 0 where it lies about its length, or is cut by the
+    """Length of the TCP, UDP or ICMP header in octets[at:end]; 0 where its length is wrong, or it is cut by the
     capture (decode/cut_header.py)."""
     if protocol == PROTOCOL_TCP:
         return tcp_header(octets, at, end)
@@ -24,8 +24,8 @@ def transport_header(octets, at, end, protocol):
 
 @proven
 def put_checksum(out, field, protocol, total):
-    """Write the checksum of what sums up to `total`, pseudo-header and all, at `field`. The caller has checked that
-    out[field:field + 2] exists."""
+    """Write the checksum for data of sum `total`, which includes the pseudo-header, at `field`. The caller has checked
+    that out[field:field + 2] exists."""
     checksum = expected_field(total, 0)
-    # Of UDP, 0 would say that there is none; and to nothing but zeros, as an echo's may be, belong all ones.
+    # 0 would mean no checksum in UDP; data of zeros only, such as an echo's, has a checksum of all ones.
     put16_proven(out, field, 0xFFFF if checksum == 0 and (protocol == PROTOCOL_UDP or total == 0) else checksum)

@@ -1,4 +1,4 @@
-"""UDP headers (RFC 768): is one right, where its datagram ends; and one written."""
+"""UDP headers (RFC 768): check one, find its datagram's end, write one."""
 
 from __future__ import annotations
 
@@ -8,24 +8,21 @@ from ims.kernels import kernel, proven
 from ims.packet.octets import be16, put16_proven, put32_proven
 
 HEADER = 8
-CHECKSUM = 6
-"""Where the checksum stands."""
+CHECKSUM = 6  # offset of the checksum field
 
 
 @kernel
 def header_length(octets, at, end):
-    """Octets of the header at octets[at:end]; 0 where it lies about its length, or is cut."""
+    """Octets of the header at octets[at:end]; 0 where its length is wrong, or it is cut."""
     return np.int64(0 if at + HEADER > end or 0 < be16(octets, at + 4) < HEADER else HEADER)
 
 
 @kernel
 def datagram_end(octets, at, end):
-    """Where the datagram at octets[at:end] ends by its own length, as far as it is there. 0 means all the rest:
+    """Where the datagram at octets[at:end] ends by its length, `end` at the latest. A length of 0 means all the rest:
     segmentation was left to hardware."""
     length = be16(octets, at + 4)
-    if length == 0:
-        return end
-    return min(end, at + length)
+    return end if length == 0 else min(end, at + length)
 
 
 @proven

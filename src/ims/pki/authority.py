@@ -1,14 +1,14 @@
-"""A deployment's own certificate authority: a folder, what it issues, and what it takes back.
+"""A deployment's own certificate authority: a folder, issued certificates, and revocations.
 
-    PKI/ca.pem              its certificate: whom all daemons trust
+    PKI/ca.pem              its certificate, which all daemons trust
     PKI/ca.key              its private key: whoever has it can be anybody
     PKI/revoked.pem         the signed list of revoked certificates
     PKI/issued/SERIAL.pem   a copy of each certificate, never of its key
-    PKI/out/NAME/           what `issue` hands out where no other folder is given
+    PKI/out/NAME/           the default folder for the output of `issue`
     PKI/lock                held while something changes
 
-Each file is there whole or not at all, so a process may be killed at any moment: a certificate is in the log before it
-is handed out, and handed out once its key is there, which is written last.
+Files are written atomically, so a process may be killed at any moment. A certificate is logged before it is written to
+the output folder; its key is written last.
 """
 
 from __future__ import annotations
@@ -50,19 +50,16 @@ class Issued(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What an authority issued, by name and age, and a line for each copy that is damaged or foreign."""
+    """Issued certificates by name and age, and a line for each copy that is damaged or foreign."""
 
     issued: list[Issued]
     problems: list[str]
 
 
 def create_authority(folder: Path, name: str, days: int, now: datetime | None = None) -> Authority:
-    """Make an authority in a new folder (or an empty one), whole or not at all.
-
-    A killed process leaves `.PKI.XXXXXXXX` beside it, an authority that nobody uses and that may be deleted.
-    Raises ValueError for a folder that holds anything or is the system's, or a name or duration that can't be,
-    NotADirectoryError where something else stands there, and OSError.
-    """
+    """Make an authority in a new or empty folder, atomically: a killed process leaves `.PKI.XXXXXXXX` beside it, which
+    may be deleted. Raises ValueError for a folder that isn't empty or is the system's, or an invalid name or duration,
+    NotADirectoryError where something else is, and OSError."""
     refuse_system_folder(folder, "the authority", "/root/PKI", in_etc=True)
     now = now or datetime.now(UTC)
     key = new_key()
@@ -95,13 +92,11 @@ def create_authority(folder: Path, name: str, days: int, now: datetime | None = 
 
 
 class Authority:
-    """An authority's folder. Reading needs no private key: `show` works where ca.key is kept elsewhere.
-
-    Several processes may issue and revoke at once; they take turns.
-    """
+    """An authority's folder. Reading needs no private key: `show` works where ca.key is kept elsewhere. Processes that
+    issue and revoke at the same time take turns."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ValueError or OSError where the folder is no authority."""
+        """Raises ValueError or OSError if the folder is no authority."""
         self.folder = folder
         try:
             (folder / "ca.pem").stat()
@@ -115,7 +110,7 @@ class Authority:
 
     @cached_property
     def key(self) -> ec.EllipticCurvePrivateKey:
-        """Its private key, read when it is first wanted. Raises ValueError or OSError."""
+        """Its private key, read at its first use. Raises ValueError or OSError."""
         path = self.folder / "ca.key"
         key = parse_key(read_secret(path), path)
         if key.public_key() != self.certificate.public_key():
@@ -123,8 +118,7 @@ class Authority:
         return key
 
     def revoked(self) -> x509.CertificateRevocationList:
-        """The list as it is now. Raises ValueError or OSError where it is missing, damaged or foreign: copies that
-        daemons have are as good as the authority's, and replace it."""
+        """The present list. Raises ValueError or OSError if it is missing, damaged or foreign: copy a daemon's."""
         path = self.folder / "revoked.pem"
         return read_lists(read_file(path, "the authority's list"), [self.certificate], path)[0]
 
@@ -151,9 +145,8 @@ class Authority:
     ) -> tuple[Issued, Path]:
         """Make a key and a certificate, and write NAME.pem, NAME.key, ca.pem and revoked.pem into a folder.
 
-        A name may have several certificates, so that one can be replaced before it ends.
-        Raises ValueError for a name, role or duration that can't be, and where the folder holds NAME.key already or
-        another authority's files, or is the system's; OSError.
+        A name may have several certificates, so that one can be replaced before it ends. Raises ValueError for a wrong
+        name, role or duration, and for a folder with NAME.key or another authority's files, or the system's; OSError.
         """
         check_identity(role, name, "0" * 32)
         if serial_of(name) is not None:
@@ -161,14 +154,11 @@ class Authority:
         folder = self.folder / "out" / name if out is None else out
         refuse_system_folder(folder, "certificate and key", f"/etc/ims/{name}", in_etc=True, shared=True)
         with self._changing():
-            revoked = self.revoked()
-            key = new_key()
-            certificate = make_certificate(
-                key.public_key(), role, name, self.certificate, self.key, now or datetime.now(UTC), days
-            )
+            revoked, key, now = self.revoked(), new_key(), now or datetime.now(UTC)
+            certificate = make_certificate(key.public_key(), role, name, self.certificate, self.key, now, days)
             identity = identity_of(certificate)
             self._prepare(folder, name)
-            # What can be written again comes first: a folder that can't be written to is no reason for a certificate.
+            # Repeatable writes come first: where a folder isn't writable, no certificate is issued.
             write_aside(folder / "ca.pem", self.pem)
             write_aside(folder / "revoked.pem", pem(revoked))
             write_aside(self.folder / "issued" / f"{identity.serial}.pem", pem(certificate))
@@ -197,34 +187,32 @@ class Authority:
 
     def unknown(self, what: str) -> ValueError:
         """The error to raise where `find` finds nothing."""
-        log = self.log()
-        names = sorted({one.identity.name for one in log.issued})
-        said = f"{self.folder} issued nothing to {what!r}; it knows {', '.join(names) or 'nobody yet'}"
-        if log.problems:
-            others = f", and {quantity(len(log.problems) - 1, 'other')}" if len(log.problems) > 1 else ""
-            said = f"{said}, and can't tell of all: {log.problems[0].removesuffix('; left out')}{others}"
-        return ValueError(said)
+        issued, problems = self.log()
+        names = ", ".join(sorted({one.identity.name for one in issued})) or "nobody"
+        message = f"{self.folder} issued nothing to {what!r}; it has issued certificates to {names}"
+        if problems:
+            others = f", and {quantity(len(problems) - 1, 'other')}" if len(problems) > 1 else ""
+            message += f", and can't tell of all: {problems[0].removesuffix('; left out')}{others}"
+        return ValueError(message)
 
     def revoke(self, serial: str, now: datetime | None = None) -> bool:
-        """Take back the certificate with this serial number, one that the log doesn't know included; whether it was
-        still good. Raises ValueError for what is no serial number, and where the list is damaged; OSError."""
-        wanted = serial_of(serial)
-        if wanted is None:
+        """Revoke the certificate with this serial number, which needn't be in the log; False if it was revoked before.
+        Raises ValueError for what is no serial number, and for a damaged list; OSError."""
+        revoked = serial_of(serial)
+        if revoked is None:
             raise ValueError(f"serial {serial!r}: expected 32 hexadecimal digits")
         now = now or datetime.now(UTC)
         with self._changing():
             before = self.revoked()
-            if wanted in serials_of(before):
+            if revoked in serials_of(before):
                 return False
-            entries = [*before, entry_of(wanted, now)]
-            after = sign_list(entries, self.certificate, self.key, now, number_of(before))
+            after = sign_list([*before, entry_of(revoked, now)], self.certificate, self.key, now, number_of(before))
             write_aside(self.folder / "revoked.pem", pem(after))
         return True
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """One process at a time; what a killed one left unfinished is swept away. Held by a file, so a killed
-        process lets go."""
+        """One process at a time, by a lock that ends with the process; a killed one's unfinished files are removed."""
         fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
@@ -236,13 +224,13 @@ class Authority:
 
 
 def serial_of(text: str) -> str | None:
-    """A serial number as identities write it, of one with colons or capitals; None for what is none."""
+    """A serial number in the form of identities; the text may have colons and capitals. None for anything else."""
     serial = text.replace(":", "").lower()
     return serial if _SERIAL.fullmatch(serial) else None
 
 
 def _sweep(folder: Path, *names: str) -> None:
-    """Remove what `write_aside` had not finished of these files, or of any."""
+    """Remove unfinished files of `write_aside`: of these names, or of any."""
     of = "|".join(map(re.escape, names)) or ".*"
     for path in folder.iterdir():
         if re.fullmatch(rf"\.({of})\.[0-9a-f]{{8}}", path.name):
@@ -250,7 +238,7 @@ def _sweep(folder: Path, *names: str) -> None:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder; nothing where there is none. Raises OSError where it can't be looked at."""
+    """The entries of a folder; none if it doesn't exist. Raises OSError if it can't be read."""
     try:
         return list(folder.iterdir())
     except FileNotFoundError:

@@ -1,13 +1,14 @@
 """The form of certificates (RFC 5280): the authority's own, and one for each sensor, portal and operator.
 
-A sensor's certificate is for serving only and the others' are for calling only (section 4.2.1.12), so that a stolen
-one can't play another part. The first subject alternative name says who it is (ims.link.identity), the second is the
-host name that a caller asks for. Serial numbers are random, so they are unique across authorities.
+A sensor's certificate is only for servers, the others' only for clients (section 4.2.1.12), so a stolen one can't play
+another role. The first subject alternative name is the identity (ims.link.identity), the second the host name that
+clients ask for. Serial numbers are random, so they are unique across authorities.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -23,8 +24,12 @@ PURPOSES = {
     "portal": ExtendedKeyUsageOID.CLIENT_AUTH,
     "operator": ExtendedKeyUsageOID.CLIENT_AUTH,
 }
+KEY_USES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
 BACKDATED = timedelta(days=1)
-"""Certificates are valid since a day before they are made: a machine whose clock is behind can use them at once."""
+"""Certificates are valid from a day before they are made: a machine whose clock is behind can use them at once."""
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -50,24 +55,16 @@ def make_authority(key: ec.EllipticCurvePrivateKey, name: str, now: datetime, da
     that isn't 1 to 64 printable characters (X.520), or for an end past the year 9999."""
     if not 1 <= len(name) <= 64 or not name.isprintable() or not name.strip():
         raise ValueError(f"name {name!r}: expected 1 to 64 printable characters")
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = now.replace(microsecond=0)
-    usage = _usage(key_cert_sign=True, crl_sign=True)
     try:
         until = now + timedelta(days=days)
     except OverflowError:
         raise ValueError(f"{days} days from now is past the year 9999; expected fewer") from None
+    builder = _builder(name, key.public_key(), new_serial(), now - BACKDATED, until)
     return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(new_serial())
-        .not_valid_before(now - BACKDATED)
-        .not_valid_after(until)
+        builder.issuer_name(_subject(name))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
         .sign(key, hashes.SHA256())
     )
 
@@ -89,30 +86,42 @@ def make_certificate(
     check_dates(authority, f"the authority {common_name(authority)!r}", now)
     most = (authority.not_valid_after_utc - now).days
     if days > most:
-        raise ValueError(
-            f"{days} days from now the authority {common_name(authority)!r} is no longer valid; expected {most} at most"
-        )
+        ended = f"{days} days from now the authority {common_name(authority)!r} is no longer valid"
+        raise ValueError(f"{ended}; expected {most} at most")
+    since = max(now - BACKDATED, authority.not_valid_before_utc)
+    names = [x509.UniformResourceIdentifier(identity.uri), x509.DNSName(identity.hostname)]
+    builder = _builder(name, public_key, serial, since, now + timedelta(days=days))
     return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(authority.subject)
-        .public_key(public_key)
-        .serial_number(serial)
-        .not_valid_before(max(now - BACKDATED, authority.not_valid_before_utc))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.UniformResourceIdentifier(identity.uri), x509.DNSName(identity.hostname)]
-            ),
-            critical=False,
-        )
+        builder.issuer_name(authority.subject)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
+        .add_extension(_usage("digital_signature"), critical=True)
         .add_extension(x509.ExtendedKeyUsage([PURPOSES[identity.role]]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(authority_identifier(authority), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _builder(
+    name: str, key: ec.EllipticCurvePublicKey, serial: int, since: datetime, until: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_subject(name))
+        .public_key(key)
+        .serial_number(serial)
+        .not_valid_before(since)
+        .not_valid_after(until)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _usage(*allowed: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{use: use in allowed for use in KEY_USES})
 
 
 def authority_identifier(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
@@ -122,20 +131,6 @@ def authority_identifier(authority: x509.Certificate) -> x509.AuthorityKeyIdenti
     except x509.ExtensionNotFound:
         raise ValueError(f"the authority {common_name(authority)!r} has no key identifier") from None
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
-
-
-def _usage(digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=key_cert_sign,
-        crl_sign=crl_sign,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def identity_of(certificate: x509.Certificate) -> Identity:
@@ -174,6 +169,11 @@ def issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> boo
     return is_authority(authority)
 
 
+def issuer_of(certificate: x509.Certificate, authorities: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """The authority that signed it; None if none of them did."""
+    return next((authority for authority in authorities if issued_by(certificate, authority)), None)
+
+
 def check_dates(certificate: x509.Certificate, named: object, now: datetime) -> None:
     """Raises ValueError where it is not yet valid or has expired; `named` is what the error calls it."""
     clock = f"this machine's clock says {moment(now)}"
@@ -194,6 +194,11 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def common_name(certificate: x509.Certificate) -> str:
-    """Whose it is, as its subject says."""
+    """The common name of its subject, else all of its subject."""
     found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else certificate.subject.rfc4514_string()
+
+
+def common_names(certificates: Iterable[x509.Certificate]) -> str:
+    """Their common names, quoted, with commas between."""
+    return ", ".join(repr(common_name(each)) for each in certificates)

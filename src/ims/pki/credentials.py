@@ -1,4 +1,4 @@
-"""What a daemon shows its peers, and whom it trusts: certificate, private key and authority, read once and checked."""
+"""A daemon's certificate, private key and trusted authorities: read once and checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 
 from ims.link.identity import ROLES, Identity
-from ims.pki.certificate import check_dates, common_name, identity_of, is_authority, issued_by, moment
+from ims.pki.certificate import check_dates, common_name, common_names, identity_of, is_authority, issuer_of, moment
 from ims.pki.pem import parse_certificate, parse_certificates, parse_key, read_file, read_secret
 from ims.text import quantity
 
@@ -28,20 +28,13 @@ class Credentials:
 
     @classmethod
     def read(
-        cls,
-        certificate: Path,
-        key: Path,
-        ca: Path,
-        *,
-        roles: Collection[str] = ROLES,
-        now: datetime | None = None,
+        cls, certificate: Path, key: Path, ca: Path, *, roles: Collection[str] = ROLES, now: datetime | None = None
     ) -> Credentials:
-        """Read three files and hold them to each other, to the clock and to the wanted roles.
+        """Read three files and check them against each other, the clock and the expected roles.
 
-        `ca` may hold several authorities, while one is replaced by another.
-        Raises ValueError or OSError, with one line, for a file that is missing, unreadable or no PEM; a key that
-        others may read or that belongs to another certificate; a certificate that none of the authorities issued,
-        that is expired, not yet valid, or for another role.
+        `ca` may hold several authorities, while one is replaced by another. Raises ValueError or OSError, with one
+        line, for a file that is missing, unreadable or no PEM; a key that others may read or of another certificate; a
+        certificate that none of the authorities issued, that is expired, not yet valid, or for another role.
         """
         made = cls(read_file(certificate, "a certificate"), read_secret(key), read_file(ca, "an authority"))
         own = parse_certificate(made.certificate, certificate)
@@ -49,10 +42,9 @@ class Credentials:
         now = now or datetime.now(UTC)
         if parse_key(made.key, key).public_key() != own.public_key():
             raise ValueError(f"{key} is not the private key of {certificate}")
-        issuer = next((authority for authority in authorities if issued_by(own, authority)), None)
+        issuer = issuer_of(own, authorities)
         if issuer is None:
-            names = ", ".join(repr(common_name(authority)) for authority in authorities)
-            raise ValueError(f"{certificate} was not issued by the authority {names} of {ca}")
+            raise ValueError(f"{certificate} was not issued by the authority {common_names(authorities)} of {ca}")
         check_dates(own, certificate, now)
         check_dates(issuer, f"the authority of {ca}", now)
         try:
@@ -60,7 +52,7 @@ class Credentials:
         except ValueError as error:
             raise ValueError(f"{certificate}: {error}") from None
         if identity.role not in roles:
-            raise ValueError(f"{certificate} is for the role {identity.role}; expected {' or '.join(roles)}")
+            raise ValueError(f"{certificate} has the role {identity.role}; expected {' or '.join(roles)}")
         return made
 
     @cached_property
@@ -85,7 +77,7 @@ class Credentials:
 
 
 def parse_authorities(pem: bytes, named: object) -> list[x509.Certificate]:
-    """The authorities of a PEM text, one at least; `named` is what errors call it. Raises ValueError."""
+    """The authorities of a PEM text, at least one; `named`: for errors. Raises ValueError."""
     found = parse_certificates(pem, named)
     for certificate in found:
         if not is_authority(certificate):
@@ -97,18 +89,20 @@ def expiry_warnings(credentials: Credentials, now: datetime) -> list[str]:
     """A line for the certificate, and one for each authority, that ends within 30 days or has ended."""
     who = credentials.identity
     renew = f"renew it with `ims pki issue {who.name} --role {who.role}`"
-    lines = [expiry_warning(credentials.parsed, f"the certificate of {who.role} {who.name} ({who.serial})", now, renew)]
-    for authority in parse_authorities(credentials.ca, "ca.pem"):
-        named = f"the authority {common_name(authority)!r}"
-        lines.append(expiry_warning(authority, named, now, "what it issued ends with it"))
-    return [line for line in lines if line is not None]
+    authorities = parse_authorities(credentials.ca, "ca.pem")
+    return [line for each in (credentials.parsed, *authorities) for line in expiry_warning(each, now, renew)]
 
 
-def expiry_warning(certificate: x509.Certificate, named: str, now: datetime, advice: str) -> str | None:
-    """A line, if the certificate ends within 30 days or has ended."""
+def expiry_warning(certificate: x509.Certificate, now: datetime, advice: str) -> list[str]:
+    """One line, if the certificate ends within 30 days or has ended. `advice`: for one that is no authority's."""
     until = certificate.not_valid_after_utc
     if until - now > WARN_WITHIN:
-        return None
+        return []
+    if is_authority(certificate):
+        named, advice = f"the authority {common_name(certificate)!r}", "what it issued ends with it"
+    else:
+        who = identity_of(certificate)
+        named = f"the certificate of {who.role} {who.name} ({who.serial})"
     days = (until - now).days
     left = "today" if days == 0 else f"in {quantity(days, 'day')}"
-    return f"{named} {'expired' if until < now else f'expires {left}'}, on {moment(until)}; {advice}"
+    return [f"{named} {'expired' if until < now else f'expires {left}'}, on {moment(until)}; {advice}"]

@@ -8,60 +8,63 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from ims.cause import denied
 
 MOST_OCTETS = 16 << 20
-"""Of a file; a list of 300,000 revoked certificates is that long."""
+"""The longest file; a list of 300,000 revoked certificates is that long."""
+MARKERS = {
+    b"PRIVATE KEY-----": "a private key", b"BEGIN CERTIFICATE-----": "a certificate",
+    b"X509 CRL-----": "a list of revoked certificates",
+}  # fmt: skip
 
 
-def read_file(path: Path, wanted: str) -> bytes:
-    """What a regular file holds; `wanted` says what it should be.
+def read_file(path: Path, expected: str) -> bytes:
+    """The content of a regular file; `expected`: what is expected there, for messages.
 
     Raises FileNotFoundError, PermissionError, ValueError for what is no file or too long, and OSError.
     """
-    return _read(path, wanted)[0]
+    return _read(path, expected)[0]
 
 
 def read_secret(path: Path) -> bytes:
-    """A private key's PEM.
-
-    The file may be read by its owner alone, who is this user or root; root may let a group read it, too, as a daemon
-    needs that has dropped privileges (PostgreSQL's rule for its keys).
-    Raises as `read_file` does, and PermissionError for a file that others may read.
+    """A private key's PEM. Only its owner may read the file, this user or root; if it is root's, a group may too, for
+    daemons that have dropped privileges (PostgreSQL's rule). Raises as `read_file`, and PermissionError if others may.
     """
     octets, found = _read(path, "a private key")
     if found.st_uid not in (0, os.geteuid()):
-        raise PermissionError(
-            f"{path} belongs to user {found.st_uid}; a private key belongs to who reads it, or to root"
-        )
-    open_to = stat.S_IMODE(found.st_mode) & (0o037 if found.st_uid == 0 else 0o077)
-    if open_to:
-        raise PermissionError(
-            f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}); expected `chmod 600 {path}`"
-        )
+        raise PermissionError(f"{path} belongs to user {found.st_uid}; a private key must be its reader's, or root's")
+    if open_to_others(found):
+        mode = f"{stat.S_IMODE(found.st_mode):04o}"
+        raise PermissionError(f"{path} is accessible to others (mode {mode}); expected `chmod 600 {path}`")
     return octets
 
 
-def _read(path: Path, wanted: str) -> tuple[bytes, os.stat_result]:
+def open_to_others(found: os.stat_result) -> bool:
+    """Whether others may use a secret's file: anybody but its owner, or but root and a group."""
+    return bool(stat.S_IMODE(found.st_mode) & (0o037 if found.st_uid == 0 else 0o077))
+
+
+def _read(path: Path, expected: str) -> tuple[bytes, os.stat_result]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe without a writer mustn't hang
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{path} isn't there; expected {wanted}") from None
+        raise FileNotFoundError(f"{path} isn't there; expected {expected}") from None
     except PermissionError:
-        raise PermissionError(f"{path} may not be read by this user: {denied(path)}; expected {wanted}") from None
+        raise PermissionError(f"{path} may not be read by this user: {denied(path)}; expected {expected}") from None
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no file'}; expected {wanted}")
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no file"
+            raise ValueError(f"{path} is {kind}; expected {expected}")
         with open(fd, "rb", closefd=False) as file:
             octets = file.read(MOST_OCTETS + 1)
     finally:
         os.close(fd)
     if len(octets) > MOST_OCTETS:
-        raise ValueError(f"{path} is longer than {MOST_OCTETS >> 20} MiB; expected {wanted}")
+        raise ValueError(f"{path} is longer than {MOST_OCTETS >> 20} MiB; expected {expected}")
     return octets, found
 
 
@@ -87,7 +90,7 @@ def parse_certificates(pem: bytes, named: object) -> list[x509.Certificate]:
 def parse_key(pem: bytes, named: object) -> ec.EllipticCurvePrivateKey:
     """The private key of a PEM text; `named` is what errors call it. Raises ValueError."""
     try:
-        found = serialization.load_pem_private_key(pem, password=None)
+        found = load_pem_private_key(pem, password=None)
     except TypeError:
         raise ValueError(f"{named} is locked with a passphrase; expected a private key without one") from None
     except (ValueError, UnsupportedAlgorithm):
@@ -98,12 +101,8 @@ def parse_key(pem: bytes, named: object) -> ec.EllipticCurvePrivateKey:
 
 
 def _found(pem: bytes) -> str:
-    """What a text is instead, where that can be told."""
-    for marker, kind in (
-        (b"PRIVATE KEY-----", "a private key"),
-        (b"BEGIN CERTIFICATE-----", "a certificate"),
-        (b"X509 CRL-----", "a list of revoked certificates"),
-    ):
+    """What the text seems to be instead."""
+    for marker, kind in MARKERS.items():
         if marker in pem:
             return f"; found {kind}, or a damaged one"
     return "; it is empty" if not pem.strip() else ""
@@ -111,11 +110,9 @@ def _found(pem: bytes) -> str:
 
 def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     """A private key as PKCS #8 (RFC 5958) in PEM, without a passphrase: daemons start unattended."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def pem(thing: x509.Certificate | x509.CertificateRevocationList) -> bytes:
     """A certificate or a list in PEM."""
-    return thing.public_bytes(serialization.Encoding.PEM)
+    return thing.public_bytes(Encoding.PEM)

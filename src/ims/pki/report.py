@@ -1,7 +1,8 @@
-"""What is shown of certificates: a row each, and a line for what its reader has to know."""
+"""Certificates as `ims pki show` prints them: a row each, and warnings."""
 
 from __future__ import annotations
 
+from collections import ChainMap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,13 +10,14 @@ from typing import Any, NamedTuple
 from cryptography import x509
 
 from ims.pki.authority import Authority
-from ims.pki.certificate import common_name, fingerprint, identity_of, is_authority, issued_by, moment, serial_text
+from ims.pki.certificate import common_name, fingerprint, identity_of, is_authority, issuer_of, moment, serial_text
 from ims.pki.credentials import WARN_WITHIN, expiry_warning, parse_authorities
 from ims.pki.pem import parse_certificate, read_file
 from ims.pki.revoked_list import read_lists, serials_of
 
 COLUMNS = ("name", "role", "serial", "state", "since", "until", "days_left", "revoked", "fingerprint")
-"""`revoked`: since when; `state`: valid, revoked, expired, not yet valid, foreign, or unknown where no list tells."""
+"""`revoked`: since when; `state`: valid, revoked, expired, not yet valid, foreign, or unknown if there is no list."""
+RENEW = "issue another"
 
 
 class CertificateRow(NamedTuple):
@@ -46,8 +48,8 @@ def show_log(folder: Path, what: str | None, now: datetime | None = None) -> Cer
         )
         long_gone = now - one.certificate.not_valid_after_utc > WARN_WITHIN
         if one.revoked is None and not replaced and not long_gone:
-            warnings += _ending(one.certificate, now)
-    warnings += _ending(authority.certificate, now)
+            warnings += expiry_warning(one.certificate, now, RENEW)
+    warnings += expiry_warning(authority.certificate, now, RENEW)
     return CertificateRow(rows, _sentence(authority.certificate), warnings)
 
 
@@ -58,7 +60,7 @@ def show_file(path: Path, folder: Path, now: datetime | None = None) -> Certific
     certificate = parse_certificate(read_file(path, "a certificate"), path)
     if is_authority(certificate):
         row = _row(certificate, common_name(certificate), "authority", now, None)
-        return CertificateRow([row], "", _ending(certificate, now))
+        return CertificateRow([row], "", expiry_warning(certificate, now, RENEW))
     try:
         identity = identity_of(certificate)
     except ValueError as error:
@@ -68,52 +70,26 @@ def show_file(path: Path, folder: Path, now: datetime | None = None) -> Certific
     if home is None:
         row["state"] = "unknown" if row["state"] == "valid" else row["state"]
         unknown = f"no ca.pem in {folder} nor beside {path}: whether it is issued by yours, or revoked, is unknown"
-        return CertificateRow([row], "", [unknown, *_ending(certificate, now)])
+        return CertificateRow([row], "", [unknown, *expiry_warning(certificate, now, RENEW)])
     authorities = parse_authorities(read_file(home / "ca.pem", "an authority"), home / "ca.pem")
-    issuer = next((authority for authority in authorities if issued_by(certificate, authority)), None)
+    issuer = issuer_of(certificate, authorities)
     if issuer is None:
         row["state"] = "foreign"
         return CertificateRow([row], "", [f"{path} was not issued by the authority of {home / 'ca.pem'}"])
     lists = read_lists(read_file(home / "revoked.pem", "the authority's list"), authorities, home / "revoked.pem")
-    revoked = next(
-        (since for one in lists for serial, since in serials_of(one).items() if serial == identity.serial), None
-    )
+    revoked = ChainMap(*map(serials_of, lists)).get(identity.serial)
     row = _row(certificate, identity.name, identity.role, now, revoked)
-    return CertificateRow([row], _sentence(issuer), [] if revoked else _ending(certificate, now))
+    return CertificateRow([row], _sentence(issuer), [] if revoked else expiry_warning(certificate, now, RENEW))
 
 
 def _row(
     certificate: x509.Certificate, name: str, role: str, now: datetime, revoked: datetime | None
 ) -> dict[str, Any]:
-    until = certificate.not_valid_after_utc
-    state = "valid"
-    if revoked is not None:
-        state = "revoked"
-    elif until < now:
-        state = "expired"
-    elif now < certificate.not_valid_before_utc:
-        state = "not yet valid"
-    return {
-        "name": name,
-        "role": role,
-        "serial": serial_text(certificate.serial_number),
-        "state": state,
-        "since": certificate.not_valid_before_utc,
-        "until": until,
-        "days_left": (until - now).days,
-        "revoked": revoked,
-        "fingerprint": fingerprint(certificate),
-    }
-
-
-def _ending(certificate: x509.Certificate, now: datetime) -> list[str]:
-    if is_authority(certificate):
-        named, advice = f"the authority {common_name(certificate)!r}", "what it issued ends with it"
-    else:
-        who = identity_of(certificate)
-        named, advice = f"the certificate of {who.role} {who.name} ({who.serial})", "issue another"
-    line = expiry_warning(certificate, named, now, advice)
-    return [] if line is None else [line]
+    since, until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    state = "revoked" if revoked else "expired" if until < now else "not yet valid" if now < since else "valid"
+    serial, days_left = serial_text(certificate.serial_number), (until - now).days
+    row = (name, role, serial, state, since, until, days_left, revoked, fingerprint(certificate))
+    return dict(zip(COLUMNS, row, strict=True))
 
 
 def _sentence(authority: x509.Certificate) -> str:

@@ -1,8 +1,7 @@
 """Lists of revoked certificates (X.509 CRLs, RFC 5280 section 5): signed, and read again with the signature checked.
 
-A list is good until the authority's own certificate ends: an authority that is kept offline can't sign one each week.
-Its number is the time of signing or, within the same second, the last number and one: it grows even where an authority
-was restored from a backup.
+A list is valid as long as the authority's certificate: an offline authority can't sign one each week. Its number is the
+time of signing or, within the same second, the last number + 1: it grows even after an authority's restore from backup.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ims.pki.certificate import authority_identifier, check_dates, common_name, moment, serial_text
+from ims.pki.certificate import authority_identifier, check_dates, common_name, common_names, moment, serial_text
 
 STATES = ("missing", "unreadable", "damaged", "foreign", "expired", "older")
-"""What a list can be that is not taken."""
+"""Reasons to reject a list."""
 _BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 
 
 class ListError(ValueError):
-    """Why a list isn't taken: `state` is one of STATES, the text names the file and what is wrong with it."""
+    """Why a list is rejected: `state` is one of STATES, the text names the file and what is wrong with it."""
 
     def __init__(self, state: str, text: str) -> None:
         super().__init__(text)
@@ -38,7 +37,7 @@ def sign_list(
     now: datetime,
     last_number: int = 0,
 ) -> x509.CertificateRevocationList:
-    """A list of these, signed now. Raises ValueError where the authority has not begun or has ended."""
+    """A list of these, signed now. Raises ValueError if the authority is not yet valid or has expired."""
     check_dates(authority, f"the authority {common_name(authority)!r}", now)
     now = now.replace(microsecond=0)
     builder = (
@@ -63,10 +62,8 @@ def entry_of(serial: str, now: datetime) -> x509.RevokedCertificate:
 def read_lists(
     pem: bytes, authorities: Sequence[x509.Certificate], named: object
 ) -> list[x509.CertificateRevocationList]:
-    """The newest list of each of the authorities, in their order; `named` is what errors call the text.
-
-    Raises ListError, a ValueError, where one is damaged, is signed by nobody of them, or is missing.
-    """
+    """The newest list of each of the authorities, in their order; `named`: the text's name for errors. Raises ListError
+    if one is damaged, missing, or signed by none of them."""
     blocks = _BLOCK.findall(pem)
     if not blocks or len(blocks) != pem.count(b"-----BEGIN"):
         raise ListError("damaged", f"{named} is no list of revoked certificates in PEM, or a damaged one")
@@ -82,21 +79,20 @@ def read_lists(
             raise ListError("foreign", f"{named} is not a whole list of revoked certificates: it holds for a part only")
         signer = next((at for at, authority in enumerate(authorities) if _signed_by(found, authority)), None)
         if signer is None:
-            names = ", ".join(repr(common_name(authority)) for authority in authorities)
+            names = common_names(authorities)
             raise ListError("foreign", f"{named} is not signed by the authority {names}: foreign, or altered")
         if signer not in newest or number > number_of(newest[signer]):
             newest[signer] = found
     for at, authority in enumerate(authorities):
         if at not in newest:
-            raise ListError(
-                "missing", f"{named} has no list of the authority {common_name(authority)!r}; expected one of each"
-            )
+            text = f"{named} has no list of the authority {common_name(authority)!r}; expected one of each"
+            raise ListError("missing", text)
     return [newest[at] for at in range(len(authorities))]
 
 
 def check_current(found: Iterable[x509.CertificateRevocationList], named: object, now: datetime) -> None:
-    """Raises ListError where one of these lists has expired: a newer one was to be there by then (RFC 5280, 5.1.2.5).
-    Ours last as long as the authority; another program's may not."""
+    """Raises ListError if one of these lists has expired: a newer one was due (RFC 5280, 5.1.2.5). Ours are valid as
+    long as the authority; another program's may not be."""
     for one in found:
         until = one.next_update_utc
         if until is not None and until < now:

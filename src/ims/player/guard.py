@@ -1,7 +1,7 @@
 """Where a scenario may be played: on links that lead nowhere else.
 
-An interface is allowed in a network namespace of its own, if it is one end of a veth pair or a dummy, or if it is named
-explicitly. What leaves it is held to the scenario's blocks by `transmit`, frame by frame.
+An interface is allowed inside a network namespace, if it is one end of a veth pair or a dummy, or if it is named
+explicitly. `transmit` checks of each frame that it goes to the scenario's blocks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ETH_P_ARP = 0x0806
 
 
 def allowed(name: str, *, explicitly: bool) -> Interface:
-    """The interface, if a scenario may be played on it. Raises ValueError: why not, and what would do."""
+    """The interface, if a scenario may be played on it. Raises ValueError: why not, and which may be used."""
     device = interface(name)
     if not device.has_link_header or device.mtu < 1500:
         raise ValueError(f"{name}: expected an Ethernet interface with an MTU of 1500, found one of {device.mtu}")
@@ -39,7 +39,7 @@ def in_namespace_of_its_own() -> bool:
     """Whether this process has another network than the machine's first process."""
     try:
         return Path("/proc/self/ns/net").readlink() != Path("/proc/1/ns/net").readlink()
-    except OSError:  # not ours to see: it may be the machine's
+    except OSError:  # not permitted to us: it may be the machine's
         return False
 
 
@@ -59,41 +59,37 @@ def mac_of(text: str) -> bytes:
 
 
 def next_hop(device: Interface, address: str) -> bytes:
-    """The MAC address to which packets for `address` go on this interface: the gateway's, or the one that answers for
-    the address itself. Raises ValueError where there is no way or nobody answers."""
+    """The MAC address to which packets for `address` go on this interface: the gateway's, or that of the address
+    itself. Raises ValueError where there is no route or nobody answers."""
     with IPRoute() as route:
         try:
             way: Any = route.route("get", dst=address, oif=device.number)[0]
-        except OSError as error:
-            reason = errno.errorcode.get(error.errno or 0, str(error))
+        except Exception as error:  # netlink's own, too
+            reason = errno.errorcode.get(getattr(error, "errno", None) or 0, str(error))
             raise ValueError(
                 f"no route to {address} by {device.name} ({reason}); give the MAC address with --to"
             ) from None
-        except Exception as error:  # netlink's own
-            raise ValueError(
-                f"no route to {address} by {device.name} ({error}); give the MAC address with --to"
-            ) from None
-    asked = str(way.get_attr("RTA_GATEWAY") or address)
+    hop = str(way.get_attr("RTA_GATEWAY") or address)
     own = str(way.get_attr("RTA_PREFSRC") or "0.0.0.0")  # noqa: S104  # a sender's address, nothing is bound
-    found = _resolve(device, socket.inet_aton(asked), socket.inet_aton(own))
+    found = _resolve(device, socket.inet_aton(hop), socket.inet_aton(own))
     if found is None:
-        raise ValueError(f"nobody answers for {asked} on {device.name}; give the MAC address with --to")
+        raise ValueError(f"nobody answers for {hop} on {device.name}; give the MAC address with --to")
     return found
 
 
-def _resolve(device: Interface, asked: bytes, own: bytes) -> bytes | None:
-    """Who has this address (RFC 826)?"""
-    question = b"\xff" * 6 + device.mac + struct.pack(">HHHBBH", ETH_P_ARP, 1, 0x0800, 6, 4, 1)
-    question += device.mac + own + bytes(6) + asked
+def _resolve(device: Interface, address: bytes, own: bytes) -> bytes | None:
+    """The MAC address of an IPv4 address, by ARP (RFC 826)."""
+    request = b"\xff" * 6 + device.mac + struct.pack(">HHHBBH", ETH_P_ARP, 1, 0x0800, 6, 4, 1)
+    request += device.mac + own + bytes(6) + address
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP)) as raw:
         raw.bind((device.name, ETH_P_ARP))
         raw.settimeout(ARP_SECONDS)
         for _ in range(ARP_TRIES):
-            raw.send(question)
+            raw.send(request)
             try:
                 while True:
                     frame = raw.recv(64)
-                    if len(frame) >= 42 and frame[20:22] == b"\x00\x02" and frame[28:32] == asked:
+                    if len(frame) >= 42 and frame[20:22] == b"\x00\x02" and frame[28:32] == address:
                         return frame[22:28]
             except TimeoutError:
                 continue

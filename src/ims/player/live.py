@@ -1,5 +1,4 @@
-"""A scenario played onto a link: packets as their time comes, and the sources' side of the connections that a sensor
-makes of their SYNs."""
+"""A scenario played onto a link: packets at their times, and the sources' side of connections that a sensor accepts."""
 
 from __future__ import annotations
 
@@ -11,9 +10,10 @@ import numpy as np
 
 from ims.capture.afpacket import Interface, Ring
 from ims.capture.transmit import Outgoing
-from ims.player.transmit import STRAY, due_by, transmit
+from ims.player.transmit import STRAY, transmit
 from ims.simulate.kernels.client import COUNTERS, answer
 from ims.simulate.kernels.frame_buffer import PACKET, empty_draft
+from ims.simulate.kernels.order import due
 from ims.simulate.kernels.prng import stream
 from ims.simulate.output.play import Play, While
 from ims.simulate.output.truth import Truth
@@ -21,7 +21,7 @@ from ims.simulate.output.truth import Truth
 SLOT = 2048
 REPLIES = 1 << 14
 QUIET_SECONDS = 1.0
-"""The end is when nothing has come for so long after the last packet."""
+"""The end is after so long without a packet from the sensor."""
 LONGEST_END_SECONDS = 10.0
 TICK_SECONDS = 0.001
 # IPv4, TCP, no IP options, SYN and ACK: ldh [12]; jeq 0x800; ldb [23]; jeq 6; ldb [47]; and 0x12; jeq 0x12; ret
@@ -50,14 +50,12 @@ class Player:
         self._replies = empty_draft(REPLIES, REPLIES * 1514)
         self._in_order = np.arange(REPLIES, dtype=np.int64)
         self._packet = np.zeros(1, PACKET)[0]
-        self._state = stream(play.seed, 0)
-        self._counters = np.zeros(len(COUNTERS), np.int64)
+        self._state, self._counters = stream(play.seed, 0), np.zeros(len(COUNTERS), np.int64)
         self.sent = 0
 
     @property
     def counters(self) -> dict[str, int]:
-        """SYN-ACKs received, those that nobody of ours had asked for, connections made, in which something was said,
-        and that led to another."""
+        """SYN-ACKs received, those for no SYN of ours, connections, those with messages, those followed by another."""
         return dict(zip(COUNTERS, self._counters.tolist(), strict=True))
 
     def run(self, progress: Callable[[float, int], None] | None = None) -> dict[str, Any]:
@@ -77,17 +75,14 @@ class Player:
 
     def _now(self, begin: int) -> int:
         """The scenario's time, ns."""
-        if self._speed == 0:
-            return self._play.length
-        return int((time.monotonic_ns() - begin) * self._speed)
+        return int((time.monotonic_ns() - begin) * self._speed) if self._speed else self._play.length
 
     def _send(self, part: While, begin: int) -> None:
         at = 0
         while at < part.count:
-            ready = due_by(part.draft, part.order, at, part.count, self._now(begin))
+            ready = due(part.draft, part.order, at, part.count, self._now(begin) + 1)
             reached = self._transmit(part.draft, part.order, at, min(ready, at + 4096))
-            waits = reached == at
-            at = reached
+            waits, at = reached == at, reached
             if not self._answer(part.since, TICK_SECONDS if waits else 0.0) and waits:
                 self._out.send()
 
@@ -102,18 +97,16 @@ class Player:
         return reached
 
     def _answer(self, now: int, seconds: float) -> bool:
-        """Answer the SYN-ACKs that are there, waiting for one at most so long; whether any frame was."""
-        if not (self._in.wait(seconds) if seconds else self._in.ready):
-            return False
-        frames = self._in.next()
+        """Answer the SYN-ACKs received, waiting for one at most so long; whether there was any frame."""
+        ready = self._in.wait(seconds) if seconds else self._in.ready
+        frames = self._in.next() if ready else None
         if frames is None:
             return False
-        looked = 0
-        while looked < frames.count:
-            replies = self._replies
+        replies, done = self._replies, 0
+        while done < frames.count:
             replies.used[:] = 0
-            looked = answer(
-                frames, looked, replies, self._packet, self._play.tables, self._first, self._last, self._state, now,
+            done = answer(
+                frames, done, replies, self._packet, self._play.tables, self._first, self._last, self._state, now,
                 self._counters,
             )  # fmt: skip
             count, at = int(replies.used[0]), 0
@@ -125,8 +118,7 @@ class Player:
 
     def _until_quiet(self, begin: int) -> None:
         """Answer what still comes."""
-        ends = time.monotonic() + LONGEST_END_SECONDS
-        quiet = time.monotonic() + QUIET_SECONDS
+        ends, quiet = time.monotonic() + LONGEST_END_SECONDS, time.monotonic() + QUIET_SECONDS
         while (now := time.monotonic()) < min(ends, quiet):
             self._out.send()
             if self._answer(self._play.length - 1, quiet - now):

@@ -1,4 +1,4 @@
-"""Frames from a frame buffer to the sending ring, each held to the scenario's blocks."""
+"""Frames from a frame buffer to the sending ring, only to addresses of the scenario's blocks."""
 
 from __future__ import annotations
 
@@ -32,16 +32,3 @@ def transmit(draft, order, begin, end, link, first, last, slots):
             out[to + i] = link[i]
         hand_over(out, state, layout, slot, length)
     return end
-
-
-@kernel
-def due_by(draft, order, begin, end, now):
-    """How far rows order[begin:end] are due at `now` (ns)."""
-    low, high = begin, end
-    while low < high:
-        middle = (low + high) >> 1
-        if draft.time[order[middle]] <= now:
-            low = middle + 1
-        else:
-            high = middle
-    return low

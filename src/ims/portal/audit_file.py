@@ -1,4 +1,4 @@
-"""A file that lines are appended to, each by one write(), and its old ones: kept by age, or by number."""
+"""A log file, each line appended by one write(), and its old files: kept by age, or by number."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ _STAMPED = re.compile(r"\d{8}T\d{12}Z|\d{1,6}")
 
 
 class AuditFile:
-    """One file (0600). Not thread-safe; one process a file.
+    """One file (0600). Not thread-safe; one process a file. Raises OSError where it can't be made.
 
-    At `max_bytes`, or once it spans a week, it becomes `NAME.TIME`. Of the old ones those go whose last line is older
-    than `age` seconds, and where `keep` is given, all but the newest `keep`: without it no size ever drops a line.
-    Raises OSError where it can't be made.
+    At `max_bytes`, or once it spans a week, it becomes `NAME.TIME`. Old ones are removed when their last line is older
+    than `age` seconds; with `keep`, all but the newest `keep` too: without it no size ever drops a line.
     """
 
     def __init__(
@@ -34,14 +33,14 @@ class AuditFile:
         self._drop()
 
     def append(self, line: bytes) -> None:
-        """Add a line. Raises OSError where it isn't whole on the disk's way; what follows it is whole all the same."""
+        """Add a line. Raises OSError where it isn't written whole; the next line begins anew all the same."""
         now = self._clock()
         if self._file < 0 or (self._size and (self._size + len(line) > self._max or now - self._begun > SPAN)):
             self._rotate()
         if self._file < 0:
             raise FileNotFoundError(f"{self._path} can't be opened")
         rest = b"\n" + line if self._cut else line
-        while rest:  # where a part fits, writing what is left of it tells why
+        while rest:  # if only a part fits, writing the rest says why
             written = os.write(self._file, rest)
             self._size, rest = self._size + written, rest[written:]
             self._cut = bool(rest)
@@ -57,9 +56,11 @@ class AuditFile:
         begin = f"{self._path.name}."
         with contextlib.suppress(OSError):
             found = [each for each in self._path.parent.iterdir() if each.name.startswith(begin)]
-            # Numbers: of an earlier version, whose greatest was the oldest.
-            old = [each for each in found if _STAMPED.fullmatch(each.name[len(begin) :])]
-            return sorted(old, key=lambda each: (not each.suffix[1:].isdigit(), -_number(each), each.name))
+            old = sorted(each for each in found if _STAMPED.fullmatch(each.name[len(begin) :]))
+            # Numbers are an earlier version's, whose greatest was the oldest.
+            numbered = [each for each in old if each.suffix[1:].isdigit()]
+            numbered.sort(key=lambda each: int(each.suffix[1:]), reverse=True)
+            return numbered + [each for each in old if each not in numbered]
         return []
 
     def _rotate(self) -> None:
@@ -88,19 +89,14 @@ class AuditFile:
         file = os.open(self._path, flags, 0o600)
         os.fchmod(file, 0o600)
         self._file, self._size = file, os.fstat(file).st_size
-        # What a killed portal or a full disk left of a line must not spoil the next one.
+        # A line that was cut off by a killed portal or a full disk must not spoil the next one.
         self._cut = self._size > 0 and os.pread(file, 1, self._size - 1) != b"\n"
         self._begun = _begun(os.pread(file, 200, 0), self._clock())
 
 
 def _begun(first: bytes, now: float) -> float:
-    """When a file was begun, by the time that its first line opens with; now, where it has none."""
+    """When a file was begun, by the time at the begin of its first line; now, if it has none."""
     match = re.match(rb'\{"time": ("[^"]{10,40}")', first)
-    try:
+    with contextlib.suppress(ValueError):
         return datetime.fromisoformat(json.loads(match[1])).timestamp() if match else now
-    except ValueError:
-        return now
-
-
-def _number(path: Path) -> int:
-    return int(path.suffix[1:]) if path.suffix[1:].isdigit() else 0
+    return now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 SECRET_NAMES = ("password", "secret", "authorization", "cookie", "credential", "session")
@@ -12,9 +13,9 @@ SECRET_NAMES = ("password", "secret", "authorization", "cookie", "credential", "
 REDACTED = "(not written)"
 LONGEST_TEXT = 4096
 SHORTER = (1024, 256, 64, 16)
-"""What texts are cut to, one after the other, until a line is short enough."""
+"""Lengths to which texts are cut, one after the other, until a line is short enough."""
 KEPT = ("time", "request", "client", "method", "status", "caller", "role", "verb", "seconds", "rows")
-"""What is left of a line that is too long whatever its texts are cut to."""
+"""The fields of a line that is too long whatever its texts are cut to."""
 CUT = "(cut, of "
 _TOKEN = re.compile(r"(?:ims_|[Bb]earer |[Bb]asic )[A-Za-z0-9_\-+/=.]{8,}")
 _DEEPEST, _WIDEST = 8, 64
@@ -22,7 +23,7 @@ _DEEPEST, _WIDEST = 8, 64
 
 def line(fields: Mapping[str, Any], most: int) -> bytes:
     """A line of at most `most` octets (at least 512). Everything but printable ASCII is escaped, so no line can be
-    forged and no terminal obeys one. What is cut says how long it was; a line that was cut has `"cut": true`."""
+    forged or control a terminal. A text that is cut says how long it was; its line has `"cut": true`."""
     for longest in (LONGEST_TEXT, *SHORTER):
         found = _json({name: _safe(name, value, longest) for name, value in fields.items()})
         if len(found) <= most:
@@ -33,9 +34,9 @@ def line(fields: Mapping[str, Any], most: int) -> bytes:
 
 
 def _json(fields: dict[str, Any]) -> bytes:
-    text = json.dumps(fields, ensure_ascii=True, allow_nan=True, default=str)
+    text = json.dumps(fields, default=str)
     if CUT in text:
-        text = json.dumps(fields | {"cut": True}, ensure_ascii=True, allow_nan=True, default=str)
+        text = json.dumps(fields | {"cut": True}, default=str)
     return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
 
 
@@ -44,7 +45,7 @@ def _safe(name: str, value: Any, longest: int, depth: int = 0) -> Any:
     if any(word in name.lower() for word in SECRET_NAMES):
         return REDACTED
     if isinstance(value, str):
-        # Looked at before it is cut: of a secret no beginning is left, either.
+        # Before it is cut: no part of a secret is left.
         text = _TOKEN.sub(REDACTED, value[: LONGEST_TEXT * 4])
         return text if len(value) <= longest else f"{text[:longest]}... {CUT}{len(value):,} characters)"
     if isinstance(value, bytes):
@@ -56,13 +57,10 @@ def _safe(name: str, value: Any, longest: int, depth: int = 0) -> Any:
     if depth >= _DEEPEST:
         return "..."
     if isinstance(value, dict):
-        items = list(value.items())
-        found = {
-            _safe("", str(key), longest): _safe(str(key), inside, longest, depth + 1) for key, inside in items[:_WIDEST]
-        }
-        return found | ({"...": f"{CUT}{len(items):,})"} if len(items) > _WIDEST else {})
+        items = islice(value.items(), _WIDEST)
+        found = {_safe("", str(key), longest): _safe(str(key), inside, longest, depth + 1) for key, inside in items}
+        return found | ({"...": f"{CUT}{len(value):,})"} if len(value) > _WIDEST else {})
     if isinstance(value, list | tuple | set | frozenset):
-        some = list(value)
-        more = [f"... {CUT}{len(some):,})"] if len(some) > _WIDEST else []
-        return [_safe(name, inside, longest, depth + 1) for inside in some[:_WIDEST]] + more
+        more = [f"... {CUT}{len(value):,})"] if len(value) > _WIDEST else []
+        return [_safe(name, inside, longest, depth + 1) for inside in islice(value, _WIDEST)] + more
     return _safe(name, str(value), longest, depth)

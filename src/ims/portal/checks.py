@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from ims.cause import cause
@@ -14,18 +16,10 @@ from ims.portal.audit import unknown_path
 from ims.portal.auth.accounts import Accounts
 from ims.portal.config import PortalConfig
 from ims.portal.federation.registry import Registry
+from ims.process import start_checks
 from ims.process.file_access import Need, Way, tried_as
-from ims.process.privileges import user_to_become
-from ims.process.start_checks import (
-    Check,
-    Running,
-    access_check,
-    metrics_checks,
-    own_endpoint_check,
-    program_check,
-    stays_root,
-    user_check,
-)
+from ims.process.privileges import stays_root, user_to_become
+from ims.process.start_checks import Check, Running
 from ims.process.tls import HttpsConfig
 from ims.queryd.checks import certificate_check
 from ims.text import quantity
@@ -33,30 +27,26 @@ from ims.text import quantity
 
 def portal_checks(config: PortalConfig, running: Running | None = None) -> list[Check]:
     """In the order of a start. `running`: a portal that may run with these settings already."""
-    checks = [user_check(config.user)]
+    checks = [start_checks.user_check(config.user)]
     if config.tls is not None:
         checks.append(certificate_check(config.tls, "portal"))
     if config.https is not None:
-        https = config.https
-        checks.append(Check("https", lambda: _https(https), "docs/deploy.md tells which files they are"))
+        checks.append(Check("https", partial(_https, config.https), "docs/deploy.md tells which files they are"))
     return [
         *checks,
-        own_endpoint_check("listen", config.listen, running),
-        *metrics_checks(config.metrics, config.listen, config.user, running),
-        Check("lake", lambda: _lake(config)),
-        Check("registry", lambda: _registry(config), "correct it; docs/deploy.md has an example"),
-        access_check(config.user, lambda user: needs(config)),
-        Check("accounts", lambda: _accounts(config)),
-        Check("audit", lambda: _audit(config)),
-        program_check(config.user),
+        start_checks.own_endpoint_check("listen", config.listen, running),
+        *start_checks.metrics_checks(config.metrics, config.listen, config.user, running),
+        Check("lake", partial(_lake, config)),
+        Check("registry", partial(_registry, config.registry), "correct it; docs/deploy.md has an example"),
+        start_checks.access_check(config.user, lambda user: needs(config)),
+        Check("accounts", partial(_accounts, config)),
+        Check("audit", partial(_audit, config)),
+        start_checks.program_check(config.user),
     ]
 
 
 def needs(config: PortalConfig) -> list[Need]:
-    """What a portal with these settings reads and writes as the user it becomes, certificates and keys excepted.
-
-    Raises ValueError where the lake's URI is none.
-    """
+    """What a portal reads and writes as its user, except certificates and keys. Raises ValueError for a bad URI."""
     found = [
         Need("the registry", config.registry),
         Need("the file of accounts", config.accounts, Way.CHANGE),
@@ -72,7 +62,7 @@ def needs(config: PortalConfig) -> list[Need]:
 
 
 def _https(https: HttpsConfig) -> str:
-    """Loaded as the server will load them."""
+    """Load them as the server will."""
     read_file(https.certificate, "a certificate in PEM")
     read_file(https.key, "its private key in PEM")
     try:
@@ -93,25 +83,20 @@ def _lake(config: PortalConfig) -> str:
     return f"{config.lake.uri} can be a lake"
 
 
-def _registry(config: PortalConfig) -> str:
-    sensors = Registry(config.registry).sensors()
-    return f"{config.registry} names {quantity(len(sensors), 'sensor')}"
+def _registry(path: Path) -> str:
+    return f"{path} names {quantity(len(Registry(path).sensors()), 'sensor')}"
 
 
 def _accounts(config: PortalConfig) -> str:
-    """Opened by the user that the portal becomes, so that nothing beside the file is left that isn't his."""
+    """Opened by the user that the portal becomes, so that files beside it belong to that user."""
+
+    def is_empty() -> bool:
+        with closing(Accounts(config.accounts)) as opened:
+            return opened.is_empty()
+
+    empty = True
     if config.accounts.is_symlink() or config.accounts.exists():
-
-        def is_empty() -> bool:
-            opened = Accounts(config.accounts)
-            try:
-                return opened.is_empty()
-            finally:
-                opened.close()
-
         empty = tried_as(user_to_become(config.user), is_empty, stay_root=stays_root(config.user))
-    else:
-        empty = True
     if empty and not config.is_local:
         raise ValueError(
             f"{config.accounts} holds no account; make one with "
@@ -120,10 +105,9 @@ def _accounts(config: PortalConfig) -> str:
     return "" if empty else f"{config.accounts} holds accounts"
 
 
-def _audit(config: PortalConfig) -> str:
+def _audit(config: PortalConfig) -> None:
     for path in (config.audit, unknown_path(config.audit)):
         if path.is_symlink():
             raise ValueError(f"the audit log {path} is a link; set `audit` to where it leads")
         if path.exists() and not path.is_file():
             raise ValueError(f"the audit log {path} is {'a folder' if path.is_dir() else 'no file'}")
-    return ""

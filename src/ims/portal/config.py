@@ -1,11 +1,11 @@
-"""What a portal is told: one frozen model, read once from TOML."""
+"""A portal's settings: one frozen model, read once from TOML."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -46,10 +46,9 @@ class PortalConfig(BaseModel):
     deadline: float = Field(30.0, ge=0.5, le=600, description="seconds that sensors are given to answer")
     rows: int = Field(50_000_000, ge=1000, le=1 << 40, description="partial rows that one sensor may answer with")
     answer: Octets = Field(
-        320 << 20,
-        ge=4 << 20,
+        320 << 20, ge=4 << 20,
         description="bytes of sensors' partial answers that aren't merged yet; half for several of one account",
-    )
+    )  # fmt: skip
     memory: Octets = Field(256 << 20, ge=128 << 20, description="memory for merging answers")
     merging: int = Field(2, ge=1, le=64, description="answers that are merged at once")
     cache: Octets = Field(128 << 20, description="bytes of answers about hours that are over, kept")
@@ -71,9 +70,8 @@ class PortalConfig(BaseModel):
     @model_validator(mode="after")
     def _is_safe(self) -> PortalConfig:
         if self.https is None and not self.is_local:
-            raise ValueError(
-                f"listen = {self.listen!r} without [https]: only loopback may be listened on in plain text"
-            )
+            text = f"listen = {self.listen!r} without [https]: only loopback may be listened on in plain text"
+            raise ValueError(text)
         return self
 
     @property
@@ -87,6 +85,5 @@ def read_portal_config(path: Path) -> PortalConfig:
     return checked_portal(read_toml(path, "docs/deploy.md has an example"), f"{path}: ")
 
 
-def checked_portal(data: Mapping[str, Any], where: str = "") -> PortalConfig:
-    """A configuration from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
-    return checked(PortalConfig, data, where)
+checked_portal = partial(checked, PortalConfig)
+"""A configuration from its data, as `checked`."""

@@ -1,10 +1,11 @@
-"""The portal as a process: from its settings to an API that answers until it is stopped."""
+"""The portal as a process: it serves its API until it is stopped."""
 
 from __future__ import annotations
 
 import socket
 import sys
 import time
+from collections import defaultdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -27,8 +28,7 @@ from ims.portal.config import PortalConfig
 from ims.portal.federation.answer_cache import AnswerCache
 from ims.portal.federation.asker import Budget, behalf
 from ims.portal.federation.health import shown_sensor
-from ims.portal.federation.lake_peer import NAME as THE_LAKE
-from ims.portal.federation.lake_peer import LakePeer
+from ims.portal.federation.lake_peer import THE_LAKE, LakePeer
 from ims.portal.federation.merge import MergeEngines
 from ims.portal.federation.monitored_space import MonitoredSpace, path_beside
 from ims.portal.federation.part_memory import PartMemory
@@ -56,15 +56,15 @@ from ims.telescope import Telescope
 from ims.version import full_version
 
 SWITCH_SECONDS = 0.0005
-"""A thread that makes a large answer lets the others go on after so long; beside a hundred hostile callers
-a short question took 1.2 s with it, and 1.7 s with Python's own 5 ms: medians of two runs each, taken in turn."""
+"""After so long a thread that makes a large answer lets others run. Beside a hundred hostile callers a short question
+took 1.2 s with it, and 1.7 s with Python's own 5 ms: medians of two runs each, taken in turn."""
 
 
 class Portal:
     """One portal. `run` blocks until `stop` is called, from a signal handler or another thread."""
 
     def __init__(self, config: PortalConfig) -> None:
-        """Raises ValueError or OSError, in one line, for files that won't do."""
+        """Raises ValueError or OSError, in one line, for files that can't be used."""
         quiet()
         self.config = config
         self._log: Any = structlog.get_logger()
@@ -87,27 +87,24 @@ class Portal:
         self.registry = Registry(config.registry)
         lake = LakePeer(config.lake.uri, config.lake, config.merging) if config.lake is not None else None
         self.monitored = MonitoredSpace(self.registry.sensors, path_beside(config.accounts), [THE_LAKE] if lake else [])
-        meanwhile = partial(lake.look_once, self.monitored) if lake is not None else lambda: None
         self.sensors = Sensors(
-            self.registry, self.credentials, self._refusal, monitored=self.monitored, meanwhile=meanwhile
-        )
+            self.registry, self.credentials, self._refusal, monitored=self.monitored,
+            meanwhile=partial(lake.look_once, self.monitored) if lake is not None else lambda: None,
+        )  # fmt: skip
         self.asking = Scatter(
-            self.sensors, MergeEngines(config.merging, config.memory),
-            Budget(config.deadline, config.rows, config.answer), AnswerCache(config.cache), lake,
-            PartMemory(config.answer),
+            self.sensors, MergeEngines(config.merging, config.memory), lake=lake, room=PartMemory(config.answer),
+            budget=Budget(config.deadline, config.rows, config.answer), remembered=AnswerCache(config.cache),
         )  # fmt: skip
         self.telescope = Telescope(backend=SensorsBackend(self.asking))
         self.secrecy = PrivacyPolicy(
             config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"),
             failed=self._metrics.search_failed,
         )  # fmt: skip
-        self.live = Live(
-            self.sensors, self.secrecy.may_see_payload, self._rounded, config.secrecy.viewer_bin,
-            self._metrics.live_failed,
-        )  # fmt: skip
+        every, failed = config.secrecy.viewer_bin, self._metrics.live_failed
+        self.live = Live(self.sensors, self.secrecy.may_see_payload, self._rounded, every, failed)
 
     def gate(self) -> Services:
-        """All that the API stands on."""
+        """All that the API needs."""
         config = self.config
         return Services(
             telescope=self.telescope, accounts=self.accounts, audit=self.audit,
@@ -125,8 +122,7 @@ class Portal:
                 self._log.warning("certificate", warning=line)
         self._app = app = create_app(self.gate())
         expires = self.credentials.expires.timestamp() if self.credentials is not None else None
-        self._metrics.watch_audit(self.audit)
-        self._metrics.watch(app.state.turns, app.state.listeners, self.sensors.health, expires)
+        self._metrics.watch(app.state.turns, app.state.listeners, self.sensors.health, expires, self.audit)
         metrics = self.config.metrics
         end_metrics = None if metrics is None else serve_metrics(metrics, self._metrics.registry)
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -140,12 +136,9 @@ class Portal:
             tell_systemd("STOPPING=1")
             if end_metrics is not None:
                 end_metrics()
-            self.live.close()
-            self.sensors.close()
-            if self.asking.lake is not None:
-                self.asking.lake.close()
-            self.audit.close()
-            self.accounts.close()
+            for part in (self.live, self.sensors, self.asking.lake, self.audit, self.accounts):
+                if part is not None:
+                    part.close()
             self._log.info("stopped")
 
     def stop(self) -> None:
@@ -154,14 +147,14 @@ class Portal:
         self.live.end()
 
     def octets(self, signatures: list[bytes]) -> dict[bytes, bytes]:
-        """Payloads by signature; where several share one, all of them."""
+        """Payloads by signature; if several share one, all of them, joined."""
         if not signatures:
             return {}
-        found: dict[bytes, bytes] = {}
-        asked = SensorsRun(make_request("payloads", None), self.asking, {})
-        for row in asked.run(asked.about("payload_bytes", "signature", signatures))[0].to_pylist():
-            found[row["signature"]] = found.get(row["signature"], b"") + (row["payload"] or b"")
-        return found
+        found: dict[bytes, bytes] = defaultdict(bytes)
+        run = SensorsRun(make_request("payloads", None), self.asking, {})
+        for row in run.run(run.about("payload_bytes", "signature", signatures))[0].to_pylist():
+            found[row["signature"]] += row["payload"] or b""
+        return dict(found)
 
     def shown_sensors(self) -> list[dict[str, Any]]:
         """The health of each sensor, for operators; the API leaves out what others don't see."""
@@ -171,7 +164,7 @@ class Portal:
         return None if self._revocations is None else self._revocations.refusal(serial)
 
     def _rounded(self, told: float) -> tuple[list[Event], float]:
-        """A viewer's finished bins since `told` (seconds since the epoch, of when they were told)."""
+        """A viewer's finished bins since the last ones were sent, at `told` (seconds since the epoch)."""
         settings = self.config.secrecy
         begin, end = finished(settings, told, time.time())
         if end <= begin:
@@ -182,7 +175,7 @@ class Portal:
                 rows = self.secrecy.settled("viewer", lambda: self._viewers_series(request)).rows()
         except (OSError, ValueError):
             return [], told
-        except Exception:  # who listens is told later what it is that couldn't be told now
+        except Exception:  # listeners get later what couldn't be sent now
             self._log.exception("live", role="viewer")
             self._metrics.live_failed("followed")
             return [], told
@@ -196,10 +189,8 @@ class Portal:
     def _uvicorn(self) -> tuple[uvicorn.Server, socket.socket]:
         """The server, with the files and the port that need privileges."""
         address, port = endpoint_of(self.config.listen)
-        each = self.config.connections_each
-        settings = serve_settings(
-            connections=self.config.connections, connections_each=each, proxies=self.config.proxies
-        )
+        connections, each, proxies = self.config.connections, self.config.connections_each, self.config.proxies
+        settings = serve_settings(connections=connections, connections_each=each, proxies=proxies)
         if self.config.https is not None:
             settings |= {"ssl_certfile": self.config.https.certificate, "ssl_keyfile": self.config.https.key}
 
@@ -209,11 +200,10 @@ class Portal:
         config = uvicorn.Config(app, host=address, port=port, **settings)
         config.load()
         listening = listening_socket("listen", self.config.listen)
-        # asyncio overlooks it for sockets that it didn't make: each answer's body would wait 40 ms for an ACK.
+        # asyncio doesn't set it for sockets that it didn't make: each answer's body would wait 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connections = self.config.connections
         limit = raise_limit(needed(connections))
         if limit < needed(connections):
             self._log.warning("too few file descriptors", limit=limit, needed=needed(connections))
         most = max(SPARE, min(SPARE * connections, limit - OWN))
-        return uvicorn.Server(config), Listening(listening, most, SPARE * each, self.config.proxies)
+        return uvicorn.Server(config), Listening(listening, most, SPARE * each, proxies)

@@ -16,7 +16,7 @@ from ims.queryd.doctor import ends
 from ims.text import quantity
 
 AUDIT_LEAST, AUDIT_LOW = 16 << 20, 256 << 20
-"""Bytes free below which lines will soon be lost, and below which it is said."""
+"""Free bytes below which lines will soon be lost, and below which there is a warning."""
 
 
 def examine_portal(config: PortalConfig, file: Path | None = None) -> Iterator[Finding]:
@@ -35,13 +35,12 @@ def audit_disk(config: PortalConfig) -> Iterator[Finding]:
     """Whether there is room for the audit log, where every line counts."""
     folder = next(path for path in config.audit.absolute().parents if path.exists())
     free = shutil.disk_usage(folder).free
-    said = f"{free / 2**20:,.0f} MiB free for the audit log at {folder}"
-    if free < AUDIT_LEAST:
-        yield Finding(WRONG, "audit", f"{said}: lines are lost, or will be", "free some, or move `audit`")
-    elif free < AUDIT_LOW:
-        yield Finding(WARNING, "audit", said, "free some, or move `audit`")
+    text = f"{free / 2**20:,.0f} MiB free for the audit log at {folder}"
+    if free >= AUDIT_LOW:
+        yield Finding(OK, "audit", text)
     else:
-        yield Finding(OK, "audit", said)
+        level, more = (WRONG, ": lines are lost, or will be") if free < AUDIT_LEAST else (WARNING, "")
+        yield Finding(level, "audit", text + more, "free some, or move `audit`")
 
 
 def kept_prefixes(config: PortalConfig) -> Iterator[Finding]:

@@ -1,10 +1,10 @@
-"""The live view: every sensor followed while anybody listens, and the news told to each listener as his role gets them.
+"""The live view: sensors are followed while anybody listens, and each listener gets the events that its role may see.
 
-Operators and analysts are told each second's packets by block, the ports, and new payloads (analysts those without a
-monitored address, and nothing of a sensor of which it isn't known what it watches). Viewers are told what they may ask
-for as well: a `viewer_bin` at a time, with noise, `viewer_delay` later.
+Operators and analysts get each second's packets by block, the ports, and new payloads (analysts only those without a
+monitored address, and nothing from a sensor whose monitored space isn't known). Viewers get what they may ask for as
+well: a `viewer_bin` at a time, with noise, `viewer_delay` later.
 
-Where telling fails in a way that nobody foresaw, whoever listens is told so, and the sensor is followed anew.
+After an unforeseen failure listeners get an event that says so, and the sensor is followed anew.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,12 +28,12 @@ from ims.portal.services import Event
 from ims.text import printable, printable_octets
 
 QUEUE = 2_000
-"""News that may wait for a listener; what comes when it is full is counted as missed."""
+"""Events that may wait for a listener; what comes when it is full is counted as missed."""
 RETRY_SECONDS = 1.0
 PORTS_TOLD = 10
 LOOK_SECONDS = 0.5
 NONSENSE = (ValueError, OverflowError, OSError, TypeError, AttributeError)
-"""What is raised where a sensor's columns are right and what they hold isn't: no time, or one that no calendar has."""
+"""What is raised if a sensor's columns are right and their values aren't: no time, or one that no calendar has."""
 INTERRUPTED = "some of its news couldn't be told; it is followed anew"
 
 
@@ -42,12 +43,10 @@ class _Listener:
         self.loop = asyncio.get_running_loop()
         self.queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE)
 
-    def tell(self, events: list[Event]) -> None:
+    def send(self, events: list[Event]) -> None:
         """From any thread."""
-        try:
+        with suppress(RuntimeError):  # its loop has ended
             self.loop.call_soon_threadsafe(self._put, events)
-        except RuntimeError:  # its loop has ended
-            return
 
     def _put(self, events: list[Event]) -> None:
         for event in events:
@@ -58,12 +57,9 @@ class _Listener:
 
 
 class Live:
-    """For the portal's one event loop, and the threads that follow sensors.
-
-    `may_see`: whether a role may have a payload's octets; where it raises, the payload is withheld. `rounded`: a
-    viewer's finished bins since a time, as events, with the time up to which they go. `failed`: called with `followed`
-    or `searched` where that failed, to be counted.
-    """
+    """For the portal's one event loop, and the threads that follow sensors. `may_see`: whether a role may have a
+    payload's octets; if it raises, the payload is withheld. `rounded`: a viewer's finished bins since a time, as
+    events, with the time of their end. `failed`: called with `followed` or `searched` to count a failure of that."""
 
     def __init__(
         self,
@@ -73,8 +69,8 @@ class Live:
         viewer_every: float,
         failed: Callable[[str], None] = lambda what: None,
     ) -> None:
-        self._failed = failed
-        self._sensors, self._may_see, self._rounded, self._every = sensors, may_see, rounded, viewer_every
+        self._sensors, self._may_see, self._rounded = sensors, may_see, rounded
+        self._every, self._failed = viewer_every, failed
         self._lock = threading.Lock()
         self._listeners: set[_Listener] = set()
         self._followed: dict[str, threading.Thread] = {}
@@ -82,7 +78,7 @@ class Live:
         self._log: Any = structlog.get_logger()
 
     async def events(self, role: Role) -> AsyncIterator[Event]:
-        """News for a role, until closed."""
+        """Events for a role, until closed."""
         if role == "viewer":
             async for event in self._for_viewers():
                 yield event
@@ -94,21 +90,19 @@ class Live:
             states: dict[str, str] = {}
             while not self._ended.is_set():
                 self._follow_all()
-                for event in self._health_news(states):
+                for event in self._health_events(states):
                     yield event
                 if listener.missed:
                     yield Event("missed", {"events": listener.missed})
                     listener.missed = 0
-                try:
+                with suppress(TimeoutError):
                     yield await asyncio.wait_for(listener.queue.get(), LOOK_SECONDS)
-                except TimeoutError:
-                    continue
         finally:
             with self._lock:
                 self._listeners.discard(listener)
 
     def end(self) -> None:
-        """Listeners are told no more. From anywhere."""
+        """Send no more events. From anywhere."""
         self._ended.set()
 
     def close(self) -> None:
@@ -125,17 +119,15 @@ class Live:
                 yield event
             await asyncio.sleep(min(self._every, 60.0))
 
-    def _health_news(self, known: dict[str, str]) -> list[Event]:
-        news = []
+    def _health_events(self, known: dict[str, str]) -> Iterator[Event]:
         for health in self._sensors.health():
             name, state = health.sensor.name, health.state
             if known.get(name) != state:
                 known[name] = state
                 why = health.fault.text if health.fault is not None else None
-                news.append(Event("sensor", {"sensor": name, "state": state, "why": why, "since": _iso(health.since)}))
-        return news
+                yield Event("sensor", {"sensor": name, "state": state, "why": why, "since": _iso(health.since)})
 
-    def _wanted(self) -> bool:
+    def _has_listeners(self) -> bool:
         with self._lock:
             return bool(self._listeners) and not self._ended.is_set()
 
@@ -147,14 +139,13 @@ class Live:
                     thread = threading.Thread(target=self._follow, args=(name,), name=f"live {name}", daemon=True)
                     try:
                         thread.start()
+                        self._followed[name] = thread
                     except RuntimeError as error:  # there are too many; the next look tries again
                         self._log.warning("live", sensor=name, why=str(error))
-                        continue
-                    self._followed[name] = thread
 
     def _follow(self, name: str) -> None:
-        """One sensor's news to all listeners, while there are any and it is registered."""
-        while self._wanted():
+        """Send one sensor's events to all listeners, while there are any and it is registered."""
+        while self._has_listeners():
             try:
                 if not self._followed_once(name):
                     return
@@ -164,7 +155,11 @@ class Live:
                 ours = not isinstance(error, NONSENSE)
                 self._log.warning("live", sensor=name, why=INTERRUPTED, detail=repr(error)[:300], exc_info=ours)
                 self._failed("followed")
-                self._tell_all(Event("interrupted", {"time": _iso(time.time()), "sensor": name, "why": INTERRUPTED}))
+                event = Event("interrupted", {"time": _iso(time.time()), "sensor": name, "why": INTERRUPTED})
+                with self._lock:
+                    listeners = list(self._listeners)
+                for listener in listeners:
+                    listener.send([event])
             self._ended.wait(RETRY_SECONDS)
 
     def _followed_once(self, name: str) -> bool:
@@ -173,55 +168,42 @@ class Live:
         if peer is None:
             return False
         for parts, end in () if self._sensors.refused(name) else peer.follow(Tail(version=peer.version)):
-            if not self._wanted():
+            if not self._has_listeners():
                 return False
             if self._sensors.refused(name):
                 break
             check_rows(peer.sensor, (), parts)
-            if end.watched is not None:  # before anything of the batch is looked at
+            if end.watched is not None:  # before anything of the batch is read
                 self._sensors.monitored.note(name, end.watched)
-            self._tell({part: table.to_pylist() for part, table in parts.items()}, known=end.watched is not None)
+            self._send({part: table.to_pylist() for part, table in parts.items()}, known=end.watched is not None)
         return True
 
-    def _tell(self, rows: Mapping[str, list[dict[str, Any]]], known: bool) -> None:
-        """Tell each listener what his role may see; `known`: whether it is known what the sensor watches."""
+    def _send(self, rows: Mapping[str, list[dict[str, Any]]], known: bool) -> None:
+        """Send each listener what its role may see; `known`: whether the sensor's monitored space is."""
         with self._lock:
             listeners = list(self._listeners)
         for role in {listener.role for listener in listeners if known or listener.role == "operator"}:
-            events = self._told(role, rows)
+            events = self._events(role, rows)
             for listener in listeners:
                 if listener.role == role and events:
-                    listener.tell(events)
+                    listener.send(events)
 
-    def _tell_all(self, event: Event) -> None:
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener.tell([event])
-
-    def _told(self, role: Role, rows: Mapping[str, list[dict[str, Any]]]) -> list[Event]:
+    def _events(self, role: Role, rows: Mapping[str, list[dict[str, Any]]]) -> list[Event]:
         events = [Event("packets", _counts(row)) for row in rows["blocks"]]
         ports = sorted(rows["ports"], key=lambda row: -row["packets"])[:PORTS_TOLD]
         if ports:
-            told = [_counts(row) | {n: row[n] for n in ("category", "protocol", "destination_port")} for row in ports]
-            events.append(Event("ports", {"ports": told}))
-        for row in rows["new"]:
-            event = self._payload(role, row)
-            if event is not None:
-                events.append(event)
-        return events
+            keys = ("category", "protocol", "destination_port")
+            events.append(Event("ports", {"ports": [_counts(row) | {key: row[key] for key in keys} for row in ports]}))
+        return events + [event for row in rows["new"] if (event := self._payload(role, row)) is not None]
 
     def _payload(self, role: Role, row: dict[str, Any]) -> Event | None:
-        """A new payload; for analysts only where all of it was seen to hold no address."""
+        """A new payload; for analysts only if all of it was searched and holds no address."""
         octets = row["payload"]
         if role != "operator" and (octets is None or len(octets) < row["length"] or not self._is_clear(role, octets)):
             return None
-        shown = {name: row[name] for name in ("sensor", "block", "protocol", "destination_port", "length")}
+        shown = {name: row[name] for name in ("protocol", "destination_port", "length")}
         text = None if octets is None else printable_octets(octets)
-        named = {name: printable(value) if isinstance(value, str) else value for name, value in shown.items()}
-        return Event(
-            "payload", {"time": _iso(row["second"]), **named, "signature": row["signature"].hex(), "text": text}
-        )
+        return Event("payload", _where(row) | shown | {"signature": row["signature"].hex(), "text": text})
 
     def _is_clear(self, role: Role, octets: bytes) -> bool:
         try:
@@ -233,13 +215,13 @@ class Live:
 
 
 def _counts(row: dict[str, Any]) -> dict[str, Any]:
-    measures = {name: row[name] for name in ("packets", "bytes", "payloads", "new_payloads", "verified")}
-    return {
-        "time": _iso(row["second"]),
-        "sensor": printable(row["sensor"]),
-        "block": printable(row["block"]),
-        **measures,
-    }
+    return _where(row) | {name: row[name] for name in ("packets", "bytes", "payloads", "new_payloads", "verified")}
+
+
+def _where(row: dict[str, Any]) -> dict[str, Any]:
+    block = row["block"]  # may be null in what a sensor sends of a new payload
+    where = {"time": _iso(row["second"]), "sensor": printable(row["sensor"])}
+    return where | {"block": block if block is None else printable(block)}
 
 
 def _iso(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What stands behind the portal's API: whom it asks, who may ask, and how much."""
+"""What the portal's API uses: the telescope, accounts, limits and the rest."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Asking(Protocol):
-    """What of ims.telescope.Telescope is asked here, which blocks. What it raises: ValueError where the question can't
-    be answered, OSError where nobody could be asked, MemoryError where it is too large."""
+    """The part of ims.telescope.Telescope that is used here; it blocks. Raises ValueError if the question can't be
+    answered, OSError if nobody could be asked, MemoryError if it is too large."""
 
     def ask(self, request: Request) -> Answer: ...  # noqa: D102
     def payload(self, signature: str) -> bytes: ...  # noqa: D102
@@ -33,7 +33,7 @@ class Asking(Protocol):
 
 
 class Event(NamedTuple):
-    """One piece of news: its kind (`[a-z_]+`) and what JSON can hold."""
+    """One event: its kind (`[a-z_]+`) and what JSON can hold."""
 
     kind: str
     data: Mapping[str, Any]
@@ -45,10 +45,9 @@ def _by_role(viewer: float, analyst: float, operator: float) -> Any:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken and given. `rows` and `seconds` of an answer are by role, waiting for a turn included;
-    `each` is one caller's share of what runs and waits, `kept` the places for whoever asks short questions;
-    `requests_each`: requests that are in one address's hands; `answer_bytes`: of all large answers, until they are
-    sent."""
+    """Limits of requests and answers. `rows` and `seconds` of an answer are by role, including the wait for a turn;
+    `each` is one caller's share of what runs and waits, `kept` the places for short questions; `requests_each`: of one
+    address at once; `answer_bytes`: of all large answers, until they are sent."""
 
     rows: Mapping[str, int] = _by_role(10_000, 100_000, 1_000_000)
     seconds: Mapping[str, float] = _by_role(20.0, 60.0, 300.0)
@@ -75,13 +74,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Services:
-    """All that `create_app` needs. `logins`: a stricter throttle, of password attempts and unknown tokens.
-
-    `sensors` tells the health of each sensor: name, organisation, time_zone, blocks (their public names), state, since,
-    why, watches, stores, and what operators see besides (portal/federation/health.py). `events` gives news for a role,
-    delayed as that role gets them, until it is closed. `octets` looks up payloads by signature, for secrecy; without it
-    analysts see no signatures.
-    """
+    """All that `create_app` needs. `logins`: a stricter throttle, of password attempts and unknown tokens; `sensors`:
+    the health of each sensor, as portal/federation/health.py shows it to operators; `events`: a role's events, with its
+    delay, until closed; `octets`: payloads by signature, for secrecy; without it analysts see no signatures."""
 
     telescope: Asking
     accounts: Accounts

@@ -1,1 +1,1 @@
-"""What a process needs, whatever it does: whom it becomes, what it may read, what it checks at its start."""
+"""What every process needs: which user it becomes, what it may read, what it checks at its start."""

@@ -1,19 +1,19 @@
-"""What `ims doctor` looks at of every daemon, and how what was found is told."""
+"""What `ims doctor` checks of every daemon, and how it reports."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ims.cause import cause
+from ims.process.privileges import stays_root
 
 OK, WARNING, WRONG = "ok", "warning", "wrong"
 
 
 class Finding(NamedTuple):
-    """One thing looked at."""
+    """The result of one check."""
 
     level: str
     subject: str
@@ -22,7 +22,7 @@ class Finding(NamedTuple):
 
 
 def findings(looks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[Finding]:
-    """What some looks, by subject, find; one that can't look says so."""
+    """The findings of some checks, by subject; also of those that can't be made."""
     for subject, look in looks.items():
         try:
             yield from look()
@@ -32,5 +32,5 @@ def findings(looks: Mapping[str, Callable[[], Iterable[Finding]]]) -> Iterator[F
 
 def root(name: str | None) -> Iterator[Finding]:
     """Whether a daemon stays root; `name`: its setting `user`."""
-    if os.geteuid() == 0 and name == "root":
+    if stays_root(name):
         yield Finding(WARNING, "user", "it stays root", "leave `user` out, or name another")

@@ -1,38 +1,38 @@
 """Files that a daemon needs after it has given up its privileges, tried before that as the user it becomes.
 
-Tried in a child process that gives up what the daemon will give up: of owners, groups, access lists, capabilities and
-mounts the kernel alone knows what follows from them. Nothing is changed by trying.
+A child process gives up the same privileges and tries: only the kernel knows what owners, groups, access lists,
+capabilities and mounts allow together. Trying changes nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import json
 import os
 import pwd
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ims.cause import DENIED, cause, mode_and_owner, on_the_way
-from ims.process.privileges import become, refuse_private_kernels
+from ims.process.privileges import become, refuse_private_kernels, user_name
 
 MOST_ENTRIES = 20_000
-"""Of a folder and all below it that are looked at: 0.1 s."""
+"""Entries below a folder that are checked: 0.1 s."""
 OPENED_TO_WRITE = ("lock", "ship.lock", "heartbeat")
-"""Files of a store that are written to where they are."""
+"""Files of a store that are changed in place."""
 LOST_AND_FOUND = "lost+found"
-"""Root's own folder, mode 0700, where a file system of its own is mounted."""
+"""Root's own folder, mode 0700, at the top of a file system."""
 
 
 class Way(Enum):
-    """What is to be done with a file or a folder; with a folder and everything in it for the last two."""
+    """How a file or a folder is used; the last two include everything in a folder."""
 
     REACH = "reached"
     READ = "read"
@@ -44,8 +44,8 @@ class Way(Enum):
 class Need(NamedTuple):
     """A file or folder that a daemon needs: `named` is what it is, such as `the list of revoked certificates`.
 
-    A file that is absent is no obstacle to reading, for whoever reads it has more to say of that; where it is to be
-    written to, it has to be possible to make it, and whatever is beside it (journals, its successor).
+    An absent file is no obstacle to reading: its reader has a better message. Where it is to be written to, making it
+    and others beside it (journals, its successor) must be possible.
     """
 
     named: str
@@ -56,7 +56,7 @@ class Need(NamedTuple):
 
 
 class Obstacle(NamedTuple):
-    """A need that can't be met: what stands in the way (the file itself or a folder on the way to it) and the error."""
+    """A need that can't be met: what blocks it (the file itself or a folder on the way to it) and the error."""
 
     need: Need
     blocked_by: Path
@@ -64,25 +64,19 @@ class Obstacle(NamedTuple):
 
 
 def obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> list[Obstacle]:
-    """What that user (None: the one we are) can't use; arguments are `become`'s. Raises OSError where it can't be
+    """What that user (None: the present one) can't use; arguments are `become`'s. Raises OSError where it can't be
     tried. To be called before other threads begin: the child has none of them."""
 
     def attempt() -> list[Any]:
-        return [
-            (index, str(path), error)
-            for index, need in enumerate(needs)
-            for path, error in itertools.islice(_blocked(need), 1)
-        ]
+        return [(i, str(path), error) for i, need in enumerate(needs) for path, error in islice(_blocked(need), 1)]
 
     found = tried_as(user, attempt, stay_root)
-    return [Obstacle(needs[index], Path(path), error) for index, path, error in found]
+    return [Obstacle(needs[i], Path(path), error) for i, path, error in found]
 
 
 def tried_as(user: pwd.struct_passwd | None, attempt: Callable[[], Any], stay_root: bool = False) -> Any:
-    """What `attempt` returns (as JSON has it) to that user, in a child process; other arguments are `become`'s.
-
-    Raises the built-in ValueError or OSError that it raises there, with its words; OSError where it can't be tried.
-    """
+    """What `attempt` returns (as JSON has it) to that user, in a child process; other arguments are `become`'s. Raises
+    the built-in ValueError or OSError that it raises there, with its words; OSError where it can't be tried."""
     read, write = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # threads of a library; the child calls none
@@ -91,99 +85,89 @@ def tried_as(user: pwd.struct_passwd | None, attempt: Callable[[], Any], stay_ro
         _report(write, user, attempt, stay_root)
     os.close(write)
     with open(read, "rb") as pipe:  # noqa: PTH123  # a descriptor
-        said = pipe.read()
+        message = pipe.read()
     _, status = os.waitpid(child, 0)
     if status:
-        reason = said.decode(errors="replace") or f"it ended with {os.waitstatus_to_exitcode(status)}"
+        reason = message.decode(errors="replace") or f"it ended with {os.waitstatus_to_exitcode(status)}"
         raise OSError(f"what {_name(user)} may do can't be tried: {reason}")
-    kind, told = json.loads(said)
+    kind, result = json.loads(message)
     if kind != "returned":
-        raise RAISED[kind](told)
-    return told
+        raise RAISED[kind](result)
+    return result
 
 
-def refuse_obstacles(user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False) -> None:
-    """Raises PermissionError, in one line, for the first thing that user can't use."""
+def refuse_obstacles(
+    user: pwd.struct_passwd | None, needs: Sequence[Need], stay_root: bool = False, remedy: str = ""
+) -> None:
+    """Raises PermissionError, in one line with a remedy, for the first thing that user can't use."""
     for obstacle in obstacles(user, needs, stay_root):
-        remedy = READ_ONLY_REMEDY if obstacle.error == errno.EROFS else REMEDY if user is not None else OWN_REMEDY
-        raise PermissionError(f"{sentence(user, obstacle)}; {remedy}")
+        usual = READ_ONLY_REMEDY if obstacle.error == errno.EROFS else REMEDY if user is not None else OWN_REMEDY
+        raise PermissionError(f"{sentence(user, obstacle)}; {remedy or usual}")
 
 
 def check_program_readable(user: pwd.struct_passwd | None) -> None:
-    """Whether that user can read Python and this program: what is imported later fails otherwise, at any moment.
-
-    Raises PermissionError with what stands in the way.
-    """
-    if user is None:
-        return
-    files = (Path(os.__file__), Path(__file__), Path(np.__file__))
-    for obstacle in obstacles(user, [Need("the program", file) for file in files]):
-        raise PermissionError(
-            f"{sentence(user, obstacle)}; install it elsewhere, such as in /opt/ims, or set user = 'root'"
-        )
+    """Whether that user can read Python and this program: a later import would fail. Raises PermissionError."""
+    if user is not None:
+        program = [Need("the program", Path(file)) for file in (os.__file__, __file__, np.__file__)]
+        refuse_obstacles(user, program, remedy="install it elsewhere, such as in /opt/ims, or set user = 'root'")
 
 
 RAISED: dict[str, type[Exception]] = {"denied": PermissionError, "system": OSError, "value": ValueError}
-"""What an attempt in a child may raise, the narrower first."""
+"""What an attempt in a child may raise, subclasses first."""
 READ_ONLY_REMEDY = "mount it for writing; where systemd's unit forbids it, `ims doctor` has the lines that allow it"
 REMEDY = "change the mode or the owner, or set `user` to another"
 OWN_REMEDY = "change the mode or the owner, or run this as another user"
 
 
 def sentence(user: pwd.struct_passwd | None, obstacle: Obstacle) -> str:
-    """What can't be done, by whom, and why: the file, the user, the mode."""
+    """An obstacle in words: the file, the user, the mode."""
     (named, path, way, _), blocked_by, error = obstacle
     who = f"{_name(user)}, who this process becomes" if user is not None else f"{_name(None)}, who runs this"
-    said = f"{named} {path} can't be {way.value} by {who}"
+    problem = f"{named} {path} can't be {way.value} by {who}"
     if error not in DENIED:
-        return f"{said}: {blocked_by}: {os.strerror(error)}"
-    it = "it" if blocked_by == path else str(blocked_by)
-    return f"{said}: {it} {mode_and_owner(blocked_by)}"
+        return f"{problem}: {blocked_by}: {os.strerror(error)}"
+    return f"{problem}: {'it' if blocked_by == path else blocked_by} {mode_and_owner(blocked_by)}"
 
 
 def _name(user: pwd.struct_passwd | None) -> str:
-    try:
-        return (user or pwd.getpwuid(os.geteuid())).pw_name
-    except KeyError:
-        return f"user {os.geteuid()}"
+    return user.pw_name if user is not None else user_name(os.geteuid())
 
 
 def _report(pipe: int, user: pwd.struct_passwd | None, attempt: Callable[[], Any], stay_root: bool) -> None:
-    """The child: become that user, try, write what was found, end. Never returns."""
+    """In the child: become that user, try, write the result, end."""
     code = 1
     try:
         become(user, stay_root)
         if user is not None:
             refuse_private_kernels()
         try:
-            said, code = json.dumps(["returned", attempt()]), 0
+            message, code = json.dumps(["returned", attempt()]), 0
         except tuple(RAISED.values()) as error:
             kind = next(name for name, each in RAISED.items() if isinstance(error, each))
-            said, code = json.dumps([kind, cause(error)]), 0
+            message, code = json.dumps([kind, cause(error)]), 0
     except BaseException as error:
-        said = repr(error)
+        message = repr(error)
     with contextlib.suppress(OSError), open(pipe, "wb") as end:  # a descriptor
-        end.write(said.encode(errors="replace"))
+        end.write(message.encode(errors="replace"))
     os._exit(code)
 
 
 def _blocked(need: Need) -> Iterator[tuple[Path, int]]:
     """Where this process is stopped, and by which error."""
-    path = need.path.absolute()
-    way = on_the_way(path)
-    if way is not None:
-        if way[1] != errno.ENOENT:
-            yield way
-        elif need.way in (Way.CHANGE, Way.CHANGE_ALL):
-            folder = next(parent for parent in path.parents if parent.exists())
-            yield from _folder(folder, change=True)
+    path, change = need.path.absolute(), need.way in (Way.CHANGE, Way.CHANGE_ALL)
+    stopped = on_the_way(path)
+    if stopped is not None:
+        if stopped[1] != errno.ENOENT:
+            yield stopped
+        elif change:
+            yield from _folder(next(parent for parent in path.parents if parent.exists()), change)
         return
     if need.way is Way.REACH:
         return
     if path.is_dir():
-        yield from _folder(path, need.way in (Way.CHANGE, Way.CHANGE_ALL))
+        yield from _folder(path, change)
     else:
-        yield from _file(path, need.way in (Way.CHANGE, Way.CHANGE_ALL))
+        yield from _file(path, change)
         if need.way is Way.CHANGE:
             yield from _folder(path.parent, change=True)
     if need.way in (Way.READ_ALL, Way.CHANGE_ALL):
@@ -199,7 +183,7 @@ def _file(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
 
 def _folder(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
     if not os.access(path, os.R_OK | os.X_OK):
-        if os.path.lexists(path):  # not one that was there a moment ago: writers make folders and remove them
+        if os.path.lexists(path):  # writers make folders and remove them
             yield path, errno.EACCES
     elif change and not os.access(path, os.W_OK):
         writable_disk = not os.statvfs(path).f_flag & os.ST_RDONLY
@@ -207,24 +191,20 @@ def _folder(path: Path, change: bool) -> Iterator[tuple[Path, int]]:
 
 
 def _below(path: Path, change: bool, without: Collection[str]) -> Iterator[tuple[Path, int]]:
-    """Everything below a folder; most files are replaced, so that writing wants their folders' leave alone."""
+    """Everything below a folder; most files are replaced, for which only their folders must be writable."""
     left, folders = MOST_ENTRIES, [path]
     while folders and left > 0:
         for entry in _entries(folders.pop()):
             left -= 1
-            if (
-                entry.name in without or entry.name == LOST_AND_FOUND or entry.is_symlink()
-            ):  # refused where it is opened
+            if entry.name in (*without, LOST_AND_FOUND) or entry.is_symlink():  # links are refused when opened
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _folder(Path(entry.path), change)
                 folders.append(Path(entry.path))
-            elif not os.access(entry.path, _mode_needed(entry, change)) and os.path.lexists(entry.path):
-                yield Path(entry.path), errno.EACCES
-
-
-def _mode_needed(entry: os.DirEntry[str], change: bool) -> int:
-    return os.R_OK | os.W_OK if change and entry.name in OPENED_TO_WRITE else os.R_OK
+            else:
+                mode = os.R_OK | os.W_OK if change and entry.name in OPENED_TO_WRITE else os.R_OK
+                if not os.access(entry.path, mode) and os.path.lexists(entry.path):
+                    yield Path(entry.path), errno.EACCES
 
 
 def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:

@@ -1,44 +1,36 @@
-"""One power of root's, held in reserve: to read any file (CAP_DAC_READ_SEARCH, capabilities(7)).
+"""One of root's privileges in reserve: to read any file (CAP_DAC_READ_SEARCH, capabilities(7)).
 
-A process that became another user may hold it without having it in force; then it is in force only while something is
-opened that root named, such as a capture, and never for a name that stands in that user's files.
+A process that became another user may hold it without having it in force; it is put in force only to open what root
+named, such as a capture, and never for a name in that user's files.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ims.path_owners import is_roots
-from ims.process.privileges import CAPABILITY_VERSION_3
+from ims.process.privileges import CAPABILITY_VERSION_3, call_libc, set_capabilities
 
 DAC_READ_SEARCH = 1 << 2
 PR_SET_KEEPCAPS = 8
 
 
 def keep_capabilities() -> None:
-    """Have what may be in force outlast a change of user (prctl(2)); in force is none then. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def set_capabilities(permitted: int, effective: int) -> None:
-    """What this thread, and those that it starts, may put in force, and what is in force. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.capset(_header(), (ctypes.c_uint32 * 6)(effective, permitted)):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    """Keep permitted capabilities through a change of user (prctl(2)), but not in force. Raises OSError."""
+    call_libc("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0)
 
 
 def is_in_reserve() -> bool:
     """Whether this thread may put it in force, and it isn't."""
-    sets = (ctypes.c_uint32 * 6)()
-    if ctypes.CDLL(None, use_errno=True).capget(_header(), sets):
+    header, sets = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    try:
+        call_libc("capget", header, sets)
+    except OSError:
         return False
-    effective, permitted = sets[0], sets[1]
+    effective, permitted = sets[:2]
     return bool(permitted & ~effective & DAC_READ_SEARCH)
 
 
@@ -57,19 +49,10 @@ def reading_any_file() -> Iterator[None]:
 
 @contextmanager
 def reading_file_of_root(path: Path) -> Iterator[None]:
-    """As `reading_any_file`, but only for a file that, with all folders on the way, is root's: another could have put a
-    link to any file in its place."""
-    with reading_any_file():
-        try:
-            is_safe = is_roots(path)
-        except OSError:
-            is_safe = False
-    if not is_safe:
+    """As `reading_any_file`, but only for a file that, with all folders on the way, is root's: another user could have
+    replaced it by a link to any file."""
+    is_safe = False
+    with reading_any_file(), suppress(OSError):
+        is_safe = is_roots(path)
+    with reading_any_file() if is_safe else nullcontext():
         yield
-        return
-    with reading_any_file():
-        yield
-
-
-def _header() -> ctypes.Array[ctypes.c_uint32]:
-    return (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)

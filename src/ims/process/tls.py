@@ -1,4 +1,4 @@
-"""Settings of TLS: certificates between the machines of a deployment, and those that people's programs are shown."""
+"""Settings of TLS: certificates between the machines of a deployment, and those for people's programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TlsConfig(BaseModel):
 
 
 class HttpsConfig(BaseModel):
-    """What people's programs are shown: `[https]`. From any authority that they trust."""
+    """A certificate for people's programs, from any authority that they trust: `[https]`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -12,12 +12,11 @@ PARTS = {
     "scans": "ims.portal.privacy.address_scan:load_scanning_kernels",
     "stages": "ims.sensor.warm_up:load_stage_kernels",
 }
-"""Of which package each part is, and what loads it: named, for nothing here imports them before they are asked for."""
+"""What loads each part; by name, so that it is imported only when requested."""
 
 
 def compile_all(*parts: str) -> None:
-    """Have the kernels of some parts compiled and loaded, in this order; of all without one. Raises KeyError for
-    another."""
+    """Compile and load the kernels of some parts, in this order, or of all. Raises KeyError for an unknown one."""
     for part in parts or PARTS:
         module, _, name = PARTS[part].partition(":")
         getattr(importlib.import_module(module), name)()

@@ -1,7 +1,7 @@
-"""An answer: a table of shown values, and the record of how it came about.
+"""An answer: a table of printable values, and the record of how it was made.
 
-Addresses are dotted, prefixes are CIDR, times are timestamps in UTC: what people print. The record says which
-stores and sensors were asked, how large the darknet was, and what is known to be missing.
+Addresses are dotted, prefixes are CIDR, times are timestamps in UTC. The record has the stores and sensors, the size of
+the darknet, and what is known to be missing.
 """
 
 from __future__ import annotations
@@ -13,27 +13,25 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ims import arrow
-from ims.text import quantity
+from ims.text import printable, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
 MORE = {"cache": "a wider --bin, or a shorter time (--since, --until), has all of its rows"}
-"""What can be done where rows were left out, for verbs that have no limit of the asker's."""
+"""Advice where rows were left out, for verbs without the option --limit."""
 
 
 @dataclass(frozen=True)
 class AnswerRecord:
-    """How an answer came about. `sensors`: whose rows these are; of a portal also whom it `asked`, who is `silent` and
-    why, and for how many seconds each was waited for (`took`; that, and `seconds` exactly, are told to operators
-    alone). `darknet_24s`: size in /24s of what was watched in the range, the mean over its watched moments;
-    `frames_lost` and `payloads_lost`: what the captures of the range are known to lack. `limit`: the most rows, where
-    more match, `matching` of them, or `at_least` so many; 0 where none was left out. `bins_left_out`: bins without
-    packets that a series doesn't show, for they would be too many. `verb`: what was asked; empty where a portal of an
-    earlier version answered. `losing`: what sensors are losing while this is asked, which coverage tells only when it
-    is over. `withheld`: a line for each kind of thing that a portal doesn't show to the asker's role; by rule, whether
-    there is any of it or not."""
+    """How an answer was made. `sensors`: whose rows these are; `asked`, `silent` (why) and `took` (seconds of each): a
+    portal's sensors, `took` and the exact `seconds` for operators only. `darknet_24s`: size of the watched darknet in
+    /24s, the mean over the watched moments of the range; `frames_lost`, `payloads_lost`: known losses of the range's
+    captures. `limit`: the most rows, where more match: `matching`, or `at_least` so many; else 0. `bins_left_out`: bins
+    without packets that a series omits, being too many. `verb`: empty if a portal of an earlier version answered.
+    `losing`: what sensors are losing now, which coverage has only later. `withheld`: a line for each kind of thing that
+    the user's role doesn't see; by rule, whether there is any or not."""
 
     stores: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
@@ -54,7 +52,7 @@ class AnswerRecord:
 
     @property
     def darkness(self) -> str:
-        """What the figures are of: the darknet's size and the sensors."""
+        """The darknet's size and the sensors, as text."""
         size = f"{self.darknet_24s:,.4g}" if self.darknet_24s < 1000 else f"{self.darknet_24s:,.0f}"
         named = ", ".join(self.sensors[:8]) + (f" and {len(self.sensors) - 8} more" if len(self.sensors) > 8 else "")
         return f"{size} /24{'' if size == '1' else 's'} watched by {named or 'no sensor'}"
@@ -67,14 +65,13 @@ class AnswerRecord:
         if self.frames_lost:
             lines.append(f"{quantity(self.frames_lost, 'packet')} lost here by the capturing programs")
         if self.payloads_lost:
-            lines.append(
-                f"{quantity(self.payloads_lost, 'payload')} lost here: the cache was full and the budget spent"
-            )
+            lost = quantity(self.payloads_lost, "payload")
+            lines.append(f"{lost} lost here: the cache was full and the budget spent")
         return lines
 
     @property
     def left_out(self) -> list[str]:
-        """One line for each kind of row that the answer could have had."""
+        """One line for each kind of omitted rows."""
         lines = []
         if self.limit:
             of = f"{'at least ' if self.at_least else ''}{self.matching:,}"
@@ -86,12 +83,12 @@ class AnswerRecord:
 
     @property
     def notes(self) -> list[str]:
-        """All that the reader of the rows has to know, a line each."""
+        """What a reader of the rows has to know, a line each."""
         return [*self.losses, *self.left_out, *self.withheld]
 
 
 class Answer:
-    """Rows and their record; hands itself to pandas, Polars, DuckDB or anything else that takes Arrow."""
+    """Rows and their record; pandas, Polars, DuckDB and others read it as an Arrow stream."""
 
     def __init__(self, table: pa.Table, record: AnswerRecord) -> None:
         self.table = table
@@ -108,7 +105,7 @@ class Answer:
         return self.table.__arrow_c_stream__(requested_schema)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows as dicts; moments are datetimes, where they have nanoseconds pandas' Timestamps."""
+        """The rows as dicts; times are datetimes, with nanoseconds pandas' Timestamps."""
         return arrow.rows(self.table)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -123,18 +120,13 @@ class Answer:
 
     def _repr_html_(self) -> str:
         shown = arrow.rows(self.table.slice(0, 50))
-        names = self.table.column_names
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_text(row[name]))}</td>" for name in names) + "</tr>" for row in shown
-        )
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.table.column_names)
+        body = "".join(f"<tr>{''.join(map(_cell, row.values()))}</tr>" for row in shown)
         notes = [quantity(len(self), "row") + (", the first 50 shown" if len(self) > len(shown) else "")]
         notes += [self.record.darkness, *self.record.notes]
         foot = html.escape(" · ".join(notes))
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p><small>{foot}</small></p>"
 
 
-def _text(value: Any) -> str:
-    from ims.text import printable
-
-    return "" if value is None else printable(str(value))
+def _cell(value: Any) -> str:
+    return f"<td>{'' if value is None else html.escape(printable(str(value)))}</td>"

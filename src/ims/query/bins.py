@@ -1,7 +1,6 @@
 """Bins of time: how wide they are, and where they begin.
 
-Bins begin at multiples of their width since 1970, in UTC; whole weeks begin on a Monday (ISO 8601, section 4.3.8), for
-1970 began on a Thursday.
+Bins begin at multiples of their width since 1970 (a Thursday), in UTC; whole weeks on a Monday (ISO 8601, 4.3.8).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ MONDAY_US = 4 * DAY_US
 LONGEST_US = 366 * DAY_US
 UNITS = "ms, s, m (minutes), h, d or w (weeks, from Monday); a bare number is seconds"
 _AGES_US = 1 << 57
-"""4,500 years: added to times, so that none is negative and every engine's remainder is the mathematician's."""
+"""4,500 years: added to times, so that none is negative, where engines' remainders differ."""
 
 
 def bin_width(text: str) -> int:
@@ -29,15 +28,15 @@ def bin_width(text: str) -> int:
 
 
 def bin_origin(width: int) -> int:
-    """A moment at which a bin of this width begins, in microseconds: 0, or of whole weeks a Monday."""
+    """A time at which a bin of this width begins, in microseconds: 0, or for whole weeks a Monday."""
     return 0 if width % WEEK_US else MONDAY_US
 
 
 def since_a_bin_began(width: int, origin: int) -> int:
-    """What to add to a time so that the remainder by `width` is the time since its bin began: positive for any time."""
+    """What to add to a time so that the remainder by `width` is the time since its bin began: the sum is positive."""
     return -(-_AGES_US // width) * width - origin
 
 
 def bin_begin(micros: int, width: int, origin: int) -> int:
-    """Begin of the bin that a moment is in."""
+    """Begin of the bin that a time is in."""
     return micros - (micros - origin) % width

@@ -1,8 +1,7 @@
-"""What may be said to whoever asked: errors whose text is ours alone, and our words for what a validator finds.
+"""Errors that users may see: their text is ours alone, also for what a validator finds.
 
-A text that comes from elsewhere (a library, an engine, the operating system, another machine) may quote what the asker
-isn't shown. So a portal's answers and a daemon's refusals say the errors of this file, and of all others only that
-there was one; what it was is in their logs.
+A text from elsewhere (a library, an engine, the operating system, another machine) may quote what the user may not see.
+So portals and daemons send the errors of this file, and of others only that there was one; the logs have the rest.
 """
 
 from __future__ import annotations
@@ -12,20 +11,20 @@ from typing import Any
 
 
 class QuestionError(ValueError):
-    """What is wrong with a question: one line, in our words, of what the asker himself gave."""
+    """What is wrong with a question: one line, in our words, about the user's own input."""
 
 
 class UnansweredError(OSError):
-    """Why a question that is right isn't answered: one line, in our words."""
+    """Why a valid question isn't answered: one line, in our words."""
 
 
 class LaterError(UnansweredError):
-    """The same of one that may well be answered in a few seconds."""
+    """The same where a repeated question may be answered in a few seconds."""
 
 
-_WANTED: Mapping[str, str] = {
+_EXPECTED: Mapping[str, str] = {
     "missing": "it is missing",
-    "extra_forbidden": "nothing is called so",
+    "extra_forbidden": "unknown name",
     "greater_than_equal": "expected {ge} or more",
     "greater_than": "expected more than {gt}",
     "less_than_equal": "expected {le} or less",
@@ -42,26 +41,21 @@ _WANTED: Mapping[str, str] = {
     "union_tag_invalid": "expected one of {expected_tags}",
     "int_parsing_size": "expected a number with fewer digits",
 }
-"""Kinds of pydantic's errors -> what would be right, with the values of our own rules."""
+"""Types of pydantic's errors -> what is expected, with the values of our own rules."""
 _KINDS: Mapping[str, str] = {
     "int": "expected a whole number", "float": "expected a number", "bool": "expected true or false",
     "string": "expected text", "list": "expected a list", "tuple": "expected a list", "dict": "expected an object",
     "model": "expected an object",
 }  # fmt: skip
-"""What such a kind begins with -> the same."""
+"""First word of such a type -> the same."""
 
 
 def said_of(error: Mapping[str, Any]) -> str:
-    """What would be right in place of what a validator refused; `error`: one of pydantic's. No word of it is
-    pydantic's, or of the value."""
-    found = error.get("ctx") or {}
-    ours = found.get("error")
-    if isinstance(ours, QuestionError):
-        return str(ours)
-    kind = str(error.get("type", ""))
-    if kind in _WANTED:
-        try:
-            return _WANTED[kind].format(**found)
-        except KeyError:
-            return "invalid value"
-    return _KINDS.get(kind.partition("_")[0], "invalid value")
+    """What is expected instead of what a validator refused. `error`: pydantic's; its text and value aren't used."""
+    context, kind = error.get("ctx") or {}, str(error.get("type", ""))
+    if isinstance(context.get("error"), QuestionError):
+        return str(context["error"])
+    try:
+        return _EXPECTED[kind].format(**context)
+    except KeyError:
+        return _KINDS.get(kind.partition("_")[0], "invalid value")

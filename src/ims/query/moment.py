@@ -1,8 +1,7 @@
 """A moment as people and programs write it: ISO 8601, or the time since the epoch, distinguished by its size.
 
-The unit of a number can't be mistaken: from 1973 to 2286 seconds have 9 or 10 digits, milliseconds 12 or 13, and so on.
-Eight digits are a date of ISO 8601's basic form. Whatever could be read in two ways is refused: 202603040500 is a
-minute to people, and would be milliseconds of 1976.
+A number's unit is clear: from 1973 to 2286 seconds have 9 or 10 digits, milliseconds 12 or 13, and so on. Eight digits
+are a date in ISO 8601's basic form. Ambiguous numbers are refused: 202603040500 is a minute, or milliseconds in 1976.
 """
 
 from __future__ import annotations
@@ -13,13 +12,17 @@ from datetime import UTC, datetime, timedelta
 from ims.query.errors import QuestionError
 
 EARLIEST, LATEST = 1900, 2399
-"""Years. A number that was meant otherwise, or a slip of the keyboard, shows itself by its year."""
+"""Years. Other years are signs of a number in another unit, or of a typing error."""
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CALENDAR_US = tuple((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) for year in (1, 9999))
-"""What a calendar can name, in microseconds: moments of a store that a capture's clock set may lie outside of the years
-that people may ask for."""
-EARLIEST_US = (datetime(EARLIEST, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+def _year_us(year: int) -> int:
+    return (datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+
+
+CALENDAR_US = _year_us(1), _year_us(9999)
+"""A calendar's limits in microseconds: a store's times, by a capture's clock, may be outside of LATEST and EARLIEST."""
+EARLIEST_US = _year_us(EARLIEST)
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d-?[1-7])([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?",
     re.ASCII | re.IGNORECASE,
@@ -30,16 +33,16 @@ _UNITS = {9: 1_000_000_000, 10: 1_000_000_000, 12: 1_000_000, 13: 1_000_000, 15:
 
 
 def moment(text: str) -> int:
-    """Microseconds since the epoch; naive is UTC, and what is below a microsecond is left out. Raises QuestionError."""
-    found = _of_epoch(text.strip()) if _NUMBER.fullmatch(text.strip()) else _of_iso(text.strip())
+    """Microseconds since the epoch, rounded down; naive is UTC. Raises QuestionError."""
+    stripped = text.strip()
+    found = _of_epoch(stripped) if _NUMBER.fullmatch(stripped) else _of_iso(stripped)
     if found is None:
         raise QuestionError(
             f"time {text!r}: expected ISO 8601, such as 2026-03-04, 2026-03-04T12:30 or 2026-03-04T12:30:00+01:00, "
             "or the time since 1970 in seconds (9 or 10 digits), milliseconds (12 or 13), microseconds (15 or 16) or "
             "nanoseconds (18 or 19)"
         )
-    first, last = (_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (EARLIEST, LATEST + 1))
-    if not first <= found < last:
+    if not EARLIEST_US <= found < _year_us(LATEST + 1):
         raise QuestionError(f"time {text!r}: it lies outside the years {EARLIEST} to {LATEST}")
     return found
 
@@ -62,10 +65,6 @@ def _of_iso(text: str) -> int | None:
         return None
     try:
         parsed = datetime.fromisoformat(text.upper())
-        return _micros(parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC))
+        return ((parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):
         return None
-
-
-def _micros(when: datetime) -> int:
-    return (when - _EPOCH) // timedelta(microseconds=1)

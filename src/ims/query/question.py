@@ -1,14 +1,13 @@
-"""A question as it travels: which plan, of what request, with which parameters. Typed: nothing else can be asked.
+"""A question as it is sent: a plan's name, its request and its parameters. Typed: nothing else can be asked.
 
-The verbs that ask twice (plans/details.py) name what they ask about: signatures as hex, sources as numbers. Here each
-becomes its plan again.
+Details (plans/details.py) are of chosen signatures (hex) or sources (numbers).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from ims.query.errors import QuestionError
 from ims.query.language.syntax_tree import Expression
@@ -18,24 +17,28 @@ from ims.query.plans.plan import PLANS, Plan
 from ims.query.request import Ranges, Request
 from ims.query.verbs import MOST_DETAILED, VerbName
 
-Detail = Literal[
-    "ranked", "counted", "spread", "payload_bytes", "signatures_like", "rows", "whole_rows", "frames"
-]  # fmt: skip
+Detail = Literal["ranked", "counted", "spread", "payload_bytes", "signatures_like", "rows", "whole_rows", "frames"]
 Name = VerbName | Detail
-"""A plan: a verb's own, of `plans.plan.PLANS`, or one that others ask for details."""
+"""A plan: a verb's own, or one of details."""
 Key = Literal["signature", "source"]
 Other = Literal["source", "destination", "destination_port"]
 Digits = Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$", min_length=32, max_length=32)]
 Number = Annotated[int, Field(ge=0, le=0xFFFF_FFFF)]
-_WANTS = {
+_REQUIRED = {
     "ranked": ("key",), "counted": ("key", "other"), "spread": ("key", "other"), "signatures_like": ("prefix",),
 }  # fmt: skip
+_PLANS = {**PLANS, "rows": ROWS, "whole_rows": WHOLE_ROWS, "frames": FRAMES}
+SIGNATURES_LIKE = 11
+_DETAILS = ("payloads", "sources")
+_VERBS: dict[str, tuple[str, ...]] = {
+    "ranked": _DETAILS, "counted": _DETAILS, "spread": _DETAILS, "payload_bytes": ("payloads", "packets", "top"),
+    "signatures_like": ("payloads",), "rows": ("packets",), "whole_rows": ("packets",), "frames": ("packets",),
+}  # fmt: skip
+"""Verbs that ask for a detail."""
 
 
-class Question(BaseModel):
+class Question(BaseModel, frozen=True, extra="forbid"):
     """One plan's question. `chosen`: signatures, or sources, according to `key`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     plan: Name
     request: Request
@@ -47,26 +50,24 @@ class Question(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Question:
-        if self.plan not in PLANS and self.plan not in get_args(Detail):
+        if self.plan not in PLANS and self.plan not in _VERBS:
             raise QuestionError(f"no plan is called {self.plan}")
-        for name in _WANTS.get(self.plan, ()):
+        for name in _REQUIRED.get(self.plan, ()):
             if getattr(self, name) is None:
-                raise QuestionError(f"{self.plan} wants {name}")
+                raise QuestionError(f"{self.plan} needs {name}")
         if self.request.verb not in _VERBS.get(self.plan, (self.plan,)):
             raise QuestionError(f"{self.plan} doesn't belong to {self.request.verb}")
         return self
 
     def under(self, filter: Expression | None, hidden: Ranges | None) -> Question:
-        """This question under another filter, and of one who may not see some sources."""
+        """This question with another filter, and by a user who may not see some sources."""
         request = self.request.model_copy(update={"filter": filter})
         return self.model_copy(update={"request": request if hidden is None else request.hiding(hidden)})
 
     @property
     def chosen(self) -> list[Any]:
-        """What is asked about, as the plans take it."""
-        if self.key == "source":
-            return list(self.sources)
-        return [bytes.fromhex(digits) for digits in self.signatures]
+        """The chosen sources, or signatures, as plans take them."""
+        return list(self.sources) if self.key == "source" else [bytes.fromhex(digits) for digits in self.signatures]
 
     def as_plan(self) -> Plan:
         """The plan that answers it."""
@@ -81,21 +82,7 @@ class Question(BaseModel):
                 return payload_bytes(self.chosen)
             case "signatures_like":
                 return signatures_like(str(self.prefix), SIGNATURES_LIKE)
-            case "rows":
-                return ROWS
-            case "whole_rows":
-                return WHOLE_ROWS
-            case "frames":
-                return FRAMES
-        return PLANS[self.plan]
-
-
-SIGNATURES_LIKE = 11
-_DETAILS = ("payloads", "sources")
-_VERBS: dict[str, tuple[str, ...]] = {
-    "ranked": _DETAILS, "counted": _DETAILS, "spread": _DETAILS, "payload_bytes": ("payloads", "packets", "top"),
-    "signatures_like": ("payloads",), "rows": ("packets",), "whole_rows": ("packets",), "frames": ("packets",),
-}  # fmt: skip
+        return _PLANS[self.plan]
 
 
 def about(plan: Name, request: Request, key: Key, chosen: list[Any], other: Other | None = None) -> Question:

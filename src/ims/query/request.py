@@ -1,6 +1,6 @@
-"""A question, typed: what is asked of a store, never SQL. Validated here, so that plans need not doubt it.
+"""A typed request to a store, never SQL. Validated here, so that plans can rely on it.
 
-A filter is read once, here: its syntax tree is what all later hands get, of portals, sensors and engines alike.
+A filter is parsed once, here: portals, sensors and engines get its syntax tree.
 """
 
 from __future__ import annotations
@@ -10,16 +10,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    PrivateAttr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, PrivateAttr, field_validator, model_validator
 
 from ims.moved import earlier_name
 from ims.query.bins import LONGEST_US, bin_origin, bin_width
@@ -34,31 +25,30 @@ NOT_GROUPS = ("time", "time_ns", "tcp_options")
 GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NOT_GROUPS))
 _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
 LONGEST_BLANK = 4096
-"""Characters of a filter of nothing but blanks, which takes all packets: as many as any filter may have."""
+"""Characters of a filter of blanks alone, which takes all packets: as many as any filter may have."""
 Ranges = tuple[tuple[int, int], ...]
-"""First and last addresses: in order, and no two of them touch."""
+"""First and last addresses: in order, none touching the next."""
 Moment = Annotated[int, Field(ge=CALENDAR_US[0], lt=CALENDAR_US[1])]
 """Microseconds since the epoch."""
 
 
-def _one_of(kind: str, text: str, wanted: tuple[str, ...]) -> str:
-    if text in wanted:
+def _one_of(kind: str, text: str, known: tuple[str, ...]) -> str:
+    if text in known:
         return text
-    near = difflib.get_close_matches(text, wanted, 1)
+    near = difflib.get_close_matches(text, known, 1)
     hint = f"meant {near[0]}? " if near else ""
-    raise QuestionError(f"no {kind} {text!r}; {hint}expected one of: {', '.join(wanted)}")
+    raise QuestionError(f"no {kind} {text!r}; {hint}expected one of: {', '.join(known)}")
 
 
-def _condition(given: object) -> Expression | None:
-    """A filter as a syntax tree, of which it may be the text, or the JSON (query/language/json_codec.py). Raises
-    QuestionError."""
-    if given is None or isinstance(given, Expression):
-        return given
-    if isinstance(given, str):
-        return parsed(given)
+def _condition(filter: object) -> Expression | None:
+    """A filter's syntax tree; it may be text, or JSON (query/language/json_codec.py). Raises QuestionError."""
+    if filter is None or isinstance(filter, Expression):
+        return filter
+    if isinstance(filter, str):
+        return parsed(filter)
     from ims.query.language.json_codec import from_json
 
-    return from_json(given)
+    return from_json(filter)
 
 
 def _as_json(tree: Expression | None) -> dict[str, Any] | None:
@@ -69,11 +59,9 @@ def _as_json(tree: Expression | None) -> dict[str, Any] | None:
 
 def parsed(text: str | None) -> Expression | None:
     """The syntax tree of a filter; None: all packets. Raises FilterError; QuestionError for what is no text."""
-    if text is None or text == "":
-        return None
-    if not isinstance(text, str):
+    if not isinstance(text, str | None):
         raise QuestionError("filter: expected text")
-    if len(text) <= LONGEST_BLANK and not text.strip():
+    if text is None or (len(text) <= LONGEST_BLANK and not text.strip()):
         return None
     from ims.query.language.filter import parse  # brings Lark
 
@@ -84,19 +72,18 @@ Condition = Annotated[Expression | None, PlainValidator(_condition), PlainSerial
 """A filter's syntax tree; None: all packets."""
 
 
-class Prefix(BaseModel):
+class Prefix(BaseModel, frozen=True):
     """Grouping by the first `bits` bits of an address."""
 
-    model_config = ConfigDict(frozen=True)
     address: Literal["source", "destination"]
     bits: int = Field(ge=1, le=32)
 
 
 class Request(BaseModel):
-    """One question. `since` and `until` (not inside), `bin` and `origin` are microseconds; `filter` is a syntax tree
-    (text becomes one). `make_request` makes one of words, and says in one line what is wrong with them."""
+    """One request. `since` and `until` (excluded), `bin` and `origin` are microseconds; `filter` is a syntax tree (text
+    becomes one). Users' words become one by `make_request`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = {"frozen": True, "extra": "forbid"}
 
     verb: VerbName
     filter: Condition = None
@@ -104,8 +91,8 @@ class Request(BaseModel):
     until: Moment | None = None
     bin: int = Field(default=3_600_000_000, gt=0, le=LONGEST_US)
     origin: int | None = Field(default=None, ge=0, le=LONGEST_US)
-    """where bins begin, if not at multiples of their width: of whole weeks a Monday. (None, as it was before there was
-    this key, isn't sent, so that only those who don't know it refuse weeks.)"""
+    """where bins begin, if not at multiples of their width: for whole weeks a Monday. (None isn't sent, so that portals
+    and sensors that don't know this key refuse weeks only.)"""
     group: str | None = None
     metric: str = "packets"
     limit: int = Field(default=0, ge=0, le=MOST_ROWS)
@@ -122,8 +109,7 @@ class Request(BaseModel):
     def _known_group(cls, text: str | None) -> str | None:
         if text is None:
             return None
-        match = _PREFIX.fullmatch(text)
-        if match:
+        if match := _PREFIX.fullmatch(text):
             if not 1 <= int(match[2]) <= 32:
                 raise QuestionError(f"prefix {text!r}: expected /1 to /32")
             return f"{match[1] or 'source'}/{int(match[2])}"
@@ -135,10 +121,6 @@ class Request(BaseModel):
             raise QuestionError("--since must be before --until")
         if self.verb == "top" and self.group is None:
             raise QuestionError(f"top of what? expected one of: {', '.join(GROUPS)}, source/N, destination/N")
-        return self
-
-    @model_validator(mode="after")
-    def _answerable(self) -> Request:
         most = VERBS[self.verb].most_rows
         if self.limit > most:
             raise QuestionError(f"--limit {self.limit}: {self.verb} are described one by one; at most {most:,}")
@@ -146,12 +128,12 @@ class Request(BaseModel):
 
     @property
     def hidden(self) -> Ranges | None:
-        """Sources that whoever asks may not see (hidden_sources.py); None: he may see all. It says what is monitored,
-        so it is no field: never written, logged or part of an error."""
+        """Sources that the user may not see (hidden_sources.py); None: all may be seen. It tells what is monitored, so
+        it isn't a field: never written, logged or part of an error."""
         return self._hidden
 
     def hiding(self, hidden: Ranges) -> Self:
-        """This question of one who may not see the sources in these ranges."""
+        """This request of a user who may not see the sources in these ranges."""
         found = self.model_copy()
         found._hidden = hidden
         return found
@@ -174,15 +156,13 @@ class Request(BaseModel):
 
 
 def make_request(verb: VerbName, filter: str | None, **words: Any) -> Request:
-    """A Request from words as people give them. Raises QuestionError with one line that says what is wrong; of a filter
-    FilterError, which says where."""
+    """A Request from users' words. Raises QuestionError with one line; for a filter FilterError, which says where."""
     from pydantic import ValidationError
 
     values = {name: value for name, value in words.items() if value is not None}
     for name in ("since", "until"):
-        if name in values:
-            given = values[name]
-            values[name] = moment(given.isoformat() if isinstance(given, datetime) else str(given))
+        if (time := values.get(name)) is not None:
+            values[name] = moment(time.isoformat() if isinstance(time, datetime) else str(time))
     if isinstance(values.get("bin"), str | int):
         values["bin"] = bin_width(str(values["bin"]))
         values["origin"] = bin_origin(values["bin"]) or None

@@ -1,7 +1,7 @@
-"""The verbs: what may be asked, in which words, and what comes back. One table for all who offer them.
+"""The verbs: one table of their parameters and of their answers' columns.
 
-Command line, API and the page docs/verbs.md are made of it; the methods of Python (verb_methods.py), the types of a
-request (request.py) and what an answer holds are checked against it by tests.
+Command line, API and docs/verbs.md are made from it; tests compare it with Python's methods (verb_methods.py), the
+types of a request (request.py) and answers.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from ims.query.bins import UNITS
 
 VerbName = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
 MOST_ROWS, MOST_DETAILED = 10_000_000, 10_000
-"""Rows of an answer at most; of verbs that describe each row by itself."""
+"""Most rows of an answer; of verbs that describe each row by itself."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A word of a verb. `kind`: `text`, `moment`, `width` (of a bin), `count` or `flag`; `metavar`: what stands for a
-    value on the command line; `field`: its name in a Request, where that is another; `longest`: characters of a text.
-    """
+    """A verb's parameter. `metavar`: a value's name; `field`: the Request's, if that differs; `longest`: characters."""
 
     name: str
     kind: Literal["text", "moment", "width", "count", "flag"]
@@ -44,15 +42,11 @@ SINCE = Parameter(
     examples=("2026-03-04", 1772582400),
 )  # fmt: skip
 UNTIL = Parameter("until", "moment", "First moment no longer taken.", "T", examples=("2026-03-05T12:00", 1772712000000))
-BIN = Parameter(
-    "bin", "width", f"Width of a bin: a number and {UNITS}.", "WIDTH", default="1h", longest=32, examples=("1h",)
-)
-GROUP = Parameter(
-    "group", "text", "A column, block, sensor, /8, source/N or destination/N.", "COLUMN", examples=("block",)
-)
+BIN = Parameter("bin", "width", f"Width of a bin: a number and {UNITS}.", "WIDTH", "1h", longest=32, examples=("1h",))
+_GROUPS = "A column, block, sensor, /8, source/N"
+GROUP = Parameter("group", "text", f"{_GROUPS} or destination/N.", "COLUMN", examples=("block",))
 COLUMN = Parameter(
-    "column", "text", "A column, block, sensor, /8, source/N, ...", "COLUMN", required=True, field="group",
-    examples=("destination_port",),
+    "column", "text", f"{_GROUPS}, ...", "COLUMN", required=True, field="group", examples=("destination_port",),
 )  # fmt: skip
 METRIC = Parameter(
     "metric", "text",
@@ -64,11 +58,10 @@ PER_24 = Parameter("per_24", "flag", "Divide by the size of what was watched, in
 
 @dataclass(frozen=True)
 class Verb:
-    """What one verb is. `columns`: of its answer, where `{group}` is the group's name; None: those of packets in
-    docs/records.md. `rows`: at most so many without a limit; None: all. `most_rows`: that a limit may be. `viewers`:
-    whether they may ask it (of noisy sums: portal/privacy/viewer_policy.py); analysts may ask those of
-    redact_analyst.SHOWN, operators all. `one`: the answer is one row. `commands`: examples; `detail`: what else the
-    command's help says."""
+    """One verb. `columns`: of its answer, where `{group}` is the group's name; None: those of packets in
+    docs/records.md. `rows`: the most without a limit; None: all. `most_rows`: the highest limit. `viewers`: whether
+    they may use it (with noisy sums: portal/privacy/viewer_policy.py); analysts may use those of redact_analyst.SHOWN,
+    operators all. `one`: the answer is one row. `commands`: examples; `detail`: more text of the command's help."""
 
     name: VerbName
     sentence: str
@@ -106,10 +99,8 @@ _TABLE = (
         viewers=True, one=True,
     ),
     Verb(
-        "series",
-        "A value for each bin of time",
-        (FILTER, BIN, GROUP, METRIC, PER_24, *_RANGE, _limit(1_000_000)),
-        ("time", "{group}", "value"),
+        "series", "A value for each bin of time",
+        (FILTER, BIN, GROUP, METRIC, PER_24, *_RANGE, _limit(1_000_000)), ("time", "{group}", "value"),
         {"time": _MOMENT, "value": 125},
         ("ims query series --bin 5m --store STORE",
          "ims query series 'udp dst port 1434' --bin 1h --group block --per-24 --store STORE",
@@ -118,28 +109,23 @@ _TABLE = (
         detail="Without a group, bins in which nothing came are shown as 0 while they are at most 86,400.",
     ),
     Verb(
-        "top",
-        "The values of a column with the most packets, or the most of another metric",
-        (COLUMN, FILTER, METRIC, PER_24, *_RANGE, _limit(10)),
-        ("{group}", "value"),
+        "top", "The values of a column with the most packets, or the most of another metric",
+        (COLUMN, FILTER, METRIC, PER_24, *_RANGE, _limit(10)), ("{group}", "value"),
         {"destination_port": 445, "value": 812},
         ("ims query top destination_port --store STORE",
          "ims query top source/16 'category scan' --metric destinations --limit 20 --store STORE"),
         rows=10, viewers=True,
     ),
     Verb(
-        "packets",
-        "The packets themselves, oldest first",
-        (FILTER, *_RANGE, _limit(100)),
-        None,
+        "packets", "The packets themselves, oldest first",
+        (FILTER, *_RANGE, _limit(100)), None,
         {"time": "2026-03-04T05:00:00.000000000Z", "sensor": "a", "block": "C/24", "source": "203.0.113.9"},
         ("ims query packets 'icmp' --limit 3 --store STORE", "ims query packets --store STORE --format json"),
         rows=100,
         detail="They have every column of docs/records.md; a table on a terminal a line of each. Exports give all.",
     ),
     Verb(
-        "payloads",
-        "The payloads that came most often, with a hexdump",
+        "payloads", "The payloads that came most often, with a hexdump",
         (FILTER, *_RANGE, _limit(10)),
         ("signature", "number", "length", "packets", "sources", "first_seen", "last_seen", "ever_first_seen", "ports",
          "truncated", "payload", "text", "hexdump"),
@@ -151,8 +137,7 @@ _TABLE = (
         "to a file; in Python `payload` gives one.",
     ),
     Verb(
-        "sources",
-        "The sources with the most packets, and what they tried",
+        "sources", "The sources with the most packets, and what they tried",
         (FILTER, *_RANGE, _limit(20)),
         ("source", "packets", "bytes", "destinations", "ports", "payloads", "first", "last", "verified"),
         {"source": "203.0.113.9", "packets": 40, "bytes": 1920, "destinations": 12, "ports": [445, 139]},
@@ -160,8 +145,7 @@ _TABLE = (
         rows=20, most_rows=MOST_DETAILED,
     ),
     Verb(
-        "cache",
-        "How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors",
+        "cache", "How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors",
         (FILTER, BIN, *_RANGE),
         ("time", "payloads", "hits", "hit_rate", "payloads_without_icmp_errors", "hits_without_icmp_errors",
          "hit_rate_without_icmp_errors"),
@@ -170,15 +154,13 @@ _TABLE = (
         rows=1_000_000, viewers=True,
     ),
     Verb(
-        "coverage",
-        "What was watched, and when, and what is known to be missing",
+        "coverage", "What was watched, and when, and what is known to be missing",
         _RANGE,
         ("sensor", "block", "prefix", "policy", "since", "until", "frames_lost", "payloads_lost"),
         {"sensor": "a", "block": "C/24", "policy": "ack", "since": _MOMENT, "until": _MOMENT, "frames_lost": 0},
-        ("ims query coverage --store STORE",),
-        viewers=True,
+        ("ims query coverage --store STORE",), viewers=True,
     ),
 )  # fmt: skip
 VERBS: Mapping[VerbName, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})
 DEFAULT_LIMITS: dict[str, int] = {verb.name: verb.rows for verb in _TABLE if verb.rows is not None}
-"""Rows of an answer where no limit is given, by verb. Verbs that aren't here answer whole."""
+"""Verb -> rows of an answer without a limit. Answers of other verbs are whole."""

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from ims.pki.credentials import Credentials, expiry_warnings
+from ims.process import start_checks
 from ims.process.file_access import Need, Way
-from ims.process.start_checks import (
-    Check,
-    Running,
-    access_check,
-    endpoint_check,
-    metrics_checks,
-    program_check,
-    user_check,
-)
+from ims.process.start_checks import Check, Running
 from ims.process.tls import TlsConfig
 from ims.queryd.config import QuerydConfig
 from ims.queryd.sensor_names import stranger
@@ -23,28 +18,29 @@ from ims.store.schema import refuse_other_folder
 from ims.system_folder import refuse_system_folder
 
 WRITERS = ("key", "lock", "ship.lock", "seen")
-"""What only who writes to a store needs, and the key nobody else may read."""
+"""Files that only a store's writers need, and the key, which nobody else may read."""
 
 
 def queryd_checks(config: QuerydConfig, running: Running | None = None) -> list[Check]:
     """In the order of a start. `running`: a daemon that may run with these settings already."""
-    checks = [user_check(config.user)]
+    checks = [start_checks.user_check(config.user)]
     if config.tls is not None:
         checks.append(certificate_check(config.tls, "sensor"))
+    remedy = "set `store` to the sensor's store"
     return [
         *checks,
-        Check("store", lambda: _place(config), "set `store` to the sensor's store"),
-        access_check(config.user, lambda user: needs(config)),
-        Check("store", lambda: _store(config), "set `store` to the sensor's store"),
-        Check("names", lambda: _names(config)),
-        endpoint_check("listen", config.listen, config.user, running),
-        *metrics_checks(config.metrics, config.listen, config.user, running),
-        program_check(config.user),
+        Check("store", partial(refuse_system_folder, config.store, "the store"), remedy),
+        start_checks.access_check(config.user, lambda user: needs(config)),
+        Check("store", partial(_store, config), remedy),
+        Check("names", partial(_names, config)),
+        start_checks.endpoint_check("listen", config.listen, config.user, running),
+        *start_checks.metrics_checks(config.metrics, config.listen, config.user, running),
+        start_checks.program_check(config.user),
     ]
 
 
 def needs(config: QuerydConfig) -> list[Need]:
-    """What a daemon with these settings reads as the user it becomes, which excepts certificate and key."""
+    """What a daemon with these settings reads as the user it becomes, except certificate and key."""
     found = [Need("the store", config.store, Way.READ_ALL, without=WRITERS)]
     if config.tls is not None:
         found.append(Need("the list of revoked certificates", config.tls.revoked))
@@ -52,7 +48,7 @@ def needs(config: QuerydConfig) -> list[Need]:
 
 
 def certificate_check(tls: TlsConfig, role: str) -> Check:
-    """Whether a daemon's certificate, key and authority can be read, belong together and are of these days."""
+    """Whether a daemon's certificate, key and authority can be read, belong together and are valid now."""
 
     def look() -> str:
         credentials = read_credentials(tls, role)
@@ -68,25 +64,15 @@ def read_credentials(tls: TlsConfig, role: str) -> Credentials:
     return Credentials.read(tls.certificate, tls.key, tls.ca, roles=(role,))
 
 
-def _place(config: QuerydConfig) -> str:
-    refuse_system_folder(config.store, "the store")
-    return ""
-
-
-def _store(config: QuerydConfig) -> str:
-    """A store that isn't there yet is waited for: the sensor makes it."""
+def _store(config: QuerydConfig) -> None:
+    """Accepts a store that isn't there yet: the sensor makes it."""
     refuse_other_folder(config.store)
-    return ""
 
 
-def _names(config: QuerydConfig) -> str:
+def _names(config: QuerydConfig) -> None:
     """Whether the certificate's name is the one in the store."""
     credentials = None if config.tls is None else read_credentials(config.tls, "sensor")
-    try:
-        with open_store(config.store) as store:
-            refusal = stranger(config, credentials, store.sensors)
-    except FileNotFoundError:
-        return ""
-    if refusal is not None:
-        raise ValueError(refusal)
-    return ""
+    with suppress(FileNotFoundError), open_store(config.store) as store:
+        refusal = stranger(config, credentials, store.sensors)
+        if refusal is not None:
+            raise ValueError(refusal)

@@ -1,7 +1,7 @@
-"""Connections of this process, by their peers: what ends one whose caller reads nothing.
+"""Connections of this process, by their peers: how to end one whose caller reads nothing.
 
-gRPC writes until a caller's window is full (RFC 9113, 5.2) and waits then, for ever if need be. Flight has no deadline
-for that; what ends the wait is the end of the connection, with all other calls of the same caller on it.
+gRPC writes until a caller's window is full (RFC 9113, 5.2) and then waits, perhaps for ever. Flight has no deadline for
+that; only the end of the connection, with all other calls of the same caller on it, ends the wait.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import ipaddress
 import os
 import re
 import socket
-import stat
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 OPEN = Path("/proc/self/fd")
@@ -32,44 +31,26 @@ def read_peer(peer: str) -> Endpoint:
 def end_connection(peer: str, port: int) -> bool:
     """End the connection that this process took on `port` from a peer; whether there was one. Nothing is closed: its
     owner reads the end, and closes it. Raises ValueError for a peer without an address."""
-    wanted = read_peer(peer)
-    return any(_ended(int(file.name), wanted, port) for file in OPEN.iterdir())
+    expected = read_peer(peer)
+    return any(_ended(int(file.name), expected, port) for file in OPEN.iterdir())
 
 
-def _ended(descriptor: int, wanted: Endpoint, port: int) -> bool:
+def _ended(descriptor: int, expected: Endpoint, port: int) -> bool:
     """End it if it is that connection; whether it was."""
-    try:
-        copy = os.dup(descriptor)  # so that the number can't be another's while it is looked at
-    except OSError:  # closed meanwhile, or no number is free
-        return False
-    try:
-        return stat.S_ISSOCK(os.fstat(copy).st_mode) and _ended_socket(copy, wanted, port)
-    finally:
-        os.close(copy)
-
-
-def _ended_socket(descriptor: int, wanted: Endpoint, port: int) -> bool:
-    try:
-        found = socket.socket(fileno=descriptor)
-    except OSError:
-        return False
-    try:
-        inet = found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
-        if not inet or _endpoint(found.getpeername()) != wanted or found.getsockname()[1] != port:
-            return False
-        found.shutdown(socket.SHUT_RDWR)
-    except OSError:  # it has no peer, or none any more
-        return False
-    finally:
-        found.detach()
-    return True
-
-
-def _endpoint(name: tuple[Any, ...]) -> Endpoint:
-    return _plain(name[0].partition("%")[0]), name[1]
+    with suppress(OSError), ExitStack() as stack:  # closed meanwhile, no number is free, no socket, or without a peer
+        copy = os.dup(descriptor)  # so that the number can't become another's meanwhile
+        stack.callback(os.close, copy)
+        found = socket.socket(fileno=copy)
+        stack.callback(found.detach)
+        if found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM:
+            host, peer_port = found.getpeername()[:2]
+            if (_plain(host.partition("%")[0]), peer_port) == expected and found.getsockname()[1] == port:
+                found.shutdown(socket.SHUT_RDWR)
+                return True
+    return False
 
 
 def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """One that is mapped into IPv6 (RFC 4291, 2.5.5.2) as what it is."""
+    """The address; an IPv4 address for one that is mapped into IPv6 (RFC 4291, 2.5.5.2)."""
     address = ipaddress.ip_address(text)
     return getattr(address, "ipv4_mapped", None) or address

@@ -1,4 +1,4 @@
-"""Every prefix that a store's coverage names: what a portal has to hide, whatever range a question is about."""
+"""Every prefix that a store's coverage names: what a portal must hide, whatever range a question is about."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ WIDER = (24, 20, 16, 12, 8, 0)
 
 
 class CoveragePrefixes:
-    """Of one store, for several threads. A file of coverage never changes, so each is read once, in 0.2 ms; what was
-    read stays, even where a file is replaced by one without it: a block that was watched once is hidden for good."""
+    """Of one store. Thread-safe. A file of coverage never changes, so each is read once, in 0.2 ms; its prefixes stay,
+    even if it is replaced by a file without them: a block that was watched once is hidden for good."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._read: set[Path] = set()
         self._found: set[str] = set()
-        self._told: tuple[str, ...] = ()
+        self._collapsed: tuple[str, ...] = ()
 
     def of(self, store: Store) -> tuple[str, ...]:
-        """Prefixes (CIDR, sorted, none in another) of the coverage of a store as it is opened, and of what it was
-        before; at most MOST_WATCHED, made wider where there are more. Raises DamageError for a file that isn't what was
-        written, OSError."""
+        """Prefixes (CIDR, sorted, none in another) of a store's coverage, now and earlier; at most MOST_WATCHED, made
+        wider if there are more. Raises DamageError for a file that isn't as it was written, OSError."""
         files = set(store.files("coverage"))
         with self._lock:
             store.refuse_damage(files - self._read)
@@ -39,12 +38,12 @@ class CoveragePrefixes:
             self._read = files
             if not found <= self._found:
                 self._found |= found
-                self._told = tuple(map(str, few(map(ipaddress.IPv4Network, self._found), MOST_WATCHED)))
-            return self._told
+                self._collapsed = tuple(map(str, few(map(ipaddress.IPv4Network, self._found), MOST_WATCHED)))
+            return self._collapsed
 
 
 def few(prefixes: Iterable[ipaddress.IPv4Network], most: int) -> list[ipaddress.IPv4Network]:
-    """The same addresses in as few prefixes as there can be; where these are more than `most`, wider ones."""
+    """The same addresses in as few prefixes as possible; if these are more than `most`, in wider ones."""
     found = list(ipaddress.collapse_addresses(prefixes))
     for length in WIDER:
         if len(found) <= most:
@@ -54,7 +53,6 @@ def few(prefixes: Iterable[ipaddress.IPv4Network], most: int) -> list[ipaddress.
     return found
 
 
-def _prefixes(file: Path) -> list[str]:
+def _prefixes(file: Path) -> Iterable[str]:
     with open_regular(file) as octets, pq.ParquetFile(octets) as coverage:
-        rows = coverage.read(columns=["prefix"])
-    return [str(prefix) for prefix in pc.unique(rows.column("prefix")).to_pylist()]
+        return map(str, pc.unique(coverage.read(columns=["prefix"]).column("prefix")).to_pylist())

@@ -1,4 +1,4 @@
-"""The query daemon as a process: from its settings to a service that answers until it is stopped."""
+"""The query daemon as a process: it answers until it is stopped."""
 
 from __future__ import annotations
 
@@ -46,15 +46,14 @@ from ims.version import full_version
 
 LAST_PACKET_SECONDS = 2.0
 KEPT = 1
-"""Places, besides `running`, for callers whose questions were short of late."""
+"""Places, besides `running`, for callers whose questions were short lately."""
 MOST_HANDSHAKES = 20
-"""Lines of the log, in `REFUSALS_SECONDS`, about callers whom TLS refuses: anybody may be one."""
+"""Log lines, in `REFUSALS_SECONDS`, about callers that TLS refuses: anybody may be one."""
 
 
 def warm_up() -> None:
-    """Import all that answers need and load compiled kernels, while the files they are in may still be read: once
-    privileges are dropped, an interpreter in root's home no longer may, nor root's cache. No thread begins here but
-    one that counts distinct pairs, and that ends."""
+    """Import all that answers need and load compiled kernels, while their files may still be read: those in root's home
+    need privileges, as root's cache does. Only a thread that counts distinct pairs begins here, and ends."""
     import importlib
 
     for name in ("pyarrow.compute", "pyarrow.dataset", "pandas", "ims.query.plans.predicate"):
@@ -67,7 +66,7 @@ def warm_up() -> None:
 
 
 class _StoreState(NamedTuple):
-    """What is said of the store. `last`: begin of the last hour that has packets."""
+    """What a hello says of the store. `last`: begin of the last hour that has packets."""
 
     closed: str = ""
     sensors: tuple[str, ...] = ()
@@ -81,7 +80,7 @@ class Queryd:
     """One daemon. `run` blocks until `stop` is called, from a signal handler or another thread."""
 
     def __init__(self, config: QuerydConfig) -> None:
-        """Raises ValueError or OSError, in one line, for certificates or a store that won't do."""
+        """Raises ValueError or OSError, in one line, for certificates or a store that can't be used."""
         quiet()
         self.config = config
         self._ended, self._end = os.pipe()
@@ -111,14 +110,13 @@ class Queryd:
         self._state_lock = threading.Lock()
         address, port = endpoint_of(config.listen)
         shown = f"[{address}]" if ":" in address else address
-        tls_pair = [] if self.credentials is None else [(self.credentials.certificate, self.credentials.key)]
-        self._sparing = handshakes.LogLimit(REFUSALS_SECONDS, MOST_HANDSHAKES)
+        own = self.credentials
+        self._log_limit = handshakes.LogLimit(REFUSALS_SECONDS, MOST_HANDSHAKES)
         self.service = Service(
-            f"grpc{'+tls' if tls_pair else ''}://{shown}:{port}", self._answerer, self._turns, hello=self.hello,
-            refusal=self._refusal, tailing=self._tailing, metrics=self._metrics, tls=tls_pair,
-            ca=None if self.credentials is None else self.credentials.ca,
+            f"grpc{'+tls' if own else ''}://{shown}:{port}", self._answerer, self._turns, hello=self.hello,
+            refusal=self._refusal, tailing=self._tailing, metrics=self._metrics, ca=own.ca if own else None,
+            tls=[(own.certificate, own.key)] if own else [],
         )  # fmt: skip
-
         self._metrics.watch(self._turns, config.running, lambda: self._tailing.listening, self.hello)
         self._end_metrics: Callable[[], None] = lambda: None
         if config.metrics is not None:
@@ -165,9 +163,8 @@ class Queryd:
         self.service.close()
 
     def listen_for_signals(self) -> None:
-        """Have signals end `run`'s waiting, whichever thread they come to and whenever. For the main thread: handlers
-        run there, and a signal that comes just before it begins to read, or to another thread, wouldn't wake it.
-        """
+        """Have signals end `run`'s wait, whichever thread they come to and whenever. For the main thread: handlers run
+        there, and a signal just before it begins to read, or to another thread, wouldn't wake it."""
         signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
 
     def stop(self) -> None:
@@ -179,15 +176,15 @@ class Queryd:
         return None if self._revocations is None else self._revocations.refusal(serial)
 
     def note_handshake(self, refusal: handshakes.Refusal) -> None:
-        """Count and log that TLS refused somebody; of many, a few a minute. For one thread."""
+        """Count a refusal by TLS, and log it; of many, a few a minute. For one thread."""
         self._metrics.refused("handshake")
-        told, others = self._sparing.worth(refusal)
-        if told:
+        is_logged, others = self._log_limit.worth(refusal)
+        if is_logged:
             more = {"others": others} if others else {}
             self._log.warning("refused", address=refusal.address, why=refusal.why, **more)
 
     def store_state(self) -> _StoreState:
-        """What `hello` says of the store; looked up at most every two seconds, but for how its sensors are."""
+        """What `hello` says of the store; read at most every two seconds, except for its sensors' state."""
         with self._state_lock:
             when, state = self._state
             with open_store(self.config.store) as store:

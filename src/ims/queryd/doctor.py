@@ -32,11 +32,11 @@ def ends(tls: TlsConfig, role: str) -> Iterator[Finding]:
     """Whether a daemon's certificate and authority last, and its list can be used."""
     try:
         credentials = read_credentials(tls, role)
-    except (OSError, ValueError):  # what the start refuses is said already
+    except (OSError, ValueError):  # the start checks report it
         return
     for warning in expiry_warnings(credentials, datetime.now(UTC)):
-        said, _, remedy = warning.partition("; ")
-        yield Finding(WARNING, "certificates", said, remedy)
+        text, _, remedy = warning.partition("; ")
+        yield Finding(WARNING, "certificates", text, remedy)
     problem = Revocations(tls.revoked, credentials.ca).problem
     if problem is None:
         yield Finding(OK, "revoked", f"{tls.revoked} is a list of the authority's")
@@ -53,11 +53,11 @@ def _store(config: QuerydConfig) -> Iterator[Finding]:
     except FileNotFoundError as error:
         yield Finding(WRONG, "store", f"{error}, which is waited for", "start the sensor, or correct `store`")
         return
-    except (OSError, ValueError):  # what the start refuses is said already
+    except (OSError, ValueError):  # the start checks report it
         return
     yield Finding(OK, "store", f"{config.store} holds packets of {sensors}")
     if unlisted:
-        said = f"{quantity(len(unlisted), 'file')} that nothing lists, such as {unlisted[0]}: no question sees them"
-        yield Finding(WARNING, "store", said, f"`ims store verify {config.store}` lists them")
+        text = f"{quantity(len(unlisted), 'file')} that nothing lists, such as {unlisted[0]}: no question sees them"
+        yield Finding(WARNING, "store", text, f"`ims store verify {config.store}` lists them")
     for damage in spoiled:
         yield Finding(WARNING, "store", f"{damage.file}: {damage.why}", damage.remedy)

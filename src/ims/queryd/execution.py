@@ -1,4 +1,4 @@
-"""One sensor's half of answers: from a store and an `Ask` to pieces of an answer."""
+"""One sensor's half of answers: from a store and an `Ask` to an answer's pieces."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TOO_LARGE = "ask for a shorter time, a narrower filter or a coarser group"
 
 @dataclass(frozen=True)
 class StoreView:
-    """A store without what a lake tells: the files to leave out, and as of which shipment each sensor's are."""
+    """A store without what a lake sends: the files to leave out, and by sensor, as of which shipment."""
 
     store: Store
     left_out: frozenset[Path] = frozenset()
@@ -58,10 +58,10 @@ class StoreView:
 
 
 def told_beyond(store: Store, shipped: Mapping[str, ShipmentRecord], ask: Ask) -> StoreView:
-    """What is to be told where the lake that is asked too has the rest (docs/decisions/0015)."""
-    held = (
-        {str(path.relative_to(store.path)) for table in TAKEN_APART for path in store.files(table)} if shipped else ()
-    )
+    """What isn't in the lake that is asked too (docs/decisions/0015)."""
+    if not shipped:
+        return StoreView(store)
+    held = {str(path.relative_to(store.path)) for table in TAKEN_APART for path in store.files(table)}
     left_out: set[Path] = set()
     as_of: dict[str, int] = {}
     for sensor, record in shipped.items():
@@ -73,35 +73,31 @@ def told_beyond(store: Store, shipped: Mapping[str, ShipmentRecord], ask: Ask) -
 
 
 class Answerer:
-    """Answers from one store, with as many engines as questions run at once. For several threads."""
+    """Answers from one store, with as many engines as questions run at once. Thread-safe."""
 
     def __init__(
         self, store: Path, engines: int, memory_bytes: int, threads: int, batch_octets: int = MOST_BATCH
     ) -> None:
-        """`memory_bytes`: of all engines together; `batch_octets`: of rows of an answer at once, about.
-        Raises FileNotFoundError, NotADirectoryError or ValueError where there is no store."""
+        """`memory_bytes`: of all engines together; `batch_octets`: of an answer's rows at once, about. Raises
+        FileNotFoundError, NotADirectoryError or ValueError where there is no store."""
         self.path, self.watched = store, CoveragePrefixes()
         open_store(store).close()
-        self._engines: queue.LifoQueue[HalfEngine] = queue.LifoQueue()  # the one used last has its files known
+        self._engines: queue.LifoQueue[HalfEngine] = queue.LifoQueue()  # the one used last knows its files
         made = partial(HalfEngine, store.absolute(), memory_bytes // engines, threads, batch_octets)
         self._new: Callable[[], HalfEngine] = partial(at_low_priority, made)
         for _ in range(engines):
             self._engines.put(self._new())
 
     def answer(self, ask: Ask, watched: Callable[[Engine], None]) -> Iterator[pa.Buffer]:
-        """Pieces (link/envelope.py); the parts of question I are named `I/PART`. `watched` is told which engine will
-        run.
-
-        Raises ValueError for an answer over the limits, InterruptedError where it was interrupted, MemoryError and
-        OSError.
-        """
+        """Pieces (link/envelope.py); the parts of question I are named `I/PART`. `watched` is called with the engine
+        before it runs. Raises ValueError for an answer over the limits, InterruptedError, MemoryError and OSError."""
         began, own = time.monotonic(), time.thread_time()
-        with self._opened(ask) as (store, told), self._engine() as engine:
+        with self._opened(ask) as (store, view), self._engine() as engine:
             watched(engine)
             rows = octets = 0
             parts: dict[str, int] = {}
             for index, question in enumerate(ask.typed):
-                for name, schema, batches in engine.half(told, question, ask.marks):
+                for name, schema, batches in engine.half(view, question, ask.marks):
                     part = f"{index}/{name}"
                     parts[part] = 0
                     left = [] if ask.lengths else [column for column in LATER if column in schema.names]
@@ -119,7 +115,7 @@ class Answerer:
                 End(
                     seconds=time.monotonic() - began, worked=time.thread_time() - own, parts=parts,
                     closed=closed_hours(store, time.time()), sensors=store.sensors, store=read_store_id(store.path),
-                    beyond=told.as_of, losing=losing_in(store, ask), watched=self.watched.of(store),
+                    beyond=view.as_of, losing=losing_in(store, ask), watched=self.watched.of(store),
                 )
             )  # fmt: skip
 
@@ -129,7 +125,7 @@ class Answerer:
             store, shipped = open_shipped(self.path) if ask.lake else (open_store(self.path), {})
         except DamageError:
             raise
-        except ValueError as error:  # none that can be read, which is no fault of the question
+        except ValueError as error:  # the store's fault, not the question's
             raise OSError(str(error)) from error
         with store:
             yield store, told_beyond(store, shipped, ask)
@@ -140,14 +136,14 @@ class Answerer:
         try:
             yield engine
         finally:
-            if engine.broken:  # by what it read in a damaged file: it would answer nothing more
+            if engine.broken:  # by a damaged file: it would answer nothing more
                 engine.close()
                 engine = self._new()
             self._engines.put(engine)
 
 
 def losing_in(store: Store, ask: Ask) -> dict[str, tuple[Losing, ...]]:
-    """What sensors are losing now that a question touches. Raises OSError where a heartbeat can't be read."""
+    """What sensors lose now, in the questions' ranges. Raises OSError where a heartbeat can't be read."""
     since = [question.request.since for question in ask.questions]
     until = [question.request.until for question in ask.questions]
     begin = None if None in since else min(moment for moment in since if moment is not None)
@@ -157,8 +153,7 @@ def losing_in(store: Store, ask: Ask) -> dict[str, tuple[Losing, ...]]:
 
 
 def live_sensors(store: Store) -> dict[str, Live]:
-    """How each sensor of a store is; of more than MOST_LIVE, those heard last. Raises OSError where a heartbeat can't
-    be read."""
+    """The state of a store's sensors, of those heard last if too many. Raises OSError for an unreadable heartbeat."""
     known = [liveness(store.path, sensor) for sensor in store.sensors]
     known.sort(key=lambda now: now.beat.time if now.beat is not None else 0.0, reverse=True)
     return {now.sensor: _live(now) for now in known[:MOST_LIVE]}
@@ -177,8 +172,7 @@ def _live(now: Liveness) -> Live:
 
 
 def closed_hours(store: Store, now: float) -> str:
-    """Stands for what is stored of the hours before this one: it changes with any of their files. (Not coverage: a
-    period's row is written anew until it ends.)"""
+    """A digest of the files of the hours before this one, except coverage, which changes until its period ends."""
     hour = int(now * 1_000_000) // HOUR_US * HOUR_US
     digest = hashlib.blake2b(digest_size=16)
     for table in ("packets", "payloads", "frames_raw"):

@@ -1,7 +1,7 @@
-"""What is new in a store, looked for once for all who follow it: their memory is one follower's.
+"""What is new in a store, read once for all its followers: together they take one follower's memory.
 
-A look has what came since the look before. Looks are kept for those who come for them later, as far as there is room;
-who falls behind that is told so.
+A look has what came since the look before. Looks are kept for slower followers, as far as there is room; one that falls
+further behind gets an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ims.queryd.news import News
 
 
 class BehindError(Exception):
-    """What a follower hasn't taken yet isn't kept any more."""
+    """A look that a follower hasn't taken yet isn't kept any more."""
 
 
 class Look(NamedTuple):
@@ -35,8 +35,7 @@ class Look(NamedTuple):
 
 
 class _Run:
-    """From when there is a first follower until there is none, or until looking fails: what it finds, and where it is.
-    Under the feed's lock."""
+    """The looks from the first follower's begin until there is none, or until looking fails. Under the feed's lock."""
 
     def __init__(self, news: News) -> None:
         self.news, self.followers = news, 0
@@ -44,14 +43,14 @@ class _Run:
         self.looked = 0.0
         self.kept: deque[Look] = deque()
         self.end = self.octets = 0
-        """Looks that had something, in all, and octets of those that are kept."""
+        """number of all looks that had something, and octets of those that are kept"""
 
     def look(self, most: int) -> None:
-        """Look for what is new; keep `most` octets, and the last look in any case."""
+        """Look for what is new; keep `most` octets, and always the last look."""
         self.looked = time.monotonic()
         try:
             found = Look(self.news.since_last(), self.news.watched)
-        except Exception as error:  # what was told is not known any more
+        except Exception as error:  # it isn't known any more what was sent
             self.error = error
             raise
         if any(table.num_rows for table in found.parts.values()):
@@ -63,7 +62,7 @@ class _Run:
 
 
 class Follower:
-    """Where one who follows is. `watched`: what the store had ever watched at the last look."""
+    """One follower's place among the looks."""
 
     def __init__(self, feed: Feed, run: _Run) -> None:
         self._feed, self._run, self._at = feed, run, run.end
@@ -74,12 +73,12 @@ class Follower:
         return self._run.news.watched
 
     def new(self, every: float) -> list[Look]:
-        """What came since this was called last, or since it began, in order; where nobody has looked for half of
-        `every` seconds, by looking. Raises BehindError, and as News.since_last, whoever's look it was."""
+        """The looks since the last call, or since it began, in order, with a new one if there was none for half of
+        `every` seconds. Raises BehindError, and as News.since_last, whichever follower looked."""
         with self._feed.lock:
             run = self._run
             if run.error is not None:
-                raise run.error.with_traceback(None)  # of many followers: it would keep what each of them held
+                raise run.error.with_traceback(None)  # the traceback would keep what each of many followers held
             if time.monotonic() - run.looked >= every / 2:
                 run.look(self._feed.most)
             missed = run.end - self._at
@@ -90,16 +89,15 @@ class Follower:
 
 
 class Feed:
-    """For several threads. `news`: makes what looks; `most`: octets of looks that are kept."""
+    """Thread-safe. `news`: makes what looks; `most`: octets of looks that are kept."""
 
     def __init__(self, news: Callable[[], News], most: int) -> None:
-        self.lock, self.most = threading.Lock(), most
-        self._news = news
+        self.lock, self.most, self._news = threading.Lock(), most, news
         self._run: _Run | None = None
 
     @contextmanager
     def follower(self) -> Iterator[Follower]:
-        """One who is told what comes from now on. Raises as News.since_last."""
+        """A follower of what comes from now on. Raises as News.since_last."""
         with self.lock:
             if self._run is None or self._run.error is not None:
                 self._run = _Run(self._news())
@@ -108,7 +106,7 @@ class Feed:
         try:
             with self.lock:
                 if run.error is None:
-                    run.look(self.most)  # what came before isn't told to this one
+                    run.look(self.most)  # this follower doesn't get what came before
                 follower = Follower(self, run)
             yield follower
         finally:

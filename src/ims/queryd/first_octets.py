@@ -1,8 +1,8 @@
 """The first octets of payloads, read from a store's files a few rows at a time.
 
 A database reads a row group's payloads all at once, and compaction makes row groups of 64 MiB of them
-(store/compaction.py): more than those who follow live have together. Here it is a page and a few rows, however
-large the row group: 4 MiB in all where payloads have 1,400 octets, 6 where they have 60,000.
+(store/compaction.py): more than all live followers may take. Here it is a page and a few rows, however large the row
+group: 4 MiB in all for payloads of 1,400 octets, 6 for 60,000.
 """
 
 from __future__ import annotations
@@ -20,20 +20,18 @@ from ims.stored_file import refuse_links
 
 FIRST_OCTETS = 512
 MOST_READ = 64 << 20
-"""Octets of payloads, of all that lies before those that are looked for; beyond, no other row group is begun. A row
-group of 48 MiB takes 0.05 s."""
+"""Octets of payloads, also before those looked for; beyond, no row group is begun. One of 48 MiB takes 0.05 s."""
 _BUFFER, _SIGNATURES = 64 << 10, 1 << 14
 """Octets of a file, and rows of signatures alone, that are read at once."""
 _AT_ONCE, _ROWS = 256 << 10, 64
-"""Octets of payloads, as they are in the mean of a row group, and rows of them at most."""
+"""Octets of payloads, by the mean of their row group, and rows of them, that are read at once at most."""
 
 
 def first_octets(
     files: Sequence[Path], signatures: Sequence[bytes], since_us: int, until_us: int
 ) -> tuple[dict[bytes, bytes], bool]:
-    """The first octets of those payloads that are found among the first seen in [since_us, until_us), later files
-    first, and whether all such files were looked through for those that weren't found. `files`: of `payloads`, of which
-    it is known that they aren't damaged. Raises OSError, pa.ArrowException."""
+    """First octets of those payloads that are found among the first seen in [since_us, until_us), later files first,
+    and whether all were searched for the others. `files`: undamaged, of `payloads`. Raises OSError, ArrowException."""
     refuse_links(files)
     found: dict[bytes, bytes] = {}
     read = 0
@@ -51,17 +49,15 @@ def first_octets(
 def _may_hold(file: Any, group: int, since_us: int, until_us: int) -> bool:
     """Whether a row group may have payloads that were first seen then."""
     row_group = file.metadata.row_group(group)
-    column = row_group.column(file.schema_arrow.get_field_index("first_seen"))
-    if column.statistics is None or not column.statistics.has_min_max:
+    known = row_group.column(file.schema_arrow.get_field_index("first_seen")).statistics
+    if known is None or not known.has_min_max:
         return True
-    first, last = (
-        pa.scalar(end, pa.timestamp("us", "UTC")).value for end in (column.statistics.min, column.statistics.max)
-    )
+    first, last = (pa.scalar(end, pa.timestamp("us", "UTC")).value for end in (known.min, known.max))
     return bool(first < until_us and last >= since_us)
 
 
 def _read(file: Any, group: int, signatures: Sequence[bytes], found: dict[bytes, bytes]) -> int:
-    """Add what a row group has of them; how many octets were read for it."""
+    """Add what a row group has of them to `found`; returns how many octets were read."""
     at = _positions(file, group, signatures)
     if not at:
         return 0
@@ -81,12 +77,11 @@ def _read(file: Any, group: int, signatures: Sequence[bytes], found: dict[bytes,
 
 
 def _positions(file: Any, group: int, signatures: Sequence[bytes]) -> deque[int]:
-    """Rows that have one of these signatures, in order."""
-    wanted = pa.array(signatures, pa.binary(16))
+    chosen = pa.array(signatures, pa.binary(16))
     rows: deque[int] = deque()
     first = 0
     for batch in _batches(file, group, _SIGNATURES, "signature"):
-        rows.extend(first + row for row in pc.indices_nonzero(pc.is_in(batch.column(0), value_set=wanted)).to_pylist())
+        rows.extend(first + row for row in pc.indices_nonzero(pc.is_in(batch.column(0), value_set=chosen)).to_pylist())
         first += batch.num_rows
     return rows
 

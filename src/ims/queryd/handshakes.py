@@ -1,10 +1,10 @@
-"""Whom TLS itself refuses: a foreign authority, a certificate that has expired, none at all.
+"""Callers that TLS itself refuses: for a foreign authority, an expired certificate, or none at all.
 
-Flight tells nobody of them: no call of ours is made. gRPC says it on standard error, with the caller's address where
-its trace `handshaker` is on (gRPC 1.81; grpc/doc/environment_variables.md), in several long lines for each connection.
-So descriptor 2, which then only libraries write to, is a pipe: a refusal becomes a line of our log, other lines of
-gRPC's are left out, and what isn't gRPC's is passed on. What a library says in the moment in which it aborts the
-process may be lost. The certificate's serial number gRPC doesn't say; the portal's log has it.
+Flight doesn't report them: none of our calls runs. gRPC does on standard error, with the caller's address if its trace
+`handshaker` is on (gRPC 1.81; grpc/doc/environment_variables.md), in several long lines for each connection. So
+descriptor 2, which then only libraries write to, is a pipe: a refusal becomes a line of our log, other lines of gRPC
+are dropped, and the rest is passed on. What a library writes while it aborts the process may be lost. gRPC doesn't give
+the certificate's serial number; the portal's log has it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WORDS = {
 
 
 class Refusal(NamedTuple):
-    """Somebody whom TLS refused."""
+    """A caller that TLS refused."""
 
     address: str
     why: str
@@ -58,8 +58,7 @@ class Handshakes:
         self._thread: threading.Thread | None = None
 
     def divert(self) -> int:
-        """Have gRPC tell of handshakes, and take descriptor 2 from it. Returns a descriptor of what it was, for our own
-        log."""
+        """Have gRPC report handshakes, to a pipe as descriptor 2. Returns a copy of the earlier one, for our log."""
         os.environ[VERBOSITY], os.environ[TRACE] = "INFO", "handshaker"
         self._real = os.dup(2)
         self._read, write = os.pipe()
@@ -67,18 +66,18 @@ class Handshakes:
             import fcntl
 
             fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_OCTETS)
-        os.set_blocking(write, False)  # nobody who shakes hands waits for us; lines are lost instead
+        os.set_blocking(write, False)  # no handshake waits for us; lines are lost instead
         os.dup2(write, 2)
         os.close(write)
         return os.dup(self._real)
 
     def start(self, note: Callable[[Refusal], None]) -> None:
-        """Tell of each refusal, from a thread of its own."""
+        """Call `note` with each refusal, from a thread of its own."""
         self._thread = threading.Thread(target=self._run, args=(note,), name="handshakes", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Put descriptor 2 back; what was said before is still told."""
+        """Put descriptor 2 back; what was written before is still read."""
         if self._real < 0:
             return
         os.dup2(self._real, 2)  # the pipe's last writer is gone
@@ -109,7 +108,7 @@ class Handshakes:
 
 
 def refusal_of(line: bytes) -> Refusal | None:
-    """What a line of gRPC's says of somebody whom TLS refused; None where it says something else."""
+    """The refusal in a line of gRPC; None where it says something else."""
     found = _REFUSAL.search(line)
     if found is None:
         return None
@@ -120,25 +119,24 @@ def refusal_of(line: bytes) -> Refusal | None:
 
 
 class LogLimit:
-    """Which refusals are worth a line: one of an address and a reason in `seconds`, and no more than `most` of all."""
+    """Which refusals are logged: one of an address and a reason in `seconds`, and no more than `most` of all."""
 
     def __init__(self, seconds: float, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._most, self._clock = seconds, most, clock
-        self._told: set[Refusal] = set()
-        self._since = clock()
-        self._untold = 0
+        self._logged: set[Refusal] = set()
+        self._since, self._left_out = clock(), 0
 
     def worth(self, refusal: Refusal) -> tuple[bool, int]:
-        """Whether to tell of it, and how many others weren't told of before it."""
+        """Whether to log it, and how many others weren't logged before it."""
         if self._clock() - self._since >= self._seconds:
-            self._told.clear()
+            self._logged.clear()
             self._since = self._clock()
-        if refusal in self._told or len(self._told) >= self._most:
-            self._untold += 1
+        if refusal in self._logged or len(self._logged) >= self._most:
+            self._left_out += 1
             return False, 0
-        self._told.add(refusal)
-        untold, self._untold = self._untold, 0
-        return True, untold
+        self._logged.add(refusal)
+        left_out, self._left_out = self._left_out, 0
+        return True, left_out
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,5 @@
-"""Scans yield: to the live sensor on the machine, which must lose no packet for a question, and to the short steps of
-which everybody waits for some. (The whole daemon does by its unit, which has `Nice=`.)
-"""
+"""Scans have low priority: the live sensor must lose no packet for a question, and everybody waits for short steps.
+(The whole daemon has low priority by its unit, which sets `Nice=`.)"""
 
 from __future__ import annotations
 
@@ -13,18 +12,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 SCANS = 10
-"""As of nice(1): a ninth of a processor beside somebody who wants all of it."""
+"""As of nice(1): a ninth of a processor beside a process that could use all of it."""
 
 
 def at_low_priority(make: Callable[[], T]) -> T:
-    """What `make` returns, called in a thread of its own: threads that it starts have its priority, as Linux has it.
-    Who yields by more already goes on so."""
+    """What `make` returns, called in a thread of low priority, which threads that it starts inherit (on Linux)."""
+    with ThreadPoolExecutor(1, "ims-made", lower_priority) as thread:
+        return thread.submit(make).result()
 
-    def made() -> T:
-        own = threading.get_native_id()
-        with suppress(OSError):  # a unit's filter of system calls forbids it, as ours does
-            os.setpriority(os.PRIO_PROCESS, own, max(SCANS, os.getpriority(os.PRIO_PROCESS, own)))
-        return make()
 
-    with ThreadPoolExecutor(1, "ims-made") as thread:
-        return thread.submit(made).result()
+def lower_priority() -> None:
+    """Lower this thread's priority, unless it is lower already or a unit's filter of system calls forbids it."""
+    own = threading.get_native_id()
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, own, max(SCANS, os.getpriority(os.PRIO_PROCESS, own)))

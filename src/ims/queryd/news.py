@@ -1,7 +1,7 @@
-"""What comes in, as it comes: each second's packets by block and by port, and the payloads never seen before.
+"""What comes in, as it comes: each second's packets by block and by port, and payloads never seen before.
 
-A batch tells what the store shows beyond the last one. The store shows packets within two seconds; those that come
-into it later than others of their second are still told, in a later batch, up to LOOK_BACK_SECONDS after it.
+A batch has what the store shows beyond the last one. The store shows packets within two seconds; those that come into
+it later than others of their second are in a later batch, up to LOOK_BACK_SECONDS after it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from ims import arrow
-from ims.link.contract import BLOCKS, NEW, PORTS
+from ims.link.contract import TAIL
 from ims.query.engines.duckdb_adapter import plainly
 from ims.query.engines.parquet_files import selecting
 from ims.queryd.coverage_prefixes import CoveragePrefixes
@@ -25,7 +25,7 @@ from ims.store.reader import Store, open_store
 LOOK_BACK_SECONDS = 15
 SECOND_US = 1_000_000
 OCTETS_OF_A_PORT = 400
-"""That was told: its key and its sums, as Python keeps them."""
+"""In memory, once it was sent: its key and its sums, as Python objects."""
 MEASURES = ("packets", "bytes", "payloads", "new_payloads", "verified")
 _SUMS = (
     "count(*) AS packets, sum(coalesce(presumed_length, total_length))::BIGINT AS bytes, "
@@ -36,23 +36,19 @@ _KEYS = {
     "blocks": "epoch_us(time) // 1000000 AS second, sensor, block",
     "ports": "epoch_us(time) // 1000000 AS second, sensor, block, category, protocol, destination_port",
 }
-
 NEWEST = (
     "SELECT epoch_us(time) // 1000000 AS second, sensor, block, signature, payload_length AS length, protocol, "
     "destination_port FROM {packets} WHERE new_payload ORDER BY time DESC LIMIT 100"
 )
-
-Told = dict[tuple[Any, ...], tuple[int, ...]]
-
 LEFT_OUT = ("ports", "new", "octets")
-"""What there may be no room for: ports, new payloads, and the first octets of some that are told."""
+"""What there may be no room for: ports, new payloads, and the first octets of some that are sent."""
 
 
 class News:
-    """What was told, and what is new. At most `rows` ports are told at once; where there are more than `memory_bytes`
-    have room for, fewer, or none. Likewise new payloads, which come without their octets where there is no room for
-    these; packets by block are told in any case. Half of `memory_bytes` are the database's, a quarter what was told of
-    ports. `left_out`: called with each of LEFT_OUT that a look had no room for."""
+    """What was sent, and what is new. At most `rows` ports are sent at once; fewer, or none, if `memory_bytes` have no
+    room for them. Likewise new payloads, which come without their octets if there is no room for these; packets by
+    block are always sent. The database has half of `memory_bytes`, the ports that were sent a quarter. `left_out`:
+    called with each of LEFT_OUT that a look had no room for."""
 
     def __init__(
         self,
@@ -66,7 +62,7 @@ class News:
         self._prefixes = watched or CoveragePrefixes()
         self.watched: tuple[str, ...] = ()
         """what the store had ever watched when the last batch was made"""
-        self._told: dict[str, Told] = {"blocks": {}, "ports": {}}
+        self._told: dict[str, dict[tuple[Any, ...], tuple[int, ...]]] = {"blocks": {}, "ports": {}}
         self._signatures: dict[tuple[str, bytes], int] = {}
         self._files: list[Path] = []
         self._lacking: set[str] = set()
@@ -74,7 +70,7 @@ class News:
         self._looked = 0
         self._most_told = max(1, memory_bytes // 4 // OCTETS_OF_A_PORT)
         self._ports_since = 0
-        """Ports of earlier seconds are told no more: there is no room to know what was told of them."""
+        """Ports of earlier seconds are sent no more: there is no room to know what was sent of them."""
         limit = f"{memory_bytes // 2 >> 10}KiB"
         self._con = duckdb.connect(config={"threads": 1, "memory_limit": limit, "temp_directory": ""})
         self._con.execute("SET TimeZone = 'UTC'")
@@ -85,53 +81,45 @@ class News:
         self._began = now if self._began is None else self._began
         since = max(self._began - LOOK_BACK_SECONDS if first else self._began - 2, self._looked - LOOK_BACK_SECONDS)
         self._looked = now
-        empty = {"blocks": _table([], BLOCKS), "ports": _table([], PORTS), "new": _table([], NEW)}
         with open_store(self._path) as store:
             self.watched = self._prefixes.of(store)
             files = store.files("packets", since * SECOND_US)
             if files == self._files:
-                return empty
+                return {part: pa.Table.from_batches([], schema) for part, schema in TAIL.items()}
             store.refuse_damage(files)
-            self._files = files
-            self._lacking = set()
+            self._files, self._lacking = files, set()
             found = {"blocks": self._difference("blocks", files, since), "ports": self._ports(files, since)}
             new = self._new_payloads(files, since)
             octets = {} if first else self._octets(store, new)
-        for told in self._told.values():
-            for key in [key for key in told if key[0] < since]:
-                del told[key]
+        for part, told in self._told.items():
+            self._told[part] = {key: sums for key, sums in told.items() if key[0] >= since}
         self._forget_ports()
         if first:
-            return empty
+            return {part: pa.Table.from_batches([], schema) for part, schema in TAIL.items()}
         for part in sorted(self._lacking):
             self._left_out(part)
-        told_new = [row | {"payload": octets.get(row["signature"])} for row in new]
-        return {
-            "blocks": _table(found["blocks"], BLOCKS),
-            "ports": _table(found["ports"], PORTS),
-            "new": _table(told_new, NEW),
-        }
+        found["new"] = [row | {"payload": octets.get(row["signature"])} for row in new]
+        return {part: _table(found[part], schema) for part, schema in TAIL.items()}
 
     def close(self) -> None:
         """Close the database."""
         self._con.close()
 
     def _ports(self, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
-        """Of as many seconds as there is memory for; those of earlier ones are told no more then."""
+        """Of as many seconds as there is memory for; those of earlier ones are then sent no more."""
         since = max(since, self._ports_since)
         for begin in (since, max(since, self._looked - 2)):
             try:
                 rows = self._difference("ports", files, begin)
+                self._ports_since = begin
+                return rows
             except MemoryError:
                 self._lacking.add("ports")
-                self._ports_since = self._looked + 1  # unless it is told now
-                continue
-            self._ports_since = begin
-            return rows
+        self._ports_since = self._looked + 1
         return []
 
     def _forget_ports(self) -> None:
-        """What was told of the earliest seconds, beyond what there is room for."""
+        """Forget the ports of the earliest seconds, beyond what there is room for."""
         told = self._told["ports"]
         if len(told) > self._most_told:
             self._lacking.add("ports")
@@ -154,7 +142,7 @@ class News:
         return rows
 
     def _new_payloads(self, files: Sequence[Path], since: int) -> list[dict[str, Any]]:
-        """The newest of them, without their octets; none where there is no room to look for them."""
+        """The newest of them, without their octets; none if there is no room to look for them."""
         try:
             found = self._ask(NEWEST, files, since)
         except MemoryError:

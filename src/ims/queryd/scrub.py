@@ -1,13 +1,10 @@
-"""A store read through once a day, in the background: what no question has looked at for months is compared too, and
-the log names what is damaged, missing, or listed by nothing.
+"""A daily check of a whole store, in the background: the log names what is damaged, missing, or listed by nothing.
 
-It warns; questions about what is damaged are refused whether it has come there or not (store/damage.py).
+It only warns; questions about damaged files are refused anyway (store/damage.py).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,13 +14,13 @@ from typing import Any
 import structlog
 
 from ims.cause import cause
+from ims.queryd.low_priority import lower_priority
 from ims.store.verify import Fault, Progress, verify_store
 
 FIRST_SECONDS = 60.0
 EVERY_SECONDS = 86_400.0
 RATE = 64 << 20
 """Octets a second: a terabyte in four and a half hours."""
-NICE = 10
 MOST_LINES = 100
 """Of one round."""
 
@@ -50,8 +47,7 @@ class Scrub:
             self._thread.join()
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):  # where a thread can't be nice, it reads all the same
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        lower_priority()
         wait = self._first
         while not self._stopping.wait(wait):
             wait = self._every
@@ -62,7 +58,7 @@ class Scrub:
             except (OSError, ValueError) as error:
                 self._log.warning("the store can't be looked through", why=cause(error))
                 continue
-            self._tell([fault for fault in found.faults if fault.kind != "leftover"])
+            self._log_faults([fault for fault in found.faults if fault.kind != "leftover"])
 
     def _paced(self, began: float) -> Callable[[Progress], None]:
         def wait(progress: Progress) -> None:
@@ -72,7 +68,7 @@ class Scrub:
 
         return wait
 
-    def _tell(self, faults: list[Fault]) -> None:
+    def _log_faults(self, faults: list[Fault]) -> None:
         for fault in faults[:MOST_LINES]:
             self._log.warning("store", file=fault.file, kind=fault.kind, why=fault.why, remedy=fault.remedy)
         if len(faults) > MOST_LINES:

@@ -1,4 +1,4 @@
-"""Which sensors' packets a query daemon may tell: its certificate's own, and those that its settings name."""
+"""Whose packets a query daemon may send: those of its certificate's sensor, and of sensors that its settings name."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from ims.queryd.config import QuerydConfig
 
 
 def stranger(config: QuerydConfig, credentials: Credentials | None, held: Sequence[str]) -> str | None:
-    """Why a store that holds these sensors' packets isn't this daemon's to answer from; None where it is.
-
-    Without a certificate, on loopback, and without `sensors`, any store is.
-    """
+    """Why this daemon may not answer from a store that holds these sensors' packets; None where it may. Without a
+    certificate, on loopback, and without `sensors` it may from any store."""
     own = () if credentials is None else (credentials.identity.name,)
     allowed = (*own, *config.sensors)
-    if not allowed:
-        return None
     found = [name for name in held if name not in allowed]
-    if not found:
+    if not allowed or not found:
         return None
     listed = ", ".join(f'"{name}"' for name in (*config.sensors, *found))
     whose = f"the certificate is that of sensor {own[0]!r}" if own else f"`sensors` names {', '.join(config.sensors)}"

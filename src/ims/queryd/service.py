@@ -1,5 +1,4 @@
-"""The daemon's service: Arrow Flight over mutual TLS. Who comes, what is wanted, whether it is its turn, and the
-answer.
+"""The daemon's service, Arrow Flight over mutual TLS: checks callers and requests, waits for a turn, and answers.
 
 Errors begin with `ims:KIND:`, so that a portal can distinguish them: `refused` (role or certificate), `list` (this
 daemon's list of revoked certificates can't be used, so it refuses all), `request` (not understood, or too large an
@@ -19,6 +18,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.flight as fl
 import structlog
+from cachetools import TTLCache
 
 from ims.cause import cause
 from ims.link.contract import HELLO, LONGEST_MESSAGE, Ask, Hello, Tail, read_ticket, written
@@ -41,21 +41,19 @@ from ims.stored_file import A_LINK, NO_FILE
 CALLERS = ("portal", "operator")
 LONGEST_SECONDS = 600.0
 REFUSALS_SECONDS = 60.0
-"""Between two lines of the log that say the same of one caller."""
+"""Between two equal log lines about one caller."""
 TAKING_SECONDS = 30.0
-"""In which a caller takes a piece of an answer, of 4 MiB and less; then its connection is ended."""
+"""For a caller to take a piece of an answer, of 4 MiB at most; then its connection is ended."""
 GRACE_SECONDS = 2.0
-"""After a deadline, or a daemon's end, in which a caller takes what is being written, and reads why nothing follows."""
+"""After a deadline, or a daemon's stop, for a caller to take what is being written, and to read why nothing follows."""
 MOST_REFUSED = 1000
-"""Callers of which that is remembered; the authority has to have issued a certificate to each."""
-
-Log = Any
+"""Callers whose refusals are remembered; the authority must have issued a certificate to each."""
 Piece = tuple[pa.RecordBatch, pa.Buffer]
 """Of a stream: no row, and what comes beside it."""
 
 
 class Service(fl.FlightServerBase):  # type: ignore[misc]
-    """Answers portals and operators. Not started until `serve` is called by whoever made it."""
+    """Answers portals and operators. It starts when its maker calls `serve`."""
 
     def __init__(
         self,
@@ -71,19 +69,18 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         ca: bytes | None = None,
         taking_seconds: float = TAKING_SECONDS,
     ) -> None:
-        """`tls` and `ca`: certificate and key, and who issues callers' certificates; without them, on loopback alone,
-        everybody who reaches it is a caller. `taking_seconds`: in which a caller takes a piece of an answer. Raises
-        OSError where the address can't be used."""
+        """`tls` and `ca`: certificate and key, and the issuer of callers' certificates; without them, only on loopback,
+        everybody may call. `taking_seconds`: to take a piece. Raises OSError where the address can't be used."""
         self._answerer, self._turns, self._hello, self._refusal = answerer, turns, hello, refusal
         self._tailing, self._tls, self._watch = tailing, bool(tls), Watchdog()
         self._ending, self._metrics = threading.Event(), metrics or QuerydMetrics()
         self._taking_seconds, self._ends = taking_seconds, float("inf")
-        self._refused: dict[str, tuple[str, float]] = {}
-        self._log: Log = structlog.get_logger()
+        self._refusals: TTLCache[str, str] = TTLCache(MOST_REFUSED, REFUSALS_SECONDS)
+        self._refusals_lock = threading.Lock()
+        self._log: Any = structlog.get_logger()
+        pairs = list(tls) or None
         try:
-            super().__init__(
-                location, tls_certificates=list(tls) or None, verify_client=bool(tls), root_certificates=ca
-            )
+            super().__init__(location, tls_certificates=pairs, verify_client=bool(tls), root_certificates=ca)
         except (pa.ArrowException, OSError) as error:
             self._watch.close()
             number = endpoint_error(location.partition("://")[2])
@@ -95,12 +92,12 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         caller = self._caller(context)
         if action.type != HELLO or (action.body is not None and action.body.size > LONGEST_MESSAGE):
             raise _error(fl.FlightServerError, "request", "the only action is hello")
-        said = written(self._hello())
+        message = written(self._hello())
         with self._taking(context, caller):
-            yield said
+            yield message
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
-        """What `do_action` knows."""
+        """The actions of `do_action`."""
         self._caller(context)
         return [(HELLO, "what this daemon is, and how it does")]
 
@@ -111,41 +108,24 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
             text = f"a request of {len(ticket.ticket):,} octets; at most {LONGEST_MESSAGE:,} are read"
             raise _error(fl.FlightServerError, "request", text)
         try:
-            wanted = read_ticket(ticket.ticket)
+            message = read_ticket(ticket.ticket)
         except ValueError as error:
             self._metrics.refused("request")
             self._log.info("refused", caller=caller.name, why=cause(error))
             text = str(error) if isinstance(error, QuestionError) else "the request can't be read"
             raise _error(fl.FlightServerError, "request", text) from None
-        told = self._told(context, wanted, caller) if isinstance(wanted, Tail) else self._asked(context, wanted, caller)
-        return fl.GeneratorStream(ENVELOPE, told)
+        if isinstance(message, Tail):
+            return fl.GeneratorStream(ENVELOPE, self._followed(context, message, caller))
+        return fl.GeneratorStream(ENVELOPE, self._asked(context, message, caller))
 
-    def list_flights(self, context: Any, criteria: Any) -> Any:
-        """None of what Flight has besides is spoken here."""
-        self._refuse(context)
-
-    def get_flight_info(self, context: Any, descriptor: Any) -> Any:
-        """As `list_flights`."""
-        self._refuse(context)
-
-    def get_schema(self, context: Any, descriptor: Any) -> Any:
-        """As `list_flights`."""
-        self._refuse(context)
-
-    def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
-        """As `list_flights`."""
-        self._refuse(context)
-
-    def do_exchange(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
-        """As `list_flights`."""
-        self._refuse(context)
-
-    def _refuse(self, context: Any) -> NoReturn:
+    def _refuse(self, context: Any, *_message: Any) -> NoReturn:
         self._caller(context)
         raise _error(fl.FlightServerError, "request", "only questions are taken, and the action hello")
 
+    list_flights = get_flight_info = get_schema = do_put = do_exchange = _refuse
+
     def shutdown(self) -> None:
-        """Take no more questions; those that run or wait are interrupted, and who reads nothing is cut off."""
+        """Take no more questions; those that run or wait are interrupted, and callers that read nothing are cut off."""
         self._ends = time.monotonic() + GRACE_SECONDS
         self._ending.set()
         self._tailing.stop()
@@ -161,38 +141,32 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         try:
             caller = parse_identity(context.peer_identity().decode("utf-8", "replace"))
         except ValueError as error:
-            self._metrics.refused("identity")
-            self._note_refusal("", "", str(error))
-            raise _error(fl.FlightUnauthenticatedError, "refused", str(error)) from None
+            raise self._refused("identity", "", "", str(error)) from None
         if caller.role not in CALLERS:
-            self._metrics.refused("role")
-            self._note_refusal(caller.name, caller.serial, f"a {caller.role}'s certificate asks nothing here")
-            raise _error(fl.FlightUnauthorizedError, "refused", f"a {caller.role}'s certificate asks nothing here")
+            raise self._refused("role", caller.name, caller.serial, f"a {caller.role}'s certificate may not ask here")
         refusal = self._refusal(caller.serial)
         if refusal is not None:
-            kind = "list" if refusal.kind == "list" else "refused"
-            self._metrics.refused("list" if refusal.kind == "list" else "revoked")
-            self._note_refusal(caller.name, caller.serial, refusal.text)
-            raise _error(fl.FlightUnauthenticatedError, kind, refusal.text)
+            reason = "list" if refusal.kind == "list" else "revoked"
+            raise self._refused(reason, caller.name, caller.serial, refusal.text)
         return caller
 
-    def _note_refusal(self, name: str, serial: str, why: str) -> None:
-        """Log that a caller is refused: the first time, where the reason changes, and each minute."""
-        now = time.monotonic()
-        before = self._refused.get(serial)
-        if before is not None and before[0] == why and now - before[1] < REFUSALS_SECONDS:
-            return
-        if len(self._refused) >= MOST_REFUSED:
-            self._refused.clear()
-        self._refused[serial] = (why, now)
-        self._log.warning("refused", caller=name, serial=serial, why=why)
+    def _refused(self, reason: str, name: str, serial: str, why: str) -> Exception:
+        """The error for a refused caller, which is counted, and logged when its reason changes and every minute."""
+        self._metrics.refused(reason)
+        with self._refusals_lock:
+            is_known = self._refusals.get(serial) == why
+            if not is_known:
+                self._refusals[serial] = why
+        if not is_known:
+            self._log.warning("refused", caller=name, serial=serial, why=why)
+        kind = fl.FlightUnauthorizedError if reason == "role" else fl.FlightUnauthenticatedError
+        return _error(kind, "list" if reason == "list" else "refused", why)
 
     def _asked(self, context: Any, ask: Ask, caller: Identity) -> Iterator[Piece]:
-        until = time.monotonic() + min(ask.seconds, LONGEST_SECONDS)
-        began, outcome, octets = time.monotonic(), "left", 0
+        began, own, outcome, octets = time.monotonic(), time.thread_time(), "left", 0
+        until = began + min(ask.seconds, LONGEST_SECONDS)
         stack = contextlib.ExitStack()
         watched: list[WatchedQuestion] = []
-        own = time.thread_time()
 
         def gone() -> bool:
             return self._ending.is_set() or context.is_cancelled()
@@ -207,26 +181,22 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
                     with self._taking(context, caller, until + GRACE_SECONDS):
                         yield EMPTY, piece
             outcome = "answered"
-        except GeneratorExit:
-            raise
         except Exception as error:
-            outcome, kind, refusal, text = _said(error, watched, self._ending.is_set())
+            outcome, kind, refusal, text = failure(error, watched, self._ending.is_set())
             if outcome == "store":
-                said = str(error.__cause__ or "").splitlines()[:1]  # the database's own words, which nobody else sees
-                self._log.warning("store", caller=caller.name, why=cause(error), database=said[0] if said else "")
+                words = str(error.__cause__ or "").partition("\n")[0]  # the database's own, for the log alone
+                self._log.warning("store", caller=caller.name, why=cause(error), database=words)
             if refusal == "late":
-                text += f", after {time.thread_time() - own:.3f} s of work"  # who waited didn't work
+                text += f", after {time.thread_time() - own:.3f} s of work"  # waiting isn't work
             raise _error(kind, refusal, text) from None
         finally:
-            self._metrics.asked(ask, outcome, time.monotonic() - began, octets)
-            self._log.info(
-                "question", caller=caller.name, plans=[q.plan for q in ask.questions], outcome=outcome,
-                seconds=round(time.monotonic() - began, 3),
-            )  # fmt: skip
+            took, plans = time.monotonic() - began, [question.plan for question in ask.questions]
+            self._metrics.asked(ask, outcome, took, octets)
+            self._log.info("question", caller=caller.name, plans=plans, outcome=outcome, seconds=round(took, 3))
 
     @contextlib.contextmanager
     def _taking(self, context: Any, caller: Identity, until: float = float("inf")) -> Iterator[None]:
-        """While a caller takes what is handed to it: until it is late, or this daemon has ended, and not for ever."""
+        """While a caller takes a piece: until it is late, or this daemon has stopped, and not for ever."""
         peer, is_cut = context.peer(), False
         until = min(until, time.monotonic() + self._taking_seconds)
 
@@ -240,7 +210,7 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
         with self._watch.over(until, lambda: time.monotonic() >= self._ends, cut):
             yield
 
-    def _told(self, context: Any, tail: Tail, caller: Identity) -> Iterator[Piece]:
+    def _followed(self, context: Any, tail: Tail, caller: Identity) -> Iterator[Piece]:
         def gone() -> bool:
             return context.is_cancelled() or (self._tls and self._refusal(caller.serial) is not None)
 
@@ -249,35 +219,39 @@ class Service(fl.FlightServerBase):  # type: ignore[misc]
                 for piece in self._tailing.follow(tail, gone):
                     with self._taking(context, caller):
                         yield EMPTY, piece
-        except BusyError:
-            raise _error(fl.FlightUnavailableError, "busy", "too many follow this sensor already") from None
-        except BehindError:
-            raise _error(fl.FlightUnavailableError, "busy", "it was followed too slowly") from None
+        except (BusyError, BehindError) as error:
+            slow = isinstance(error, BehindError)
+            text = "it was followed too slowly" if slow else "too many follow this sensor already"
+            raise _error(fl.FlightUnavailableError, "busy", text) from None
         except (OSError, ValueError) as error:
             self._log.warning("tail", caller=caller.name, why=cause(error))
             raise _error(fl.FlightInternalError, "store", unread(error)) from None
         except Exception as error:
-            _, kind, refusal, text = _said(error, [], self._ending.is_set())
+            _, kind, refusal, text = failure(error, [], self._ending.is_set())
             self._log.warning("tail", caller=caller.name, why=text)
             raise _error(kind, refusal, text) from None
 
 
 def unread(error: BaseException) -> str:
-    """That a store can't be read, and why, without the path, which the log has."""
-    if isinstance(error, DamageError):
-        return "its store is damaged"
-    word = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else ""
-    if isinstance(error, OSError) and error.strerror in (A_LINK, NO_FILE):
-        word = error.strerror
-    if isinstance(error, FileNotFoundError):
-        word = "it isn't there" if error.filename is None else "a file in it isn't there"
-    elif isinstance(error, PermissionError):
-        word = "permission denied"
-    return f"its store can't be read{': ' if word else ''}{word}"
+    """Why a store can't be read, without the path, which the log has."""
+    match error:
+        case DamageError():
+            return "its store is damaged"
+        case FileNotFoundError():
+            why = "it isn't there" if error.filename is None else "a file in it isn't there"
+        case PermissionError():
+            why = "permission denied"
+        case OSError(strerror=str(text)) if text in (A_LINK, NO_FILE):
+            why = text
+        case OSError(errno=int(number)) if number:
+            why = os.strerror(number).lower()
+        case _:
+            return "its store can't be read"
+    return f"its store can't be read: {why}"
 
 
-def _said(error: Exception, watched: list[WatchedQuestion], ending: bool) -> tuple[str, type[Exception], str, str]:
-    """(outcome, Flight's error, kind, text) of what went wrong."""
+def failure(error: Exception, watched: list[WatchedQuestion], ending: bool) -> tuple[str, type[Exception], str, str]:
+    """(outcome, Flight's error, kind, text) of an error."""
     why = watched[0].why if watched else ""
     match error:
         case InterruptedError() | GivenUpError() if ending and why in ("", "gone"):
@@ -310,5 +284,5 @@ def _error(kind: Any, refusal: str, text: str) -> Exception:
 
 @functools.cache
 def quiet() -> None:
-    """Have gRPC say nothing on standard error: what there is to say of peers, a daemon's own log does."""
+    """Have gRPC write nothing to standard error: a daemon's own log says what there is to say of peers."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -1,4 +1,4 @@
-"""Those who follow a store live: how many there may be, and the batches that each is sent."""
+"""Live followers of a store: how many there may be, and the batches that each gets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ims.queryd.news import News
 from ims.queryd.thread_queue import BusyError
 
 MOST_PORTS = 2_000
-"""That are told at once, however many a follower takes: all share what is looked for."""
+"""In a look, however many a follower takes: all share the looks."""
 
 
 class TailService:
-    """Follows one store for whoever listens. `listeners`, `each`: how many at once, in all and of one caller;
-    `memory_bytes`: of all together; `left_out`: as of News."""
+    """Follows one store for its listeners. `listeners`, `each`: how many at once, in all and of one caller;
+    `memory_bytes`: of all together; `left_out`: as News has it."""
 
     def __init__(
         self,
@@ -63,13 +63,13 @@ class TailService:
             return self._listening.total()
 
     def stop(self) -> None:
-        """Have all of them end."""
+        """End all of them."""
         self._stopped.set()
 
     def follow(self, tail: Tail, gone: Callable[[], bool]) -> Iterator[pa.Buffer]:
         """Pieces (link/envelope.py) of the parts `blocks`, `ports` and `new`, and an end, each time, until the caller
-        is gone. What was there before isn't told. Raises BehindError, OSError, MemoryError."""
-        nothing = {name: schema.empty_table() for name, schema in TAIL.items()}
+        is gone; only what comes from now on. Raises BehindError, OSError, MemoryError."""
+        nothing = {name: pa.Table.from_batches([], schema) for name, schema in TAIL.items()}
         with self._feed.follower() as follower:
             yield from _batch(Look(nothing, follower.watched), tail.rows)
             while not self._stopped.wait(tail.every) and not gone():

@@ -1,4 +1,4 @@
-"""Threads that wait for their turn (fair_queue.py): a few questions run at once, and nobody waits without end."""
+"""Threads that wait for their turn (fair_queue.py): a few questions run at once, and nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ims.fair_queue import FairQueue, Place
 from ims.recent_effort import RecentEffort
 
 SHORT = 0.1
-"""Seconds of processor time of the thread that answers: with as many that help it, twice that and more."""
+"""A short question's processor time, in seconds, of the thread that answers; its helpers may add as much and more."""
 LOOK_SECONDS = 0.2
-"""How often who waits looks whether its caller is still there."""
+"""While waiting, how often to check whether the caller is still there."""
 
 
 class BusyError(Exception):
@@ -26,9 +26,7 @@ class GivenUpError(Exception):
 
 class ThreadQueue:
     """`running` at once in all, and `kept` besides; `each` and `waiting`: how many of one caller, and of all, may wait.
-
-    Of two places and more, one caller has all but one.
-    """
+    Of two places and more, one caller has all but one."""
 
     def __init__(
         self, running: int, each: int, waiting: int, kept: int = 0, effort: RecentEffort | None = None
@@ -58,16 +56,15 @@ class ThreadQueue:
             if full and not self._queue.may_run(caller):
                 raise BusyError(caller)
             self._queue.enter(place)
+        began: float | None = None
         try:
             while not ready.wait(min(LOOK_SECONDS, max(0.0, until - time.monotonic()))):
                 if gone() or time.monotonic() >= until:
                     raise GivenUpError(caller)
             began = time.thread_time()
-            try:
-                yield
-            finally:
-                with self._lock:
-                    self._queue.effort.note(caller, time.thread_time() - began)
+            yield
         finally:
             with self._lock:
+                if began is not None:
+                    self._queue.effort.note(caller, time.thread_time() - began)
                 self._queue.leave(place)

@@ -1,4 +1,4 @@
-"""A watchdog over what runs: a question whose caller went, or whose deadline passed, is interrupted."""
+"""A watchdog over running questions: one whose caller went, or whose deadline passed, is interrupted."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Watchdog:
 
     @contextmanager
     def over(self, until: float, gone: Callable[[], bool], interrupt: Callable[[], None]) -> Iterator[WatchedQuestion]:
-        """Watch what runs inside. `until`: by time.monotonic(); `interrupt` may be called more than once, but never
-        after this has ended: its engine may serve another then."""
+        """Watch what runs inside. `until`: by time.monotonic(); `interrupt` may be called more than once, but not after
+        this has ended: its engine may then serve another."""
         watched = WatchedQuestion(until, gone, interrupt)
         with self._lock:
             self._watched.add(watched)
@@ -62,15 +62,11 @@ class Watchdog:
                 if not self._watched and not self._closed:
                     self._some.clear()
                 for one in self._watched:
-                    self._look_at(one)
+                    try:
+                        why = "late" if time.monotonic() >= one.until else "gone" if one.gone() else ""
+                        if why:
+                            one.why = one.why or why
+                            one.interrupt()
+                    except Exception:  # of one question: the deadlines of all others depend on this thread
+                        structlog.get_logger().exception("watch")
             time.sleep(EVERY_SECONDS)
-
-    @staticmethod
-    def _look_at(one: WatchedQuestion) -> None:
-        try:
-            why = "late" if time.monotonic() >= one.until else "gone" if one.gone() else ""
-            if why:
-                one.why = one.why or why
-                one.interrupt()
-        except Exception:  # of one question: the deadlines of all others hang on this thread
-            structlog.get_logger().exception("watch")

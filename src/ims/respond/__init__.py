@@ -1,2 +1,2 @@
-"""Packets to replies: who may be answered, with what, how often. Kernels and tables; sockets and clocks are the
+"""Packets to replies: which are answered, with what, how often. Kernels and tables; sockets and clocks are the
 sensor's."""

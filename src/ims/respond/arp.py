@@ -1,4 +1,4 @@
-"""Who has a dark address: on a link without a router before us, the sensor answers for its blocks (RFC 826)."""
+"""ARP (RFC 826): on a link without a router before us, the sensor answers for the addresses of its blocks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ims.membership import block_of
 from ims.packet.ethernet import is_tag
 from ims.packet.field_values import ETHERTYPE_ARP as ARP_TYPE
 from ims.packet.link_types import ETHERNET
-from ims.packet.octets import be16, be32, put16, put32
-from ims.respond.link_header import LONGEST
+from ims.packet.octets import be16, be32, put32
+from ims.respond.link_header import LONGEST, put_way_back
 from ims.respond.reply import ARPS, RING_FULL, free_slot, hand_over
 
 BODY = 28
@@ -19,7 +19,7 @@ SHORTEST = 60
 
 @kernel
 def request_at(octets, at, end):
-    """Offset of the ARP body of an Ethernet frame octets[at:end] that asks for an IPv4 address; -1: it is none."""
+    """Offset of the ARP body in an Ethernet frame octets[at:end] that is a request for an IPv4 address; else -1."""
     kind = at + 12
     while kind + 2 <= end and is_tag(be16(octets, kind)):
         kind += 4
@@ -36,9 +36,9 @@ def request_at(octets, at, end):
 def answer_arp(frames, aside, darknet, mac, counters, slots):
     """Fill slots with replies to ARP requests for addresses of `darknet` (Ranges); returns how many.
 
-    `mac`: uint8 (6,), the interface's. Not answered: requests deeper in VLAN tags than a slot has room for
-    (link_header.LONGEST); probes and announcements (RFC 5227: sender 0, or the sender asks for itself), for a dark
-    address that some machine takes is in use; and senders that claim a dark or a group address.
+    `mac`: uint8 (6,), the interface's. Not answered: requests with more VLAN tags than a slot has room for
+    (link_header.LONGEST); probes and announcements (RFC 5227: sender 0, or the sender asks for itself), for a machine
+    may take a dark address into use; and senders that claim a dark or a group address.
     """
     octets, offsets, captured, links = frames.octets, frames.offset, frames.captured, frames.link
     vlans, out, state, layout = aside.vlan, slots.octets, slots.state, slots.layout
@@ -62,26 +62,16 @@ def answer_arp(frames, aside, darknet, mac, counters, slots):
             counters[block, RING_FULL] += 1
             continue
         to = slot + layout[1]
+        reply = to + put_way_back(octets, at, body, np.int64(vlans[index]), out, to)
+        put32(out, reply, 0x00010800)
+        put32(out, reply + 4, 0x06040002)
         for i in range(6):
-            out[to + i] = octets[at + 6 + i]
-            out[to + 6 + i] = mac[i]
-        end_of_link = to + 12
-        if vlans[index]:
-            put32(out, end_of_link, np.int64(vlans[index]))
-            end_of_link += 4
-        for i in range(at + 12, body, 2):
-            put16(out, end_of_link, be16(octets, i))
-            end_of_link += 2
-        put32(out, end_of_link, 0x00010800)
-        put32(out, end_of_link + 4, 0x06040002)
-        for i in range(6):
-            out[end_of_link + 8 + i] = mac[i]
-            out[end_of_link + 18 + i] = octets[body + 8 + i]
-        put32(out, end_of_link + 14, target)
-        put32(out, end_of_link + 24, sender)
-        length = end_of_link + BODY - to
-        for i in range(to + length, to + SHORTEST):
-            out[i] = 0
+            out[to + 6 + i] = out[reply + 8 + i] = mac[i]
+            out[reply + 18 + i] = octets[body + 8 + i]
+        put32(out, reply + 14, target)
+        put32(out, reply + 24, sender)
+        length = reply + BODY - to
+        out[to + length : to + SHORTEST] = 0
         hand_over(out, state, layout, slot, max(length, SHORTEST))
         counters[block, ARPS] += 1
         filled += 1

@@ -1,13 +1,13 @@
-"""The sequence number of a SYN-ACK as a keyed cookie, so that nothing need be remembered of a connection.
+"""The sequence number of a SYN-ACK as a keyed cookie, so that connections need no memory.
 
     bit  31 ... 9   8             7 ... 0
          hash       clock's       the peer's initial sequence
                     parity        number, coarsely
 
 The hash (23 bits of SipHash-2-4) covers both addresses, both ports, the clock and the coarse number. Whoever
-acknowledges the cookie has received it: its source address isn't forged. The clock counts CLOCK_SECONDS, and the
-cookies of this step and the one before it hold, so an answer may take two to four minutes. The coarse number tells,
-from any later packet, how much the peer has sent since its SYN (`sent`), to within one step of 2**shift octets.
+acknowledges the cookie has received it: its source address isn't forged. The clock counts steps of CLOCK_SECONDS;
+cookies of this step and the one before are valid, so a response may take two to four minutes. With the coarse number,
+any later packet shows how much the peer has sent since its SYN (`sent`), to within one step of 2**shift octets.
 
 A random acknowledgment passes for a cookie with probability 2 * 2**-23, one in four million: two numbers are
 tried for each packet (our FIN takes one), each against the one step that its parity names. (Linux's SYN cookies, RFC
@@ -28,22 +28,21 @@ Array = np.ndarray[Any, Any]
 
 CLOCK_SECONDS = 128
 STEPS_A_KEY = 32
-"""Keys change every 68 minutes; a cookie that was made under the last one holds as long as its step does."""
+"""Keys change every 68 minutes; a cookie under the last key is valid as long as its step is."""
 
 COARSE_BITS = 8
 CONTINUES, CLOSED = 1, 2
 """What an acknowledgment is above a cookie: before and after our FIN was acknowledged."""
 WINDOW = 65_535
 
-
-# Cookies, as kernels take them: int64 (8,). The two steps that hold are each at the index of their parity.
+# Cookies, as kernels take them: int64 (8,). The two valid steps are each at the index of their parity.
 KEYS, STEPS, PARITY, SHIFT, COOKIES = 0, 4, 6, 7, 8
 """Two keys of two words each; the steps (-1: none); the parity of this step; bits by which initial sequence numbers are
 made coarse."""
 
 
 class Clock:
-    """Makes `cookies` hold for a moment of a clock that never goes back."""
+    """Sets `cookies` to the time of a clock that never goes back."""
 
     def __init__(self, secret: bytes, limit: int) -> None:
         """`secret`: 16 octets or more, the sensor's own. `limit`: octets a connection may send (shift_for)."""
@@ -69,8 +68,8 @@ class Clock:
 
 
 def shift_for(limit: int) -> int:
-    """Bits by which initial sequence numbers are made coarse, so that `sent` is unambiguous beyond `limit` octets and
-    what a peer may have under way then (three windows)."""
+    """Bits by which initial sequence numbers are made coarse, so that `sent` is unambiguous up to `limit` octets and
+    what a peer may have in flight then (three windows)."""
     shift = 8
     while 1 << (shift + COARSE_BITS) < limit + 3 * (WINDOW + 1) + (1 << shift):
         shift += 1
@@ -100,7 +99,7 @@ def cookie(source, destination, ports, sequence, cookies):
 
 @kernel
 def acknowledged(source, destination, ports, acknowledgment, cookies):
-    """CONTINUES or CLOSED where an acknowledgment number is our cookie's and one or two more; 0 where it is none's."""
+    """CONTINUES or CLOSED where an acknowledgment number is that much above a cookie of ours; 0 for any other."""
     for above in (CONTINUES, CLOSED):
         found = (acknowledgment - above) & 0xFFFFFFFF
         step = cookies[STEPS + (found >> 8 & 1)]

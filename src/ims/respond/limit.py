@@ -1,8 +1,8 @@
-"""How many replies may leave: for each address replied to, each /24, and in all; in memory of a fixed size.
+"""Rate limits of replies: to each address, to each /24, and in all; in memory of a fixed size.
 
-Each bucket is one number, the moment at which it will be empty again (the generic cell rate algorithm, ITU-T I.371):
-a reply moves it on by the interval of its rate, and is refused where it would then lie further ahead than the burst,
-which is one reply at least: a rate of one reply in a minute lets one leave each minute.
+A bucket is one number, the moment at which it will be empty again (the generic cell rate algorithm, ITU-T I.371): a
+reply moves it on by the interval of its rate, and is refused if it would then be further ahead than the burst, which
+is at least one interval: a rate of one reply a minute allows one each minute.
 Addresses share buckets by a keyed hash, so nobody can aim at a bucket; sharing makes a limit tighter, never looser.
 """
 
@@ -21,12 +21,10 @@ ADDRESSES, NETWORKS = 1 << 18, 1 << 16
 """Buckets: 2.5 MB."""
 BURST_SECONDS = 10
 NETWORK_FACTOR = 10
-"""A /24 may be sent so many times what an address may."""
+"""The limit of a /24, as a multiple of that of an address."""
 NEVER = 1 << 61
-"""Nanoseconds, 73 years: an interval longer than that is as long, so that two and a clock fit into an int64."""
-ALLOWED, ADDRESS_LIMITED, NETWORK_LIMITED, LIMITED = 0, 1, 2, 3
-
-
+"""Nanoseconds, 73 years: longer intervals are cut to that, so that two and a clock fit into an int64."""
+ALLOWED, ADDRESS_LIMITED, NETWORK_LIMITED, LIMITED = range(4)
 TO_ALL = ADDRESSES + NETWORKS
 INTERVALS, BURSTS, KEY = 0, 3, 6
 
@@ -34,8 +32,7 @@ INTERVALS, BURSTS, KEY = 0, 3, 6
 class Limits(NamedTuple):
     """Buckets and rates. Workers may share one: a race costs a count, never a bound."""
 
-    buckets: Array
-    """int64, nanoseconds of the clock: those of addresses, of /24s, and at TO_ALL the one for all"""
+    buckets: Array  # int64, nanoseconds of the clock: those of addresses, of /24s, and at TO_ALL the one for all
     rates: Array
     """int64 (8,): three INTERVALS, nanoseconds between replies to an address, to a /24, in all (0: no limit); three
     BURSTS, how far ahead each may be, one interval at least; the two words of the hash's KEY"""
@@ -62,11 +59,10 @@ def _bucket(value, rates, buckets):
 
 @kernel
 def allowed(address, now, buckets, rates):
-    """ALLOWED, and the reply is counted; or which limit refuses a reply to `address` at `now` (ns), and nothing is.
+    """ALLOWED, and a reply to `address` at `now` (ns) is counted; or which limit refuses it, and nothing is counted.
     `buckets`, `rates`: of Limits."""
     to_address, to_network, to_all = rates[INTERVALS], rates[INTERVALS + 1], rates[INTERVALS + 2]
-    one, many = np.int64(0), np.int64(0)
-    next_one, next_many = np.int64(0), np.int64(0)
+    one = many = next_one = next_many = np.int64(0)
     if to_address > 0:
         one = _bucket(address, rates, ADDRESSES)
         next_one = max(buckets[one], now) + to_address

@@ -1,4 +1,4 @@
-"""The way back: the link header of a reply, to the MAC address and the VLAN that its packet came from."""
+"""The link header of a reply, to the MAC address and the VLAN that its packet came from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def put_link(octets, at, ip, link, vlan, out, to):
         return np.int64(0 if ip == at else NO_WAY)
     if link != ETHERNET or ip < at + 14 or ip - at + (4 if vlan else 0) > LONGEST or ip > octets.size:
         return np.int64(NO_WAY)
-    if octets[at] & 1 or octets[at + 6] & 1:
+    if octets[at] & 1 or octets[at + 6] & 1:  # to or from a group
         return np.int64(NO_WAY)
     kind = at + 12
     while kind + 2 < ip and is_tag(be16(octets, kind)):
@@ -34,13 +34,21 @@ def put_link(octets, at, ip, link, vlan, out, to):
     if kind + 2 != ip or be16(octets, kind) != ETHERTYPE_IPV4:
         return np.int64(NO_WAY)
     for i in range(6):
-        out[to + i] = octets[at + 6 + i]
         out[to + 6 + i] = octets[at + i]
-    end = to + 12
+    return put_way_back(octets, at, ip, vlan, out, to)
+
+
+@kernel
+def put_way_back(octets, at, end, vlan, out, to):
+    """Write the link header of a reply, all but its source, for the Ethernet header octets[at:end]: its sender, the
+    VLAN tag that was stripped, other tags and type. Returns its length."""
+    for i in range(6):
+        out[to + i] = octets[at + 6 + i]
+    length = 12
     if vlan:
-        put32(out, end, vlan)
-        end += 4
-    for i in range(at + 12, ip, 2):
-        put16(out, end, be16(octets, i))
-        end += 2
-    return end - to
+        put32(out, to + length, vlan)
+        length += 4
+    for i in range(at + 12, end, 2):
+        put16(out, to + length, be16(octets, i))
+        length += 2
+    return length

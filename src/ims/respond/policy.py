@@ -1,4 +1,4 @@
-"""What a block answers, port by port, as tables that kernels read."""
+"""What a block answers, port by port, in tables that kernels read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLICIES = ("silent", "synack", "ack", "reset")
 SILENT, SYNACK, ACK, RESET = range(4)
 PORTS = 1 << 16
 
-# Sources that no reply may go to (RFC 6890 and the registries it made), and those for which one has to ask.
+# Sources that never get a reply (RFC 6890 and the registries it made), and those that get one only if configured.
 NEVER = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 
@@ -24,12 +24,9 @@ PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 class Policies(NamedTuple):
     """Policies by block and destination port."""
 
-    row: Array
-    """int32 by number of the block: row of `table`"""
-    table: Array
-    """uint8 (rows, 65,536): number in POLICIES; blocks with the same ports share a row"""
-    echo: Array
-    """uint8 by number of the block: 1 where ICMP echo is answered"""
+    row: Array  # int32 by number of the block: row of `table`
+    table: Array  # uint8 (rows, 65,536): number in POLICIES; blocks with the same ports share a row
+    echo: Array  # uint8 by number of the block: 1 where ICMP echo is answered
 
 
 def ports_of(text: str) -> range:
@@ -67,29 +64,17 @@ def row_of(policy: str | Mapping[str, str]) -> Array:
 
 def policies(darknet: Darknet, by_name: Mapping[str, str | Mapping[str, str]], echo: Iterable[str] = ()) -> Policies:
     """The tables of a darknet's blocks, by their names; `echo`: names of blocks that answer ICMP echo."""
-    rows: list[Array] = []
-    numbers: dict[bytes, int] = {}
-    row = np.zeros(len(darknet.names), np.int32)
-    for number, name in enumerate(darknet.names):
-        made = row_of(by_name[name])
-        key = made.tobytes()
-        if key not in numbers:
-            numbers[key] = len(rows)
-            rows.append(made)
-        row[number] = numbers[key]
+    rows: dict[bytes, int] = {}
+    row = [rows.setdefault(row_of(by_name[name]).tobytes(), len(rows)) for name in darknet.names]
+    table = np.stack([np.frombuffer(each, np.uint8) for each in rows])
     answering = set(echo)
-    return Policies(row, np.stack(rows), np.array([name in answering for name in darknet.names], np.uint8))
+    return Policies(np.array(row, np.int32), table, np.array([n in answering for n in darknet.names], np.uint8))
 
 
 def never_answered(darknet: Darknet, private: bool, exclude: Sequence[ipaddress.IPv4Network] = ()) -> Ranges:
-    """Sources that get no reply: unspecified, loopback, link-local, multicast and broadcast ones, our own blocks,
-    what is excluded, and private ones (RFC 1918) unless `private`."""
-    prefixes = [ipaddress.IPv4Network(text) for text in (*NEVER, *(() if private else PRIVATE))]
-    prefixes += [block.prefix for block in darknet.blocks]
-    prefixes += exclude
-    joined = list(ipaddress.collapse_addresses(prefixes))
-    return Ranges(
-        np.array([int(p.network_address) for p in joined], np.uint32),
-        np.array([int(p.broadcast_address) for p in joined], np.uint32),
-        np.zeros(len(joined), np.uint16),
-    )
+    """Sources that get no reply: unspecified, loopback, link-local, multicast and broadcast addresses, our own blocks,
+    `exclude`, and private addresses (RFC 1918) unless `private`."""
+    special = map(ipaddress.IPv4Network, NEVER if private else NEVER + PRIVATE)
+    joined = list(ipaddress.collapse_addresses([*special, *(block.prefix for block in darknet.blocks), *exclude]))
+    first, last = (np.array([int(prefix[end]) for prefix in joined], np.uint32) for end in (0, -1))
+    return Ranges(first, last, np.zeros(len(joined), np.uint16))

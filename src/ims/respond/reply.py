@@ -1,5 +1,4 @@
-"""Packets to replies: the stage's main kernel. At most one reply a packet, to its source, from the address it was
-sent to.
+"""Packets to replies: the stage's main kernel. At most one reply to a packet, from its destination to its source.
 
 What is answered (docs/sensor.md has the table): a SYN by policy; data and FIN, where the policy is `ack`, only if they
 acknowledge our cookie; an ICMP echo, where the block answers them. RST, SYN-ACK, ICMP errors, fragments, packets with
@@ -18,11 +17,11 @@ from ims.membership import block_of
 from ims.packet.field_values import ACK, CWR, ECE, ECHO_REQUEST, FIN, RST, SYN
 from ims.packet.field_values import IS_FRAGMENT as FRAGMENT
 from ims.packet.ipv4 import HEADER as IP
-from ims.packet.octets import be32
+from ims.packet.octets import be32, put16
 from ims.packet.tcp_options import OFFERS_TIMESTAMP, offered, put_synack_options, put_timestamp
 from ims.records import ICMP_REST, IP_WRONG, RESPONDER, TCP_OPTIONS, TRANSPORT_WRONG
 from ims.respond.cookie import CLOSED, CONTINUES, SHIFT, WINDOW, acknowledged, cookie, sent
-from ims.respond.limit import ADDRESS_LIMITED, ALLOWED, NETWORK_LIMITED, Limits, allowed
+from ims.respond.limit import ADDRESS_LIMITED, ALLOWED, Limits, allowed
 from ims.respond.link_header import put_link
 from ims.respond.policy import ACK as POLICY_ACK
 from ims.respond.policy import RESET, SILENT, Policies
@@ -34,7 +33,7 @@ COUNTERS = (
     "synacks", "acks", "fins", "resets", "echoes", "arps", "verified",
     "limited_address", "limited_network", "limited_all", "forbidden", "no_way", "ring_full",
 )  # fmt: skip
-"""What became of packets that wanted a reply, and how many were verified; in the order of the counters' array."""
+"""What became of packets that call for a reply, and how many were verified; in the order of the counters' array."""
 (SYNACKS, ACKS, FINS, RESETS, ECHOES, ARPS, VERIFIED,
  BY_ADDRESS, BY_NETWORK, BY_ALL, FORBIDDEN, NO_WAY, RING_FULL) = range(len(COUNTERS))  # fmt: skip
 REPLIES = ("synacks", "acks", "fins", "resets", "echoes", "arps")
@@ -44,26 +43,21 @@ TO_US = 0  # ring_walk.TO_US: a frame to this machine alone
 
 
 class Rules(NamedTuple):
-    """Whom to answer, and how."""
+    """Which packets are answered, and how."""
 
-    cookies: Array
-    """cookie.Clock.cookies"""
+    cookies: Array  # cookie.Clock.cookies
     limits: Limits
     policies: Policies
-    never: Ranges
-    """sources that get no reply"""
-    settings: Array
-    """int64 (2,): octets of a connection that are acknowledged before it is closed; MSS to announce"""
-    counters: Array
-    """int64 (blocks, len(COUNTERS))"""
+    never: Ranges  # sources that get no reply
+    settings: Array  # int64 (2,): octets of a connection that are acknowledged before it is closed; MSS to announce
+    counters: Array  # int64 (blocks, len(COUNTERS))
 
 
 @kernel
 def free_slot(octets, state, layout):
     """Where the next slot (transmit.Slots) begins; -1 while it isn't free."""
-    size, count = layout[0], layout[2]
-    at = state[0] * size
-    if at < 0 or state[0] >= count or at + size > octets.size or be32(octets, at) != 0:
+    size, at = layout[0], state[0] * layout[0]
+    if at < 0 or state[0] >= layout[2] or at + size > octets.size or be32(octets, at) != 0:
         return np.int64(-1)
     return np.int64(at)
 
@@ -71,22 +65,17 @@ def free_slot(octets, state, layout):
 @kernel
 def hand_over(octets, state, layout, at, length):
     """Mark the slot at `at`, whose frame has `length` octets, as to be sent."""
-    whole = length + VNET
-    header = at + layout[1] - VNET
-    octets[at + 4] = whole & 0xFF
-    octets[at + 5] = whole >> 8
-    octets[header + 2] = length & 0xFF
-    octets[header + 3] = length >> 8
+    whole, header = length + VNET, at + layout[1] - VNET
+    octets[at + 4], octets[at + 5] = whole & 0xFF, whole >> 8
+    octets[header + 2], octets[header + 3] = length & 0xFF, length >> 8
     octets[at] = 1
     state[0] = (state[0] + 1) % layout[2]
 
 
 @kernel
-def wanted_of_tcp(flags, above, policy, data):
-    """Which counter's reply a TCP packet wants, before its length is looked at; -1: none.
-
-    `above`: of `acknowledged`. `data`: octets of payload.
-    """
+def _tcp_reply(flags, above, policy, data):
+    """The counter of the reply to a TCP packet, before `_reply_by_progress`; -1: none. `above`: of `acknowledged`;
+    `data`: octets of payload."""
     if flags & RST:
         return np.int64(-1)
     if flags & SYN:
@@ -101,9 +90,9 @@ def wanted_of_tcp(flags, above, policy, data):
 
 
 @kernel
-def by_progress(reach, data, above, limit, coarse):
-    """How data that came `reach` octets after its SYN are answered: acknowledged up to `limit`, then the connection is
-    closed, and what still comes after two more windows is refused."""
+def _reply_by_progress(reach, data, above, limit, coarse):
+    """The counter of the reply to data that came `reach` octets after its SYN: up to `limit` it is acknowledged, then
+    the connection is closed; beyond two more windows it is reset."""
     if reach > limit + coarse + 2 * (WINDOW + 1):
         return np.int64(RESETS)
     if above == CLOSED or reach + data <= limit + coarse:
@@ -112,21 +101,12 @@ def by_progress(reach, data, above, limit, coarse):
 
 
 @kernel
-def limited_by(verdict):
-    """The counter of a limit's verdict."""
-    if verdict == ADDRESS_LIMITED:
-        return np.int64(BY_ADDRESS)
-    return np.int64(BY_NETWORK if verdict == NETWORK_LIMITED else BY_ALL)
-
-
-@kernel
 def put_synack(out, at, source, destination, ports, sequence, flags, offer, now_ms, cookies, mss):
     """Write the SYN-ACK to a SYN; returns its length. `source` to `flags`: the SYN's; `offer`: of `offered`."""
     own = cookie(source, destination, ports, sequence, cookies)
     options = put_synack_options(out, at + 2 * IP, offer[0], mss, now_ms, offer[1])
     reply = SYN | ACK | (ECE if flags & (ECE | CWR) == ECE | CWR else 0)
-    back = (ports & 0xFFFF) << 16 | ports >> 16
-    return put_tcp(out, at, destination, source, back, own, (sequence + 1) & 0xFFFFFFFF, reply, WINDOW, options)
+    return put_tcp(out, at, source, destination, ports, own, (sequence + 1) & 0xFFFFFFFF, reply, WINDOW, options)
 
 
 @kernel
@@ -134,23 +114,20 @@ def put_ack(out, at, source, destination, ports, acknowledgment, after, offer, n
     """Write the acknowledgment of everything before `after`, with our FIN if `closing`; returns its length."""
     options = np.int64(0)
     if offer[0] & OFFERS_TIMESTAMP:
-        out[at + 2 * IP] = 1
-        out[at + 2 * IP + 1] = 1
+        put16(out, at + 2 * IP, 0x0101)
         put_timestamp(out, at + 2 * IP + 2, now_ms, offer[1])
         options = np.int64(12)
-    back = (ports & 0xFFFF) << 16 | ports >> 16
     flags = ACK | FIN if closing else ACK
-    return put_tcp(out, at, destination, source, back, acknowledgment, after, flags, WINDOW, options)
+    return put_tcp(out, at, source, destination, ports, acknowledgment, after, flags, WINDOW, options)
 
 
 @kernel
 def put_reset(out, at, source, destination, ports, sequence, acknowledgment, flags):
     """Write the RST to a packet: to a SYN as a closed port does, else with the number that was acknowledged (RFC
     9293, 3.5.2); returns its length."""
-    back = (ports & 0xFFFF) << 16 | ports >> 16
     if flags & SYN:
-        return put_tcp(out, at, destination, source, back, 0, (sequence + 1) & 0xFFFFFFFF, RST | ACK, 0, 0)
-    return put_tcp(out, at, destination, source, back, acknowledgment, 0, RST, 0, 0)
+        return put_tcp(out, at, source, destination, ports, 0, (sequence + 1) & 0xFFFFFFFF, RST | ACK, 0, 0)
+    return put_tcp(out, at, source, destination, ports, acknowledgment, 0, RST, 0, 0)
 
 
 @kernel
@@ -184,11 +161,11 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
         all_layers[row] = layers
         if checksums[row] & (IP_WRONG | TRANSPORT_WRONG) or fragments[row] & FRAGMENT:
             continue
-        wanted, above, data = np.int64(-1), np.int64(0), np.int64(0)
+        reply, above, data = np.int64(-1), np.int64(0), np.int64(0)
         block = blocks[row]
         source, destination = np.int64(sources[row]), np.int64(destinations[row])
         flags, ports, sequence, acknowledgment = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-        if layers & TCP_OPTIONS:  # the header is whole, and tells its length right
+        if layers & TCP_OPTIONS:  # the header is whole, and its length is right
             flags, port = np.int64(tcp_flags[row]), np.int64(destination_ports[row])
             ports = np.int64(source_ports[row]) << 16 | port
             sequence, acknowledgment = np.int64(sequences[row]), np.int64(acknowledgments[row])
@@ -198,13 +175,13 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
                     verified_rows[row] = 1
                     counters[block, VERIFIED] += 1
             data = ip_lengths[row] - (payload_offsets[row] - ip_offsets[row])
-            wanted = wanted_of_tcp(flags, above, policy_table[policy_rows[block], port], data)
-            if wanted == ACKS and not flags & FIN:
+            reply = _tcp_reply(flags, above, policy_table[policy_rows[block], port], data)
+            if reply == ACKS and not flags & FIN:
                 reach = sent(sequence, acknowledgment, above, cookies)
-                wanted = by_progress(reach, data, above, settings[0], coarse)
+                reply = _reply_by_progress(reach, data, above, settings[0], coarse)
         elif layers & ICMP_REST and icmp_types[row] == ECHO_REQUEST and echoes[block]:
-            wanted = np.int64(ECHOES if icmp_codes[row] == 0 else -1)
-        if wanted < 0 or not answering or truncated[row]:
+            reply = np.int64(ECHOES if icmp_codes[row] == 0 else -1)
+        if reply < 0 or not answering or truncated[row]:
             continue
         frame = frame_rows[row]
         if kinds[frame] != TO_US:
@@ -225,26 +202,28 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
             continue
         verdict = allowed(source, now, buckets, rates)
         if verdict != ALLOWED:
-            counters[block, limited_by(verdict)] += 1
+            counters[block, BY_ADDRESS + verdict - ADDRESS_LIMITED] += 1  # the verdicts' order is the counters'
             continue
         ip = to + link
-        if wanted == ECHOES:
+        if reply == ECHOES:
             icmp = payload_offsets[row] - 8
-            length = ip_offsets[row] + ip_captured[row] - icmp
-            length = put_echo_reply(out, ip, destination, source, octets, icmp, length)
-        elif wanted == RESETS:
+            length = put_echo_reply(
+                out, ip, destination, source, octets, icmp, ip_offsets[row] + ip_captured[row] - icmp
+            )
+        elif reply == RESETS:
             length = put_reset(out, ip, source, destination, ports, sequence + data, acknowledgment, flags)
         else:
             offer = offered(octets, options_offsets[row], np.int64(options_lengths[row]))
-            if wanted == SYNACKS:
+            if reply == SYNACKS:
                 length = put_synack(
                     out, ip, source, destination, ports, sequence, flags, offer, now_ms, cookies, settings[1]
                 )
             else:
                 after = (sequence + data + (1 if flags & FIN else 0)) & 0xFFFFFFFF
-                closing = wanted == FINS
-                length = put_ack(out, ip, source, destination, ports, acknowledgment, after, offer, now_ms, closing)
+                length = put_ack(
+                    out, ip, source, destination, ports, acknowledgment, after, offer, now_ms, reply == FINS
+                )
         hand_over(out, state, layout, slot, link + length)
-        counters[block, wanted] += 1
+        counters[block, reply] += 1
         filled += 1
     return filled

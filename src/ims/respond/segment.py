@@ -1,4 +1,4 @@
-"""Replies as octets: TCP segments and ICMP echoes in IPv4, with right checksums."""
+"""Replies as octets: TCP segments and ICMP echo replies in IPv4, with their checksums."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ LARGEST = 60
 
 @kernel
 def put_tcp(out, at, source, destination, ports, sequence, acknowledgment, flags, window, options):
-    """Write IP and TCP around `options` octets that stand at `at` + 40; returns the packet's length. `ports`: ours
-    << 16 | the peer's. The caller has checked that out[at:at + LARGEST] exists."""
-    length, tcp = TCP + options, at + IP
-    put_ip(out, at, 0, IP + length, 0, DO_NOT_FRAGMENT, TTL, PROTOCOL_TCP, source, destination)
+    """Write IP and TCP around `options` octets that stand at `at` + 40; returns the packet's length. `source`,
+    `destination`, `ports` (source << 16 | destination): of the packet that is answered. The caller has checked that
+    out[at:at + LARGEST] exists."""
+    length, tcp, back = TCP + options, at + IP, (ports & 0xFFFF) << 16 | ports >> 16
+    put_ip(out, at, 0, IP + length, 0, DO_NOT_FRAGMENT, TTL, PROTOCOL_TCP, destination, source)
     total = pseudo_header(source, destination, PROTOCOL_TCP, length) + ones_sum(out, tcp + TCP, options)
-    total += put_tcp_header(out, tcp, ports, sequence, acknowledgment, length, flags, window, 0)
+    total += put_tcp_header(out, tcp, back, sequence, acknowledgment, length, flags, window, 0)
     put_checksum(out, tcp + CHECKSUM, PROTOCOL_TCP, total)
     return IP + length
 

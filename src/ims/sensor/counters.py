@@ -1,4 +1,4 @@
-"""The books of a run: every frame in exactly one counter, and what became of payloads."""
+"""The counters of a run: every frame in exactly one, and what became of payloads."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ims.decode.frame_types import in_words
 from ims.decode.verdict import COUNTERS, EXCLUSIVE, MEANING
 from ims.text import quantity
 
-MOST_TOLD = 8
-"""Types of frames that a warning names; the report has all."""
+MOST_NAMED = 8
+"""Types of frames in a warning; the report has all."""
 
 
 @dataclass
 class Report:
-    """What an ingest says when it ends; `as_json` is what `--format json` prints.
+    """The result of an ingest; `as_json` is what `--format json` prints.
 
-    `frames` = `stored` + `outside` + `not_ipv4` + `malformed` + `unsupported_link`. `bytes_in` are octets of
-    captures (after decompression), `bytes_stored` what the sensor's files grew by, `seconds` from the first
-    octet read to the store closed, compaction included. `complete` is false where not everything of the captures was
-    read, because they are damaged or the run was `interrupted`; `warnings` say what, and what else there is to know.
+    `frames` = `stored` + `outside` + `not_ipv4` + `malformed` + `unsupported_link`. `bytes_in` are octets of captures
+    (after decompression), `bytes_stored` what the sensor's files grew by, `seconds` from the first octet read to the
+    store closed, compaction included. `complete` is false where not all of the captures was read, because they are
+    damaged or the run was `interrupted`; `warnings` have details.
     """
 
     bytes_before: int = 0
@@ -41,7 +41,7 @@ class Report:
     damaged: bool = False
     """not all of the captures could be read: cut off, damaged, ending in zeros"""
     interrupted: bool = False
-    """stopped by a signal; the same command goes on"""
+    """stopped by a signal; the same command continues"""
     began: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
 
@@ -51,32 +51,26 @@ class Report:
         return not self.damaged and not self.interrupted
 
     def nothing_stored(self) -> str | None:
-        """Why frames came and none was stored; None where it isn't so."""
+        """Why none of the frames was stored; None where some were, or there were none."""
         if self.counters.get("stored") or not self.counters.get("frames"):
             return None
-        known = [
-            f"{self.counters[name]:,} {word}"
-            for name, word in (("arp", "ARP"), ("ipv6", "IPv6"))
-            if self.counters[name]
-        ]
+        known = [f"{self.counters[name.lower()]:,} {name}" for name in ("ARP", "IPv6") if self.counters[name.lower()]]
         words = MEANING | {"not_ipv4": "frames that carry something else" + (f" ({', '.join(known)})" if known else "")}
         each = [f"{self.counters[name]:,} {words[name]}" for name in EXCLUSIVE if self.counters[name]]
         if self.not_read:
-            each.append("not read were " + ", ".join(map(in_words, self.not_read[:MOST_TOLD])))
+            each.append("not read were " + ", ".join(map(in_words, self.not_read[:MOST_NAMED])))
         return f"nothing was stored of {quantity(self.counters['frames'], 'frame')}: " + "; ".join(each)
 
     def unread(self) -> list[str]:
-        """What else is to be said of frames that weren't read: link types, and fragments of tunnels."""
-        said = []
+        """Other warnings about frames that weren't read: link types, and fragments of tunnels."""
+        warnings = []
         links = [in_words(row) for row in self.not_read if row["counter"] == "unsupported_link"]
         if links and self.counters.get("stored"):
-            said.append("not read were " + ", ".join(links[:MOST_TOLD]))
-        lost = self.counters.get("tunnel_fragments", 0)
-        if lost:
-            said.append(
-                f"{lost:,} later fragments of tunnels hold parts of packets that are lost; first fragments are stored"
-            )
-        return said
+            warnings.append("not read were " + ", ".join(links[:MOST_NAMED]))
+        if lost := self.counters.get("tunnel_fragments", 0):
+            fragments = f"{lost:,} later fragments of tunnels"
+            warnings.append(f"{fragments} hold parts of packets that are lost; first fragments are stored")
+        return warnings
 
     @property
     def hit_rate(self) -> float | None:
@@ -84,13 +78,12 @@ class Report:
         return 1 - self.new_payloads / self.payloads if self.payloads else None
 
     def as_json(self) -> dict[str, Any]:
-        """snake_case keys, in the order in which a person would ask."""
-        hit_rate = self.hit_rate
+        """snake_case keys, the most interesting first."""
         return {
             **self.counters,
             "payloads": self.payloads,
             "new_payloads": self.new_payloads,
-            "hit_rate": None if hit_rate is None else round(hit_rate, 6),
+            "hit_rate": None if self.hit_rate is None else round(self.hit_rate, 6),
             "payloads_undeduplicated": self.payloads_undeduplicated,
             "payloads_lost": self.payloads_lost,
             "frames_lost": self.frames_lost,

@@ -1,17 +1,17 @@
 """What a live sensor watched, and when: the coverage of its run, with gaps where the kernel lost packets.
 
-Time is cut into periods. One in which nothing was lost goes on; a loss that a look at the counters found lies between
-this look and the one before it, so that stretch becomes a period of its own with the number of packets lost.
+Time is divided into periods. One without losses goes on; a loss that a look at the counters finds happened since the
+look before, so that time becomes a period of its own with the number of packets lost.
 
-A clock that is set, back or forth, ends a period too: time that the clock left out was never watched. A second clock,
-which nobody sets, tells. When between two looks it was set isn't known, so what passed between them counts before and
-after.
+A clock that is set, back or forth, ends a period too: time that it skipped wasn't watched. A second clock, which nobody
+sets, shows it. When between two looks it was set isn't known, so the time between them counts before and after.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -19,42 +19,55 @@ import pyarrow as pa
 from ims import arrow
 from ims.darknet import Darknet
 from ims.records import arrow_schema
-from ims.sensor.config import SensorConfig
 from ims.settings.durations import HOUR_US
 from ims.store.captures import CaptureRecord
 
 PERIODS = 64
-"""Periods of one record; what is written at each checkpoint stays small."""
+"""Periods of one record, so that each checkpoint writes little."""
 SET_US = 500_000
-"""A clock that moved on by so much more than the steady one, or less, was set (or the machine slept)."""
+"""A clock that differs from the steady one by so much was set (or the machine slept)."""
 
 
 @dataclass
 class Period:
-    """A stretch of time [since, until), in microseconds since the epoch."""
+    """Time from `since` up to `until`, in microseconds since the epoch."""
 
     since: int
     until: int
     lost: int = 0
-    payloads_lost: dict[str, int] = field(default_factory=dict)
+    payloads_lost: Counter[str] = field(default_factory=Counter)
+    """by block"""
 
 
-def policies_of(config: SensorConfig) -> dict[str, str]:
-    """What coverage says of each block: its policy, `ports` for a table of them, `passive` where nothing answers."""
-    return {
-        block.name: "passive" if not config.respond else block.policy if isinstance(block.policy, str) else "ports"
-        for block in config.block
-    }
+def coverage_table(darknet: Darknet, policies: Mapping[str, str], periods: Iterable[Period]) -> pa.Table:
+    """A row for each block in each period; `policies`: by name of block."""
+    rows = [
+        {
+            "block": block.name,
+            "prefix": str(block.prefix),
+            "policy": policies[block.name],
+            "since": period.since,
+            "until": max(period.until, period.since + 1),
+            "frames_lost": period.lost,
+            "payloads_lost": period.payloads_lost[block.name],
+        }
+        for period in periods
+        for block in darknet.blocks
+    ]
+    return arrow.table(rows, arrow_schema("coverage"))
 
 
 class CoverageLog:
-    """The periods of a run. One thread looks; `now_us` is the clock that packets are stamped with, `steady_us` one that
-    is never set (None: there is none, as for a capture)."""
+    """The periods of a run, for one thread. `now_us` is the clock of packets' times, `steady_us` one that is never set
+    (None for a capture)."""
 
     def __init__(
-        self, darknet: Darknet, policies: dict[str, str], now_us: Callable[[], int],
+        self,
+        darknet: Darknet,
+        policies: Mapping[str, str],
+        now_us: Callable[[], int],
         steady_us: Callable[[], int] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._darknet, self._policies, self._now, self._steady = darknet, policies, now_us, steady_us
         self._steady_at = steady_us() if steady_us is not None else 0
         self._begin(now_us())
@@ -65,7 +78,7 @@ class CoverageLog:
 
     @property
     def current(self) -> Period:
-        """The period that goes on."""
+        """The last period."""
         return self._periods[-1]
 
     def look(self, lost: int, payloads_lost: dict[str, int]) -> None:
@@ -80,11 +93,9 @@ class CoverageLog:
             self._periods.append(Period(now, now))
         elif period.until > period.since and bool(period.lost) != bool(lost):
             self._periods.append(Period(period.until, period.until))
-        period = self.current
-        period.until = now
-        period.lost += lost
-        for block, count in payloads_lost.items():
-            period.payloads_lost[block] = period.payloads_lost.get(block, 0) + count
+        self.current.until = now
+        self.current.lost += lost
+        self.current.payloads_lost.update(payloads_lost)
 
     def _passed(self) -> int | None:
         """Microseconds since the last look, by the steady clock."""
@@ -94,34 +105,21 @@ class CoverageLog:
         return self._steady_at - before
 
     def rows(self) -> tuple[str, CaptureRecord, pa.Table]:
-        """(id, record, coverage) of the record that goes on: what the next checkpoint remembers."""
+        """(id, record, coverage) for the next checkpoint."""
         record = CaptureRecord("live", finished=True, settled=True)
         record.saw(min(period.since for period in self._periods), max(period.until for period in self._periods))
         record.frames_lost = sum(period.lost for period in self._periods)
-        rows = [
-            {
-                "block": block.name,
-                "prefix": str(block.prefix),
-                "policy": self._policies[block.name],
-                "since": period.since,
-                "until": max(period.until, period.since + 1),
-                "frames_lost": period.lost,
-                "payloads_lost": period.payloads_lost.get(block.name, 0),
-            }
-            for period in self._periods
-            if period.until > period.since or period.lost or period.payloads_lost  # a clock set back leaves no time
-            for block in self._darknet.blocks
-        ]
-        return self._id, record, arrow.table(rows, arrow_schema("coverage"))
+        # A clock set back leaves periods without time.
+        periods = [each for each in self._periods if each.until > each.since or each.lost or each.payloads_lost]
+        return self._id, record, coverage_table(self._darknet, self._policies, periods)
 
     def saved(self) -> None:
-        """The rows are in the store: a record that is long, or of an hour that is over, is left as it is."""
+        """The rows are in the store: a record that is long, or of an earlier hour, is ended."""
         last = self.current
         if len(self._periods) > PERIODS or last.until // HOUR_US != self._periods[0].since // HOUR_US:
             self._begin(last.until)
 
-    def change(self, darknet: Darknet, policies: dict[str, str]) -> None:
+    def change(self, darknet: Darknet, policies: Mapping[str, str]) -> None:
         """Other blocks or policies from now on; the record so far must have been saved."""
-        since = self.current.until
         self._darknet, self._policies = darknet, policies
-        self._begin(since)
+        self._begin(self.current.until)

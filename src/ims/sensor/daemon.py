@@ -1,9 +1,8 @@
-"""A live sensor: opens sockets, gives up its privileges, starts workers and the keeper, and ends in order.
+"""A live sensor: opens sockets, gives up its privileges, starts workers and the store thread, and ends in order.
 
     rings ──► workers (answer, decode, sign) ──► keeper (store)
 
-Everything that needs root is done in `open`, everything that could be wrong is found there; from `run` on the process
-has no privileges.
+`open` does everything that needs root, and finds what is wrong; from `run` on the process has no privileges.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute  # what writing parts needs: read while Python's own files may be read
+import pyarrow.compute  # needed to write parts: imported while Python's own files can be read
 import structlog
 
 from ims import kernels
@@ -43,7 +42,7 @@ from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules
 from ims.sensor.config import SensorConfig, checked
-from ims.sensor.coverage import CoverageLog, policies_of
+from ims.sensor.coverage import CoverageLog
 from ims.sensor.heartbeat import Heartbeats
 from ims.sensor.metrics import registry_of
 from ims.sensor.pipeline import Pipeline, Room, Shared
@@ -90,8 +89,8 @@ class Sensor:
         self.began = time.monotonic()
 
     def open(self) -> None:
-        """Open everything, and become an unprivileged user. Raises ValueError for what is configured wrong and
-        without the right to open packet sockets, and OSError."""
+        """Open everything, and become an unprivileged user. Raises ValueError for wrong settings and without the right
+        to open packet sockets; OSError."""
         config = self.config
         refuse(sensor_checks(config, self._file, self._replay is not None))
         darknet = config.darknet()
@@ -132,8 +131,7 @@ class Sensor:
                 for _ in range(config.workers):
                     fanout = None if config.workers == 1 else (os.getpid() + device.number) & 0xFFFF
                     code = self._program(darknet, device.has_link_header)
-                    ring = Ring(device, config.ring // BLOCK, code, fanout, config.promiscuous)
-                    self._rings.append(ring)
+                    self._rings.append(Ring(device, config.ring // BLOCK, code, fanout, config.promiscuous))
                     if config.respond:
                         self._wires.append(Outgoing(device))
         except PermissionError as error:
@@ -146,7 +144,7 @@ class Sensor:
     def _open_store(self, darknet: Darknet, clocks: list[Clock], setups: list[Setup]) -> None:
         config = self.config
         steady = None if self._replay is not None else lambda: time.monotonic_ns() // 1000
-        self._watched = CoverageLog(darknet, policies_of(config), self._now_us, steady)
+        self._watched = CoverageLog(darknet, config.policies(), self._now_us, steady)
         self.keeper = keeper = StoreThread(config, self._watched, self._lost, self._now_us)
         shared = Shared(Cache(config.cache_signatures, keeper.key), keeper.payloads_of, threading.Lock())
         unwrap = unwrap_of(config.unwrap)
@@ -162,26 +160,20 @@ class Sensor:
 
             name = f"{device.name if device else 'replay'}-{number}"
             wire = self._wires[number] if config.respond else None
-            mac = device.mac if device else bytes(6)
-            worker = Worker(
-                name, ring, wire, pipeline, setups[number], clocks[number], mac, keeper.lose_payloads,
-                lambda: keeper.payloads_wanted,
-            )  # fmt: skip
-            self.workers.append(worker)
+            self.workers.append(Worker(
+                name, ring, wire, pipeline, setups[number], clocks[number], device.mac if device else bytes(6),
+                keeper.lose_payloads, lambda: keeper.payloads_wanted,
+            ))  # fmt: skip
 
     def _new_limits(self) -> Any:
-        config = self.config
-        return limits(config.reply_limit, config.global_limit, secrets.token_bytes(16))
+        return limits(self.config.reply_limit, self.config.global_limit, secrets.token_bytes(16))
 
     def _setup(self, darknet: Darknet, clock: Clock, counted: Mapping[str, Mapping[str, int]] | None = None) -> Setup:
         config = self.config
         if not config.respond:
             return Setup(darknet, None, False)
-        tables = policies(
-            darknet,
-            {block.name: block.policy for block in config.block},
-            [block.name for block in config.block if block.echo],
-        )
+        echoing = [block.name for block in config.block if block.echo]
+        tables = policies(darknet, {block.name: block.policy for block in config.block}, echoing)
         mtu = min((ring.device.mtu for ring in self._rings if isinstance(ring, Ring)), default=1500)
         settings = np.array([config.data_limit, min(MSS, mtu - 40)], np.int64)
         counters = np.zeros((len(darknet.names), len(REPLY_COUNTERS)), np.int64)
@@ -207,7 +199,7 @@ class Sensor:
         return lost
 
     def state(self) -> State:
-        """How things are now; may be called from any thread."""
+        """The present state; may be called from any thread."""
         keeper, workers = self.keeper, self.workers
         assert keeper is not None
         state = State(
@@ -220,10 +212,10 @@ class Sensor:
         for worker in workers:
             pipeline = worker.pipeline
             state.frames += worker.frames
-            _add(state.books, pipeline.counters)
-            _add(state.packets, pipeline.by_block)
+            state.books.update(pipeline.counters)
+            state.packets.update(pipeline.by_block)
             for block, counted in worker.replied().items():
-                _add(state.replied.setdefault(block, {}), counted)
+                state.replied.setdefault(block, Counter()).update(counted)
             state.payloads += pipeline.kept.payloads
             state.new_payloads += pipeline.kept.new_payloads
             state.payloads_lost += pipeline.kept.lost
@@ -238,7 +230,7 @@ class Sensor:
 
     @property
     def replayed(self) -> tuple[bool, list[str]]:
-        """(whether all of the capture that is replayed could be read, what is wrong with it)"""
+        """(whether all of the replayed capture could be read, what is wrong with it)"""
         rings = [ring for ring in self._rings if isinstance(ring, ReplayRing)]
         return all(ring.complete for ring in rings), [warning for ring in rings for warning in ring.warnings]
 
@@ -247,22 +239,20 @@ class Sensor:
         self._stop.set()
 
     def reload(self) -> None:
-        """Take blocks and policies from the configuration anew."""
+        """Read blocks and policies from the configuration again."""
         self._reload.set()
 
     def run(
         self, read_config: Callable[[], SensorConfig] | None = None, look: Callable[[], None] | None = None
     ) -> None:
-        """Take packets until `stop`, or to the end of what is replayed; `look` is called a few times a second.
-
-        Raises RuntimeError where a worker ended by itself; what was taken before is stored.
-        """
+        """Take packets until `stop`, or to the end of a replayed capture; `look` is called a few times a second. Raises
+        RuntimeError where a thread ended by itself; what was taken before is stored."""
         assert self.keeper is not None
         self.keeper.start()
         for worker in self.workers:
             worker.start()
-        config = self.config
         tell_systemd("READY=1")
+        config = self.config
         log.info("watching", sensor=config.name, blocks=len(config.block), interfaces=list(config.interfaces))
         try:
             self._look_at_interfaces()
@@ -275,9 +265,8 @@ class Sensor:
                 if look is not None:
                     look()
                 self._look_at_interfaces()
-                if self._failure() is not None:
-                    break
-                if self._replay is not None and all(getattr(ring, "finished", False) for ring in self._rings):
+                finished = all(isinstance(ring, ReplayRing) and ring.finished for ring in self._rings)
+                if finished or self._failure() is not None:
                     break
         finally:
             tell_systemd("STOPPING=1")
@@ -294,7 +283,7 @@ class Sensor:
         return next(((name, failure) for name, failure in threads if failure is not None), None)
 
     def _look_at_interfaces(self) -> None:
-        """Say so where one goes down or up. Raises RuntimeError where one is gone: its sockets won't come back."""
+        """Log when one goes down or up. Raises RuntimeError where one is gone: its sockets won't come back."""
         if self._replay is not None:
             return
         for name in self.config.interfaces:
@@ -323,7 +312,7 @@ class Sensor:
         for worker, setup in zip(self.workers, setups, strict=True):
             worker.change(setup)
         assert self.keeper is not None
-        self.keeper.change(darknet, policies_of(config))
+        self.keeper.change(darknet, config.policies())
         log.info("the configuration was read again", blocks=len(config.block))
 
     def _end(self) -> None:
@@ -345,13 +334,8 @@ class Sensor:
             thing.close()
 
 
-def _add(sums: dict[str, int], counts: Mapping[str, int]) -> None:
-    for name, count in counts.items():
-        sums[name] = sums.get(name, 0) + count
-
-
 def give_memory_back() -> None:
-    """Have the allocators return what loading, or compiling, kernels took and left (up to 180 MB)."""
+    """Have the allocators return memory that loading, or compiling, kernels freed (up to 180 MB)."""
     gc.collect()
     pa.default_memory_pool().release_unused()
     with contextlib.suppress(AttributeError):  # another libc than GNU's
@@ -359,7 +343,7 @@ def give_memory_back() -> None:
 
 
 def load_answering_kernels() -> None:
-    """Have the kernels that answer compiled without a wire, so that a later sensor finds them in the cache."""
+    """Compile the kernels that answer without an interface, so that a later sensor finds them in the cache."""
     block = {"name": "all", "prefix": "0.0.0.0/0"}
     config = checked({"name": "warm", "store": "unused", "interfaces": ["none"], "block": [block]})
     sensor = Sensor(config, replay="none")

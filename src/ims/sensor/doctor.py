@@ -1,4 +1,4 @@
-"""What is wrong with a box, before it matters: every check looks, changes nothing, and says what to do."""
+"""`ims doctor` for a sensor: every check changes nothing, and says what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MEMORY_OF_A_WORKER = 700 << 20
 
 def examine(config: SensorConfig, file: Path | None = None) -> Iterator[Finding]:
     """All findings for a sensor with this configuration, from this file, on this machine: what it checks at its start,
-    and what would trouble it later."""
+    and what would be a problem later."""
     running = Running("sensor", file) if file is not None else None
     yield from findings_of(sensor_checks(config, file, running=running))
     yield from findings({look.__name__.strip("_"): partial(look, config) for look in LOOKS})
@@ -43,24 +43,23 @@ def _clock(config: SensorConfig) -> Iterator[Finding]:
 
 def _disk(config: SensorConfig) -> Iterator[Finding]:
     folder = next(path for path in (config.store, *config.store.absolute().parents) if path.exists())
-    usage = shutil.disk_usage(folder)
-    free, wanted = usage.free, 2 * config.keep_free
-    said = f"{free / 2**30:,.1f} of {usage.total / 2**30:,.1f} GiB free at {folder}"
-    if free < wanted:
-        yield Finding(WRONG, "disk", f"{said}: below {wanted / 2**30:,.1f} GiB no payloads are stored", "free some")
+    usage, needed = shutil.disk_usage(folder), 2 * config.keep_free
+    state = f"{usage.free / 2**30:,.1f} of {usage.total / 2**30:,.1f} GiB free at {folder}"
+    if usage.free < needed:
+        yield Finding(WRONG, "disk", f"{state}: below {needed / 2**30:,.1f} GiB no payloads are stored", "free some")
     elif config.keep_age is None and config.keep_size is None:
-        yield Finding(WARNING, "disk", f"{said}, and nothing is ever dropped", "set keep_age or keep_size")
+        yield Finding(WARNING, "disk", f"{state}, and nothing is ever dropped", "set keep_age or keep_size")
     else:
-        yield Finding(OK, "disk", said)
+        yield Finding(OK, "disk", state)
 
 
 def _memory(config: SensorConfig) -> Iterator[Finding]:
     rings = config.workers * len(config.interfaces)
-    wanted = MEMORY_OF_A_WORKER + rings * config.ring
+    needed = MEMORY_OF_A_WORKER + rings * config.ring
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     free = int(lines["MemAvailable"].split()[0]) << 10
-    said = f"{rings} of {config.ring >> 20} MiB for rings, {wanted / 2**30:.1f} GiB in all; {free / 2**30:.1f} free"
-    yield Finding(OK if free > wanted else WARNING, "memory", said, "" if free > wanted else "a smaller `ring`")
+    state = f"{rings} of {config.ring >> 20} MiB for rings, {needed / 2**30:.1f} GiB in all; {free / 2**30:.1f} free"
+    yield Finding(OK if free > needed else WARNING, "memory", state, "" if free > needed else "a smaller `ring`")
     cores = len(os.sched_getaffinity(0))
     if config.workers > cores:
         yield Finding(WARNING, "workers", f"{config.workers} on {quantity(cores, 'core')}", f"workers = {cores}")
@@ -70,9 +69,9 @@ def _user(config: SensorConfig) -> Iterator[Finding]:
     yield from root(config.user)
     try:
         check_program_readable(user_to_become(config.user))
-    except PermissionError as error:  # it goes on: what it needs is loaded before
-        said, _, remedy = str(error).partition("; ")
-        yield Finding(WARNING, "user", said, remedy)
+    except PermissionError as error:  # no failure: a start loads what it needs before
+        problem, _, remedy = str(error).partition("; ")
+        yield Finding(WARNING, "user", problem, remedy)
 
 
 def _kernel(config: SensorConfig) -> Iterator[Finding]:
@@ -90,4 +89,4 @@ LOOKS: tuple[Callable[[SensorConfig], Iterator[Finding]], ...] = (
     _kernel, _user, doctor_network.interfaces, doctor_network.offloads, doctor_network.route, doctor_network.arp,
     doctor_network.rp_filter, doctor_network.firewall, _clock, _disk, _memory,
 )  # fmt: skip
-"""What no start refuses."""
+"""Checks that no start makes."""

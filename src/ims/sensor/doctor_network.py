@@ -1,4 +1,4 @@
-"""What the network around a sensor would do to it: interfaces, offloads, routes, ARP, filters. Part of `ims doctor`."""
+"""Checks of a sensor's network for `ims doctor`: interfaces, offloads, routes, ARP, filters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def interfaces(config: SensorConfig) -> Iterator[Finding]:
     for name in config.interfaces:
         try:
             device = interface(name)
-        except ValueError:  # what the start refuses is said already
+        except ValueError:  # the start's checks report it
             continue
         up = is_up(name)
         kind = "with link headers" if device.has_link_header else "frames begin at the IP header"
@@ -44,7 +44,7 @@ def _sysctl(name: str) -> int:
 
 
 def route(config: SensorConfig) -> Iterator[Finding]:
-    """What the kernel itself would do with dark packets."""
+    """What the kernel itself does with packets to the blocks."""
     forwarding = [name for name in config.interfaces if _sysctl(f"conf/{name}/forwarding")]
     for block in config.darknet().blocks:
         kind = _kind_of_route(str(block.prefix[min(1, block.prefix.num_addresses - 1)]))
@@ -71,7 +71,7 @@ def _kind_of_route(address: str) -> int | None:
 
 
 def arp(config: SensorConfig) -> Iterator[Finding]:
-    """Where blocks are on the link, somebody has to answer ARP for them."""
+    """Where blocks are on-link, something has to answer ARP for them."""
     if config.arp and config.respond:
         yield Finding(OK, "arp", "the sensor answers for the blocks, as where they are on-link")
         return
@@ -112,9 +112,9 @@ def offloads(config: SensorConfig) -> Iterator[Finding]:
             if _ethtool(name, command) & bit
         ]  # fmt: skip
         if merging:
-            said = f"{' and '.join(merging)} on {name}: segments are merged and count as one packet"
+            problem = f"{' and '.join(merging)} on {name}: segments are merged and count as one packet"
             remedy = f"ethtool -K {name} " + " ".join(f"{flag} off" for flag in merging)
-            yield Finding(WARNING, "offloads", said, remedy)
+            yield Finding(WARNING, "offloads", problem, remedy)
         else:
             yield Finding(OK, "offloads", f"{name} merges nothing")
 
@@ -122,14 +122,14 @@ def offloads(config: SensorConfig) -> Iterator[Finding]:
 def _ethtool(name: str, command: int) -> int:
     value = array.array("B", struct.pack("II", command, 0))
     request = struct.pack("16sP", name.encode()[:15], value.buffer_info()[0]) + bytes(16)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked, contextlib.suppress(OSError):
-        fcntl.ioctl(asked, SIOCETHTOOL, request)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel, contextlib.suppress(OSError):
+        fcntl.ioctl(channel, SIOCETHTOOL, request)
     return int(struct.unpack_from("I", value.tobytes(), 4)[0])
 
 
 def firewall(config: SensorConfig) -> Iterator[Finding]:
     """Capture comes before any firewall; but one that rejects answers too."""
-    looked = []
+    seen = []
     for program, words in (("nft", ["list", "ruleset"]), ("iptables-save", [])):
         path = shutil.which(program)
         if path is None:
@@ -137,9 +137,9 @@ def firewall(config: SensorConfig) -> Iterator[Finding]:
         done = subprocess.run([path, *words], capture_output=True, text=True, check=False, timeout=10)
         if done.returncode:
             continue
-        looked.append(program)
+        seen.append(program)
         if "reject" in done.stdout.lower():
             yield Finding(WARNING, "firewall", f"{program} shows a rule that rejects: it may answer with RST or ICMP",
                           "have it drop what goes to the blocks")  # fmt: skip
             return
-    yield Finding(OK, "firewall", f"no rule of {' and '.join(looked)} rejects" if looked else "no nft or iptables here")
+    yield Finding(OK, "firewall", f"no rule of {' and '.join(seen)} rejects" if seen else "no nft or iptables here")

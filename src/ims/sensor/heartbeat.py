@@ -1,10 +1,9 @@
-"""The thread in which a live sensor says, once a second, how it is (store/heartbeat.py).
-
-It waits for nobody: a disk that hangs holds up this thread alone, and whoever reads then finds old news, which is true.
-"""
+"""The thread in which a live sensor writes its state once a second (store/heartbeat.py). A disk that hangs stops only
+this thread; readers then see an old state."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -21,14 +20,14 @@ log = structlog.get_logger()
 
 EVERY_SECONDS = 1.0
 LOSING_SECONDS = 10.0
-"""After the last loss, so long packets count as being lost now."""
+"""So long after the last loss, packets count as being lost now."""
 LAST_SECONDS = 5.0
-"""For which the end waits for the last word."""
+"""How long the end waits for the last beat."""
 
 
 @dataclass
 class _Losses:
-    """What beats remember of each other: since when something is lost, and how much was lost before."""
+    """State between beats: since when something is lost, and how much was lost before."""
 
     storing: bool = True
     storing_since: float = 0.0
@@ -38,7 +37,7 @@ class _Losses:
     lost: int = 0
     """in all, at the last beat"""
     before: int = 0
-    """in all, when what is going on began"""
+    """in all, when the present losses began"""
     looked: float = 0.0
 
 
@@ -46,7 +45,7 @@ class Heartbeats:
     """`start` when the sensor watches, `stop` when all is stored. `state` may be called from any thread."""
 
     def __init__(self, store: Path, sensor: str, state: Callable[[], State], replay: bool) -> None:
-        """Raises OSError where the file can't be made, but for a full disk: then it is tried again."""
+        """Raises OSError where the earlier heartbeat can't be read."""
         self._store, self._sensor, self._state, self._replay = store, sensor, state, replay
         self._boot, self._began = boot_id(), time.time()
         self._losses = _Losses(storing_since=self._began, looked=self._began)
@@ -66,7 +65,7 @@ class Heartbeats:
         self._thread.start()
 
     def stop(self, in_order: bool) -> None:
-        """End; `in_order`: the last word is that the sensor was stopped."""
+        """End; `in_order`: the last beat says that the sensor was stopped."""
         self._in_order = in_order
         self._stopping.set()
         if self._thread.is_alive():
@@ -74,28 +73,27 @@ class Heartbeats:
 
     def _run(self) -> None:
         try:
-            self._beat_until_stopped()
+            with contextlib.ExitStack() as closing:
+                self._beat_until_stopped(closing)
         except BaseException as error:
             self.failure = error
             log.exception("the heartbeat ended")
 
-    def _beat_until_stopped(self) -> None:
+    def _beat_until_stopped(self, closing: contextlib.ExitStack) -> None:
         ending = False
-        try:
-            while not ending:
-                ending = self._stopping.wait(EVERY_SECONDS if self._file is not None or self.complaint else 0.0)
-                try:
-                    self._file = self._file or Heartbeat(self._store, self._sensor)
-                    self._file.write(self.beat(ending and self._in_order))
-                except OSError as error:  # of the store; a sensor that goes on must not be told as halted later
-                    if cause(error) != self.complaint:
-                        log.warning("the heartbeat can't be written", reason=cause(error))
-                    self.complaint = cause(error)
-                else:
-                    self.complaint = ""
-        finally:
-            if self._file is not None:
-                self._file.close()
+        while not ending:
+            ending = self._stopping.wait(EVERY_SECONDS if self._file is not None or self.complaint else 0.0)
+            try:
+                if self._file is None:
+                    self._file = Heartbeat(self._store, self._sensor)
+                    closing.callback(self._file.close)
+                self._file.write(self.beat(ending and self._in_order))
+            except OSError as error:  # of the store; a sensor that goes on must not look halted later
+                if cause(error) != self.complaint:
+                    log.warning("the heartbeat can't be written", reason=cause(error))
+                self.complaint = cause(error)
+            else:
+                self.complaint = ""
 
     def beat(self, ending: bool = False) -> Beat:
         """How the sensor is now."""

@@ -1,4 +1,4 @@
-"""The machine under a sensor: its addresses and routers, which no block may cover."""
+"""The machine of a sensor: its addresses and gateways, which no block may cover."""
 
 from __future__ import annotations
 
@@ -20,21 +20,16 @@ class Host(NamedTuple):
 
 
 def this_host() -> Host:
-    """As the kernel says now."""
+    """The machine's present addresses and gateways."""
     with IPRoute() as route:
         names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in route.get_links()}
         addresses = {
-            ipaddress.IPv4Address(found.get_attr("IFA_LOCAL") or found.get_attr("IFA_ADDRESS")): names.get(
-                found["index"], "?"
-            )
+            found.get_attr("IFA_LOCAL") or found.get_attr("IFA_ADDRESS"): names.get(found["index"], "?")
             for found in route.get_addr(family=socket.AF_INET)
         }
-        gateways = [
-            ipaddress.IPv4Address(gateway)
-            for found in route.get_default_routes(family=socket.AF_INET)
-            if (gateway := found.get_attr("RTA_GATEWAY"))
-        ]
-    return Host(addresses, gateways)
+        gateways = [found.get_attr("RTA_GATEWAY") for found in route.get_default_routes(family=socket.AF_INET)]
+    addressed = {ipaddress.IPv4Address(address): name for address, name in addresses.items()}
+    return Host(addressed, [ipaddress.IPv4Address(gateway) for gateway in gateways if gateway])
 
 
 def refuse_own(darknet: Darknet, host: Host) -> None:

@@ -1,8 +1,5 @@
-"""Captures into a store: what `ims ingest` does.
-
-Each capture is told by its content (recognition.py), read through the pipeline (ingest_run.py), and remembered with
-every checkpoint.
-"""
+"""Captures into a store: what `ims ingest` does. Each capture is recognised by its content (recognition.py), read
+through the pipeline (ingest_run.py), and remembered with every checkpoint."""
 
 from __future__ import annotations
 
@@ -43,11 +40,11 @@ class Ingest:
     _notes: list[str] = field(default_factory=list)
 
     def run(self, captures: Sequence[str]) -> Report:
-        """Ingest captures in the order given; `-` is standard input. What is no regular file is opened once; waiting
-        for it ends when `stop` is set.
+        """Ingest captures in this order; `-` is standard input. What isn't a regular file is opened once; waiting for
+        it ends when `stop` is set.
 
-        Raises FileNotFoundError, IsADirectoryError or ValueError before anything is stored, where a capture
-        can't be read or was ingested before; where one can't be read, no store and no sensor is made.
+        Raises FileNotFoundError, IsADirectoryError or ValueError before anything is stored, where a capture can't be
+        read or was ingested before; where one can't be read, neither store nor sensor is made.
         """
         captures = ["-" if capture in STANDARD_INPUT else capture for capture in captures]
         with reading_any_file():
@@ -60,11 +57,7 @@ class Ingest:
                 open_capture(capture).close()
         with ExitStack() as opened:
             try:
-                pipes = {
-                    capture: opened.enter_context(closing(open_capture(capture, self.stop.is_set)))
-                    for capture in captures
-                    if capture in once
-                }
+                pipes = {name: opened.enter_context(closing(open_capture(name, self.stop.is_set))) for name in once}
             except InterruptedError:
                 return Report(interrupted=True)
             writer = opened.enter_context(closing(SensorWriter(self.store, self.sensor)))
@@ -81,20 +74,20 @@ class Ingest:
             return run.end(settle=not self.stop.is_set())
 
     def watch(self, captures: Iterator[Path | None]) -> Report:
-        """Ingest captures as they come (None: nothing has come), until the iterator ends. A file that is no
-        capture is logged and passed over; one that was ingested before is passed over."""
+        """Ingest captures as they come (None: nothing has come), until the iterator ends. A file that isn't a capture
+        is logged and skipped; one that was ingested before is skipped."""
         with closing(SensorWriter(self.store, self.sensor)) as writer:
             run = self._new_run(writer, live=True)
             for capture in _looked_for(captures):
                 if capture is None:
-                    run.idle()
+                    run.save_if_due(live=True)
                     continue
-                said = len(run.report.warnings)
+                logged = len(run.report.warnings)
                 try:
                     known = self._recognise(writer, str(capture))
                     if known is None or known.more:
                         run.read_file(str(capture), known)
-                    for warning in run.report.warnings[said:]:  # not at the end only, which may be years ahead
+                    for warning in run.report.warnings[logged:]:  # not only at the end, which may be years ahead
                         log_warning("ingested", warning=warning)
                 except (OSError, ValueError) as error:
                     log_warning("not ingested", capture=str(capture), reason=cause(error))
@@ -104,7 +97,7 @@ class Ingest:
             return run.end(settle=True)
 
     def note(self, text: str) -> None:
-        """Log what the one who watches should know, and have the report say it."""
+        """Log a problem of the watching, and add it to the report."""
         log_warning("watching", problem=text)
         self._notes.append(text)
 
@@ -117,7 +110,7 @@ class Ingest:
         return recognise(capture, writer.captures, found_there=True)
 
     def _recognise_stored(self, writer: SensorWriter, capture: str) -> Known | None:
-        """The same among captures of which something was stored: with another --block or --unwrap more may be."""
+        """The same among captures of which something was stored: with another --block or --unwrap, more may be."""
         stored = something_stored(writer.captures)
         return recognise(capture, stored) if stored and not self.settings.again else None
 
@@ -131,7 +124,7 @@ class Ingest:
 
 
 def _looked_for(captures: Iterator[Path | None]) -> Iterator[Path | None]:
-    """The same; whoever looks for them may list folders that root alone can read."""
+    """The same; folders that only root can read may be listed."""
     while True:
         with reading_any_file():
             try:

@@ -1,7 +1,5 @@
-"""One run of an ingest: captures read through the pipeline, and remembered with every checkpoint.
-
-An ingest that is killed goes on where its last checkpoint was.
-"""
+"""One run of an ingest: captures read through the pipeline, and remembered with every checkpoint, from which an ingest
+that was killed continues."""
 
 from __future__ import annotations
 
@@ -25,13 +23,13 @@ from ims.text import quantity
 CHECKPOINT_PACKETS = 1 << 22
 CHECKPOINT_SECONDS = 5.0
 LIVE_SECONDS = 1.0
-"""On a pipe or a watched folder packets are to be seen soon; a file that is read at full speed can wait."""
+"""For a pipe or a watched folder, whose packets should be visible soon."""
 
 
 @dataclass(frozen=True)
 class IngestSettings:
-    """What an ingest may use. `payload_budget`: bytes an hour of payloads kept undeduplicated once the cache is
-    full; `cache_signatures`: payloads remembered (48 bytes each)."""
+    """Limits and options. `payload_budget`: bytes an hour of payloads kept undeduplicated once the cache is full;
+    `cache_signatures`: payloads remembered (48 bytes each)."""
 
     unwrap: int = 0
     again: bool = False
@@ -54,7 +52,7 @@ class Progress:
 
 class Run:
     """The state of one run: the pipeline, the report, and which captures the next checkpoint must remember. `live`:
-    packets are to be seen soon; `stop`: asked after each chunk."""
+    packets should be visible soon; `stop` is called after each chunk."""
 
     def __init__(
         self,
@@ -67,22 +65,16 @@ class Run:
     ) -> None:
         self._writer, self._settings, self._stop, self._progress, self._live = writer, settings, stop, progress, live
         self._pipeline = Pipeline(
-            writer,
-            darknet,
-            settings.unwrap,
-            settings.cache_signatures,
-            settings.payload_budget,
-            self.save,
+            writer, darknet, settings.unwrap, settings.cache_signatures, settings.payload_budget, self.save
         )
         self.report = Report(bytes_before=writer.bytes_stored())
         self._unsaved: dict[str, CaptureRecord] = {}
         self._involved: dict[str, CaptureRecord] = {}
-        self._saved_at = time.monotonic()
-        self._saved_packets = 0
+        self._saved_at, self._saved_packets = time.monotonic(), 0
 
     def read_file(self, capture: str, known: Known | None) -> None:
-        """Read a regular file, of which `known` was read by an earlier command, unless it is one of this run's once
-        more: then what is new of it, and if that is nothing, a warning says so."""
+        """Read a regular file, of which an earlier command read `known`; of one of this run's once more, only what is
+        new, with a warning if that is nothing."""
         if self._involved and not self._settings.again:
             own = recognise(capture, self._known_now(store=False), found_there=self._live)
             if own is not None and not own.more:
@@ -94,19 +86,17 @@ class Run:
             self.report.resumed += known.record.frames
             self._involved[known.id] = known.record
             return
+        identity, record = (known.id, known.record) if known is not None else (uuid.uuid4().hex, CaptureRecord(capture))
         with closing(open_capture(capture, found=self._live)) as source:
-            if known is None:
-                self._follow(source, uuid.uuid4().hex, CaptureRecord(capture), skip=0, once=False)
-            else:
-                self._follow(source, known.id, known.record, skip=known.record.frames, once=False)
+            self._follow(source, identity, record, skip=record.frames, once=False)
 
     def read_once(self, source: Source) -> None:
-        """Read what can't be read ahead, to its end; it is recognised on the way."""
+        """Read what can't be read ahead to its end, recognising it on the way."""
         self._follow(source, uuid.uuid4().hex, CaptureRecord(source.name), skip=0, once=True)
 
     def _known_now(self, store: bool) -> Captures:
-        """Captures of this run, and those of the store of which something was stored. (No copies: of those who watch a
-        folder there are many.)"""
+        """Captures of this run, and those of the store of which something was stored. (No copies: a watched folder may
+        have many.)"""
         own = {name: vars(record) for name, record in self._involved.items()}
         return {**something_stored(self._writer.captures), **own} if store else own
 
@@ -115,11 +105,9 @@ class Run:
 
     def _follow(self, source: Source, identity: str, record: CaptureRecord, skip: int, once: bool) -> None:
         live = self._live or source.file_octets is None
-        report, pipeline = self.report, self._pipeline
-        name = source.name
+        report, pipeline, name = self.report, self._pipeline, source.name
         record.finished = record.settled = False
-        before = source.position
-        expected = (0, "")
+        before, expected = source.position, (0, "")
         seen = taken = 0
         spans = Spans(record.spans)
         for frames in source:
@@ -141,13 +129,15 @@ class Run:
                 taken += frames.count - start
             report.resumed += start
             self._progress(Progress(record.name, source.octets_read, source.file_octets, pipeline.packets))
-            self._save_if_due(live)
+            self.save_if_due(live)
             if self._stop():
                 break
         else:
             record.finished = True
-        if once and skip and record.finished and not taken:
-            self._only_known(source, record, seen < skip, expected)
+        if once and skip and record.finished and not taken:  # a pipe gave nothing new
+            if seen < skip and not begins(record, source.position, source.digest()):
+                raise ValueError(_PIPE_SHORTER.format(name, expected[0]))
+            self._twice(name, record)
         report.warnings += [f"{name}: {warning}" for warning in source.warnings]
         if record.finished and not (seen or source.warnings or self._live):
             report.warnings.append(f"{name} holds no frames")
@@ -168,8 +158,8 @@ class Run:
             record.finished = True
 
     def _resume_pipe(self, source: Source, identity: str, record: CaptureRecord) -> tuple[str, CaptureRecord, int]:
-        """A pipe can't be read ahead: take the capture that began alike and was read farthest, skip what it
-        had, and make sure on the way that it was the same octets."""
+        """A pipe can't be read ahead: of the captures with the same beginning, take the one read farthest, skip what it
+        had, and check on the way that the octets are the same."""
         for known, old in same_beginning(self._known_now(store=True), record.first_digest).items():
             source.mark(old.position)
             if source.mark_digest in (None, old.digest):
@@ -177,57 +167,41 @@ class Run:
         source.mark(-1)
         return identity, record, 0
 
-    def _only_known(self, source: Source, record: CaptureRecord, shorter: bool, expected: tuple[int, str]) -> None:
-        """A pipe gave nothing new. Raises ValueError where it isn't known to be the same capture."""
-        if shorter and not begins(record, source.position, source.digest()):
-            raise ValueError(_PIPE_SHORTER.format(source.name, expected[0]))
-        self._twice(source.name, record)
-
-    def _save_if_due(self, live: bool) -> None:
+    def save_if_due(self, live: bool) -> None:
+        """Save at intervals, short ones if `live`."""
         due = time.monotonic() - self._saved_at >= (LIVE_SECONDS if live else CHECKPOINT_SECONDS)
         if self._unsaved and (due or self._pipeline.packets - self._saved_packets >= CHECKPOINT_PACKETS):
             self.save(live)
 
-    def idle(self) -> None:
-        """Nothing has come: let what waits be seen."""
-        self._save_if_due(live=True)
-
     def save(self, live: bool = False) -> None:
         """Make everything read so far durable and visible."""
         self._pipeline.flush()
-        finished_before = None
-        if live:
-            finished_before = self._pipeline.finished_before_us()
         self._writer.checkpoint(
             {name: record.as_json() for name, record in self._unsaved.items()},
             {name: self._pipeline.coverage(record) for name, record in self._unsaved.items() if record.spans},
-            publish_before_us=finished_before,
+            publish_before_us=self._pipeline.finished_before_us() if live else None,
         )
         self._unsaved.clear()
         self._saved_at, self._saved_packets = time.monotonic(), self._pipeline.packets
 
     def end(self, settle: bool) -> Report:
         """Store what waits, finish all hours, and report."""
-        settings = self._settings
         self.save()
-        now_us = time.time_ns() // 1000
-        self.report.retained = self._writer.finish(
-            now_us, settings.keep_age_us, settings.keep_bytes, settings.keep_until_shipped
-        )
+        settings, report, now_us = self._settings, self.report, time.time_ns() // 1000
+        limits = settings.keep_age_us, settings.keep_bytes, settings.keep_until_shipped
+        report.retained = self._writer.finish(now_us, *limits)
         if settle:
-            # Last of all: killed before this, the same command goes on; after it, there is nothing left to do.
+            # Last: if it is killed before this, the same command continues; after it, there is nothing left to do.
             for record in self._involved.values():
                 record.settled = True
             self._writer.remember({name: record.as_json() for name, record in self._involved.items()})
-        self._pipeline.report(self.report)
-        self.report.bytes_stored = self._writer.bytes_stored() - self.report.bytes_before
-        self.report.interrupted = not settle
-        self.report.warnings += self.report.unread()
-        nothing = self.report.nothing_stored()
-        if nothing is not None:
-            self.report.warnings.append(nothing)
-        self.report.seconds = time.perf_counter() - self.report.began
-        return self.report
+        self._pipeline.report(report)
+        report.bytes_stored = self._writer.bytes_stored() - report.bytes_before
+        report.interrupted = not settle
+        nothing = report.nothing_stored()
+        report.warnings += [*report.unread(), *([nothing] if nothing is not None else [])]
+        report.seconds = time.perf_counter() - report.began
+        return report
 
 
 _PIPE_DIFFERS = (

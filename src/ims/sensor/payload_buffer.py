@@ -1,7 +1,7 @@
-"""What a batch's buffers hold that the store must keep: new payloads, and packets that columns can't express.
+"""What the store must keep of a batch's buffers: new payloads, and packets that columns can't express.
 
-Both are copied out of the buffer while it is there, and become tables when the batch is full. A payload that
-the full cache couldn't enter is kept only within the hour's budget; beyond it, it is counted as lost, by block.
+Both are copied out of the buffer, and become tables when the batch is full. A payload for which the cache had no room
+is kept only within the hour's budget; beyond it, it is counted as lost, by block.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class PayloadBuffer:
         self.payloads = self.new_payloads = self.undeduplicated = self.lost = 0
 
     def load_kernels(self, octets: Array, batch: Any) -> None:
-        """Gather nothing, so that the first packets needn't wait for the kernels."""
+        """Gather nothing, to load the kernels before the first packets."""
         gather_payloads(octets, batch, np.zeros(0, np.int64))
         gather_frames(octets, batch, 0, 0)
 
@@ -84,7 +84,7 @@ class PayloadBuffer:
             spent = self._spent.pop(int(hour), 0) + np.cumsum(lengths[mine])
             kept[mine] = spent <= self._budget
             taken = spent[spent <= self._budget]
-            # Once the budget is spent nothing more is taken in that hour, not even what would just fit.
+            # Once the budget is spent nothing more is taken in that hour, not even what would fit.
             self._spent[int(hour)] = int(taken[-1]) if len(taken) == len(spent) else self._budget
         while len(self._spent) > HOURS_REMEMBERED:
             self._spent.pop(next(iter(self._spent)))
@@ -95,7 +95,7 @@ class PayloadBuffer:
         return np.sort(np.concatenate([found.rows[~found.uncached], rows[kept]]))
 
     def hand_over(self) -> Copied:
-        """What was copied for the batch; begins anew."""
+        """What was copied for the batch; resets the buffer."""
         copied = Copied(self._payloads, self._frames)
         self._payloads, self._frames, self.octets = [], [], 0
         return copied
@@ -109,23 +109,17 @@ class Copied(NamedTuple):
 
     def tables(self, batch: Any, signatures: Array, seen: FirstSeenIndex) -> tuple[pa.Table, pa.Table]:
         """(rows for `payloads`, rows for `frames_raw`)."""
-        payloads = pa.Table.from_batches(
-            [_payload_rows(batch, rows, values, signatures, seen) for rows, values in self.payloads],
-            schema=arrow_schema("payloads"),
-        )
-        frames = pa.Table.from_batches(
-            [_frame_rows(batch, rows, values, signatures) for rows, values in self.frames],
-            schema=arrow_schema("frames_raw"),
-        )
-        return payloads, frames
+        payloads = [_payload_rows(batch, rows, values, signatures, seen) for rows, values in self.payloads]
+        frames = [_frame_rows(batch, rows, values, signatures) for rows, values in self.frames]
+        schemas = arrow_schema("payloads"), arrow_schema("frames_raw")
+        return pa.Table.from_batches(payloads, schemas[0]), pa.Table.from_batches(frames, schemas[1])
 
 
 def _payload_rows(batch: Any, rows: Array, values: Distinct, signatures: Array, seen: FirstSeenIndex) -> pa.RecordBatch:
-    schema = arrow_schema("payloads")
+    schema, moment = arrow_schema("payloads"), pa.timestamp("us", "UTC")
     time = batch.time[rows]
     own = np.ascontiguousarray(signatures[batch.signature_entry[rows]])
-    ports = bitmap((batch.layers[rows] & PORTS) != 0)
-    moment = pa.timestamp("us", "UTC")
+    ports = [bitmap((batch.layers[rows] & PORTS) != 0), pa.py_buffer(batch.destination_port[rows])]
     columns = {
         "signature": pa.Array.from_buffers(pa.binary(16), len(rows), [None, pa.py_buffer(own)]),
         "day": column(time // (24 * HOUR_US), pa.date32()),
@@ -133,9 +127,7 @@ def _payload_rows(batch: Any, rows: Array, values: Distinct, signatures: Array, 
         "length": column(batch.payload_length[rows], pa.uint16()),
         "payload": binary_column(values),
         "protocol": column(batch.protocol[rows], pa.uint8()),
-        "destination_port": pa.Array.from_buffers(
-            pa.uint16(), len(rows), [ports, pa.py_buffer(batch.destination_port[rows])]
-        ),
+        "destination_port": pa.Array.from_buffers(pa.uint16(), len(rows), ports),
         "source": column(batch.source[rows], pa.uint32()),
         "ever_first_seen": column(seen.first_seen(own, time), moment),
         "truncated": column(batch.truncated[rows], pa.bool_()),

@@ -1,12 +1,13 @@
 """One batch, on one screen: frames to packets to signatures to the store.
 
-`add` takes the frames of one buffer while it is still in the processor's cache: decode them into rows, sign the
-rows' payloads, copy out what the store must keep of the buffer (new payloads, raw frames). When a batch is full,
-the writer's lanes encode it while the next one is filled.
+`add` takes the frames of one buffer while it is in the processor's cache: decodes them into rows, signs the rows'
+payloads, copies what the store must keep of the buffer (new payloads, raw frames). When a batch is full, the writer's
+lanes encode it while the next one is filled.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -16,16 +17,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ims import arrow
-from ims.capture.source import Frames
+from ims.capture.source import Frames, empty_frames
 from ims.darknet import Darknet
 from ims.decode.frame_types import frame_types, new_counters
 from ims.decode.frames import decode_frames
 from ims.decode.options import collect_options, options_table, reset_options
 from ims.decode.recent_syns import CAPTURE_BITS, recent_syns, settle_resets
 from ims.decode.verdict import COUNTERS, STORED
-from ims.records import arrow_schema, packet_batch
+from ims.records import packet_batch
 from ims.sensor.counters import Report
+from ims.sensor.coverage import Period, coverage_table
 from ims.sensor.payload_buffer import PayloadBuffer
 from ims.sensor.spans import merged
 from ims.settings.durations import HOUR_US
@@ -60,7 +61,7 @@ class _Batch:
 
 
 class _Counting(NamedTuple):
-    """Packets by block: one object, which `watch` replaces at once, for others read it at any time."""
+    """Packets by block: one object, which `watch` replaces at once, because other threads read it at any time."""
 
     before: dict[str, int]
     """of blocks that were watched before"""
@@ -70,14 +71,9 @@ class _Counting(NamedTuple):
 
     def by_name(self) -> dict[str, int]:
         """All of them."""
-        found = dict(self.before)
-        for name, count in zip(self.names, self.counts.tolist(), strict=True):
-            found[name] = found.get(name, 0) + count
+        found = Counter(self.before)
+        found.update(dict(zip(self.names, self.counts.tolist(), strict=True)))
         return found
-
-    def then(self, names: tuple[str, ...]) -> _Counting:
-        """What goes on with other blocks."""
-        return _Counting(self.by_name(), names, np.zeros(len(names), np.int64))
 
 
 Responder = Callable[[Frames, Any, int, int], None]
@@ -87,7 +83,7 @@ Work = Callable[[SensorWriter], None]
 """Writes one batch."""
 
 Deliver = Callable[[Work, int, int], bool]
-"""Has a batch of so many rows, and so many octets beside them, written; False where that can't be."""
+"""Has a batch of so many rows and octets written; False where that isn't possible."""
 
 
 @dataclass
@@ -96,12 +92,12 @@ class Room:
 
     reserve: Callable[[], bool]
     refuse: Callable[[int], None]
-    """told how many rows came where there was none"""
+    """called with the number of rows where there was none"""
 
 
 @dataclass
 class Shared:
-    """What the pipelines of one sensor share: the cache, and what the store has of a day for it to learn."""
+    """What the pipelines of one sensor share: the cache, and the store's payloads of a day, to fill it."""
 
     cache: Cache
     payloads_of: Callable[[date], Iterator[tuple[Any, Distinct]]]
@@ -109,9 +105,9 @@ class Shared:
 
 
 class Pipeline:
-    """The stages of one run. `unwrap`: tunnels to take off (decode/tunnel.py); `save`: makes a checkpoint of all
-    that was added before; `respond`: answers packets as soon as they are decoded; `rows`: of a batch. Batches go to
-    `writer` at once; or, where that is None, to `deliver`, with a cache that is `shared`."""
+    """The stages of one run. `unwrap`: tunnels to remove (decode/tunnel.py); `save`: makes a checkpoint of all that was
+    added before; `respond`: answers packets as soon as they are decoded; `rows`: of a batch. Batches go to `writer` at
+    once; or, where that is None, to `deliver`, with a cache that is `shared`."""
 
     def __init__(
         self,
@@ -129,14 +125,18 @@ class Pipeline:
         room: Room | None = None,
         syn_bits: int = CAPTURE_BITS,
     ) -> None:
-        self._unwrap, self._save = unwrap, save
+        self._unwrap, self._save, self._respond = unwrap, save, respond
         if writer is None:
             assert deliver is not None and shared is not None
             self._deliver, self._shared = deliver, shared
         else:
-            self._deliver = lambda work, _rows, _octets: _at_once(work, writer)
+
+            def write_at_once(work: Work, rows: int, octets: int) -> bool:
+                work(writer)
+                return True
+
+            self._deliver = write_at_once
             self._shared = Shared(Cache(cache_signatures, writer.key), writer.payloads_of)
-        self._respond = respond
         self._rows, self._kept_octets, self._room = rows, kept_octets, room
         self._reserved = True
         self.not_stored = 0
@@ -145,38 +145,38 @@ class Pipeline:
         self._counters = new_counters()
         self._recent_syns = recent_syns(self._shared.cache.key, syn_bits)
         self._signer = Signer(self._shared.cache, rows)
-        self._kept = PayloadBuffer(payload_budget)
+        self.kept = PayloadBuffer(payload_budget)
+        """what became of payloads"""
         self._batch = _Batch(rows)
         self._spare: list[_Batch] = []
-        self._newest_us = 0
+        self.newest_us = 0
+        """time of the newest packet, in microseconds since the epoch; 0 before the first"""
         self._begun: set[int] = set()
         self._load_kernels()
 
     def _load_kernels(self) -> None:
-        """Have kernels loaded before the first packet comes (0.3 s), or compiled (up to half a minute, once), in which
-        a pipe would overflow: give each stage no rows."""
-        nothing, none = np.zeros(1, np.uint8), np.zeros(1, np.int64)
-        frames = Frames(nothing, none, none, none, none, np.zeros(1, np.uint16), nothing, 0)
-        packets = self._batch.packets
-        decode_frames(frames, 0, self._ranges, self._unwrap, packets, 0, self._counters)
+        """Give each stage no rows, to load kernels before the first packet (0.3 s), or compile them (up to half a
+        minute, once): a pipe would overflow meanwhile."""
+        nothing, packets = np.zeros(1, np.uint8), self._batch.packets
+        decode_frames(empty_frames(nothing, 1), 0, self._ranges, self._unwrap, packets, 0, self._counters)
         settle_resets(packets, 0, 0, self._recent_syns, self._counters)
         collect_options(nothing, packets, 0, 0, self._batch.options)
         self._signer.load_kernels(nothing, packets)
-        self._kept.load_kernels(nothing, packets)
+        self.kept.load_kernels(nothing, packets)
 
     def watch(self, darknet: Darknet) -> None:
         """Take packets to these blocks from now on. Not while a batch is being filled: `flush` first."""
         self._darknet, self._ranges = darknet, darknet.ranges()
-        self._counting = self._counting.then(tuple(darknet.names))
+        self._counting = _Counting(self.by_block, tuple(darknet.names), np.zeros(len(darknet.names), np.int64))
 
     @property
     def by_block(self) -> dict[str, int]:
-        """Packets stored so far, by block; those still waiting included. May be asked from any thread."""
+        """Packets stored so far, by block, including those that wait. For any thread."""
         return self._counting.by_name()
 
     @property
     def packets(self) -> int:
-        """Packets stored so far, those still waiting included."""
+        """Packets stored so far, including those that wait."""
         return int(self._counters[STORED])
 
     def add(self, frames: Frames, start: int, lost: dict[str, int]) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -184,8 +184,8 @@ class Pipeline:
         stored, in microseconds; valid until the next call."""
         if any(day in self._begun for day in self._days(frames, start) - self._signer.cache.days):
             self.flush()
-            self._save()  # a day that the cache forgot comes back: what it learnt has to be in the store
-        if self._rows - self._batch.filled < frames.count - start or self._kept.octets > self._kept_octets:
+            self._save()  # a day that the cache forgot comes back: its payloads must be in the store
+        if self._rows - self._batch.filled < frames.count - start or self.kept.octets > self._kept_octets:
             self.flush()
         batch = self._batch
         packets, first = batch.packets, batch.filled
@@ -203,7 +203,7 @@ class Pipeline:
         batch.filled = filled
         counts = self._counting.counts
         counts += np.bincount(packets.block[first:filled], minlength=len(counts))
-        self._newest_us = max(self._newest_us, int(times.max()))
+        self.newest_us = max(self.newest_us, int(times.max()))
         return times
 
     def _sign(self, frames: Frames, first: int, filled: int, lost: dict[str, int]) -> None:
@@ -213,8 +213,8 @@ class Pipeline:
         with self._shared.lock:
             for day in self._signer.missing_days(packets, first, filled):
                 self._learn(day)
-            found = self._signer.sign(frames.octets, packets, first, filled, self._kept.storing)
-        self._kept.take(frames.octets, packets, first, filled, found, self._darknet.names, lost)
+            found = self._signer.sign(frames.octets, packets, first, filled, self.kept.storing)
+        self.kept.take(frames.octets, packets, first, filled, found, self._darknet.names, lost)
 
     @staticmethod
     def _days(frames: Frames, start: int) -> set[int]:
@@ -223,33 +223,23 @@ class Pipeline:
         return {first} if first == last else set(np.unique(times // DAY_NS).tolist())
 
     def _learn(self, day: int) -> None:
-        """Enter what the store has of a UTC day into the cache, so that it is not new once more."""
+        """Enter the store's payloads of a UTC day into the cache, so that they aren't new again."""
         self._begun.add(day)
         for signatures, payloads in self._shared.payloads_of(EPOCH + timedelta(days=day)):
             self._signer.cache.load(day, signatures, payloads.octets, payloads.offsets)
 
     def keep_payloads(self, wanted: bool) -> None:
-        """Whether new payloads are kept from now on; those that aren't are counted as lost, and are new once more
-        when they come again."""
-        self._kept.storing = wanted
+        """Whether new payloads are kept from now on; those that aren't are counted as lost, and are new when they come
+        again."""
+        self.kept.storing = wanted
 
     @property
     def counters(self) -> dict[str, int]:
-        """The books so far: COUNTERS of decode/verdict.py."""
-        return dict(zip(COUNTERS, self._counters.tolist(), strict=False))  # behind them stand types of frames
-
-    @property
-    def newest_us(self) -> int:
-        """Time of the newest packet, in microseconds since the epoch; 0 before the first."""
-        return self._newest_us
-
-    @property
-    def kept(self) -> PayloadBuffer:
-        """What became of payloads."""
-        return self._kept
+        """COUNTERS of decode/verdict.py, so far."""
+        return dict(zip(COUNTERS, self._counters.tolist(), strict=False))  # types of frames follow them
 
     def recent(self, column: str) -> Any:
-        """A column of the batch that is being filled; for a glance from another thread."""
+        """A column of the batch that is being filled; for a sample from another thread."""
         return getattr(self._batch.packets, column)[: self._batch.filled]
 
     @property
@@ -258,20 +248,19 @@ class Pipeline:
         return self._batch.filled
 
     def flush(self) -> None:
-        """Hand the batch to the store; where it can't take it, the rows are counted as not stored, and the cache
-        learns anew what is."""
+        """Hand the batch to the store; where it can't take it, the rows are counted as not stored, and the cache is
+        filled again from the store."""
         batch = self._batch
         if batch.filled == 0:
             return
-        rows, octets, blocks = batch.filled, self._kept.octets, self._darknet.names
+        rows, octets, blocks = batch.filled, self.kept.octets, self._darknet.names
         if not self._reserved:
             assert self._room is not None
             self._room.refuse(rows)
             self.not_stored += rows
             batch.restart()
             return
-        signatures = self._signer.signatures.copy()
-        copied = self._kept.hand_over()
+        signatures, copied = self._signer.signatures.copy(), self.kept.hand_over()
         distinct = int(batch.options.count[0])
         options = Distinct(batch.options.octets, batch.options.offsets[: distinct + 1])
 
@@ -300,41 +289,20 @@ class Pipeline:
 
     def finished_before_us(self) -> int:
         """Hours that begin before this moment are finished: packets of a later one have come for a minute."""
-        return (self._newest_us - 60_000_000) // HOUR_US * HOUR_US
+        return (self.newest_us - 60_000_000) // HOUR_US * HOUR_US
 
     def coverage(self, record: CaptureRecord) -> pa.Table:
-        """The coverage rows of one capture: every block, in each of its periods. When in them something was lost isn't
-        known; it stands in the longest."""
-        periods = [(since, last + 1) for since, last, *_ in merged(record.spans)]
-        longest = max(periods, key=lambda period: period[1] - period[0])
-        rows = [
-            {
-                "block": block.name,
-                "prefix": str(block.prefix),
-                "policy": PASSIVE,
-                "since": period[0],
-                "until": period[1],
-                "frames_lost": record.frames_lost if period == longest else 0,
-                "payloads_lost": record.payloads_lost.get(block.name, 0) if period == longest else 0,
-            }
-            for period in periods
-            for block in self._darknet.blocks
-        ]
-        return arrow.table(rows, arrow_schema("coverage"))
+        """The coverage rows of one capture. When something was lost isn't known: the longest period counts it."""
+        periods = [Period(since, last + 1) for since, last, *_ in merged(record.spans)]
+        longest = max(periods, key=lambda period: period.until - period.since)
+        longest.lost, longest.payloads_lost = record.frames_lost, Counter(record.payloads_lost)
+        return coverage_table(self._darknet, dict.fromkeys(self._darknet.names, PASSIVE), periods)
 
     def report(self, report: Report) -> None:
         """Write the counts of the run."""
-        report.counters = {name: int(value) for name, value in zip(COUNTERS, self._counters, strict=False)}
-        report.not_read = frame_types(self._counters)
-        report.payloads = self._kept.payloads
-        report.new_payloads = self._kept.new_payloads
-        report.payloads_undeduplicated = self._kept.undeduplicated
-        report.payloads_lost = self._kept.lost
-
-
-def _at_once(work: Work, writer: SensorWriter) -> bool:
-    work(writer)
-    return True
+        report.counters, report.not_read = self.counters, frame_types(self._counters)
+        report.payloads, report.new_payloads = self.kept.payloads, self.kept.new_payloads
+        report.payloads_undeduplicated, report.payloads_lost = self.kept.undeduplicated, self.kept.lost
 
 
 def _constant(table: pa.Table) -> Callable[[], pa.Table]:

@@ -1,4 +1,4 @@
-"""Which capture of those read before a file is, told by its content: a link, a copy, a compressed one, a grown one."""
+"""Which capture read before a file is, by its content: a link, a copy, a compressed or a grown one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,7 @@ class Known(NamedTuple):
 
 def recognise(capture: str, captures: Captures, found_there: bool = False) -> Known | None:
     """The one of `captures` with which this file begins, or which begins with this file; None where none does.
-    `found_there`: nobody named it, it was found in a folder.
-
-    Raises what open_source raises.
-    """
+    `found_there`: it wasn't named, but found in a folder. Raises what open_source raises."""
     with closing(open_capture(capture, found=found_there)) as source:
         frames = position = 0
         digest = ""
@@ -39,7 +36,7 @@ def recognise(capture: str, captures: Captures, found_there: bool = False) -> Kn
             if not some.count:
                 continue
             if frames == 0 and not same_beginning(captures, source.first_digest):
-                return None  # nearly always: nothing but the first chunk was read
+                return None  # nearly always, after the first chunk
             frames += some.count
             position, digest = source.position, source.digest()
         first_digest = source.first_digest
@@ -54,16 +51,14 @@ def recognise(capture: str, captures: Captures, found_there: bool = False) -> Kn
 
 
 def something_stored(captures: Captures) -> Captures:
-    """Those that held packets to a monitored address, as far as they were read. Others may be read once more, for with
-    another block or unwrap they may, and nothing of them can be stored twice."""
-    return {
-        name: record for name, record in captures.items() if record.get("spans") or record.get("since_us") is not None
-    }
+    """Those of which packets to a monitored address were read. Others may be read once more: with another block or
+    unwrap they may have some, and nothing of them can be stored twice."""
+    return {name: each for name, each in captures.items() if each.get("spans") or each.get("since_us") is not None}
 
 
 def begins(record: CaptureRecord, position: int, digest: str) -> bool:
-    """Whether a capture that was read begins with `position` octets of this digest: a copy that was cut off, or one
-    whose compressing goes on. Its file is asked, so it must still be there."""
+    """Whether a capture that was read begins with `position` octets of this digest: a copy that was cut off, or is
+    still being compressed. Its file must still be there."""
     if record.position < position:
         return False
     try:
@@ -74,8 +69,7 @@ def begins(record: CaptureRecord, position: int, digest: str) -> bool:
 
 
 def open_capture(path: str, stop: Stop = never, found: bool = False) -> Source:
-    """A capture as root's command opens it: as `open_source`, with root's right to read it where that is in reserve. Of
-    what was `found` in a folder or in the store, and not named, only what is root's. Raises what `open_source` raises.
-    """
+    """As `open_source`, with root's right to read any file where that is in reserve; for what was `found` in a folder,
+    not named, only to read root's files. Raises what `open_source` raises."""
     with reading_file_of_root(Path(path)) if found else reading_any_file():
         return open_source(path, stop=stop)

@@ -1,4 +1,4 @@
-"""What a running sensor takes up when its settings are read again, and what waits for its next start."""
+"""Which settings a running sensor changes when it reads them again, and which wait for its next start."""
 
 from __future__ import annotations
 

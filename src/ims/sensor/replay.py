@@ -1,4 +1,4 @@
-"""A capture in place of an interface: the same worker, at the capture's pace or faster, and replies that go nowhere."""
+"""A capture instead of an interface: the same worker, at the capture's pace or faster, and replies that aren't sent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ims.sensor.recognition import open_capture
 
 COLUMNS = [name for name in Frames._fields if name not in ("octets", "count")]
 AT_ONCE = 8192
-"""Frames given at once: about as many as a block of a ring has."""
+"""About as many frames as a block of a ring has."""
 
 
 class ReplayRing:
     """Frames of a capture, each when its time has come; `speed` times as fast as it was captured, 0: at once.
 
-    Raises what open_capture raises, ValueError where the capture has no frame, and InterruptedError where `stop` ended
-    the waiting for its first one.
+    Raises what open_capture raises, ValueError where there is no frame, InterruptedError where `stop` ended the waiting
+    for the first one.
     """
 
     def __init__(self, path: str, speed: float = 1.0, stop: Stop = never) -> None:
@@ -52,7 +52,7 @@ class ReplayRing:
 
     @property
     def warnings(self) -> list[str]:
-        """What is wrong with the capture, as far as it was read."""
+        """What is wrong with the capture so far."""
         return [f"{self._source.name}: {warning}" for warning in self._source.warnings]
 
     @property
@@ -61,7 +61,7 @@ class ReplayRing:
         return self._source.complete
 
     def _more(self) -> None:
-        """Read on; a pipe may have nothing yet."""
+        """Read the next frames; a pipe may have none yet."""
         frames = next(self._all, None)
         self._read = frames is None
         self._frames = frames if frames is not None and frames.count else None
@@ -81,7 +81,7 @@ class ReplayRing:
             return True
         moment = self.first_us * 1000 + (time.monotonic() - self._began) * self._speed * 1e9
         times = self._frames.time[self._at : limit]
-        later = np.flatnonzero(times > moment)  # not sorted: captures of several interfaces aren't
+        later = np.flatnonzero(times > moment)  # captures of several interfaces aren't sorted
         self._due = self._at + (int(later[0]) if len(later) else len(times))
         if self._due == self._at:
             time.sleep(min(seconds, (int(times[0]) - moment) / 1e9 / self._speed))
@@ -104,7 +104,7 @@ class ReplayRing:
             self._frames, self._at, self._due = None, 0, 0
 
     def refuse_more(self) -> None:
-        """Give none of the frames that are still to come."""
+        """Give no more frames."""
         self._frames, self._read = None, True
         self._at = self._due = 0
 
@@ -118,14 +118,11 @@ class ReplayRing:
 
 
 class NoWire:
-    """Slots that are emptied unsent: replies are made and counted, and go nowhere."""
+    """Slots that are emptied unsent: replies are made and counted only."""
 
     def __init__(self) -> None:
-        self.slots = Slots(
-            np.zeros(SLOT * SLOTS_A_BLOCK, np.uint8),
-            np.zeros(1, np.int64),
-            np.array([SLOT, DATA, SLOTS_A_BLOCK], np.int64),
-        )
+        layout = np.array([SLOT, DATA, SLOTS_A_BLOCK], np.int64)
+        self.slots = Slots(np.zeros(SLOT * SLOTS_A_BLOCK, np.uint8), np.zeros(1, np.int64), layout)
 
     def send(self) -> None:
         """Empty them."""

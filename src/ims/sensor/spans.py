@@ -1,9 +1,8 @@
-"""When a capture watched, told by the times of the packets that were stored of it.
+"""When a capture watched, by the times of its stored packets.
 
-Not from its first packet to its last: captures are appended to each other, clocks are set, and one packet with a
-damaged time would make a telescope watch for decades. So times within an hour of each other are one span, and spans are
-one period where a quiet of at most a week lies between them and the file has them in this order. Whatever else lies
-between two packets was not watched, as far as anyone can tell.
+Not from its first packet to its last: captures are concatenated, clocks are set, and one packet with a damaged time
+would make it decades. So times within an hour of each other are one span, and spans are one period where at most a week
+without packets is between them and the file has them in this order. Other times are taken as not watched.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ NEAR_US = HOUR_US
 QUIET_US = 7 * 24 * HOUR_US
 """A telescope of a few addresses may see nothing for days."""
 SPANS = 64
-"""At most so many of a capture. Packets of yet other times are stored, and not watched."""
+"""At most so many of a capture. Packets of other times are stored, but don't count as watched."""
 
-# Columns of the table: first and last microsecond, and at which turn of the file the span began and was last met.
+# Columns of the table: first and last microsecond, and at which turn of the file the span began and was last extended.
 SINCE, UNTIL, BEGAN, LAST = range(4)
-# Numbers kept between calls: spans used, the one met last, turns so far, packets that found no room.
+# Numbers kept between calls: spans used, the current one, turns so far, packets that found no room.
 USED, CURRENT, TURN, BEYOND = range(4)
 
 
@@ -62,7 +61,7 @@ def add_times(times, table, numbers):
 
 
 class Spans:
-    """The spans of one capture. `kept`: rows of the table, as `rows` gave them before."""
+    """The spans of one capture. `kept`: earlier `rows`."""
 
     def __init__(self, kept: list[list[int]]) -> None:
         self._table = np.zeros((SPANS, 4), np.int64)
@@ -86,7 +85,7 @@ class Spans:
 
     @property
     def rows(self) -> list[list[int]]:
-        """Spans as they are remembered."""
+        """Spans, for the store."""
         rows: list[list[int]] = self._table[: self._numbers[USED]].tolist()
         return rows
 
@@ -97,7 +96,7 @@ class Spans:
 
 
 def merged(rows: list[list[int]]) -> list[list[int]]:
-    """Spans in order of time, those of one period made one."""
+    """Spans in order of time, those of one period joined."""
     periods: list[list[int]] = []
     for row in sorted(rows):
         before = periods[-1] if periods else None
@@ -112,15 +111,14 @@ def merged(rows: list[list[int]]) -> list[list[int]]:
 
 
 def holes_in_words(rows: list[list[int]], beyond: int) -> str | None:
-    """What a person should know of a capture's periods; None where it is one."""
+    """A warning about a capture's periods; None where there is one."""
     periods = merged(rows)
     if len(periods) < 2 and not beyond:
         return None
     shown = ", ".join(f"{_moment(period[SINCE])} to {_moment(period[UNTIL])}" for period in periods[:4])
     more = f" and {len(periods) - 4} more" if len(periods) > 4 else ""
-    order = (
-        "" if periods == sorted(periods, key=lambda period: period[BEGAN]) else ", which are out of order in the file"
-    )
+    in_order = periods == sorted(periods, key=lambda period: period[BEGAN])
+    order = "" if in_order else ", which are out of order in the file"
     rest = f"; {quantity(beyond, 'packet')} of yet other times stored too" if beyond else ""
     return f"its packets lie in {len(periods)} periods{order}: {shown}{more}. Only these count as watched{rest}"
 

@@ -1,13 +1,14 @@
-"""A live sensor at one moment: what metrics, the live line and the last words are made of."""
+"""A live sensor at one moment, for metrics, the live line and the summary."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 
 @dataclass
 class State:
-    """Counts since the start, unless said otherwise."""
+    """Counts since the start, except where noted."""
 
     frames: int = 0
     """taken from the rings"""
@@ -17,11 +18,11 @@ class State:
     """packets that came when the store couldn't be written"""
     stored: int = 0
     """packets that are safe on disk"""
-    books: dict[str, int] = field(default_factory=dict)
+    books: Counter[str] = field(default_factory=Counter)
     """frames by verdict (decode/verdict.py)"""
-    packets: dict[str, int] = field(default_factory=dict)
+    packets: Counter[str] = field(default_factory=Counter)
     """by block"""
-    replied: dict[str, dict[str, int]] = field(default_factory=dict)
+    replied: dict[str, Counter[str]] = field(default_factory=dict)
     """by block and name (respond/reply.py, COUNTERS)"""
     payloads: int = 0
     new_payloads: int = 0
@@ -39,11 +40,11 @@ class State:
     interfaces: dict[str, bool] = field(default_factory=dict)
     """whether each is up; none for a replay"""
     send_failing: dict[str, str] = field(default_factory=dict)
-    """by worker: why replies don't leave now"""
+    """by worker: why replies aren't sent now"""
     newest_us: int = 0
     """time of the newest packet"""
     ports: list[tuple[int, int]] = field(default_factory=list)
-    """the commonest destination ports of the last moment, and their packets"""
+    """the commonest recent destination ports, and their packets"""
     newest_payload: bytes = b""
 
     def sum_of(self, *names: str) -> int:

@@ -1,17 +1,19 @@
 """The thread that writes what a live sensor takes: batches as they come, and a checkpoint every `journal_interval`.
 
-A disk that is full or fails never stops the others. Below `keep_free` nothing is written, below twice that no
-payloads; what can't be written is counted, by time, as lost, and once there is room again the store is opened anew.
+A disk that is full or fails never stops other threads. Below `keep_free` nothing is written, below twice that no
+payloads; what can't be written is counted, by time, as lost. Once there is room the store is opened again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -39,27 +41,24 @@ def _log_damage(error: DamageError) -> None:
 
 
 BATCHES, OCTETS = 8, 48 << 20
-"""Batches that may wait, besides those being filled, and octets of payloads and raw frames in them; what comes beyond
-is not stored."""
+"""Batches that may wait, besides those being filled, and octets of payloads and raw frames in them."""
 RETRY_SECONDS = 2.0
 STALLED_SECONDS = 15.0
 """Beyond `journal_interval`, without a checkpoint: the disk hangs."""
 LOOK_SECONDS = 0.5
-"""How often free space is looked at."""
+"""How often free space is checked."""
 
 
 class StoreThread:
     """Owns the writer. Workers call `reserve` and `deliver`; `start` and `stop` are the daemon's.
 
-    Raises what SensorWriter raises, when it is made, but for a full disk: then it begins with nothing stored, and what
-    is lost is counted until there is room for it in the coverage.
+    Making one raises what SensorWriter raises, but for a full disk: then losses are counted until there is room.
     """
 
     def __init__(
         self, config: SensorConfig, watched: CoverageLog, lost: Callable[[], int], now_us: Callable[[], int]
     ) -> None:
-        """`lost`: packets that the kernel lost since the last call. `now_us`: the clock that packets are stamped with,
-        which finishes hours."""
+        """`lost`: packets that the kernel lost since the last call. `now_us`: the clock of packets' times."""
         self._config, self._watched, self._lost, self._now = config, watched, lost, now_us
         self._writer: SensorWriter | None = None
         self.key = secrets.token_bytes(KEY_OCTETS)
@@ -68,28 +67,24 @@ class StoreThread:
         self._queued_octets = 0
         self._thread = threading.Thread(target=self._run, name="keeper")
         self._stopping = threading.Event()
-        self._again_at = 0.0
-        self._unsafe = 0
-        self._payloads_lost: dict[str, int] = {}
+        self._again_at = self.lag_seconds = 0.0
+        self._unsafe = self._lost_since = 0
+        self._payloads_lost = Counter[str]()
         self._guard = threading.Lock()
-        self.not_stored = 0
-        self._lost_since = 0
-        self.stored = 0
-        self.checkpoints = 0
-        self.lag_seconds = 0.0
+        self.not_stored = self.stored = self.checkpoints = 0
         self.payloads_wanted = True
         """False while there is too little room for payloads"""
         self.failure: BaseException | None = None
-        """what ended the thread, which only an error of ours does"""
+        """the bug that ended the thread"""
         self.failing: str | None = None
         """why nothing is stored now"""
         self.free_bytes = 0
-        """where the store is, when it was last looked at"""
+        """where the store is, at the last check"""
         self._saved_at = time.monotonic()
-        self._change: tuple[Darknet, dict[str, str]] | None = None
+        self._change: tuple[Darknet, Mapping[str, str]] | None = None
         self._waits: list[threading.Event] = []
         try:
-            self._writer = SensorWriter(config.store, config.name, lanes=1)
+            self._writer = self._opened()
             self.key = self._writer.key
         except OSError as error:
             if error.errno not in FULL:
@@ -109,8 +104,8 @@ class StoreThread:
         self._thread.start()
 
     def reserve(self, wait: bool = False) -> bool:
-        """Promise to take a batch, before it is filled; False where there is no room, and its packets are to be
-        `refuse`d: then nobody need sign them, and no payload is believed stored that isn't. `wait`: until there is."""
+        """Reserve room for a batch before it is filled; False where there is none, and its packets must be `refuse`d:
+        they aren't signed then, and no payload is taken for stored that isn't. `wait`: until there is room."""
         if self.failing is not None or (self._queued_octets > OCTETS and not wait):
             return False
         return self._slots.acquire(blocking=wait)
@@ -118,7 +113,7 @@ class StoreThread:
     def deliver(self, work: Work, rows: int, octets: int) -> bool:
         """Have a batch written for which room was reserved; False where the store failed meanwhile."""
         if self.failing is not None:
-            self._count_lost(rows)
+            self.refuse(rows)
             self._slots.release()
             return False
         with self._guard:
@@ -126,40 +121,36 @@ class StoreThread:
         self._queue.put((work, rows, octets))
         return True
 
-    def refuse(self, rows: int) -> None:
-        """Count packets of a batch for which there was no room."""
-        self._count_lost(rows)
-
-    def lose_payloads(self, lost: dict[str, int]) -> None:
+    def lose_payloads(self, lost: Mapping[str, int]) -> None:
         """Count payloads, by block, that were not kept."""
         with self._guard:
-            for block, count in lost.items():
-                self._payloads_lost[block] = self._payloads_lost.get(block, 0) + count
+            self._payloads_lost.update(lost)
 
-    def _count_lost(self, rows: int) -> None:
+    def refuse(self, rows: int) -> None:
+        """Count packets that aren't stored."""
         with self._guard:
             self.not_stored += rows
             self._lost_since += rows
 
     def payloads_of(self, day: date) -> Iterator[tuple[Any, Distinct]]:
-        """What the store has of a day; nothing while it is closed. What is in a damaged file is new once more."""
+        """The store's payloads of a day; none while it is closed. Those in a damaged file are new again."""
         writer = self._writer
         return iter(()) if writer is None else writer.payloads_of(day, _log_damage)
 
-    def change(self, darknet: Darknet, policies: dict[str, str]) -> None:
+    def change(self, darknet: Darknet, policies: Mapping[str, str]) -> None:
         """Other blocks and policies from the next checkpoint on."""
         with self._guard:
             self._change = (darknet, policies)
 
     def checkpoint_now(self, timeout: float = 5.0) -> None:
-        """Have everything delivered so far made safe, and wait for it."""
+        """Wait for a checkpoint of everything delivered so far."""
         done = threading.Event()
         with self._guard:
             self._waits.append(done)
         done.wait(timeout)
 
     def stop(self) -> None:
-        """Write what was delivered, make it safe, and close the store."""
+        """Write what was delivered, make a checkpoint, and close the store."""
         self._stopping.set()
         self._thread.join()
 
@@ -192,26 +183,23 @@ class StoreThread:
                 break
 
     def _finish(self) -> None:
-        """Put all hours where others read them, the last one too: whether this sensor starts again isn't known. Where
-        nothing could be stored, the coverage at least says what was lost."""
-        if self._writer is None:
-            self._save_losses()
+        """Publish all hours, the last one too: this sensor may never start again. Where nothing could be stored, write
+        at least to the coverage what was lost."""
+        if self._writer is not None:
+            try:
+                self._writer.publish()
+            except (OSError, ValueError) as error:
+                log.warning("the last hours aren't finished; the next start finishes them", reason=cause(error))
             return
         try:
-            self._writer.publish()
-        except (OSError, ValueError) as error:
-            log.warning("the last hours aren't finished; the next start does it", reason=cause(error))
-
-    def _save_losses(self) -> None:
-        try:
-            writer = SensorWriter(self._config.store, self._config.name, lanes=1)  # it has a reserve for a full disk
-            try:
+            with contextlib.closing(self._opened()) as writer:  # it has a reserve for a full disk
                 self._save(writer)
-            finally:
-                writer.close()
         except (OSError, ValueError) as error:
             lost = quantity(self.not_stored, "packet")
             log.error("the coverage doesn't say what was lost", lost=lost, reason=cause(error))
+
+    def _opened(self) -> SensorWriter:
+        return SensorWriter(self._config.store, self._config.name, lanes=1)
 
     def _take(self, seconds: float) -> None:
         try:
@@ -227,13 +215,13 @@ class StoreThread:
 
     def _write(self, work: Work, rows: int) -> None:
         if self._writer is None:
-            self._count_lost(rows)
+            self.refuse(rows)
             return
         try:
             work(self._writer)
             self._unsafe += rows
         except Exception as error:
-            self._count_lost(rows)
+            self.refuse(rows)
             self._fail(error)
 
     def _look_at_disk(self) -> None:
@@ -243,23 +231,23 @@ class StoreThread:
             self._fail(error)
             return
         self.free_bytes = free
-        wanted = free >= 2 * self._config.keep_free
-        if wanted != self.payloads_wanted:
-            self.payloads_wanted = wanted
-            log.warning("payloads are stored again" if wanted else "too little disk for payloads", free=free)
+        enough = free >= 2 * self._config.keep_free
+        if enough != self.payloads_wanted:
+            self.payloads_wanted = enough
+            log.warning("payloads are stored again" if enough else "too little disk for payloads", free=free)
         if free < self._config.keep_free and self.failing is None:
             self._fail(OSError(f"{quantity(free, 'byte')} free, less than keep_free"))
         elif self.failing is not None and free >= self._config.keep_free and time.monotonic() >= self._again_at:
             self._open_again()
 
     def _fail(self, error: BaseException) -> None:
-        """Nothing is stored from now on, until it can be."""
+        """Close the store, until it can be written again."""
         reason = cause(error)
         if reason != self.failing:
             log.error("the store can't be written; packets are counted as lost", reason=reason)
         self.failing = reason
         self._again_at = time.monotonic() + RETRY_SECONDS
-        self._count_lost(self._unsafe)
+        self.refuse(self._unsafe)
         self._unsafe = 0
         if self._writer is not None:
             try:
@@ -270,7 +258,7 @@ class StoreThread:
 
     def _open_again(self) -> None:
         try:
-            self._writer = SensorWriter(self._config.store, self._config.name, lanes=1)
+            self._writer = self._opened()
         except Exception as error:
             self._fail(error)
             return
@@ -297,7 +285,7 @@ class StoreThread:
     def _save(self, writer: SensorWriter) -> None:
         with self._guard:
             lost, self._lost_since = self._lost_since, 0
-            payloads, self._payloads_lost = self._payloads_lost, {}
+            payloads, self._payloads_lost = self._payloads_lost, Counter()
         self._watched.look(self._lost() + lost, payloads)
         identity, record, rows = self._watched.rows()
         writer.commit({identity: record.as_json()}, {identity: rows})
@@ -311,15 +299,12 @@ class StoreThread:
         self.checkpoints += 1
 
     def _settle(self, writer: SensorWriter) -> None:
-        """Merge, publish, and drop what is too old: what failed is tried again the next time."""
+        """Merge, publish, and drop what is too old; failures are tried again the next time."""
+        age, size = self._config.keep_age, self._config.keep_size
         try:
             writer.settle(over_before(self._now()))
-            self._retain(writer)
+            if age is not None or size is not None:
+                age_us = None if age is None else parse_age(age)
+                writer.retain(time.time_ns() // 1000, age_us, size, self._config.keep_until_shipped)
         except (OSError, ValueError) as error:
             log.warning("hours wait to be merged and published", reason=cause(error))
-
-    def _retain(self, writer: SensorWriter) -> None:
-        age = self._config.keep_age
-        if age is not None or self._config.keep_size is not None:
-            age_us = None if age is None else parse_age(age)
-            writer.retain(time.time_ns() // 1000, age_us, self._config.keep_size, self._config.keep_until_shipped)

@@ -23,7 +23,7 @@ PACKETS = ((6, _TCP), (17, _UDP), (17, _UDP), (1, _ECHO), (6, _TCP[:20] + b"payl
 
 
 def capture_of(packets: tuple[tuple[int, bytes], ...]) -> bytes:
-    """A capture (pcap, Ethernet) of packets to 198.51.100.1, whose checksums are wrong but in every other."""
+    """A capture (pcap, Ethernet) of packets to 198.51.100.1, every other one with a wrong checksum."""
     parts = [_HEADER]
     for number, (protocol, octets) in enumerate(packets):
         words = [0x4500, 20 + len(octets), number, 0, 64 << 8 | protocol, 0, 0xC000, 0x0201, 0xC633, 0x6401]
@@ -35,8 +35,8 @@ def capture_of(packets: tuple[tuple[int, bytes], ...]) -> bytes:
 
 
 def load_stage_kernels() -> None:
-    """Have the kernels of all other stages compiled and loaded, while their cache can be read: a small capture goes
-    through all of them into a store that is thrown away."""
+    """Compile and load the kernels of all other stages while their cache can be read: a small capture goes through all
+    of them into a temporary store."""
     with tempfile.TemporaryDirectory(prefix="ims-") as folder:
         capture = Path(folder) / "some.pcap"
         capture.write_bytes(capture_of(PACKETS))

@@ -1,7 +1,7 @@
-"""A worker: takes blocks of frames from a ring, answers, signs, and hands batches to the keeper. One thread each.
+"""A worker: takes blocks of frames from a ring, answers, signs, and hands batches to the store thread. One thread each.
 
-The order within a block is that of who waits: ARP, then decoding and replies, which leave in one system call, then
-signatures and copying; then the block goes back to the kernel.
+The most urgent in a block is first: ARP, then decoding and replies, which are sent in one system call, then signatures
+and copying; then the block goes back to the kernel.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
 
+from ims.capture.afpacket import Ring
 from ims.capture.ring_walk import Aside
-from ims.capture.source import Frames
-from ims.capture.transmit import Slots
+from ims.capture.source import Frames, empty_frames
+from ims.capture.transmit import Outgoing, Slots
 from ims.cause import cause
 from ims.darknet import Darknet, Ranges
 from ims.records import packet_batch
@@ -25,49 +26,18 @@ from ims.respond.cookie import Clock
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules, reply_to
 from ims.sensor.pipeline import Pipeline
+from ims.sensor.replay import NoWire, ReplayRing
 
 log = structlog.get_logger()
 
 FLUSH_SECONDS = 0.2
-"""A batch that isn't full waits so long; with the journal's interval it makes up how late a packet is seen."""
+"""A batch that isn't full waits so long; this and the journal's interval are a packet's latency in the store."""
 WAIT_SECONDS = 0.1
 BUSY_FRAMES, BUSY_SECONDS = 256, 0.003
-"""After so many frames at once the ring is left alone for a moment, so that more come together the next time, as
-network cards moderate interrupts: what Python costs is spread over them. (Measured: 2.3 -> 2.1 us a packet.)"""
+"""After so many frames at once the worker sleeps a moment, so that more come together the next time, as network cards
+moderate interrupts: Python's cost is shared among them. (Measured: 2.3 -> 2.1 us a packet.)"""
 LAST_SECONDS = 0.01
 SEND_AGAIN_SECONDS = 1.0
-
-
-class FrameRing(Protocol):
-    """Where a worker's frames come from: afpacket.Ring, or a capture that is replayed."""
-
-    aside: Aside
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for frames."""
-        ...
-
-    def next(self) -> Frames | None:
-        """The next frames, valid until `release`."""
-        ...
-
-    def release(self) -> None:
-        """Give them back."""
-        ...
-
-    def refuse_more(self) -> None:
-        """Take nothing any more but what came already."""
-        ...
-
-
-class ReplyRing(Protocol):
-    """Where a worker's replies go: transmit.Outgoing, or nowhere."""
-
-    slots: Slots
-
-    def send(self) -> None:
-        """Send what was filled."""
-        ...
 
 
 class Setup(NamedTuple):
@@ -80,23 +50,29 @@ class Setup(NamedTuple):
 
 
 def load_reply_kernels(setup: Setup, aside: Aside, slots: Slots) -> None:
-    """Have the kernels that answer compiled and loaded: answer nothing."""
+    """Compile and load the kernels that answer: answer nothing."""
     if setup.rules is None:
         return
-    nothing, none = np.zeros(1, np.uint8), np.zeros(1, np.int64)
-    frames = Frames(nothing, none, none, none, none, np.zeros(1, np.uint16), nothing, 0)
-    mac = np.frombuffer(bytes(6), np.uint8)
+    frames, mac = empty_frames(np.zeros(1, np.uint8), 1), np.frombuffer(bytes(6), np.uint8)
     answer_arp(frames, aside, setup.darknet.ranges(), mac, setup.rules.counters, slots)
     reply_to(frames, aside, packet_batch(1), 0, 0, setup.rules, slots, 0, False)
 
 
 class Worker:
-    """One thread over one ring. `counters` and what it counts may be read by others at any time."""
+    """One thread over one ring. Other threads may read its counters at any time."""
 
     def __init__(
-        self, name: str, ring: FrameRing, replies: ReplyRing | None, pipeline: Callable[[Any], Pipeline], setup: Setup,
-        clock: Clock, mac: bytes, lose_payloads: Callable[[dict[str, int]], None], payloads_wanted: Callable[[], bool],
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        ring: Ring | ReplayRing,
+        replies: Outgoing | NoWire | None,
+        pipeline: Callable[[Any], Pipeline],
+        setup: Setup,
+        clock: Clock,
+        mac: bytes,
+        lose_payloads: Callable[[dict[str, int]], None],
+        payloads_wanted: Callable[[], bool],
+    ) -> None:
         self.name, self.ring, self._replies, self.clock = name, ring, replies, clock
         self._mac = np.frombuffer(mac, np.uint8)
         self._setup, self._next_setup = setup, setup
@@ -106,10 +82,9 @@ class Worker:
         self.frames = self.batches = 0
         self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name)
-        self._first_at = 0.0
-        self._silent_until = 0.0
+        self._first_at = self._silent_until = 0.0
         self.send_failure: str | None = None
-        """why replies don't leave; capture goes on"""
+        """why replies aren't sent; capture goes on"""
         self.failure: BaseException | None = None
         self.ended = False
 
@@ -119,20 +94,20 @@ class Worker:
 
     @property
     def setup(self) -> Setup:
-        """What holds now."""
+        """The present setup."""
         return self._setup
 
     def change(self, setup: Setup) -> None:
-        """Have other blocks and rules from the next block of frames on."""
+        """Use other blocks and rules from the next block of frames on."""
         self._next_setup = setup
 
     @property
     def changed(self) -> bool:
-        """Whether the last `change` has been made."""
+        """Whether the last `change` is in effect."""
         return self._setup is self._next_setup
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait until the worker has ended: after `stopping` was set, or at the end of what is replayed."""
+        """Wait until the worker has ended: after `stopping` was set, or at the end of a replayed capture."""
         self._thread.join(seconds)
 
     def _run(self) -> None:
@@ -152,7 +127,7 @@ class Worker:
             log.error("a worker ended", worker=self.name, reason=repr(error))
 
     def _take(self) -> int:
-        """All frames that are ready; returns how many the last blocks had."""
+        """Take all frames that are ready; returns how many the last blocks had."""
         lost: dict[str, int] = {}
         count = 0
         while (frames := self.ring.next()) is not None:
@@ -198,7 +173,7 @@ class Worker:
             return
         slots, answering = self._replies.slots, self._may_send()
         made = reply_to(frames, self.ring.aside, packets, first, last, rules, slots, time.monotonic_ns(), answering)
-        if made or (answering and self.send_failure is not None):  # the ring may be full of what couldn't leave
+        if made or (answering and self.send_failure is not None):  # the ring may be full of unsent replies
             self._send()
 
     def _may_send(self) -> bool:

@@ -16,10 +16,8 @@ _WRITTEN = re.compile(r"([0-9]{1,1000}(?:\.[0-9]{1,1000})?)[ \t]*([a-z]*)")
 
 
 def duration(text: str, units: str, example: str, bare: bool = False) -> Fraction:
-    """A duration in microseconds, exactly; `units`: those that it may have, such as `h d w y`.
-
-    `bare`: a number without a unit is seconds. Raises ValueError, whose text has the `example`.
-    """
+    """A duration in microseconds, exactly. `units`: allowed ones, such as `h d w y`; `bare`: a number without a unit is
+    seconds. Raises ValueError with the `example`."""
     match, allowed = _WRITTEN.fullmatch(text.strip()), units.split()
     if match is None or not (match[2] in allowed or (bare and not match[2])):
         number = "a number of seconds, or one" if bare else "a number"

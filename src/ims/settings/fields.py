@@ -1,4 +1,4 @@
-"""Types of settings, for pydantic's models: what people write becomes a number, or is refused in one line."""
+"""Types of settings, for pydantic's models: texts become numbers, or are refused in one line."""
 
 from __future__ import annotations
 

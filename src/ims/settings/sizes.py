@@ -8,7 +8,7 @@ from fractions import Fraction
 UNITS = ("", "K", "M", "G", "T")
 _WRITTEN = re.compile(r"([0-9]{1,1000}(?:\.[0-9]{1,1000})?)[ \t]*([KMGT]?)I?B?", re.IGNORECASE)
 _UNIT = re.compile(r"[0-9.]+ ?[KMGT](?:i?B)?")
-"""In capitals: small letters are times, too."""
+"""In capitals: small letters are units of time, too."""
 
 
 def size(text: str) -> int:
@@ -23,7 +23,7 @@ def size(text: str) -> int:
 
 
 def parse_size(text: str) -> int:
-    """The same, of an option. Raises ValueError, whose text has what was found."""
+    """The same, for an option: ValueError's text has what was found."""
     try:
         return size(text)
     except ValueError as error:
@@ -32,12 +32,10 @@ def parse_size(text: str) -> int:
 
 def written_size(octets: int) -> str:
     """A number of bytes as one may write it: `64M`."""
-    power = 0
-    while octets and not octets % 1024 and power + 1 < len(UNITS):
-        octets, power = octets // 1024, power + 1
-    return f"{octets}{UNITS[power]}"
+    power = max((power for power in range(len(UNITS)) if octets and octets % 1024**power == 0), default=0)
+    return f"{octets // 1024**power}{UNITS[power]}"
 
 
 def has_unit(value: object) -> bool:
-    """Is it a text that is a size, by its unit?"""
+    """Whether it is a text with a unit of size."""
     return isinstance(value, str) and _UNIT.fullmatch(value.strip()) is not None

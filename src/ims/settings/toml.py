@@ -1,4 +1,4 @@
-"""Files of TOML that people write: read, and what is wrong with them said in one line."""
+"""Files of TOML that people write: read, with one line for what is wrong."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from ims.settings.toml_lines import TomlTable, line_of
 
 Model = TypeVar("Model", bound=BaseModel)
 LIMITS = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}
-"""Pydantic's kinds of errors about a number: where its limit stands, and how it is said."""
+"""Pydantic's kinds of errors about a number: the key of its limit, and the words for it."""
 
 
 def read_text(path: Path, example: str) -> str:
-    """What a file of settings says. Raises ValueError, and OSError where it can't be read; `example` tells where one
-    is."""
+    """The text of a file of settings; `example`: where to find one. Raises ValueError, or OSError if unreadable."""
     try:
         return path.read_text(encoding="utf-8")
     except IsADirectoryError:
@@ -39,7 +38,7 @@ def read_text(path: Path, example: str) -> str:
 
 
 def read_toml(path: Path, example: str) -> TomlTable:
-    """What a TOML file holds. Raises as `read_text`."""
+    """The content of a TOML file. Raises as `read_text`."""
     text = read_text(path, example)
     try:
         table = TomlTable(tomllib.loads(text))
@@ -58,30 +57,30 @@ def checked(model: type[Model], data: Mapping[str, Any], where: str = "") -> Mod
 
 
 def sentence(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """The first thing that is wrong with `data`: where, what was found, what would be right. Unknown keys come before
-    all else: a key that is missing may be there, misspelt. Data from a file (TomlTable): its line, too."""
+    """The first thing that is wrong with `data`: where, what was found, what would be right. Unknown keys come first:
+    one may be a misspelt missing key. Data from a file (TomlTable): its line, too."""
     errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    line = line_of(data.text, _written(data, errors[0]["loc"])) if isinstance(data, TomlTable) else None
-    return (f"line {line}: " if line is not None else "") + _said(errors, data, model)
+    location = _written(data, errors[0]["loc"])
+    line = line_of(data.text, location) if isinstance(data, TomlTable) else None
+    return (f"line {line}: " if line is not None else "") + _message(errors, data, location, model)
 
 
-def _said(errors: Sequence[Any], data: Mapping[str, Any], model: type[BaseModel]) -> str:
-    first = errors[0]
-    location = _written(data, first["loc"])
-    if first["type"] != "extra_forbidden" and location != first["loc"]:  # one of several kinds that it may be of
-        return _of_no_kind(errors, data, location)
-    path = [str(part) for part in location]
-    where = ".".join(path[:-1] if first["type"] == "extra_forbidden" else path)
+def _message(
+    errors: Sequence[Any], data: Mapping[str, Any], location: tuple[int | str, ...], model: type[BaseModel]
+) -> str:
+    first, (*parents, key) = errors[0], map(str, location or ("",))
+    fields = _model_at(model, location[:-1]).model_fields
     if first["type"] == "extra_forbidden":
-        fields = _model_at(model, location[:-1]).model_fields
-        near = difflib.get_close_matches(path[-1], fields, 1)
-        inside = f" in {where}" if where else ""
-        return f"unknown key {path[-1]!r}{inside}; " + (
+        near = difflib.get_close_matches(key, fields, 1)
+        inside = f" in {'.'.join(parents)}" if parents else ""
+        return f"unknown key {key!r}{inside}; " + (
             f"meant {near[0]}?" if near else f"expected one of {', '.join(fields)}"
         )
+    if location != first["loc"]:  # a value that may be of several types
+        return _union_message(errors, data, location)
+    where = ".".join((*parents, key))
     if first["type"] == "missing":
-        field = _model_at(model, location[:-1]).model_fields.get(path[-1])
-        return f"{where} is missing: {(field.description if field else None) or ''}"
+        return f"{where} is missing: {(fields[key].description if key in fields else None) or ''}"
     found = _found(data, location)
     message = first["msg"].removeprefix("Value error, ")
     if isinstance(found, Mapping | list | tuple):
@@ -96,8 +95,8 @@ def _said(errors: Sequence[Any], data: Mapping[str, Any], model: type[BaseModel]
 
 
 def _written(data: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """The part of a location that was written: where a value may be of several kinds, the location also says which was
-    tried, such as `dict[str,int]`."""
+    """The part of a location that is in the file: if a value may be of several types, pydantic's location also has the
+    type that was tried, such as `dict[str,int]`."""
     place: list[int | str] = []
     for part in location:
         inside = _found(data, (part,))
@@ -107,21 +106,20 @@ def _written(data: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...
     return tuple(place)
 
 
-def _of_no_kind(errors: Sequence[Any], data: Any, location: tuple[int | str, ...]) -> str:
-    """For a value that may be of several kinds: the first error inside it, if it is a table that has one; else
-    the first about itself."""
+def _union_message(errors: Sequence[Any], data: Any, location: tuple[int | str, ...]) -> str:
+    """For a value that may be of several types: the first error inside it, if it is a table; else its own first."""
     placed = [(error, _written(data, error["loc"])) for error in errors]
     here = [(error, place) for error, place in placed if place[: len(location)] == location]
     error, place = max(here, key=lambda each: len(each[1]))
     expected = error.get("ctx", {}).get("expected")
-    wanted = f"expected {expected}" if expected else error["msg"]
+    message = f"expected {expected}" if expected else error["msg"]
     if place == location and any(other["type"] == "dict_type" for other, _ in here):
-        wanted += ", or a table"
-    return f"{'.'.join(map(str, place))} = {_found(data, place)!r}: {wanted}"
+        message += ", or a table"
+    return f"{'.'.join(map(str, place))} = {_found(data, place)!r}: {message}"
 
 
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model of what stands at this place."""
+    """The model of the value at this place."""
     for part in location:
         if isinstance(part, str) and part in model.model_fields:
             model = next(_models(model.model_fields[part].annotation), model)
@@ -136,7 +134,7 @@ def _models(annotation: Any) -> typing.Iterator[type[BaseModel]]:
 
 
 def _found(data: Any, path: tuple[int | str, ...]) -> Any:
-    """What was written there, not what became of it on the way."""
+    """The value as it was written, before validators changed it."""
     for part in path:
         inside = isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
         if inside or (isinstance(data, Mapping) and part in data):

@@ -1,6 +1,6 @@
-"""Where in a TOML file a key stands: Python's reader gives values without their lines.
+"""The lines of keys in a TOML file, for messages: Python's reader doesn't give them.
 
-Only for messages: what this overlooks (keys within inline tables, quoted keys with escapes) has no line.
+Keys within inline tables and quoted keys with escapes have no line.
 """
 
 from __future__ import annotations
@@ -15,21 +15,17 @@ _QUOTES = ('"""', "'''")
 
 
 class TomlTable(dict[str, Any]):
-    """What a file of TOML holds, and its text."""
+    """The content of a file of TOML, and its text."""
 
     text: str = ""
 
 
 def line_of(text: str, place: Sequence[int | str]) -> int | None:
     """The line, from 1 on, of the last part of `place` that is found: ("sensor", 0, "address") for the key `address`
-    below the first `[[sensor]]`, or that header where there is no such key. None where nothing of it is found."""
+    below the first `[[sensor]]`, or that header if there is no such key. None if nothing is found."""
     lines = dict(reversed(list(_places(text))))
-    found = tuple(place)
-    while found:
-        if found in lines:
-            return lines[found]
-        found = found[:-1]
-    return None
+    parts = tuple(place)
+    return next((lines[parts[:n]] for n in range(len(parts), 0, -1) if parts[:n] in lines), None)
 
 
 def _places(text: str) -> Iterator[tuple[tuple[int | str, ...], int]]:
@@ -49,7 +45,7 @@ def _places(text: str) -> Iterator[tuple[tuple[int | str, ...], int]]:
 
 
 def _opened(counts: dict[tuple[int | str, ...], int], parts: tuple[str, ...], is_array: bool) -> tuple[int | str, ...]:
-    """The place that a header opens: of an array of tables, the next one; on the way, the last one of each."""
+    """The place that a header opens: in an array of tables the next one; of arrays on the way, the last one."""
     place: tuple[int | str, ...] = ()
     for part in parts[:-1]:
         place += (part,)
@@ -67,7 +63,7 @@ def _parts(dotted: str) -> tuple[str, ...]:
 
 
 def _still_inside(line: str, inside: str) -> str:
-    """Which kind of long string goes on in the next line; none: ``."""
+    """The quotes of the long string that goes on in the next line; empty if there is none."""
     at = 0
     while True:
         if inside:

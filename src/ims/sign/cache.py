@@ -1,17 +1,17 @@
 """The payloads seen on each UTC day, in bounded memory (section 3.3 of the paper: the payload cache).
 
-An entry is the payload's key (16 octets) and its MD5 (16 octets). Two tables of slots lead to it: one by key,
-one by MD5. The second finds payloads whose MD5 another payload of the day already has: their packets are kept
-raw, because a signature alone would give back the wrong bytes. MD5s can be chosen by whoever sends, so both
-tables are placed by SipHash under secret keys, and probing stays short.
+An entry is the payload's key (16 octets) and its MD5 (16 octets). Two tables of slots lead to it: one by key, one by
+MD5. The second finds payloads whose MD5 another payload of the day already has: their packets are kept raw, because
+a signature alone would give back the wrong bytes. Senders can choose MD5s, so slots of both tables are chosen by
+SipHash under secret keys, and probing stays short.
 
-A payload is looked up by 128 bits of SipHash-1-3 under a secret key of the UTC day. Each day's keys are derived from
-the sensor's secret by SipHash-2-4 of the day's number, so one table may hold several days, and a clock that steps over
-midnight needs nothing done. 128 bits: of 2**32 payloads a day, no two share a key but with a chance of 2**-65, and
-nobody without the secret can look for such two.
+A payload's key is 128 bits of SipHash-1-3 under a secret key of the UTC day. Each day's keys are derived from the
+sensor's secret by SipHash-2-4 of the day's number, so one table may hold several days, and midnight changes nothing.
+Among 2**32 payloads a day, two share a key with a probability of 2**-65, and nobody without the secret can search for
+such two.
 
-Memory for 4 million entries: 2 tables x 6 million slots x 4 octets, 32 octets an entry, 5 of bookkeeping:
-196 MB, touched as it fills.
+Memory for 4 million entries: 2 tables x 6 million slots x 4 octets, 32 octets an entry, 5 of bookkeeping: 196 MB,
+touched as it fills.
 """
 
 from __future__ import annotations
@@ -25,11 +25,9 @@ from ims.kernels import MASK64, kernel
 from ims.siphash import siphash128_1_3, siphash128_1_3_pair, siphash128_2_4_pair
 
 DAYS = 120
-"""So many UTC days fit at once. Only a capture with damaged clocks holds more in one batch."""
-
+"""UTC days that fit at once. Only a capture with damaged clocks has more in one batch."""
 FEW_ENTRIES = 1 << 17
-"""So many are moved without asking how many that frees."""
-
+"""Up to so many entries are moved however few that frees."""
 NO_DAY = -(2**63)
 COLLIDED = 0x80
 """In `marks`: another payload of the day has the same MD5."""
@@ -39,38 +37,26 @@ Array = np.ndarray[Any, Any]
 
 
 class CacheArrays(NamedTuple):
-    """A cache as kernels see it. Entries are numbered in the order they came; slots hold the entry's number
-    plus one in the low bits of `entry_mask`, bits of the hash above (so that few entries are compared in
-    vain), and 0 where they are free."""
+    """A cache as kernels see it. Entries are numbered in the order they came; a slot holds the entry's number plus one
+    in the low bits, bits of the hash above (so that few entries are compared in vain), and 0 where it is free."""
 
-    key_slots: Array
-    """uint32; about a third is always free, so probing ends"""
-    md5_slots: Array
-    """uint32; of payloads with the same MD5, it leads to the first"""
-    entries: Array
-    """uint64 (capacity, 4): key, MD5, least significant octet first"""
-    marks: Array
-    """uint8 (capacity): index into `days`, and COLLIDED"""
-    batch_index: Array
-    """int32 (capacity), never cleared: where in the batch's signatures the entry is, if it is there"""
-    days: Array
-    """int64 (DAYS): day numbers, NO_DAY where free"""
-    day_keys: Array
-    """uint64 (DAYS, 4), see derive_day_keys"""
-    day_entries: Array
-    """int64 (DAYS): entries of each day"""
-    used: Array
-    """int64 (1): entries in use"""
-    entry_mask: int
-    """the low bits of a slot that hold the entry's number plus one"""
+    key_slots: Array  # uint32; about a third is always free, so probing ends
+    md5_slots: Array  # uint32; of payloads with the same MD5, it leads to the first
+    entries: Array  # uint64 (capacity, 4): key, MD5, least significant octet first
+    marks: Array  # uint8 (capacity): index into `days`, and COLLIDED
+    batch_index: Array  # int32 (capacity), never cleared: where in the batch's signatures the entry is, if it is there
+    days: Array  # int64 (DAYS): day numbers, NO_DAY where free
+    day_keys: Array  # uint64 (DAYS, 4), see derive_day_keys
+    day_entries: Array  # int64 (DAYS): entries of each day
+    used: Array  # int64 (1): entries in use
+    entry_mask: int  # the low bits of a slot that hold the entry's number plus one
 
 
-# The helpers take arrays, not CacheArrays: fetching an array from a tuple costs two atomic operations, and 80
+# These kernels take arrays, not CacheArrays: fetching an array from a tuple costs two atomic operations, and 80
 # arguments a call (measured over a flood of new payloads: 1.0 -> 1.3 million rows a second).
 @kernel
 def derive_day_keys(key0, key1, day, keys, row):
-    """Fill keys[row, 0:4] for a day's number (all uint64): two words that key the day's payloads,
-    two that key its table of MD5s."""
+    """Fill keys[row, 0:4] for a day's number (all uint64): two words that key the day's payloads, two its MD5s."""
     keys[row, 0], keys[row, 1] = siphash128_2_4_pair(day, np.uint64(1), key0, key1)
     keys[row, 2], keys[row, 3] = siphash128_2_4_pair(day, np.uint64(2), key0, key1)
 
@@ -134,6 +120,12 @@ def link(slots, slot, mask, digest, entry):
 
 
 @kernel
+def put_entry(entries, number, key0, key1, low, high):
+    """Write an entry's key and MD5, two words each."""
+    entries[number, 0], entries[number, 1], entries[number, 2], entries[number, 3] = key0, key1, low, high
+
+
+@kernel
 def _load(cache, day, signatures, data, offsets):
     """Enter stored payloads. Returns how many are known now, or -1 minus the first with wrong offsets."""
     entries, marks, day_keys, mask = cache.entries, cache.marks, cache.day_keys, cache.entry_mask
@@ -152,15 +144,12 @@ def _load(cache, day, signatures, data, offsets):
             return i
         link(key_slots, -1 - entry, mask, key0, number)
         low, high = signatures[i, 0], signatures[i, 1]
-        entries[number, 0] = key0
-        entries[number, 1] = key1
-        entries[number, 2] = low
-        entries[number, 3] = high
+        put_entry(entries, number, key0, key1, low, high)
         marks[number] = day
         digest = md5_digest(day_keys, day, low, high)
         owner = find_md5(md5_slots, entries, marks, mask, low, high, day, digest)
         if owner >= 0:
-            # Which of the two was first isn't told by the order of a store's rows: keep both's packets raw.
+            # A store's rows don't show which of the two was first: keep the packets of both raw.
             marks[owner] |= COLLIDED
             marks[number] |= COLLIDED
         else:
@@ -172,7 +161,7 @@ def _load(cache, day, signatures, data, offsets):
 
 @kernel
 def _keep_days(cache, keep):
-    """Drop the entries of days whose index isn't kept (bool array), and lead to the others anew."""
+    """Drop the entries of days whose index isn't kept (bool array), and renumber the others."""
     entries, marks, day_keys, mask = cache.entries, cache.marks, cache.day_keys, cache.entry_mask
     key_slots, md5_slots = cache.key_slots, cache.md5_slots
     key_slots[:] = 0
@@ -188,31 +177,24 @@ def _keep_days(cache, keep):
         if owner < 0:
             link(md5_slots, -1 - owner, mask, digest, kept)
         link(key_slots, -1 - find_key(key_slots, entries, mask, key0, key1), mask, key0, kept)
-        entries[kept, 0] = key0
-        entries[kept, 1] = key1
-        entries[kept, 2] = low
-        entries[kept, 3] = high
+        put_entry(entries, kept, key0, key1, low, high)
         marks[kept] = marks[entry]
         kept += 1
     cache.used[0] = kept
 
 
 class Cache:
-    """The payloads seen on each UTC day; one thread at a time.
-
-    `key` is the sensor's secret of 16 octets. Raises ValueError for another length, or a capacity outside
-    1 to 2**28.
-    """
+    """The payloads seen on each UTC day; one thread at a time. `key`: the sensor's secret of 16 octets. Raises
+    ValueError for another length, or a capacity outside 1 to 2**28."""
 
     def __init__(self, capacity: int = 4_000_000, key: bytes = b"") -> None:
         if len(key) != 16:
             raise ValueError(f"the cache's key has {len(key)} octets; expected 16 secret ones")
         if not 1 <= capacity <= 1 << 28:
             raise ValueError(f"a cache of {capacity} signatures; expected 1 to {1 << 28}")
-        self.capacity = capacity
+        self.capacity, self.key = capacity, key
         self.renumbered = 0
         """how often entries got new numbers"""
-        self.key = key
         self._key = np.frombuffer(key, "<u8")
         slots = capacity * 3 // 2 + 1
         self.arrays = CacheArrays(
@@ -240,18 +222,18 @@ class Cache:
 
     @property
     def days(self) -> frozenset[int]:
-        """The UTC days (counted from 1970-01-01) that the cache knows. The store's payloads of another day
-        have to be loaded before that day's packets are signed, else they are new once more."""
+        """The UTC days (counted from 1970-01-01) that the cache knows. The store's payloads of another day have to be
+        loaded before that day's packets are signed, else they count as new again."""
         days = self.arrays.days
         return frozenset(days[days != NO_DAY].tolist())
 
     def admit(self, days: Iterable[int]) -> None:
-        """Make these days known; others are forgotten if there are too many. Days that don't fit stay
-        unknown, and their payloads are signed without being entered."""
-        wanted = sorted(set(days))
-        fresh = [day for day in wanted if day not in self.days]
+        """Make these days known; others are forgotten if there are too many. Days that don't fit stay unknown, and
+        their payloads are signed without being entered."""
+        expected = set(days)
+        fresh = sorted(expected - self.days)
         if len(fresh) > DAYS - len(self.days):
-            self.make_room(wanted)
+            self.make_room(expected)
         free = np.flatnonzero(self.arrays.days == NO_DAY).tolist()
         for index, day in zip(free, fresh, strict=False):
             self.arrays.days[index] = day
@@ -259,10 +241,10 @@ class Cache:
             derive_day_keys(self._key[0], self._key[1], tweak, self.arrays.day_keys, index)
 
     def make_room(self, keep: Collection[int]) -> bool:
-        """Forget every day that isn't in `keep`. True if entries became free.
+        """Forget every day that isn't in `keep`; whether entries became free.
 
-        Days with entries are only forgotten if that frees an eighth of all or there are few to move (0.25 us
-        each), so that a capture with damaged clocks can't make this happen for every batch.
+        Days with entries are only forgotten if that frees an eighth of all or there are few to move (0.25 us each), so
+        that a capture with damaged clocks can't cause this for every batch.
         """
         arrays = self.arrays
         kept = np.isin(arrays.days, np.fromiter(keep, np.int64))
@@ -277,11 +259,11 @@ class Cache:
         return freed > 0
 
     def load(self, day: int, signatures: Array, data: Array, offsets: Array) -> int:
-        """Enter payloads that the store already holds for a day; returns how many of them are known now
-        (fewer than given where the cache is full).
+        """Enter payloads that the store already holds for a day; returns how many of them are known now (not all where
+        the cache is full).
 
-        signatures: uint8 (n, 16), their MD5s; data: uint8, offsets: int32 or int64 (n + 1), as in Arrow's
-        binary arrays. Raises ValueError where the shapes don't fit or an offset lies outside `data`.
+        signatures: uint8 (n, 16), their MD5s; data: uint8, offsets: int32 or int64 (n + 1), as in Arrow's binary
+        arrays. Raises ValueError where the shapes don't fit or an offset lies outside `data`.
         """
         if signatures.ndim != 2 or signatures.shape[1] != 16 or signatures.dtype != np.uint8:
             raise ValueError(f"signatures of shape {signatures.shape}; expected uint8 (n, 16)")
@@ -289,7 +271,7 @@ class Cache:
             raise ValueError(f"{len(offsets)} offsets for {len(signatures)} signatures; expected one more")
         self.admit([day])
         index = np.flatnonzero(self.arrays.days == day)
-        if len(index) == 0:
+        if index.size == 0:
             return 0
         words = np.ascontiguousarray(signatures).view("<u8")
         known = int(_load(self.arrays, int(index[0]), words, data, offsets))

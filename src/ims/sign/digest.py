@@ -2,7 +2,7 @@
 
 An attacker can make every payload new, so the digest has to keep up with floods: measured 0.77 GB/s for long
 payloads (OpenSSL: 0.92) and 6 million a second of 90 octets. MD5 is the paper's signature and what others
-publish; what happens when a second payload has the same MD5 is told in cache.py.
+publish; cache.py says what happens when two payloads have the same MD5.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import overload
 
-from ims.kernels import MASK32, kernel, proven
+from ims.kernels import MASK32, proven
 from ims.packet.octets import le64_proven
 
 
@@ -24,8 +24,7 @@ def rotate32(word, bits):
     return (word << bits | word >> (32 - bits)) & MASK32
 
 
-# Compiled, numbers are uint32, so that the processor's 32-bit rotation is used; in plain Python they are
-# int64, which don't warn when they pass 2**32.
+# Compiled, numbers are uint32, for the processor's 32-bit rotation; in plain Python int64, which don't warn at 2**32.
 @overload(add32, inline="always")
 def _add32(a, b):
     return lambda a, b: np.uint32(a + b)
@@ -63,8 +62,7 @@ def _step(mixed, a, b, word, bits, constant):
 
 @proven
 def _compress(a, b, c, d, w0, w1, w2, w3, w4, w5, w6, w7):
-    """One block of 64 octets, as eight little-endian words, into the state (RFC 1321, 3.4). Reads no
-    array."""
+    """One block of 64 octets, as eight little-endian words, into the state (RFC 1321, 3.4). Reads no array."""
     a0, b0, c0, d0 = a, b, c, d
     m0, m1 = np.int64(w0 & np.uint64(MASK32)), np.int64(w0 >> np.uint64(32))
     m2, m3 = np.int64(w1 & np.uint64(MASK32)), np.int64(w1 >> np.uint64(32))
@@ -143,8 +141,7 @@ def _compress(a, b, c, d, w0, w1, w2, w3, w4, w5, w6, w7):
 
 @proven
 def _last_word(octets, at, n):
-    """The n % 8 octets that fill no word of 8, and the bit after them. The caller has checked
-    octets[at:at+n].
+    """The n % 8 octets that fill no word of 8, and the bit after them. The caller has checked octets[at:at+n].
 
     Proof: from 8 octets on, the word that ends with the input is read and shifted; it begins at at+n-8 >= at.
     Below that, octets at to at+n-1 are read one by one.
@@ -162,15 +159,11 @@ def _last_word(octets, at, n):
 
 @proven
 def _padded(octets, at, whole, last, i):
-    """Word `i` of the last blocks: one of `whole` words at `at`, then `last`, then zeros.
-
-    Proof: octets are read where 8 * i + 8 <= 8 * whole, which the caller has checked.
-    """
+    """Word `i` of the last blocks: one of `whole` words at `at`, then `last`, then zeros. Proof: octets are read where
+    8 * i + 8 <= 8 * whole, which the caller has checked."""
     if i < whole:
         return le64_proven(octets, at + 8 * i)
-    if i == whole:
-        return last
-    return np.uint64(0)
+    return last if i == whole else np.uint64(0)
 
 
 @proven
@@ -193,30 +186,20 @@ def md5(octets, at, n):
         )  # fmt: skip
         at += 64
     whole = (n & 63) >> 3
-    w6 = _padded(octets, at, whole, last, 6)
     if whole == 7:  # no room for the length: one more block
         a, b, c, d = _compress(
             a, b, c, d,
             _padded(octets, at, whole, last, 0), _padded(octets, at, whole, last, 1),
             _padded(octets, at, whole, last, 2), _padded(octets, at, whole, last, 3),
-            _padded(octets, at, whole, last, 4), _padded(octets, at, whole, last, 5), w6, last,
+            _padded(octets, at, whole, last, 4), _padded(octets, at, whole, last, 5),
+            _padded(octets, at, whole, last, 6), last,
         )  # fmt: skip
-        whole = -1
-        w6 = np.uint64(0)
+        whole = -1  # then all words are 0
     a, b, c, d = _compress(
         a, b, c, d,
         _padded(octets, at, whole, last, 0), _padded(octets, at, whole, last, 1),
         _padded(octets, at, whole, last, 2), _padded(octets, at, whole, last, 3),
         _padded(octets, at, whole, last, 4), _padded(octets, at, whole, last, 5),
-        w6, np.uint64(n) << np.uint64(3),
+        _padded(octets, at, whole, last, 6), np.uint64(n) << np.uint64(3),
     )  # fmt: skip
     return np.uint64(a) | np.uint64(b) << np.uint64(32), np.uint64(c) | np.uint64(d) << np.uint64(32)
-
-
-@kernel
-def md5_into(octets, at, n, digests, row):
-    """MD5 of octets[at:at+n] into digests[row, 0:16] (uint8)."""
-    low, high = md5(octets, at, n)
-    for i in range(8):
-        digests[row, i] = low >> np.uint64(8 * i) & np.uint64(0xFF)
-        digests[row, 8 + i] = high >> np.uint64(8 * i) & np.uint64(0xFF)

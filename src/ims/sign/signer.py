@@ -1,5 +1,4 @@
-"""Signs batch after batch: the cache, the batch's distinct signatures, and what to do when the cache is
-full."""
+"""Signs batch after batch: the cache, the batch's distinct signatures, and what happens when the cache is full."""
 
 from __future__ import annotations
 
@@ -7,16 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.sign.batch import (
-    FOUND,
-    HITS,
-    SAME_MD5,
-    UNCACHED,
-    BatchSignatures,
-    FoundArrays,
-    days_of,
-    sign_batch,
-)
+from ims.sign.batch import FOUND, HITS, SAME_MD5, UNCACHED, BatchSignatures, FoundArrays, days_of, sign_batch
 from ims.sign.cache import Cache
 
 Array = np.ndarray[Any, Any]
@@ -25,14 +15,10 @@ Array = np.ndarray[Any, Any]
 class Found(NamedTuple):
     """New payloads of one call, in row order."""
 
-    rows: Array
-    """int64: rows of the batch"""
-    uncached: Array
-    """bool: the cache was full (or had no place for the day), so it may have come before and will again"""
-    same_md5: Array
-    """bool: another payload of the day has this MD5; the row's packet is marked raw"""
-    hits: int
-    """rows whose payload was known"""
+    rows: Array  # int64: rows of the batch
+    uncached: Array  # bool: the cache was full (or had no place for the day), so it may have come before, and may again
+    same_md5: Array  # bool: another payload of the day has this MD5; the row's packet is marked raw
+    hits: int  # rows whose payload was known
 
 
 class Signer:
@@ -45,9 +31,8 @@ class Signer:
     def __init__(self, cache: Cache, rows: int) -> None:
         """`rows`: the capacity of batches."""
         self.cache = cache
-        self._signatures = BatchSignatures(
-            words=np.empty((rows, 2), np.uint64), entry=np.empty(rows, np.int32), used=np.zeros(1, np.int64)
-        )
+        words, entry = np.empty((rows, 2), np.uint64), np.empty(rows, np.int32)
+        self._signatures = BatchSignatures(words, entry, np.zeros(1, np.int64))
         self._renumbered = cache.renumbered
         self._found = FoundArrays(np.empty(rows, np.int64), np.empty(rows, np.uint8), np.zeros(2, np.int64))
 
@@ -60,16 +45,10 @@ class Signer:
         """Forget the last batch's signatures."""
         self._signatures.used[0] = 0
 
-    def _check_numbers(self) -> None:
-        """When entries got new numbers, none of the batch's signatures leads to one any more."""
-        if self._renumbered != self.cache.renumbered:
-            self._signatures.entry[:] = -1
-            self._renumbered = self.cache.renumbered
-
     @property
     def signatures(self) -> Array:
-        """uint8 (count, 16): the batch's signatures, which `signature_entry` indexes. Distinct, but for
-        payloads that weren't cached. Valid until begin_batch: a view, not a copy."""
+        """uint8 (count, 16): the batch's signatures, which `signature_entry` indexes; a view, valid until begin_batch.
+        Distinct, except those of payloads that weren't cached."""
         return self._signatures.words[: self._signatures.used[0]].view(np.uint8)
 
     def missing_days(self, batch: Any, first: int, last: int) -> list[int]:
@@ -81,9 +60,9 @@ class Signer:
         """Sign rows first to last - 1, whose payloads lie in `octets`. `enter_new` False: new payloads aren't
         entered, for they won't be kept.
 
-        A full cache forgets days that these rows don't have; if that gives no room, new payloads are signed
-        without being entered. Raises ValueError, leaving the rows from there on unsigned, where a payload
-        lies outside `octets`, and before anything is done where the rows don't fit the batch.
+        A full cache forgets days that these rows don't have; if that gives no room, new payloads are signed without
+        being entered. Raises ValueError where a payload lies outside `octets`, leaving the rows from there on
+        unsigned; and before anything is done where the rows don't fit the batch.
         """
         signatures, found = self._signatures, self._found
         if not 0 <= first <= last <= len(batch.time):
@@ -98,10 +77,12 @@ class Signer:
         found.counts[:] = 0
         row = first
         while row < last:
-            self._check_numbers()
+            if self._renumbered != self.cache.renumbered:  # entries of the batch's signatures are no longer right
+                self._signatures.entry[:] = -1
+                self._renumbered = self.cache.renumbered
             row = int(sign_batch(octets, batch, row, last, self.cache.arrays, signatures, found, enter_new))
             if row < 0:
-                raise ValueError(f"the payload of row {-1 - row} lies outside the {octets.size} octets given")
+                raise ValueError(f"the payload of row {-1 - row} lies outside the {octets.size} octets of its buffer")
             if row < last:
                 enter_new = self.cache.make_room(days)
         new = int(found.counts[FOUND])

@@ -1,8 +1,8 @@
-"""Traffic that the project makes itself: bytes of a capture file out, with the truth about them.
+"""Simulated traffic: a capture file, and the truth about it.
 
-* `scenario`        a file of TOML and its tables: what the sources are, and what they say
-* `populations`     who sends, each kind from its table to the packets of a while
-* `kernels`         random numbers, hosts, connections and frames under all of them
+* `scenario`        a file of TOML and its tables: the sources, and their payloads
+* `populations`     the senders, each kind from its table to the packets of a while
+* `kernels`         random numbers, hosts, connections and frames for all of them
 * `output`          a scenario played: a capture, and its truth
 * `random_columns`  random columns that depend on the seed alone
 """

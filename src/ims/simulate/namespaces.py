@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 PEER, MACHINE, DARK = "198.18.0.1", "198.18.0.2", "198.51.100.0/24"
 
@@ -31,9 +32,16 @@ def ip(words: str) -> None:
     subprocess.run(["ip", *words.split()], check=True)
 
 
+def _eth0(name: str) -> dict[str, Any]:
+    """State and counters of a namespace's eth0."""
+    words = ["ip", "-j", "-s", "-n", name, "link", "show", "eth0"]
+    found: list[dict[str, Any]] = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    return found[0]
+
+
 class Namespaces:
-    """Made when entered, gone when left. The peer's way to the dark addresses is the wire itself (`via` None: somebody
-    answers ARP for them) or the machine (`via` MACHINE: they are routed to it)."""
+    """Created when entered, removed when left. The peer's route to the dark addresses is the wire itself (`via` None:
+    the sensor answers ARP for them) or the machine (`via` MACHINE: they are routed to it)."""
 
     def __init__(self, via: str | None = None) -> None:
         self.peer, self.machine = (f"ims-{os.getpid()}-{end}" for end in ("peer", "machine"))
@@ -56,17 +64,13 @@ class Namespaces:
             ip(f"-n {name} addr add {address}/15 dev eth0")
             ip(f"-n {name} link set eth0 up")
         for name in (self.peer, self.machine):
-            self._wait_for_carrier(name)
+            self.wait_for_carrier(name)
         ip(f"-n {self.peer} route add {DARK} " + (f"via {self._via}" if self._via else "dev eth0"))
 
-    @staticmethod
-    def _wait_for_carrier(name: str) -> None:
-        """The kernel tells both ends of a wire that the other is there, in its own time."""
-        while True:
-            words = ["ip", "-j", "-n", name, "link", "show", "eth0"]
-            found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-            if found[0]["operstate"] == "UP":
-                return
+    def wait_for_carrier(self, name: str) -> None:
+        """Wait until eth0 is up: the kernel reports the carrier to both ends after some time."""
+        while _eth0(name)["operstate"] != "UP":
+            pass
 
     def __exit__(self, *_error: object) -> None:
         for name in (self.peer, self.machine):
@@ -82,12 +86,8 @@ class Namespaces:
 
     def mac(self, name: str | None = None) -> str:
         """Address of eth0, of the machine if no namespace is named."""
-        words = ["ip", "-j", "-n", name or self.machine, "link", "show", "eth0"]
-        found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-        return str(found[0]["address"])
+        return str(_eth0(name or self.machine)["address"])
 
     def received(self, name: str | None = None) -> int:
         """Frames that eth0 has received, at the peer if no namespace is named."""
-        words = ["ip", "-j", "-s", "-n", name or self.peer, "link", "show", "eth0"]
-        found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-        return int(found[0]["stats64"]["rx"]["packets"])
+        return int(_eth0(name or self.peer)["stats64"]["rx"]["packets"])

@@ -28,15 +28,14 @@ class RandomColumns:
         return numbers
 
     def pick(self, values: Any, count: int, weights: Any = None) -> Numbers:
-        """`count` of `values`, by `weights`, or all alike."""
-        values = np.asarray(values, np.int64)
+        """`count` of `values`, by `weights`, or with equal ones."""
+        choices: Numbers = np.asarray(values, np.int64)
         if weights is None:
-            chosen: Numbers = values[self.below(values.size, count)]
-            return chosen
+            return choices[self.below(choices.size, count)]
         cumulative = np.cumsum(np.asarray(weights, np.float64))
         point = self.below(1 << 53, count) / (1 << 53) * cumulative[-1]
-        chosen = values[np.minimum(np.searchsorted(cumulative, point, "right"), values.size - 1)]
-        return chosen
+        index: Numbers = np.minimum(np.searchsorted(cumulative, point, "right"), choices.size - 1)
+        return choices[index]
 
     def bytes(self, length: int) -> bytes:
         """`length` random octets."""

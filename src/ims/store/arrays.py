@@ -1,5 +1,4 @@
-"""Columns of a packets table as NumPy arrays, for kernels: whatever an engine made of the types, nulls as
-0."""
+"""Columns of a packets table as NumPy arrays, for kernels: whatever an engine made of the types, nulls as 0."""
 
 from __future__ import annotations
 
@@ -18,9 +17,7 @@ def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """One array that is no dictionary."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    return column
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def numbers(column: pa.Array | pa.ChunkedArray, kind: str) -> Array:
@@ -45,15 +42,13 @@ def octet_lengths(column: pa.Array | pa.ChunkedArray) -> Array:
 
 
 def octets(column: pa.Array | pa.ChunkedArray) -> tuple[Array, Array]:
-    """A binary column's memory: octets (uint8), and offsets (int64, one more than rows), which are checked
-    to lie inside: raises ValueError where they don't."""
+    """A binary column's octets (uint8) and offsets (int64, one more than rows). Raises ValueError for wrong offsets."""
     column = plain(column).cast(pa.large_binary())
     _, offsets, data = column.buffers()
-    begin = column.offset
     values = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
     if offsets is None or not offsets.size:
         return values, np.zeros(len(column) + 1, np.int64)
-    bounds = np.frombuffer(offsets, np.int64)[begin : begin + len(column) + 1]
+    bounds = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
     if bounds[0] < 0 or bounds[-1] > values.size or (np.diff(bounds) < 0).any():
         raise ValueError(f"a binary column has offsets outside its {values.size} octets; the store is damaged")
     return values, bounds
@@ -61,8 +56,7 @@ def octets(column: pa.Array | pa.ChunkedArray) -> tuple[Array, Array]:
 
 def signatures(column: pa.Array | pa.ChunkedArray) -> Array:
     """A column of 16-octet values as uint8 (n, 16), zeros for null. Raises ValueError for other lengths."""
-    column = plain(column)
-    fixed = column.cast(pa.binary(16)) if column.type != pa.binary(16) else column
+    fixed = plain(column).cast(pa.binary(16))
     if len(fixed) == 0:
         return np.zeros((0, 16), np.uint8)
     values = np.frombuffer(fixed.buffers()[1], np.uint8).reshape(-1, 16)
@@ -74,11 +68,6 @@ def signatures(column: pa.Array | pa.ChunkedArray) -> Array:
 def layers(table: pa.Table | pa.RecordBatch) -> Array:
     """The working column `layers` (uint8) of stored packets: a column is null where its layer is absent."""
     found = np.zeros(table.num_rows, np.uint8)
-    for layer, name in (
-        (PORTS, "source_port"),
-        (TCP, "tcp_flags"),
-        (ICMP, "icmp_type"),
-        (PAYLOAD, "signature"),
-    ):
+    for layer, name in ((PORTS, "source_port"), (TCP, "tcp_flags"), (ICMP, "icmp_type"), (PAYLOAD, "signature")):
         found[present(table.column(name))] |= layer
     return found

@@ -1,9 +1,8 @@
-"""What a store remembers of the captures it was given: by content, not by name, and how far each was read.
+"""The captures that a store has read, known by content, not by name, and how far each was read.
 
-A capture is known by a digest of its octets (after decompression) up to the end of the last packet taken. So one
-rule serves three cases: a new capture that begins with exactly those octets is the same one. If nothing follows
-them it was ingested before; if the earlier ingest was cut off, it is resumed; if the file has grown since, what
-is new is added.
+A capture is identified by a digest of its octets (after decompression) up to the end of the last packet taken. A new
+capture that begins with exactly those octets is the same one: if nothing follows them, it was ingested before; if the
+earlier ingest was cut off, it is resumed; if the file has grown since, the new packets are added.
 """
 
 from __future__ import annotations
@@ -12,11 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+Captures = Mapping[str, Mapping[str, Any]]
+"""Records of captures by id, as the manifest keeps them."""
+
 
 @dataclass
 class CaptureRecord:
     """How far a capture was read. `settled`: the command that read it came to its end, so reading it once more
-    would be a mistake; before that, the same command given again goes on where it was cut off."""
+    would be a mistake; before that, the same command resumes where it was cut off."""
 
     name: str
     first_digest: str = ""
@@ -43,24 +45,22 @@ class CaptureRecord:
         self.until_us = until_us if self.until_us is None else max(self.until_us, until_us)
 
     def watched(self, spans: list[list[int]]) -> None:
-        """Remember when it watched, and from when to when that is."""
+        """Remember the spans in which it watched, and the period that they cover."""
         self.spans = spans
         for since, last, *_ in spans:
             self.saw(since, last + 1)
 
 
-def same_beginning(captures: Mapping[str, Mapping[str, Any]], first_digest: str | None) -> dict[str, CaptureRecord]:
+def same_beginning(captures: Captures, first_digest: str | None) -> dict[str, CaptureRecord]:
     """Captures whose first packet was the same, the one read farthest first."""
-    found = {
-        name: _record(record)
-        for name, record in captures.items()
-        if first_digest is not None and record["first_digest"] == first_digest
-    }
-    return dict(sorted(found.items(), key=lambda item: -item[1].position))
+    if first_digest is None:
+        return {}
+    found = [(name, _record(record)) for name, record in captures.items() if record["first_digest"] == first_digest]
+    return dict(sorted(found, key=lambda item: -item[1].position))
 
 
 def _record(kept: Mapping[str, Any]) -> CaptureRecord:
-    """A record; one kept before there were spans watched from its first packet to its last."""
+    """A record; one of an earlier version, which had no spans, watched from its first packet to its last."""
     record = CaptureRecord(**kept)
     if not record.spans and record.since_us is not None and record.until_us is not None:
         record.spans = [[record.since_us, record.until_us - 1, 0, 0]]
@@ -68,19 +68,17 @@ def _record(kept: Mapping[str, Any]) -> CaptureRecord:
 
 
 def find_known(
-    captures: Mapping[str, Mapping[str, Any]],
-    first_digest: str | None,
-    digests: Callable[[list[int]], list[str | None]],
+    captures: Captures, first_digest: str | None, digests: Callable[[list[int]], list[str | None]]
 ) -> tuple[str, CaptureRecord] | None:
     """The remembered capture that this one begins with, if any: (its id, its record).
 
-    `digests` gives the digest of the first N octets for each N; it is asked only if a first packet matches.
+    `digests` returns the digest of the first N octets for each N; it is called only if a first packet matches.
     """
     candidates = same_beginning(captures, first_digest)
     if not candidates:
         return None
     found = digests([record.position for record in candidates.values()])
     for (name, record), digest in zip(candidates.items(), found, strict=True):
-        if digest is not None and digest == record.digest:
+        if digest == record.digest:
             return name, record
     return None

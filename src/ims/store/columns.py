@@ -1,4 +1,4 @@
-"""A batch of packets as Arrow columns, without copying what needn't be copied, split by hour.
+"""A batch of packets as Arrow columns, copied only where necessary, split by hour.
 
 NumPy columns become Arrow columns by wrapping their memory; validity bitmaps are packed from the working column
 `layers`. A table made here is valid only as long as the batch's distinct options aren't filled again.
@@ -17,6 +17,7 @@ from ims import arrow
 from ims.arrow import bitmap
 from ims.records import CATEGORIES, PACKETS, PAYLOAD, TCP_OPTIONS, arrow_schema, arrow_type
 from ims.settings.durations import HOUR_US
+from ims.store.schema import dense_schema
 
 
 class Distinct(NamedTuple):
@@ -28,15 +29,13 @@ class Distinct(NamedTuple):
 
 def binary_column(values: Distinct, kind: pa.DataType | None = None) -> pa.Array:
     """Values as an Arrow binary column; nothing is copied."""
-    count = len(values.offsets) - 1
-    return pa.Array.from_buffers(
-        kind or pa.binary(), count, [None, pa.py_buffer(values.offsets), pa.py_buffer(values.octets)]
-    )
+    buffers = [None, pa.py_buffer(values.offsets), pa.py_buffer(values.octets)]
+    return pa.Array.from_buffers(kind or pa.binary(), len(values.offsets) - 1, buffers)
 
 
 @cache
 def batch_schema() -> pa.Schema:
-    """Schema of a batch in memory: what repeats is a dictionary."""
+    """Schema of a batch in memory: columns whose values repeat are dictionaries."""
     schema = arrow_schema("packets")
     at = schema.get_field_index("tcp_options")
     return schema.set(at, schema.field(at).with_type(pa.dictionary(pa.int32(), pa.binary())))
@@ -45,10 +44,9 @@ def batch_schema() -> pa.Schema:
 def distinct_values(column: pa.Array) -> Distinct:
     """The memory of an Arrow binary column, as NumPy arrays."""
     _, offsets, octets = column.buffers()
-    begin = column.offset
     return Distinct(
         np.frombuffer(octets, np.uint8) if octets is not None else np.empty(0, np.uint8),
-        np.frombuffer(offsets, np.int32)[begin : begin + len(column) + 1],
+        np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1],
     )
 
 
@@ -57,14 +55,12 @@ def packets_table(
 ) -> pa.Table:
     """The first `rows` rows of a PacketBatch as a table of `batch_schema()`.
 
-    `signatures` is (n, 16) uint8 and indexed by `signature_entry`; `options` by `options_entry`; `blocks` by
-    `block`.
+    `signatures`, (n, 16) uint8, is indexed by `signature_entry`, `options` by `options_entry`, `blocks` by `block`.
     """
     order = kept_order(batch, rows)
 
     def taken(name: str) -> np.ndarray[Any, Any]:
-        values: np.ndarray[Any, Any] = getattr(batch, name)[:rows].take(order)
-        return values
+        return np.asarray(getattr(batch, name)[:rows].take(order))
 
     layers = taken("layers")
     present = int(np.bitwise_or.reduce(layers)) if rows else 0
@@ -97,9 +93,8 @@ def kept_order(batch: Any, rows: int) -> np.ndarray[Any, Any]:
     """The order in which a batch is stored: by hour, then packets of one protocol and of the same TCP flags together,
     each group in order of arrival.
 
-    What is null, and what is alike, then stands in long runs: 22.2 bytes a packet instead of 24.8, and encoding
-    takes 167 ns instead of 252, of which bringing the rows into this order takes 45 back. A row group still holds
-    one stretch of time, so a range of time skips the others.
+    Nulls and equal values then form long runs: 22.2 bytes a packet instead of 24.8; encoding takes 167 ns instead of
+    252, ordering 45. A row group still holds one stretch of time, so a range of time skips the others.
     """
     alike = batch.protocol[:rows].astype(np.uint16) << 8 | (batch.tcp_flags[:rows] & 0xFF)
     order = np.argsort(alike, kind="stable")  # a radix sort, for 16 bits
@@ -110,8 +105,7 @@ def kept_order(batch: Any, rows: int) -> np.ndarray[Any, Any]:
 
 
 def _signature_column(entries: Any, signatures: Any, layers: Any) -> pa.Array:
-    # Handing Parquet the 16 bytes is cheaper than an Arrow dictionary of them (25 against 36 ns a row): it has
-    # no direct way for dictionaries of fixed binary, and would unpack and hash it again.
+    # Cheaper than an Arrow dictionary (25 against 36 ns a row), which Parquet's writer would unpack and hash again.
     present = (layers & PAYLOAD) != 0
     known = signatures if len(signatures) else np.zeros((1, 16), np.uint8)
     dense = known.view("V16").ravel()[np.where(present, entries, 0)]
@@ -127,7 +121,7 @@ def by_hour(table: pa.Table, time: str) -> Iterator[tuple[int, pa.Table]]:
         yield int(hours[0]), table
         return
     # A slice of a dictionary column would take the whole dictionary into every hour's file.
-    table = _dense(table)
+    table = table.cast(dense_schema(table.schema))
     if not (hours[1:] >= hours[:-1]).all():
         order = np.argsort(hours, kind="stable")
         hours, table = hours[order], table.take(order)
@@ -136,16 +130,8 @@ def by_hour(table: pa.Table, time: str) -> Iterator[tuple[int, pa.Table]]:
         yield int(hours[begin]), table.slice(begin, end - begin)
 
 
-def _dense(table: pa.Table) -> pa.Table:
-    for index, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            plain = field.with_type(field.type.value_type)
-            table = table.set_column(index, plain, table.column(index).cast(plain.type))
-    return table
-
-
 def complete(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The columns that `schema` names, in its order; what was stored before a column came has nulls there."""
+    """The columns that `schema` names, in its order, with nulls where rows were stored before a column came."""
     if rows.schema.names == schema.names:
         return rows
     found = set(rows.schema.names)
@@ -155,15 +141,9 @@ def complete(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The same rows, with each column a dictionary or not as `schema` has it: a Parquet file wants one schema."""
+    """The same rows, with each column a dictionary or not as `schema` has it: a Parquet file has one schema."""
     for index, field in enumerate(schema):
-        found = table.schema.field(index).type
-        if found == field.type:
-            continue
         column = table.column(index)
-        if pa.types.is_dictionary(found):
-            column = column.cast(found.value_type)
-        if pa.types.is_dictionary(field.type):
-            column = column.dictionary_encode().cast(field.type)
-        table = table.set_column(index, field, column)
+        if pa.types.is_dictionary(field.type) and not pa.types.is_dictionary(column.type):
+            table = table.set_column(index, field.name, column.dictionary_encode())
     return table.cast(schema)

@@ -1,8 +1,7 @@
 """From hot parts to finished hours: small parts become one, and a finished hour appears by one rename.
 
-The tree that others read is filled by hard links, so a query of ours that began before goes on with the hot
-names; they are deleted when no reader can know of them. Where the hour's folder is already there (late
-packets), each new part is renamed into it.
+The tree that others read is filled by hard links, so our earlier queries keep using the hot names, which are deleted
+when no reader can know of them. Where the hour's folder exists already (late packets), each part is renamed into it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,24 +19,22 @@ import pyarrow.parquet as pq
 from ims.full_disk import naming
 from ims.store.columns import complete
 from ims.store.damage import DamageError, refuse_damage
-from ims.store.manifest import Manifest, remove_empty
+from ims.store.manifest import Files, Manifest, remove_empty
 from ims.store.parts import OpenPart
 from ims.store.schema import ROW_GROUP, part_of, stored_schema, sync_folder
-from ims.stored_file import refuse_links
 
 WORTH_MERGING = 1 << 16
-"""Parts of at least so many rows, or of MERGED_OCTETS, are left as they are: encoding them again would cost more
-than it saves (0.7 us a row; a sensor under load writes parts of 200,000 rows)."""
+"""Parts of at least so many rows, or of MERGED_OCTETS, are not merged: encoding them again would cost more than it
+saves (0.7 us a row; a sensor under load writes parts of 200,000 rows)."""
 
 MERGED_OCTETS = 64 << 20
-"""So many octets of rows, or ROW_GROUP rows, wait in memory to become a row group of the merged part: payloads
-of 64 kB are a row group long before there are 262,144 of them."""
+"""Octets of rows that make a row group of the merged part before it has ROW_GROUP rows: a payload may have 64 kB."""
 
 READ_ROWS = 1 << 14
 """Rows read at once where memory is scarce."""
 
 HOT_PARTS = 16
-"""So many small parts of one hour, and they are merged before the hour is finished: a query opens each."""
+"""More small parts of one hour are merged before the hour is finished: a query opens each."""
 
 
 def hot_hours(files: Iterable[str]) -> dict[tuple[str, int], list[str]]:
@@ -51,10 +48,7 @@ def hot_hours(files: Iterable[str]) -> dict[tuple[str, int], list[str]]:
 
 
 def merge_parts(
-    store: Path,
-    parts: Mapping[str, Mapping[str, int]],
-    go_on: Callable[[], bool] = lambda: True,
-    most_octets: int | None = None,
+    store: Path, parts: Files, go_on: Callable[[], bool] = lambda: True, most_octets: int | None = None
 ) -> tuple[str, dict[str, int]]:
     """Write the rows of several parts of one hour as one new hot part; returns its path and size. `parts`: as the
     manifest has them; `most_octets`: as MERGED_OCTETS.
@@ -62,7 +56,6 @@ def merge_parts(
     Leaves nothing behind where it raises: InterruptedError, where `go_on` says no between two row groups, DamageError
     where a part isn't what was written, OSError.
     """
-    refuse_links(store / path for path in parts)
     refuse_damage({store / path: size for path, size in parts.items()})
     kind = part_of(next(iter(parts)))
     assert kind is not None
@@ -77,11 +70,8 @@ def merge_parts(
                     if not go_on():
                         raise InterruptedError
                     waiting.append(complete(batch, schema))
-                    octets = sum(waits.nbytes for waits in waiting)
-                    if (
-                        octets >= (most_octets or MERGED_OCTETS)
-                        or sum(waits.num_rows for waits in waiting) >= ROW_GROUP
-                    ):
+                    rows, octets = sum(each.num_rows for each in waiting), sum(each.nbytes for each in waiting)
+                    if rows >= ROW_GROUP or octets >= (most_octets or MERGED_OCTETS):
                         merged.write(pa.Table.from_batches(waiting).cast(schema))
                         waiting = []
         if waiting:
@@ -93,20 +83,16 @@ def merge_parts(
 
 
 def small_parts(manifest: Manifest, paths: Sequence[str]) -> list[str]:
-    """Those of an hour's hot parts that are worth merging: none where there is but one.
+    """Those of an hour's hot parts that are worth merging: none where there is only one.
 
     Not those of coverage: each belongs to one capture, whose next checkpoint replaces it by name. Nor those known to be
-    damaged, which would lend a checksum to what they became: they stay as they are, for whoever asks to be told.
+    damaged: merged, they would get a right checksum; as they are, each question about them reports the damage.
     """
     kind = part_of(paths[0])
     if kind is None or kind.table == "coverage":
         return []
-    sizes = manifest.state.files
-    small = [
-        path
-        for path in paths
-        if sizes[path]["rows"] < WORTH_MERGING and sizes[path]["bytes"] < MERGED_OCTETS and path not in manifest.damaged
-    ]
+    sizes = {path: manifest.state.files[path] for path in paths if path not in manifest.damaged}
+    small = [path for path, size in sizes.items() if size["rows"] < WORTH_MERGING and size["bytes"] < MERGED_OCTETS]
     return small if len(small) > 1 else []
 
 
@@ -139,7 +125,7 @@ def publish(store: Path, manifest: Manifest, sensor: str, before_us: int | None 
     """Move finished hours (those that begin before `before_us`; None: all) into the tree that others read, merged;
     without `merging`, only those in which there is nothing to merge.
 
-    Where it fails, hours that have appeared already may go again; their rows are hot still.
+    Where it fails, hours that have appeared already may disappear; their rows are still hot.
     """
     withdraw(store, manifest)
     moved: dict[str, list[str]] = {}
@@ -147,9 +133,7 @@ def publish(store: Path, manifest: Manifest, sensor: str, before_us: int | None 
         finished = before_us is None or since_us < before_us
         if finished and (merging or not small_parts(manifest, paths)):
             compacted = compact_hour(store, manifest, paths)
-            kind = part_of(compacted[0])
-            assert kind is not None
-            moved[str(kind.folder)] = compacted
+            moved[compacted[0].removeprefix("_hot/").rpartition("/")[0]] = compacted
     if not moved:
         return
     stage = store / "_hot" / "_stage" / sensor
@@ -172,8 +156,8 @@ def publish(store: Path, manifest: Manifest, sensor: str, before_us: int | None 
 
 
 def withdraw(store: Path, manifest: Manifest) -> None:
-    """Take back what a publishing that was cut off left in the tree unlisted: those rows are hot still, and
-    might be merged under another name before they appear again."""
+    """Remove files that an interrupted publishing left in the tree unlisted: those rows are still hot, and might be
+    merged under another name before they appear again."""
     state = manifest.state
     if not state.publishing:
         return

@@ -1,22 +1,21 @@
-"""What was ever seen: for each payload signature of a sensor, its first arrival, days gone by included.
+"""The first arrival of each payload signature of a sensor, on any day.
 
 A series of sorted runs on disk, each an (n, 2) array of uint64: the signature's first half, big-endian, and the
-first arrival in microseconds. Half a signature is enough: chance makes two of 100 million payloads share one once in
-3,700 stores, and who wants his own payload to look old can as well send it early. A run is written once and never
-changed. Eight runs of like size become one, so a row is written again only once for every eightfold of what was
-seen; they are merged range by range, so memory stays bounded whatever a telescope has seen in its years.
+first arrival in microseconds. Half a signature is enough: by chance two of 100 million payloads share one once in
+3,700 stores, and whoever wants a payload to look old can as well send it early. A run is written once and never
+changed. Eight runs of similar size become one, so a row is written again once each time the index has grown eightfold;
+they are merged range by range, so memory stays bounded.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -74,7 +73,7 @@ class FirstSeenIndex:
     def first_seen(self, signatures: Array, arrivals: Array) -> Array:
         """The first arrival ever of each signature ((n, 16) octets), given these arrivals (microseconds).
 
-        Remembers those that were unknown, or seen earlier than known, until `seal` makes a run of them.
+        Remembers unknown ones, and those that were seen earlier than known, until `seal` makes a run of them.
         """
         keys = first_half(signatures)
         earliest = arrivals.astype(np.uint64)
@@ -91,7 +90,7 @@ class FirstSeenIndex:
         return earliest.astype(np.int64)
 
     def seal(self) -> tuple[dict[str, dict[str, int]], list[str]]:
-        """Write what is fresh as a run, merge runs: (runs to add to the manifest, runs to drop)."""
+        """Write new rows as a run, merge runs: (runs to add to the manifest, runs to drop)."""
         added: dict[str, dict[str, int]] = {}
         dropped: list[str] = []
         if self._count[0]:
@@ -108,9 +107,9 @@ class FirstSeenIndex:
         return added, dropped
 
     def _like_size(self) -> list[int]:
-        """MERGE_RUNS runs whose lengths have as many octal digits; none where there aren't so many.
+        """MERGE_RUNS runs whose lengths have as many octal digits; none where there are fewer.
 
-        Always merging the smallest would write one growing run anew at every eighth checkpoint.
+        Always merging the smallest would rewrite one growing run at every eighth checkpoint.
         """
         sizes: dict[int, list[int]] = defaultdict(list)
         for index, run in enumerate(self._maps):
@@ -124,13 +123,13 @@ class FirstSeenIndex:
         make_folder(place.parent)
         try:
             with naming(place), place.open("wb") as file:
-                file.write(_header(0))
+                _write_header(file, 0)
                 rows = 0
                 for piece in pieces:
                     file.write(piece.astype("<u8").tobytes())
                     rows += len(piece)
                 file.seek(0)
-                file.write(_header(rows))
+                _write_header(file, rows)
                 file.flush()
                 os.fsync(file.fileno())
             sync_folder(place.parent)
@@ -142,15 +141,13 @@ class FirstSeenIndex:
         self._maps.append(self._open(path))
 
 
-def _header(rows: int) -> bytes:
+def _write_header(file: BinaryIO, rows: int) -> None:
     """The header of an .npy file of (rows, 2) uint64; NumPy pads it to one length whatever `rows` is."""
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<u8", "fortran_order": False, "shape": (rows, 2)})
-    return header.getvalue()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<u8", "fortran_order": False, "shape": (rows, 2)})
 
 
 def _merged(runs: list[Array]) -> Iterator[Array]:
-    """All rows in order, in 256 pieces by the first octet: never more than a 256th of them is sorted at once."""
+    """All rows in order, in 256 pieces by the first octet: only a 256th of them is sorted at once."""
     edges = np.arange(1, 256, dtype=np.uint64) << np.uint64(56)
     cuts = [np.r_[0, np.searchsorted(run[:, 0], edges), len(run)] for run in runs]
     for step in range(256):

@@ -1,9 +1,9 @@
-"""A manifest's head: how far it had come, beside it, so that one that is missing, cut off or put back is found out.
+"""A manifest's head: the manifest's length, beside it, so that one that is missing, cut off or an old copy is detected.
 
-    STORE/_state/sensor=NAME/manifest.head      a checksum and what `Head` says, in JSON, in one block
+    STORE/_state/sensor=NAME/manifest.head      a checksum and `Head` in JSON, in one block
 
 The block is rewritten in place after each line of the manifest is durable, and isn't made durable itself: after a
-power loss it may say less than the manifest, never more. So a manifest that says less than its head is damaged, and a
+power loss it may be older than the manifest, never newer. So a manifest that is older than its head is damaged, and a
 head that is missing or damaged proves nothing.
 """
 
@@ -12,16 +12,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from ims.store.checked_record import checked_block, line_text, read_block
 from ims.store.schema import write_aside
+from ims.stored_file import open_regular
 
 FILE = "manifest.head"
 BLOCK = 128
-TRIES = 16
-"""Readings of a block that is just being rewritten."""
 
 
 class Head(NamedTuple):
@@ -33,13 +32,12 @@ class Head(NamedTuple):
 
 
 def _block(head: Head) -> bytes:
-    text = json.dumps(head, separators=(",", ":")).encode()
-    return (b"%08x %s" % (zlib.crc32(text), text)).ljust(BLOCK - 1) + b"\n"
+    return checked_block(json.dumps(head, separators=(",", ":")).encode(), BLOCK)
 
 
 def _parsed(block: bytes) -> Head | None:
-    text = block[9:].rstrip()
-    if len(block) != BLOCK or block[:9] != b"%08x " % zlib.crc32(text):
+    text = line_text(block.rstrip())
+    if text is None or len(block) != BLOCK:
         return None
     try:
         head = Head(*json.loads(text))
@@ -55,18 +53,14 @@ class HeadFile:
         self._folder, self._fd = folder, -1
 
     def write(self, head: Head) -> None:
-        """Say how far the manifest has come. Where it can't be written, what it stands for is durable all the same, and
-        a head that says less is right."""
+        """Record the manifest's length. Errors are ignored: the manifest is durable, and an older head is valid."""
+        file = self._folder / FILE
         with contextlib.suppress(OSError):
             if self._fd < 0:
-                self._fd = self._opened(head)
+                if read_head(self._folder) is None:
+                    write_aside(file, _block(head))
+                self._fd = os.open(file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             os.pwrite(self._fd, _block(head), 0)
-
-    def _opened(self, head: Head) -> int:
-        file = self._folder / FILE
-        if read_head(self._folder) is None:
-            write_aside(file, _block(head))
-        return os.open(file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def close(self) -> None:
         """Once is enough."""
@@ -76,16 +70,9 @@ class HeadFile:
 
 
 def read_head(folder: Path) -> Head | None:
-    """What a head says; None where it is missing or damaged. Raises OSError where it can't be read."""
+    """A manifest's head; None where it is missing or damaged. Raises OSError where it can't be read."""
     try:
-        fd = os.open(folder / FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open_regular(folder / FILE) as file:
+            return read_block(file.fileno(), BLOCK + 1, _parsed)
     except FileNotFoundError:
         return None
-    try:
-        for _ in range(TRIES):
-            head = _parsed(os.pread(fd, BLOCK + 1, 0))
-            if head is not None:
-                return head
-    finally:
-        os.close(fd)
-    return None

@@ -1,10 +1,9 @@
-"""A live sensor's word that it lives, in its store: `_state/sensor=NAME/heartbeat`, one block rewritten in place.
+"""A live sensor's heartbeat in its store: `_state/sensor=NAME/heartbeat`, one block rewritten in place.
 
-The block is reserved when the file is made and never grows, so a full disk doesn't keep it from being written (but on
-file systems that copy what is rewritten). It is one line: a checksum, and what `Beat` says, in JSON. While the
-sensor's process lives it holds a lock on the file (fcntl(2), open file description locks), which ends with it however
-it ends, and which anybody who may read the file can look for, from another container too: no process number is
-compared, which another process may have by then.
+The block is reserved when the file is made and never grows, so it can be written on a full disk (except on file systems
+that copy on write). It is one line: a checksum, and `Beat` in JSON. While the sensor's process lives it holds a lock on
+the file (fcntl(2), open file description locks), which ends with the process, however that ends. Anybody who may read
+the file can test the lock, from another container too. Process numbers, which are reused, aren't compared.
 """
 
 from __future__ import annotations
@@ -15,13 +14,14 @@ import fcntl
 import os
 import stat
 import struct
-import zlib
+import time
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ims.full_disk import naming
+from ims.store.checked_record import checked_block, line_text, read_block
 from ims.store.damage import DamageError
 from ims.store.schema import state_folder
 from ims.stored_file import open_regular
@@ -29,10 +29,8 @@ from ims.stored_file import open_regular
 BLOCK = 4096
 """Octets of the file: a page, which most file systems write at once."""
 UNWRITTEN = b" " * (BLOCK - 1) + b"\n"
-"""Nothing was said yet."""
+"""The block before the first heartbeat."""
 MENDED = "the sensor's next start, or removing it, mends it"
-TRIES = 16
-"""Readings of a block that is just being rewritten."""
 TEXT = 300
 _FLOCK = struct.Struct("@hhqqi0q")
 Moment = Annotated[float, Field(ge=0, lt=1 << 38)]
@@ -48,7 +46,7 @@ class Beat(BaseModel):
     boot: Annotated[str, Field(max_length=64)] = ""
     """the kernel's boot id: `uptime` means nothing in another"""
     uptime: Moment = 0.0
-    """CLOCK_BOOTTIME, which nobody sets"""
+    """CLOCK_BOOTTIME, which can't be set"""
     time: Moment
     began: Moment
     """since when it watches"""
@@ -62,19 +60,19 @@ class Beat(BaseModel):
     storing_since: Moment
     """since when it stores, or doesn't"""
     why: Text = ""
-    """it doesn't"""
+    """why it doesn't"""
     payloads_since: Moment | None = None
-    """since when new payloads aren't stored, for there is little disk left"""
+    """since when new payloads aren't stored, because the disk is nearly full"""
     lost_in_ring: Count = 0
     lost_in_store: Count = 0
     losing_since: Moment | None = None
     """since when packets are lost, where some were lost just now"""
     lost_now: Count = 0
-    """packets lost since it doesn't store, or since `losing_since`"""
+    """packets lost since it stopped storing, or since `losing_since`"""
 
 
 class Heard(NamedTuple):
-    """What a reader finds. `lives`: whether the process does that wrote it; None where the file system can't tell."""
+    """What a reader finds. `lives`: whether the process that wrote it lives; None where the file system can't tell."""
 
     beat: Beat
     lives: bool | None
@@ -95,8 +93,6 @@ def boot_id() -> str:
 
 def uptime() -> float:
     """Seconds since the boot, sleep included."""
-    import time
-
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -109,33 +105,28 @@ class Heartbeat:
         self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             with naming(file):
-                _reserve(self._fd)
+                if os.fstat(self._fd).st_size < BLOCK and os.pwrite(self._fd, UNWRITTEN, 0) != BLOCK:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                with contextlib.suppress(OSError):  # a file system that reserves nothing keeps the written block
+                    os.posix_fallocate(self._fd, 0, BLOCK)
             _lock(self._fd)
         except BaseException:
             os.close(self._fd)
             raise
 
     def write(self, beat: Beat) -> None:
-        """Say how it is. Raises OSError."""
-        text = beat.model_dump_json(exclude_defaults=True).encode()
-        line = b"%08x %s" % (zlib.crc32(text), text)
-        if len(line) >= BLOCK:
-            raise ValueError(f"a heartbeat of {len(line):,} octets; expected at most {BLOCK - 1:,}")
+        """Replace the block. Raises OSError."""
+        block = checked_block(beat.model_dump_json(exclude_defaults=True).encode(), BLOCK)
+        if len(block) > BLOCK:
+            raise ValueError(f"a heartbeat of {len(block):,} octets; expected at most {BLOCK:,}")
         with naming(self._name):
-            os.pwrite(self._fd, line.ljust(BLOCK - 1) + b"\n", 0)
+            os.pwrite(self._fd, block, 0)
 
     def close(self) -> None:
-        """Let go of the lock; once is enough."""
+        """Release the lock; may be called again."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def _reserve(fd: int) -> None:
-    if os.fstat(fd).st_size < BLOCK and os.pwrite(fd, UNWRITTEN, 0) != BLOCK:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with contextlib.suppress(OSError):  # a file system that reserves nothing has what was written
-        os.posix_fallocate(fd, 0, BLOCK)
 
 
 def _lock(fd: int) -> None:
@@ -148,7 +139,7 @@ def _lock(fd: int) -> None:
 
 
 def _is_held(fd: int) -> bool | None:
-    """Whether somebody holds the lock; looking takes none."""
+    """Whether a process holds the lock; it isn't taken."""
     request = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
     try:
         found = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, request)
@@ -158,34 +149,25 @@ def _is_held(fd: int) -> bool | None:
 
 
 def read_heartbeat(store: Path, sensor: str) -> Heard | None:
-    """A sensor's last word; None where no live sensor has ever written here, or its block is damaged.
-
-    Raises OSError where it is there and can't be read.
-    """
+    """A sensor's last heartbeat; None where none was ever written, or its block is damaged. Raises OSError."""
     try:
         fd = os.open(heartbeat_file(store, sensor), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
-        lives = _is_held(fd)  # before it is read: a sensor that ends meanwhile has said so
-        for _ in range(TRIES):
-            beat = _parsed(os.pread(fd, BLOCK, 0))
-            if beat is not None:
-                return Heard(beat, lives)
+        lives = _is_held(fd)  # before it is read: a sensor that ends meanwhile has written so
+        beat = read_block(fd, BLOCK, _parsed)
+        return None if beat is None else Heard(beat, lives)
     finally:
         os.close(fd)
-    return None
 
 
 def refuse_spoiled(store: Path, sensor: str) -> None:
-    """Raises DamageError where a heartbeat is there whose block is damaged, so that nobody knows what is being lost;
-    OSError where it can't be read."""
-    if read_heartbeat(store, sensor) is not None:
-        return
+    """Raises DamageError where a heartbeat's block is damaged, so that present losses are unknown; OSError."""
     file = heartbeat_file(store, sensor)
-    if not file.exists():
+    if read_heartbeat(store, sensor) is not None or not file.exists():
         return
     with open_regular(file) as opened:
         block = opened.read(BLOCK + 1)
@@ -194,18 +176,16 @@ def refuse_spoiled(store: Path, sensor: str) -> None:
 
 
 def refuse_emptied(store: Path, sensor: str) -> None:
-    """Raises DamageError where a heartbeat is there and holds nothing, OSError where it can't be read. For a
-    sensor as which nobody writes: one that starts makes its file before it can fill it, on a full disk long before."""
+    """Raises DamageError where a heartbeat is an empty file, OSError where it can't be read. For a sensor without a
+    process: one that starts makes its file before it can fill it, on a full disk long before."""
     file = heartbeat_file(store, sensor)
     if file.exists() and file.stat().st_size == 0:
         raise DamageError(file, "it was emptied, so no answer says what was being lost when the sensor stopped", MENDED)
 
 
 def _parsed(block: bytes) -> Beat | None:
-    text = block[9:].rstrip()
-    if block[:9] != b"%08x " % zlib.crc32(text):
-        return None
+    text = line_text(block.rstrip())
     try:
-        return Beat.model_validate_json(text)
+        return None if text is None else Beat.model_validate_json(text)
     except ValidationError:
         return None

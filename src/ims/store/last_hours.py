@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from ims.settings.durations import HOUR_US
 from ims.store.compaction import hot_hours
-from ims.store.manifest import Snapshot
+from ims.store.manifest import read_state
 from ims.store.schema import state_folder
 from ims.store.writer import SensorWriter
 
 LATE_US = 60_000_000
-"""For which an hour that is over waits for packets that are still on their way to the store."""
+"""An hour is finished so much later, because packets may still be on their way to the store."""
 
 
 def over_before(now_us: int) -> int:
@@ -20,28 +21,19 @@ def over_before(now_us: int) -> int:
 
 
 def unfinished_hours(store: Path, sensor: str, before_us: int | None = None) -> list[int]:
-    """Begins of a sensor's hours that lie outside the tree that others read, in microseconds, oldest first; of those
-    before `before_us`."""
-    snapshot = Snapshot(state_folder(store, sensor))
-    try:
-        begins = sorted({since for _table, since in hot_hours(snapshot.state.files)})
-    finally:
-        snapshot.close()
-    return [begin for begin in begins if before_us is None or begin < before_us]
+    """Begins of a sensor's hours that aren't published, in microseconds, oldest first; those before `before_us`."""
+    begins = {since for _table, since in hot_hours(read_state(state_folder(store, sensor)).files)}
+    return sorted(begin for begin in begins if before_us is None or begin < before_us)
 
 
 def finish_last_hours(store: Path, sensor: str, before_us: int | None = None) -> list[int]:
-    """Put a sensor's hours (those that begin before `before_us`; None: all) where others and `ims ship` read them;
-    returns their begins, in microseconds.
+    """Publish a sensor's hours (those that begin before `before_us`; None: all); returns their begins, in microseconds.
 
     Where there is none, nothing is opened for writing. Raises WriterBusyError where a process writes the sensor, and
     OSError where the store can't be written.
     """
     begins = unfinished_hours(store, sensor, before_us)
     if begins:
-        writer = SensorWriter(store, sensor, lanes=1)
-        try:
+        with closing(SensorWriter(store, sensor, lanes=1)) as writer:
             writer.publish(before_us)
-        finally:
-            writer.close()
     return begins

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from ims.store.heartbeat import Beat, boot_id, read_heartbeat, refuse_spoiled, uptime
-from ims.store.schema import is_retired
+from ims.store.schema import is_retired, state_folders
 from ims.text import quantity
 
 State = Literal["watching", "replaying", "down", "stuck", "stopped", "died", "none"]
-"""`down`: no interface is up; `stuck`: the process is there and does nothing; `stopped`: in order, by somebody; `died`:
-without a word; `none`: no live sensor has ever written here, only captures were read."""
+"""`down`: no interface is up; `stuck`: the process lives and does nothing; `stopped`: in order; `died`: without notice;
+`none`: no live sensor has ever written here, only captures were read."""
 STATES: tuple[str, ...] = get_args(State)
 WATCHES = ("watching", "replaying")
 STALE_SECONDS = 10.0
-"""A sensor says how it is once a second; a busy machine may be late."""
+"""A sensor writes a heartbeat once a second; a busy machine may be late."""
 APART_SECONDS = 60.0
-"""Where only clocks that may be set can be compared."""
+"""Tolerance where only clocks that may be set can be compared."""
 
 
 class Loss(NamedTuple):
@@ -76,10 +76,10 @@ class Liveness:
         return "" if beat.storing else f"it stores nothing since {moment(beat.storing_since)} ({beat.why})"
 
     def losses(self, since_us: int | None, until_us: int | None) -> list[Loss]:
-        """What is being lost now, where [since, until), in microseconds, touches it: coverage knows of it only when it
-        is over."""
+        """What is being lost now, where [since, until), in microseconds, touches it: coverage has it only later."""
         beat, found = self.beat, list[Loss]()
-        if beat is None or beat.replay or self.state == "stopped":
+        in_future = since_us is not None and since_us > time.time() * 1e6
+        if beat is None or beat.replay or self.state == "stopped" or in_future:
             return []
         if self.state in ("stuck", "died", "down"):
             found.append(Loss(beat.time, "watch", f"watches nothing now: {self.why}"))
@@ -93,9 +93,6 @@ class Liveness:
         if beat.payloads_since is not None and self.watches and beat.storing:
             text = f"stores no new payloads since {moment(beat.payloads_since)} (too little disk)"
             found.append(Loss(beat.payloads_since, "payloads", text))
-        now_us = time.time() * 1e6
-        if since_us is not None and since_us > now_us:
-            return []
         return [loss for loss in found if until_us is None or until_us > loss.since * 1e6]
 
 
@@ -116,25 +113,23 @@ def liveness(store: Path, sensor: str) -> Liveness:
 
 
 def refuse_other_name(store: Path, sensor: str) -> None:
-    """Raises ValueError where the store is that of a live sensor of another name, which wasn't retired, and nothing of
-    this one's is in it. Sensors that were read from captures, or replayed, may be in it besides. Raises OSError where a
-    heartbeat can't be read."""
-    if (store / "_state" / f"sensor={sensor}").is_dir():
+    """Raises ValueError where the store is that of a live sensor of another name, which wasn't retired, and has nothing
+    of this one. Sensors that were read from captures, or replayed, may be in it too. Raises OSError."""
+    known = state_folders(store)
+    if sensor in known:
         return
-    found = sorted(file.parent.name.removeprefix("sensor=") for file in (store / "_state").glob("sensor=*/heartbeat"))
-    live = [name for name in found if (heard := read_heartbeat(store, name)) is not None and not heard.beat.replay]
-    others = [name for name in live if name != sensor and not is_retired(store, name)]
+    live = [name for name in known if (heard := read_heartbeat(store, name)) is not None and not heard.beat.replay]
+    others = [name for name in live if not is_retired(store, name)]
     if others:
-        raise ValueError(
-            f"{store} is the store of sensor {others[0]!r}, and this sensor's name is {sensor!r}; go on under the old "
-            f"name, or type `{shlex.join(['ims', 'sensor', 'rename', others[0], sensor, '--store', str(store)])}`, or "
-            "give this one a store of its own"
-        )
+        command = shlex.join(["ims", "sensor", "rename", others[0], sensor, "--store", str(store)])
+        remedy = f"go on under the old name, or type `{command}`, or give this one a store of its own"
+        names = f"sensor {others[0]!r}, and this sensor's name is {sensor!r}"
+        raise ValueError(f"{store} is the store of {names}; {remedy}")
 
 
 def age_seconds(beat: Beat) -> float:
-    """How long ago it was written: by a clock that nobody sets, where it was written in this boot; else, as on another
-    machine, by the clocks, whose difference must not pass for silence."""
+    """How long ago it was written: by a clock that can't be set, if it was written in this boot; else, as on another
+    machine, by clocks whose difference must not be taken for silence."""
     if beat.boot and beat.boot == boot_id():
         age = uptime() - beat.uptime
         if age > -1.0:  # else a container with a clock of its own
@@ -144,21 +139,20 @@ def age_seconds(beat: Beat) -> float:
 
 
 def losses_of(store: Path, sensors: Iterable[str], since_us: int | None, until_us: int | None) -> dict[str, list[Loss]]:
-    """What sensors are losing now that a range touches, by sensor; those that lose nothing are left out.
+    """What sensors are losing now within a range, by sensor; those that lose nothing are left out.
 
     Raises OSError where a heartbeat can't be read, DamageError where it is damaged.
     """
-    found = {sensor: _known(store, sensor).losses(since_us, until_us) for sensor in sensors}
-    return {sensor: losses for sensor, losses in found.items() if losses}
-
-
-def _known(store: Path, sensor: str) -> Liveness:
-    now = liveness(store, sensor)
-    if now.state == "none":
-        refuse_spoiled(store, sensor)
-    return now
+    found = {}
+    for sensor in sensors:
+        now = liveness(store, sensor)
+        if now.state == "none":
+            refuse_spoiled(store, sensor)
+        if losses := now.losses(since_us, until_us):
+            found[sensor] = losses
+    return found
 
 
 def moment(seconds: float) -> str:
-    """A moment in a sentence, to the minute. (With seconds it would be taken for an address that nobody may see.)"""
+    """A time in a sentence, to the minute. (With seconds, privacy filters would take it for an address.)"""
     return datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -1,21 +1,21 @@
 """Which files make up one sensor's part of a store: a log that a crash can't tear and readers can hold.
 
-A manifest is a series of generations, `manifest-00000001.log`, .... A generation's first line is the whole
-state, each further line a change; a line counts only if its checksum is right, so a torn last line is as if it
-had not been written. One writer appends. A reader takes the newest generation and keeps a shared lock on it.
+A manifest is a series of generations, `manifest-00000001.log`, .... A generation's first line is the whole state, each
+further line a change; a line counts only if its checksum is right, so a torn last line is ignored. One writer appends.
+A reader takes the newest generation and keeps a shared lock on it.
 
 A file that is replaced is dropped from the manifest at once but deleted only when no reader can know of it:
 when every generation up to the one that dropped it has no lock left on it.
 
-A head beside it (head.py) says how far it had come: a manifest that says less, or isn't there beside the files that it
-listed, is damaged, and nothing is read by it or deleted for its sake.
+A head beside it (head.py) records its length: a manifest that is shorter, or is missing where files are that it listed,
+is damaged; it is not used for reading or deleting.
 
-A write that fails (a full disk) is taken back, so that neither a reader nor the next writer ever takes for
-committed what the writer was told had failed; where even that fails, nothing more is written.
+A failed write (a full disk) is undone, so that nobody takes it for committed; if that fails, nothing more is written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -29,23 +29,26 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ims.full_disk import naming
-from ims.records import TABLES
+from ims.store.captures import Captures
+from ims.store.checked_record import checked_line, line_text
 from ims.store.damage import DamageError
 from ims.store.head import FILE, Head, HeadFile, read_head
-from ims.store.schema import write_aside
+from ims.store.schema import table_folders, write_aside
 from ims.stored_file import open_regular
 
+Files = Mapping[str, Mapping[str, int]]
+"""Files of a manifest, by path, with rows, bytes and XXH3."""
 _GENERATION = re.compile(r"manifest-(\d{8,})\.log")
 ROLL_BYTES = 1 << 16
-"""Changes of less than this, or of less than a quarter of the state, aren't worth writing the state anew."""
+"""The state isn't rewritten for fewer octets of changes, or for less than a quarter of its own size."""
 
 
 @dataclass
 class State:
-    """What a manifest says: files by path (relative to the store) with rows, bytes and their XXH3 (`xxh3`, which those
-    of earlier versions lack); captures by id; `trash`: dropped files with the generation that dropped them;
-    `publishing`: paths that a crash may have left in the tree without their being listed; `shipped`: a lake's id and
-    the number of the last shipment to it that was known when files were dropped (store/shipment.py)."""
+    """A manifest's content: files by path (relative to the store) with rows, bytes and XXH3 (`xxh3`, not in earlier
+    versions); captures by id; `trash`: dropped files with the generation that dropped them; `publishing`: paths that a
+    crash may have left in the tree unlisted; `shipped`: a lake's id and the number of the last shipment to it that was
+    known when files were dropped (store/shipment.py)."""
 
     files: dict[str, dict[str, int]] = field(default_factory=dict)
     captures: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -70,8 +73,7 @@ class State:
 
 
 def _line(change: Mapping[str, Any]) -> bytes:
-    text = json.dumps(change, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+    return checked_line(json.dumps(change, separators=(",", ":")).encode()) + b"\n"
 
 
 REMEDY = "put back a copy of it; any Parquet engine reads the finished hours without it"
@@ -80,19 +82,19 @@ REMEDY = "put back a copy of it; any Parquet engine reads the finished hours wit
 def _read(content: bytes, path: Path, generation: int, head: Head | None) -> State:
     """State after all whole lines.
 
-    Raises DamageError where it says less than its head did, where the first line isn't whole, for it was renamed into
-    place when it was, or where a line is wrong that others follow: only the last can be torn, and to overlook what
-    follows damage would be to let a writer delete the files that it names.
+    Raises DamageError where it is older than its head, where the first line isn't whole (it was when the file got its
+    name), or where a wrong line isn't the last: only that can be torn; files of later lines would be deleted.
     """
     state = State()
     *lines, torn = content.split(b"\n")
     for number, line in enumerate(lines):
-        if line[:8] != b"%08x" % zlib.crc32(line[9:]):
+        text = line_text(line)
+        if text is None:
             if number and number == len(lines) - 1 and not torn:
                 break
             raise DamageError(path, f"line {number + 1} does not match its checksum", REMEDY)
         try:
-            state.apply(json.loads(line[9:]), generation)
+            state.apply(json.loads(text), generation)
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: line {number + 1} is not what this version writes ({error})") from None
     if not lines:
@@ -106,13 +108,10 @@ def _read(content: bytes, path: Path, generation: int, head: Head | None) -> Sta
 
 def remove_empty(folder: Path) -> None:
     """Remove the folder of an hour, and of its day, where it is empty."""
-    for place in (folder, folder.parent):
-        if not place.name.startswith(("hour=", "date=")):
-            return
-        try:
-            place.rmdir()
-        except OSError:
-            return  # not empty, or gone: either is fine
+    with contextlib.suppress(OSError):  # not empty, or gone
+        for place in (folder, folder.parent):
+            if place.name.startswith(("hour=", "date=")):
+                place.rmdir()
 
 
 def generations(folder: Path) -> list[tuple[int, Path]]:
@@ -122,7 +121,7 @@ def generations(folder: Path) -> list[tuple[int, Path]]:
 
 
 def newest_generation(folder: Path, head: Head | None) -> tuple[int, Path] | None:
-    """The newest generation; None where nothing was ever written. Raises DamageError where it isn't there, OSError.
+    """The newest generation; None where nothing was ever written. Raises DamageError where it is missing, OSError.
 
     `head`: as it was read before.
     """
@@ -130,7 +129,7 @@ def newest_generation(folder: Path, head: Head | None) -> tuple[int, Path] | Non
     number = found[-1][0] if found else 0
     if head is not None and number < head.generation:
         older = f"; without {folder / FILE} it is read as it was at generation {number}" if found else ""
-        missing = folder / f"manifest-{head.generation:08d}.log"
+        missing = _log(folder, head.generation)
         raise DamageError(missing, "it isn't there, and was the newest of its kind", REMEDY + older)
     if not found:
         listed = next(listed_files(folder), None)
@@ -143,17 +142,14 @@ def newest_generation(folder: Path, head: Head | None) -> tuple[int, Path] | Non
 
 
 def listed_files(folder: Path) -> Iterator[Path]:
-    """Files that lie where a sensor's manifest in `folder` would list them: those of tables."""
-    store = folder.parent.parent
-    for root in (store, store / "_hot"):
-        for table in TABLES:
-            yield from (path for path in files_below(root / table / folder.name) if path.suffix == ".parquet")
+    """Files where a sensor's manifest in `folder` would list them: those of tables."""
+    for place in table_folders(folder.parent.parent, folder.name.removeprefix("sensor=")):
+        yield from (path for path in files_below(place) if path.suffix == ".parquet")
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """All that lies in a folder and those below it and is none itself, links too; folders that a writer removes
-    meanwhile are empty. Raises OSError where one can't be read. (`rglob` raises where one is gone, and takes one that
-    may not be read for empty.)"""
+    """All files in a folder and those below it, links too; folders that a writer removes meanwhile are empty. Raises
+    OSError where one can't be read. (`rglob` raises where one is gone, and takes one that can't be read for empty.)"""
     for place, folders, names in os.walk(folder, onerror=_unless_gone):
         yield from (Path(place, name) for name in names)
         yield from (link for name in folders if (link := Path(place, name)).is_symlink())
@@ -167,53 +163,49 @@ def _unless_gone(error: OSError) -> None:
 def write_generation(folder: Path, state: State) -> Path:
     """Write a state as the newest generation. Only the holder of the sensor's lock may. Raises OSError."""
     number = max((number for number, _ in generations(folder)), default=0) + 1
-    path = folder / f"manifest-{number:08d}.log"
-    line = _line({"state": vars(state)})
+    path, line = _log(folder, number), _line({"state": vars(state)})
     write_aside(path, line)
-    head = HeadFile(folder)
-    head.write(Head(number, len(line), zlib.crc32(line)))
-    head.close()
+    with contextlib.closing(HeadFile(folder)) as head:
+        head.write(Head(number, len(line), zlib.crc32(line)))
     return path
 
 
-def _octets(path: Path) -> bytes:
-    with open_regular(path) as file:
-        return file.read()
+def _log(folder: Path, generation: int) -> Path:
+    return folder / f"manifest-{generation:08d}.log"
 
 
 class Snapshot:
-    """What a reader holds: the state of the newest generation, pinned until `close`."""
+    """A reader's state of the newest generation, pinned until `close`."""
 
     def __init__(self, folder: Path) -> None:
         self._file: BinaryIO | None = None
-        while True:
-            head = read_head(folder)
-            newest = newest_generation(folder, head)
-            if newest is None:
-                self.state = State()
-                return
+        self.state = State()
+        while (newest := newest_generation(folder, head := read_head(folder))) is not None:
             number, path = newest
             try:
-                file = open_regular(path)
+                self._file = open_regular(path)
             except FileNotFoundError:
                 continue  # superseded and removed between the listing and now
-            fcntl.flock(file, fcntl.LOCK_SH)
-            if os.fstat(file.fileno()).st_nlink == 0:
-                file.close()
-                continue
             try:
-                self.state = _read(file.read(), path, number, head)
+                fcntl.flock(self._file, fcntl.LOCK_SH)
+                if os.fstat(self._file.fileno()).st_nlink:
+                    self.state = _read(self._file.read(), path, number, head)
+                    return
             except BaseException:
-                file.close()
+                self.close()
                 raise
-            self._file = file
-            return
+            self.close()
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
         if self._file is not None:
             self._file.close()
-            self._file = None
+
+
+def read_state(folder: Path) -> State:
+    """The state of the newest generation, not pinned. Raises as Snapshot."""
+    with contextlib.closing(Snapshot(folder)) as snapshot:
+        return snapshot.state
 
 
 class Manifest:
@@ -221,30 +213,26 @@ class Manifest:
 
     def __init__(self, store: Path, folder: Path, before: Callable[[State], None] | None = None) -> None:
         """`before` is called with the state before anything is written: it may make room on a full disk."""
-        self._store = store
-        self._folder = folder
+        self._store, self._folder = store, folder
         self._log: FileIO | None = None
         self._broken = False
         self._log_bytes = self._first_bytes = self._log_crc = 0
         self._head = HeadFile(folder)
         self.generation, self.state = 0, State()
         self.damaged: set[str] = set()
-        """files that turned out to be damaged since it was opened: they stay as they are, unmerged"""
+        """files found to be damaged since it was opened: they stay as they are, unmerged"""
         head = read_head(folder)
         newest = newest_generation(folder, head)
         if newest is not None:
             self.generation, path = newest
-            self.state = _read(_octets(path), path, self.generation, head)
+            with open_regular(path) as file:
+                self.state = _read(file.read(), path, self.generation, head)
         if before is not None:
             before(self.state)
         self.roll()
 
     def commit(
-        self,
-        add: Mapping[str, Mapping[str, int]] | None = None,
-        drop: Iterable[str] = (),
-        captures: Mapping[str, Mapping[str, Any]] | None = None,
-        **more: Any,
+        self, add: Files | None = None, drop: Iterable[str] = (), captures: Captures | None = None, **more: Any
     ) -> None:
         """Append one change and make it durable: readers see all of it or nothing.
 
@@ -275,17 +263,16 @@ class Manifest:
         return self._log
 
     def roll(self) -> None:
-        """Begin a new generation with the state as it is. Raises OSError, and then the old one goes on."""
+        """Begin a new generation with the present state. Raises OSError, and then the old one stays in use."""
         old = self._usable() if self._broken else self._log
         self._broken = True
         number = self.generation + 1
-        path = self._folder / f"manifest-{number:08d}.log"
-        line = _line({"state": vars(self.state)})
+        path, line = _log(self._folder, number), _line({"state": vars(self.state)})
         try:
             write_aside(path, line)
             self._log = path.open("ab", buffering=0)
         except BaseException:
-            path.unlink(missing_ok=True)  # or what the old one says from now on would be overlooked
+            path.unlink(missing_ok=True)  # or further changes in the old one would be overlooked
             self._broken = False
             raise
         if old is not None:
@@ -296,14 +283,13 @@ class Manifest:
         self._head.write(Head(self.generation, self._log_bytes, self._log_crc))
 
     def roll_if_long(self) -> None:
-        """Begin a new generation once there are changes enough: then what they dropped can be deleted, and
-        readers needn't go through them. The state of a year is megabytes, too much to write every second."""
+        """Begin a new generation after enough changes: then files that they dropped can be deleted, and readers needn't
+        apply them. The state of a year is megabytes, too much to write every second."""
         if self._log_bytes - self._first_bytes >= max(ROLL_BYTES, self._first_bytes // 4):
             self.roll()
 
     def collect(self) -> None:
-        """Delete dropped files that no reader can know of, generations that nobody reads, and the folders of
-        hours and days that this leaves empty."""
+        """Delete dropped files that no reader can know of, generations without readers, and empty folders of hours."""
         oldest_read = self.generation
         for number, path in generations(self._folder):
             if number >= self.generation:

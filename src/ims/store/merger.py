@@ -1,7 +1,7 @@
-"""Merging beside a writer that must not wait: small parts become one in a thread of their own that gives way to others.
+"""Merging beside a writer that must not wait: small parts become one in a thread of their own, of low priority.
 
-The thread only reads parts and writes one that nobody knows yet; the writer's thread starts it, and commits what it has
-made, in `go_on`. A process that is killed in between leaves a file that no manifest names.
+The thread only reads parts and writes one that no manifest names yet; the writer's thread starts it, and commits its
+result, in `go_on`. A process that is killed in between leaves a file that no manifest names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NICE = 10
 
 
 def _give_way() -> None:
-    with contextlib.suppress(OSError):  # where a thread can't be nice, it merges all the same
+    with contextlib.suppress(OSError):  # without that priority it merges all the same
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
@@ -39,8 +39,8 @@ class Merger:
         self._made: Future[tuple[str, dict[str, int]]] | None = None
 
     def go_on(self, before_us: int) -> None:
-        """Commit what was merged since the last call, and begin to merge what should be: where an unfinished hour has
-        too many small parts, or one that begins before `before_us` has more than one.
+        """Commit what was merged since the last call, and begin to merge where an unfinished hour has too many small
+        parts, or one that begins before `before_us` has more than one.
 
         Raises what merging raised; nothing is changed then.
         """
@@ -49,11 +49,9 @@ class Merger:
                 return
             made, self._made = self._made, None
             try:
-                merged, size = made.result()
+                self._commit(*made.result())
             except DamageError as error:
                 note_damaged(self._store, self._manifest, error)
-            else:
-                self._commit(merged, size)
         for (_table, since_us), paths in hot_hours(self._manifest.state.files).items():
             small = small_parts(self._manifest, paths)
             if len(small) > (1 if since_us < before_us else HOT_PARTS):
@@ -73,7 +71,7 @@ class Merger:
             (self._store / merged).unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """End, soon; what was merged and not committed is thrown away."""
+        """End soon; merged parts that aren't committed are deleted."""
         self._stopping.set()
         self._thread.shutdown(wait=True)
         if self._made is not None and self._made.exception() is None:

@@ -1,7 +1,7 @@
 """Parts: Parquet files of hours that aren't finished, written by a few lanes side by side.
 
 A lane is one thread with its own open part for each table and hour; lanes share nothing, so two cores encode two
-batches at once. A part counts only once `close` has made it durable and the writer has committed it.
+batches at once. A part counts once `close` has made it durable and the writer has committed it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ OPEN_PARTS = 48
 
 
 class OpenPart:
-    """One open Parquet file."""
+    """One open Parquet file; an error while it is written removes it."""
 
     def __init__(self, store: Path, path: str, table: str, schema: pa.Schema) -> None:
         self.path = path
@@ -43,26 +44,32 @@ class OpenPart:
 
     def write(self, rows: pa.Table) -> None:
         """Append rows; the file on disk has them only after `close`."""
-        if rows.schema != self._schema:
-            rows = conform(rows, self._schema)
-        with naming(self._file):
+        with self._discarded_on_error():
+            if rows.schema != self._schema:
+                rows = conform(rows, self._schema)
             self._writer.write_table(rows, row_group_size=ROW_GROUP)
         self.rows += rows.num_rows
 
     def close(self) -> dict[str, int]:
-        """Finish the file and make it durable; what the manifest says of it."""
-        with naming(self._file):
+        """Finish the file and make it durable; its entry for the manifest."""
+        with self._discarded_on_error():
             self._writer.close()
-            fd = os.open(self._file, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-        sync_folder(self._file.parent)
-        return sizes_of(self._file, self.rows)
+            with self._file.open("rb") as file:
+                os.fsync(file.fileno())
+            sync_folder(self._file.parent)
+            return sizes_of(self._file, self.rows)
+
+    @contextlib.contextmanager
+    def _discarded_on_error(self) -> Iterator[None]:
+        try:
+            with naming(self._file):
+                yield
+        except BaseException:
+            self.discard()
+            raise
 
     def discard(self) -> None:
-        """Remove the file, whatever state it is in."""
+        """Remove the file, in any state; may be called again."""
         for close in (self._writer.close, self._writer.file_handle.close):
             with contextlib.suppress(OSError, pa.ArrowException):
                 close()
@@ -73,7 +80,7 @@ class OpenPart:
 class Lane:
     """One encoding thread and its open parts.
 
-    Work that failed leaves rows missing, so from then on every call raises what it raised, until `stop`.
+    Failed work leaves rows missing, so from then on every call raises the same, until `stop`.
     """
 
     def __init__(self, store: Path, sensor: str, number: int) -> None:
@@ -111,36 +118,27 @@ class Lane:
             part = self._open.pop((table, hour), None)
             if part is None:
                 if len(self._open) >= OPEN_PARTS:
-                    longest_unused = next(iter(self._open))
-                    self._finish(self._open.pop(longest_unused))
-                name = f"{uuid.uuid4().hex}.parquet"
-                folder = hour_folder(table, self._sensor, hour)
-                part = OpenPart(self._store, f"_hot/{folder}/{name}", table, chosen.schema)
-            try:
-                part.write(chosen)
-            except BaseException:
-                part.discard()
-                raise
+                    self._finish(next(iter(self._open)))  # the longest unused
+                path = f"_hot/{hour_folder(table, self._sensor, hour)}/{uuid.uuid4().hex}.parquet"
+                part = OpenPart(self._store, path, table, chosen.schema)
+            part.write(chosen)
             self._open[table, hour] = part  # the dict's order is that of last use
 
-    def _finish(self, part: OpenPart) -> None:
-        try:
-            self._done[part.path] = part.close()
-        except BaseException:
-            part.discard()
-            raise
+    def _finish(self, key: tuple[str, int]) -> None:
+        part = self._open.pop(key)
+        self._done[part.path] = part.close()
 
     def begin_seal(self) -> None:
         """Have all parts closed after what was submitted, without waiting: lanes sync their files side by side."""
 
         def close_all(_lane: Lane) -> None:
             for key in list(self._open):
-                self._finish(self._open.pop(key))
+                self._finish(key)
 
         self.submit(close_all)
 
     def seal(self) -> dict[str, dict[str, int]]:
-        """Wait for what was submitted, close all parts, and return them: path -> what the manifest says."""
+        """Wait for what was submitted, close all parts, and return them: path -> entry for the manifest."""
         self.begin_seal()
         wait(self._pending)
         assert self.waiting == 0

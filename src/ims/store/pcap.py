@@ -1,9 +1,9 @@
-"""What surrounds rebuilt packets in a pcap file: its header, and a link layer for programs that want one.
+"""The header of a pcap file of rebuilt packets, and a link layer for programs that need one.
 
-Link types: https://www.tcpdump.org/linktypes.html. RAW is read by every program that was tried; IPV4 says more (no
-packet is IPv6), but argus, nfdump, softflowd, tcpflow, ngrep and libtrace's filters refuse it; tcpreplay sends Ethernet
-only. What a packet came in isn't stored, so the Ethernet header is made up: of locally administered addresses (IEEE
-802, section 8.4), which no network card has by itself.
+Link types: https://www.tcpdump.org/linktypes.html. RAW is read by every program that was tried; IPV4 is more specific,
+but argus, nfdump, softflowd, tcpflow, ngrep and libtrace's filters refuse it; tcpreplay sends Ethernet only. The
+original link layer isn't stored, so the Ethernet header is synthetic, with locally administered addresses (IEEE 802,
+section 8.4).
 """
 
 from __future__ import annotations
@@ -46,9 +46,8 @@ def linked(octets: Array, offsets: Array, link: str) -> Array:
         return octets
     begins = offsets[:-1]
     lengths = octets[begins[:, None] + np.arange(8, RECORD)].view("<u4") + len(ETHERNET)
-    out = np.insert(
-        octets, np.repeat(begins + RECORD, len(ETHERNET)), np.tile(np.frombuffer(ETHERNET, np.uint8), len(begins))
-    )
+    headers = np.tile(np.frombuffer(ETHERNET, np.uint8), len(begins))
+    out = np.insert(octets, np.repeat(begins + RECORD, len(ETHERNET)), headers)
     moved = begins + len(ETHERNET) * np.arange(len(begins))
     out[moved[:, None] + np.arange(8, RECORD)] = lengths.astype("<u4").view(np.uint8)
     return out

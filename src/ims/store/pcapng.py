@@ -27,7 +27,7 @@ BLOCK = 32
 
 
 def pcapng_header(link: str = "raw") -> bytes:
-    """What stands before the packets, least significant octet first."""
+    """The blocks before the packets, least significant octet first."""
     section = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
     resolution = struct.pack("<HHBxxx", 9, 1, 9)  # if_tsresol: nanoseconds
     offset = struct.pack("<HHq", 14, 8, OFFSET_SECONDS)
@@ -76,8 +76,7 @@ def times_of(table: pa.Table | pa.RecordBatch) -> Array:
 
 
 def pcapng_blocks(records: Array, offsets: Array, times: Array) -> Array:
-    """Records of a pcap file (uint8, back to back; record i at offsets[i]) as blocks of a pcapng file, in whose place
-    they stand; `times`: of each, in nanoseconds since 1970 (int64)."""
+    """Records of a pcap file (uint8; record i at offsets[i]) as pcapng blocks; `times` (int64) as of `times_of`."""
     lengths = np.diff(offsets) - RECORD
     places = np.zeros(len(offsets), np.int64)
     np.cumsum(BLOCK + (lengths + 3) // 4 * 4, out=places[1:])

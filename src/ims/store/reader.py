@@ -1,27 +1,25 @@
-"""A store opened for reading: which files to ask, held so that no writer deletes them meanwhile."""
+"""A store opened for reading: its files, pinned so that no writer deletes them meanwhile."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ims.records import TABLES
-from ims.settings.durations import HOUR_US
 from ims.store.damage import DamageError, refuse_damage
 from ims.store.manifest import REMEDY, Snapshot, listed_files
-from ims.store.schema import check_store, part_of, refuse_half_renamed, state_folder
-from ims.stored_file import refuse_links
+from ims.store.schema import check_store, hour_overlaps, part_of, refuse_half_renamed, state_folder, state_folders
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """One store's files as they were when it was opened; every row exactly once. Close it, or use `with`.
 
-    Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store, DamageError where files lie in
-    it that no manifest can be read for.
+    Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store, DamageError where it has files
+    for which no manifest can be read.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -29,14 +27,10 @@ class Store:
         check_store(self.path)
         refuse_half_renamed(self.path)
         with_files = sensors_with_files(self.path)  # before the manifests: a writer begins with its own
-        state = self.path / "_state"
-        # Not by `glob`, to which a folder that can't be read is empty.
-        folders = sorted(state.iterdir()) if state.is_dir() else []
         self._snapshots: dict[str, Snapshot] = {}
         try:
-            for folder in folders:
-                if folder.name.startswith("sensor="):
-                    self._snapshots[folder.name.removeprefix("sensor=")] = Snapshot(folder)
+            for sensor, folder in state_folders(self.path).items():
+                self._snapshots[sensor] = Snapshot(folder)
             self._refuse_unlisted(with_files)
         except BaseException:
             self.close()
@@ -56,20 +50,16 @@ class Store:
                     raise DamageError(state_folder(self.path, sensor), f"its manifest lists {path}", REMEDY)
 
     def refuse_damage(self, files: Iterable[Path]) -> None:
-        """Raises DamageError where one of its files isn't what was written; OSError where one can't be read, or is a
-        link."""
-        listed = list(files)
-        refuse_links(listed)
-        refuse_damage({path: self._sizes[path] for path in listed})
+        """Raises DamageError where a file isn't what was written; OSError where one can't be read, or is a link."""
+        refuse_damage({path: self._sizes[path] for path in files})
 
     def shipped(self, sensor: str) -> list[Any]:
-        """A lake's id and the number of the last shipment to it that was known when files of a sensor were dropped;
-        empty where there was none."""
+        """The lake's id and the last shipment's number when files of a sensor were dropped; empty where none was."""
         return self._snapshots[sensor].state.shipped
 
     @cached_property
     def _sizes(self) -> dict[Path, Mapping[str, int]]:
-        """Files with what their manifests say of them."""
+        """Files with their manifests' entries."""
         states = (snapshot.state for snapshot in self._snapshots.values())
         return {self.path / path: size for state in states for path, size in state.files.items()}
 
@@ -83,48 +73,34 @@ class Store:
 
         Not for `coverage` with a range: a period lies in the folder of the hour in which it began.
         """
-        return [
-            path
-            for begin, path in self._by_table.get(table, ())
-            if (since_us is None or begin + HOUR_US > since_us) and (until_us is None or begin < until_us)
-        ]
+        files = self._by_table.get(table, ())
+        return [path for begin, path, _ in files if hour_overlaps(begin, since_us, until_us)]
 
     @cached_property
-    def _by_table(self) -> dict[str, list[tuple[int, Path]]]:
-        """Files with the begin of their hour, oldest first."""
-        found: dict[str, list[tuple[int, Path]]] = {}
+    def _by_table(self) -> dict[str, list[tuple[int, Path, int]]]:
+        """Files with the begin of their hour and their rows, oldest first."""
+        found: dict[str, list[tuple[int, Path, int]]] = {}
         for snapshot in self._snapshots.values():
-            for path in snapshot.state.files:
+            for path, size in snapshot.state.files.items():
                 part = part_of(path)
                 if part is not None:
-                    found.setdefault(part.table, []).append((part.since_us, self.path / path))
+                    found.setdefault(part.table, []).append((part.since_us, self.path / path, size["rows"]))
         return {table: sorted(files) for table, files in found.items()}
 
     def rows(self, table: str, hour_us: int | None = None) -> int:
         """Rows of a table (of the hour that begins then), as the manifests count them."""
-        return sum(
-            size["rows"]
-            for snapshot in self._snapshots.values()
-            for path, size in snapshot.state.files.items()
-            if (part := part_of(path)) is not None and part.table == table and hour_us in (None, part.since_us)
-        )
+        return sum(rows for begin, _, rows in self._by_table.get(table, ()) if hour_us in (None, begin))
 
     def hours(self, table: str) -> list[int]:
         """Begins of the hours that have rows of a table, in microseconds, oldest first."""
-        parts = (part_of(path) for snapshot in self._snapshots.values() for path in snapshot.state.files)
-        return sorted({part.since_us for part in parts if part is not None and part.table == table})
+        return sorted({begin for begin, *_ in self._by_table.get(table, ())})
 
     def close(self) -> None:
         """Let writers delete what they have replaced."""
         for snapshot in self._snapshots.values():
             snapshot.close()
 
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -138,3 +114,10 @@ def sensors_with_files(path: Path) -> set[str]:
 def open_store(path: Path | str) -> Store:
     """Open a store for reading."""
     return Store(path)
+
+
+def require_sensor(path: Path, sensor: str) -> None:
+    """Raises ValueError where a store has no such sensor, or what Store raises."""
+    with open_store(path) as store:
+        if sensor not in store.sensors:
+            raise ValueError(f"{path} has no sensor {sensor!r}; it has {', '.join(store.sensors) or 'none'}")

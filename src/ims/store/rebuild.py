@@ -1,9 +1,8 @@
 """Stored columns back to IPv4 packets, byte for byte, as records of a nanosecond pcap file.
 
-Headers: IPv4 RFC 791 (3.1), TCP RFC 9293 (3.1), UDP RFC 768, ICMP RFC 792; checksums RFC 1071. A packet that
-columns can't express was kept raw and is handed in as such. Where a payload's bytes are lost the packet is
-cut after its headers and says so: its record's length on the wire is more than what it holds, and its
-transport checksum is 0, for nobody knows it.
+Headers: IPv4 RFC 791 (3.1), TCP RFC 9293 (3.1), UDP RFC 768, ICMP RFC 792; checksums RFC 1071. A packet that columns
+can't express was kept raw and is passed as such. Where a payload's bytes are lost the packet is cut after its headers:
+its record's length on the wire is more than it holds, and its transport checksum, which is unknown, is 0.
 """
 
 from __future__ import annotations
@@ -89,12 +88,7 @@ def write(packets, raw, offsets, out, counts):
     copied from: that is the proof which `copy_proven` and the headers' writers ask for.
     """
     # Arrays are fetched from the tuple once, for that costs atomic operations (measured: 0.4 -> 5 Mpps).
-    times, times_ns, sources, destinations = (
-        packets.time,
-        packets.time_ns,
-        packets.source,
-        packets.destination,
-    )
+    times, times_ns, sources, destinations = packets.time, packets.time_ns, packets.source, packets.destination
     protocols, layers_of, checksums = packets.protocol, packets.layers, packets.checksum
     source_ports, destination_ports = packets.source_port, packets.destination_port
     icmp_types, icmp_codes, icmp_rests = packets.icmp_type, packets.icmp_code, packets.icmp_rest
@@ -102,9 +96,8 @@ def write(packets, raw, offsets, out, counts):
     acknowledgments, windows, urgents = packets.tcp_acknowledgment, packets.tcp_window, packets.tcp_urgent
     toses, ttls, ids, fragments = packets.tos, packets.ttl, packets.ip_id, packets.ip_fragment
     total_lengths, payload_lengths, cut = packets.total_length, packets.payload_length, packets.truncated
-    options, options_at, payload, payload_at = (
-        packets.options, packets.options_at, packets.payload, packets.payload_at
-    )  # fmt: skip
+    options, options_at = packets.options, packets.options_at
+    payload, payload_at = packets.payload, packets.payload_at
     headers, sizes = packets.header, packets.size
     raw_rows, raw_octets, raw_offsets, raw_lengths = raw.rows, raw.octets, raw.offsets, raw.lengths
 
@@ -169,20 +162,18 @@ def _refuse(wrong: Array, what: str) -> None:
 
 
 def refuse_far_times(time: Array) -> None:
-    """Raises ValueError where a packet's time (microseconds) is none that a pcap file can hold."""
+    """Raises ValueError where a pcap file can't hold a packet's time (microseconds)."""
     outside = (time < 0) | (time >= LATEST)
     if outside.any():
         of_them = quantity(int(outside.sum()), "packet is of a time", "packets are of times")
-        raise ValueError(
-            f"{of_them} before 1970 or after 2106-02-07T06:28:15Z, which a pcap file can't hold: it counts seconds "
-            "since 1970 in 32 bits; export pcapng, or narrow the range with --since and --until"
-        )
+        bits = "it counts seconds since 1970 in 32 bits; export pcapng, or narrow the range with --since and --until"
+        raise ValueError(f"{of_them} before 1970 or after 2106-02-07T06:28:15Z, which a pcap file can't hold: {bits}")
 
 
 def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
     """A table with the columns of `packets`, and `payload_bytes` where payloads are known, as `Packets`.
 
-    Raises ValueError for a row that no packet can have given.
+    Raises ValueError for a row that can't come from a packet.
     """
     rows = table.num_rows
     columns = {name: numbers(table.column(name), str(kind)) for name, kind in _COLUMNS.items()}
@@ -190,40 +181,32 @@ def packets_of(table: pa.Table | pa.RecordBatch) -> Any:
     found = layers(table)
     options, options_at = octets(table.column("tcp_options"))
     options_length = np.where(found & TCP, octet_lengths(table.column("tcp_options")), 0)
-    _refuse(
-        (options_length > 40) | (options_length & 3 != 0),
-        "TCP options of a length other than 0, 4, 8, ... 40",
-    )
+    _refuse((options_length > 40) | (options_length & 3 != 0), "TCP options of a length other than 0, 4, 8, ... 40")
     udp = (found & PORTS != 0) & (columns["protocol"] == PROTOCOL_UDP)
     header = np.where(found & TCP, 40 + options_length, np.where((found & ICMP != 0) | udp, 28, 20))
 
     payload, payload_at = np.empty(0, np.uint8), np.zeros(rows + 1, np.int64)
     size = np.full(rows, -1, np.int64)
     if "payload_bytes" in table.schema.names:
-        column = table.column("payload_bytes")
-        payload, payload_at = octets(column)
-        size = octet_lengths(column)
-    wanted = columns["payload_length"].astype(np.int64)
-    size = np.where((size == wanted) | (wanted == 0), wanted, -1)
+        payload, payload_at = octets(table.column("payload_bytes"))
+        size = octet_lengths(table.column("payload_bytes"))
+    expected = columns["payload_length"].astype(np.int64)
+    size = np.where((size == expected) | (expected == 0), expected, -1)
     return Packets(*[*columns.values(), found, options, options_at, payload, payload_at, header, size])
 
 
 def _measure(packets: Any, raw: RawPackets) -> Array:
     """Where each row's record begins (int64, one more than rows). Raises ValueError for a `raw` with gaps."""
     if len(raw.offsets) != len(raw.rows) + 1 or len(raw.lengths) != len(raw.rows):
-        raise ValueError(
-            f"raw packets: {len(raw.rows)} rows, {len(raw.offsets)} offsets, {len(raw.lengths)} lengths; "
-            "expected as many, with one offset more"
-        )
+        found = f"{len(raw.rows)} rows, {len(raw.offsets)} offsets, {len(raw.lengths)} lengths"
+        raise ValueError(f"raw packets: {found}; expected as many, with one offset more")
     octets_of = packets.header + np.maximum(packets.size, 0)
     if len(raw.rows):
         ends = np.concatenate([[-1], raw.rows, [len(octets_of)]])
         bounds = np.concatenate([[0], raw.offsets, [raw.octets.size]])
         if (np.diff(ends) <= 0).any() or (np.diff(bounds) < 0).any():
-            raise ValueError(
-                f"raw packets: rows must ascend within the table's {len(octets_of)}, offsets within "
-                f"{raw.octets.size} octets"
-            )
+            within = f"the table's {len(octets_of)}, offsets within {raw.octets.size} octets"
+            raise ValueError(f"raw packets: rows must ascend within {within}")
         octets_of[raw.rows] = np.diff(raw.offsets)
     offsets = np.zeros(len(octets_of) + 1, np.int64)
     np.cumsum(octets_of + RECORD, out=offsets[1:])
@@ -232,11 +215,10 @@ def _measure(packets: Any, raw: RawPackets) -> Array:
 
 def pcap_records(table: pa.Table | pa.RecordBatch, raw: RawPackets | None = None, far_times: bool = False) -> Records:
     """The rows of a table as records of a pcap file, in the table's order; store/pcap.py has the header before them.
-    `far_times`: those that a pcap file can't hold are cut to 32 bits, for whoever writes them himself.
+    `far_times`: those that a pcap file can't hold are cut to 32 bits, for callers that write times themselves.
 
-    The table has the columns of `packets`, and `payload_bytes` (binary): null, absent, or of a length other
-    than `payload_length` means that the payload is lost. `raw` replaces what would be rebuilt, row by row.
-    Raises ValueError for a row that no packet can have given.
+    The table has the columns of `packets`, and `payload_bytes` (binary): null, absent, or of a length other than
+    `payload_length` means that the payload is lost. `raw` replaces rebuilt packets, row by row. Raises as `packets_of`.
     """
     if raw is None:
         nothing = np.zeros(0, np.int64)

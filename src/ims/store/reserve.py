@@ -1,4 +1,4 @@
-"""A little room that a sensor's writer keeps for a disk that is full: enough to write what was lost, and a manifest.
+"""Disk space that a sensor's writer keeps for when the disk is full: enough to record losses, and write a manifest.
 
 STORE/_state/sensor=NAME/reserve      RESERVE octets, allocated while there is room, given back where there is none
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 RESERVE = 128 << 10
 ROOM = 8
-"""So many times RESERVE must be free for it to be taken."""
+"""It is taken where so many times RESERVE are free."""
 
 
 class Reserve:
@@ -21,20 +21,16 @@ class Reserve:
         self._file = folder / "reserve"
 
     def take(self) -> None:
-        """Keep the room, unless there is little. What can't be kept is done without."""
+        """Allocate the reserve, unless little space is left. Errors are ignored."""
         with contextlib.suppress(OSError):
             if not self._file.exists() and self._free() >= ROOM * RESERVE:
-                fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-                try:
-                    os.posix_fallocate(fd, 0, RESERVE)
-                except BaseException:
-                    self._file.unlink()
-                    raise
-                finally:
-                    os.close(fd)
+                with self._file.open("xb") as file, contextlib.ExitStack() as on_error:
+                    on_error.callback(self._file.unlink)
+                    os.posix_fallocate(file.fileno(), 0, RESERVE)
+                    on_error.pop_all()
 
     def give_back(self) -> None:
-        """Make room where there is less than what is kept."""
+        """Delete the reserve where less than its size is free."""
         with contextlib.suppress(OSError):
             if self._free() < RESERVE:
                 self._file.unlink(missing_ok=True)

@@ -23,14 +23,14 @@ def retain(
     may_go: Callable[[str], bool] | None = None,
     shipped: Callable[[], list[Any]] = list,
 ) -> dict[str, int]:
-    """Drop what is older than `keep_age_us` (its whole hour is) or beyond `keep_bytes`; finished hours only.
+    """Drop hours that are wholly older than `keep_age_us`, or beyond `keep_bytes`; finished hours only.
 
-    With `may_go`, nothing from the first hour on that isn't wholly finished and of which it doesn't say yes to each
-    file, the payloads of a day that would go with it included.
+    With `may_go`, it ends before the first hour that isn't wholly finished, or with a file that `may_go` refuses, the
+    payloads of a day that would go with it included.
 
-    `shipped`: the lake and shipment that the manifest shall remember (State.shipped) where something goes.
+    `shipped`: the lake and shipment that the manifest keeps (State.shipped) where something is dropped.
 
-    Returns {"hours": hours of packets dropped, "bytes": bytes of all that was dropped}.
+    Returns {"hours": hours of packets dropped, "bytes": bytes of all dropped files}.
     """
     dropped: list[str] = []
     files = manifest.state.files
@@ -39,9 +39,7 @@ def retain(
     for since_us, paths, whole in _oldest_first(files):
         too_old = keep_age_us is not None and since_us + HOUR_US <= now_us - keep_age_us
         too_much = keep_bytes is not None and total - freed > keep_bytes
-        if not (too_old or too_much):
-            break
-        if may_go is not None and not (whole and all(map(may_go, paths))):
+        if not (too_old or too_much) or (may_go is not None and not (whole and all(map(may_go, paths)))):
             break
         dropped += paths
         freed += sum(files[path]["bytes"] for path in paths)
@@ -54,8 +52,7 @@ def retain(
 
 
 def _oldest_first(files: dict[str, dict[str, int]]) -> Iterator[tuple[int, list[str], bool]]:
-    """Finished hours of packets from the oldest on, each with the files that go with it, and whether it has no other
-    parts that aren't finished yet."""
+    """Finished hours of packets, oldest first, each with the files to drop, and whether it has no unfinished parts."""
     hours: dict[int, list[str]] = defaultdict(list)
     payload_days: dict[int, list[str]] = defaultdict(list)
     unfinished: set[int] = set()

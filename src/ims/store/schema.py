@@ -1,11 +1,11 @@
-"""How a store lies on disk: its folders, its `store.json`, and how each table is encoded in Parquet.
+"""A store's layout on disk: its folders, its `store.json`, and how each table is encoded in Parquet.
 
-    STORE/store.json                                             what makes a folder a store
+    STORE/store.json                                             marks a folder as a store
     STORE/packets/sensor=NAME/date=YYYY-MM-DD/hour=HH/*.parquet  finished hours, for every Parquet engine
     STORE/payloads, STORE/frames_raw, STORE/coverage             likewise
     STORE/_hot/packets/sensor=NAME/...                           hours that aren't finished
     STORE/_state/sensor=NAME/                                    manifest, its head, lock, heartbeat, key, reserve, seen
-    STORE/_state/store_id, rename.json                           the store's id; a renaming that goes on
+    STORE/_state/store_id, rename.json                           the store's id; a renaming under way
 
 Hours and days are UTC. A file is found by its path, so a path relative to the store is its name everywhere.
 """
@@ -41,21 +41,20 @@ _PART = re.compile(
 # Sorted or narrow-ranged numbers. BYTE_STREAM_SPLIT would be smaller for `destination` (3.01 bytes against 3.19),
 # but Spark 4.3 can't read it for unsigned 32-bit columns.
 _DELTA = ("time", "first_seen", "ever_first_seen", "destination")
-# Narrow numbers that Parquet keeps in 32 bits: split into streams of octets, the empty ones vanish.
+# Narrow numbers that Parquet stores in 32 bits: split into streams of octets, the empty ones vanish.
 # (A random port: 2.00 bytes and 10 ns; as deltas 2.19 and 12; plain 2.50. Destination ports of benchmarks/traffic.py:
 # 1.52 bytes and 4.3 ns; in a dictionary 1.60 and 12.8. DuckDB reads it from 2.0 on.)
 _SPLIT = ("source_port", "destination_port", "ip_id", "ip_fragment", "ttl", "total_length", "payload_length")
 # Values too random for a dictionary to help: trying costs 40 ns a value and then falls back.
 _RANDOM = ("source", "tcp_sequence", "tcp_acknowledgment", "icmp_rest", "payload", "frame", "row_key", "length")
-# Nearly constant: zstd makes nothing of them (0.003 bytes), and a dictionary would take 2.7 ns a row instead of 1.1.
+# Nearly constant: zstd shrinks them to 0.003 bytes, and a dictionary would take 2.7 ns a row instead of 1.1.
 _CONSTANT = ("protocol", "checksum", "tcp_flags", "tcp_urgent", "tos")
-_PLAIN = _RANDOM + _CONSTANT
 # Statistics cost 15 % of encoding; these are the columns whose row groups can be skipped by them.
 _STATISTICS = ("time", "first_seen", "since", "until")
 
 
 class PartPath(NamedTuple):
-    """What a file's path says of it."""
+    """The parts of a file's path."""
 
     table: str
     sensor: str
@@ -75,13 +74,18 @@ class PartPath(NamedTuple):
         return PurePosixPath(self.table, f"sensor={self.sensor}", f"date={self.date}", f"hour={self.hour:02d}")
 
 
-@lru_cache(1 << 17)  # a watcher runs for months, and each file has a name of its own
+@lru_cache(1 << 17)  # bounded: a process may run for months, and each file has a name of its own
 def part_of(path: str) -> PartPath | None:
     """Parse a path relative to the store; None where it isn't a table's file."""
     match = _PART.fullmatch(path)
     if match is None:
         return None
     return PartPath(match["table"], match["sensor"], match["date"], int(match["hour"]), match["hot"] is not None)
+
+
+def hour_overlaps(begin_us: int, since_us: int | None, until_us: int | None) -> bool:
+    """Whether an hour has a part of [since_us, until_us), in microseconds; None: no limit."""
+    return (since_us is None or begin_us + HOUR_US > since_us) and (until_us is None or begin_us < until_us)
 
 
 def hour_folder(table: str, sensor: str, hour: int) -> str:
@@ -92,30 +96,41 @@ def hour_folder(table: str, sensor: str, hour: int) -> str:
 
 
 def state_folder(path: Path, sensor: str) -> Path:
-    """Where a store keeps what only the sensor's writer reads."""
+    """Where a store keeps a sensor's state."""
     return path / "_state" / f"sensor={sensor}"
+
+
+def state_folders(path: Path) -> dict[str, Path]:
+    """Sensors' state folders, by name, sorted. Raises OSError: `glob` would take an unreadable folder for empty."""
+    state = path / "_state"
+    folders = sorted(state.iterdir()) if state.is_dir() else []
+    return {folder.name.removeprefix("sensor="): folder for folder in folders if folder.name.startswith("sensor=")}
+
+
+def table_folders(path: Path, sensor: str) -> list[Path]:
+    """Where files of a sensor's tables are, finished and hot."""
+    return [root / table / f"sensor={sensor}" for root in (path, path / "_hot") for table in TABLES]
 
 
 @cache
 def _encodings(table: str) -> dict[str, Any]:
     names = [column.name for column in TABLES[table]]
-    special = {"payload", "frame"}
     encoded = {name: "DELTA_BINARY_PACKED" for name in names if name in _DELTA}
     encoded |= {name: "BYTE_STREAM_SPLIT" for name in names if name in _SPLIT}
     return {
-        "use_dictionary": [name for name in names if name not in _PLAIN and name not in encoded],
+        "use_dictionary": [name for name in names if name not in _RANDOM + _CONSTANT and name not in encoded],
         "column_encoding": encoded or None,
         "write_statistics": [name for name in names if name in _STATISTICS],
         "compression": "zstd",
-        "compression_level": 3 if special & set(names) else 1,
+        "compression_level": 3 if {"payload", "frame"} & set(names) else 1,
         "store_schema": False,
         "write_page_checksum": True,  # for engines that look at it; 0.7 ns an octet
     }
 
 
 def parquet_writer(path: Path, table: str, schema: pa.Schema) -> pq.ParquetWriter:
-    """A ParquetWriter for one of the store's tables, encoded as that table is. `schema` is `stored_schema(table)`,
-    or the same with dictionaries. Raises OSError; nothing is left open then, though what was made is left there."""
+    """A ParquetWriter for one of the store's tables. `schema` is `stored_schema(table)`, or the same with dictionaries.
+    Raises OSError; then the file is closed, but not removed."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -125,26 +140,25 @@ def parquet_writer(path: Path, table: str, schema: pa.Schema) -> pq.ParquetWrite
     except BaseException:  # a writer that opens the file itself keeps it as long as its error is kept (pyarrow 26)
         file.close()
         raise
-    writer.file_handle = file  # its `close` closes that, too
+    writer.file_handle = file  # closed by its `close`
     return writer
 
 
 @cache
 def stored_schema(table: str) -> pa.Schema:
-    """The table's Arrow schema as files hold it: what is a dictionary in memory is one in Parquet anyway, and
-    each engine chooses for itself how to read it."""
+    """The table's Arrow schema in files: Parquet makes dictionaries itself, and engines choose how to read them."""
+    return dense_schema(arrow_schema(table))
+
+
+def dense_schema(schema: pa.Schema) -> pa.Schema:
+    """The same columns, none of them a dictionary."""
     import pyarrow as pa
 
-    return pa.schema(
-        [
-            pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type, f.nullable)
-            for f in arrow_schema(table)
-        ]
-    )
+    return pa.schema([f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in schema])
 
 
 def write_aside(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file so that it is there whole or not at all: aside, fsync, rename, fsync of the folder."""
+    """Write a file atomically: under another name, fsync, rename, fsync of the folder."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -160,23 +174,20 @@ def write_aside(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and what leads to it, each entry durable: a file in a folder that a power loss takes away
-    is lost, however well the file itself was synced. Raises NotADirectoryError where something else stands there,
-    OSError."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for made in reversed(missing):
-        try:
-            made.mkdir(exist_ok=True)
-        except FileExistsError:
-            raise not_a_folder(made) from None
-        sync_folder(made.parent)
+    """Make a folder and its parents, each entry durable: a synced file is lost with a folder that a power loss removes.
+    Raises NotADirectoryError where something else has that name, OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise not_a_folder(folder) from None
+    sync_folder(folder.parent)
 
 
 def not_a_folder(path: Path) -> NotADirectoryError:
-    """The error to raise where a file, or a link that leads nowhere, stands in a folder's place."""
+    """The error to raise where a file, or a broken link, is in a folder's place."""
     kind = "a link that leads nowhere" if path.is_symlink() else "a file"
     return NotADirectoryError(f"{path} is {kind}; expected a folder")
 
@@ -208,18 +219,15 @@ def refuse_other_folder(path: Path) -> bool:
 
 
 def create_store(path: Path) -> None:
-    """Make `path` a store; fine if it is one already. Raises what `refuse_other_folder` raises, and
-    ValueError for a folder of the system's."""
-    if refuse_other_folder(path):
-        return
-    refuse_system_folder(path, "the store")
-    make_folder(path)
-    record = {"format": "ims store", "schema": SCHEMA_VERSION}
-    write_aside(path / "store.json", sealed(record))
+    """Make `path` a store, unless it is one. Raises as `refuse_other_folder`, and ValueError for a system folder."""
+    if not refuse_other_folder(path):
+        refuse_system_folder(path, "the store")
+        make_folder(path)
+        write_aside(path / "store.json", sealed({"format": "ims store", "schema": SCHEMA_VERSION}))
 
 
 def rename_file(path: Path) -> Path:
-    """What says, while it is there, that a sensor of the store is being renamed (store/rename.py)."""
+    """The file that exists while a sensor of the store is being renamed (store/rename.py)."""
     return path / "_state" / "rename.json"
 
 
@@ -236,13 +244,11 @@ def rename_under_way(path: Path) -> tuple[str, str] | None:
 
 
 def refuse_half_renamed(path: Path) -> None:
-    """Raises ValueError where a renaming goes on or was cut off: files are under the one name and the other."""
+    """Raises ValueError where a renaming goes on or was cut off: files have either name."""
     names = rename_under_way(path)
     if names is not None:
-        raise ValueError(
-            f"{path}: renaming a sensor goes on or was cut off; "
-            f"`ims sensor rename {names[0]} {names[1]} --store {path}` finishes it"
-        )
+        command = f"ims sensor rename {names[0]} {names[1]} --store {path}"
+        raise ValueError(f"{path}: renaming a sensor goes on or was cut off; `{command}` finishes it")
 
 
 def is_retired(path: Path, sensor: str) -> bool:
@@ -253,15 +259,13 @@ def is_retired(path: Path, sensor: str) -> bool:
 def refuse_retired(path: Path, sensor: str) -> None:
     """Raises ValueError where the sensor was retired."""
     if is_retired(path, sensor):
-        raise ValueError(
-            f"sensor {sensor!r} of {path} is retired; expected another name, or "
-            f"`ims sensor retire {sensor} --store {path} --undo` before it writes again"
-        )
+        undo = f"`ims sensor retire {sensor} --store {path} --undo` before it writes again"
+        raise ValueError(f"sensor {sensor!r} of {path} is retired; expected another name, or {undo}")
 
 
 def refuse_no_folder(folder: Path, what: str, named: str) -> None:
-    """Raises FileNotFoundError or NotADirectoryError, in words for people, where there is no folder; `what`: `store` or
-    `lake`; `named`: as it was given. Other OSErrors as they come."""
+    """Raises FileNotFoundError or NotADirectoryError, with a message for users, where there is no folder; `what`:
+    `store` or `lake`; `named`: the folder as the user typed it. Other OSErrors pass."""
     try:
         found = folder.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -271,7 +275,7 @@ def refuse_no_folder(folder: Path, what: str, named: str) -> None:
 
 
 def check_store(path: Path) -> None:
-    """Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store we can read."""
+    """Raises FileNotFoundError, NotADirectoryError or ValueError where `path` is no store of this version."""
     refuse_no_folder(path, "store", str(path))
     try:
         record = unsealed((path / "store.json").read_bytes())

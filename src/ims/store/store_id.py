@@ -2,7 +2,7 @@
 
     STORE/_state/store_id        32 hexadecimal digits, and the CRC-32 of them in 8
 
-Who writes makes it, with the store's first file. A portal counts what one store has once, and a lake is fed from one.
+A writer makes it, with the store's first file. A portal counts a store's packets once, and a lake's sensor has one.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import fcntl
 import os
 import re
 import secrets
-import zlib
 from pathlib import Path
 
+from ims.store.checked_record import crc_hex
 from ims.store.damage import DamageError
 from ims.store.schema import write_aside
 
@@ -27,17 +27,17 @@ def store_id(path: Path) -> str:
     file = _file(path)
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # two writers or shippers of two sensors begin at once
+        fcntl.flock(folder, fcntl.LOCK_EX)  # two writers or shippers of two sensors may begin at once
         if not file.exists():
             made = secrets.token_hex(16)
-            write_aside(file, f"{made} {_crc(made)}\n".encode())
+            write_aside(file, f"{made} {crc_hex(made)}\n".encode())
     finally:
         os.close(folder)
     return read_store_id(path)
 
 
 def read_store_id(path: Path) -> str:
-    """The store's id; empty where it has none, as one that an earlier version wrote. Raises as `store_id`."""
+    """The store's id; empty where it has none, as those of earlier versions. Raises as `store_id`."""
     file = _file(path)
     try:
         text = file.read_bytes().decode("ascii", "replace").strip()
@@ -46,13 +46,9 @@ def read_store_id(path: Path) -> str:
     match = _ID.fullmatch(text)
     if match is None:
         raise DamageError(file, "expected 32 hexadecimal digits", REMEDY)
-    if match[2] is not None and match[2] != _crc(match[1]):
+    if match[2] is not None and match[2] != crc_hex(match[1]):
         raise DamageError(file, "it does not match its checksum", REMEDY)
     return match[1]
-
-
-def _crc(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _file(path: Path) -> Path:

@@ -1,8 +1,8 @@
 """The one writer of a sensor's part of a store.
 
-Rows go to lanes that encode them (parts.py); `checkpoint` makes all of them durable and visible at one moment,
-together with how far each capture has been read; `finish` puts finished hours where others read them. A process
-killed in between leaves files that no manifest names: the next writer removes them, and nobody else's.
+Rows go to lanes that encode them (parts.py); `checkpoint` makes all of them durable and visible at once, together with
+how far each capture has been read; `finish` puts finished hours where others read them. A process killed in between
+leaves files that no manifest names: the next writer removes those.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import pyarrow.parquet as pq
 
 from ims.darknet import check_sensor_name
 from ims.records import TABLES
+from ims.store.arrays import signatures
+from ims.store.captures import Captures
 from ims.store.columns import Distinct, distinct_values
 from ims.store.compaction import compact_hot, publish, withdraw
 from ims.store.damage import DamageError, refuse_damage
@@ -43,12 +46,13 @@ from ims.store.schema import (
 )
 from ims.store.shipment import ShipmentCheck
 from ims.store.store_id import store_id
-from ims.stored_file import refuse_links
 from ims.text import quantity
 
+Coverage = Mapping[str, pa.Table]
+"""Coverage rows by capture."""
 TIME_COLUMN = {"packets": "time", "payloads": "first_seen", "frames_raw": "time", "coverage": "since"}
 WAITING = 1
-"""Batches that wait in a lane besides the one being encoded: enough to keep it busy, few enough for memory."""
+"""Batches that wait in a lane beside the one being encoded: enough to keep it busy, few enough for memory."""
 
 KEY_OCTETS = 16
 _OURS = re.compile(r"[0-9a-f]{32}\.(parquet|npy)|\.manifest(-\d+\.log|\.head)\.[0-9a-f]{8}|\.key\.[0-9a-f]{8}")
@@ -59,8 +63,8 @@ class SensorWriter:
 
     Raises ValueError where the sensor is being written already or the folder is no store.
 
-    After a write or a checkpoint that failed, rows are missing, so all further ones raise the same: close it.
-    The store then is as the last checkpoint left it.
+    After a failed write or checkpoint, rows are missing, so all further ones raise the same: close it. Then the store
+    is as the last checkpoint left it.
     """
 
     def __init__(self, path: Path, sensor: str, lanes: int | None = None) -> None:
@@ -74,31 +78,25 @@ class SensorWriter:
         self._state = state_folder(path, sensor)
         self._lock = WriterLock(self._state, sensor)
         self._reserve = Reserve(self._state)
-        try:
+        with ExitStack() as on_error:
+            on_error.callback(self._lock.release)
             self.store_id = store_id(path)
-            self.manifest = Manifest(path, self._state, before=self._remove_leftovers)
-            try:
-                withdraw(path, self.manifest)
-                self.manifest.collect()
-                self.key = self._load_key()
-                files = self.manifest.state.files
-                runs = {name: size for name, size in files.items() if name.startswith("_state/")}
-                refuse_links(path / name for name in runs)
-                refuse_damage({path / name: size for name, size in runs.items()})
-                self.seen = FirstSeenIndex(path, f"_state/sensor={sensor}/seen", runs)
-            except BaseException:
-                self.manifest.close()
-                raise
-        except BaseException:
-            self._lock.release()
-            raise
+            self.manifest = on_error.enter_context(closing(Manifest(path, self._state, self._remove_leftovers)))
+            withdraw(path, self.manifest)
+            self.manifest.collect()
+            self.key = self._load_key()
+            files = self.manifest.state.files
+            runs = {name: size for name, size in files.items() if name.startswith("_state/")}
+            refuse_damage({path / name: size for name, size in runs.items()})
+            self.seen = FirstSeenIndex(path, f"_state/sensor={sensor}/seen", runs)
+            on_error.pop_all()
         self._reserve.take()
         count = lanes or max(1, min(2, len(os.sched_getaffinity(0))))
         self._lanes = [Lane(path, sensor, number) for number in range(count)]
         self._shipped = ShipmentCheck(path, sensor)
 
     def _load_key(self) -> bytes:
-        """The secret under which payloads are hashed: whoever knew it could make payloads hide each other."""
+        """The secret key of payload hashes: whoever knew it could craft payloads whose hashes collide."""
         file = self._state / "key"
         if not file.exists():
             write_aside(file, secrets.token_bytes(KEY_OCTETS), mode=0o600)
@@ -109,8 +107,7 @@ class SensorWriter:
         return key
 
     def _remove_leftovers(self, state: State) -> None:
-        """Remove what a killed writer left: files with our names that no manifest names. Where the disk is full all the
-        same, the reserve makes the room to begin."""
+        """Remove files of a killed writer, which no manifest names. On a disk that is full still, use the reserve."""
         known = {*state.files, *state.trash}
         for table in TABLES:
             for folder in (self.path / "_hot" / table / f"sensor={self.sensor}").glob("date=*/hour=*"):
@@ -132,28 +129,23 @@ class SensorWriter:
         `make_rows` runs in the lane's thread, so what it reads must stay as it is until `done` is called there.
         Raises what writing earlier rows raised.
         """
-        self._go_on()
+        self._raise_failure()
 
         def work(lane: Lane) -> None:
             lane.write(table, TIME_COLUMN[table], make_rows())
             if done is not None:
                 done()
 
-        lane = min(self._lanes, key=lambda lane: lane.waiting)
-        while lane.waiting > WAITING:
+        while (lane := min(self._lanes, key=lambda lane: lane.waiting)).waiting > WAITING:
             lane.wait_for_one()
-            lane = min(self._lanes, key=lambda lane: lane.waiting)
         lane.submit(work)
 
     def checkpoint(
-        self,
-        captures: Mapping[str, Mapping[str, Any]] | None = None,
-        coverage: Mapping[str, pa.Table] | None = None,
-        publish_before_us: int | None = None,
+        self, captures: Captures | None = None, coverage: Coverage | None = None, publish_before_us: int | None = None
     ) -> None:
-        """`commit`, then merge what is in too many parts and publish hours that begin before `publish_before_us`.
+        """`commit`, then merge hours of too many parts and publish hours that begin before `publish_before_us`.
 
-        Raises OSError. Where merging or publishing raised it, the checkpoint itself is made.
+        Raises OSError. Where merging or publishing raised it, the commit is made.
         """
         self.commit(captures, coverage)
         compact_hot(self.path, self.manifest)
@@ -161,16 +153,12 @@ class SensorWriter:
             publish(self.path, self.manifest, self.sensor, publish_before_us)
         self._tidy()
 
-    def commit(
-        self,
-        captures: Mapping[str, Mapping[str, Any]] | None = None,
-        coverage: Mapping[str, pa.Table] | None = None,
-    ) -> None:
-        """Make everything written so far durable and visible, and remember how far each capture was read.
+    def commit(self, captures: Captures | None = None, coverage: Coverage | None = None) -> None:
+        """Make everything written so far durable and visible, and record how far each capture was read.
 
         `coverage` holds each capture's coverage rows; they replace those of its last checkpoint. Raises OSError.
         """
-        self._go_on()
+        self._raise_failure()
         try:
             self._commit(captures or {}, coverage or {})
         except BaseException as error:
@@ -178,11 +166,8 @@ class SensorWriter:
             raise
 
     def settle(self, publish_before_us: int) -> None:
-        """What `checkpoint` does after its commit, without waiting for parts to be merged: a thread merges them, and an
-        hour is published at a later call, when that is done.
-
-        Raises OSError; what was committed stays so.
-        """
+        """As `checkpoint` after its commit, without waiting for parts to be merged: a thread merges them, and an hour
+        is published at a later call, when that is done. Raises OSError; what was committed stays so."""
         if self._merger is None:
             self._merger = Merger(self.path, self.manifest)
         self._merger.go_on(publish_before_us)
@@ -194,18 +179,16 @@ class SensorWriter:
         self.manifest.collect()
         self._reserve.take()
 
-    def _go_on(self) -> None:
+    def _raise_failure(self) -> None:
         if self._failed is not None:
             raise self._failed
 
-    def _commit(self, captures: Mapping[str, Mapping[str, Any]], coverage: Mapping[str, pa.Table]) -> None:
+    def _commit(self, captures: Captures, coverage: Coverage) -> None:
         records = {name: dict(record) for name, record in captures.items()}
         added: dict[str, dict[str, int]] = {}
-        dropped: list[str] = []
         known = self.manifest.state
         old = {file for name in coverage for file in known.captures.get(name, {}).get("coverage", ())}
-        if old:
-            dropped += [path for path in known.files if path.rpartition("/")[2] in old]
+        dropped = [path for path in known.files if path.rpartition("/")[2] in old] if old else []
         try:
             for lane in self._lanes:
                 lane.begin_seal()
@@ -223,25 +206,19 @@ class SensorWriter:
             raise
         self.manifest.commit(add=added | runs, drop=dropped + merged, captures=records)
 
-    def remember(self, captures: Mapping[str, Mapping[str, Any]]) -> None:
-        """Change what is remembered of captures, keeping where their coverage is."""
-        known = self.manifest.state.captures
-        self.manifest.commit(
-            captures={
-                name: {**record, "coverage": known.get(name, {}).get("coverage", [])}
-                for name, record in captures.items()
-            }
-        )
+    def remember(self, captures: Captures) -> None:
+        """Change the records of captures, keeping where their coverage is."""
+        kept = {name: self.captures.get(name, {}).get("coverage", []) for name in captures}
+        self.manifest.commit(captures={name: {**record, "coverage": kept[name]} for name, record in captures.items()})
 
     def payloads_of(
         self, day: date, without: Callable[[DamageError], None] | None = None
     ) -> Iterator[tuple[np.ndarray[Any, Any], Distinct]]:
-        """Committed payloads of a UTC day: ((n, 16) signatures, payloads), some at a time. `without`: told of a damaged
-        file, which is left out. Raises DamageError without it, OSError."""
+        """Committed payloads of a UTC day: ((n, 16) signatures, payloads), some at a time. `without`: called with the
+        damage of a file that is left out. Raises DamageError without it, OSError."""
         for path, size in list(self.manifest.state.files.items()):
             part = part_of(path)
             if part is not None and part.table == "payloads" and part.date == day.isoformat():
-                refuse_links([self.path / path])
                 try:
                     refuse_damage({self.path / path: size})
                 except DamageError as error:
@@ -251,9 +228,7 @@ class SensorWriter:
                     continue
                 with pq.ParquetFile(self.path / path) as file:
                     for batch in file.iter_batches(ROW_GROUP, columns=["signature", "payload"]):
-                        signatures, payloads = batch.column("signature"), batch.column("payload")
-                        octets = np.frombuffer(signatures.buffers()[1], np.uint8)[16 * signatures.offset :]
-                        yield octets[: 16 * len(signatures)].reshape(-1, 16), distinct_values(payloads)
+                        yield signatures(batch.column("signature")), distinct_values(batch.column("payload"))
 
     @property
     def captures(self) -> dict[str, dict[str, Any]]:
@@ -266,21 +241,16 @@ class SensorWriter:
         return sum(files[path]["bytes"] for path in (files if paths is None else paths) if path in files)
 
     def finish(
-        self,
-        now_us: int,
-        keep_age_us: int | None = None,
-        keep_bytes: int | None = None,
-        until_shipped: bool = False,
+        self, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None, until_shipped: bool = False
     ) -> dict[str, int]:
         """Publish all hours and apply the limits; returns what retention dropped. Follows a `checkpoint`."""
         self.publish()
         return self.retain(now_us, keep_age_us, keep_bytes, until_shipped)
 
     def publish(self, before_us: int | None = None) -> None:
-        """Put hours that begin before `before_us`, None: all, where others read them. Follows a `commit`; raises
-        OSError."""
-        self._go_on()
-        if self._merger is not None:  # what it merges is merged here
+        """Publish hours that begin before `before_us`; None: all. Follows a `commit`; raises OSError."""
+        self._raise_failure()
+        if self._merger is not None:  # its parts are merged here
             self._merger.stop()
             self._merger = None
         publish(self.path, self.manifest, self.sensor, before_us)
@@ -288,21 +258,17 @@ class SensorWriter:
         self.manifest.collect()
 
     def retain(
-        self,
-        now_us: int,
-        keep_age_us: int | None = None,
-        keep_bytes: int | None = None,
-        until_shipped: bool = False,
+        self, now_us: int, keep_age_us: int | None = None, keep_bytes: int | None = None, until_shipped: bool = False
     ) -> dict[str, int]:
-        """Apply the limits; returns what was dropped. `until_shipped`: only what a lake has got.
+        """Apply the limits; returns what was dropped. `until_shipped`: only files that a lake has.
 
-        Raises ValueError where what was shipped is to be looked up and can't be read.
+        Raises ValueError where the record of shipments is needed and can't be read.
         """
         may_go = self._shipped.has if until_shipped else None
         return retain(self.manifest, now_us, keep_age_us, keep_bytes, may_go, self._shipped.last)
 
     def close(self) -> None:
-        """Release the sensor. What no checkpoint covered is not in the store."""
+        """Release the sensor. Rows since the last checkpoint are not in the store."""
         for lane in self._lanes:
             lane.stop()
         if self._merger is not None:

@@ -98,9 +98,9 @@ class _Asked(BaseModel):
     ("given", "says"),
     [
         ({}, "limit is missing"),
-        ({"limit": 1, "lable": 2}, "unknown word 'lable'; see /api/v1/openapi.json"),
-        ({"limit": 1, "x" * 500: 2}, f"unknown word {'x' * 80!r}; see /api/v1/openapi.json"),
-        ({"limit": 1, "\x1b[2J": 2}, "unknown word '\\x1b[2J'; see /api/v1/openapi.json"),
+        ({"limit": 1, "lable": 2}, "unknown parameter 'lable'; see /api/v1/openapi.json"),
+        ({"limit": 1, "x" * 500: 2}, f"unknown parameter {'x' * 80!r}; see /api/v1/openapi.json"),
+        ({"limit": 1, "\x1b[2J": 2}, "unknown parameter '\\x1b[2J'; see /api/v1/openapi.json"),
     ],
 )
 def test_it_is_said_which_word_is_wrong(given: dict[str, object], says: str) -> None:

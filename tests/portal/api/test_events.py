@@ -63,9 +63,9 @@ def test_so_many_may_listen(portal: Served) -> None:
         return client.send(client.build_request("GET", "/events"), stream=True)
 
     open_ = [listening("operator"), listening("operator")]
-    refused(portal.as_("operator").get("/events"), 429, "you listen 2 times already")
+    refused(portal.as_("operator").get("/events"), 429, "you have 2 event streams already")
     open_.append(listening("viewer"))
-    refused(portal.as_("analyst").get("/events"), 503, "too many listen")
+    refused(portal.as_("analyst").get("/events"), 503, "too many event streams are open")
     assert [response.status_code for response in open_] == [200] * 3
     for response in open_:
         response.close()

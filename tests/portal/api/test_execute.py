@@ -21,7 +21,7 @@ from ims.portal.services import Event
 from ims.query.errors import LaterError, QuestionError, UnansweredError
 from ims.query.question import about
 from ims.query.request import make_request
-from ims.queryd.service import _said
+from ims.queryd.service import failure
 
 from .served import Served, refused, world
 from .test_verbs import Halves
@@ -153,7 +153,7 @@ def test_what_others_say_is_in_no_event(tmp_path: Path, one_store: Path, kind: s
 
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_a_daemon_says_none_of_it_to_a_portal(kind: str) -> None:
-    _, flight, refusal, text = _said(FOREIGN[kind](), [], False)
+    _, flight, refusal, text = failure(FOREIGN[kind](), [], False)
     assert not any(secret in text for secret in SECRETS)
     fault = fault_of(flight(f"ims:{refusal}: {text}"))
     assert not any(secret in fault.text for secret in SECRETS)

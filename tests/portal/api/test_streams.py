@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
 
 from ims.portal.api.streams import Held
 
@@ -24,7 +25,7 @@ class Sent:
         self.messages: list[dict[str, Any]] = []
         self.events: list[str] = []
         self.gone_after = gone_after
-        self.held = Held(self.pieces(), {"x-kind": "test"}, self.let_go)
+        self.held = Held(StreamingResponse(self.pieces(), headers={"x-kind": "test"}), self.let_go)
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         self.events.append("begun")
@@ -32,10 +33,10 @@ class Sent:
             for piece in PIECES:
                 yield piece
         finally:
+            await asyncio.sleep(0)  # as one that takes a lock
             self.events.append("ended")
 
-    async def let_go(self) -> None:
-        await asyncio.sleep(0)  # as one that takes a lock
+    def let_go(self) -> None:
         self.events.append("let go")
 
     async def receive(self) -> dict[str, Any]:

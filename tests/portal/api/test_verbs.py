@@ -115,7 +115,7 @@ WRONG = [
     ("count", {"filter": "\ud800"}, "filter: expected text"),
     ("count", {"filter": "(" * 4096}, "filter, column 65: brackets are nested more than 64 deep"),
     ("count", {"filter": "tcp " * 2000}, "filter: "),
-    ("count", {"bin": "5m"}, "unknown word 'bin'"),
+    ("count", {"bin": "5m"}, "unknown parameter 'bin'"),
     ("count", {"since": "tomorrow"}, "time 'tomorrow': expected ISO 8601"),
     ("count", {"since": "0001-01-01T00:00+14:00"}, "outside the years 1900 to 2399"),
     ("count", {"since": "2026-03-05", "until": "2026-03-04"}, "--since must be before --until"),

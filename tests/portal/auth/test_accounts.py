@@ -37,7 +37,7 @@ def test_a_password_lets_its_account_in_and_no_other(accounts: Accounts) -> None
         ("alice", "analyst", PASSWORD, "already"),
         ("Alice", "analyst", PASSWORD, "already"),
         ("bob", "analyst", "elevenchars", "11 characters"),
-        ("bob", "analyst", "x" * 2000, "2000 characters"),
+        ("bob", "analyst", "x" * 2000, "2,000 characters"),
         ("bob", "root", PASSWORD, "viewer, analyst, operator"),
         ("", "viewer", PASSWORD, "account name"),
         ("-bob", "viewer", PASSWORD, "account name"),

@@ -104,7 +104,7 @@ def test_of_two_answers_that_are_kept_one_is() -> None:
         assert known.get("q", lambda: CLOSED, keep("fast"), None, time.monotonic() + 9000) == "fast"
         go_on.set()
         assert first.result(DEADLINE) == "slow"
-    assert known._octets == 10 == sum(kept.octets for kept in known._kept.values())
+    assert known._kept.currsize == 10 == sum(kept.octets for kept in known._kept.values())
 
 
 def test_what_another_is_not_answered_one_asks_himself() -> None:
@@ -183,7 +183,7 @@ def test_memory_is_bounded_and_what_was_used_longest_ago_goes_first() -> None:
     assert known.get("1", lambda: CLOSED, keep(11)) == 11
     for key in range(1000):
         known.get(f"more {key}", lambda: CLOSED, keep(key, octets=7))
-    assert known._octets == 7 * len(known._kept) <= 100
+    assert known._kept.currsize == 7 * len(known._kept) <= 100
 
 
 def test_one_large_answer_does_not_push_out_all_others() -> None:
@@ -199,4 +199,4 @@ def test_changes_leave_no_octets_behind() -> None:
     for turn in range(50):
         now = {"a": str(turn)}
         known.get("q", lambda now=now: now, keep(turn, octets=20, closed=now))
-    assert known._octets == 20
+    assert known._kept.currsize == 20

@@ -32,7 +32,7 @@ CASES = [
     (fl.FlightInternalError("ims:store: its store can't be read"), "store", "its store can't be read", "its store can't be read"),
     (fl.FlightInternalError(f"ims:store: {unread(DamageError('/srv/a', 'cut off'))}. Detail: Failed"), "store", "its store is damaged", "its store is damaged"),
     (fl.FlightServerError("ims:request: ticket: version: too old. Detail: Failed"), "request", "it refused the question", "ticket: version: too old"),
-    (fl.FlightUnauthorizedError("ims:refused: a sensor's certificate asks nothing here. gRPC client debug context: x"), "refused", "it refused the portal", "a sensor's certificate asks nothing here"),
+    (fl.FlightUnauthorizedError("ims:refused: a sensor's certificate may not ask here. gRPC client debug context: x"), "refused", "it refused the portal", "a sensor's certificate may not ask here"),
     (fl.FlightTimedOutError("Deadline Exceeded"), "overdue", "it didn't answer in time", "Deadline Exceeded"),
     (fl.FlightCancelledError("Cancelled"), "garbage", "its answer has a piece of more than 8,388,608 octets, or the call was given up", None),
     (fl.FlightUnavailableError("failed to connect to all addresses; last error: UNKNOWN: ipv4:192.0.2.7:9443: Connection refused"), "unreachable", "it can't be reached", None),

@@ -13,7 +13,7 @@ from ims.lake.config import LakeConfig
 from ims.lake.lake import Lake, open_lake
 from ims.lake.ship import Shipper
 from ims.lake.uri import open_place
-from ims.portal.federation.lake_peer import NAME, LakePeer, Running
+from ims.portal.federation.lake_peer import THE_LAKE, LakePeer, Running
 from ims.portal.federation.responses import Responses
 from ims.query.engines.duckdb import Engine
 from ims.query.question import Question
@@ -65,8 +65,8 @@ def test_what_a_lake_has_no_memory_for_is_refused_and_not_called_unreadable(lake
         patch.setattr(Engine, "partial", ends)
         half = side.begin([question], frozenset(), 60, 1000)
         found = half.joined(Responses({}, {}, {}, {}), {})
-    assert found.faults[NAME].kind == "request"
-    assert "more memory than it may have" in found.faults[NAME].text
+    assert found.faults[THE_LAKE].kind == "request"
+    assert "more memory than it may have" in found.faults[THE_LAKE].text
     side.close()
 
 

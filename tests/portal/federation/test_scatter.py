@@ -23,7 +23,7 @@ from ims.link.envelope import ending, pieces, put
 from ims.portal.federation.asker import Budget, Effort, behalf
 from ims.portal.federation.lake_peer import LakeHalf, LakePeer
 from ims.portal.federation.merge import MergeEngines
-from ims.portal.federation.part_memory import ALONE_TOO_LARGE, OTHERS, TOO_LARGE, PartMemory
+from ims.portal.federation.part_memory import ALONE_TOO_LARGE, OTHERS, TOO_LARGE, AnswerShare, PartMemory
 from ims.portal.federation.registry import Registry
 from ims.portal.federation.responses import Responses
 from ims.portal.federation.scatter import Scatter
@@ -219,14 +219,21 @@ def test_a_question_whose_answers_are_too_large_together_is_refused(asking: Call
     assert portal.room.held == 0
 
 
-def test_what_a_broken_sensor_took_is_free_while_its_question_goes_on(asking: Callable[..., Asking]) -> None:
+def test_what_a_broken_sensor_took_is_free_while_its_question_goes_on(
+    asking: Callable[..., Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
     portal = asking("ab")
     portal.sensors["b"].answer = lying(ROOM // 2, whole=False)
     portal.sensors["a"].holds = lambda ask: True
     portal.sensors["a"].free.clear()
     held: list[int] = []
-    take = portal.room.take
-    portal.room.take = lambda answer, octets: (take(answer, octets), held.append(portal.room.held))[0]
+    take = AnswerShare.take
+
+    def noted(answer: AnswerShare, octets: int) -> None:
+        take(answer, octets)
+        held.append(portal.room.held)
+
+    monkeypatch.setattr(AnswerShare, "take", noted)
     with crowd(1) as threads:
         found = threads.go(portal.top)
         until(lambda: held and portal.room.held == 0)

@@ -27,15 +27,13 @@ TABLES = Tables(lambda name: described_as(name, empty(name).schema), epoch_us)
 
 
 def read(verb: Any, **words: Any) -> list[Any]:
-    flags = {name: words.pop(name, True) for name in ("together", "pairs")}
+    pairs = words.pop("pairs", True)
     request = make_request(verb, None, **words)
-    return [look.way for look in looks(PLANS[verb].partial(TABLES, request), request, **flags)]
+    return [look.way for look in looks(PLANS[verb].partial(TABLES, request), request, pairs)]
 
 
-def test_a_count_is_two_looks_or_four() -> None:
+def test_a_count_is_two_looks() -> None:
     assert read("count") == [TotalsAndMembers("totals", "signature"), Addresses(("source", "destination"))]
-    alone = [AsTheyCome(name) for name in ("totals", "source", "destination", "signature")]
-    assert read("count", together=False) == alone
 
 
 def test_addresses_by_a_group_that_is_a_number_are_pairs() -> None:
@@ -59,7 +57,7 @@ def test_only_parts_of_one_table_are_read_together() -> None:
         "destination": Members(others, "destination"),
         "rows": Rows(packets),
     }
-    found = looks(parts, make_request("count", None), together=True, pairs=True)
+    found = looks(parts, make_request("count", None), pairs=True)
     assert [look.way for look in found] == [
         Addresses(("source",)), *(AsTheyCome(name) for name in ("totals", "signature", "destination", "rows"))
     ]  # fmt: skip

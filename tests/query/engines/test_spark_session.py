@@ -32,13 +32,13 @@ def refused(settings: SparkSettings) -> str:
 
 def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark", None)
-    assert refused(LOCAL) == "Spark wants the extra: pip install 'internet-motion-sensor[spark]'"
+    assert refused(LOCAL) == "Spark needs the extra: pip install 'internet-motion-sensor[spark]'"
 
 
 def test_without_java_it_is_said_where_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert refused(LOCAL) == "Spark wants Java 17 or later; on Debian: apt-get install default-jre-headless"
+    assert refused(LOCAL) == "Spark needs Java 17 or later; on Debian: apt-get install default-jre-headless"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_what_java_is_too_old_or_broken_is_said(
     program = tmp_path / "bin" / "java"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    assert refused(LOCAL) == f"Spark wants Java 17 or later; {program} {found}"
+    assert refused(LOCAL) == f"Spark needs Java 17 or later; {program} {found}"
 
 
 def test_a_master_that_is_not_there() -> None:

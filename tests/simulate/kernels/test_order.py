@@ -39,11 +39,12 @@ def test_the_order_is_numpy_s_stable_one(times, since):
     assert order[:rows].tolist() == np.argsort(draft.time[:rows], kind="stable").tolist()
 
 
-@given(times=times, until=st.integers(0, 1 << 62) | st.integers(0, 60))
-def test_due_is_what_comes_before(times, until):
+@given(times=times, until=st.integers(0, 1 << 62) | st.integers(0, 60), begin=st.integers(0, 60))
+def test_due_is_what_comes_before(times, until, begin):
     draft = draft_of(times)
     order, rows = ordered(draft)
-    assert due(draft, order, rows, until) == sum(time < until for time in times)
+    begin = min(begin, rows)
+    assert due(draft, order, begin, rows, until) == max(begin, sum(time < until for time in times))
 
 
 @given(times=times, share=st.floats(0, 1))

@@ -23,15 +23,15 @@ def made(seed=1, **keys):
 
 
 def test_hosts_are_as_many_as_written_and_the_same_for_the_same_name_and_seed():
-    sources = made()[0].sweeps["source"].tolist()
+    sources = made()[0].columns[0]["source"].tolist()
     assert len(set(sources)) == 7
-    assert made(rate=5, order="permutation")[0].sweeps["source"].tolist() == sources
-    assert set(made(name="t")[0].sweeps["source"].tolist()).isdisjoint(sources)
-    assert set(made(seed=2)[0].sweeps["source"].tolist()).isdisjoint(sources)
+    assert made(rate=5, order="permutation")[0].columns[0]["source"].tolist() == sources
+    assert set(made(name="t")[0].columns[0]["source"].tolist()).isdisjoint(sources)
+    assert set(made(seed=2)[0].columns[0]["source"].tolist()).isdisjoint(sources)
 
 
 def test_rates_are_scaled_and_times_are_those_of_the_window():
-    rows = made(scale=0.5, since="+2h", until="+5h")[0].sweeps
+    rows = made(scale=0.5, since="+2h", until="+5h")[0].columns[0]
     assert set(rows["rate"].tolist()) == {10_000.0}
     assert (set(rows["since"].tolist()), set(rows["until"].tolist())) == ({2 * HOUR}, {5 * HOUR})
 
@@ -39,13 +39,13 @@ def test_rates_are_scaled_and_times_are_those_of_the_window():
 @pytest.mark.parametrize("order", ORDERS)
 def test_only_a_sequential_scanner_has_a_range_and_begins_inside_it(order):
     keys = {"range": "198.51.0.0/16"} if order == "sequential" else {}
-    rows = made(order=order, sources=50, **keys)[0].sweeps
+    rows = made(order=order, sources=50, **keys)[0].columns[0]
     size = 1 << 16 if keys else 1 << 32
     assert set(rows["size"].tolist()) == {size}
     assert set(rows["first"].tolist()) == {number("198.51.0.0") if keys else 0}
     assert 0 <= rows["start"].min() <= rows["start"].max() < size
     assert (len(set(rows["start"].tolist())) > 40) == (order in ("sequential", "shared-permutation"))
-    assert not made(order=order, start="first", **keys)[0].sweeps["start"].any()
+    assert not made(order=order, start="first", **keys)[0].columns[0]["start"].any()
 
 
 def test_random_scanners_are_expected_in_the_darknet_by_its_share_and_while_they_scan():
@@ -68,6 +68,6 @@ def test_a_sequential_scanner_may_be_in_the_darknet_all_the_while():
 def test_the_event_tells_what_was_planted():
     _, cast = made(scale=2, service=[{"port": "tcp/22"}, {"port": "icmp"}], tool={"zmap": 1})
     [event] = cast.events
-    assert (event.name, event.kind, event.spoofed) == ("s", "scanner", False)
+    assert (event.name, event.kind) == ("s", "scanner")
     told = {"sources": 7, "order": "random", "tool": {"zmap": 1}, "range": None, "probes_a_second_each": 40_000}
     assert event.parameters == told | {"ports": ["tcp/22", "icmp"]}

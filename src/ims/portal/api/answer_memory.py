@@ -1,34 +1,25 @@
-"""What answers take in memory, from when they are asked for until their last octet is sent: bounded for all together.
+"""Memory that answers take, from the question until the last octet is sent: bounded for all answers together.
 
-A large question waits until what others hold leaves room, and takes no place of those that run while it waits. Small
-ones have room of their own, so that they never wait for a large one or for somebody who reads slowly.
+A large answer waits for room, without a place in the queue. Small ones have room of their own, so that they never wait
+for a large one or for a slow reader.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 import pyarrow as pa
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from ims.portal.api.errors import later
 
-T = TypeVar("T")
-SMALL = 4 << 20
-"""Bytes of a small answer; all of those together have a quarter of what large ones have."""
-ROW = 640
-"""Bytes that a row of packets takes at most, on its way from the sensors until it is sent; measured: 560."""
+SMALL = 4 << 20  # bytes of a small answer; all of those together have a quarter of what large ones have
+ROW = 640  # bytes of a row of packets at most, from the sensors until it is sent; measured: 560
 ROWS = {"packets": ROW, "payloads": 8 << 10}
-"""Bytes of a row, by verb, where the question says how many there are at most."""
-OTHERS = 1 << 20
-"""Bytes of an answer that doesn't say; once it is there it holds what it does."""
-EACH = 16
-"""Answers of one caller that wait for room."""
+OTHERS = 1 << 20  # bytes of an answer to another verb, until it is there and its size is known
+EACH = 16  # answers of one caller that wait for room
 
 
 def room_for(verb: str, rows: int) -> int:
@@ -37,7 +28,7 @@ def room_for(verb: str, rows: int) -> int:
 
 
 class Share:
-    """What one answer holds. For the event loop, but `working`."""
+    """What one answer holds. For the event loop, except `working`."""
 
     def __init__(self, holding: AnswerMemory, who: str, octets: int) -> None:
         self._holding, self.who, self.octets = holding, who, octets
@@ -46,7 +37,7 @@ class Share:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """While a thread makes the answer, which goes on where nobody waits for it any more."""
+        """While a thread makes the answer; it goes on even if nobody waits for it any more."""
         self._loop.call_soon_threadsafe(self._count, 1)
         try:
             yield
@@ -56,11 +47,11 @@ class Share:
             self._loop.call_soon_threadsafe(self._count, -1)
 
     def resize(self, octets: int) -> None:
-        """What it is known to hold by now."""
+        """Hold so many bytes instead."""
         self._holding.change(self, octets)
 
     def release(self) -> None:
-        """Nobody wants it any more."""
+        """Hold nothing, as soon as no thread works for it."""
         self._released = True
         self._count(0)
 
@@ -75,22 +66,16 @@ class AnswerMemory:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.held = Counter[bool]()
-        """Bytes, of small (True) and large ones."""
+        self.held = Counter[bool]()  # bytes of small (True) and of large answers
         self._of = Counter[str]()
         self._waiting: list[tuple[Share, asyncio.Future[None]]] = []
 
     async def take(self, who: str, octets: int, seconds: float) -> Share:
-        """Room for so many bytes; what could never fit has all there is. Refuses with 503 where none comes in time."""
-        share = Share(self, who, min(octets, self.most))
-        wanted, share.octets = share.octets, 0
-        if not self._waiting and self._fits(who, wanted):
-            self.change(share, wanted)
-            return share
+        """Room for so many bytes; what could never fit gets all there is. Refuses with 503 where none comes in time."""
         if sum(share.who == who for share, _ in self._waiting) >= EACH:
             raise later(5, f"{EACH} answers of yours wait for room; ask again when one is there")
-        came = asyncio.get_running_loop().create_future()
-        share.octets, entry = wanted, (share, came)
+        share, came = Share(self, who, min(octets, self.most)), asyncio.get_running_loop().create_future()
+        entry = share, came
         self._waiting.append(entry)
         self._admit()
         try:
@@ -103,9 +88,7 @@ class AnswerMemory:
                 self.change(share, 0)
             self._admit()
             if isinstance(error, TimeoutError):
-                raise later(
-                    10, "answers that others are reading take all the memory; ask for fewer rows", 503
-                ) from None
+                raise later(10, "answers being sent take all the memory; ask again, or for fewer rows", 503) from None
             raise
         return share
 
@@ -113,23 +96,20 @@ class AnswerMemory:
         """A share that was let in holds another number of bytes."""
         self.held[share.octets <= SMALL] -= share.octets
         self.held[octets <= SMALL] += octets
-        self._of[share.who] += octets - share.octets
-        if not self._of[share.who]:
-            del self._of[share.who]
+        self._of += Counter({share.who: octets - share.octets})  # without those who hold nothing
         share.octets = octets
         self._admit()
 
     def _fits(self, who: str, octets: int) -> bool:
-        small = octets <= SMALL
-        if self.held[small] + octets > (self.most // 4 if small else self.most):
-            return False
-        return small or self._own(who, octets)
+        if octets <= SMALL:
+            return self.held[True] + octets <= self.most // 4
+        return self.held[False] + octets <= self.most and self._own(who, octets)
 
     def _own(self, who: str, octets: int) -> bool:
         return not self._of[who] or self._of[who] + octets <= self.most // 2
 
     def _admit(self) -> None:
-        """Let in who fits, in the order they came; a large one that waits for others has later large ones wait."""
+        """Let in what fits, in the order it came; a large answer that waits for others' makes later large ones wait."""
         blocked = False
         for entry in list(self._waiting):
             share, came = entry
@@ -143,27 +123,3 @@ class AnswerMemory:
                 came.set_result(None)
             elif not small and self._own(share.who, share.octets):
                 blocked = True
-
-
-class Lent(Response):
-    """A response whose share is released when it is sent, or isn't sent any more."""
-
-    def __init__(self, inner: Response, share: Share) -> None:
-        super().__init__(status_code=inner.status_code)
-        self._inner, self._share = inner, share
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        try:
-            await self._inner(scope, receive, send)
-        finally:
-            self._share.release()
-
-
-async def lent(share: Share, answer: Callable[[], Awaitable[Response]]) -> Response:
-    """The response that `answer` makes, which lets go of its share when it is sent; where there is none, at once."""
-    try:
-        return Lent(await answer(), share)
-    except BaseException:
-        share.release()
-        raise

@@ -1,4 +1,4 @@
-"""An answer on its way out: as JSON `{rows, answer}`, as CSV, or as an Arrow stream; a slice of rows at a time."""
+"""An answer as JSON `{rows, answer}`, as CSV, or as an Arrow stream: a slice of rows at a time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from ims.query.answer import Answer, AnswerRecord
 from ims.query.format.serialize import csv_lines, json_row, written_columns
 from ims.text import one_line
 
-WHOLE = 10_000
-"""Rows of an answer that is sent as one piece."""
-SLICE = 1000
-"""Rows that are Python's objects at a time: 7 MB, of packets."""
+WHOLE = 10_000  # rows of an answer that is sent as one piece
+SLICE = 1000  # rows that are Python's objects at a time: 7 MB, of packets
 BATCH = 10_000
 METADATA = b"ims.answer"
 
@@ -32,41 +30,35 @@ def asked_of(record: AnswerRecord) -> list[str]:
 
 
 def record_of(record: AnswerRecord, operator: bool) -> dict[str, Any]:
-    """How the answer came about, for the caller: where the stores are isn't told; where sensors are reached, and how
-    long each took, are for operators."""
-    told = asdict(record)
-    told.pop("stores")
+    """The record for the caller: without the stores; sensors' addresses, and how long each took, are for operators."""
     asked = asked_of(record)
-    answered = [sensor for sensor in asked if sensor not in record.silent]
-    silent = {sensor: without_places(why, operator) for sensor, why in record.silent.items()}
-    losing = {sensor: without_places(what, operator) for sensor, what in record.losing.items()}
-    losses = [without_places(line, operator) for line in record.losses]
-    told |= {"asked": asked, "answered": answered, "silent": silent, "losses": losses, "left_out": record.left_out}
-    told["losing"] = losing
-    return told if operator else {**told, "took": {}}
+    shown = asdict(record) | {
+        "asked": asked,
+        "answered": [sensor for sensor in asked if sensor not in record.silent],
+        "silent": {sensor: without_places(why, operator) for sensor, why in record.silent.items()},
+        "losses": [without_places(line, operator) for line in record.losses],
+        "left_out": record.left_out,
+        "losing": {sensor: without_places(what, operator) for sensor, what in record.losing.items()},
+    }
+    del shown["stores"]
+    return shown if operator else {**shown, "took": {}}
 
 
 def response(verb: str, answer: Answer, form: Form, operator: bool) -> Response:
-    """The answer in a form. Small ones are whole; call this in a thread."""
+    """The answer in a form, whole if it is small. Call this in a thread."""
     pieces = _PIECES[form](verb, answer.table, record_of(answer.record, operator))
     [kind] = [name for name, known in FORMS.items() if known == form]
     headers = {"Vary": "Accept"}
     if form == "csv":
         headers["Content-Disposition"] = f'attachment; filename="{verb}.csv"'
-        notes = [without_places(note, operator) for note in answer.record.notes]
-        headers |= (
-            {"X-IMS-Notes": one_line("; ".join(notes)).encode("ascii", "backslashreplace").decode()} if notes else {}
-        )
+        if answer.record.notes:
+            notes = "; ".join(without_places(note, operator) for note in answer.record.notes)
+            headers["X-IMS-Notes"] = one_line(notes).encode("ascii", "backslashreplace").decode()
         kind += "; charset=utf-8"
     headers["Content-Type"] = kind
     if len(answer) <= WHOLE:
         return Response(b"".join(pieces), headers=headers)
     return StreamingResponse(pieces, headers=headers)
-
-
-def held_by(answer: Answer, made: Response) -> int:
-    """Bytes that a response holds until it is sent."""
-    return int(answer.table.nbytes) if isinstance(made, StreamingResponse) else len(made.body)
 
 
 def _json(verb: str, table: pa.Table, record: dict[str, Any]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The application: every endpoint, around it the envelope."""
+"""The application: all endpoints, in the middleware."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ DESCRIPTION = (
 
 def create_app(gate: Services) -> FastAPI:
     """The portal's API in front of `gate`. Serve it with `serve_settings`."""
-
     threads = Threads()
 
     @contextlib.asynccontextmanager
@@ -42,18 +41,14 @@ def create_app(gate: Services) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # they load their JavaScript from elsewhere
         redoc_url=None,
-        redirect_slashes=False,  # a redirect would be made of the Host that the caller says
+        redirect_slashes=False,  # a redirect would contain the Host that the caller sent
         lifespan=lifespan,
     )
-    limits = gate.limits
-    app.state.threads = threads
-    app.state.gate = gate
-    app.state.turns = TaskQueue(
-        limits.questions, limits.questions_each, limits.questions_waiting, limits.questions_kept
-    )
-    app.state.holding = AnswerMemory(limits.answer_bytes)
-    app.state.exporting = TaskQueue(limits.exports, limits.exports_each)
-    app.state.listeners = events.Listeners(limits.listeners, limits.listeners_each)
+    app.state.threads, app.state.gate, most = threads, gate, gate.limits
+    app.state.turns = TaskQueue(most.questions, most.questions_each, most.questions_waiting, most.questions_kept)
+    app.state.holding = AnswerMemory(most.answer_bytes)
+    app.state.exporting = TaskQueue(most.exports, most.exports_each)
+    app.state.listeners = events.Listeners(most.listeners, most.listeners_each)
     for router in (sessions.router, verbs.make_router(), payloads.router, exports.router, events.router, status.router):
         app.include_router(router, prefix=API)
     app.include_router(landing.router)
@@ -65,7 +60,7 @@ def create_app(gate: Services) -> FastAPI:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, without the 422 that FastAPI believes to answer: it is 400 here."""
+    """The OpenAPI document, without FastAPI's 422, which is 400 here."""
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )

@@ -1,9 +1,10 @@
-"""Who asks: a bearer token, its account and role, and whether he has asked too often."""
+"""The caller of a request: his bearer token, its account and role, and whether he asks too often."""
 
 from __future__ import annotations
 
 from asyncio import sleep as pause
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, HTTPException, Request
@@ -22,7 +23,7 @@ PAUSE_SECONDS = 0.5
 
 
 def gate_of(request: Request) -> Services:
-    """What stands behind this application."""
+    """The services behind this application."""
     return cast("Services", request.app.state.gate)
 
 
@@ -42,7 +43,7 @@ def address_of(request: Request) -> str:
 
 
 async def take(throttle: RateLimit, key: str, cost: float = 1.0) -> None:
-    """Refuse who asks too often; not at once, so that who doesn't heed it asks less often on each connection."""
+    """Refuse who asks too often; after a pause, so that who ignores it asks less often on each connection."""
     wait = throttle.take(key, cost)
     if wait > 0:
         await pause(min(wait, PAUSE_SECONDS))
@@ -50,12 +51,10 @@ async def take(throttle: RateLimit, key: str, cost: float = 1.0) -> None:
 
 
 async def caller_of(request: Request, found: Bearer) -> Caller:
-    """Who asks. Refuses whoever has no valid token."""
-    gate = gate_of(request)
-    known = None
+    """Who asks. Refuses with 401 whoever has no valid token."""
+    gate, known = gate_of(request), None
     if found is not None and 0 < len(found.credentials) <= LONGEST_TOKEN:
-        secret = found.credentials
-        known = await threads_of(request).accounts(lambda: gate.accounts.check_token(secret))
+        known = await threads_of(request).accounts(partial(gate.accounts.check_token, found.credentials))
     if known is None:
         await take(gate.logins, f"address {address_of(request)}")
         raise unknown_caller()
@@ -72,7 +71,8 @@ def only(*roles: Role) -> Callable[..., Awaitable[Caller]]:
 
     async def allowed(caller: Anyone) -> Caller:
         if caller.role not in roles:
-            raise HTTPException(403, f"this is for {' and '.join(f'{role}s' for role in roles)}; you are {caller.role}")
+            whom = " and ".join(f"{role}s" for role in roles)
+            raise HTTPException(403, f"this is for {whom}; your role is {caller.role}")
         return caller
 
     return allowed

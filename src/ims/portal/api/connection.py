@@ -1,8 +1,8 @@
-"""A caller's connection: heads in time and without a doubt, and a way out for those that take a place and do nothing.
+"""A caller's connection: request heads must come in time and be unambiguous; idle connections make room for others.
 
-uvicorn's own timeout begins with a connection's first answer, at a limit of connections it turns new ones away, and who
-reads nothing keeps a connection that it has closed. Here a head has to come in time from the start; one address has so
-many connections; at the limit of all, one that waits for its caller makes room; and what is closed is gone soon.
+uvicorn's own timeout begins with the first response, at its limit it refuses new connections, and a caller who reads
+nothing keeps a connection that it has closed. Here a head must come in time from the start, one address has so many
+connections, at the limit of all one that waits for its caller makes room, and closing takes a bounded time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -21,27 +22,20 @@ from ims.portal.api.framing import Strict
 from ims.portal.auth.rate_limit import customer
 
 HEAD_SECONDS = 10.0
-HEAD_BYTES = 128 << 10
-"""More than the API takes, which refuses a large head in its own words."""
+HEAD_BYTES = 128 << 10  # more than the API takes, which refuses a large head with its own message
 PLACES, EACH = 512, 64
 CLOSING_SECONDS = 10.0
-SLOWEST = 8192
-"""Bytes a second that a caller has to take on average; a connection that is closed is given its time by it."""
-TURNED_AWAY = b'{"error": "too many connections; come again"}'
+SLOWEST = 8192  # bytes a second that a caller must read on average; also bounds the time to close
 
 
 class Patient(H11Protocol):
-    """A connection. `places`: of all; `each`: of one address; `proxies`: addresses that this doesn't hold for, for many
-    are behind them."""
+    """A connection. `places`: most of all; `each`: of one address, but for `proxies`, behind which many callers are."""
 
     _deadline: asyncio.TimerHandle | None = None
-    since = 0.0
-    """When it began to wait for its caller."""
-    served = False
-    """Whether a request of it was answered."""
+    since = 0.0  # when it began to wait for its caller
+    served = False  # whether a request of it was answered
     head_seconds = HEAD_SECONDS
-    listening: Listening | None = None
-    """The socket that accepted it."""
+    listening: Listening | None = None  # the socket that accepted it
 
     def __init__(
         self, *words: Any, places: int = PLACES, each: int = EACH, proxies: tuple[str, ...] = (), **named: Any
@@ -64,11 +58,11 @@ class Patient(H11Protocol):
 
     @property
     def unfinished(self) -> bool:
-        """Whether it waits in the middle of something; who is merely kept alive is in no way."""
+        """Whether it waits in the middle of something, and isn't merely kept alive."""
         return not self.served or not self.idle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A caller has come, who has agreed upon TLS if it is spoken: perhaps another has to go."""
+        """A connection is open, and so is TLS if it is used: perhaps another has to make room."""
         if self.listening is not None:
             self.listening.established(transport.get_extra_info("socket").fileno())
         known = [connection for connection in self.connections if isinstance(connection, Patient)]
@@ -78,12 +72,12 @@ class Patient(H11Protocol):
         mine = [connection for connection in known if connection.address == self.address]
         full = mine if self.address is not None and len(mine) >= self._each else known
         if (full is mine or len(known) >= self._places) and not _evict_one_of(full):
-            self._turn_away()
+            self._refuse(429, "too many connections; come again", (b"retry-after", b"10"))
         else:
             self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
-        """Part of a request: a head that has begun has its time from when it could begin."""
+        """Part of a request. The time for a head counts from when it could begin."""
         super().data_received(data)
         if not self.idle:
             self._stop_waiting()
@@ -110,12 +104,8 @@ class Patient(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request, and close. In the middle of an answer nothing can be said."""
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            line = json.dumps({"error": "no request, or one that can be read in two ways"}).encode()
-            self._say(400, line)
-        self.transport.close()
-        self._end_soon()
+        """Refuse what is no request."""
+        self._refuse(400, "malformed or ambiguous request")
 
     def evict(self) -> None:
         """Make room."""
@@ -123,7 +113,7 @@ class Patient(H11Protocol):
         self.transport.abort()
 
     async def _answered(self, scope: Any, receive: Any, send: Any) -> None:
-        """The application; where it gave an answer up, what was written of it isn't waited for."""
+        """The application. A response that it doesn't finish is aborted."""
         cycle = self.cycle
         self.since = self.loop.time()
         try:
@@ -132,26 +122,20 @@ class Patient(H11Protocol):
             if not cycle.response_complete:
                 self.loop.call_soon(self.transport.abort)
 
-    def _turn_away(self) -> None:
-        self._say(429, TURNED_AWAY, (b"retry-after", b"10"))
+    def _refuse(self, status: int, error: str, *more: tuple[bytes, bytes]) -> None:
+        """Close, with an error unless a response has begun."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body, reason = json.dumps({"error": error}).encode(), HTTPStatus(status).phrase.encode()
+            content = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+            headers = [*content, (b"connection", b"close"), *more]
+            for event in (h11.Response(status_code=status, headers=headers, reason=reason), h11.Data(data=body)):
+                self.transport.write(self.conn.send(event) or b"")
+            self.conn.send(h11.EndOfMessage())
         self.transport.close()
         self._end_soon()
 
-    def _say(self, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
-        length = str(len(body)).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", length),
-            (b"connection", b"close"),
-            *more,
-        ]
-        reason = {400: b"Bad Request", 429: b"Too Many Requests"}[status]
-        for event in (h11.Response(status_code=status, headers=headers, reason=reason), h11.Data(data=body)):
-            self.transport.write(self.conn.send(event) or b"")
-        self.conn.send(h11.EndOfMessage())
-
     def _end_soon(self) -> None:
-        """Closing waits until all is read: not for ever."""
+        """Closing waits until all is read, but not for ever."""
         seconds = CLOSING_SECONDS + self.transport.get_write_buffer_size() / SLOWEST
         self.loop.call_later(seconds, self.transport.abort)
 
@@ -166,8 +150,8 @@ class Patient(H11Protocol):
 
 
 def _evict_one_of(connections: Iterable[Patient]) -> bool:
-    """Evict one that waits for its caller, if there is one: of the address that has most of those, what is unfinished
-    before what is kept alive, the oldest first."""
+    """Evict one that waits for its caller, if there is one: of the address that has most of those, unfinished ones
+    before those kept alive, the oldest first."""
     waiting = [connection for connection in connections if connection.waits]
     if not waiting:
         return False

@@ -1,6 +1,6 @@
-"""File descriptors: as many as connections may take, and each address its part of them from the first octet on.
+"""File descriptors: enough for all connections, and a bounded number for each address.
 
-A connection is counted by its protocol (connection.py) once TLS is agreed upon; what was accepted before, here.
+A connection is counted by its protocol (connection.py) once TLS is established, and until then here.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from ims.portal.auth.rate_limit import customer
 
 OWN = 512
 """Descriptors of a portal beside its callers' connections: files, sensors, engines, answers that wait on disk."""
-SPARE = 2
-"""Times as many sockets as connections: those that make room for others are still there while they close."""
-LEAVING = 64
-"""Of `OWN`: sockets that made room before TLS was agreed upon and aren't closed yet."""
+SPARE = 2  # sockets per connection: those that make room are still there while they close
+LEAVING = 64  # of `OWN`: sockets that made room before TLS was established and aren't closed yet
 
 
 def needed(connections: int) -> int:
@@ -27,7 +25,7 @@ def needed(connections: int) -> int:
 
 
 def raise_limit(descriptors: int) -> int:
-    """Raise the process's soft limit of file descriptors to so many, or to the hard limit; the one that holds now."""
+    """Raise the process's soft limit of file descriptors to so many, or to the hard limit. Returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= descriptors:
         return descriptors
@@ -37,25 +35,22 @@ def raise_limit(descriptors: int) -> int:
 
 
 class Listening(socket.socket):
-    """A listening socket made of another. Of what comes at most `most` are open, at most `each` of one address; beyond
-    that the oldest that hasn't agreed upon TLS makes room, of the address that has most of those, and where there is
-    none, what came is closed. `proxies`: addresses that this doesn't hold for, for many are behind them. For one
-    thread."""
+    """A listening socket made of another. At most `most` connections are open, at most `each` of one address except
+    `proxies`. Beyond that the oldest without TLS makes room, of the address that has most of those; without such a one
+    the new connection is closed. For one thread."""
 
     def __init__(self, listening: socket.socket, most: int, each: int, proxies: tuple[str, ...] = ()) -> None:
         timeout = listening.gettimeout()
         super().__init__(fileno=listening.detach())
         self.settimeout(timeout)
         self._most, self._each, self._proxies = most, each, frozenset(map(customer, proxies))
-        self.accepted: Counter[str] = Counter()
-        """Open ones of each address."""
-        self._beginning: dict[int, _Counted] = {}
-        """Those that haven't agreed upon TLS, by descriptor, the oldest first."""
+        self.accepted: Counter[str] = Counter()  # open ones of each address
+        self._beginning: dict[int, _Counted] = {}  # those without TLS yet, by descriptor, the oldest first
         self._leaving = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """As every socket's. Raises ConnectionAbortedError for one that is one too many, BlockingIOError while too many
-        that made room aren't closed yet."""
+        """As every socket's. Raises ConnectionAbortedError for one too many, BlockingIOError while too many that made
+        room aren't closed yet."""
         if self._leaving >= LEAVING:
             raise BlockingIOError(f"{LEAVING} connections are being closed")
         made, place = super().accept()
@@ -70,7 +65,7 @@ class Listening(socket.socket):
         return counted, place
 
     def established(self, descriptor: int) -> None:
-        """TLS is agreed upon there, or not spoken: its protocol decides what becomes of it (connection.py)."""
+        """TLS is established there, or not used: from now on its protocol counts it (connection.py)."""
         self._beginning.pop(descriptor, None)
 
     def _evict_one(self, of: str | None) -> bool:
@@ -88,7 +83,7 @@ class Listening(socket.socket):
         return True
 
     def closing(self, counted: _Counted) -> None:
-        """One of those that were accepted is about to be closed."""
+        """An accepted socket is about to be closed."""
         if counted.evicted:
             self._leaving -= 1
         else:
@@ -102,14 +97,14 @@ class Listening(socket.socket):
 
 
 class _Counted(socket.socket):
-    """An accepted socket, which is taken off the count when it is closed or evicted."""
+    """An accepted socket, counted until it is closed or evicted."""
 
     def __init__(self, made: socket.socket, listening: Listening, address: str) -> None:
         super().__init__(fileno=made.detach())
         self._listening, self.address, self.evicted = listening, address, False
 
     def evict(self) -> None:
-        """Whoever waits for it reads its end, and closes it: closed here, its descriptor might be another's by then."""
+        """Shut it down; its reader closes it: if it were closed here, its descriptor might be reused too early."""
         self.evicted = True
         with contextlib.suppress(OSError):  # the caller was faster
             self.shutdown(socket.SHUT_RDWR)

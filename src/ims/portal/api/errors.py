@@ -1,8 +1,9 @@
-"""What is said when something can't be had: `{"error": one line}`, with nothing in it that isn't the caller's."""
+"""Errors as the API sends them: `{"error": one line}`, with nothing in it that isn't for the caller."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from ims.query.errors import said_of
 from ims.text import one_line
 
+OCTETS = {"schema": {"type": "string", "format": "binary"}}  # content that isn't text, in the OpenAPI document
 UNKNOWN = "authentication required: expected a bearer token, as in `Authorization: Bearer TOKEN`"
 UNANSWERED = "it can't be answered now; the portal's log has more under this X-Request-ID"
 FAULT = "a fault of the portal; its log has more under this X-Request-ID"
@@ -31,7 +33,7 @@ class Ascii(JSONResponse):
     """JSON in ASCII, whatever was in the texts: lone surrogates too."""
 
     def render(self, content: Any) -> bytes:
-        """The octets."""
+        """As JSONResponse's."""
         return json.dumps(content, ensure_ascii=True, default=str).encode("ascii")
 
 
@@ -58,6 +60,11 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Refusal, "description": words[status]} for status in (*statuses, 431)}
 
 
+def documented(description: str, content: Mapping[str, Any], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """A response with this content, and refusals, for the OpenAPI document."""
+    return {200: {"description": description, "content": content}, **refusals(*statuses)}
+
+
 def without_places(text: object, addresses: bool = False) -> str:
     """A line without paths of this machine, and without addresses where they aren't for the caller."""
     line = _PATH.sub("(path)", one_line(text))
@@ -65,36 +72,35 @@ def without_places(text: object, addresses: bool = False) -> str:
 
 
 def refusal(status: int, line: object, headers: Mapping[str, str] | None = None) -> Ascii:
-    """An answer that is none."""
+    """A response that refuses."""
     return Ascii({"error": one_line(line)}, status, dict(headers or {}))
 
 
 def unknown_caller() -> HTTPException:
-    """The one answer to no token, a wrong one, an expired one, and a wrong password."""
+    """The same for no token, a wrong one, an expired one, and a wrong password."""
     return HTTPException(401, UNKNOWN, {"WWW-Authenticate": "Bearer"})
 
 
 def later(seconds: float, line: str, status: int = 429) -> HTTPException:
-    """Come again in so many seconds."""
-    return HTTPException(status, line, {"Retry-After": str(max(1, int(seconds) + (seconds % 1 > 0)))})
+    """A refusal that may be tried again in so many seconds."""
+    return HTTPException(status, line, {"Retry-After": str(max(1, math.ceil(seconds)))})
 
 
 def sentence(errors: Sequence[Any]) -> str:
     """The first thing that is wrong with a request: where, and what would be right."""
     first = errors[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
+    where = ".".join(map(str, first["loc"][1:]))
     if first["type"] == "json_invalid":
         return f"the body is no JSON, at character {first['loc'][-1]}"
     if first["type"] == "extra_forbidden":
-        return f"unknown word {where[:80]!r}; see /api/v1/openapi.json"
+        return f"unknown parameter {where[:80]!r}; see /api/v1/openapi.json"
     if first["type"] == "missing":
         return f"{where or 'the body'} is missing"
-    message = said_of(first)
-    return f"{where[:80]}: {message}" if where else message
+    return f"{where[:80]}: {said_of(first)}" if where else said_of(first)
 
 
 def refuse_in_one_line(app: FastAPI) -> None:
-    """Have every error of the application say so."""
+    """Answer every error of the application in one line."""
 
     async def http(_request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)

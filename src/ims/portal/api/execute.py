@@ -1,4 +1,4 @@
-"""A question on its way: what may be asked is checked, its turn awaited, and what goes wrong said in one line."""
+"""A question is checked, waits for its turn, and is answered; errors become one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import structlog
 from fastapi import HTTPException, Request
@@ -28,12 +28,10 @@ T = TypeVar("T")
 MARGIN_SECONDS = 2.0
 """Before a caller's limit, so that sensors which don't answer are named as silent, and the answer isn't a 503."""
 EVEN_SECONDS = 0.5
-"""What is withheld and what isn't there is refused a multiple of this after it was asked for: to look for a payload
-takes 5 to 50 ms, a little longer where there is one."""
-
-
+"""Withheld and absent payloads are refused a multiple of this after the request: to look for one takes 5 to 50 ms, a
+little longer if it exists."""
 AGAIN_SECONDS = 2.0
-"""In which what others hold is given back, most of it, or a sensor that fell silent is left out."""
+"""In which others give back most of what they hold, or a sensor that fell silent is left out."""
 
 
 async def made(verb: VerbName, words: Parameters, request: Request, caller: Caller) -> typed.Request:
@@ -47,10 +45,8 @@ async def made(verb: VerbName, words: Parameters, request: Request, caller: Call
 
 
 def allowed(asked: typed.Request, request: Request, caller: Caller) -> typed.Request:
-    """The question as this caller may ask it: for the telescope only, and never said back. Raises Forbidden.
-
-    Call this in its turn: sensors may have to be asked for payloads that the filter names.
-    """
+    """The question as this caller may ask it: for the telescope only, never sent back to him. Call this in its turn: it
+    may ask sensors for payloads that the filter names. Raises Forbidden."""
     gate = gate_of(request)
     asked = gate.secrecy.check(caller.role, asked, gate.octets)
     note(request, **range_of(asked))
@@ -58,8 +54,8 @@ def allowed(asked: typed.Request, request: Request, caller: Caller) -> typed.Req
 
 
 async def answered(request: Request, caller: Caller, seconds: float, work: Callable[[], T], turns: str = "turns") -> T:
-    """What `work` returns once it is the caller's turn, with its errors in one line that is ours: what anything else
-    says (a library, an engine, another machine) is in the log alone."""
+    """What `work` returns once it is the caller's turn. Its errors become a line of our own: what a library, an engine
+    or another machine says goes to the log only."""
     waiting = cast("TaskQueue", getattr(request.app.state, turns))
     operator, began = caller.role == "operator", time.monotonic()
     until, effort = began + seconds - min(MARGIN_SECONDS, seconds / 4), Effort()
@@ -70,17 +66,16 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
             with behalf(caller.name, known_only=not operator, until=until, effort=effort):
                 return work()
         except BaseException as error:
-            let_go(error)  # it is kept until its cycle is found: itself, with a question's tables
+            let_go(error)  # else its cycle keeps a question's tables until it is found
             raise
         finally:
             effort.seconds += time.thread_time() - own
 
     try:
         return await waiting.run(caller.name, seconds, on_behalf, lambda: effort.seconds)
-    except Withheld as error:
-        await asyncio.sleep(until_even(time.monotonic() - began))
-        raise HTTPException(403, one_line(error)) from None
     except Forbidden as error:
+        if isinstance(error, Withheld):
+            await asyncio.sleep(until_even(time.monotonic() - began))
         raise HTTPException(403, one_line(error)) from None
     except MemoryError:
         line = "the question needs more memory than it may have: ask for a shorter time, a narrower filter or less"
@@ -92,11 +87,10 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
     except UnansweredError as error:
         raise HTTPException(503, without_places(error, operator)) from error
     except OSError as error:
-        log: Any = structlog.get_logger()
-        log.error("unanswered", request=request.scope["request_id"], exc_info=error)
+        structlog.get_logger().error("unanswered", request=request.scope["request_id"], exc_info=error)
         raise HTTPException(503, UNANSWERED) from error
 
 
 def until_even(seconds: float) -> float:
-    """How long to wait so that what took so many seconds seems to have taken a multiple of EVEN_SECONDS."""
+    """Seconds to wait after so many, to the next multiple of EVEN_SECONDS."""
     return math.ceil(seconds / EVEN_SECONDS) * EVEN_SECONDS - seconds

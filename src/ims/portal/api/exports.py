@@ -8,11 +8,11 @@ from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, HTTPException, Path, Request
 from pydantic import Field
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from ims.export import ExportReport, check_written
 from ims.portal.api.callers import Operator, gate_of, note
-from ims.portal.api.errors import refusals
+from ims.portal.api.errors import OCTETS, documented
 from ims.portal.api.execute import allowed, answered, made
 from ims.portal.api.parameters import words_of
 from ims.portal.api.spool import Spool, pieces
@@ -22,6 +22,7 @@ from ims.store.pcap import Link
 
 router = APIRouter(tags=["exports"])
 Kind = Literal["pcap", "pcapng", "parquet", "csv", "json"]
+Format = Annotated[Kind, Path(description="What to write.", examples=list(get_args(Kind)))]
 TYPES = {
     "pcap": "application/vnd.tcpdump.pcap",
     "pcapng": "application/octet-stream",
@@ -29,43 +30,23 @@ TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/x-ndjson",
 }
-
-
 Selected = words_of(VERBS["count"])
 
 
 class Exported(Selected):  # type: ignore[valid-type, misc]  # made of the table of verbs
-    """Packets of a range that a filter takes, and what they stand in."""
+    """Packets of a range that a filter takes, and their link type."""
 
-    link: Link = Field(
-        "raw",
-        description="What packets of a pcap stand in: nothing (link type RAW), a made-up Ethernet header, or nothing, "
-        "under the link type IPV4.",
-    )
+    link: Link = Field("raw", description="Of a pcap: RAW, Ethernet with a made-up header, or IPV4.")
 
 
-@router.post(
-    "/export/{format}",
-    summary="Packets as a file, oldest first; X-IMS-Report says how many, and what couldn't be given back",
-    response_class=Response,
-    responses={
-        200: {
-            "description": "The file",
-            "content": {
-                kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in TYPES.values()
-            },
-        },
-        **refusals(400, 401, 403, 413, 415, 429, 503),
-    },
-)
-async def export(
-    request: Request,
-    caller: Operator,
-    format: Annotated[Kind, Path(description="What to write.", examples=list(get_args(Kind)))],
-    words: Exported,
-) -> Response:
-    """pcap and pcapng give back every stored packet byte for byte from the IP header on; pcap holds times from 1970 to
-    2106 alone."""
+_CONTENT = {kind.partition(";")[0]: OCTETS for kind in TYPES.values()}
+_RESPONSES = documented("The file", _CONTENT, 400, 401, 403, 413, 415, 429, 503)
+
+
+@router.post("/export/{format}", summary="Packets as a file", response_class=Response, responses=_RESPONSES)
+async def export(request: Request, caller: Operator, format: Format, words: Exported) -> Response:
+    """The oldest packet is first; X-IMS-Report says how many there are, and what couldn't be written. pcap and pcapng
+    have every stored packet byte for byte from the IP header on; pcap only has times from 1970 to 2106."""
     gate = gate_of(request)
     try:
         check_written(format, words.link)
@@ -76,8 +57,7 @@ async def export(
     spool = Spool(gate.limits.export_bytes, gate.limits.export_folder)
 
     def work() -> ExportReport:
-        asked = allowed(question, request, caller)
-        report = gate.telescope.write(asked, spool, format, words.link)
+        report = gate.telescope.write(allowed(question, request, caller), spool, format, words.link)
         spool.flush()
         return report
 
@@ -93,8 +73,4 @@ async def export(
         "Content-Disposition": f'attachment; filename="export.{format}"',
         "X-IMS-Report": json.dumps(asdict(report), ensure_ascii=True),
     }
-
-    async def let_go() -> None:
-        spool.close()
-
-    return Held(pieces(spool), headers, let_go)
+    return Held(StreamingResponse(pieces(spool), headers=headers), spool.close)

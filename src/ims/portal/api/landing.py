@@ -1,5 +1,4 @@
-"""`/`: what this is and how to ask it, until pages exist. For anybody: it tells nothing that isn't in the OpenAPI
-document, which is for anybody too."""
+"""`/`: what this is and how to ask it. For anybody: it tells nothing that isn't in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,13 +14,12 @@ from ims.portal.api.middleware import API
 
 router = APIRouter()
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?")
-UNNAMED = "https://PORTAL"
-"""Where the caller says no host, or one that is none: what a reader has to put in."""
+UNNAMED = "https://PORTAL"  # where the caller sends no valid Host: the reader has to put it in
 
 
 @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
 async def landing(request: Request) -> Response:
-    """As text, or as HTML for a browser, which asks for it."""
+    """As HTML for those that accept it, such as browsers, else as text."""
     words = text(gate_of(request).version, _url(request))
     headers = {"Vary": "Accept, Host"}
     if "text/html" not in ",".join(request.headers.getlist("accept")).lower():
@@ -64,13 +62,12 @@ def _page(words: str) -> str:
 
 
 def _url(request: Request) -> str:
-    """The portal's, by the name under which the caller reached it, where that can be nothing else than a name. Plain
-    HTTP is served on loopback alone; a name that isn't loopback's is that of a proxy, which speaks HTTPS."""
-    host = request.headers.get("host", "")
-    found = _HOST.fullmatch(host)
+    """The portal's, by the Host that the caller sent, if it is well-formed. Plain HTTP is served on loopback only; any
+    other name is a proxy's, which speaks HTTPS."""
+    found = _HOST.fullmatch(request.headers.get("host", ""))
     if found is None:
         return UNNAMED
-    return f"{request.url.scheme if _is_loopback(found[1]) else 'https'}://{host}"
+    return f"{request.url.scheme if _is_loopback(found[1]) else 'https'}://{found[0]}"
 
 
 def _is_loopback(host: str) -> bool:

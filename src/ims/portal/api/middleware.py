@@ -1,4 +1,4 @@
-"""Around every request: limits on its size, an id, security headers, a line of audit, and no traceback."""
+"""Around every request: limits on its size, an id, security headers, an audit line, and no traceback."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import contextlib
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import Any
 
 import structlog
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ims.portal.api.connection import SLOWEST
@@ -21,8 +21,7 @@ from ims.portal.auth.rate_limit import customer
 from ims.portal.services import Services
 
 API = "/api/v1"
-QUIET = (f"{API}/health", f"{API}/version", f"{API}/openapi.json")
-"""Asked often, and telling nothing: no line of audit."""
+QUIET = (f"{API}/health", f"{API}/version", f"{API}/openapi.json")  # asked often: no audit line
 PAGES = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "img-src 'self' data:; style-src 'self' 'unsafe-inline'"
@@ -42,7 +41,7 @@ TOO_MANY = (429, "too many requests from your address are being answered; wait f
 
 
 class Envelope:
-    """The outermost part of the application. What an endpoint notes in `scope["asked"]` becomes the audit's line."""
+    """The outermost part of the application. What an endpoint puts into `scope["asked"]` goes to the audit line."""
 
     def __init__(self, app: ASGIApp, gate: Services, threads: Threads) -> None:
         self._app, self._gate, self._threads = app, gate, threads
@@ -93,14 +92,14 @@ class Envelope:
             elif body is not None:
                 await self._app(scope, _again(body, receive), sent)
         except Exception as error:
-            # A caller who takes nothing for so long is a fault of his.
+            # A caller who reads nothing for so long is no fault of ours.
             log = self._log.info if isinstance(error, TimeoutError) and started else self._log.error
             log("request failed", request=id, path=scope["path"][:200], exc_info=error)
             if not started:
                 await refusal(500, FAULT)(scope, receive, sent)
 
     async def _body(self, scope: Scope, receive: Receive) -> tuple[tuple[int, str] | None, bytes | None]:
-        """Why the request isn't taken, if so; else its whole body, None where the caller has gone."""
+        """Status and message if the request is refused; else its whole body, None if the caller has gone."""
         limits, headers = self._gate.limits, dict(scope["headers"])
         target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         if target + sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > limits.head_bytes:
@@ -132,25 +131,17 @@ class Envelope:
         path = scope["path"]
         if path in QUIET or not path.startswith(API):
             return
-        client = (scope.get("client") or ("", 0))[0]
-        line: dict[str, Any] = {
-            "request": id,
-            "client": client,
-            "method": scope["method"],
-            "path": path,
-            **scope["asked"],
-            "status": status,
-            "seconds": round(seconds, 6),
-        }
+        client, asked = (scope.get("client") or ("", 0))[0], scope["asked"]
+        line = {"request": id, "client": client, "method": scope["method"], "path": path, **asked}
+        line |= {"status": status, "seconds": round(seconds, 6)}
         audit = self._gate.audit
-        known = "role" in scope["asked"]  # noted of whoever showed a token or a password
-        write = audit.write if known else partial(audit.write_unknown, customer(client))
+        # The role is there if a token or a password was right.
+        write = audit.write if "role" in asked else partial(audit.write_unknown, customer(client))
         await self._threads.audit(partial(write, **line))
 
 
 class Pace:
-    """How long an answer's caller may let us wait: so many seconds at a time and in all, one more for each `SLOWEST`
-    bytes."""
+    """How long sending may wait for the caller: so many seconds each time and in all, one more each `SLOWEST` bytes."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._left = seconds, seconds
@@ -166,25 +157,20 @@ class Pace:
 
 
 def _add_headers(message: Message, scope: Scope, id: str) -> None:
-    headers = list(message.get("headers", ()))
-    there = {name.lower() for name, _ in headers}
     policy = DATA if scope["path"].startswith("/api/") else PAGES
     added = {**HEADERS, "content-security-policy": policy, "x-request-id": id}
     if scope.get("scheme") == "https":
         added["strict-transport-security"] = HSTS
-    headers += [(name.encode(), value.encode()) for name, value in added.items() if name.encode() not in there]
-    message["headers"] = headers
+    headers = MutableHeaders(scope=message)
+    for name, value in added.items():
+        headers.setdefault(name, value)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """The body, once; then whatever comes: that the caller has gone."""
-    given = False
+    """The body, once; then what comes from the caller."""
+    first: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def received() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return next(first, None) or await receive()
 
     return received

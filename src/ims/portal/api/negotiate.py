@@ -1,28 +1,24 @@
-"""Which form of an answer the caller wants: RFC 9110, section 12.5.1."""
+"""The form of an answer that the caller accepts: RFC 9110, section 12.5.1."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from fastapi import HTTPException
 
 Form = Literal["json", "csv", "arrow"]
-FORMS: dict[str, Form] = {
-    "application/json": "json",
-    "text/csv": "csv",
-    "application/vnd.apache.arrow.stream": "arrow",
-}
+FORMS: dict[str, Form] = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.arrow.stream": "arrow"}
 
 
 def negotiated(accepts: Sequence[str]) -> Form:
     """The form that `Accept` prefers, JSON where all are the same to it. Refuses with 406."""
-    ranges = [_range(part) for part in ",".join(accepts).split(",") if part.strip()]
+    ranges = dict(sorted(_range(part) for part in ",".join(accepts).split(",") if part.strip()))  # the largest weights
     if not ranges:
         return "json"
     weights = {form: _weight(name, ranges) for name, form in FORMS.items()}
-    best = max(weights, key=lambda form: weights[form])
+    best = max(weights, key=weights.__getitem__)
     if weights[best] <= 0:
         raise HTTPException(406, f"no form of an answer that you accept; expected one of {', '.join(FORMS)}")
     return best
@@ -40,10 +36,7 @@ def _range(text: str) -> tuple[str, float]:
     return name.strip().lower(), weight
 
 
-def _weight(name: str, ranges: Sequence[tuple[str, float]]) -> float:
+def _weight(name: str, ranges: Mapping[str, float]) -> float:
     """The weight that the most specific range gives this form."""
-    for like in (name, f"{name.partition('/')[0]}/*", "*/*"):
-        found = [weight for range, weight in ranges if range == like]
-        if found:
-            return max(found)
-    return 0.0
+    likes = (name, f"{name.partition('/')[0]}/*", "*/*")
+    return next((ranges[like] for like in likes if like in ranges), 0.0)

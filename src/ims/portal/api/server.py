@@ -1,4 +1,4 @@
-"""How uvicorn serves the API: limits on heads, connections and patience, so that slow and idle callers harm nobody."""
+"""How uvicorn serves the API: limits on request heads, connections and times, against slow and idle callers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IDLE_SECONDS = 20
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """asyncio's; who begins TLS has as long as for a head, and where a `Listening` accepts, it hears who has agreed."""
+    """asyncio's. A TLS handshake has as long as a request head; a `Listening` socket hears when it is done."""
 
     async def create_server(self, *words: Any, **named: Any) -> asyncio.Server:
         """As asyncio's."""
@@ -51,7 +51,7 @@ def serve_settings(
         "server_header": False,
         "access_log": False,
         "log_config": None,
-        "log_level": "error",  # a line for each head that is none would let anybody fill the log
+        "log_level": "error",  # with a line for each malformed head, anybody could fill the log
         "proxy_headers": bool(proxies),
         "forwarded_allow_ips": list(proxies),
     }

@@ -1,4 +1,4 @@
-"""A file without a name, of bounded size: an export is whole in it before its first octet is sent."""
+"""A nameless file of bounded size: an export is complete in it before its first octet is sent."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ PIECE = 1 << 18
 
 
 class Spool(io.BufferedRandom):
-    """Takes at most `most` bytes. Raises QuestionError beyond; the disk has them back once it is closed."""
+    """Takes at most `most` bytes. Raises QuestionError beyond; closing it frees the disk."""
 
     def __init__(self, most: int, folder: Path | None = None) -> None:
         file = tempfile.TemporaryFile(dir=folder, prefix="ims-export-", buffering=0)  # noqa: SIM115  (closed with this)
         super().__init__(cast("Any", file))
-        self._left = most
-        self._most = most
+        self._left = self._most = most
 
     def write(self, octets: Any) -> int:
         """Add some."""

@@ -1,4 +1,4 @@
-"""How the portal and its sensors are; what it is; which analyses it can do."""
+"""The health of the portal and its sensors; its version; its analyses."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from ims.portal.federation.health import whole
 router = APIRouter(tags=["status"])
 FOR_VIEWERS = ("name", "organisation", "time_zone", "blocks", "state", "since", "watches", "stores")
 FOR_ANALYSTS = (*FOR_VIEWERS, "watches_since", "stores_since", "last_packet")
-"""What others than operators see of a sensor: where it is reached, and how it is kept, isn't for them."""
-HEALTH_SECONDS = 1.0
-"""For which the health of all isn't looked at again: anybody may ask for it."""
+"""What others than operators see of a sensor: not its address, nor how it is operated."""
+HEALTH_SECONDS = 1.0  # between two looks at all sensors: anybody may ask for their health
 _REFUSED = refusals(401, 413, 415, 429, 503)
 
 
@@ -55,9 +54,7 @@ class Analyses(BaseModel):
 
 
 @router.get(
-    "/health",
-    summary="Whether sensors answer, watch and store; no token needed",
-    responses=refusals(413, 415, 503),
+    "/health", summary="Whether sensors answer, watch and store; no token needed", responses=refusals(413, 415, 503)
 )
 async def health(request: Request) -> Health:
     """For load balancers and monitors: 503 where no sensor answers. No sensor is named."""
@@ -69,15 +66,12 @@ async def health(request: Request) -> Health:
     if found.status == "failing":
         raise HTTPException(503, found.why)
     gate, faults = gate_of(request), []
-    losses = gate.audit.losses()
-    if losses is not None:
+    if (losses := gate.audit.losses()) is not None:
         faults.append(f"the audit log {'loses lines' if losses.now else 'lost lines in the last hour'}")
-    unknown = await asyncio.to_thread(gate.secrecy.unknown)
-    if unknown is not None:
+    if (unknown := await asyncio.to_thread(gate.secrecy.unknown)) is not None:
         faults.append(f"analysts and viewers aren't answered: {unknown}")
-    if not faults:
-        return Health(status=found.status, why=found.why)
-    return Health(status="degraded", why="; ".join(filter(None, [found.why, *faults])))
+    why = "; ".join(filter(None, [found.why, *faults])) or None
+    return Health(status="degraded" if faults else found.status, why=why)
 
 
 @router.get("/version", summary="Which version runs", responses=_REFUSED)
@@ -94,13 +88,10 @@ async def sensors(request: Request, caller: Anyone) -> Sensors:
     if caller.role != "operator":
         viewer = caller.role == "viewer"
         names = FOR_VIEWERS if viewer else FOR_ANALYSTS
-        # When a sensor was stopped, and what its disk does, is more than that it doesn't watch.
+        # Viewers may know that a sensor doesn't watch, but not when it was stopped or what its disk does.
         told = [None if viewer and sensor["state"] != "silent" else sensor.get("why") for sensor in found]
         found = [
-            {
-                **{name: sensor[name] for name in names if name in sensor},
-                "why": without_places(why) if why else None,
-            }
+            {**{name: sensor[name] for name in names if name in sensor}, "why": without_places(why) if why else None}
             for sensor, why in zip(found, told, strict=True)
         ]
     note(request, rows=len(found))

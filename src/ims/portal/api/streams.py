@@ -1,28 +1,30 @@
-"""A response that is streamed, and lets go of what it holds however it ends: whole, cut off, or never begun."""
+"""A response that releases what it holds however it ends: whole, cut off, or never begun."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 
 import anyio
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 
-class Held(StreamingResponse):
-    """A streamed response. `let_go` is called once, when nothing is sent any more."""
+class Held(Response):
+    """Another response, whose pieces are closed, and then `let_go` called once, when nothing is sent any more."""
 
-    def __init__(
-        self, pieces: AsyncGenerator[bytes], headers: Mapping[str, str], let_go: Callable[[], Awaitable[None]]
-    ) -> None:
-        super().__init__(pieces, headers=headers)
-        self._pieces, self._let_go = pieces, let_go
+    def __init__(self, inner: Response, let_go: Callable[[], None]) -> None:
+        super().__init__(status_code=inner.status_code)
+        self._inner, self._let_go = inner, let_go
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         try:
-            await super().__call__(scope, receive, send)
+            await self._inner(scope, receive, send)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._pieces.aclose()
-                await self._let_go()
+            pieces = getattr(self._inner, "body_iterator", None)
+            try:
+                with anyio.CancelScope(shield=True):
+                    if isinstance(pieces, AsyncGenerator):
+                        await pieces.aclose()
+            finally:
+                self._let_go()

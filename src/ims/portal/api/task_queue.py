@@ -1,8 +1,8 @@
-"""Tasks that wait for their turn (fair_queue.py), and are run in threads then: nobody with more than his share waiting,
-nor with more than half of the places where there are several.
+"""Tasks that wait for their turn (fair_queue.py) and then run in threads: a bounded number of each caller, which never
+takes more than half of several places.
 
-A question that took too long goes on in its thread and keeps its place until it ends: threads can't be stopped, and
-their number must not grow.
+A question that took too long keeps its thread and its place until it ends: threads can't be stopped, and their number
+must not grow.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from ims.recent_effort import RecentEffort
 from ims.text import quantity
 
 T = TypeVar("T")
-SHORT = 0.25
-"""Seconds of work (see portal/federation/asker.py, Effort) that a short question takes at most."""
+SHORT = 0.25  # seconds of work (see portal/federation/asker.py, Effort) that a short question takes at most
 
 
 class TaskQueue:
-    """Runs blocking work in `places` threads. `each`: what one caller may have running and waiting; `kept`: places that
-    only callers have who ask short questions, one each."""
+    """Runs blocking work in `places` threads. `each`: what one caller may have running and waiting; `kept`: places only
+    for callers who ask short questions, one each."""
 
     def __init__(self, places: int, each: int, waiting: int = 512, kept: int = 0) -> None:
         self.places = places
@@ -37,8 +36,8 @@ class TaskQueue:
     async def run(
         self, who: str, seconds: float, work: Callable[[], T], effort: Callable[[], float] = lambda: 0.0
     ) -> T:
-        """What `work` returns. `effort`: seconds that it has taken by now, but for waiting. Refuses with 429 or 503
-        where there is no room, or no answer in time."""
+        """What `work` returns. `effort`: seconds it has worked by now, without waiting. Refuses with 429 or 503 where
+        there is no room, or no answer in time."""
         if self._of[who] >= self._each:
             one, several = "question of yours is answered or waits", "questions of yours are answered or wait"
             raise later(1, f"{quantity(self._each, one, several)}; ask again when one is done")
@@ -55,10 +54,9 @@ class TaskQueue:
                 raise late from None
             raise
         loop = asyncio.get_running_loop()
-        left = (within.when() or 0) - loop.time()
         done = loop.run_in_executor(self._threads, work)
         done.add_done_callback(lambda done: self._ended(place, done, effort()))
-        finished, _ = await asyncio.wait([done], timeout=max(0.0, left))
+        finished, _ = await asyncio.wait([done], timeout=max(0.0, (within.when() or 0) - loop.time()))
         if not finished:
             raise late
         return done.result()
@@ -70,7 +68,7 @@ class TaskQueue:
 
     @property
     def waiting(self) -> int:
-        """How many have come and don't run yet."""
+        """How many wait for their turn."""
         return max(0, sum(dict(self._of).values()) - self.running)
 
     def close(self) -> None:
@@ -95,12 +93,10 @@ class TaskQueue:
 
     def _ended(self, place: Place, done: asyncio.Future[T], effort: float) -> None:
         if not done.cancelled():
-            done.exception()  # looked at: whoever waited for it may have gone
+            done.exception()  # else asyncio logs it where nobody waits any more
         self._queue.effort.note(place.caller, effort)
         self._forget(place.caller)
         self._queue.leave(place)
 
     def _forget(self, who: str) -> None:
-        self._of[who] -= 1
-        if self._of[who] <= 0:
-            del self._of[who]
+        self._of -= Counter([who])  # without those who have none

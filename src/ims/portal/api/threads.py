@@ -1,19 +1,18 @@
-"""Threads of the API, apart by what they wait for, so that nothing short waits behind something long.
+"""Threads of the API, separated by what they wait for, so that nothing short waits behind something long.
 
-Tokens are looked up in threads of their own, the audit log is written in one of its own. Passwords are checked one at a
-time (argon2 takes 64 MiB and all processors), from a short queue: devices that are known in one, all others in another.
+Accounts and the audit log have threads of their own. Passwords are checked one at a time (argon2 takes 64 MiB and all
+processors), from a short queue: one queue for known devices, one for all others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
+from cachetools import TTLCache
 from fastapi import HTTPException
 
 from ims.portal.api.errors import later
@@ -23,7 +22,7 @@ WAITING = 16
 """Passwords that may wait in each queue: at 0.1 s each, whoever waits has his turn within two seconds."""
 PATIENCE = 5.0
 REMEMBERED, FORGOTTEN = 16_384, 900.0
-"""Who tried of late: at most so many, for so many seconds."""
+"""How many callers' tries are counted, and seconds until they are forgotten."""
 
 
 class _Waiting(NamedTuple):
@@ -33,18 +32,20 @@ class _Waiting(NamedTuple):
 
 
 class PasswordQueue:
-    """One password at a time, of those who wait who has tried least. Where too many wait, whoever has tried most is
-    refused with 503. For one event loop."""
+    """Checks one password at a time, first for the caller who has tried least. Where too many wait, the one who has
+    tried most is refused with 503. For one event loop."""
 
     def __init__(self, name: str, waiting: int = WAITING) -> None:
         self._thread, self._most = ThreadPoolExecutor(1, name), waiting
         self._busy, self._numbers = False, itertools.count()
         self._waiting: list[_Waiting] = []
-        self._tried: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._tried: TTLCache[str, int] = TTLCache(REMEMBERED, FORGOTTEN)
 
     async def run(self, who: str, work: Callable[[], T]) -> T:
-        """What `work` returns. `who`: by whom tries are counted, until `forget`."""
-        await self._turn(self._tries(who))
+        """What `work` returns. `who`: whose tries are counted, until `forget`."""
+        tries = self._tried.get(who, 0)
+        self._tried[who] = tries + 1
+        await self._turn(tries)
         done = asyncio.get_running_loop().run_in_executor(self._thread, work)
         done.add_done_callback(self._ended)
         return await asyncio.shield(done)
@@ -89,33 +90,23 @@ class PasswordQueue:
 
     def _ended(self, done: asyncio.Future[T]) -> None:
         if not done.cancelled():
-            done.exception()  # looked at: whoever waited for it may have gone
+            done.exception()  # else asyncio logs it where nobody waits any more
         self._next()
-
-    def _tries(self, who: str) -> int:
-        """How often this one has tried before, of late."""
-        now = time.monotonic()
-        tries, when = self._tried.pop(who, (0, now))
-        tries = 0 if now - when > FORGOTTEN else tries
-        self._tried[who] = (tries + 1, now)
-        if len(self._tried) > REMEMBERED:
-            self._tried.popitem(last=False)
-        return tries
 
 
 class Threads:
-    """All of them."""
+    """All threads of the API."""
 
     def __init__(self) -> None:
         self._tokens, self._audit = ThreadPoolExecutor(2, "ims-tokens"), ThreadPoolExecutor(1, "ims-audit")
         self.known, self.strangers = PasswordQueue("ims-known"), PasswordQueue("ims-strangers")
 
     async def accounts(self, work: Callable[[], T]) -> T:
-        """What `work` returns, which looks something up in the accounts or writes it there."""
+        """What `work` returns, which reads or writes the accounts."""
         return await asyncio.get_running_loop().run_in_executor(self._tokens, work)
 
     async def audit(self, work: Callable[[], None]) -> None:
-        """Have `work` done, which writes the audit log."""
+        """Run `work`, which writes the audit log."""
         await asyncio.get_running_loop().run_in_executor(self._audit, work)
 
     def close(self) -> None:

@@ -6,15 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Query, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from ims.portal.api.answer_memory import lent, room_for
-from ims.portal.api.answers import asked_of, held_by, response
+from ims.portal.api.answer_memory import room_for
+from ims.portal.api.answers import asked_of, response
 from ims.portal.api.callers import Anyone, gate_of, note
-from ims.portal.api.errors import refusals
+from ims.portal.api.errors import OCTETS, documented
 from ims.portal.api.execute import allowed, answered, made
 from ims.portal.api.negotiate import negotiated
 from ims.portal.api.parameters import WORDS, Parameters
+from ims.portal.api.streams import Held
 from ims.query.answer import Answer
 from ims.query.errors import QuestionError, UnansweredError
 from ims.query.request import Request as Question
@@ -38,8 +39,7 @@ async def ask(verb: VerbName, words: Parameters, request: Request, caller: Anyon
         return answer
 
     def work() -> tuple[Answer, Response]:
-        asked = allowed(question, request, caller)
-        answer = gate.secrecy.answer(role, asked, asking, gate.octets)
+        answer = gate.secrecy.answer(role, allowed(question, request, caller), asking, gate.octets)
         if len(answer) > most:
             narrower = "ask for a shorter time, wider bins or a coarser group"
             raise QuestionError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
@@ -49,29 +49,24 @@ async def ask(verb: VerbName, words: Parameters, request: Request, caller: Anyon
         with share.working():
             return gate.secrecy.settled(role, work)
 
-    async def formed() -> Response:
-        answer, made = await answered(request, caller, gate.limits.seconds[role], working)
-        share.resize(held_by(answer, made))
+    try:
+        answer, sent = await answered(request, caller, gate.limits.seconds[role], working)
+        share.resize(answer.table.nbytes if isinstance(sent, StreamingResponse) else len(sent.body))
         note(request, rows=len(answer), silent=sorted(answer.record.silent))
-        return made
+        return Held(sent, share.release)
+    except BaseException:
+        share.release()
+        raise
 
-    return await lent(share, formed)
 
+def _endpoint(verb: VerbName, where: object) -> Endpoint:
+    """An endpoint that takes the verb's words from `where`: `Query()` or `Body()`."""
 
-def _asked_by_get(verb: VerbName, words: type[Parameters]) -> Endpoint:
-    async def get(request: Request, caller: Anyone, words: Parameters) -> Response:
+    async def endpoint(request: Request, caller: Anyone, words: Parameters) -> Response:
         return await ask(verb, words, request, caller)
 
-    get.__annotations__["words"] = Annotated[words, Query()]
-    return get
-
-
-def _asked_by_post(verb: VerbName, words: type[Parameters]) -> Endpoint:
-    async def post(request: Request, caller: Anyone, words: Parameters) -> Response:
-        return await ask(verb, words, request, caller)
-
-    post.__annotations__["words"] = Annotated[words, Body()]
-    return post
+    endpoint.__annotations__["words"] = Annotated[WORDS[verb], where]
+    return endpoint
 
 
 _RECORD = {
@@ -86,42 +81,30 @@ def _documented(verb: Verb) -> dict[int | str, dict[str, Any]]:
     row = dict(verb.example)
     example = {"rows": row if verb.one else [row], "answer": _RECORD}
     rows: dict[str, Any] = {"type": "object"}
+    record = {"type": "object", "description": "How the answer came about: who was asked, who is silent."}
     schema = {
         "type": "object",
         "required": ["rows", "answer"],
-        "properties": {
-            "rows": rows if verb.one else {"type": "array", "items": rows},
-            "answer": {"type": "object", "description": "How the answer came about: who was asked, who is silent."},
-        },
+        "properties": {"rows": rows if verb.one else {"type": "array", "items": rows}, "answer": record},
     }
-    cells = ",".join(row) + "\n"
     content = {
         "application/json": {"schema": schema, "example": example},
-        "text/csv": {"schema": {"type": "string"}, "example": cells},
-        "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+        "text/csv": {"schema": {"type": "string"}, "example": ",".join(row) + "\n"},
+        "application/vnd.apache.arrow.stream": OCTETS,
     }
     described = "The rows; in an Arrow stream the schema's metadata has the record under `ims.answer`"
-    return {200: {"description": described, "content": content}, **refusals(400, 401, 403, 406, 413, 415, 429, 503)}
+    return documented(described, content, 400, 401, 403, 406, 413, 415, 429, 503)
 
 
 def make_router() -> APIRouter:
-    """A pair of endpoints a verb."""
+    """A pair of endpoints for each verb."""
     router = APIRouter(prefix="/query", tags=["questions"])
     for name, verb in VERBS.items():
-        for method, endpoint in (
-            ("GET", _asked_by_get(name, WORDS[name])),
-            ("POST", _asked_by_post(name, WORDS[name])),
-        ):
+        for method, where in (("GET", Query()), ("POST", Body())):
             router.add_api_route(
-                f"/{name}",
-                endpoint,
-                methods=[method],
-                summary=verb.sentence,
-                description=verb.detail,
-                operation_id=f"{method.lower()}_{name}",
-                response_class=Response,
-                responses=_documented(verb),
-            )
+                f"/{name}", _endpoint(name, where), methods=[method], summary=verb.sentence, description=verb.detail,
+                operation_id=f"{method.lower()}_{name}", response_class=Response, responses=_documented(verb),
+            )  # fmt: skip
 
     @router.get("/{verb}", include_in_schema=False)
     @router.post("/{verb}", include_in_schema=False)

@@ -1,1 +1,1 @@
-"""Who asks: accounts, roles, tokens, and how often each may try."""
+"""Callers: accounts, roles, tokens, and how often each may try."""

@@ -1,7 +1,7 @@
-"""The tokens of accounts, each with where it came from: a login, `ims account token`, or another token.
+"""The tokens of accounts, each with its origin: a login, `ims account token`, or another token.
 
-One that was made with another is its child: it has at most its parent's role, ends no later, and is gone with it. Depth
-and number of children are bounded, so that whoever holds a token fills no file and no revocation is too deep.
+One made with another is its child: it has at most its parent's role, ends no later, and is deleted with it. Depth and
+number of children are bounded, so that a caller can't fill the file and no revocation is too deep.
 """
 
 from __future__ import annotations
@@ -16,17 +16,13 @@ from ims.portal.auth.roles import Caller, Role, lesser, role_of
 from ims.portal.auth.tokens import digest, made, new_secret
 
 Rows = list[dict[str, Any]]
-CHILDREN = 100
-"""Tokens that hold, made with one token."""
-GENERATIONS = 3
-"""A token, those made with it, and those made with these."""
-OVER_SECONDS = 30 * 86_400.0
-"""So long after its end a token is still listed, if it wasn't one of too many."""
+CHILDREN = 100  # valid tokens made with one token
+GENERATIONS = 3  # a token, those made with it, and those made with these
+OVER_SECONDS = 30 * 86_400.0  # how long an expired token is still listed, if it wasn't one of too many
 
 
 class NewToken(NamedTuple):
-    """A token's `secret`, which is told only now and stored only hashed; its role; until when it holds, if not until it
-    is revoked."""
+    """A token's `secret`, which is shown only now and stored only hashed; its role; when it expires, if it does."""
 
     secret: str
     role: Role
@@ -40,28 +36,25 @@ class AccountTokens:
         self._file, self._clock = file, clock
 
     def new_token(self, name: str, *, label: str, days: float | None, role: Role | None = None) -> str:
-        """The secret of a token that stands for itself. `days`: how long it holds, None: until revoked. `role`: at most
-        the account's, which it has without one, as it changes.
-
-        Raises ValueError where the account is unknown, it may not have that role, or a word is no label.
-        """
+        """The secret of a token without a parent. `days`: until it expires, None: never. `role`: at most the account's;
+        None: the account's, as it changes. Raises ValueError where the account is unknown, the role is greater, or the
+        label or the days are wrong."""
         account, has = self._account(name)
         if role is not None and lesser(role_of(role), has) != role:
             raise ValueError(f"{name} is {has}; its token can't be {role}")
         return self._add(account, label, days, role, "command", None, None).secret
 
     def login_token(self, caller: Caller, *, label: str, days: float, role: Role | None = None) -> NewToken:
-        """A token for whoever has just shown the account's password; it ends when the password is another. Raises
-        ValueError as new_token, and where it is another already."""
+        """A token for a caller who has just shown the account's password; it ends when the password changes. Raises
+        ValueError as new_token, and where it has changed already."""
         account, has = self._account(caller.name)
         if role is not None and lesser(role_of(role), has) != role:
             raise ValueError(f"you are {has}; your token can't be {role}")
-        found = self._add(account, label, days, role, "login", None, caller.generation)
-        return found._replace(role=role or has)
+        return self._add(account, label, days, role, "login", None, caller.generation)._replace(role=role or has)
 
     def child_token(self, caller: Caller, *, label: str, days: float, role: Role | None = None) -> NewToken:
-        """A token made with the one that the caller came with: of at most its role, and for no longer. Raises
-        ValueError as new_token; where the parent is gone or full, too."""
+        """A token made with the caller's: of at most its role, and for no longer. Raises ValueError as new_token, and
+        where the parent is gone or has too many."""
         account, _ = self._account(caller.name)
         role = role_of(role or caller.role)
         if lesser(role, caller.role) != role:
@@ -77,8 +70,8 @@ class AccountTokens:
 
     def tokens(self, name: str, below: str | None = None) -> Rows:
         """An account's tokens: id, label, role, created, expires, expired, origin (`login`, `command`, `token`, or None
-        in a file of an earlier version), parent. `below`: only this one and those that it is behind. Raises ValueError
-        where the account is unknown."""
+        in a file of an earlier version), parent. `below`: only this one and its descendants. Raises ValueError where
+        the account is unknown."""
         account, has = self._account(name)
         now = self._clock()
         words = (
@@ -103,15 +96,15 @@ class AccountTokens:
         ]
 
     def revoke_token(self, name: str, id: str, below: str | None = None) -> None:
-        """Make a token void at once, and all that were made with it. Raises ValueError where the account has none with
-        this id; `below`: or where it isn't this one, or one that it is behind."""
+        """Make a token and its descendants void at once. Raises ValueError where the account has none with this id, or
+        it is neither `below` nor one of its descendants."""
         account, _ = self._account(name)
         own = below is None or id in {row["id"] for row in self.tokens(name, below)}
         if not own or not self._file.write("DELETE FROM tokens WHERE account = ? AND id = ?", (account, id)):
             raise ValueError(f"{name} has no token {id!r}")
 
     def check_token(self, secret: str) -> Caller | None:
-        """Whose token this is, with the role it has now; None where it is none's, expired or revoked."""
+        """Whose token this is, with the role it has now; None if it is unknown, expired or revoked."""
         words = (
             "SELECT accounts.name, accounts.role, tokens.role, tokens.id, tokens.parent FROM tokens JOIN accounts "
             "ON accounts.id = tokens.account WHERE digest = ? AND (expires IS NULL OR expires > ?)"
@@ -130,7 +123,7 @@ class AccountTokens:
         return int(self._file.read("SELECT count(*) FROM tokens WHERE parent = ?", (parent,))[0][0])
 
     def _generation(self, id: str | None) -> int:
-        """How many it is the last of: itself, what it was made with, and so on."""
+        """Number of tokens from the first ancestor to this one."""
         count = 0
         while id is not None:
             found = self._file.read("SELECT parent FROM tokens WHERE id = ?", (id,))
@@ -138,9 +131,15 @@ class AccountTokens:
         return count
 
     def _add(
-        self, account: int, label: str, days: float | None, role: Role | None, origin: str, parent: str | None,
+        self,
+        account: int,
+        label: str,
+        days: float | None,
+        role: Role | None,
+        origin: str,
+        parent: str | None,
         generation: int | None,
-    ) -> NewToken:  # fmt: skip
+    ) -> NewToken:
         """`generation`: the password's, which must still be the account's."""
         id, label, now, expires = made(label, days, self._clock())
         if parent is not None:
@@ -164,7 +163,7 @@ class AccountTokens:
 
 
 def _family(id: str, parents: Sequence[tuple[str, str | None]]) -> set[str]:
-    """A token and all that it is behind, of (id, parent) of all."""
+    """A token and its descendants, from (id, parent) of all."""
     family = {id}
     for _ in range(GENERATIONS):
         family |= {each for each, parent in parents if parent in family}

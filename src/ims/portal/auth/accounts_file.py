@@ -1,4 +1,4 @@
-"""The file that accounts live in: SQLite, 0600, written ahead (WAL), each change on disk when its call returns."""
+"""The file of accounts: SQLite, 0600, with a write-ahead log, each change on disk when its call returns."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import Any
 
 APPLICATION = 0x494D5341  # "IMSA"
 VERSION = 2
-WAIT = 10.0
-"""Seconds to wait for another process that writes."""
+WAIT = 10.0  # seconds to wait for another process that writes
 
 SCHEMA = """
 CREATE TABLE accounts (
@@ -41,8 +40,7 @@ class AccountsFile:
     holds something else."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
+        self._path, self._lock = path, threading.Lock()
         _private(path)
         with self._plainly():
             self._con = sqlite3.connect(path, timeout=WAIT, check_same_thread=False, isolation_level=None)
@@ -55,7 +53,7 @@ class AccountsFile:
     def _open(self) -> None:
         self._con.execute("PRAGMA foreign_keys = ON")
         self._con.execute("PRAGMA synchronous = FULL")
-        # One transaction, so that of two processes that open a new file one makes the tables.
+        # One transaction: if two processes open a new file, only one makes the tables.
         self._con.execute("BEGIN IMMEDIATE")
         found = self._con.execute("PRAGMA application_id").fetchone()[0]
         version = self._con.execute("PRAGMA user_version").fetchone()[0]
@@ -70,7 +68,7 @@ class AccountsFile:
         elif version != VERSION:
             raise ValueError(f"{self._path} has accounts of version {version}; this program knows {VERSION}")
         self._con.execute("COMMIT")
-        with contextlib.suppress(sqlite3.OperationalError):  # another process is at it, or will be
+        with contextlib.suppress(sqlite3.OperationalError):  # another process does it now, or later
             self._con.execute("PRAGMA journal_mode = WAL")
 
     def _make(self, statements: str) -> None:
@@ -84,13 +82,13 @@ class AccountsFile:
             return self._con.execute(words, values).fetchall()
 
     def write(self, words: str, values: tuple[Any, ...]) -> int:
-        """Change something; how many rows were. Raises sqlite3.IntegrityError where it would break a rule."""
+        """Run a statement; returns how many rows it changed. Raises sqlite3.IntegrityError where it breaks a rule."""
         with self._plainly(), self._lock:
             return self._con.execute(words, values).rowcount
 
     @contextlib.contextmanager
     def together(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        """Several statements at one moment, all or none: gives what executes one."""
+        """Several statements as one transaction: gives the function that executes one."""
         with self._plainly(), self._lock:
             self._con.execute("BEGIN IMMEDIATE")
             try:

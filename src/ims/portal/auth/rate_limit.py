@@ -1,4 +1,4 @@
-"""How often each may ask: a token bucket a key, in bounded memory; and whom an address stands for."""
+"""How often each caller may ask: a token bucket for each key, in bounded memory; and the customer of an address."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from collections.abc import Callable
 
 
 class RateLimit:
-    """Buckets of `burst` tokens that fill at `rate` a second; each take costs some. Thread-safe.
-
-    At most `keys` buckets are remembered. A bucket is forgotten only once it is full again, when forgetting changes
-    nothing; while none is, keys that aren't remembered share one bucket, so that nobody gets more by having many.
-    """
+    """Buckets of `burst` tokens that fill at `rate` a second; each take costs some. At most `keys` buckets are kept.
+    Only full buckets are dropped, which changes nothing; while none is full, new keys share one bucket, so that nobody
+    gets more by having many keys. Thread-safe."""
 
     def __init__(
         self, rate: float, burst: float, keys: int = 65_536, clock: Callable[[], float] = time.monotonic
@@ -22,16 +20,13 @@ class RateLimit:
         if not (rate > 0 and burst > 0 and keys > 0):
             raise ValueError(f"rate {rate}, burst {burst}, keys {keys}: expected more than 0")
         self._rate, self._burst, self._keys = rate, burst, keys
-        self._clock = clock
-        self._lock = threading.Lock()
+        self._clock, self._lock = clock, threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # key -> tokens, when; last taken last
         self._shared = (float(burst), clock())
 
     def take(self, key: str, cost: float = 1.0) -> float:
-        """0.0: go on. Else nothing was taken, and so many seconds have to pass before this cost is there.
-
-        Raises ValueError where it never will be: it is over `burst`, or not above 0.
-        """
+        """0.0: the cost was taken. Else nothing was, and it can be in so many seconds. Raises ValueError where it never
+        can be: it is over `burst`, or not above 0."""
         if not 0 < cost <= self._burst:
             raise ValueError(f"cost {cost}: expected more than 0 and at most {self._burst}")
         with self._lock:
@@ -49,7 +44,7 @@ class RateLimit:
             return wait
 
     def _room(self, now: float) -> bool:
-        """Whether a bucket may be added: there is room, or the one that was taken from longest ago is full."""
+        """Whether a bucket may be added: there is room, or the least recently used one is full."""
         if len(self._buckets) < self._keys:
             return True
         oldest = next(iter(self._buckets))
@@ -67,8 +62,7 @@ class RateLimit:
 
 
 def customer(host: str) -> str:
-    """An address as text; of IPv6 the /64, for that is what one customer has. What is no address stays, up to 64
-    characters."""
+    """An address as text; of IPv6 the /64, which is what one customer has. Other text stays, up to 64 characters."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

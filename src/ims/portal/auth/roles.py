@@ -1,4 +1,4 @@
-"""Roles, and who asks in which."""
+"""Roles, and callers that have one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks. `token`: the id of the token he came with, never its secret; `manages`: whether that stands for the
-    whole account, so that other tokens of it may be seen and revoked; `generation`: of the password that was shown."""
+    """A caller. `token`: the id of his token, never its secret; `manages`: whether it stands for the whole account, so
+    that the account's other tokens may be seen and revoked; `generation`: of the password that was sent."""
 
     name: str
     role: Role

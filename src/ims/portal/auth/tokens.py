@@ -1,4 +1,4 @@
-"""Tokens of the API: 256 random bits, of which only SHA-256 is stored. What nobody can guess needs no slow hash."""
+"""Tokens of the API: 256 random bits, of which only SHA-256 is stored. Nobody can guess them, so it may be fast."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import hashlib
 import math
 import secrets
 
-PREFIX = "ims_"
-"""Told from other secrets by it, by people and by programs that look for leaked ones."""
+PREFIX = "ims_"  # by which people, and programs that look for leaked secrets, recognise it
 LONGEST_LABEL = 64
 LONGEST_DAYS = 36_500
 
@@ -18,7 +17,7 @@ def new_secret() -> str:
 
 
 def digest(secret: str) -> bytes:
-    """What is stored of a secret, and looked up by."""
+    """What is stored in place of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 

@@ -1,6 +1,6 @@
 """Whether a sensor is who the registry says: the names of its certificate and in its store, and a store of its own.
 
-Rows are distinguished by the sensor's name alone. So each name is in one entry of the registry, and a sensor that tells
+Rows are distinguished by the sensor's name alone. So each name is in one entry of the registry, and a sensor that sends
 rows of any other name is refused; one store, or a copy of it, is counted once (docs/decisions/0026).
 """
 
@@ -19,24 +19,21 @@ from ims.text import first_line
 
 
 def check_hello(sensor: RegisteredSensor, hello: Hello, stores: Mapping[str, str]) -> None:
-    """Hold what a daemon says of itself to the registry. `stores`: ids of other sensors' stores, and whose they are.
-
-    Raises Fault.
-    """
+    """Compare a daemon's hello with the registry. `stores`: other stores' sensors, by store id. Raises Fault."""
     if hello.name not in ("", sensor.name):
         raise Fault(
-            "name", f"its certificate is that of sensor {_named(hello.name)}; the registry calls it {sensor.name!r}"
+            "name", f"its certificate is that of sensor {_plain(hello.name)!r}; the registry calls it {sensor.name!r}"
         )
     check_store(sensor, hello.sensors, hello.store, stores)
 
 
 def check_store(sensor: RegisteredSensor, names: Iterable[str], store: str, stores: Mapping[str, str]) -> None:
-    """Hold the names in a sensor's store, and the store's id, to the registry. Raises Fault."""
+    """Compare the names in a sensor's store, and the store's id, with the registry. Raises Fault."""
     for name in names:
         if name not in sensor.names:
             raise Fault(
                 "name",
-                f"its store holds sensor {_named(name)}; the registry calls it {sensor.name!r}",
+                f"its store holds sensor {_plain(name)!r}; the registry calls it {sensor.name!r}",
                 f'`ims sensor rename` gives the store another name; `sensors = ["{_plain(name)}"]` in the registry '
                 "and in the query daemon's settings allows this one too",
             )
@@ -45,20 +42,14 @@ def check_store(sensor: RegisteredSensor, names: Iterable[str], store: str, stor
 
 
 def check_rows(sensor: RegisteredSensor, questions: Collection[Question], parts: Mapping[str, pa.Table]) -> None:
-    """Hold rows that name their sensor to the registry: a part `I/NAME` answers question I. Raises Fault."""
-    by_sensor = {number for number, question in enumerate(questions) if question.request.group == "sensor"}
+    """Compare the sensors' names in rows with the registry: a part `I/NAME` answers question I. Raises Fault."""
+    by_sensor = {str(number) for number, question in enumerate(questions) if question.request.group == "sensor"}
     for part, table in parts.items():
-        number = part.partition("/")[0]
-        columns = ["sensor", "key"] if number.isdecimal() and int(number) in by_sensor else ["sensor"]
-        for column in columns:
-            if column in table.column_names and table.num_rows:
-                check_store(sensor, [str(name) for name in pc.unique(table.column(column)).to_pylist()], "", {})
-
-
-def _named(name: str) -> str:
-    return repr(_plain(name))
+        for column in ("sensor", "key") if part.partition("/")[0] in by_sensor else ("sensor",):
+            if column in table.column_names:
+                check_store(sensor, map(str, pc.unique(table.column(column)).to_pylist()), "", {})
 
 
 def _plain(name: str) -> str:
-    """A name that a daemon said, which may be anything."""
-    return first_line(name)[:64]
+    """A name that a daemon sent, which may be anything."""
+    return first_line(name, 64)

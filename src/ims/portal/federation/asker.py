@@ -1,4 +1,4 @@
-"""For whom a question is asked of sensors, what it may take, and what it took."""
+"""For whom sensors are asked a question, what it may cost, and what it cost."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Effort:
-    """Seconds of work that a question has taken: of the sensor that worked longest in each round, as it says, and of
-    the portal's own threads, on a processor. Waiting isn't work, but for sensors where none says how long it worked,
-    or where the question was refused for room before any could."""
+    """Seconds of work of a question: of the sensor that worked longest in each round, as it says, and processor time of
+    the portal's threads. Waiting counts only where no sensor says how long it worked, or could before a refusal."""
 
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Asker:
-    """For whom a question is asked. `behalf`: a pseudonym, by which sensors give each a turn; `known_only`: those are
-    asked alone of whom it is known what they watch; `until`: when the answer must be there, by time.monotonic();
-    `effort`: where is noted what it takes."""
+    """For whom a question is asked. `behalf`: a pseudonym, by which sensors give each a turn; `known_only`: ask only
+    sensors whose monitored space is known; `until`: the deadline, by time.monotonic(); `effort`: counts the cost."""
 
     behalf: str = ""
     known_only: bool = False
@@ -32,12 +30,12 @@ class Asker:
 
 NOBODY = Asker()
 _asker: ContextVar[Asker] = ContextVar("asker", default=NOBODY)
-"""Of this thread; a question reads it once, when it is made, and takes it to the threads that ask sensors."""
+"""Of this thread; a question reads it once, when it is made, and passes it to the threads that ask sensors."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What one question may take. `rows` and `octets`: of all sensors' parts together."""
+    """What one question may cost. `rows` and `octets`: of all sensors' parts together."""
 
     seconds: float = 30.0
     rows: int = 50_000_000

@@ -1,4 +1,4 @@
-"""Why a sensor's answer is missing, in words that name no address: they go beside answers that anybody may see."""
+"""Why a sensor's answer is missing, in words that name no address: anybody may see them beside an answer."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _REFUSED = re.compile(
     r"|the question is (?:nested too deep|[\d,]+ octets of SQL; at most [\d,]+ are run); [a-z ,]{,80}"
     r"|it needs more memory than it may have|(?:ticket: )?(?:ask\.)?version: (?:wanted|expected) \d+ or (?:less|more))"
 )
-"""What of a daemon's refusals is said to whoever asked; in other texts anything may stand. (Earlier ones say
-`wanted`.)"""
+"""A daemon's refusals that callers may read; other texts may contain anything. (Earlier daemons say `wanted`.)"""
 _WORKED = re.compile(r", after ([0-9]{1,6}\.[0-9]{3}) s of work$")
-"""At the end of what a daemon says that is late."""
+"""At the end of a late daemon's message."""
 SAID = {
     "busy": "it is busy", "late": "it didn't answer in time", "store": "its store can't be read",
     "request": "it refused the question", "refused": "it refused the portal", "ending": "it is being stopped",
@@ -32,21 +31,22 @@ TOO_LONG = f"its answer has a piece of more than {LONGEST_BODY:,} octets, or the
 DAMAGED = "its store is damaged"
 REFUSED_OURS = "it doesn't take the portal's certificate"
 UNVERIFIED = "its certificate can't be verified"
+INVALID = "it sent an invalid response"
 
 
 class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program did wrong
     """One sensor's failure. `kind`: unreachable, certificate, refused, list (of revoked certificates, there or here),
-    version, name (it isn't the registry's, or the store is another's too), busy, late (by its own word, or more came
-    than there was time for), overdue (no word came in time), unknown (what it watches), request, store, ending, failed,
-    garbage, room (there was none for its answer); `text`: one line, without addresses; `detail`: what operators may
-    read besides; `worked`: seconds of work before it was late, where it says so."""
+    version, name (it isn't the registry's, or the store is another's too), busy, late (it says so, or more came than
+    there was time for), overdue (no message came in time), unknown (what it watches), request, store, ending, failed,
+    garbage, room (there was none for its answer); `text`: one line, without addresses; `detail`: for operators only;
+    `worked`: seconds of work before it was late, where it says so."""
 
     def __init__(self, kind: str, text: str, detail: str = "", worked: float | None = None) -> None:
         super().__init__(text)
         self.kind, self.text, self.detail, self.worked = kind, text, detail, worked
 
     def again(self) -> Fault:
-        """The same, to be raised once more: an error keeps each function that it ended, with all that it held."""
+        """A copy to raise once more: a raised error keeps the frames that it passed, with all that they held."""
         return Fault(self.kind, self.text, self.detail, self.worked)
 
     @property
@@ -56,8 +56,7 @@ class Fault(Exception):  # noqa: N818  # what a sensor has, not what a program d
 
 
 def without_frames(error: Raised) -> Raised:
-    """The error, kept beside an answer, without the frames that it passed, which hold the answer, and what came before
-    it."""
+    """The error without its cause and its frames, which hold the answer that it is kept beside."""
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
 
@@ -69,21 +68,18 @@ def fault_of(error: BaseException) -> Fault:
     detail = str(error)
     ours = _OURS.search(detail)
     if ours is not None and ours[1] in SAID:
-        said = first_line(ours[2])
-        told = said == DAMAGED or (ours[1] == "request" and _REFUSED.fullmatch(said))
-        text = said if told else SAID[ours[1]]
-        worked = _WORKED.search(said)
-        return Fault(ours[1], text, said, float(worked[1]) if worked else None)
-    if isinstance(error, fl.FlightTimedOutError):
-        return Fault("overdue", SAID["late"], first_line(detail))
-    if isinstance(error, fl.FlightCancelledError):  # Flight's word for a message that is longer than is taken in, too
-        return Fault("garbage", TOO_LONG, first_line(detail))
-    if "_ALERT_" in detail:  # TLS's word for what the other side has against ours
-        return Fault("refused", REFUSED_OURS, first_line(detail))
-    if "eer certificate" in detail:  # the name in it isn't the one that was asked for
-        return Fault("certificate", "its certificate isn't the one that is registered", first_line(detail))
-    if "certificate verify failed" in detail.lower() or "CERTIFICATE_VERIFY_FAILED" in detail:
-        return Fault("certificate", UNVERIFIED, first_line(detail))
-    if isinstance(error, fl.FlightUnavailableError):
-        return Fault("unreachable", "it can't be reached", first_line(detail))
-    return Fault("garbage", "it sent an invalid response", first_line(detail))
+        message = first_line(ours[2])
+        is_public = message == DAMAGED or (ours[1] == "request" and _REFUSED.fullmatch(message))
+        worked = _WORKED.search(message)
+        return Fault(ours[1], message if is_public else SAID[ours[1]], message, float(worked[1]) if worked else None)
+    unverified = "certificate verify failed" in detail.lower().replace("_", " ")
+    kinds = [
+        (isinstance(error, fl.FlightTimedOutError), "overdue", SAID["late"]),
+        (isinstance(error, fl.FlightCancelledError), "garbage", TOO_LONG),  # also raised for a message that is too long
+        ("_ALERT_" in detail, "refused", REFUSED_OURS),  # TLS's objection to our certificate
+        ("eer certificate" in detail, "certificate", "its certificate isn't the one that is registered"),  # other name
+        (unverified, "certificate", UNVERIFIED),
+        (isinstance(error, fl.FlightUnavailableError), "unreachable", "it can't be reached"),
+    ]
+    kind, text = next(((kind, text) for applies, kind, text in kinds if applies), ("garbage", INVALID))
+    return Fault(kind, text, first_line(detail))

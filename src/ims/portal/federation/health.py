@@ -1,4 +1,4 @@
-"""How sensors are, as the portal shows it: whether each answers, watches and stores, and how the whole is."""
+"""The state of sensors as the portal shows it: whether each answers, watches and stores, and the state of all."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ LAST_MOMENT = 253_402_300_799
 
 
 class Whole(NamedTuple):
-    """How all sensors are together: `ok`, `degraded` or `failing`, and why, with no sensor's name."""
+    """The state of all sensors: `ok`, `degraded` or `failing`, and why, without sensors' names."""
 
     status: str
     why: str | None
 
 
-def live_of(hello: Hello, name: str) -> Live | None:
-    """How a registered sensor is: the one of its name in the store, else the one that was heard last; None where its
-    daemon is of a version that doesn't say."""
-    known = hello.live.get(name)
-    if known is not None or not hello.live:
-        return known
-    return max(hello.live.values(), key=lambda live: (live.watches, live.heard or 0.0))
+def live_of(hello: Hello | None, name: str) -> Live | None:
+    """The state of a registered sensor: of its name in the store, else of the one that was heard last; None where its
+    daemon hasn't answered, or is of a version that doesn't say."""
+    lives = hello.live if hello is not None else {}
+    return lives.get(name) or max(lives.values(), key=lambda live: (live.watches, live.heard or 0.0), default=None)
 
 
 def shown_sensor(health: Health) -> dict[str, Any]:
     """One sensor for operators; the API leaves out what others don't see. What a silent one does isn't known."""
     sensor, hello = health.sensor, health.hello
-    live = live_of(hello, sensor.name) if hello is not None else None
+    live = live_of(hello, sensor.name)
     now = live if health.state == "answers" else None
     last = live.last_packet if live is not None else None
     expires = hello.expires if hello is not None else None
@@ -57,22 +55,22 @@ def shown_sensor(health: Health) -> dict[str, Any]:
 
 
 def whole(sensors: Sequence[Mapping[str, Any]]) -> Whole:
-    """How all of them are, as `shown_sensor` shows each."""
+    """The state of all of them, as `shown_sensor` shows each."""
     states = Counter(sensor["state"] for sensor in sensors)
     if not states["answers"]:
-        told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        return Whole("failing", f"no sensor answers ({told or 'none is registered'})")
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        return Whole("failing", f"no sensor answers ({counts or 'none is registered'})")
     lines = [
         (len(sensors) - states["answers"], "silent"),
         (sum(sensor.get("watches") is False for sensor in sensors), "watching nothing"),
         (sum(bool(sensor.get("watches")) and sensor.get("stores") is False for sensor in sensors), "storing nothing"),
     ]
-    told = ", ".join(f"{count} {what}" for count, what in lines if count)
-    return Whole("degraded", f"sensors: {told}, of {len(sensors)}") if told else Whole("ok", None)
+    counts = ", ".join(f"{count} {what}" for count, what in lines if count)
+    return Whole("degraded", f"sensors: {counts}, of {len(sensors)}") if counts else Whole("ok", None)
 
 
 def moment(seconds: float | None) -> str | None:
-    """A moment as JSON has it; None for none, and for what a peer says that is no moment of ours."""
+    """A moment for JSON; None for none, and for a peer's number that is no moment until the year 9999."""
     if seconds is None or not 0 <= seconds <= LAST_MOMENT:
         return None
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,14 +1,14 @@
 """A lake beside the sensors: what was shipped comes from there, the rest from them, and no row twice (decision 15).
 
-The lake is asked at the same time as the sensors, as it should be if all of them know its newest shipment. What they
-say at the end decides; where it is something else, the lake is asked again.
+The lake is asked together with the sensors, as if all of them knew its newest shipment. What they report at the end
+decides; if that differs, the lake is asked again.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from contextlib import closing, contextmanager, suppress
@@ -25,7 +25,8 @@ from ims.lake.config import LakeConfig
 from ims.lake.engines import LakeEngine, engine_of, seen_by
 from ims.lake.lake import Lake, open_lake
 from ims.link.contract import End
-from ims.portal.federation.fault import Fault, without_frames
+from ims.portal.federation.fault import SAID, Fault, without_frames
+from ims.portal.federation.merge import interrupting
 from ims.portal.federation.monitored_space import MonitoredSpace
 from ims.portal.federation.responses import Responses
 from ims.query.engines.duckdb import WITHOUT_DISK
@@ -34,19 +35,17 @@ from ims.query.question import Question
 from ims.query.request import Request
 from ims.store.damage import DamageError
 
-NAME = "the lake"
-"""Among those who answer; no sensor can be called so."""
+THE_LAKE = "the lake"
+"""Its name beside the sensors' in an answer; no sensor can be called so."""
 NARROWER = "ask for a shorter time, a narrower filter or a coarser group"
-AGAIN_SECONDS = 0.05
-"""From one interruption of an engine to the next, until it has ended."""
 FRESH_SECONDS = 5.0
-"""For which the ledgers aren't read again."""
+"""For so long ledgers aren't read again."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What is the lake's to tell. `as_of`: by sensor, up to which shipment; `not_its`: sensors that tell all
-    themselves; `covered`: those that tell themselves what they watched."""
+    """The lake's share of an answer. `as_of`: by sensor, up to which shipment; `not_its`: sensors that send all
+    themselves; `covered`: those that send their coverage themselves."""
 
     as_of: Mapping[str, int]
     not_its: frozenset[str]
@@ -61,38 +60,20 @@ class Running:
 
     @contextmanager
     def engine(self, lake: Lake, config: LakeConfig) -> Iterator[LakeEngine]:
-        """An engine, closed afterwards. Raises InterruptedError where it was stopped before it began."""
+        """An engine, closed afterwards. Raises InterruptedError if stopped before."""
         if self._stopped.is_set():
             raise InterruptedError
-        engine, ended = engine_of(lake, config, WITHOUT_DISK), threading.Event()
-
-        def interrupt() -> None:
-            self._stopped.wait()
-            while not ended.is_set():  # an engine forgets what came before it began with a part
-                try:
-                    engine.interrupt()
-                except Exception:  # of Spark, which may have gone
-                    structlog.get_logger().exception("lake")
-                ended.wait(AGAIN_SECONDS)
-
-        watch = threading.Thread(target=interrupt, name="lake watch", daemon=True)
-        try:
-            watch.start()
+        engine = engine_of(lake, config, WITHOUT_DISK)
+        with closing(engine), interrupting(engine.interrupt, self._stopped.is_set):
             yield engine
-        finally:
-            ended.set()
-            self._stopped.set()
-            if watch.ident is not None:
-                watch.join()
-            engine.close()
 
     def stop(self) -> None:
-        """Stop what runs, if it still does, and whatever else is asked of the same engine."""
+        """Stop what runs, if it still does, and all that the same engine is asked afterwards."""
         self._stopped.set()
 
 
 class LakePeer:
-    """One lake, for a whole portal. For several threads. `at_once`: questions that it is asked at the same time."""
+    """One lake, for a whole portal. Thread-safe. `at_once`: questions that it is asked at the same time."""
 
     def __init__(self, uri: str, config: LakeConfig, at_once: int = 2) -> None:
         self._uri, self._config = uri, config
@@ -104,7 +85,7 @@ class LakePeer:
         self._log: Any = structlog.get_logger()
 
     def lake(self, afresh: bool = False) -> Lake:
-        """The lake as its ledgers are, or were some seconds ago. Raises Fault."""
+        """The lake by its ledgers, which may be some seconds old. Raises Fault."""
         with self._lock:
             if self._known is not None and not afresh and time.monotonic() - self._known[0] < FRESH_SECONDS:
                 return self._known[1]
@@ -115,18 +96,10 @@ class LakePeer:
             self._known = (time.monotonic(), lake)
             return lake
 
-    def begin(
-        self,
-        questions: Sequence[Question],
-        claimed: frozenset[str],
-        seconds: float,
-        rows: int,
-    ) -> LakeHalf:
-        """Begin to ask. `claimed`: names of sensors that will probably answer themselves. Raises Fault where the lake
-        can't be read now."""
+    def begin(self, questions: Sequence[Question], claimed: frozenset[str], seconds: float, rows: int) -> LakeHalf:
+        """Begin to ask. `claimed`: sensors that will probably answer themselves. Raises Fault if it can't be read."""
         lake = self.lake()
-        share = Share({name: ledger.number for name, ledger in lake.ledgers.items()}, frozenset(), claimed)
-        return LakeHalf(self, lake, share, questions, time.monotonic() + seconds, rows)
+        return LakeHalf(self, lake, Share(_numbers(lake), frozenset(), claimed), questions, seconds, rows)
 
     def submit(self, lake: Lake, share: Share, half: LakeHalf) -> tuple[Future[dict[str, pa.Table]], Running]:
         """Ask in another thread."""
@@ -134,21 +107,20 @@ class LakePeer:
         return self._pool.submit(self._answered, lake, share, half, running), running
 
     def look(self, note: Callable[[Iterable[str]], None]) -> None:
-        """Where the lake isn't as it was at the last look, have another thread read all that it knows to have been
-        watched, and tell `note` the prefixes. Raises Fault where the lake can't be read now."""
+        """If the lake has changed since the last look, read in another thread all that its coverage ever named, and
+        call `note` with the prefixes. Raises Fault where the lake can't be read now."""
         lake = self.lake()
-        state = (lake.id, *((name, ledger.number) for name, ledger in sorted(lake.ledgers.items())))
+        state = (lake.id, *sorted(_numbers(lake).items()))
         with self._lock:
-            if state == self._looked:
-                return
-            self._looked = state
-        self._looking.submit(self._look, lake, note)
+            if state != self._looked:
+                self._looked = state
+                self._looking.submit(self._look, lake, note)
 
     def look_once(self, monitored: MonitoredSpace) -> None:
-        """`look`, while it isn't known what the lake says was watched. What fails is tried again by the next call."""
-        if monitored.unknown([NAME]):
+        """`look`, until it is known what the lake says was watched. The next call tries again what failed."""
+        if monitored.unknown([THE_LAKE]):
             with suppress(Fault):
-                self.look(partial(monitored.note, NAME))
+                self.look(partial(monitored.note, THE_LAKE))
 
     def _look(self, lake: Lake, note: Callable[[Iterable[str]], None]) -> None:
         question = Question(plan="coverage", request=Request(verb="coverage"))
@@ -159,13 +131,13 @@ class LakePeer:
                     for _, table in found:
                         note(prefixes_in(table))
         except Exception as error:
-            self._looked = ()  # so that the next question has it tried again
+            self._looked = ()  # so that the next question tries again
             self._log.warning(
                 "lake", why=cause(error), engine=beneath(error), meaning="it isn't known what it says was watched"
             )
 
     def close(self) -> None:
-        """End; what runs still ends by its deadline."""
+        """Close; what still runs ends by its deadline."""
         self._looking.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -178,57 +150,42 @@ class LakePeer:
 
     def _fault(self, error: BaseException) -> Fault:
         if isinstance(error, InterruptedError):
-            return Fault("late", "it didn't answer in time")
+            return Fault("late", SAID["late"])
         if isinstance(error, MemoryError):
             return Fault("request", f"the lake needs more memory than it may have for this; {NARROWER}")
         self._log.warning("lake", why=cause(error), engine=beneath(error))
         if isinstance(error, DamageError):
             return Fault("store", "it is damaged", str(error))
-        text = str(error) if isinstance(error, QuestionError) else f"the lake would answer with too much; {NARROWER}"
-        ours = isinstance(error, QuestionError) or (isinstance(error, ValueError) and "partial rows" in str(error))
-        kind = "request" if ours else "store"
-        return Fault(kind, "it can't be read" if kind == "store" else text, str(error))
+        if isinstance(error, QuestionError):
+            return Fault("request", str(error), str(error))
+        if isinstance(error, ValueError) and "partial rows" in str(error):
+            return Fault("request", f"the lake would answer with too much; {NARROWER}", str(error))
+        return Fault("store", "it can't be read", str(error))
 
 
 class LakeHalf:
-    """The lake's half of one answer, while it is made."""
+    """The lake's half of one answer, while it is made. `id`: the lake's; `numbers`: by sensor, the last shipment."""
 
     def __init__(
-        self,
-        side: LakePeer,
-        lake: Lake,
-        share: Share,
-        questions: Sequence[Question],
-        until: float,
-        rows: int,
+        self, side: LakePeer, lake: Lake, share: Share, questions: Sequence[Question], seconds: float, rows: int
     ) -> None:
         self._side, self._lake, self._share = side, lake, share
-        self.questions, self._until, self.rows = questions, until, rows
+        self.id, self.numbers, self.questions, self.rows = lake.id, dict(share.as_of), questions, rows
         self._began = time.monotonic()
+        self._until = self._began + seconds
         self._future, self._running = side.submit(lake, share, self)
 
-    @property
-    def id(self) -> str:
-        """The lake's id."""
-        return self._lake.id
-
-    @property
-    def numbers(self) -> dict[str, int]:
-        """By sensor, the last shipment."""
-        return dict(self._share.as_of)
-
-    def joined(self, found: Responses, wanted: Mapping[str, pa.Schema]) -> Responses:
-        """What the sensors said, and the lake's half with it, in the same columns; or its fault."""
-        share, faults = share_of(found.ends.values(), self._lake), dict(found.faults)
+    def joined(self, found: Responses, expected: Mapping[str, pa.Schema]) -> Responses:
+        """The sensors' responses with the lake's half, in the same columns, or with its fault."""
+        share = share_of(found.ends.values(), self._lake)
         try:
             parts = self._parts(share)
         except Fault as fault:
-            faults[NAME] = without_frames(fault)
-            return replace(found, faults=faults)
-        seconds = {**found.seconds, NAME: time.monotonic() - self._began}
-        mine = {name: table.select(wanted[name].names).cast(wanted[name]) for name, table in parts.items()}
+            return replace(found, faults={**found.faults, THE_LAKE: without_frames(fault)})
+        seconds = {**found.seconds, THE_LAKE: time.monotonic() - self._began}
+        mine = {name: table.select(expected[name].names).cast(expected[name]) for name, table in parts.items()}
         shipped = frozenset(self._lake.ledgers) - share.not_its
-        return replace(found, parts={**found.parts, NAME: mine}, seconds=seconds, shipped=shipped)
+        return replace(found, parts={**found.parts, THE_LAKE: mine}, seconds=seconds, shipped=shipped)
 
     def give_up(self) -> None:
         """Nobody waits any more."""
@@ -237,34 +194,36 @@ class LakeHalf:
     def _parts(self, share: Share) -> dict[str, pa.Table]:
         if share != self._share:
             self.give_up()
-            if any(number > self._share.as_of.get(name, 0) for name, number in share.as_of.items()):
-                self._lake = self._side.lake(afresh=True)
-            self._future, self._running = self._side.submit(self._lake, share, self)
+            newer = any(number > self._share.as_of.get(name, 0) for name, number in share.as_of.items())
+            self._ask(share, afresh=newer)
         try:
             return self._result()
         except Fault as fault:
             if fault.kind != "store":
                 raise
-        # A shipment may have replaced the coverage that the ledgers named some seconds ago.
-        self._lake = self._side.lake(afresh=True)
-        self._future, self._running = self._side.submit(self._lake, share, self)
+        self._ask(share, afresh=True)  # a shipment may have replaced the coverage that the older ledgers named
         return self._result()
+
+    def _ask(self, share: Share, afresh: bool) -> None:
+        if afresh:
+            self._lake = self._side.lake(afresh=True)
+        self._future, self._running = self._side.submit(self._lake, share, self)
 
     def _result(self) -> dict[str, pa.Table]:
         try:
             return self._future.result(max(0.0, self._until - time.monotonic()))
         except Late:
             self.give_up()
-            raise Fault("late", "it didn't answer in time") from None
+            raise Fault("late", SAID["late"]) from None
 
 
-def share_of(ends: Any, lake: Lake) -> Share:
-    """What is left for the lake after what sensors said at the end of their answers."""
-    told: list[End] = list(ends)
-    beyond = {name: number for end in told for name, number in end.beyond.items() if name in lake.ledgers}
-    claimed = frozenset(name for end in told for name in end.sensors)
-    as_of = {name: ledger.number for name, ledger in lake.ledgers.items()} | beyond
-    return Share(as_of, (claimed - beyond.keys()) & lake.ledgers.keys(), claimed & lake.ledgers.keys())
+def share_of(ends: Collection[End], lake: Lake) -> Share:
+    """What is left for the lake, given the ends of sensors' answers."""
+    beyond = {name: number for end in ends for name, number in end.beyond.items() if name in lake.ledgers}
+    claimed = frozenset(name for end in ends for name in end.sensors)
+    return Share(
+        _numbers(lake) | beyond, (claimed - beyond.keys()) & lake.ledgers.keys(), claimed & lake.ledgers.keys()
+    )
 
 
 def prefixes_in(coverage: pa.Table) -> list[str]:
@@ -272,9 +231,13 @@ def prefixes_in(coverage: pa.Table) -> list[str]:
     return sorted(str(prefix) for prefix in pc.unique(coverage.column("prefix")).to_pylist())
 
 
+def _numbers(lake: Lake) -> dict[str, int]:
+    """By sensor, the last shipment."""
+    return {name: ledger.number for name, ledger in lake.ledgers.items()}
+
+
 def _parts(engine: LakeEngine, lake: Lake, share: Share, half: LakeHalf, config: LakeConfig) -> dict[str, pa.Table]:
-    packets = lake.as_of(share.as_of).without(share.not_its)
-    coverage = lake.without(share.covered)
+    packets, coverage = lake.as_of(share.as_of).without(share.not_its), lake.without(share.covered)
     parts, rows = {}, 0
     for index, question in enumerate(half.questions):
         view = seen_by(coverage if question.plan == "coverage" else packets, config)

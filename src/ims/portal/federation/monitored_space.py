@@ -1,7 +1,7 @@
-"""Which addresses are monitored, as far as the portal knows: what the registry names, and what each sensor has said
+"""Which addresses are monitored, as far as the portal knows: what the registry names, and what each sensor reported
 that it ever watched. Kept in a file across restarts, so that a sensor that is silent then stays hidden too.
 
-Whoever reads an answer notes first what the sensor says beside it, so what is known is never older than what is shown.
+What a sensor reports beside an answer is noted before the answer is read: knowledge is never older than what is shown.
 """
 
 from __future__ import annotations
@@ -27,21 +27,20 @@ from ims.stored_file import open_regular
 LONGEST = 32 << 20
 """Octets of the file."""
 MOST_KEPT = 2 * MOST_WATCHED
-"""Of one sensor; where it has told more, they are made wider."""
+"""Prefixes of one sensor; beyond, they are made wider."""
 MOST_OF_ALL = LONGEST // 32
-"""Of all sensors; where they have told more, those of the sensors with most are made wider. One takes 25 octets of the
-file at most, so a fifth is left for names."""
+"""Of all sensors; beyond, those of the largest are made wider. Each takes 25 octets at most; the rest is for names."""
 DAMAGED = "analysts and viewers are shown nothing until each registered sensor has told what it watches"
-"""What it means that the file can't be used."""
+"""The consequence if the file can't be used."""
 UNKNOWN = Fault("unknown", "it isn't known yet what it watches")
-"""Why analysts and viewers aren't answered from a sensor."""
+"""Why analysts and viewers get no answer from a sensor."""
 
+Networks = frozenset[ipaddress.IPv4Network]
 Prefixes = tuple[ipaddress.IPv4Network, ...]
 
 
 class MonitoredSpace:
-    """For several threads. `registered`: the sensors of the registry as it is now; `path`: where it is kept; None:
-    nowhere; `beside`: names of others that tell what was watched, such as a lake's."""
+    """Thread-safe. `registered`: the registry's present sensors; `path`: its file; `beside`: other sources (a lake)."""
 
     def __init__(
         self,
@@ -52,44 +51,43 @@ class MonitoredSpace:
         self._registered, self._path, self._beside = registered, path, beside
         self._lock, self._saving = threading.Lock(), threading.Lock()
         self._log: Any = structlog.get_logger()
-        self._known: dict[str, frozenset[ipaddress.IPv4Network]] = {}
-        self._told: dict[str, tuple[str, ...]] = {}
+        self._known: dict[str, Networks] = {}
+        self._reported: dict[str, tuple[str, ...]] = {}
         self._union: tuple[Any, Prefixes] | None = None
         self._unsaved = False
         self.problem: str | None = None
         """why the file as it was found isn't used"""
-        if path is not None:
-            self._load(path)
+        try:
+            self._known = kept(path) if path is not None else {}
+        except ValueError as error:
+            self.problem = str(error)
+            self._log.error("watched", problem=self.problem, meaning=DAMAGED)
 
     def note(self, sensor: str, watched: Iterable[str]) -> None:
-        """What a sensor's store, or a lake, has ever watched (CIDR); nothing of it is forgotten. Raises ValueError for
-        what is no prefix."""
-        said = tuple(watched)
-        if self._told.get(sensor) == said:
+        """Add what a sensor's store, or a lake, ever watched (CIDR); nothing is forgotten. Raises ValueError."""
+        reported = tuple(watched)
+        if self._reported.get(sensor) == reported:
             return
-        networks = frozenset(map(ipaddress.IPv4Network, said))
+        networks = frozenset(map(ipaddress.IPv4Network, reported))
         with self._lock:
-            known = self._known.get(sensor)
-            self._told[sensor] = said
-            if known is not None and networks <= known:
+            known: Networks = self._known.get(sensor, frozenset())
+            self._reported[sensor] = reported
+            if sensor in self._known and networks <= known:
                 return
-            joined = networks | (known or frozenset())
-            if len(joined) > MOST_KEPT:
-                joined = frozenset(few(joined, MOST_KEPT))
+            joined = _within(networks | known, MOST_KEPT)
             self._known, self._union, self._unsaved = within(self._known | {sensor: joined}), None, True
-        self._log.info("watched", sensor=sensor, prefixes=len(joined), new=len(networks - (known or frozenset())))
+        self._log.info("watched", sensor=sensor, prefixes=len(joined), new=len(networks - known))
         self.keep()
 
     def keep(self) -> None:
-        """Write the file where it isn't as it should be. What can't be written is known to this process alone; call
-        this again then."""
+        """Write the file if it is outdated. What can't be written is known to this process alone; call this again."""
         with self._saving:
             if self._path is None or self.problem is not None or not self._unsaved:
                 return
             with self._lock:
                 self._unsaved, known = False, dict(self._known)
-            kept = {name: [str(prefix) for prefix in sorted(known[name])] for name in sorted(known)}
-            octets = json.dumps({"watched": kept}, indent=1).encode()
+            watched = {name: [str(prefix) for prefix in sorted(known[name])] for name in sorted(known)}
+            octets = json.dumps({"watched": watched}, indent=1).encode()
             try:
                 refuse_longer(octets)
                 write_aside(self._path, octets, mode=0o600)
@@ -98,12 +96,12 @@ class MonitoredSpace:
                 self._log.error("watched", problem=f"it can't be kept: {cause(error)}")
 
     def unknown(self, names: Iterable[str]) -> frozenset[str]:
-        """Those of whom it isn't known what they watch."""
+        """Those whose monitored space isn't known."""
         return frozenset(name for name in names if name not in self._known)
 
     def prefixes(self) -> Prefixes:
-        """All of them, in order. Raises OSError while nothing is known, and, where the file was damaged, while
-        something is missing that it may have held: then nothing may be shown."""
+        """All of them, in order. Raises OSError, and nothing may be shown, while nothing is known, and, after the file
+        was damaged, while something is missing that it may have held."""
         sensors = tuple(self._registered())
         with self._lock:
             if self._union is None or self._union[0] != sensors:
@@ -123,25 +121,21 @@ class MonitoredSpace:
         self.problem, self._unsaved = None, True
         self._log.warning("watched", problem="known again of every sensor of the registry; of others it is lost")
 
-    def _load(self, path: Path) -> None:
-        try:
-            self._known = kept(path)
-        except ValueError as error:
-            self.problem = str(error)
-            self._log.error("watched", problem=self.problem, meaning=DAMAGED)
 
-
-def within(known: Mapping[str, frozenset[ipaddress.IPv4Network]]) -> dict[str, frozenset[ipaddress.IPv4Network]]:
-    """The same addresses and maybe more, in at most MOST_OF_ALL prefixes: whoever has no more than an equal share of
-    those keeps his as they are, so one who tells many widens nobody's but his own."""
+def within(known: Mapping[str, Networks]) -> dict[str, Networks]:
+    """The same addresses and maybe more, in at most MOST_OF_ALL prefixes: a sensor with no more than an equal share
+    keeps its own as they are, so one that reports many widens no other's."""
     left, share = MOST_OF_ALL, MOST_OF_ALL
     for number, size in enumerate(sorted(map(len, known.values()))):
         share = left // (len(known) - number)
         if size > share:
             break
         left -= size
-    most = max(1, share)
-    return {name: frozenset(few(nets, most)) if len(nets) > most else nets for name, nets in known.items()}
+    return {name: _within(networks, max(1, share)) for name, networks in known.items()}
+
+
+def _within(networks: Networks, most: int) -> Networks:
+    return frozenset(few(networks, most)) if len(networks) > most else networks
 
 
 def path_beside(accounts: Path) -> Path:
@@ -149,13 +143,16 @@ def path_beside(accounts: Path) -> Path:
     return accounts.with_suffix(".monitored.json")
 
 
-def kept(path: Path) -> dict[str, frozenset[ipaddress.IPv4Network]]:
-    """What a file has of each sensor; nothing where there is none. Raises ValueError, in one line, where it can't be
-    used."""
+def kept(path: Path) -> dict[str, Networks]:
+    """A file's networks of each sensor; none if there is no file. Raises ValueError if it can't be used."""
     try:
         with open_regular(path) as file:
             octets = file.read(LONGEST + 1)
-        return _read(octets)
+        refuse_longer(octets)
+        match json.loads(octets):
+            case {"watched": Mapping() as known} if all(map(_is_list_of_texts, known.values())):
+                return {str(name): frozenset(map(ipaddress.IPv4Network, nets)) for name, nets in known.items()}
+        raise ValueError('expected {"watched": {SENSOR: [PREFIX, ...]}}')
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -163,18 +160,10 @@ def kept(path: Path) -> dict[str, frozenset[ipaddress.IPv4Network]]:
 
 
 def refuse_longer(octets: bytes) -> None:
-    """Raises ValueError where a file of these would be refused by whoever reads it."""
+    """Raises ValueError for a file that is longer than is read."""
     if len(octets) > LONGEST:
         raise ValueError(f"more than {LONGEST:,} octets")
 
 
-def _read(octets: bytes) -> dict[str, frozenset[ipaddress.IPv4Network]]:
-    """Raises ValueError."""
-    refuse_longer(octets)
-    found = json.loads(octets)
-    known = found.get("watched") if isinstance(found, Mapping) else None
-    if not isinstance(known, Mapping):
-        raise ValueError('expected {"watched": {SENSOR: [PREFIX, ...]}}')
-    if not all(isinstance(prefixes, list) and all(isinstance(p, str) for p in prefixes) for prefixes in known.values()):
-        raise ValueError('expected {"watched": {SENSOR: [PREFIX, ...]}}')
-    return {str(name): frozenset(map(ipaddress.IPv4Network, prefixes)) for name, prefixes in known.items()}
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)

@@ -1,26 +1,25 @@
-"""Which sensors there are: a TOML file, read again when it changes.
-
-Who takes a sensor in pins its certificate by its serial number, as `ims pki issue` prints it.
-"""
+"""The registry of sensors: a TOML file, read again when it changes. Entries pin certificates by serial numbers."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ims.cause import cause
 from ims.darknet import BLOCK_NAME, check_sensor_name
 from ims.link.identity import Identity, check_identity
-from ims.settings.toml import read_toml, sentence
+from ims.settings.toml import checked, read_toml
+
+Name = Annotated[str, AfterValidator(check_sensor_name)]
 
 
 class RegisteredBlock(BaseModel):
@@ -50,23 +49,13 @@ class RegisteredSensor(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="name of the sensor, as in its certificate")
+    name: Name = Field(description="name of the sensor, as in its certificate")
     address: str = Field(description="HOST:PORT of its query daemon")
     serial: str | None = Field(None, description="serial number of its certificate; required except on loopback")
     organisation: str = Field("", max_length=200, description="whose it is")
     time_zone: str = Field("UTC", description="where it is, such as `Europe/Vienna`")
-    sensors: tuple[str, ...] = Field((), description="names in its store besides its own, such as those of captures")
+    sensors: tuple[Name, ...] = Field((), description="names in its store besides its own, such as those of captures")
     block: tuple[RegisteredBlock, ...] = Field((), description="blocks that it monitors")
-
-    @field_validator("name")
-    @classmethod
-    def _may_name_a_sensor(cls, name: str) -> str:
-        return check_sensor_name(name)
-
-    @field_validator("sensors")
-    @classmethod
-    def _may_name_sensors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(check_sensor_name(name) for name in names)
 
     @field_validator("address")
     @classmethod
@@ -100,19 +89,23 @@ class RegisteredSensor(BaseModel):
         return self.address.rpartition(":")[0].removeprefix("[").removesuffix("]")
 
     @property
+    def port(self) -> int:
+        """The port of its address."""
+        return int(self.address.rpartition(":")[2])
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Names of sensors whose packets it may tell: its own and those besides."""
-        return (self.name, *(name for name in self.sensors if name != self.name))
+        """Names of sensors whose packets it may send: its own and those besides."""
+        return tuple(dict.fromkeys((self.name, *self.sensors)))
 
     @property
     def endpoint(self) -> str:
-        """The address in one way of writing: case, zeros, `localhost` and a trailing dot make no difference. Names
-        aren't looked up here: that would wait for a name server."""
+        """The address, normalised: case, zeros, `localhost`, a trailing dot. No name is looked up, which takes long."""
         host = self.host.lower().removesuffix(".")
         with suppress(ValueError):
             address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
             host = str(getattr(address, "ipv4_mapped", None) or address)
-        return f"{host} port {int(self.address.rpartition(':')[2])}"
+        return f"{host} port {self.port}"
 
     @property
     def is_local(self) -> bool:
@@ -146,12 +139,11 @@ class RegistryFile(BaseModel):
     @model_validator(mode="after")
     def _are_all_different(self) -> RegistryFile:
         """One name, one certificate, one address, one entry: else its packets would count twice."""
-        known: dict[tuple[str, str], int] = {}
+        known: dict[tuple[str, str | None], int] = {}
         for number, sensor in enumerate(self.sensor, 1):
-            said = [("name", name) for name in sensor.names] + [("address", sensor.endpoint)]
-            said += [("serial", sensor.serial)] if sensor.serial is not None else []
-            for what, value in said:
-                other = known.setdefault((what, value), number)
+            keys = [*(("name", name) for name in sensor.names), ("address", sensor.endpoint), ("serial", sensor.serial)]
+            for what, value in keys:
+                other = known.setdefault((what, value), number) if value is not None else number
                 if other != number:
                     entries = f"entries {other} ({self.sensor[other - 1].name!r}) and {number} ({sensor.name!r})"
                     raise ValueError(f"{entries} have one {what}, {value}; expected {EXPECTED[what]}")
@@ -159,7 +151,7 @@ class RegistryFile(BaseModel):
 
 
 class Registry:
-    """The file as it is now. For several threads."""
+    """The file as it is now. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         """Raises ValueError with what is wrong, where, and what would be right."""
@@ -167,10 +159,10 @@ class Registry:
         self._stamp = _stamp(path)
         self._sensors = checked_registry(read_toml(path, "docs/deploy.md has an example"), f"{path}: ").sensor
         self.problem: str | None = None
-        """why the file as it is now isn't taken; the one before is"""
+        """why the present file isn't used, but the one before"""
 
     def sensors(self) -> tuple[RegisteredSensor, ...]:
-        """The sensors, from the file as it is now, or as it was when it last could be read."""
+        """The sensors, from the present file, or as it was when it last could be read."""
         with self._lock:
             stamp = _stamp(self._path)
             if stamp != self._stamp:
@@ -186,12 +178,8 @@ class Registry:
             return self._sensors
 
 
-def checked_registry(data: Mapping[str, Any], where: str = "") -> RegistryFile:
-    """A registry from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
-    try:
-        return RegistryFile.model_validate(data)
-    except ValidationError as error:
-        raise ValueError(where + sentence(error, data, RegistryFile)) from None
+checked_registry = partial(checked, RegistryFile)
+"""A registry from its data, as `checked`."""
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""Entries of a registry's file: compared with what sensors say now, and added without touching what stands there."""
+"""Entries of a registry's file: compared with what sensors say now, and added without changing the others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MERGING_OCTETS = 256 << 20
 
 @dataclass(frozen=True)
 class Comparison:
-    """One entry, and what is there. `wrong`: each disagreement in one line, with both sides."""
+    """One entry, and what was found. `wrong`: each disagreement in one line, with both sides."""
 
     sensor: RegisteredSensor
     found: SensorIdentity | None
@@ -34,26 +34,25 @@ class Comparison:
 
 
 def compare(sensors: Sequence[RegisteredSensor], credentials: Credentials | None) -> list[Comparison]:
-    """Ask all of them at once, and hold each to its entry; host names of one daemon are found here, too."""
+    """Ask all of them at once, and compare each with its entry; several host names of one daemon are found, too."""
     merging = MergeEngines(1, MERGING_OCTETS)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = list(pool.map(lambda sensor: _asked(sensor, credentials, merging), sensors))
-        names = [sensor.name for sensor in sensors]
-        places = dict(zip(names, pool.map(_places, sensors), strict=True))
-    found = []
-    for number, (sensor, said) in enumerate(zip(sensors, asked, strict=True)):
-        wrong = [said] if isinstance(said, str) else disagreements(sensor, said)
-        for before, told in zip(sensors[:number], asked, strict=False):
-            if places[before.name] & places[sensor.name]:
+        identities = list(pool.map(lambda sensor: _identity(sensor, credentials, merging), sensors))
+        places = list(pool.map(_places, sensors))
+    comparisons = []
+    for number, (sensor, found) in enumerate(zip(sensors, identities, strict=True)):
+        wrong = [found] if isinstance(found, str) else disagreements(sensor, found)
+        for before, other, there in zip(sensors[:number], identities, places, strict=False):
+            if there & places[number]:
                 wrong.append(f"its address {sensor.address} is that of {before.name!r}, {before.address}")
-            if _share_a_store(told, said):
+            if not isinstance(found, str) and not isinstance(other, str) and "" != found.store == other.store:
                 wrong.append(f"its store is that of {before.name!r}, or a copy of it")
-        found.append(Comparison(sensor, said if isinstance(said, SensorIdentity) else None, tuple(wrong)))
-    return found
+        comparisons.append(Comparison(sensor, None if isinstance(found, str) else found, tuple(wrong)))
+    return comparisons
 
 
 def disagreements(sensor: RegisteredSensor, found: SensorIdentity) -> list[str]:
-    """What an entry says and the sensor doesn't, or the other way round."""
+    """Where an entry and the sensor differ."""
     wrong = []
     if found.identity is not None:
         if found.identity.name != sensor.name:
@@ -86,12 +85,12 @@ def entry(sensor: RegisteredSensor) -> str:
 
 
 def add_entry(path: Path, sensor: RegisteredSensor) -> None:
-    """Append an entry; what stands there keeps its comments, the file its mode and owner, and readers see the old file
-    or the new one. Raises ValueError, with nothing changed, where the whole would be no registry, and OSError."""
+    """Append an entry; comments, the file's mode and its owner stay, and readers see the old file or the new one.
+    Raises ValueError, with nothing changed, where the whole would be no registry, and OSError."""
     path = Path(os.path.realpath(path, strict=True))  # a link stays one
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # two that add at once
+        fcntl.flock(folder, fcntl.LOCK_EX)  # two may add at once
         text = path.read_text(encoding="utf-8")
         whole = text.rstrip("\n") + "\n\n" * bool(text.strip()) + entry(sensor)
         try:
@@ -116,25 +115,19 @@ def add_entry(path: Path, sensor: RegisteredSensor) -> None:
         os.close(folder)
 
 
-def _asked(sensor: RegisteredSensor, credentials: Credentials | None, merging: MergeEngines) -> SensorIdentity | str:
+def _identity(sensor: RegisteredSensor, credentials: Credentials | None, merging: MergeEngines) -> SensorIdentity | str:
     try:
         return ask_identity(sensor, credentials, merging)
     except Fault as fault:
         return fault.for_operators
 
 
-def _share_a_store(one: SensorIdentity | str, other: SensorIdentity | str) -> bool:
-    stores = [said.store for said in (one, other) if isinstance(said, SensorIdentity) and said.store]
-    return len(stores) == 2 and len(set(stores)) == 1
-
-
 def _places(sensor: RegisteredSensor) -> set[tuple[object, ...]]:
-    """Addresses and ports that its address stands for; none where no name server knows it."""
+    """The addresses and ports of its host; none where no name server knows it."""
     try:
-        found = socket.getaddrinfo(sensor.host, int(sensor.address.rpartition(":")[2]), type=socket.SOCK_STREAM)
+        return {place[4][:2] for place in socket.getaddrinfo(sensor.host, sensor.port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
         return set()
-    return {place[4][:2] for place in found}
 
 
 def _blocks(blocks: Iterable[tuple[str, str]]) -> str:

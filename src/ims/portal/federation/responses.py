@@ -1,4 +1,4 @@
-"""What came of a question to all sensors: who answered what, why the others are silent, and how long they worked."""
+"""The responses to a question to all sensors: the answers, why other sensors are silent, and how long they worked."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from ims.portal.federation.fault import Fault
 
 @dataclass(frozen=True)
 class Responses:
-    """What came: parts and ends by sensor, and why the others are silent."""
+    """Parts and ends by sensor, and why the others are silent."""
 
     parts: Mapping[str, Mapping[str, pa.Table]]
     ends: Mapping[str, End]
     faults: Mapping[str, Fault]
     seconds: Mapping[str, float]
     shipped: frozenset[str] = frozenset()
-    """names of sensors whose packets a lake told"""
+    """names of sensors whose packets come from a lake"""
 
     @property
     def worked(self) -> float:
-        """Seconds that the one worked who worked longest, as each says: of a processor, for on a busy machine a short
-        question takes long, too. Of older ones it counts how long they took, and how long one that was late was waited
-        for; of others, who failed or never answered, nothing: it was no work of the question's."""
-        said = {name: end.seconds if end.worked is None else end.worked for name, end in self.ends.items()}
-        said |= {
-            name: self.seconds.get(name, 0.0) if fault.worked is None else fault.worked
-            for name, fault in self.faults.items()
-            if fault.kind == "late"
-        }
-        return max((min(worked, self.seconds.get(name, worked)) for name, worked in said.items()), default=0.0)
+        """The longest work of one sensor, in seconds of processor time, as each says: on a busy machine a short
+        question takes long, too. Older sensors count with the time that they took, late ones with the time that they
+        were waited for, and those that failed or never answered not at all."""
+        works = {name: end.seconds if end.worked is None else end.worked for name, end in self.ends.items()}
+        for name, fault in self.faults.items():
+            if fault.kind == "late":
+                works[name] = self.seconds.get(name, 0.0) if fault.worked is None else fault.worked
+        return max((min(worked, self.seconds.get(name, worked)) for name, worked in works.items()), default=0.0)
 
     def without(self, name: str, fault: Fault) -> Responses:
         """The same, but that one didn't answer, and why."""

@@ -1,7 +1,7 @@
-"""A question asked of all sensors: the portal's way of answering what ims.telescope's verbs ask.
+"""A question to all sensors: how the portal answers what ims.telescope's verbs ask.
 
-Answers about several rounds (which payloads come first; what is known of these) are of the same sensors: one that falls
-silent in between is left out, and the whole is asked again.
+Answers of several rounds (which payloads come first; what is known of these) come from the same sensors: if one falls
+silent in between, the whole is asked again without it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
@@ -20,8 +22,7 @@ from ims.link.contract import NEWEST, Ask, ask_of, written
 from ims.portal.federation.answer_cache import AnswerCache, CachedAnswer
 from ims.portal.federation.asker import Budget, asker
 from ims.portal.federation.fault import Fault
-from ims.portal.federation.lake_peer import NAME as THE_LAKE
-from ims.portal.federation.lake_peer import LakeHalf, LakePeer, prefixes_in
+from ims.portal.federation.lake_peer import THE_LAKE, LakeHalf, LakePeer, prefixes_in
 from ims.portal.federation.merge import MergeEngines
 from ims.portal.federation.monitored_space import UNKNOWN
 from ims.portal.federation.part_memory import ALONE_TOO_LARGE, TOO_LARGE, NoRoomError, PartMemory, PartShare
@@ -36,19 +37,19 @@ from ims.query_run import QueryRun, coverage_rows, losing_in_words
 from ims.settings.durations import HOUR_US
 
 CLOSING_US = 600_000_000
-"""After an hour's end, so long until its answers are kept: late packets and merging."""
+"""From an hour's end until its answers are kept: packets come late, and files are merged."""
 ROUNDS = 3
-"""That an answer may take where sensors fall silent between two (sensors_backend.py)."""
+"""Rounds of an answer, if sensors fall silent between two (sensors_backend.py)."""
 PATIENT = 2 / 3
 """The share of the time left that sensors may take."""
 OCTETS_OF_A_TABLE = 16 << 10
-"""That is kept, besides what Arrow tells of its rows: of one row of a count it tells 66, and 14 KiB are taken."""
+"""Of a kept table, besides its rows as Arrow counts them: 66 for one row of a count, which takes 14 KiB."""
 IN_PART = f"{THE_LAKE}, in part"
 
 
 @dataclass
 class _Merged:
-    """Answers, one a question, and who gave them."""
+    """Answers, one a question, and the sensors that gave them."""
 
     tables: list[pa.Table]
     faults: Mapping[str, Fault]
@@ -72,7 +73,7 @@ class FewerError(Exception):
 
 @dataclass
 class Scatter:
-    """What questions need, once for the whole portal."""
+    """What all questions of a portal share."""
 
     sensors: Sensors
     merging: MergeEngines
@@ -83,7 +84,7 @@ class Scatter:
 
 
 class SensorsRun(QueryRun):
-    """One request, asked of all sensors but those that were `lost` before."""
+    """One request to all sensors, except those that were `lost` before."""
 
     def __init__(self, request: Request, asking: Scatter, lost: Mapping[str, Fault]) -> None:
         super().__init__(request)
@@ -100,7 +101,7 @@ class SensorsRun(QueryRun):
         self._losing: dict[str, str] = {}
 
     def run(self, *questions: Question) -> list[pa.Table]:
-        """As QueryRun. Raises OSError where nobody answers, ValueError where sensors refuse the question."""
+        """As QueryRun. Raises OSError if no sensor answers, ValueError if sensors refuse the question."""
         asked, coverage = list(questions), self.about_coverage
         needed = self._asker.known_only and self._asking.lake is not None
         if (self._coverage is None or needed) and coverage not in asked:
@@ -112,8 +113,8 @@ class SensorsRun(QueryRun):
         return merged.tables[: len(questions)]
 
     def each(self, question: Question) -> list[pa.Table]:
-        """As QueryRun: a table for each sensor that answers. Room is taken while they come; what an export writes at a
-        time is bounded by itself. It holds nothing meanwhile, so where there is no room it waits for some."""
+        """As QueryRun: a table for each sensor that answers. They hold room while they come (what an export writes at a
+        time is bounded elsewhere); as nothing is held before, this waits if there is none."""
         room = self._asking.room
         while True:
             given_back = room.given_back
@@ -136,75 +137,60 @@ class SensorsRun(QueryRun):
     def record(self, coverage: Sequence[dict[str, Any]]) -> AnswerRecord:
         """As QueryRun."""
         return self._record(
-            coverage,
-            sensors=self._stored,
+            coverage, sensors=self._stored, losing=dict(sorted(self._losing.items())),
             silent={name: fault.text for name, fault in sorted(self._faults.items())},
             asked=tuple(sorted({*(self._answered or ()), *self._faults})),
             took={name: round(seconds, 4) for name, seconds in sorted(self._seconds.items())},
-            losing=dict(sorted(self._losing.items())),
-        )
+        )  # fmt: skip
 
     def close(self) -> None:
         """As QueryRun; nothing is held between questions."""
 
-    @property
-    def _without(self) -> frozenset[str]:
-        """Who isn't asked: who was silent in an earlier round, too, whose rows would lack those of that round."""
-        return frozenset(self._faults)
-
     def _merged(self, questions: list[Question]) -> _Merged:
-        names = tuple(name for name in self._asking.sensors.peers() if name not in self._without)
-        said = written(ask_of(questions, version=NEWEST))
+        # Sensors that were silent in an earlier round aren't asked: their rows would lack those of that round.
+        names = tuple(name for name in self._asking.sensors.peers() if name not in self._faults)
+        message = written(ask_of(questions, version=NEWEST))
         asked = "\0".join([*names, self._lake_state(), str(self._asker.known_only)])
-        key = hashlib.blake2b(said + asked.encode(), digest_size=16).hexdigest()
         effort, began = self._asker.effort, time.monotonic()
         before = effort.seconds
         found = self._asking.remembered.get(
-            key,
+            hashlib.blake2b(message + asked.encode(), digest_size=16).hexdigest(),
             lambda: {name: self._asking.sensors.closed(name) for name in names},
-            lambda: self._asked_of_all(questions, names),
-            self._patience(),
-            self._until,
-        )
+            lambda: self._merged_anew(questions, names), self._patience(), self._until,
+        )  # fmt: skip
         if effort.seconds == before:  # kept; or another's, who asks the same at this moment, and waits no longer
             effort.seconds += min(found.worked, time.monotonic() - began)
         return found
 
-    def _asked_of_all(self, questions: list[Question], names: tuple[str, ...]) -> CachedAnswer[_Merged]:
+    def _merged_anew(self, questions: list[Question], names: tuple[str, ...]) -> CachedAnswer[_Merged]:
         with self._asking.room.share(self._asker.behalf) as room:
-            return self._merged_anew(questions, names, self._scattered(questions, room))
-
-    def _merged_anew(
-        self, questions: list[Question], names: tuple[str, ...], found: Responses
-    ) -> CachedAnswer[_Merged]:
-        self._note_lake(questions, found)
-        gathered: list[dict[str, list[pa.Table]]] = [{} for _ in questions]
-        for name in sorted(found.parts):
-            for part, table in found.parts[name].items():
-                number, _, inside = part.partition("/")
-                gathered[int(number)].setdefault(inside, []).append(table)
-        with ThreadPoolExecutor(len(questions)) as pool:
-            until = [self._until] * len(questions)
-            done = list(pool.map(self._asking.merging.timed, questions, gathered, until))
-        tables = [table for table, _ in done]
-        self._asker.effort.seconds += sum(seconds for _, seconds in done)
-        closed = {name: end.closed for name, end in found.ends.items()}
-        merged = _merged_of(tables, found)
-        whole = not found.faults and not merged.losing and set(closed) == set(names) and all(closed.values())
-        octets = sum(table.nbytes + OCTETS_OF_A_TABLE for table in tables)
-        return CachedAnswer(merged, octets, closed if whole and _is_over(questions) else None)
+            found = self._scattered(questions, room)
+            self._note_lake(questions, found)
+            gathered: list[dict[str, list[pa.Table]]] = [{} for _ in questions]
+            for _, parts in sorted(found.parts.items()):
+                for part, table in parts.items():
+                    number, _, inside = part.partition("/")
+                    gathered[int(number)].setdefault(inside, []).append(table)
+            with ThreadPoolExecutor(len(questions)) as pool:
+                done = list(pool.map(self._asking.merging.timed, questions, gathered, repeat(self._until)))
+            tables = [table for table, _ in done]
+            self._asker.effort.seconds += sum(seconds for _, seconds in done)
+            closed = {name: end.closed for name, end in found.ends.items()}
+            merged = _merged_of(tables, found)
+            whole = not found.faults and not merged.losing and set(closed) == set(names) and all(closed.values())
+            octets = sum(table.nbytes + OCTETS_OF_A_TABLE for table in tables)
+            return CachedAnswer(merged, octets, closed if whole and _is_over(questions) else None)
 
     def _scattered(self, questions: Sequence[Question], room: PartShare) -> Responses:
         budget, peers = self._asking.budget, max(1, len(self._asking.sensors.peers()))
-        wanted = {
+        expected = {
             f"{index}/{name}": schema
             for index, question in enumerate(questions)
             for name, schema in self._asking.merging.schemas(question).items()
         }
         left = self._patience()
-        # A sensor may send more than its share, for blocks differ; all together are bounded by four times the budget.
+        # A sensor may send more than its share, as blocks differ; all together are bounded by four times the budget.
         share = max(budget.octets // peers, min(budget.octets, 4 * budget.octets // peers))
-
         half, fault = self._begun(questions, left)
 
         def ask(peer: Peer) -> Ask:
@@ -217,8 +203,8 @@ class SensorsRun(QueryRun):
         def scatter(seconds: float) -> Responses:
             known_only, began = self._asker.known_only, time.monotonic()
             try:
-                found = self._asking.sensors.scatter(ask, wanted, seconds, self._without, known_only, room)
-            except NoRoomError:  # nobody was waited for who could have told
+                found = self._asking.sensors.scatter(ask, expected, seconds, self._faults, known_only, room)
+            except NoRoomError:  # no sensor was waited for that could have said how long it worked
                 self._asker.effort.seconds += time.monotonic() - began
                 raise _refusal(room) from None
             self._asker.effort.seconds += found.worked
@@ -231,10 +217,10 @@ class SensorsRun(QueryRun):
                 half.give_up()
             raise
         if half is not None:
-            found = half.joined(found, wanted)
+            found = half.joined(found, expected)
+            octets = sum(table.nbytes for table in found.parts.get(THE_LAKE, {}).values())
             try:
-                mine = found.parts.get(THE_LAKE, {})
-                room.answer(THE_LAKE, believed=True).take(sum(table.nbytes for table in mine.values()))
+                room.answer(THE_LAKE, believed=True).take(octets)
             except NoRoomError:
                 raise _refusal(room) from None
             if room.left_out is not None:
@@ -244,24 +230,23 @@ class SensorsRun(QueryRun):
                 raise QuestionError(fault.text)  # the lake is ours: unlike a sensor's, its refusal is believed
             if fault is not None and time.monotonic() < self._until and any(end.beyond for end in found.ends.values()):
                 room.give_back()
-                left, half = self._patience(), None  # what the lake should have told is perhaps still with the sensors
+                left, half = self._patience(), None  # perhaps the sensors still have what the lake should have sent
                 found = scatter(left)
         if fault is not None:
             found = replace(found, faults={**found.faults, THE_LAKE: fault})
         refused = [fault for fault in found.faults.values() if fault.kind == "request"]
-        if refused and len(refused) >= len(found.parts):  # one alone, which may lie, refuses it for itself alone
+        if refused and len(refused) >= len(found.parts):  # a single one, which may lie, refuses it for itself alone
             raise QuestionError(refused[0].text)
         if not found.parts and room.left_out is not None:
             raise QuestionError(TOO_LARGE)
         silent = {**self._faults, **found.faults}
         if not found.parts and silent:
-            said = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(silent.items()))
-            raise UnansweredError(f"no sensor answered ({said})")
+            reasons = "; ".join(f"{name}: {fault.text}" for name, fault in sorted(silent.items()))
+            raise UnansweredError(f"no sensor answered ({reasons})")
         return found
 
     def _patience(self) -> float:
-        """For how many seconds sensors are waited for now: the deadline, but never so long that nothing is left for
-        what comes after: merging, and rounds without those that are silent. Raises UnansweredError."""
+        """Seconds to wait for sensors now, leaving some to merge and for further rounds. Raises UnansweredError."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise UnansweredError("the question took too long: ask for a shorter time or a narrower filter")
@@ -270,32 +255,29 @@ class SensorsRun(QueryRun):
     def _begun(self, questions: Sequence[Question], seconds: float) -> tuple[LakeHalf | None, Fault | None]:
         """The lake's half, which it is making now; or why it makes none."""
         side, sensors = self._asking.lake, self._asking.sensors
-        if side is None or THE_LAKE in self._without:
+        if side is None or THE_LAKE in self._faults:
             return None, None
         try:
             side.look(partial(sensors.monitored.note, THE_LAKE))
             if self._asker.known_only and sensors.monitored.unknown([THE_LAKE]):
                 return None, UNKNOWN
-            rows = self._asking.budget.rows
-            return side.begin(questions, sensors.claimed(), seconds, rows), None
+            return side.begin(questions, sensors.claimed(), seconds, self._asking.budget.rows), None
         except Fault as fault:
             return None, fault
 
     def _note_lake(self, questions: Sequence[Question], found: Responses) -> None:
-        """What the lake has of coverage in the range that no sensor told itself: not all, so it isn't known by that."""
+        """Note the lake's coverage in the range that no sensor sent itself: only a part of all that it has."""
         for index, question in enumerate(questions):
             if question.plan == "coverage" and THE_LAKE in found.parts:
                 self._asking.sensors.monitored.note(IN_PART, prefixes_in(found.parts[THE_LAKE][f"{index}/rows"]))
 
     def _lake_state(self) -> str:
-        """Stands for what the lake has."""
-        if self._asking.lake is None or THE_LAKE in self._without:
-            return ""
-        try:
-            lake = self._asking.lake.lake()
-        except Fault:
-            return ""
-        return " ".join([lake.id, *(f"{name}={ledger.number}" for name, ledger in sorted(lake.ledgers.items()))])
+        """Differs where what the lake has differs."""
+        with suppress(Fault):
+            if self._asking.lake is not None and THE_LAKE not in self._faults:
+                lake = self._asking.lake.lake()
+                return " ".join([lake.id, *sorted(f"{name}={ledger.number}" for name, ledger in lake.ledgers.items())])
+        return ""
 
     def _take(self, merged: _Merged) -> None:
         gone = {name: fault for name, fault in merged.faults.items() if name in (self._answered or ())}
@@ -310,7 +292,7 @@ class SensorsRun(QueryRun):
 
 
 def _refusal(room: PartShare) -> Exception:
-    """Why a question whose answers found no room isn't answered."""
+    """The error of a question whose answers found no room."""
     return QuestionError(TOO_LARGE) if room.refused == TOO_LARGE else LaterError(room.refused)
 
 
@@ -321,6 +303,5 @@ def _merged_of(tables: list[pa.Table], found: Responses) -> _Merged:
 
 
 def _is_over(questions: Sequence[Question]) -> bool:
-    now = int(time.time() * 1_000_000)
-    over = (now - CLOSING_US) // HOUR_US * HOUR_US
+    over = (int(time.time() * 1_000_000) - CLOSING_US) // HOUR_US * HOUR_US
     return all(question.request.until is not None and question.request.until <= over for question in questions)

@@ -1,4 +1,4 @@
-"""What a sensor says of itself when it is asked now: its certificate, the names in its store, the blocks it watches."""
+"""A sensor's identity as it says now: its certificate, the names in its store, the blocks that it watches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ims.link.contract import Ask
 from ims.link.identity import Identity
 from ims.pki.certificate import identity_of
 from ims.pki.credentials import Credentials
-from ims.portal.federation.diagnosis import NO_TLS, complaint_of, handshake
+from ims.portal.federation.diagnosis import complaint_of, handshake, not_tls
 from ims.portal.federation.fault import Fault
 from ims.portal.federation.merge import MergeEngines
 from ims.portal.federation.peer import Peer
@@ -28,8 +28,8 @@ ANY_SERIAL = "0" * 32
 
 @dataclass(frozen=True)
 class SensorIdentity:
-    """One sensor's own words. `identity`: of its certificate, None without TLS on loopback; `sensors`: names in its
-    store; `blocks`: (name, prefix) of what each of them watched last."""
+    """`identity`: of its certificate, None without TLS on loopback; `sensors`: names in its store; `blocks`: (name,
+    prefix) of what each of them watched last."""
 
     identity: Identity | None
     sensors: tuple[str, ...]
@@ -38,7 +38,9 @@ class SensorIdentity:
 
 
 def ask_identity(sensor: RegisteredSensor, credentials: Credentials | None, merging: MergeEngines) -> SensorIdentity:
-    """Ask a sensor who it is; its `name` and `serial` are not held to what it says. Raises Fault."""
+    """Ask a sensor who it is; its `name` and `serial` aren't compared. Raises Fault."""
+    question = Question(plan="coverage", request=Request(verb="coverage"))
+    expected = {f"0/{name}": schema for name, schema in merging.schemas(question).items()}
     identity = None
     if credentials is not None and not (sensor.is_local and sensor.serial is None):
         identity = _certificate(sensor, credentials)
@@ -46,14 +48,15 @@ def ask_identity(sensor: RegisteredSensor, credentials: Credentials | None, merg
     peer = Peer(sensor, credentials)
     try:
         hello = peer.hello(SECONDS)
-        rows = _coverage(peer, merging)
+        ask = Ask(version=peer.version, questions=(question,), seconds=SECONDS, octets=256 << 20)
+        parts, _ = peer.ask(ask, expected)
     finally:
         peer.close()
-    return SensorIdentity(identity, hello.sensors, hello.store, _watched_last(rows))
+    return SensorIdentity(identity, hello.sensors, hello.store, _watched_last(coverage_rows(parts["0/rows"])))
 
 
 def address_of(address: str) -> RegisteredSensor:
-    """Stands for a sensor of which no more than the address is known. Raises ValueError where it is none."""
+    """A sensor of which only the address is known. Raises ValueError where it is none."""
     return checked(RegisteredSensor, {"name": "unknown", "address": address, "serial": ANY_SERIAL})
 
 
@@ -61,29 +64,19 @@ def _certificate(sensor: RegisteredSensor, credentials: Credentials) -> Identity
     try:
         shown, alert = handshake(sensor, credentials, SECONDS)
     except ssl.SSLError as error:
-        if error.reason in NO_TLS:
-            raise Fault("garbage", "what answers there doesn't speak TLS", str(error)) from None
-        raise Fault("certificate", f"the TLS handshake fails: {error.reason}", str(error)) from None
+        raise not_tls(error) or Fault("certificate", f"the TLS handshake fails: {error.reason}", str(error)) from None
     except (OSError, ValueError) as error:
         raise Fault("unreachable", f"it can't be reached: {first_line(error)}", str(error)) from None
     try:
         identity = identity_of(shown)
     except ValueError as error:
-        raise Fault("certificate", f"its certificate names nobody: {error}") from None
+        raise Fault("certificate", f"its certificate contains no identity: {error}") from None
     complaint = complaint_of(shown, identity, credentials, datetime.now(UTC))
     if complaint is not None:
         raise Fault("certificate", complaint)
     if alert is not None:
         raise alert
     return identity
-
-
-def _coverage(peer: Peer, merging: MergeEngines) -> list[dict[str, object]]:
-    question = Question(plan="coverage", request=Request(verb="coverage"))
-    wanted = {f"0/{name}": schema for name, schema in merging.schemas(question).items()}
-    ask = Ask(version=peer.version, questions=(question,), seconds=SECONDS, octets=256 << 20)
-    parts, _ = peer.ask(ask, wanted)
-    return coverage_rows(parts["0/rows"])
 
 
 def _watched_last(rows: list[dict[str, object]]) -> tuple[tuple[str, str], ...]:

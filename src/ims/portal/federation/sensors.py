@@ -1,18 +1,19 @@
-"""All sensors at once: questions go to each, what comes within the deadline is taken, and who is silent is said.
+"""All sensors at once: questions go to each, what comes within the deadline is used, and silent sensors are named.
 
-A thread looks after each sensor's health every few seconds, and sooner where somebody waits long for one. Whoever was
-silent lately is still asked, but not waited for longer than a moment; so a sensor that comes back is used at once, and
-one that is gone delays nobody. One that takes connections and answers nothing (it was stopped, or its machine hangs) is
-waited for until the first question's deadline, or until it has missed LATE_HELLOS; then by nobody any more.
+A thread checks each sensor's health every few seconds, and sooner if somebody waits long for one. Sensors that were
+silent lately are still asked, but waited for only a moment; so one that comes back is used at once, and one that is
+gone delays nobody. One that takes connections and answers nothing (it was stopped, or its machine hangs) is waited for
+until the first question's deadline, or until it has missed LATE_HELLOS; then by nobody any more.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -31,31 +32,31 @@ from ims.portal.federation.registry import RegisteredSensor, Registry
 from ims.portal.federation.responses import Responses
 from ims.text import first_line
 
+THREADS = 128
 HELLO_SECONDS, HELLO_EVERY_SECONDS, HURRIED_SECONDS = 2.0, 5.0, 1.0
 SUSPECT_SECONDS = 1.0
-"""For which somebody is waited for who was silent at the last hello."""
+"""How long to wait for a sensor that was silent at the last hello."""
 GRACE_SECONDS = WORD_SECONDS + 0.2
 LOOK_SECONDS = 0.2
-"""How often who waits for a sensor looks whether it is believed to be silent by now."""
+"""While waiting for a sensor, how often to check whether it is believed silent by now."""
 OVERDUE_SECONDS = 2.0
-"""After so long without an answer a sensor is greeted out of turn."""
+"""After so long without an answer a sensor gets a hello out of turn."""
 CLOCKS_APART_SECONDS = 60.0
 LATE_HELLOS = 3
-"""So many in a row, and the sensor is silent: one may come late where a machine is busy."""
-
+"""So many late hellos in a row, and the sensor is silent: a single one may be late on a busy machine."""
 SAID_AT_ONCE = ("unreachable", "certificate", "name")
-"""Faults that tell of the sensor, not of the question."""
+"""Faults of the sensor, not of the question."""
 NO_WORD = ("late", "overdue")
 """Faults of a hello that wasn't answered in time."""
 HELLO_TELLS = ("version", "name")
 """Faults that only a hello ends."""
 DETAIL_TELLS = ("certificate", "refused", "name")
-"""Faults whose detail says who or what was found: another one is another cause."""
+"""Faults whose detail says who or what was found: another detail is another cause."""
 
 
 @dataclass
 class Health:
-    """What is known of one sensor. `since`: of this state, seconds since the epoch."""
+    """What is known of one sensor. `since`: begin of this state, in seconds since the epoch."""
 
     sensor: RegisteredSensor
     hello: Hello | None = None
@@ -65,11 +66,11 @@ class Health:
     late: int = 0
     """hellos in a row that weren't answered in time"""
     overdue: Fault | None = None
-    """what the last question found that got no word in time, if none was answered since"""
+    """the fault of the last question without an answer in time, if none was answered since"""
     clock_offset: float | None = None
     """its clock minus ours, seconds"""
     logged: tuple[str, str] | None = None
-    """what the log was told last, as `_words` has it"""
+    """what was logged last, from `_words`"""
 
     @property
     def state(self) -> str:
@@ -78,73 +79,64 @@ class Health:
 
 
 class Sensors:
-    """The sensors of a registry. For several threads; `start` begins looking after them, `close` ends it."""
+    """The sensors of a registry. Thread-safe; `start` begins checking their health, `close` ends it."""
 
     def __init__(
         self,
         registry: Registry,
         credentials: Credentials | None,
         refusal: Callable[[str], Refusal | None],
-        threads: int = 128,
         monitored: MonitoredSpace | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         """`meanwhile`: called at each round of hellos; it raises nothing."""
-        self._meanwhile = meanwhile
-        self.monitored = monitored or MonitoredSpace(registry.sensors)
+        self.monitored, self._meanwhile = monitored or MonitoredSpace(registry.sensors), meanwhile
         self._registry, self._credentials, self._refusal = registry, credentials, refusal
         self._lock = threading.Lock()
         self._peers: dict[str, Peer] = {}
         self._health: dict[str, Health] = {}
-        self._pool = ThreadPoolExecutor(threads, "sensor")
+        self._pool = ThreadPoolExecutor(THREADS, "sensor")
         self._hellos = ThreadPoolExecutor(16, "hello")
         self._ended, self._hurry = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="health", daemon=True)
         self._log: Any = structlog.get_logger()
 
     def start(self) -> None:
-        """Begin looking after the sensors."""
+        """Begin checking the sensors' health."""
         self._thread.start()
 
     def peers(self) -> dict[str, Peer]:
-        """The sensors of the registry as it is now, by name."""
-        wanted = {sensor.name: sensor for sensor in self._registry.sensors()}
-        gone: list[Peer] = []
+        """The sensors that the registry has now, by name, in its order."""
+        registered = {sensor.name: sensor for sensor in self._registry.sensors()}
         with self._lock:
-            for name, peer in list(self._peers.items()):
-                if wanted.get(name) != peer.sensor:
-                    gone.append(self._peers.pop(name))
-                    self._health.pop(name, None)
-            for name, sensor in wanted.items():
-                if name not in self._peers:
-                    self._peers[name] = Peer(sensor, self._credentials)
-                    self._health[name] = Health(sensor)
-            self._health = {name: self._health[name] for name in wanted}  # in the registry's order
-            self._peers = {name: self._peers[name] for name in wanted}
-            peers = dict(self._peers)
-        for peer in gone:
-            peer.close()
-        return peers
+            peers, health = self._peers, self._health
+            same = {name for name, peer in peers.items() if registered.get(name) == peer.sensor}
+            new = {name: sensor for name, sensor in registered.items() if name not in same}
+            self._peers = {n: Peer(new[n], self._credentials) if n in new else peers[n] for n in registered}
+            self._health = {n: Health(new[n]) if n in new else health[n] for n in registered}
+            found = dict(self._peers)
+        for name in peers.keys() - same:
+            peers[name].close()
+        return found
 
     def health(self) -> list[Health]:
         """Of each sensor, in the registry's order."""
-        names = list(self.peers())
+        self.peers()
         with self._lock:
-            return [self._health[name] for name in names if name in self._health]
+            return list(self._health.values())
 
     def closed(self, name: str) -> str | None:
-        """What the sensor last said its closed hours are; None where it is silent."""
+        """The digest of closed hours in the sensor's last hello; None where it is silent."""
         with self._lock:
             health = self._health.get(name)
         return health.hello.closed if health is not None and health.hello is not None and not health.fault else None
 
     def refused(self, name: str) -> bool:
         """Whether it isn't the sensor that the registry names."""
-        known = self._known_fault(name)
-        return known is not None and known.kind == "name"
+        return self._known_fault(name, "name") is not None
 
     def claimed(self) -> frozenset[str]:
-        """Sensors' names in the stores of those that answer, as they said at their last hello."""
+        """Sensors' names in the stores of those that answer, by their last hello."""
         with self._lock:
             known = [health.hello for health in self._health.values() if health.fault is None]
         return frozenset(name for hello in known if hello is not None for name in hello.sensors)
@@ -152,17 +144,17 @@ class Sensors:
     def scatter(
         self,
         ask: Callable[[Peer], Ask],
-        wanted: Mapping[str, pa.Schema],
+        expected: Mapping[str, pa.Schema],
         seconds: float,
-        without: Iterable[str] = (),
+        without: Container[str] = (),
         known_only: bool = False,
         room: PartShare | None = None,
     ) -> Responses:
-        """Ask everybody (but those `without`), and wait until all have answered or the deadline passes. What they say
-        that they watch is noted before this returns; for `known_only`, who doesn't say is silent. `room`: what answers
-        take, and who fails gives back at once. Raises NoRoomError as soon as the question is refused for it."""
+        """Ask all sensors (but those `without`), and wait until all have answered or the deadline passes. The prefixes
+        that they watch are noted before this returns; with `known_only`, sensors that don't report them are silent.
+        `room`: for answers; failed ones give it back at once. Raises NoRoomError as soon as there is too little."""
         began = time.monotonic()
-        peers = {name: peer for name, peer in self.peers().items() if name not in set(without)}
+        peers = {name: peer for name, peer in self.peers().items() if name not in without}
         took: dict[str, float] = {}
         suspect = self._suspect()
         shares = {} if room is None else {name: room.answer(name) for name in peers}
@@ -170,15 +162,17 @@ class Sensors:
         def one(name: str, peer: Peer) -> tuple[dict[str, pa.Table], End] | Exception:
             try:
                 self._check(peer)
-                known = self._known_fault(name)
-                if known is not None and known.kind == "version":
-                    raise known.again()  # its own words for it would be of the question
-                # A thread stands by each call; who is believed to be silent keeps it no longer than he is waited for.
+                if known := self._known_fault(name, "version"):
+                    raise known.again()  # its own message would be about the question
+                # Each call has a thread; a sensor believed silent occupies it no longer than it is waited for.
                 most = min(seconds, SUSPECT_SECONDS) if name in suspect else seconds
                 left = most - (time.monotonic() - began)
                 asked = ask(peer).model_copy(update={"seconds": max(0.05, left)})
-                parts, end = peer.ask(asked, wanted, shares.get(name))
-                self._check_agreement(peer, asked, parts, end)
+                parts, end = peer.ask(asked, expected, shares.get(name))
+                if known := self._known_fault(name, "name"):
+                    raise known.again()  # only its hello has its certificate's name
+                check_store(peer.sensor, end.sensors, "", {})
+                check_rows(peer.sensor, asked.questions, parts)
             except Exception as error:
                 if name in shares:
                     shares[name].give_back()
@@ -222,7 +216,7 @@ class Sensors:
         return Responses(parts, ends, faults, took)
 
     def close(self) -> None:
-        """End all threads and connections."""
+        """End all threads, and close connections."""
         self._ended.set()
         self._hurry.set()
         if self._thread.is_alive():
@@ -250,8 +244,7 @@ class Sensors:
             if waited >= OVERDUE_SECONDS:
                 self._hurry.set()
             # Not until `left` at once: another's question, or a hello, may find meanwhile that it is silent.
-            found = wait({*pending, *ends}, min(left, LOOK_SECONDS), FIRST_COMPLETED if ends else ALL_COMPLETED)
-            pending -= found.done
+            pending -= wait({*pending, *ends}, min(left, LOOK_SECONDS), FIRST_COMPLETED if ends else ALL_COMPLETED).done
 
     def _check(self, peer: Peer) -> None:
         serial = peer.sensor.serial
@@ -261,48 +254,40 @@ class Sensors:
                 raise Fault("list", f"the portal's {refusal.text.removeprefix('the ')}")
             raise Fault("certificate", "its certificate is revoked", refusal.text)
 
-    def _check_agreement(self, peer: Peer, asked: Ask, parts: Mapping[str, pa.Table], end: End) -> None:
-        """Raises Fault where it isn't the sensor that the registry names."""
-        known = self._known_fault(peer.sensor.name)
-        if known is not None and self.refused(peer.sensor.name):
-            raise known.again()  # its certificate's name is in its hello alone
-        check_store(peer.sensor, end.sensors, "", {})
-        check_rows(peer.sensor, asked.questions, parts)
-
-    def _note_watched(self, name: str, said: End | Hello, needed: bool = False) -> None:
-        if said.watched is not None:
-            self.monitored.note(name, said.watched)
+    def _note_watched(self, name: str, message: End | Hello, needed: bool = False) -> None:
+        if message.watched is not None:
+            self.monitored.note(name, message.watched)
         elif needed:
             raise UNKNOWN.again()
 
     def _stores_before(self, name: str) -> dict[str, str]:
-        """Ids of the stores of those that answer and stand before it in the registry."""
+        """Sensors that answer and are before this one in the registry, by their stores' ids."""
         with self._lock:
-            names = list(self._health)
-            before = [self._health[other] for other in names[: names.index(name)]] if name in names else []
+            before = list(takewhile(lambda health: health.sensor.name != name, self._health.values()))
         return {h.hello.store: h.sensor.name for h in before if h.hello is not None and h.fault is None}
 
     def _explained(self, peer: Peer, fault: Fault, until: float, anew: bool = False) -> Fault:
-        """Why nobody can be reached, or what is wrong with the certificate; for `anew`, not as the last hello found."""
+        """Why it can't be reached, or what is wrong with the certificate; for `anew`, not as the last hello found."""
         left = min(1.0, until - time.monotonic())
         if fault.kind not in ("unreachable", "certificate") or left <= 0:
             return fault
-        known = None if anew else self._known_fault(peer.sensor.name)
-        if known is not None and known.kind == fault.kind == "certificate":
+        if fault.kind == "certificate" and not anew and (known := self._known_fault(peer.sensor.name, "certificate")):
             return known
         found = diagnosed(peer.sensor, self._credentials, left)
         if found is None and fault.kind == "unreachable":
-            # It can be reached by now. gRPC waits longer from time to time before it asks DNS again, up to two minutes.
+            # It can be reached again. gRPC asks DNS at growing intervals, of up to two minutes.
             peer.renew()
         return found or fault
 
-    def _known_fault(self, name: str) -> Fault | None:
+    def _known_fault(self, name: str, kind: str = "") -> Fault | None:
+        """The sensor's present fault, if it has one, and of this kind."""
         with self._lock:
             health = self._health.get(name)
-        return health.fault if health is not None else None
+        fault = health.fault if health is not None else None
+        return fault if fault is not None and kind in ("", fault.kind) else None
 
     def _note(self, faults: Mapping[str, Fault], ends: Mapping[str, End]) -> None:
-        """What an answer tells of health: whoever answered isn't silent, and who can't be reached is."""
+        """Update health: a sensor that answered isn't silent, and one that can't be reached is."""
         with self._lock:
             for name, fault in faults.items():
                 health = self._health.get(name)
@@ -313,18 +298,16 @@ class Sensors:
                     self._hurry.set()
                 if fault.kind in SAID_AT_ONCE or (fault.kind == "overdue" and health.late):
                     health.fault, health.since, health.asked = fault, time.time(), time.time()
-            for name in ends:
-                health = self._health.get(name)
-                if health is not None:
-                    health.overdue = None
-                if health is not None and health.fault is not None and health.fault.kind not in HELLO_TELLS:
+            for health in (self._health[name] for name in ends if name in self._health):
+                health.overdue = None
+                if health.fault is not None and health.fault.kind not in HELLO_TELLS:
                     health.fault, health.since = None, time.time()
 
     def _look_after(self) -> None:
         while not self._ended.is_set():
             try:
                 list(self._hellos.map(self._greet, self.peers().values()))
-            except RuntimeError:  # the pool is closed: the portal ends
+            except RuntimeError:  # the pool is closed: the portal stops
                 return
             with self._lock:
                 silent = any(health.fault is not None or health.late for health in self._health.values())
@@ -362,10 +345,8 @@ class Sensors:
                 health.since = began
             if health.logged != _words(fault):
                 health.logged = _words(fault)
-                self._log.info(
-                    "sensor", sensor=peer.sensor.name, state="silent" if fault else "answers",
-                    why=fault.text if fault else None, detail=fault.detail if fault else None,
-                )  # fmt: skip
+                state, text, detail = ("silent", fault.text, fault.detail) if fault else ("answers", None, None)
+                self._log.info("sensor", sensor=peer.sensor.name, state=state, why=text, detail=detail)
             if hello is not None:
                 self._log_changes(peer.sensor.name, health.hello, hello)
             health.hello, health.fault, health.asked = hello or health.hello, fault, began
@@ -376,14 +357,10 @@ class Sensors:
         for name, live in now.live.items():
             old = known.get(name)
             if old is None or (old.state, old.stores) != (live.state, live.stores):
-                self._log.info(
-                    "live", sensor=registered, name=name, state=live.state, stores=live.stores,
-                    why=first_line(live.why) or None,
-                )  # fmt: skip
+                why = first_line(live.why) or None
+                self._log.info("live", sensor=registered, name=name, state=live.state, stores=live.stores, why=why)
 
 
 def _words(fault: Fault | None) -> tuple[str, str]:
-    """What is logged anew where it changes; of most faults details may differ each time."""
-    if fault is None:
-        return "", ""
-    return fault.text, fault.detail if fault.kind in DETAIL_TELLS else ""
+    """What is logged again if it changes; most faults' details may differ each time."""
+    return ("", "") if fault is None else (fault.text, fault.detail if fault.kind in DETAIL_TELLS else "")

@@ -1,4 +1,4 @@
-"""All sensors of a portal, asked: the backend of its API. Answers of several rounds are of the same sensors."""
+"""The backend of a portal's API: all its sensors. Answers of several rounds come from the same sensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class SensorsBackend(PlanBackend):
-    """A Backend (ims.backend) over sensors. Raises OSError where none of them answers."""
+    """A Backend (ims.backend) over sensors. Raises OSError if none of them answers."""
 
     def __init__(self, asking: Scatter) -> None:
         self._asking = asking
@@ -40,14 +40,13 @@ class SensorsBackend(PlanBackend):
         return self._again(make_request("payloads", None), lambda asked: payload_of(asked, signature))
 
     def write(self, request: Request, out: str | Path | BinaryIO, format: str, link: str) -> ExportReport:
-        """As Backend; what is written can't be taken back, so a sensor that falls silent ends it with OSError."""
+        """As Backend; what is written can't be taken back, so OSError is raised if a sensor falls silent."""
         try:
             return super().write(request, out, format, link)
         except FewerError as error:
-            said = "; ".join(f"{name}: {fault.text}" for name, fault in error.faults.items())
-            raise UnansweredError(
-                f"a sensor fell silent during the export ({said}); what was written isn't whole"
-            ) from None
+            why = "; ".join(f"{name}: {fault.text}" for name, fault in error.faults.items())
+            message = f"a sensor fell silent during the export ({why}); what was written isn't whole"
+            raise UnansweredError(message) from None
 
     def _again(self, request: Request, work: Callable[[QueryRun], T]) -> T:
         lost: dict[str, Fault] = {}

@@ -1,8 +1,8 @@
 """The kernels that look for addresses in payloads: as four octets, as numbers in text, as hexadecimal digits.
 
-Each goes once through a payload and keeps what it needs of the last few numbers; once more where something in it is
-escaped. (Measured with 300 prefixes, bounds checked, on one core: 40 MB/s of random octets, 54 MB/s of HTTP, 23 MB/s
-of HTTP with an escaped space.)
+Each reads a payload once and keeps what it needs of the last few numbers; once more where something is escaped.
+(Measured with 300 prefixes, bounds checked, on one core: 40 MB/s of random octets, 54 MB/s of HTTP, 23 MB/s of HTTP
+with an escaped space.)
 """
 
 from __future__ import annotations
@@ -18,10 +18,8 @@ Array = np.ndarray[Any, Any]
 
 WORD, QUOTES_ONLY = 1, 2
 """What `tops` says of the first 16 bits of an address: monitored, and searched for everywhere or in headers only."""
-BEYOND = 1 << 40
-"""Above every address; ten times as much is still a number of 64 bits."""
-ESCAPED = 3
-"""So often a digit may be escaped: `%252531` is `1` escaped three times."""
+BEYOND = 1 << 40  # above every address; ten times as much is still a number of 64 bits
+ESCAPED = 3  # how often a digit may be escaped: `%252531` is `1` escaped three times
 
 
 class Darkness(NamedTuple):
@@ -61,8 +59,7 @@ def _swapped(word: int) -> int:
 
 @kernel
 def _header(octets: Array, at: int) -> bool:
-    """Whether an IPv4 header may begin here, of a protocol that errors quote. Its lengths may be swapped: some hosts
-    quote them so."""
+    """Whether an IPv4 header may begin here, of a protocol that errors quote. Some hosts quote its lengths swapped."""
     protocol = int(octets[at + 9])
     known = protocol == 6 or protocol == 17 or protocol == 1 or protocol == 2 or (47 <= protocol <= 51)
     return octets[at] >> 4 == 4 and octets[at] & 15 >= 5 and (known or protocol == 132)
@@ -110,7 +107,7 @@ def _three_hold(a: int, b: int, c: int, dark: Darkness) -> bool:
 
 @kernel
 def _number_holds(value: int, digits: int, dark: Darkness) -> bool:
-    """One number that is an address: in either order, if it has enough digits not to be so by chance."""
+    """One number that is an address; also swapped, if it has so many digits that it is hardly by chance."""
     if value < 0 or value > 0xFFFFFFFF:
         return False
     return _monitored(value, dark) or (digits > 7 and _monitored(_swapped(value), dark))
@@ -220,7 +217,7 @@ def _plainly_hold(octets: Array, begin: int, end: int, dark: Darkness) -> bool:
 
 @kernel
 def _escapes_hold(octets: Array, begin: int, end: int, text: Array, dark: Darkness) -> bool:
-    """What was escaped, and what was escaped twice or three times."""
+    """What was escaped once, twice or three times."""
     size = without_escapes(octets, begin, end, text)
     for _ in range(ESCAPED):
         if size == 0:
@@ -234,7 +231,7 @@ def _escapes_hold(octets: Array, begin: int, end: int, text: Array, dark: Darkne
 @kernel
 def scan(octets: Array, ends: Array, text: Array, dark: Darkness, found: Array) -> None:
     """Fill `found` (bool (n,)): whether octets[ends[i]:ends[i + 1]] hold a monitored address. ends: int64 (n + 1,);
-    text: uint8, of the longest's size, to be written in."""
+    text: uint8, of the longest payload's size, scratch space."""
     for index in range(found.size):
         begin, end = ends[index], ends[index + 1]
         found[index] = _plainly_hold(octets, begin, end, dark) or _escapes_hold(octets, begin, end, text, dark)

@@ -19,8 +19,7 @@ from ims.query.errors import QuestionError
 from ims.query.format.display import dotted
 from ims.query.request import Request
 
-MOST_CELLS = 1_000_000
-"""Published cells that one answer may be the sum of: three seconds of a processor."""
+MOST_CELLS = 1_000_000  # published cells that one answer may be the sum of: three seconds of a processor
 Put = Callable[[Request], Answer]
 Row = tuple[int, Any]
 """The begin of a bin of the answer, and the group's value; 0 and None where there are none."""
@@ -28,7 +27,7 @@ Row = tuple[int, Any]
 
 @dataclass
 class Sum:
-    """Published cells of one row: their sum, and how many they are."""
+    """Sum and number of the published cells of a row."""
 
     value: int = 0
     shown: int = 0
@@ -47,52 +46,38 @@ class CellSums:
 
 
 def cell_sums(request: NarrowedRequest, put: Put, noise: Noise, unit: int) -> CellSums:
-    """The sums that answer a viewer's question, as the policy narrowed it. `put` asks the sensors, `unit`: the bin of
-    published cells in microseconds.
-
-    Raises QuestionError where they are too many, and what `put` raises.
-    """
+    """The sums that answer a viewer's question, as the policy narrowed it. `put` asks the sensors; `unit`: the bin of
+    published cells in microseconds. Raises QuestionError where there are too many cells, and what `put` raises."""
     view = view_of(request)
-    since, until = request.since or 0, request.until or 0
     watched = put(Request(verb="coverage", since=request.since, until=request.until))
     sums: dict[str, dict[Row, Sum]] = {metric: {} for metric in metrics_of(request, unit)}
     record, published = watched.record, 0
     for cells in questions(request, unit):
         answer = put(cells.request)
         record = _joined(record, answer.record)
-        for metric, column in zip(CACHE, CACHE, strict=True) if cells.metric == "cache" else ((cells.metric, "value"),):
-            published += _add(sums[metric], answer.table, column, metric, cells, view, request, noise)
+        for metric in CACHE if cells.metric == "cache" else (cells.metric,):
+            published += _add(sums[metric], answer.table, metric, cells, view, request, noise)
             if published > MOST_CELLS:
                 raise QuestionError(
                     f"this is the sum of more than {MOST_CELLS:,} figures, the most for viewers; ask for a shorter time"
                 )
-    width = request.bin if request.verb in ("series", "cache") else until - since
+    width = request.bin if request.verb in ("series", "cache") else (request.until or 0) - (request.since or 0)
     return CellSums(view, sums, width // unit * view.cells, _space(watched.table), replace(record, verb=request.verb))
 
 
 def _add(
-    sums: dict[Row, Sum],
-    table: pa.Table,
-    column: str,
-    metric: str,
-    cells: Cells,
-    view: View,
-    request: NarrowedRequest,
-    noise: Noise,
+    sums: dict[Row, Sum], table: pa.Table, metric: str, cells: Cells, view: View, request: NarrowedRequest, noise: Noise
 ) -> int:
     """Add a table's cells, each with its noise; returns how many are published."""
-    enough = pc.greater_equal(table.column(column), noise.lowest(metric) - noise.most(metric))
-    table = table.filter(enough)
-    group = cells.request.group_name
+    column = metric if cells.metric == "cache" else "value"
+    table = table.filter(pc.greater_equal(table.column(column), noise.lowest(metric) - noise.most(metric)))
+    group, binned, published = cells.request.group_name, request.verb in ("series", "cache"), 0
     keys = [view.key] * len(table) if group is None else table.column(group).to_pylist()
     begins = table.column("time").cast(pa.int64()).to_pylist()
-    published = 0
-    binned = request.verb in ("series", "cache")
     for begin, key, value in zip(begins, keys, table.column(column).to_pylist(), strict=True):
         if (group is not None and key is None) or not (request.since or 0) <= begin < (request.until or 0):
             continue
-        name = f"{view.table} {cells.within} {key} {begin} {cells.request.bin}"
-        noisy = noise.published(metric, name, value)
+        noisy = noise.published(metric, f"{view.table} {cells.within} {key} {begin} {cells.request.bin}", value)
         if noisy is None:
             continue
         published += 1
@@ -104,7 +89,7 @@ def _add(
 
 
 def _prefix(key: str | None, bits: int) -> str | None:
-    """The prefix of `bits` bits that a /8 is in."""
+    """The prefix of `bits` bits that contains a /8."""
     if key is None or bits == SOURCE_BITS:
         return key
     first = int(key.partition(".")[0])
@@ -113,20 +98,15 @@ def _prefix(key: str | None, bits: int) -> str | None:
 
 def _joined(record: AnswerRecord, other: AnswerRecord) -> AnswerRecord:
     """The record of two answers: who was silent to either was silent. The darknet's size is the first's."""
-    took = {name: record.took.get(name, 0.0) + other.took.get(name, 0.0) for name in {**record.took, **other.took}}
+    took = {name: record.took.get(name, 0.0) + other.took.get(name, 0.0) for name in record.took | other.took}
+    sensors, asked = {*record.sensors, *other.sensors}, {*record.asked, *other.asked}
     return replace(
-        record,
-        silent={**record.silent, **other.silent},
-        sensors=tuple(sorted({*record.sensors, *other.sensors})),
-        asked=tuple(sorted({*record.asked, *other.asked})),
-        seconds=record.seconds + other.seconds,
-        took=took,
-    )
+        record, silent=record.silent | other.silent, sensors=tuple(sorted(sensors)), asked=tuple(sorted(asked)),
+        seconds=record.seconds + other.seconds, took=took,
+    )  # fmt: skip
 
 
 def _space(table: pa.Table) -> DarkSpace:
-    spans = zip(*(table.column(name).cast(pa.int64()).to_pylist() for name in ("since", "until")), strict=True)
-    named = table.select(["sensor", "block", "prefix"]).to_pylist()
-    return DarkSpace(
-        {**row, "since_us": since, "until_us": until} for row, (since, until) in zip(named, spans, strict=True)
-    )
+    columns = {name: table.column(name) for name in ("sensor", "block", "prefix")}
+    columns |= {f"{name}_us": table.column(name).cast(pa.int64()) for name in ("since", "until")}
+    return DarkSpace(pa.table(columns).to_pylist())

@@ -1,8 +1,8 @@
-"""The tables that viewers' figures are of: which of them a question is about, and how sensors are asked for its cells.
+"""The tables behind viewers' figures: which of them a question is about, and how sensors are asked for its cells.
 
-A packet is in one cell of each table in each bin of time (`viewer_bin`), and viewers are shown sums of cells, so what
-they can learn of it is bounded by the number of tables (noise.py), not by that of questions. So there are few: packets
-by one thing at a time, and other metrics of all packets only.
+A packet is in one cell of each table in each bin of time (`viewer_bin`), and viewers see sums of cells. So what they
+learn of it is bounded by the number of tables (noise.py), not by that of questions. Tables are few: packets by one
+thing at a time, and other metrics of all packets only.
 """
 
 from __future__ import annotations
@@ -13,36 +13,33 @@ from typing import Any, NamedTuple
 from ims.packet.field_values import PROTOCOL_ICMP as ICMP
 from ims.packet.field_values import PROTOCOL_TCP as TCP
 from ims.packet.field_values import PROTOCOL_UDP as UDP
-from ims.portal.privacy.query_policy import Forbidden, NarrowedRequest, asked_of, is_compared, narrowed
+from ims.portal.privacy.query_policy import Forbidden, NarrowedRequest, asked_of, narrowed
 from ims.query.bins import bin_begin, bin_origin
-from ims.query.language.syntax_tree import And, Compare, Expression, Named, Net, Number, Port, Protocol
+from ims.query.language.syntax_tree import And, Compare, Expression, Named, Net, Number, Octets, Port, Protocol
 from ims.query.request import Request
 
-SOURCE_BITS = 8
-"""Sources are distinguished by no more bits."""
+SOURCE_BITS = 8  # sources are distinguished by no more
 GROUPS = {"destination_port": 65_536, "protocol": 256, "icmp_type": 256, "category": 5, "block": 1000, "sensor": 1000,
           "source": 256}  # fmt: skip
-"""Tables of packets beside the total, and how many values they have at most (blocks and sensors: to speak of). A packet
-has a port or an ICMP type, never both: these two are one table."""
+"""Tables of packets beside the total, and their largest number of values (of blocks and sensors: a guess). A packet has
+a port or an ICMP type, never both: these two are one table."""
 CACHE = ("payloads", "hits", "payloads_without_icmp_errors", "hits_without_icmp_errors")
 COUNTED = {"packets": "packets", "bytes": "bytes_capped", "sources": "sources", "payloads": "payloads"}
 """What `count` shows, and the metrics that give it."""
 METRICS = {**COUNTED, "new_payloads": "new_payloads", "bytes_capped": "bytes_capped"}
 ASKABLE = "dst port N (tcp, udp), a protocol, icmp[icmptype] = N, src net N/8, category, block, sensor; or group by it"
-MOST_ROWS_AT_ONCE = 2_000_000
-"""Cells that sensors are asked for in one question."""
+MOST_ROWS_AT_ONCE = 2_000_000  # cells that sensors are asked for in one question
 
 
 class Term(NamedTuple):
-    """A filter that cells are asked for with. `within`: what tells them from others of the same key in the table."""
+    """A filter to ask for cells. `within`: what distinguishes them from others of the same key in the table."""
 
     within: str
     filter: Expression | None
 
 
 class View(NamedTuple):
-    """What a viewer's question is about: one table, all of its cells or those of one value (`key`, as the cells of a
-    group have it)."""
+    """What a viewer's question is about: all cells of a table, or those of one value (`key`, as a group has it)."""
 
     table: str
     key: Any
@@ -78,8 +75,7 @@ def view_of(request: Request) -> View:
     bits = SOURCE_BITS if request.prefix is None else request.prefix.bits
     if isinstance(term, Port):
         chosen = [p for p in protocols if term.protocol in (None, p)]
-        ports = tuple(Term(f"{p}", Port("destination", term.low, term.low, p)) for p in chosen)
-        return View(table, term.low, ports)
+        return View(table, term.low, tuple(Term(f"{p}", Port("destination", term.low, term.low, p)) for p in chosen))
     if term is not None:
         return View(table, _key_of(term), (Term("", term),), bits)
     if table == "destination_port":
@@ -102,7 +98,7 @@ def _key_of(term: Expression) -> Any:
 
 
 def metrics_of(request: Request, unit: int) -> tuple[str, ...]:
-    """The metrics that a question's answer shows. Distinct sources of a longer time are no sum of those of bins."""
+    """The metrics that the answer shows. Distinct sources of a longer time aren't the sum of those of its bins."""
     view = view_of(request)
     if request.verb == "cache":
         return CACHE
@@ -123,16 +119,15 @@ class Cells(NamedTuple):
 
 
 def questions(request: NarrowedRequest, unit: int) -> Iterator[Cells]:
-    """What sensors are asked for the cells of a viewer's question, as the policy narrowed it, in stretches of time that
-    other questions have too (federation/answer_cache.py)."""
+    """What sensors are asked for the cells of a viewer's question, as the policy narrowed it, in periods that other
+    questions share (federation/answer_cache.py)."""
     view = view_of(request)
     grouped = view.key is None and view.table != "total"
     group = ("source/8" if view.table == "source" else view.table) if grouped else None
     values = 1 if group is None else GROUPS[view.table]
-    common = {"bin": unit, "origin": bin_origin(unit) or None, "per_24": False}
     for since, until in _stretches(request.since or 0, request.until or 0, unit, values):
         limit = (until - since) // unit * values + 1
-        when = {**common, "since": since, "until": until}
+        when = {"bin": unit, "origin": bin_origin(unit) or None, "per_24": False, "since": since, "until": until}
         if request.verb == "cache":
             yield Cells("cache", "", narrowed(request, **when, filter=None, limit=0))
             continue
@@ -143,7 +138,7 @@ def questions(request: NarrowedRequest, unit: int) -> Iterator[Cells]:
 
 
 def _stretches(since: int, until: int, unit: int, values: int) -> Iterator[tuple[int, int]]:
-    """[since, until) in pieces of no more cells than are asked for at once, cut at the same moments for everybody."""
+    """[since, until) in periods of no more cells than are asked for at once, cut at the same moments for everybody."""
     bins = max(1, MOST_ROWS_AT_ONCE // values)
     width = (bins // 24 * 24 or bins) * unit
     while since < until:
@@ -167,7 +162,9 @@ def _kind(tree: Expression) -> str:
         return "protocol"
     if isinstance(tree, Named):
         return tree.column
-    return "icmp_type" if is_compared(tree, "icmp", 0) else ""
+    if isinstance(tree, Compare) and tree.operator == "=" and isinstance(tree.right, Number):
+        return "icmp_type" if tree.left == Octets("icmp", 0, 1) else ""
+    return ""
 
 
 def _group_of(request: Request) -> str | None:

@@ -1,4 +1,4 @@
-"""The kernel that takes the escapes out of a text: digits that were written as `%31`, `&#49;`, `\\u0031` and the like.
+"""The kernel that decodes escapes in a text: digits written as `%31`, `&#49;`, `\\u0031` and the like.
 
 URLs (RFC 3986, section 2.1, and IIS's `%u0031`), HTML and XML (character references), JavaScript, JSON and C (`\\x31`,
 `\\u0031`, `\\u{31}`, `\\61`), and the wide digits and full stops of Unicode, which browsers take for plain ones.
@@ -14,10 +14,8 @@ from ims.kernels import kernel
 
 Array = np.ndarray[Any, Any]
 
-PERCENT, AMPERSAND, BACKSLASH, WIDE, STOP = 0x25, 0x26, 0x5C, 0xEF, 0xE3
-"""What escapes begin with."""
-LONGEST_NUMBER = 8
-"""Digits of a character's number; longer ones aren't read."""
+PERCENT, AMPERSAND, BACKSLASH, WIDE, STOP = 0x25, 0x26, 0x5C, 0xEF, 0xE3  # what escapes begin with
+LONGEST_NUMBER = 8  # digits of a character's number; longer ones aren't read
 
 
 @kernel
@@ -74,7 +72,6 @@ def _reference(octets: Array, at: int, end: int) -> tuple[int, int]:
 def _escaped(octets: Array, at: int, end: int) -> tuple[int, int]:
     """The escape that begins here: (octet, length); -1 where none does."""
     first = int(octets[at])
-    value, length = -1, 0
     if first == PERCENT:
         if at + 1 < end and octets[at + 1] | 32 == 0x75:
             value, length = _braced(octets, at + 2, end, 4)
@@ -86,11 +83,8 @@ def _escaped(octets: Array, at: int, end: int) -> tuple[int, int]:
         return value, length + 1
     if first == BACKSLASH and at + 1 < end:
         second = int(octets[at + 1])
-        if second == 0x78:
-            value, length = _braced(octets, at + 2, end, 2)
-            return value, length + 2
-        if second == 0x75:
-            value, length = _braced(octets, at + 2, end, 4)
+        if second == 0x78 or second == 0x75:
+            value, length = _braced(octets, at + 2, end, 2 if second == 0x78 else 4)
             return value, length + 2
         value, length = _number(octets, at + 1, end, 8, 3)
         return value, length + 1
@@ -107,8 +101,8 @@ def _escaped(octets: Array, at: int, end: int) -> tuple[int, int]:
 
 @kernel
 def without_escapes(octets: Array, begin: int, end: int, text: Array) -> int:
-    """Fill `text` (which may be `octets`, begun at 0) with octets[begin:end] without its escapes. How many octets there
-    are then; 0: nothing was escaped."""
+    """Fill `text` (may be `octets`, with begin 0) with octets[begin:end], its escapes decoded. Returns its size; 0:
+    nothing was escaped."""
     size = count = 0
     at = begin
     while at < end:

@@ -1,7 +1,7 @@
-"""What an answer says of what a role isn't shown in it: by rule, so that it tells nothing of what is stored or watched.
+"""What an answer says about what a role isn't shown: by rule, so that it tells nothing of what is stored or watched.
 
-Each sentence follows from the role, its settings, and the words and moment of the question alone: a question whose
-answer lacks nothing gets the same ones as one whose answer lacks much.
+Each sentence follows only from the role, its settings, the question and its time: an answer that lacks nothing gets the
+same sentences as one that lacks much.
 """
 
 from __future__ import annotations
@@ -32,14 +32,11 @@ NO_SOURCES = "monitored addresses are left out of sources"
 
 
 def omissions(role: Role, request: Request, settings: SecrecySettings, noise: Noise) -> tuple[str, ...]:
-    """A line for each kind of thing that this role isn't shown. `request`: as the policy narrowed it.
-
-    `noise`: of viewers' figures.
-    """
+    """A line for each kind of thing that this role isn't shown. `request`: as the policy narrowed it; `noise`: of
+    viewers' figures."""
     if role == "operator":
         return ()
-    lines = []
-    asked = asked_of(request)
+    lines, asked = [], asked_of(request)
     if role == "viewer":
         lines += _of_viewers(asked, request, settings, noise)
     elif asked.verb in OF_ANALYSTS:
@@ -69,13 +66,8 @@ def _of_viewers(asked: Request, shown: Request, settings: SecrecySettings, noise
     if asked.verb == "coverage":
         lines.append("prefix, policy and what was lost aren't shown to viewers, periods only in whole bins")
         return lines
-    lines += _noisy(shown, unit, noise)
-    lines.append(
-        "destinations, first, last and what was lost aren't shown to viewers"
-        if asked.verb == "count"
-        else "what was lost isn't shown to viewers"
-    )
-    return lines
+    what = "destinations, first, last and what was lost aren't" if asked.verb == "count" else "what was lost isn't"
+    return [*lines, *_noisy(shown, unit, noise), f"{what} shown to viewers"]
 
 
 def _noisy(shown: Request, unit: int, noise: Noise) -> list[str]:

@@ -1,7 +1,7 @@
-"""What each role may see: the policy that questions pass on their way in, and answers on their way out.
+"""What each role may see: the policy that all questions and answers pass.
 
-Operators see everything; analysts everything but monitored addresses; viewers a few figures, noisy, late, and none
-that is small. docs/secrecy.md says what of it is held back, why, and what an attacker can do all the same.
+Operators see everything; analysts everything but monitored addresses; viewers a few figures, noisy, late, and no small
+ones. docs/secrecy.md says what is held back, why, and what an attacker can do nevertheless.
 """
 
 from __future__ import annotations
@@ -38,11 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Forbidden", "PrivacyPolicy", "SecrecySettings"]
 T = TypeVar("T")
-TRIES = 4
-"""Before it is said that what is watched keeps changing."""
-
-_NUMBERS = re.compile(r"(?=(?:[^.:\s]*[.:]){2})[\[\]0-9A-Fa-f.:]{3,}")
-"""What may be an address, with or without a port."""
+TRIES = 4  # of a question, while what is watched keeps changing
+_NUMBERS = re.compile(r"(?=(?:[^.:\s]*[.:]){2})[\[\]0-9A-Fa-f.:]{3,}")  # maybe an address, with or without a port
 
 
 class _Darkness(NamedTuple):
@@ -54,9 +51,9 @@ class _Darkness(NamedTuple):
 
 
 class PrivacyPolicy:
-    """The policy. `prefixes` gives the monitored blocks, whenever it is asked; `secret`: 32 octets that stay the same,
-    such as `Accounts.secret("rounding")`: with another one, viewers see every value with other noise. Thread-safe.
-    """
+    """The policy. `prefixes` returns the blocks that are monitored now; `secret`: 32 octets that stay the same, such as
+    `Accounts.secret("rounding")`: with another one, viewers see every value with other noise; `failed`: called when a
+    search of payloads fails. Thread-safe."""
 
     def __init__(
         self,
@@ -66,7 +63,6 @@ class PrivacyPolicy:
         secret: bytes | None = None,
         failed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`failed`: called at each search of payloads that fails."""
         self._settings, self._prefixes, self._clock = settings, prefixes, clock
         self._noise = Noise(settings.viewer_noise, settings.viewer_threshold, secret or secrets.token_bytes(32))
         self._lock, self._failed = threading.Lock(), failed
@@ -74,14 +70,10 @@ class PrivacyPolicy:
         self._known = _Darkness((), AddressScan(()), ())
 
     def check(self, role: Role, request: Request, payloads: PayloadLookup | None = None) -> Request:
-        """The request that may be asked for this role: as it is for operators, narrower for others. It goes to the
-        sensors, and then with their answer to `shown`; never back to the caller (see NarrowedRequest). What is asked of
-        them is changed by the same rule for every filter and every darkness, and nothing here depends on what is
-        monitored but the look-up of signatures.
-
-        `payloads` gives the octets of signatures; without it, no filter may ask for a signature but an operator's.
-        Raises Forbidden.
-        """
+        """The request as this role may ask it: unchanged for operators, narrower for others. It goes to the sensors,
+        and with their answer to `shown`; never back to the caller (see NarrowedRequest). Every filter is changed by the
+        same rule, whatever is monitored; only the look-up of signatures depends on that. `payloads` gives the octets of
+        signatures; without it, only operators may ask for one. Raises Forbidden."""
         tree = request.filter
         if role == "operator":
             return request
@@ -101,8 +93,8 @@ class PrivacyPolicy:
         return request.hiding(darkness.hidden)
 
     def answer(self, role: Role, request: Request, put: Put, payloads: PayloadLookup | None = None) -> Answer:
-        """What this role sees of a request that `check` let through. `put` asks the sensors: for viewers, the cells
-        that their figures are sums of. As `shown`; raises what `put` raises, too."""
+        """The answer that this role sees to a request that passed `check`. `put` asks the sensors; for viewers, for the
+        cells of their sums. As `shown`; raises what `put` raises, too."""
         if role != "viewer" or request.verb == "coverage":
             return self.shown(role, request, put(request), payloads)
         if not isinstance(request, NarrowedRequest):
@@ -112,11 +104,9 @@ class PrivacyPolicy:
         return self._recorded(role, request, Answer(table, found.record), table)
 
     def shown(self, role: Role, request: Request, answer: Answer, payloads: PayloadLookup | None = None) -> Answer:
-        """What this role sees of the answer to a request that `check` let through.
-
-        `payloads` gives the octets of signatures; those it doesn't know are withheld. Raises Forbidden where nothing
-        can be shown, and ValueError for a viewer's request that wasn't checked, or whose answer is a sum (`answer`).
-        """
+        """What this role sees of the answer to a request that passed `check`. `payloads` gives the octets of
+        signatures; unknown ones are withheld. Raises Forbidden where nothing can be shown, and ValueError for a
+        viewer's request that wasn't checked, or whose answer is a sum (`answer`)."""
         if role == "operator":
             return answer
         words = self._darkness().words
@@ -129,16 +119,16 @@ class PrivacyPolicy:
         return self._recorded(role, request, answer, table)
 
     def _recorded(self, role: Role, request: Request, answer: Answer, table: Any) -> Answer:
-        """The table that is shown, with the record of the answer as this role sees it."""
+        """The table, with the record as this role sees it."""
         record = _record(answer.record, role == "viewer")
         withheld = omissions(role, request, self._settings, self._noise)
         left_out = _left_out(request, answer, len(table), role == "viewer")
         return Answer(table, replace(record, **left_out, withheld=withheld))
 
     def settled(self, role: Role, work: Callable[[], T]) -> T:
-        """What `work` returns, which asks sensors by `check` and `shown`. It is done again where more is known to be
-        monitored after it than before: what sensors say of that is noted with each answer of theirs, so nothing that
-        they told was checked by what had been known earlier. Raises OSError where that keeps changing."""
+        """What `work` returns, which asks sensors by `check` and `shown`. It is repeated if more is known to be
+        monitored after it than before, which each sensor's answer may tell: so no answer is checked by less than was
+        known when it came. Raises LaterError where that keeps changing."""
         if role == "operator":
             return work()
         for _ in range(TRIES):
@@ -176,7 +166,7 @@ class PrivacyPolicy:
             return self._known
 
     def _hidden(self, ranges: Ranges, prefixes: Sequence[ipaddress.IPv4Network]) -> Ranges:
-        """The sources to hide: in as many ranges as a question may name, so more than are monitored if need be."""
+        """The sources to hide: in as many ranges as a question may name, so if need be more than are monitored."""
         if len(ranges) <= MOST_HIDDEN:
             return ranges
         wider = ranges_of(few(prefixes, MOST_HIDDEN))
@@ -188,8 +178,8 @@ class PrivacyPolicy:
 
 
 def _left_out(request: Request, answer: Answer, rows: int, viewer: bool) -> dict[str, Any]:
-    """What the record says of rows that were left out. More were asked for than are shown, so what it said was of
-    others; some aren't shown at all, so it is never exact."""
+    """The record's fields about rows that were left out. Sensors were asked for more rows than are shown, and some rows
+    are hidden, so the number is never exact."""
     wanted = wanted_of(request)
     cut = rows == wanted if viewer else len(answer) > wanted or answer.record.limit > 0
     bins = 0 if viewer else answer.record.bins_left_out  # viewers' series have every bin
@@ -201,13 +191,11 @@ def _left_out(request: Request, answer: Answer, rows: int, viewer: bool) -> dict
 
 def _record(record: AnswerRecord, viewer: bool) -> AnswerRecord:
     """The record without folders and addresses; for viewers without exact numbers of what was lost."""
-    silent = {sensor: _NUMBERS.sub("(address)", why) for sensor, why in record.silent.items()}
-    losing = {sensor: _NUMBERS.sub("(address)", what) for sensor, what in record.losing.items()}
-    shown = replace(
-        record, stores=(), silent=silent, losing={} if viewer else losing, seconds=math.ceil(record.seconds), took={}
-    )
+    shown = replace(record, stores=(), seconds=math.ceil(record.seconds), took={})
     if not viewer:
-        return shown
-    why = dict.fromkeys(silent, "no answer")
+        silent = {sensor: _NUMBERS.sub("(address)", why) for sensor, why in record.silent.items()}
+        losing = {sensor: _NUMBERS.sub("(address)", what) for sensor, what in record.losing.items()}
+        return replace(shown, silent=silent, losing=losing)
+    silent = dict.fromkeys(record.silent, "no answer")
     size = float(f"{record.darknet_24s:.2g}")  # more digits would tell to the second when a block's last packet came
-    return replace(shown, silent=why, darknet_24s=size, frames_lost=0, payloads_lost=0)
+    return replace(shown, silent=silent, losing={}, darknet_24s=size, frames_lost=0, payloads_lost=0)

@@ -1,10 +1,9 @@
 """What those who may not see monitored addresses may ask: no question that could distinguish two of them.
 
-Whatever is refused is refused for what it asks, never for what is stored or watched: a refusal tells nothing.
+Questions are refused for what they ask, never for what is stored or watched: a refusal tells nothing.
 
-What is let through is narrower in what it takes, with more rows than will be shown: which rows come first at a limit,
-and in which order rows that tie come, may depend on what isn't shown. So more are asked for than were wanted, put into
-an order of what is shown, and cut then.
+A question that passes is narrowed, and sensors are asked for more rows than will be shown: which rows come first at a
+limit, and the order of rows that tie, may depend on what isn't shown. So they are sorted by what is shown, then cut.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pydantic import PrivateAttr
 
 from ims.portal.privacy.address_scan import AddressScan
 from ims.query.language.columns import uses
-from ims.query.language.syntax_tree import Compare, Expression, Net, Number, Octets, Signature, walk
+from ims.query.language.syntax_tree import Expression, Net, Octets, Signature, walk
 from ims.query.request import Request
 
 
@@ -25,11 +24,10 @@ class Forbidden(Exception):  # noqa: N818  (what the caller is told, not what we
 
 
 class Withheld(Forbidden):
-    """That something isn't shown or isn't there, which of both isn't told: neither by the line nor by its time."""
+    """Something isn't shown or isn't there; neither the line nor its time tells which."""
 
 
-PayloadLookup = Callable[[list[bytes]], dict[bytes, bytes]]
-"""Signatures to the octets of those that are stored."""
+PayloadLookup = Callable[[list[bytes]], dict[bytes, bytes]]  # signatures to the octets of those that are stored
 
 TELLING: Mapping[str, str] = {
     "destination": "destinations aren't shown; ask for a block, as in `block NAME`, or for sources, as in `src net`",
@@ -38,7 +36,7 @@ TELLING: Mapping[str, str] = {
     "tcp_acknowledgment": "acknowledgment numbers aren't shown: they answer sequence numbers; ask for ports and flags",
     "icmp_rest": "the second half of ICMP headers isn't shown: an address fits there; ask for type and code",
 }
-"""Columns that can hold a monitored address, and what is said of them."""
+"""Columns that can hold a monitored address, and the refusal of each."""
 
 
 def check_filter(tree: Expression) -> None:
@@ -55,16 +53,15 @@ def check_filter(tree: Expression) -> None:
 
 
 def check_group(request: Request) -> None:
-    """Raises Forbidden where rows would be grouped by what can hold a monitored address."""
+    """Raises Forbidden for a group by a column that can hold a monitored address."""
     column = request.prefix.address if request.prefix is not None else request.group
     if column is not None and column in TELLING:
         raise Forbidden(TELLING[column].replace("ask for a signature", "group by block"))
 
 
 def check_signatures(tree: Expression, words: AddressScan, payloads: PayloadLookup | None) -> None:
-    """A signature may be asked for where its payload is known and holds no address: an asker may work out the MD5 of
-    payloads with each address in turn. Raises Withheld, alike for those that hold one and those that aren't stored.
-    """
+    """A signature may be asked for if its payload is known and holds no address: a caller may compute the MD5 of
+    payloads with each address in turn. Raises Withheld, alike for payloads that hold one and for absent ones."""
     digits = {node.digits for node in walk(tree) if isinstance(node, Signature)}
     if not digits:
         return
@@ -77,49 +74,28 @@ def check_signatures(tree: Expression, words: AddressScan, payloads: PayloadLook
         raise Withheld("no payload that may be shown has this signature; ask for one that is listed")
 
 
-def is_compared(tree: Expression, header: str, offset: int) -> bool:
-    """Whether this is `header[offset] = NUMBER`."""
-    return (
-        isinstance(tree, Compare)
-        and tree.operator == "="
-        and tree.left == Octets(header, offset, 1)
-        and isinstance(tree.right, Number)
-    )
-
-
 class NarrowedRequest(Request):
     """A request that passed the policy. It is for the sensors only: it names what is monitored (`hidden`), so it is
-    never said back, logged for others than operators, or part of an error.
-    """
+    never sent back, logged for others than operators, or part of an error."""
 
     _wanted: int = PrivateAttr(default=0)
     _asked: Request | None = PrivateAttr(default=None)
 
-    @property
-    def wanted(self) -> int:
-        """How many rows the caller wanted."""
-        return self._wanted
-
-    @property
-    def asked(self) -> Request | None:
-        """What the caller asked."""
-        return self._asked
-
 
 def narrowed(request: Request, **changes: Any) -> NarrowedRequest:
-    """A request with some changes, that remembers what was asked, and how many rows were wanted."""
+    """A request with some changes, which keeps the caller's request and number of rows."""
     found = NarrowedRequest.model_validate(dict(request) | changes)
     found._wanted = wanted_of(request)
-    found._asked = request.asked if isinstance(request, NarrowedRequest) else request
+    found._asked = request._asked if isinstance(request, NarrowedRequest) else request
     found._hidden = request.hidden
     return found
 
 
 def asked_of(request: Request) -> Request:
-    """What the caller asked."""
-    return request.asked or request if isinstance(request, NarrowedRequest) else request
+    """The request as the caller made it."""
+    return request._asked or request if isinstance(request, NarrowedRequest) else request
 
 
 def wanted_of(request: Request) -> int:
     """How many rows to show."""
-    return request.wanted if isinstance(request, NarrowedRequest) else request.rows
+    return request._wanted if isinstance(request, NarrowedRequest) else request.rows

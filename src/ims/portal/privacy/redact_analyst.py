@@ -1,9 +1,8 @@
-"""Answers as analysts see them: nothing that is or holds a monitored address, in an order of what is shown.
+"""Answers as analysts see them: nothing that is or holds a monitored address, sorted by what is shown.
 
-Rows that tie come in an order of columns that aren't shown (packets that arrived together, by destination; payloads
-that came equally often, by their MD5), and so would those that a limit cuts off. They are put into an order of what is
-shown; where the rows were cut, those that tie with the last one aren't all there, and of them only such are shown as
-would be in any case.
+Sensors sort rows that tie by columns that aren't shown (packets that arrived together, by destination; payloads that
+came equally often, by their MD5), and a limit cuts them in that order. So rows are sorted by what is shown; where they
+were cut, not all that tie with the last one are here, and only those are shown that would be in any case.
 """
 
 from __future__ import annotations
@@ -21,25 +20,22 @@ from ims.query.request import Request
 from ims.query.verbs import MOST_DETAILED, VERBS
 
 SHOWN = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage")
-"""Verbs of which `shown` knows what may be seen of their answers."""
+"""Verbs whose answers `shown` knows how to redact."""
 EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100}
-"""Rows asked for beyond those that are wanted; of a series one, to know whether its last bin is whole."""
-NOWHERE = "192.0.2.0"
-"""Stands for an address that isn't there where all are worked out together."""
-LOOKED_UP = MOST_DETAILED
-"""Payloads looked up at once: as many as a question may name, which are 15 MB of usual ones."""
-WITHHELD = "withheld"
-"""Stands in a group by signature for payloads that hold an address; null: packets without a payload."""
+"""Rows to ask for beyond those to show; of a series one, to know whether its last bin is whole."""
+NOWHERE = "192.0.2.0"  # in place of null, where addresses are computed together
+LOOKED_UP = MOST_DETAILED  # payloads looked up at once: as many as a question may name, usually 15 MB
+WITHHELD = "withheld"  # in a group by signature, payloads that hold an address; null: packets without a payload
 
 
 def check(request: Request) -> None:
-    """Raises Forbidden for a verb of which nothing here says what of its answer may be shown."""
+    """Raises Forbidden for a verb that `shown` doesn't know."""
     if request.verb not in SHOWN:
         raise Forbidden(f"{request.verb} isn't shown to analysts; they may ask for {', '.join(SHOWN)}")
 
 
 def rows_for(request: Request) -> int:
-    """The limit to ask sensors for; 0: as it is."""
+    """The limit to ask sensors for; 0: the default."""
     if request.verb not in EXTRA or (request.verb in ("top", "series") and request.group != "signature"):
         return request.limit
     return min(VERBS[request.verb].most_rows, request.rows + EXTRA[request.verb])
@@ -57,7 +53,7 @@ def shown(request: Request, table: pa.Table, words: AddressScan, payloads: Paylo
         return _sorted(kept, kept.column_names)
     name = request.group_name
     if request.verb == "sources" or request.group == "source":
-        return _without_dark(table, "source", words)
+        return table.filter(arrow.column(~_monitored(table.column("source"), words), pa.bool_()))
     if request.group == "signature" and name is not None:
         table = _with(table, name, _known(table.column(name), words, payloads, WITHHELD))
         return _series(table, wanted, full) if request.verb == "series" else _top(table, wanted, full)
@@ -66,17 +62,16 @@ def shown(request: Request, table: pa.Table, words: AddressScan, payloads: Paylo
 
 def _packets(table: pa.Table, words: AddressScan, payloads: PayloadLookup | None, wanted: int, full: bool) -> pa.Table:
     table = table.drop_columns([name for name in TELLING if name in table.column_names])
-    table = _without(table, "source", _monitored(table.column("source"), words))
+    table = _without(table, "source", arrow.column(_monitored(table.column("source"), words), pa.bool_()))
     options = _encoded(table.column("tcp_options"))
-    dark = words.which([bytes.fromhex(each) for each in options.dictionary.to_pylist()])
-    table = _without(table, "tcp_options", _of_each(options, dark))
+    dark = arrow.column(words.which([bytes.fromhex(each) for each in options.dictionary.to_pylist()]), pa.bool_())
+    table = _without(table, "tcp_options", pc.fill_null(dark.take(options.indices), False))
     table = _with(table, "signature", _known(table.column("signature"), words, payloads, None))
-    last = table.column("time").cast(pa.int64()).slice(max(0, len(table) - 1)).to_pylist()
+    arrived = arrow.numbers(table.column("time"))
     table = _sorted(table, ["time", *(name for name in table.column_names if name != "time")])
-    if full and last and len(table) > wanted:
-        # Of the last moment's packets some may be missing, which of them destinations decided.
-        times = arrow.numbers(table.column("time"))
-        whole = int(np.searchsorted(times, last[0], "left"))
+    if full and len(table) > wanted:
+        # Some of the last moment's packets may be missing; destinations decided which.
+        whole = int(np.searchsorted(arrow.numbers(table.column("time")), arrived[-1], "left"))
         if whole == 0 and wanted:
             raise Forbidden(f"more than {len(table):,} packets came in one moment; ask for fewer, by port or source")
         table = table.slice(0, whole)
@@ -84,25 +79,24 @@ def _packets(table: pa.Table, words: AddressScan, payloads: PayloadLookup | None
 
 
 def _payloads(table: pa.Table, words: AddressScan, wanted: int, full: bool) -> pa.Table:
-    """Rows of payloads that hold an address, or aren't there to be looked at, keep their counts alone."""
+    """Rows of payloads that hold an address, or can't be searched, keep only their counts."""
     octets = table.column("payload").to_pylist()
     dark = words.which([each or b"" for each in octets]) | np.array([each is None for each in octets], np.bool_)
+    hidden = arrow.column(dark, pa.bool_())
     for name in ("signature", "payload", "text", "hexdump"):
-        values = table.column(name).to_pylist()
-        table = _replaced(table, name, [None if hidden else v for v, hidden in zip(values, dark, strict=True)])
-    numbers = table.column("number").to_pylist()
-    table = _replaced(table, "number", [1 if hidden else n for n, hidden in zip(numbers, dark, strict=True)])
+        table = _without(table, name, hidden)
+    table = _without(table, "number", hidden, 1)
     return _ranked(table, "packets", "signature", dark, wanted, full)
 
 
 def _top(table: pa.Table, wanted: int, full: bool) -> pa.Table:
     name = table.column_names[0]
-    dark = np.array([key == WITHHELD for key in table.column(name).to_pylist()], np.bool_)
+    dark = [key == WITHHELD for key in table.column(name).to_pylist()]
     return _ranked(table, "value", name, dark, wanted, full)
 
 
 def _ranked(table: pa.Table, value: str, key: str, dark: Any, wanted: int, full: bool) -> pa.Table:
-    """Most first; of equals those with a key by it, then those without one by all that is shown of them."""
+    """Largest first; of equals those with a key, by it, then those without, by all that is shown of them."""
     values, keys = table.column(value).to_pylist(), table.column(key).to_pylist()
     rows = table.to_pylist()
     last = values[-1] if full and values and len(values) > wanted else None
@@ -111,15 +105,14 @@ def _ranked(table: pa.Table, value: str, key: str, dark: Any, wanted: int, full:
     def place(at: int) -> tuple[Any, ...]:
         if not dark[at]:
             return (-values[at], 0, keys[at] or "", str(rows[at].get("number", "")).zfill(5))
-        return (-values[at], 1, "", repr([(n, v) for n, v in rows[at].items()]))
+        return (-values[at], 1, "", repr(list(rows[at].items())))
 
     order.sort(key=place)
     return table.take(arrow.column(order[:wanted], pa.int64()))
 
 
 def _series(table: pa.Table, wanted: int, full: bool) -> pa.Table:
-    """Series by signature: what is withheld is added up in each bin, or left out where it can't be (floats). Raises
-    Forbidden where not one bin is whole."""
+    """Series by signature: what is withheld is added up in each bin. Raises Forbidden where no bin is whole."""
     name = table.column_names[1]
     kind = table.schema.field("value").type
     begins = table.column("time").cast(pa.int64()).to_pylist()
@@ -130,16 +123,15 @@ def _series(table: pa.Table, wanted: int, full: bool) -> pa.Table:
         place = (begin, key is None, key or "")
         rows[place] = rows.get(place, 0) + value
     if full and not rows and wanted:
-        raise Forbidden(
-            f"more than {wanted:,} signatures came in one bin; ask for shorter bins, or by a filter for fewer"
-        )
+        raise Forbidden(f"more than {wanted:,} signatures came in one bin; ask for shorter bins, or filter for fewer")
     order = sorted(rows)[:wanted]
-    columns = {
-        "time": arrow.column([begin for begin, _, _ in order], pa.int64()).cast(pa.timestamp("us", "UTC")),
-        name: arrow.column([None if none else key for _, none, key in order], pa.string()),
-        "value": arrow.column([rows[place] for place in order], kind),
-    }
-    return pa.table(columns)
+    return pa.table(
+        {
+            "time": arrow.column([begin for begin, _, _ in order], pa.int64()).cast(pa.timestamp("us", "UTC")),
+            name: arrow.column([None if none else key for _, none, key in order], pa.string()),
+            "value": arrow.column([rows[place] for place in order], kind),
+        }
+    )
 
 
 def _known(column: Any, words: AddressScan, payloads: PayloadLookup | None, withheld: str | None) -> pa.Array:
@@ -148,22 +140,17 @@ def _known(column: Any, words: AddressScan, payloads: PayloadLookup | None, with
     named = encoded.dictionary.to_pylist()
     asked = [bytes.fromhex(each) for each in sorted(named)]
     clear: set[str] = set()
-    for begin in range(0, len(asked) if payloads is not None else 0, LOOKED_UP):
+    for begin in range(0, len(asked), LOOKED_UP):
         found = payloads(asked[begin : begin + LOOKED_UP]) if payloads is not None else {}
-        present = sorted(found)
-        dark = words.which([found[signature] for signature in present])
-        clear.update(signature.hex() for signature, hidden in zip(present, dark, strict=True) if not hidden)
+        dark = words.which(list(found.values()))
+        clear.update(signature.hex() for signature, hidden in zip(found, dark, strict=True) if not hidden)
     shown = arrow.column([each if each in clear else withheld for each in named], pa.string())
     return shown.take(encoded.indices)
 
 
-def _without_dark(table: pa.Table, name: str, words: AddressScan) -> pa.Table:
-    return table.filter(arrow.column(~_monitored(table.column(name), words), pa.bool_()))
-
-
 def _monitored(column: Any, words: AddressScan) -> Any:
-    """Of each dotted address, whether it is monitored: bool (n,); of null it isn't. Raises ValueError where a text is
-    none: the rows after it would be taken for others."""
+    """Of each dotted address, whether it is monitored: bool (n,); null isn't. Raises ValueError for any other text,
+    which would shift the rows after it."""
     parts = pc.split_pattern(pc.fill_null(column, NOWHERE), ".")
     if pc.any(pc.not_equal(pc.list_value_length(parts), 4)).as_py():
         raise ValueError("an address isn't dotted")
@@ -173,28 +160,18 @@ def _monitored(column: Any, words: AddressScan) -> Any:
 
 
 def _encoded(column: Any) -> pa.DictionaryArray:
-    """Each different value once, and where it stands: what there is to find out of it is found out once."""
+    """Each different value once, so that it is looked at once, and the rows' indices."""
     return column.combine_chunks().dictionary_encode()
 
 
-def _of_each(encoded: pa.DictionaryArray, found: Any) -> Any:
-    """What was found of each different value, for each row: bool (n,); False for null."""
-    column = arrow.column(found, pa.bool_()).take(encoded.indices)
-    return arrow.flags(pc.fill_null(column, False))
-
-
-def _without(table: pa.Table, name: str, hidden: Any) -> pa.Table:
-    """With null where a value is hidden, bool (n,)."""
+def _without(table: pa.Table, name: str, hidden: pa.Array, shown: int | None = None) -> pa.Table:
+    """With `shown` in place of the values that are hidden."""
     column = table.column(name)
-    return _with(table, name, pc.if_else(arrow.column(hidden, pa.bool_()), pa.scalar(None, column.type), column))
+    return _with(table, name, pc.if_else(hidden, pa.scalar(shown, column.type), column))
 
 
 def _with(table: pa.Table, name: str, column: Any) -> pa.Table:
     return table.set_column(table.column_names.index(name), table.schema.field(name), column)
-
-
-def _replaced(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
-    return _with(table, name, arrow.column(values, table.schema.field(name).type))
 
 
 def _sorted(table: pa.Table, names: list[str]) -> pa.Table:

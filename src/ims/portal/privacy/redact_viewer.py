@@ -1,13 +1,12 @@
-"""Answers as viewers see them: sums of published cells with their intervals, on a grid that tells nothing of what came.
+"""Answers as viewers see them: sums of published cells with their intervals, in rows that tell nothing of what came.
 
-A row that is there without a value would tell that something came; so series without a group have every bin of the
-range, and rows of a group are there only where a cell of theirs is published.
+A row without a value would tell that something came. So series without a group have every bin of the range, and a group
+has only rows with a published cell.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -22,22 +21,19 @@ from ims.query.request import Request
 MOMENT = pa.timestamp("us", "UTC")
 NOT_SHOWN = {"destinations": pa.int64(), "signatures": pa.int64(), "first": MOMENT, "last": MOMENT}
 """Columns of `count` without values: destinations tell a block's size, first and last when one packet came."""
-
 Estimate = tuple[float | None, float | None, float | None]
-"""A value (None: nothing of it is shown), and between what the true one lies."""
+NOTHING: Estimate = (None, None, None)
+"""A value (None: nothing of it is shown), and an interval that holds the true one."""
 
 
 def table_of(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
     """The table of a viewer's answer."""
-    if request.verb == "count":
-        return _count(found, noise)
-    if request.verb == "cache":
-        return _cache(request, found, noise)
-    return _series(request, found, noise) if request.verb == "series" else _top(request, found, noise)
+    made = {"count": _count, "cache": _cache, "series": _series, "top": _top}[request.verb]
+    return made(request, found, noise)
 
 
 def coverage(request: Request, table: pa.Table, unit: int) -> pa.Table:
-    """Which blocks were watched, in whole bins: a period may end with the last packet of a capture."""
+    """Which blocks were watched, in whole bins, since a period may end with the last packet of a capture."""
     since, until = request.since or 0, request.until or 0
     named = [tuple(row.values()) for row in arrow.rows(table.select(["sensor", "block"]))]
     spans = (table.column(name).cast(pa.int64()).to_pylist() for name in ("since", "until"))
@@ -46,14 +42,8 @@ def coverage(request: Request, table: pa.Table, unit: int) -> pa.Table:
         for words, begin, end in zip(named, *spans, strict=True)
     ]
     rows = sorted({period for period in periods if period[-2] < period[-1]})
-    names = ("sensor", "block", "since", "until")
-    kinds = (pa.string(), pa.string(), MOMENT, MOMENT)
-    return pa.table(
-        {
-            name: arrow.column([row[at] for row in rows], pa.int64() if kind == MOMENT else kind).cast(kind)
-            for at, (name, kind) in enumerate(zip(names, kinds, strict=True))
-        }
-    )
+    kinds = {"sensor": pa.string(), "block": pa.string(), "since": MOMENT, "until": MOMENT}
+    return arrow.table([dict(zip(kinds, row, strict=True)) for row in rows], pa.schema(kinds))
 
 
 def _estimate(found: CellSums, noise: Noise, metric: str, row: Row) -> Estimate:
@@ -62,29 +52,25 @@ def _estimate(found: CellSums, noise: Noise, metric: str, row: Row) -> Estimate:
     return sum.value if sum.shown else None, low, high
 
 
-def _count(found: CellSums, noise: Noise) -> pa.Table:
+def _count(_request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
+    shown = {name: _estimate(found, noise, name, (0, found.view.key)) for name in found.sums}
     columns: dict[str, Any] = {}
     for name in ("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last"):
-        kind = NOT_SHOWN.get(name, pa.int64())
-        value = _estimate(found, noise, name, (0, found.view.key))[0] if name in found.sums else None
-        columns[name] = arrow.column([value], pa.int64()).cast(kind)
+        columns[name] = arrow.column([shown.get(name, NOTHING)[0]], NOT_SHOWN.get(name, pa.int64()))
     for name in COUNTED:
-        row = (0, found.view.key)
-        low, high = _estimate(found, noise, name, row)[1:] if name in found.sums else (None, None)
-        columns |= {f"{name}_low": _whole([low], math.floor), f"{name}_high": _whole([high], math.ceil)}
+        columns |= _interval(f"{name}_", [shown.get(name, NOTHING)])
     return pa.table(columns)
 
 
 def _series(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
     [metric] = found.sums
-    wanted = wanted_of(request)
     if request.group is None:
         rows: list[Row] = [(begin, found.view.key) for begin in _grid(request)]
     else:
         rows = sorted(found.sums[metric], key=lambda row: (row[0], _order(row[1])))
-    rows = rows[:wanted]
+    rows = rows[: wanted_of(request)]
     estimates = [_per_24(request, found, row, _estimate(found, noise, metric, row)) for row in rows]
-    columns: dict[str, Any] = {"time": arrow.column([begin for begin, _ in rows], pa.int64()).cast(MOMENT)}
+    columns: dict[str, Any] = {"time": arrow.column([begin for begin, _ in rows], MOMENT)}
     if request.group_name is not None:
         columns[request.group_name] = _keys(request, [key for _, key in rows])
     return pa.table(columns | _values(request, estimates))
@@ -100,7 +86,7 @@ def _top(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
 
 def _cache(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
     grid = _grid(request)
-    columns: dict[str, Any] = {"time": arrow.column(grid, pa.int64()).cast(MOMENT)}
+    columns: dict[str, Any] = {"time": arrow.column(grid, MOMENT)}
     each = {name: [_estimate(found, noise, name, (begin, None)) for begin in grid] for name in CACHE}
     for suffix in ("", "_without_icmp_errors"):
         payloads, hits = each[f"payloads{suffix}"], each[f"hits{suffix}"]
@@ -110,24 +96,26 @@ def _cache(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Table:
         columns[f"hits{suffix}"] = arrow.column([h for _, h in pairs], pa.int64())
         columns[f"hit_rate{suffix}"] = arrow.column(rates, pa.float64())
     for name in CACHE:
-        columns[f"{name}_low"] = _whole([low for _, low, _ in each[name]], math.floor)
-        columns[f"{name}_high"] = _whole([high for _, _, high in each[name]], math.ceil)
+        columns |= _interval(f"{name}_", each[name])
     return pa.table(columns)
 
 
 def _values(request: Request, estimates: list[Estimate]) -> dict[str, Any]:
     if request.per_24:
-        named = zip(("value", "low", "high"), zip(*estimates, strict=True) if estimates else ((), (), ()), strict=True)
-        return {name: arrow.column(list(values), pa.float64()) for name, values in named}
-    return {
-        "value": arrow.column([value for value, _, _ in estimates], pa.int64()),
-        "low": _whole([low for _, low, _ in estimates], math.floor),
-        "high": _whole([high for _, _, high in estimates], math.ceil),
-    }
+        named = enumerate(("value", "low", "high"))
+        return {name: arrow.column([each[at] for each in estimates], pa.float64()) for at, name in named}
+    return {"value": arrow.column([value for value, _, _ in estimates], pa.int64())} | _interval("", estimates)
+
+
+def _interval(prefix: str, estimates: list[Estimate]) -> dict[str, Any]:
+    """Two columns, of whole numbers."""
+    lows = [None if low is None else math.floor(low) for _, low, _ in estimates]
+    highs = [None if high is None else math.ceil(high) for _, _, high in estimates]
+    return {f"{prefix}low": arrow.column(lows, pa.int64()), f"{prefix}high": arrow.column(highs, pa.int64())}
 
 
 def _per_24(request: Request, found: CellSums, row: Row, estimate: Estimate) -> Estimate:
-    """Divided by the size of what was watched, of which viewers see two digits; without a value where nothing was."""
+    """Divided by the size of what was watched, of which viewers see two digits; without a value if that is 0."""
     if not request.per_24:
         return estimate
     begin, key = row
@@ -149,7 +137,3 @@ def _order(key: Any) -> str:
 
 def _grid(request: Request) -> list[int]:
     return list(range(request.since or 0, request.until or 0, request.bin))
-
-
-def _whole(values: list[float | None], rounded: Callable[[float], int]) -> pa.Array:
-    return arrow.column([None if value is None else rounded(value) for value in values], pa.int64())

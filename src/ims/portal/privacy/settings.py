@@ -1,4 +1,4 @@
-"""What the portal is told about secrecy: every setting a line, with a default on the safe side (docs/secrecy.md)."""
+"""The portal's settings of secrecy, with safe defaults (docs/secrecy.md)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ims.settings.fields import Seconds
 
 
 class SecrecySettings(BaseModel):
-    """What viewers see of the darknet, and how what everybody sees is kept clear of its addresses."""
+    """What viewers see of the darknet, and how its addresses are kept out of what everybody sees."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,18 +20,11 @@ class SecrecySettings(BaseModel):
     viewer_bin: Annotated[Seconds, Field(ge=1, le=7 * 86_400)] = Field(
         3600.0, description="narrowest bin and finest step of a time range for viewers; seconds, or such as `1h`"
     )
-    viewer_threshold: int = Field(
-        1000,
-        ge=0,
-        le=10**9,
-        description="viewers are shown no fewer packets of a `viewer_bin`; of sources and payloads twice as many",
+    viewer_threshold: Annotated[int, Field(ge=0, le=10**9)] = Field(
+        1000, description="viewers are shown no fewer packets of a `viewer_bin`; of sources and payloads twice as many"
     )
-    viewer_noise: float = Field(
-        250.0,
-        ge=0,
-        le=10**9,
-        allow_inf_nan=False,
-        description="standard deviation of the noise in the packets that viewers see of a `viewer_bin`",
+    viewer_noise: Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)] = Field(
+        250.0, description="standard deviation of the noise in the packets that viewers see of a `viewer_bin`"
     )
     viewer_span: Annotated[Seconds, Field(ge=1, le=100 * 366 * 86_400)] = Field(
         7 * 86_400.0, description="how far back a viewer's question without a beginning goes"

@@ -1,8 +1,8 @@
 """What viewers may ask: sums of published cells, over whole bins of time that are old enough.
 
-Someone who sends packets to find sensors looks for them in as many views as he can get: unions of ports, ranges that
-begin an hour later, differences of two sums. So every figure is a sum of cells that everybody sees alike (cells.py,
-noise.py), and no other words, however many, tell more than the cells do.
+Someone who sends packets to find sensors compares as many views as he can get: unions of ports, ranges that begin an
+hour later, differences of two sums. So every figure is a sum of cells that everybody sees alike (cells.py, noise.py),
+and no number of questions tells more than the cells.
 """
 
 from __future__ import annotations
@@ -28,13 +28,10 @@ def unit_of(settings: SecrecySettings) -> int:
 
 
 def finished(settings: SecrecySettings, told: float, now: float) -> tuple[int, int]:
-    """The cells that became old enough to be shown from one moment to another (seconds since the epoch): where they
-    begin and end, in microseconds."""
+    """Begin and end (microseconds) of the cells that became old enough to be shown between two moments (seconds)."""
     unit = unit_of(settings)
-    begin, end = (
-        bin_begin(round((moment - settings.viewer_delay) * 1e6), unit, bin_origin(unit)) for moment in (told, now)
-    )
-    return begin, end
+    delayed = [round((moment - settings.viewer_delay) * 1e6) for moment in (told, now)]
+    return bin_begin(delayed[0], unit, bin_origin(unit)), bin_begin(delayed[1], unit, bin_origin(unit))
 
 
 def check(request: Request, settings: SecrecySettings, now_us: int) -> NarrowedRequest:

@@ -1,12 +1,12 @@
-"""Distinct addresses of an answer: exact, and a small part of what a hash table costs.
+"""Distinct addresses of an answer: exact, and much cheaper than a hash table.
 
-A sensor's half of `count` has its distinct sources and destinations, ascending; their union is counted where halves
-meet. How addresses are distinguished is in bitmap.py. (Measured: DuckDB's DISTINCT takes 100 to 150 ns a row where most
-differ.)
+A sensor's half of `count` has its distinct sources and destinations, ascending; their union is counted when merging.
+See bitmap.py for how. (Measured: DuckDB's DISTINCT takes 100 to 150 ns a row where most differ.)
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,43 +24,38 @@ MEMBERS = pa.schema([pa.field("member", pa.uint32())])
 MARKED = pa.schema([pa.field("eight", pa.uint8()), pa.field("marks", pa.binary(MARKS * 8))])
 """A /8, and a bit for each of its addresses."""
 DENSE = 1 << 19
-"""From so many addresses of a /8 on, marks are smaller than numbers."""
+"""Addresses of a /8 from which on marks are smaller than numbers."""
 SIGNATURES = pa.schema([pa.field("member", pa.binary())])
 MOST_MARKED = 8
-"""/8s that are marked as their addresses come, 2 MiB each."""
+"""/8s whose addresses are marked at once, 2 MiB each."""
 AT_ONCE = 1 << 23
-"""So many others wait to be distinguished together, at most while few are known."""
+"""So many other addresses are collected before they are distinguished, more when many are known."""
 LEAST_AT_ONCE = 1 << 16
 FEW = 1 << 21
-"""Below which sorting is faster than going through the marks of 256 /8s."""
+"""Below this, sorting is faster than reading the marks of 256 /8s."""
 MANY = 1 << 20
-"""From which on those that came lately are worth being remembered."""
+"""From so many on, it pays to remember recent ones."""
 OCTETS_OF_AN_ADDRESS = 24
-"""At most: its number, half as many that wait, all of both twice while they are distinguished, and as a part of an
-answer."""
+"""At most: its number, half as many waiting, both twice while they are distinguished, and as part of an answer."""
 BATCH_ROWS = 1 << 18
 _EIGHTS = np.arange(256, dtype=np.uint32) << 24
 
 
 class Distinct:
-    """Distinct addresses of a column that comes batch by batch.
-
-    While each batch is of one /8, and all are of MOST_MARKED at most, as a darknet's destinations are, they are marked
-    as they come; otherwise AT_ONCE of them wait, without most of those that came a short while ago.
-    `most`: how many there may be in this second case, in which about half as many wait.
-    """
+    """Distinct addresses of a column's batches. While each batch is of one /8, and all are of at most MOST_MARKED, as a
+    darknet's destinations are, they are marked at once; otherwise AT_ONCE are collected, without most of the recent
+    ones. `most`: limit for this second case, in which about half as many are waiting."""
 
     def __init__(self, most: int = 1 << 32) -> None:
         self._most, self._at_once = most, min(AT_ONCE, max(most // 2, LEAST_AT_ONCE))
         self._recent: Numbers | None = None
-        self._marks: dict[int, Marks] = {}
+        self._marks = defaultdict[int, Marks](lambda: np.zeros(MARKS, np.uint64))
         self._known = np.zeros(0, np.uint32)
         self._new: list[Numbers] = []
-        self._waiting = 0
-        self._mixed = False
+        self._waiting, self._mixed = 0, False
 
     def add(self, numbers: Numbers) -> None:
-        """Addresses as they come; their memory may be used again. Raises OverflowError beyond `most`."""
+        """Add a batch, whose memory may be reused. Raises OverflowError beyond `most`."""
         eight = int(numbers.min()) >> 24
         if self._mixed or int(numbers.max()) >> 24 != eight or len(self._marks.keys() | {eight}) > MOST_MARKED:
             self._mixed = True
@@ -70,8 +65,6 @@ class Distinct:
             if self._waiting > max(self._at_once, self._known.size // 2):
                 self._known, self._new, self._waiting = self._few(once([self._known, *self._new])), [], 0
             return
-        if eight not in self._marks:
-            self._marks[eight] = np.zeros(MARKS, np.uint64)
         mark(self._marks[eight], numbers)
 
     def _unlike_before(self, numbers: Numbers) -> Numbers:
@@ -84,14 +77,14 @@ class Distinct:
         return new if new.size > numbers.size // 2 else new.copy()  # or the rest of its memory would wait too
 
     def dense(self) -> dict[int, Marks]:
-        """The marks of those /8s that have DENSE addresses; `all` has the rest then."""
+        """The marks of the /8s with at least DENSE addresses, which `all` then leaves out."""
         if self._mixed:
             return {}
         many = [eight for eight, marks in self._marks.items() if count_of(marks) >= DENSE]
         return {eight: self._marks.pop(eight) for eight in sorted(many)}
 
     def all(self) -> Numbers:
-        """Each once, ascending. Nothing can be added any more. Raises OverflowError beyond `most`."""
+        """Each once, ascending; ends adding. Raises OverflowError beyond `most`."""
         parts = [_read(marks, eight) for eight, marks in sorted(self._marks.items())]
         if not self._mixed:
             return np.concatenate(parts) if parts else self._known
@@ -104,7 +97,7 @@ class Distinct:
 
 
 def once(parts: Sequence[Numbers]) -> Numbers:
-    """All of some arrays, each once, ascending."""
+    """The arrays' values, each once, ascending."""
     whole = np.concatenate(parts)
     if whole.size < FEW:
         whole.sort()
@@ -115,13 +108,13 @@ def once(parts: Sequence[Numbers]) -> Numbers:
     for eight, end in enumerate(ends.tolist()):
         if end > begin:
             mark(marks, ordered[begin:end])
-            at = marked(marks, eight, PLACES, whole, at)  # never more than there were
+            at = marked(marks, eight, PLACES, whole, at)
             begin = end
     return whole[:at]
 
 
 def distinct_addresses(batches: Iterable[pa.RecordBatch], columns: int, most: int = 1 << 32) -> tuple[Distinct, ...]:
-    """The distinct numbers of each of the batches' columns. Raises OverflowError beyond `most` in one."""
+    """The distinct numbers of each column of the batches. Raises OverflowError beyond `most` in one."""
     found = tuple(Distinct(most) for _ in range(columns))
     for batch in batches:
         for column, addresses in zip(batch.columns, found, strict=True):
@@ -133,7 +126,7 @@ def distinct_addresses(batches: Iterable[pa.RecordBatch], columns: int, most: in
 def totals_and_members(
     totals: str, members: str, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]:
-    """Two parts of the one row that has both: its last column is a list of members."""
+    """Two parts of one row, whose last column is a list of members."""
     [row] = pa.Table.from_batches(batches).combine_chunks().to_batches()
     schema = pa.schema(list(row.schema)[:-1])
     yield totals, schema, iter([pa.RecordBatch.from_arrays(row.columns[:-1], schema=schema)])
@@ -161,8 +154,8 @@ def count_of(marks: Marks) -> int:
 
 
 def counted_members(schemas: Mapping[str, pa.Schema], gathered: Mapping[str, Sequence[pa.Table]]) -> dict[str, int]:
-    """How many members several stores' parts have together, each counted once. `schemas`: of the parts, of addresses or
-    of signatures; `gathered`: the tables of each, and of the marks beside it."""
+    """How many distinct members several stores' parts have. `schemas`: of the parts, of addresses or of signatures;
+    `gathered`: the tables of each, and of the marks beside it."""
 
     def count(part: str) -> int:
         tables = gathered.get(part, ())
@@ -170,17 +163,16 @@ def counted_members(schemas: Mapping[str, pa.Schema], gathered: Mapping[str, Seq
             return _union(tables, gathered.get(f"{part}{MARKS_PART}", ()))
         return _distinct_signatures(tables)
 
-    with ThreadPoolExecutor(max(1, len(schemas))) as pool:  # sorting needs no interpreter
+    with ThreadPoolExecutor(max(1, len(schemas))) as pool:  # sorting releases the interpreter
         return dict(zip(schemas, pool.map(count, schemas), strict=True))
 
 
 def _distinct_signatures(tables: Sequence[pa.Table]) -> int:
-    """How many signatures are in any of the tables. Of 16 octets each, two that differ nearly always do so in their
-    first eight; only the others are looked at whole."""
+    """How many signatures, of 16 octets, are in any of the tables. Only those with equal first halves are compared."""
     columns = [table.column("member").combine_chunks() for table in tables if table.num_rows]
     try:
         halves = [_words(column.cast(pa.binary(16))) for column in columns]
-    except pa.ArrowInvalid:  # a sensor that tells what isn't one
+    except pa.ArrowInvalid:  # a sensor sent something else
         return len(pa.chunked_array(columns).unique())
     if not halves:
         return 0
@@ -202,18 +194,18 @@ def _words(column: pa.Array) -> np.ndarray[Any, np.dtype[np.uint64]]:
 def _union(tables: Sequence[pa.Table], marked: Sequence[pa.Table] = ()) -> int:
     """How many addresses are in any of the tables, as numbers or marked."""
     parts = [_ascending(arrow.numbers(table.column("member"))) for table in tables if table.num_rows]
-    dense: dict[int, list[Marks]] = {}
+    dense = defaultdict[int, list[Marks]](list)
     for batch in (batch for table in marked for batch in table.to_batches()):
         for eight, octets in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
-            dense.setdefault(eight, []).append(np.frombuffer(octets.as_buffer(), np.uint64))
+            dense[eight].append(np.frombuffer(octets.as_buffer(), np.uint64))
     if not dense and sum(part.size for part in parts) < FEW:
         whole = np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.uint32)
         return int(np.count_nonzero(whole[1:] != whole[:-1])) + min(1, whole.size)
     marks, count = np.zeros(MARKS, np.uint64), 0
     limits = [[*np.searchsorted(part, _EIGHTS).tolist(), part.size] for part in parts]
     for eight in range(256):
-        slices = [part[ends[eight] : ends[eight + 1]] for part, ends in zip(parts, limits, strict=True)]
-        slices = [some for some in slices if some.size]
+        all_slices = (part[ends[eight] : ends[eight + 1]] for part, ends in zip(parts, limits, strict=True))
+        slices = [some for some in all_slices if some.size]
         if len(slices) == 1 and eight not in dense:
             count += slices[0].size
             continue
@@ -228,7 +220,7 @@ def _union(tables: Sequence[pa.Table], marked: Sequence[pa.Table] = ()) -> int:
 
 
 def _ascending(numbers: Numbers) -> Numbers:
-    """Each once, ascending, as our own halves have them already; those of DuckDB, Spark or others may not."""
+    """Each once, ascending: our own halves are already, those of DuckDB, Spark or others may not be."""
     return numbers if bool(np.all(numbers[1:] > numbers[:-1])) else once([numbers])
 
 

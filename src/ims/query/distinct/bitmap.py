@@ -1,9 +1,8 @@
-"""Addresses distinguished by marks: a bit for each of a /8's 2^24 addresses, 2 MiB that stay in a core's second cache.
+"""Addresses distinguished by marks: a bit for each of a /8's 2^24 addresses, 2 MiB that stay in a core's L2 cache.
 
-A sensor's darknet is mostly of one /8; other addresses are first put in order of their /8, and then the same 2 MiB
-serve one after another. (Measured, 18 M addresses on one core: all of one /8, 11 M of them different, 0.04 s to mark
-and 0.02 s to read off, where flags of an octet took 0.5 s; all over IPv4, 3 M different, 0.2 s, where sorting took
-0.54 s and a roaring bitmap 11 s.)
+A sensor's darknet is mostly in one /8; other addresses are first sorted by their /8, then each /8 uses the same 2 MiB.
+(Measured, 18 M addresses on one core: in one /8, 11 M of them different, 0.04 s to mark and 0.02 s to read, where flags
+of an octet took 0.5 s; all over IPv4, 3 M different, 0.2 s, where sorting took 0.54 s and a roaring bitmap 11 s.)
 """
 
 from __future__ import annotations
@@ -15,12 +14,11 @@ from ims.kernels import MASK32, kernel
 MARKS = 1 << 18
 """Words of 64 bits: one bit for each address of a /8."""
 RECENT = 1 << 20
-"""So many numbers that came lately are known again: 4 MiB."""
+"""So many recent numbers are recognised: 4 MiB."""
 _SHIFT = 32 - 20
 PLACES = np.full(67, -1, np.int64)
-"""Which bit a power of two is, by its remainder when divided by 67: 2 is a primitive root of 67, so all differ."""
-for _bit in range(64):
-    PLACES[(1 << _bit) % 67] = _bit
+"""Bit number of a power of two, by its remainder modulo 67: 2 is a primitive root of 67, so all differ."""
+PLACES[[(1 << bit) % 67 for bit in range(64)]] = range(64)
 
 
 @kernel
@@ -33,8 +31,8 @@ def mark(marks, numbers):
 
 @kernel
 def marked(marks, eight, places, found, begin):
-    """Write the addresses that are marked to `found` from `begin` on, ascending, and wipe the marks. `eight`: their
-    first octet. `places`: PLACES. Returns where it ended; -1 where `found` is too short."""
+    """Write the marked addresses to `found` from `begin` on, ascending, and clear the marks. `eight`: the first octet.
+    `places`: PLACES. Returns the end; -1 where `found` is too short."""
     at = begin
     for word in range(marks.size):
         bits = marks[word]
@@ -53,9 +51,8 @@ def marked(marks, eight, places, found, begin):
 
 @kernel
 def unlike_before(numbers, recent, found):
-    """Leave out most of the numbers that came before: those that stand in `recent` (RECENT numbers, uint32, each in a
-    place that its value gives; `no_recent()` at first). Writes the others to `found` (as long as `numbers`) and
-    returns how many they are."""
+    """Leave out most repeated numbers: those in `recent` (RECENT numbers, uint32, each in a place by its value;
+    `no_recent()` at first). Writes the others to `found` (as long as `numbers`) and returns their number."""
     count = 0
     for at in range(numbers.size):
         number = np.int64(numbers[at])
@@ -68,7 +65,7 @@ def unlike_before(numbers, recent, found):
 
 
 def no_recent():
-    """What `unlike_before` begins with: nowhere a number that would have this place. RECENT numbers (uint32)."""
+    """Initial state of `unlike_before`: no number is in its place. RECENT numbers (uint32)."""
     recent = np.zeros(RECENT, np.uint32)
     recent[0] = 1
     return recent
@@ -76,7 +73,7 @@ def no_recent():
 
 @kernel
 def by_eight(numbers, ends, ordered):
-    """Put addresses in the order of their /8. `ends` (256, int64): gets where each /8 ends in `ordered`."""
+    """Sort addresses by their /8 into `ordered`. `ends` (256, int64): becomes the end of each /8 there."""
     ends[:] = 0
     for at in range(numbers.size):
         ends[np.int64(numbers[at]) >> 24] += 1

@@ -1,10 +1,9 @@
-"""Pairs of two numbers distinguished by hashing, part by part of a table.
+"""Pairs of two numbers distinguished by hashing, one part of a table after another.
 
-Pairs first wait by the million, then are put in the order of the part of the table where they belong, then looked up:
-each part, 8 KiB with half a million places, comes through the caches once for all of its pairs, where each look into a
-large table would miss them. Who sends packets chooses addresses but knows no multiplier, so none can aim at one place
-(multiply-shift hashing of vectors: Dietzfelbinger, "Universal hashing via integer arithmetic without primes,
-revisited", 2018).
+Pairs are collected by the million, sorted by their part of the table, then looked up: each part, 8 KiB with half a
+million places, is loaded into the caches once for all of its pairs, where each lookup in a large table would miss them.
+Senders choose addresses but don't know the multipliers, so they can't aim at one place (multiply-shift hashing of
+vectors: Dietzfelbinger, "Universal hashing via integer arithmetic without primes, revisited", 2018).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ PARTS = 1 << PART_BITS
 """Of a table, each with an equal share of its places."""
 LATELY_BITS = 18
 LATELY = 1 << LATELY_BITS
-"""So many pairs that came lately are known again: 2 MiB."""
+"""So many recent pairs are recognised: 2 MiB."""
 
 
 @inlined
@@ -30,8 +29,8 @@ def spread(pair, upper, lower):
 
 @kernel
 def pack(groups, members, width, pairs):
-    """Make pairs: a group's number (int64) in units of `width`, above an address (uint32). Returns how many were made:
-    fewer than there are where a number has more than 32 bits."""
+    """Make pairs: a group's number (int64) in units of `width`, above an address (uint32). Returns how many were made;
+    it stops at a number with more than 32 bits."""
     for at in range(groups.size):
         code = groups[at] // width
         if code < 0 or code > MASK32:
@@ -42,9 +41,8 @@ def pack(groups, members, width, pairs):
 
 @kernel
 def unlike_lately(pairs, upper, lower, lately, waiting, begin):
-    """Add pairs to those that wait, but for most of those that came a short while ago: they stand in `lately` (LATELY
-    numbers, uint64). Pair 0 is left out. Writes to `waiting` from `begin` on and returns where it ended; -1 where there
-    is too little room for all."""
+    """Add pairs to `waiting` from `begin` on, without pair 0 and most recent ones: those in `lately` (LATELY numbers,
+    uint64). Returns the end; -1 where there is too little room for all."""
     at = begin
     if begin < 0 or waiting.size - begin < pairs.size:
         return np.int64(-1)
@@ -61,7 +59,7 @@ def unlike_lately(pairs, upper, lower, lately, waiting, begin):
 
 @kernel
 def by_part(pairs, upper, lower, ends, ordered):
-    """Put pairs in the order of their part of a table. `ends` (PARTS, int64): gets where each ends in `ordered`."""
+    """Sort pairs by their part of a table into `ordered`. `ends` (PARTS, int64): becomes the end of each part there."""
     ends[:] = 0
     for at in range(pairs.size):
         ends[spread(pairs[at], upper, lower) >> (32 - PART_BITS)] += 1
@@ -78,8 +76,7 @@ def by_part(pairs, upper, lower, ends, ordered):
 
 @inlined
 def place_of(pair, upper, lower, table):
-    """Where a pair is in its part of the table, or the empty place where it belongs: one must be empty at least. Parts
-    are of the same size, a power of two."""
+    """The pair's place in its part of the table (parts: powers of two), or the empty place for it: one must exist."""
     places = table.size // PARTS
     hashed = spread(pair, upper, lower)
     begin = (hashed >> (32 - PART_BITS)) * places
@@ -91,9 +88,8 @@ def place_of(pair, upper, lower, table):
 
 @kernel
 def put(pairs, begin, upper, lower, table, counts):
-    """Look pairs up in the table, from `begin` on, and add those that aren't there. `table`: PARTS times a power of two
-    places (uint64), 0 is none; `counts` (PARTS, int64): how many are in each part. Returns where it ended: before the
-    last where that one's part is three quarters full and the table wants to be larger."""
+    """Add pairs, from `begin` on, that aren't in the table yet. `table`: PARTS times a power of two places (uint64), 0
+    if empty; `counts` (PARTS, int64): pairs in each part. Returns the end: before a pair whose part is 3/4 full."""
     at, most = begin, table.size // PARTS * 3
     while at < pairs.size:
         part = spread(pairs[at], upper, lower) >> (32 - PART_BITS)
@@ -109,7 +105,7 @@ def put(pairs, begin, upper, lower, table, counts):
 
 @kernel
 def move(table, upper, lower, larger):
-    """Put all of a table into another one, empty and larger."""
+    """Copy a table's pairs into an empty, larger one."""
     for at in range(table.size):
         if table[at] != np.uint64(0):
             larger[place_of(table[at], upper, lower, larger)] = table[at]
@@ -117,8 +113,7 @@ def move(table, upper, lower, larger):
 
 @kernel
 def unpack(table, groups, members, begin):
-    """Write the pairs of a table to `groups` (int64) and `members` (uint32), from `begin` on. Returns where it ended;
-    -1 where they are too short."""
+    """Write a table's pairs to `groups` (int64), `members` (uint32) from `begin` on. Returns the end; -1: too short."""
     at = begin
     for place in range(table.size):
         pair = table[place]

@@ -1,8 +1,7 @@
-"""The embedded engine: DuckDB over stores' Parquet files, locked down, asked in SQL that Ibis compiles.
+"""The embedded engine: DuckDB over stores' Parquet files, locked down, with SQL that Ibis compiles.
 
-The time zone is UTC, only the stores' folders are allowed, everything else outside is switched off, and then the
-configuration is locked: a plan that went wrong could read nothing but the stores. Ibis only compiles: its own
-connection would take 0.7 s to open and to describe three tables that are described in records.py.
+The time zone is UTC, only the stores' folders are allowed, all other external access is off, and then the configuration
+is locked: a faulty plan could read nothing but the stores. Ibis only compiles: its own connection would take 0.7 s.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,26 +18,27 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
-from ims.query.engines.duckdb_adapter import narrow, narrow_schema, narrowed, plainly, quoted
+from ims.query.engines.duckdb_adapter import GIVEN_UP, narrow, narrow_schema, narrowed, plainly, quoted
 from ims.query.engines.parquet_files import selecting
 from ims.query.engines.part_reader import Addresses, AsTheyCome, Found, Look, Pairs, TotalsAndMembers, Way, looks
 from ims.query.engines.sql_compiler import to_sql
-from ims.query.plans.part import Members, Parts
+from ims.query.plans.part import Members
 from ims.query.plans.plan import Plan, Tables, epoch_us
 from ims.query.plans.tables import described_as, empty
 from ims.query.request import Request
+from ims.settings.durations import DAY_US
 
 PARTIAL_ROWS = 50_000_000
 MEMORY_SHARE = 0.5
 MANY = 128 << 20
-"""Octets of packets, of which it takes 15 to 20; kernels are loaded in 0.5 s, and win as much at 7 million rows."""
+"""Octets of stored packets, 15 to 20 each: kernels take 0.5 s to load, and save as much from 7 million rows on."""
 FILTERED = 8
-"""So many times as many where a filter takes some of them only."""
+"""Factor of MANY where a filter takes only some packets."""
 BATCH_ROWS = 1 << 18
-"""Of an answer that is streamed."""
+"""Of a streamed answer."""
 WITHOUT_DISK: Mapping[str, Any] = {"temp_directory": ""}
-"""Settings of daemons' engines: what memory has no room for is refused. DuckDB would put it into `.tmp` of the folder
-that the daemon runs in, without a bound, or find that it can't be made there."""
+"""Settings of daemons' engines: what doesn't fit memory is refused. DuckDB would write it to `.tmp` in the daemon's
+working folder, without a bound, or fail to make that."""
 
 
 class Files(Protocol):
@@ -47,22 +47,18 @@ class Files(Protocol):
     @property
     def path(self) -> Path:
         """Where the store is."""
-        ...
 
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
-        """Files of a table that may hold rows of [since, until)."""
-        ...
+        """Files of a table that may contain rows of [since, until)."""
 
     def refuse_damage(self, files: Iterable[Path]) -> None:
         """Raises ValueError where one of these isn't what was written, OSError where one can't be read."""
-        ...
 
 
 class Engine:
-    """Runs plans over some stores. `memory_bytes`: what DuckDB may use; half of the machine's by default.
-    `partial_rows`: the most rows that one store's partial answer may have when several are merged. `settings`: more of
-    DuckDB's. `many`: from so many octets of packets on, addresses are distinguished by kernels (part_reader.py).
-    `folders`: what else may be read, of stores that aren't open yet."""
+    """Runs plans over some stores. `memory_bytes`: DuckDB's limit; half of the machine's by default. `partial_rows`:
+    the most rows of one store's partial answer when several are merged. `settings`: more of DuckDB's. `many`: from so
+    many octets of packets on, kernels distinguish addresses (part_reader.py). `folders`: of stores opened later."""
 
     def __init__(
         self,
@@ -78,15 +74,15 @@ class Engine:
         self._partial_rows = partial_rows
         self._names = 0
         self._files: dict[str, list[Path]] = {}
-        """What views are of, by their names: one of them is damaged where an answer fails."""
+        """The views' files by view: one of them is damaged where an answer fails."""
         self._given_up = threading.Event()
         self._con = duckdb.connect()
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self._many = many
-        self._memory = memory = memory_bytes or max(256 << 20, int(total * MEMORY_SHARE))
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        self._memory = memory_bytes or max(256 << 20, int(total * MEMORY_SHARE))
         all_settings = {
             "TimeZone": "UTC",
-            "memory_limit": f"{memory >> 20}MiB",
+            "memory_limit": f"{self._memory >> 20}MiB",
             "threads": threads or len(os.sched_getaffinity(0)),
             "preserve_insertion_order": False,
             "enable_progress_bar": False,
@@ -98,10 +94,18 @@ class Engine:
         for name, value in all_settings.items():
             self._con.execute(f"SET {name} = {quoted(value)}")
 
-    def run(self, plan: Plan, request: Request) -> pa.Table:
-        """The answer to a request. Raises ValueError where several stores' partial answers are too large."""
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """For one question: it isn't given up yet, and leaves no views."""
         self._given_up.clear()
         try:
+            yield
+        finally:
+            self._forget()
+
+    def run(self, plan: Plan, request: Request) -> pa.Table:
+        """The answer to a request. Raises ValueError where several stores' partial answers are too large."""
+        with self._answering():
             if len(self._stores) == 1:
                 parts = self._parts(self._stores[0], plan, request)
                 return self.arrow(plan.merge(parts, request, True))
@@ -109,83 +113,69 @@ class Engine:
             for store in self._stores:
                 for name, rows in self._partial(store, plan, request):
                     gathered.setdefault(name, []).append(rows)
-            return self._merged(plan, request, gathered)
-        finally:
-            self._forget()
+            parts = {name: self._register(pa.concat_tables(tables)) for name, tables in gathered.items()}
+            return self.arrow(plan.merge(parts, request, False))
 
     def partial(self, store: Files, plan: Plan, request: Request) -> Generator[tuple[str, pa.Table], None, None]:
         """One store's half of the answer, part by part. Raises ValueError where a part is too large."""
-        self._given_up.clear()
-        try:
+        with self._answering():
             yield from self._partial(store, plan, request)
-        finally:
-            self._forget()
 
     def interrupt(self) -> None:
-        """Stop what runs, from any thread: it raises InterruptedError. Nothing happens once it is closed."""
+        """Stop the current question, from any thread: it raises InterruptedError. No effect on a closed engine."""
         self._given_up.set()
         with contextlib.suppress(duckdb.ConnectionException):
             self._con.interrupt()
 
     def _check(self) -> None:
         if self._given_up.is_set():
-            raise InterruptedError("the question was given up")
+            raise InterruptedError(GIVEN_UP)
 
     def schemas(self, plan: Plan, request: Request) -> dict[str, pa.Schema]:
-        """What the parts of a plan's first half look like."""
-        self._given_up.clear()
-        try:
-            return {name: self.arrow(part.expression).schema for name, part in self._of_nothing(plan, request).items()}
-        finally:
-            self._forget()
+        """Schemas of the parts of a plan's first half."""
+        with self._answering():
+            return {name: self.arrow(part).schema for name, part in self._of_nothing(plan, request).items()}
 
     def schema(self, plan: Plan, request: Request) -> pa.Schema:
-        """What the answer looks like."""
-        self._given_up.clear()
-        try:
-            parts = {name: part.expression for name, part in self._of_nothing(plan, request).items()}
-            return self.arrow(plan.merge(parts, request, True)).schema
-        finally:
-            self._forget()
+        """The answer's schema."""
+        with self._answering():
+            return self.arrow(plan.merge(self._of_nothing(plan, request), request, True)).schema
 
-    def _of_nothing(self, plan: Plan, request: Request) -> Parts:
-        request = request.model_copy(update={"filter": None})
-        return plan.partial(Tables(lambda name: self._register(empty(name)), epoch_us), request)
+    def _of_nothing(self, plan: Plan, request: Request) -> dict[str, Any]:
+        tables = Tables(lambda name: self._register(empty(name)), epoch_us)
+        parts = plan.partial(tables, request.model_copy(update={"filter": None}))
+        return {name: part.expression for name, part in parts.items()}
 
     def _partial(self, store: Files, plan: Plan, request: Request) -> Iterator[tuple[str, pa.Table]]:
         for name, part in self._parts(store, plan, request).items():
             rows = self.arrow(part.limit(self._partial_rows + 1))
             if rows.num_rows > self._partial_rows:
-                raise ValueError(
-                    f"{store.path} would answer with more than {self._partial_rows:,} partial rows; "
-                    "ask for a shorter time, a narrower filter or a coarser group"
-                )
+                most = f"{store.path} would answer with more than {self._partial_rows:,} partial rows"
+                raise ValueError(f"{most}; ask for a shorter time, a narrower filter or a coarser group")
             yield name, rows
 
     def _parts(self, store: Files, plan: Plan, request: Request) -> dict[str, Any]:
-        """The parts as tables of the database: expressions, or rows that kernels have found already."""
+        """The parts as tables of the database: expressions, or rows that kernels have made already."""
         parts = plan.partial(self.tables_of(store, request.since, request.until), request)
         found = {name: part.expression for name, part in parts.items()}
         if any(isinstance(part, Members) for part in parts.values()) and self._is_large(store, request):
-            for look in looks(parts, request, together=True, pairs=True):
+            for look in looks(parts, request, pairs=True):
                 if not isinstance(look.way, AsTheyCome):
                     found |= self._read(look)
         return found
 
     def _is_large(self, store: Files, request: Request) -> bool:
-        """Whether there are so many packets that kernels are worth their loading."""
+        """Whether there are so many packets that it pays to load kernels."""
         many = self._many if request.filter is None else self._many * FILTERED
         return self._octets(self.files_of("packets", store, request.since, request.until)) >= many
 
     def _read(self, look: Look) -> Mapping[str, Any]:
-        """The parts of a look; of those that are too many for kernels, expressions: the database takes any number, and
-        goes on on disk where memory ends."""
+        """The parts of a look; expressions where memory is too small for kernels: the database can use the disk."""
         with self._plainly():
             reader = self._con.sql(to_sql(look.expression)).to_arrow_reader(BATCH_ROWS)
         try:
-            found = {
-                name: pa.Table.from_batches(batches, schema) for name, schema, batches in self._found(look.way, reader)
-            }
+            parts = self._found(look.way, reader)
+            found = {name: pa.Table.from_batches(batches, schema) for name, schema, batches in parts}
         except (OverflowError, MemoryError):
             return look.instead
         finally:
@@ -194,7 +184,7 @@ class Engine:
         return {name: self._register(rows) for name, rows in found.items()}
 
     def _found(self, way: Way, reader: pa.RecordBatchReader, marks: bool = False) -> Found:
-        """The parts that come of the rows of a look. Raises OverflowError where kernels have no memory for them."""
+        """The parts made of a look's rows. Raises OverflowError where kernels have no memory for them."""
         schema = narrow_schema(reader.schema)
         batches = self._checked(narrowed(reader, schema, self._all_files()))
         match way:
@@ -211,27 +201,21 @@ class Engine:
             yield part
 
     def _memory_of_addresses(self, columns: int) -> int:
-        """Octets of each of some columns of addresses that are distinguished together, beside what the database
-        takes."""
+        """Octets for each of some columns of addresses, beside the database's memory."""
         return self._memory // 2 // columns
 
     def _checked(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The batches until the question is given up: DuckDB forgets that it was interrupted if it isn't at work, as
-        while addresses are distinguished, or a batch is waited for by nobody."""
+        """The batches until the question is given up: DuckDB ignores an interruption between batches."""
         for batch in batches:
             self._check()
             yield batch
 
     def _octets(self, files: Sequence[Any]) -> int:
-        """How large some files are; of those that are missing DuckDB says so."""
+        """The size of some files; DuckDB reports missing ones."""
         return sum(file.stat().st_size for file in files if file.exists())
 
-    def _merged(self, plan: Plan, request: Request, gathered: Mapping[str, Sequence[pa.Table]]) -> pa.Table:
-        parts = {name: self._register(pa.concat_tables(tables)) for name, tables in gathered.items()}
-        return self.arrow(plan.merge(parts, request, False))
-
     def arrow(self, expression: Any) -> pa.Table:
-        """Run one expression. (Ibis' own to_pyarrow wants pandas; its SQL is enough.)"""
+        """Run one expression. (Ibis' own to_pyarrow needs pandas.)"""
         self._check()
         sql = to_sql(expression)
         self._check()
@@ -239,19 +223,19 @@ class Engine:
             return narrow(self._con.sql(sql).to_arrow_table())
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
-        """One store's tables, each from the files that may hold rows of a range."""
+        """One store's tables, each from the files that may contain rows of a range."""
         return Tables(lambda table: self._table(table, self.whole_files(table, store, since_us, until_us)), epoch_us)
 
     @classmethod
     def whole_files(cls, table: str, store: Files, since_us: int | None, until_us: int | None) -> list[Path]:
-        """As `files_of`. Raises as the store's `refuse_damage`."""
+        """As `files_of`; raises what the store's `refuse_damage` raises."""
         files = cls.files_of(table, store, since_us, until_us)
         store.refuse_damage(files)
         return files
 
     @staticmethod
     def files_of(table: str, store: Files, since_us: int | None, until_us: int | None) -> list[Path]:
-        """The files of a table that answers about a range need."""
+        """A table's files for a range."""
         ranges = {"payloads": _whole_days(since_us, until_us), "coverage": (None, None)}
         return store.files(table, *ranges.get(table, (since_us, until_us)))
 
@@ -275,35 +259,36 @@ class Engine:
         return f"ims_{what}_{self._names}"
 
     def _all_files(self) -> Iterator[Path]:
-        """Of what an answer is made of."""
         return itertools.chain.from_iterable(list(self._files.values()))
 
     def _plainly(self) -> contextlib.AbstractContextManager[None]:
         return plainly(self._all_files())
 
     def _forget(self) -> None:
-        """However often it is interrupted: a deadline goes on doing so until the question has ended."""
         self._files.clear()
+        views = "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'ims!_%' ESCAPE '!'"
+
+        def drop_views() -> None:
+            for (name,) in self._con.execute(views).fetchall():
+                self._con.execute(f'DROP VIEW IF EXISTS "{name}"')
+
+        self._complete(drop_views)
+
+    @staticmethod
+    def _complete(work: Callable[[], object]) -> None:
+        """Do some work however often it is interrupted: a deadline interrupts until the question has ended."""
         while True:
-            try:
-                for (name,) in self._con.execute(
-                    "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'ims!_%' ESCAPE '!'"
-                ).fetchall():
-                    self._con.execute(f'DROP VIEW IF EXISTS "{name}"')
-            except duckdb.InterruptException:
-                continue
-            return
+            with contextlib.suppress(duckdb.InterruptException):
+                work()
+                return
 
     @property
     def broken(self) -> bool:
-        """Whether the database ended itself, as DuckDB does after a fault of its own. One that is being interrupted has
-        not: a deadline goes on doing so until the question has ended."""
+        """Whether the database ended itself, as DuckDB does after an internal fault, and not by an interruption."""
         try:
             self._con.execute("SELECT 1").fetchall()
-        except duckdb.InterruptException:
-            return False
-        except duckdb.Error:
-            return True
+        except duckdb.Error as error:
+            return not isinstance(error, duckdb.InterruptException)
         return False
 
     @cached_property
@@ -317,9 +302,6 @@ class Engine:
 
 
 def _whole_days(since_us: int | None, until_us: int | None) -> tuple[int | None, int | None]:
-    """A packet's payload is stored with the first of its UTC day, which may lie before the range."""
-    day = 86_400_000_000
-    return (
-        None if since_us is None else since_us // day * day,
-        None if until_us is None else -(-until_us // day) * day,
-    )
+    """A packet's payload is stored with the first of its UTC day, which may be before the range."""
+    since = None if since_us is None else since_us // DAY_US * DAY_US
+    return since, None if until_us is None else -(-until_us // DAY_US) * DAY_US

@@ -16,13 +16,18 @@ import pyarrow.parquet as pq
 from ims.records import TABLES
 
 OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
-"""What DuckDB raises of files that are missing or damaged, beside its plain `Error`."""
+"""DuckDB's errors about missing or damaged files, beside its plain `Error`."""
+GIVEN_UP = "the question was given up"
+TOO_LARGE = "the question needs more memory than it may have"
+DAMAGED = "it is damaged, or no Parquet file"
+ASIDE = re.compile(r"""IO Error.*["']\.tmp["'/]""")
+"""DuckDB's words about the folder, or a file in it, for what doesn't fit memory."""
 
 
 @contextlib.contextmanager
 def plainly(files: Iterable[Path] = ()) -> Iterator[None]:
-    """DuckDB's errors as built-in ones, in a line of ours: what was given up, too little memory, a damaged or missing
-    file, looked for among `files`. What DuckDB itself says, with SQL and paths in it, is their cause alone."""
+    """DuckDB's errors as built-in ones with our own message: the question was given up, too little memory, a damaged or
+    missing file (searched among `files`). DuckDB's message, with SQL and paths in it, is only in their cause."""
     try:
         yield
     except duckdb.InterruptException as error:
@@ -31,7 +36,7 @@ def plainly(files: Iterable[Path] = ()) -> Iterator[None]:
         raise MemoryError(TOO_LARGE) from error
     except (duckdb.Error, pa.ArrowException) as error:
         raise _of_batches(error) or unread(error, files) from error
-    except OSError as error:  # the same, from a stream of batches: their kind is in the text
+    except OSError as error:  # the same, from a stream of batches: only the text tells which
         if error.filename is not None or isinstance(error, InterruptedError):
             raise
         raise _of_batches(error) or unread(error, files) from error
@@ -42,23 +47,14 @@ def _of_batches(error: Exception) -> Exception | None:
         return InterruptedError(GIVEN_UP)
     if ASIDE.search(str(error)):
         return MemoryError(f"{TOO_LARGE}, and the rest can't be put aside in .tmp, of the folder that this runs in")
-    too_large = (
-        "Out of Memory Error",
-        "Arrow Appender",
-    )  # the other: of more octets than a column of Arrow's has room for
-    return MemoryError(TOO_LARGE) if any(said in str(error) for said in too_large) else None
-
-
-GIVEN_UP = "the question was given up"
-TOO_LARGE = "the question needs more memory than it may have"
-ASIDE = re.compile(r"""IO Error.*["']\.tmp["'/]""")
-"""DuckDB's word of the folder, or of a file in it, that it puts aside what memory has no room for."""
+    # "Arrow Appender": more octets than fit one column of Arrow's
+    too_large = any(words in str(error) for words in ("Out of Memory Error", "Arrow Appender"))
+    return MemoryError(TOO_LARGE) if too_large else None
 
 
 def unread(error: Exception, files: Iterable[Path] = ()) -> OSError:
-    """DuckDB's error of a file as OSError with the file's name and the cause: what is missing, is a folder, or lies in
-    a folder that may not be looked into is alike to DuckDB, which says that no file matches. Where it doesn't name the
-    file, the first of `files` whose footer can't be read is it, if any."""
+    """DuckDB's error about a file, as OSError with name and cause: DuckDB says "no file matches" also of folders
+    and in unreadable ones. Where it names none, the first of `files` whose footer can't be read is taken, if any."""
     of_a_file = isinstance(error, OF_FILES) or not isinstance(error, duckdb.Error) or type(error) is duckdb.Error
     named = [Path(found) for found in re.findall(r"""["'](/.+?)["'](?=[\s:,.)]|$)""", str(error).splitlines()[0])]
     for path in named:
@@ -83,21 +79,15 @@ def unread(error: Exception, files: Iterable[Path] = ()) -> OSError:
     return OSError("the database failed; IMS_DEBUG=1 shows what it says")
 
 
-DAMAGED = "it is damaged, or no Parquet file"
-
-
 def _missing(columns: set[str]) -> set[str]:
-    """Columns of the tables that are nearest to these, which a whole file would have."""
+    """Columns that the table with the most of these has besides."""
     tables = [{column.name for column in table} for table in TABLES.values()]
     return max(tables, key=lambda table: len(table & columns)) - columns
 
 
 def narrow(table: pa.Table) -> pa.Table:
-    """DuckDB sums integers in 128 bits and hands them on as decimals; 64 are enough for what a store counts."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type):
-            table = table.set_column(index, field.name, table.column(index).cast(pa.int64()))
-    return table
+    """DuckDB sums integers in 128 bits and returns decimals; 64 bits are enough for a store's counts."""
+    return table.cast(narrow_schema(table.schema))
 
 
 def narrow_schema(schema: pa.Schema) -> pa.Schema:
@@ -106,7 +96,7 @@ def narrow_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def narrowed(reader: pa.RecordBatchReader, schema: pa.Schema, files: Iterable[Path] = ()) -> Iterator[pa.RecordBatch]:
-    """The batches of an answer as they come, as `narrow` makes them. `files`: see `plainly`."""
+    """An answer's batches, each as `narrow` makes it. `files`: see `plainly`."""
     with plainly(files):
         for batch in reader:
             if batch.schema.equals(schema):
@@ -117,10 +107,8 @@ def narrowed(reader: pa.RecordBatchReader, schema: pa.Schema, files: Iterable[Pa
 
 def quoted(value: Any) -> str:
     """A value in SQL."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(quoted(item) for item in value) + "]"
-    if isinstance(value, int):
-        return str(value)
+        return "[" + ", ".join(map(quoted, value)) + "]"
+    if isinstance(value, int):  # or bool
+        return str(value).lower()
     return "'" + str(value).replace("'", "''") + "'"

@@ -1,8 +1,8 @@
-"""A table's Parquet files as DuckDB reads them, those too that were written before some columns came.
+"""A table's Parquet files as DuckDB reads them, also those older than some columns.
 
-DuckDB takes the columns of the first file as all files', unless it is told to look into each one first, with
-`union_by_name`, which makes answers from 2,000 small files three times as slow (0.45 s and 1.3 s). So files are
-distinguished by the end of each: 20 us the first time, and they never change.
+DuckDB takes the first file's columns as those of all, unless it reads the schema of each first with `union_by_name`,
+which makes answers from 2,000 small files three times as slow (0.45 s and 1.3 s). So files, which never change, are
+distinguished by their last octets: 20 us the first time.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ims.stored_file import refuse_links
 
 _KINDS = {"bool": "BOOLEAN", "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER"}
 _END = 1 << 12
-"""Octets at a file's end in which the names of its last columns stand: after each row group's, and in its schema."""
+"""Octets at a file's end that have the names of its last columns: after each row group's, and in its schema."""
 
 
 @lru_cache(1 << 17)
 def lacking(file: str) -> tuple[str, ...]:
-    """Which of the columns that came later (records.LATER) a file of `packets` lacks: an addition is there whole or not
-    at all. Of what can't be read nothing is said to be missing, for DuckDB to refuse it."""
+    """Which of the later columns (records.LATER) a file of `packets` lacks: an addition is there whole or not at all.
+    Empty for a file that can't be read: DuckDB refuses it."""
     try:
         with Path(file).open("rb") as octets:
             octets.seek(max(0, octets.seek(0, 2) - _END))
@@ -40,8 +40,7 @@ def lacking(file: str) -> tuple[str, ...]:
 
 
 def selecting(table: str, files: Sequence[Path]) -> str:
-    """SQL of all columns of a table from files, at least one; nulls where a file lacks one. Raises OSError where one
-    is a link."""
+    """SQL for all columns of a table from at least one file; nulls where one is lacking. Raises OSError for a link."""
     refuse_links(files)
     columns = ", ".join(f'"{name}"' for name in empty(table).column_names)
     alike: dict[tuple[str, ...], list[Path]] = {}

@@ -1,30 +1,21 @@
-"""Engines that stand by for many questions: compiled SQL and what is known of files are kept between them."""
+"""Engines for many questions: compiled SQL and metadata of files are kept between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from ims import arrow
 from ims.query.distinct.address_set import counted_members
+from ims.query.engines import sql_cache
 from ims.query.engines.duckdb import BATCH_ROWS, WITHOUT_DISK, Engine, Files
 from ims.query.engines.duckdb_adapter import narrow, plainly
 from ims.query.engines.parquet_files import selecting
 from ims.query.engines.part_reader import AsTheyCome, Found
-from ims.query.engines.sql_cache import (
-    MARKED_PACKETS,
-    SELECTED,
-    TABLES,
-    LookSql,
-    filtered,
-    half,
-    marking,
-    merged,
-    part_table,
-)
+from ims.query.engines.sql_cache import MARKED_PACKETS, SELECTED, TABLES, LookSql, part_table
 from ims.query.language.columns import hides
 from ims.query.plans.part import MARKS_PART
 from ims.query.plans.plan import COUNTS, OF_MEMBERS
@@ -34,27 +25,25 @@ from ims.query.request import Request
 
 BATCH_OCTETS = 4 << 20
 FLUSHED = "8MiB"
-"""Freed memory beyond which the database's allocator gives it back."""
+"""Freed memory from which on the database's allocator returns it."""
 LEAST_ROWS = 2048
-"""What DuckDB works on at once."""
+"""DuckDB's vector size."""
 OCTETS_OF_A_VALUE = {"BLOB": 128, "VARCHAR": 32, "HUGEINT": 16}
-"""About, of kinds that don't have 8 at most."""
+"""About, of types that have more than 8."""
 
 
 def batch_rows(kinds: Iterable[str], octets: int) -> int:
-    """How many rows of columns of these kinds (DuckDB's) have about so many octets; BATCH_ROWS at most."""
+    """How many rows of columns of these types (DuckDB's) have about so many octets; BATCH_ROWS at most."""
     width = sum(OCTETS_OF_A_VALUE.get(kind, 8) for kind in kinds)
     return min(BATCH_ROWS, max(LEAST_ROWS, octets // max(1, width)))
 
 
 class HalfEngine(Engine):
-    """A sensor's halves of answers, from the store in a folder. Not for several threads."""
+    """A sensor's halves of answers, from the store in a folder. For one thread at a time."""
 
     def __init__(self, folder: Path, memory_bytes: int, threads: int, batch_octets: int = BATCH_OCTETS) -> None:
-        """`batch_octets`: of rows of an answer at once, about."""
-        settings = {
-            "parquet_metadata_cache": True, **WITHOUT_DISK, "allocator_flush_threshold": FLUSHED,
-        }  # fmt: skip
+        """`batch_octets`: of a batch of rows, about."""
+        settings = {"parquet_metadata_cache": True, **WITHOUT_DISK, "allocator_flush_threshold": FLUSHED}
         super().__init__([], memory_bytes, threads, settings=settings, folders=[folder])
         self._batch_octets = batch_octets
         self._behind: dict[str, object] = {}
@@ -62,30 +51,25 @@ class HalfEngine(Engine):
             self._con.register(f"ims_empty_{table}", empty(table))
 
     def half(self, store: Files, question: Question, marks: bool = False) -> Found:
-        """The parts, each as its batches come: finish one before the next. `marks`: whether dense addresses may be told
-        as marks, in parts of their own.
-
-        Raises OSError, MemoryError, InterruptedError.
-        """
+        """The parts as streams of batches: finish one before the next. `marks`: whether dense addresses may be marks in
+        parts of their own. Raises OSError, MemoryError, InterruptedError."""
         self._given_up.clear()
         request = question.request
         filter, hidden = request.filter, request.hidden
-        selected = filtered(filter) if filter is not None else f"SELECT * FROM {TABLES['packets']}"  # noqa: S608
+        all_packets = f"SELECT * FROM {TABLES['packets']}"  # noqa: S608
+        selected = all_packets if filter is None else sql_cache.filtered(filter)
         self._check()
-        marked = marking(hidden) if hidden is not None and hides(filter) else ""
+        marked = sql_cache.marking(hidden) if hidden is not None and hides(filter) else ""
         self._check()
-        asked = half(question, request.metric in OF_MEMBERS and self._is_large(store, request))
-        self._check()
-        read = [selected, marked, *(look.sql for look in asked)]
+        looks = sql_cache.half(question, request.metric in OF_MEMBERS and self._is_large(store, request))
+        read = [selected, marked, *(look.sql for look in looks)]
         for table, name in TABLES.items():
-            self._put_behind(table, store, request, any(name in sql for sql in read))
             self._check()
+            self._put_behind(table, store, request, any(name in sql for sql in read))
         if marked:
             self._view(MARKED_PACKETS, marked)
-            self._check()
         self._view(SELECTED, selected)
-        self._check()
-        for look in asked:
+        for look in looks:
             self._check()
             yield from self._look(look, marks)
 
@@ -101,17 +85,16 @@ class HalfEngine(Engine):
                 raise MemoryError(f"the question needs more memory than it may have: {error}") from error
         finally:
             reader.close()
-        for name, sql in look.instead:  # nothing of it was told
+        for name, sql in look.instead:  # nothing of it was yielded
             yield from self._look(LookSql(sql, AsTheyCome(name)), marks)
 
     def _memory_of_addresses(self, columns: int) -> int:
-        """As Engine, but the database puts nothing aside for it: what has no room here is refused."""
+        """As Engine, but without the database's share: what doesn't fit is refused."""
         return self._memory
 
-    def _put_behind(self, table: str, store: Files, request: Request, asked: bool) -> None:
-        """Have a table's name stand for the files that may hold rows of the range; of packets, for those rows alone.
-        `asked`: it will be read."""
-        files_of = self.whole_files if asked else self.files_of
+    def _put_behind(self, table: str, store: Files, request: Request, is_read: bool) -> None:
+        """Make a table's name a view of the files that may contain rows of the range; for packets, of these rows."""
+        files_of = self.whole_files if is_read else self.files_of
         files = self._files[table] = files_of(table, store, request.since, request.until)
         sql = selecting(table, files) if files else f"SELECT * FROM ims_empty_{table}"  # noqa: S608  # ours
         if table == "packets":
@@ -121,6 +104,7 @@ class HalfEngine(Engine):
         self._view(TABLES[table], sql)
 
     def _view(self, name: str, sql: str) -> None:
+        self._check()
         if self._behind.get(name) != sql:
             self._behind.pop(name, None)
             with self._plainly():
@@ -129,7 +113,7 @@ class HalfEngine(Engine):
 
 
 class MergeEngine(Engine):
-    """The merging halves, over what sensors sent. Not for several threads."""
+    """The merging halves, over what sensors sent. For one thread at a time."""
 
     def __init__(self, memory_bytes: int, threads: int | None = None) -> None:
         super().__init__([], memory_bytes, threads, settings=WITHOUT_DISK)
@@ -137,16 +121,14 @@ class MergeEngine(Engine):
     def merged(
         self, question: Question, schemas: Mapping[str, pa.Schema], gathered: Mapping[str, Sequence[pa.Table]]
     ) -> pa.Table:
-        """The answer. `gathered`: tables of each part, which has none where no sensor answered. Raises MemoryError, and
-        InterruptedError after `interrupt`."""
+        """The answer. `gathered`: each part's tables. Raises MemoryError; InterruptedError after `interrupt`."""
         self._given_up.clear()
         alone = [name for name, schema in schemas.items() if schema.names == ["member"]]
         known = {name: schema for name, schema in schemas.items()
                  if name not in alone and not name.endswith(MARKS_PART)}  # fmt: skip
         if alone:
             known[COUNTS] = pa.schema([(name, pa.int64()) for name in alone])
-        sql = merged(question, known)
-        names = [part_table(name) for name in known]
+        sql = sql_cache.merged(question, known)
         try:
             with plainly():
                 if alone:
@@ -154,23 +136,14 @@ class MergeEngine(Engine):
                     row = pa.table({name: arrow.column([count], pa.int64()) for name, count in counts.items()})
                     gathered = {**gathered, COUNTS: [row]}
                 for name, schema in known.items():
-                    rows = pa.concat_tables(list(gathered.get(name, ())) or [schema.empty_table()])
+                    rows = pa.concat_tables(list(gathered.get(name, ())) or [pa.Table.from_batches([], schema)])
                     self._con.register(part_table(name), rows)
                 self._check()
                 found = self._con.sql(sql).to_arrow_table()
         finally:
-            for name in names:
-                self._forget_table(name)
+            for name in known:
+                self._complete(partial(self._con.unregister, part_table(name)))
         try:
             return narrow(found)
         except pa.ArrowInvalid as error:
-            raise OSError("sum exceeds 64 bits: their sums have more than 64 bits") from error
-
-    def _forget_table(self, name: str) -> None:
-        """However often it is interrupted: a deadline goes on doing so until the question has ended."""
-        while True:
-            try:
-                self._con.unregister(name)
-            except duckdb.InterruptException:
-                continue
-            return
+            raise OSError("the sums of what sensors sent exceed 64 bits") from error

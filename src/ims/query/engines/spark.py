@@ -1,8 +1,7 @@
-"""The engine for those who outgrow one machine: each plan whole on Apache Spark, over files that lie as in a store.
+"""The engine for more than one machine: each plan whole on Apache Spark, over files laid out as in a store.
 
-The answer is DuckDB's: the same rows, in the same order, of the same types. Ibis compiles the plan for Spark as it
-does for DuckDB. Parquet's unsigned numbers come as wider signed ones, so an answer is cast to the types that DuckDB
-gives for tables without rows.
+The answer is DuckDB's: the same rows, in the same order, of the same types. Ibis compiles the plan for Spark too. Spark
+reads Parquet's unsigned numbers as wider signed ones, so an answer is cast to DuckDB's types for tables without rows.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ KINDS: dict[pa.DataType, tuple[str, str]] = {
     pa.date32(): ("date", "DATE"),
     pa.timestamp("us", "UTC"): ("timestamp('UTC')", "TIMESTAMP"),
 }
-"""Each type of a stored column -> what Spark reads it as, to Ibis and in Spark's words."""
+"""Each type of a stored column -> the type that Spark reads, in Ibis and in Spark."""
 PARTITIONS = ("sensor", "date", "hour")
-"""Columns that are folders' names."""
+"""Columns from folders' names."""
 
 
 @ibis.udf.scalar.builtin(name="unix_micros")  # type: ignore[untyped-decorator]
@@ -47,15 +46,12 @@ def unix_micros(moment: ibis.dtype("timestamp('UTC')")) -> int:  # type: ignore[
 
 
 class SparkEngine:
-    """Runs plans over a lake. For one thread at a time; `interrupt` is for any.
-
-    Raises what `spark_session` raises.
-    """
+    """Runs plans over a lake. For one thread at a time; `interrupt` is for any. Raises what `spark_session` raises."""
 
     def __init__(self, lake: Files, settings: SparkSettings | None = None) -> None:
         self._lake = lake
-        chosen = settings or SparkSettings()
-        self._spark, self._properties = spark_session(chosen), chosen.properties
+        settings = settings or SparkSettings()
+        self._spark, self._properties = spark_session(settings), settings.properties
         self._shapes = Engine([], threads=1)
         self._views: list[str] = []
         self._tag = f"ims-{uuid.uuid4().hex}"
@@ -89,7 +85,7 @@ class SparkEngine:
         return str(self._spark.version)
 
     def close(self) -> None:
-        """Let go of what the questions needed; Spark stays for the next ones (see `stop_spark`)."""
+        """Release the questions' resources; Spark stays for the next ones (see `stop_spark`)."""
         self._forget()
         self._shapes.close()
 
@@ -122,10 +118,10 @@ class SparkEngine:
             return self._spark.range(0).selectExpr(*nulls)
         columns = {column: kind for column, (_, kind) in kinds.items()} | dict.fromkeys(PARTITIONS, "STRING")
         reader = self._spark.read.schema(", ".join(f"`{column}` {kind}" for column, kind in columns.items()))
-        # Names are taken as they are: a folder may be called [a]*.
+        # Names aren't patterns: a folder may be called [a]*.
         reader = reader.option("basePath", f"{_named(root)}/{table}").option("__globPaths__", "false")
         rows = reader.parquet(*map(_named, files))
-        if (found := len(rows._jdf.inputFiles())) != len(files):  # Spark itself leaves out what isn't there
+        if (found := len(rows._jdf.inputFiles())) != len(files):  # Spark itself ignores missing files
             raise OSError(f"the lake can't be read: {len(files) - found} of {len(files)} files of {table} aren't there")
         return rows.select(*kinds)
 
@@ -137,5 +133,5 @@ class SparkEngine:
 
 
 def _named(path: Path | str) -> str:
-    """As Hadoop names it, which takes a path as it stands; without `file:` it might look elsewhere."""
+    """Hadoop's name of a path; without `file:` it might look elsewhere."""
     return f"file://{path}" if isinstance(path, Path) else path

@@ -1,5 +1,5 @@
-"""Spark's errors as built-in ones, in a line of ours. What Spark, its Java and its connection to Python say, pages with
-stack traces, is their cause alone (`__cause__`, which a log or IMS_DEBUG=1 shows).
+"""Spark's errors as built-in ones with our own message. The messages of Spark, its Java and its connection to Python,
+pages with stack traces, are only in their cause (`__cause__`, which a log or IMS_DEBUG=1 shows).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _CAUSES: Mapping[str, str] = {
         "Spark can't read buckets without Hadoop's part for them, as docs/scale.md says",
     "No space left on device": "no space is left where Spark writes (spark.local.dir)",
     "Failed to create (any |a )?(local|temp)": "Spark can't write where spark.local.dir says",
-    "HADOOP_CONF_DIR": "YARN wants HADOOP_CONF_DIR or YARN_CONF_DIR in the environment",
+    "HADOOP_CONF_DIR": "YARN needs HADOOP_CONF_DIR or YARN_CONF_DIR in the environment",
     "Could not parse Master URL": "Spark knows no such master",
-    "KubernetesClientException": "no Kubernetes answers there as it should",
+    "KubernetesClientException": "what answers there isn't Kubernetes",
     "Invalid (initial|maximum) heap|initialization of VM|Java Virtual Machine|Unrecognized (VM )?option":
         "Java takes no such memory or option",
     "BindException|startPort should be": "an address or a port of Spark's can't be used on this machine",
@@ -44,7 +44,7 @@ _CAUSES: Mapping[str, str] = {
     "INVALID_CONF_VALUE|NumberFormatException|requirement failed|must be specified|should be (boolean|int|long|double)":
         "a property has a value that Spark doesn't take",
 }  # fmt: skip
-"""What Spark's words hold -> what is wrong; the first that fits is said."""
+"""Pattern of Spark's message -> what is wrong; the first match counts."""
 _MEMORY = re.compile(r"OutOfMemoryError|maxResultSize|TaskResultLost|CANNOT_ACQUIRE_MEMORY|Cannot broadcast the table")
 
 
@@ -52,9 +52,8 @@ _MEMORY = re.compile(r"OutOfMemoryError|maxResultSize|TaskResultLost|CANNOT_ACQU
 def spark_errors(
     what: str, properties: Mapping[str, str] | None = None, last_words: Callable[[], str] = str
 ) -> Iterator[None]:
-    """Spark's errors in what is done here, in one line that begins with `what`: OSError, MemoryError, or
-    InterruptedError where the question was given up. `properties`: what it was started with, of which those are named
-    that Spark's words are about; `last_words`: what Java had said, should it be gone."""
+    """Spark's errors as one line that begins with `what`: OSError, MemoryError, or InterruptedError where the question
+    was given up. `properties`: Spark's, named if its message is about them; `last_words`: a gone Java's output."""
     from py4j.protocol import Py4JError
     from pyarrow import ArrowException
     from pyspark.errors import PySparkException
@@ -68,7 +67,7 @@ def spark_errors(
 
 @contextlib.contextmanager
 def unless_gone() -> Iterator[None]:
-    """For what is put away: where Java is gone, so is that."""
+    """For cleaning up: ignores that Java is gone."""
     from py4j.protocol import Py4JError
 
     with silence(), contextlib.suppress(Py4JError, ConnectionError, EOFError, BrokenPipeError):
@@ -77,7 +76,7 @@ def unless_gone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Py4J says on the root logger, so on standard error, that a connection broke, with its stack; here it doesn't."""
+    """Without Py4J's records on the root logger, and so on standard error, that a connection broke."""
     root, nowhere = logging.getLogger(), logging.NullHandler()
 
     def of_others(record: logging.LogRecord) -> bool:
@@ -101,29 +100,31 @@ def plain(
         return InterruptedError(GIVEN_UP)
     if _MEMORY.search(text):
         return MemoryError(TOO_LARGE)
-    if not is_java_s(error):
-        text = last_words()
-    why = cause_in(text)
-    if why is None and not is_java_s(error):
+    from_java = is_java_s(error)
+    text = text if from_java else last_words()
+    why, file = cause_in(text), _FILE.search(text)
+    if why is None and not from_java:
         return OSError(f"{what}: {ENDED}")
-    file = _FILE.search(text)
-    if file is not None and why is None:
-        return _unread(file[1])
     if why is None:
-        return OSError(what + MORE)
+        return OSError(what + MORE) if file is None else _unread(file[1])
+    return explained(what, why, text, properties)
+
+
+def explained(what: str, why: str | None, text: str, properties: Mapping[str, str]) -> OSError:
+    """The error that `what` failed, `why` if known, and which properties Spark's or Java's `text` is about."""
     blamed = about(text, properties)
-    return OSError(f"{what}: {why}" + (f" (look at {blamed})" if blamed else "") + MORE)
-
-
-def cause_in(text: str) -> str | None:
-    """What is wrong, by Spark's or Java's words; None where they hold nothing that is known here."""
-    return next((sentence for pattern, sentence in _CAUSES.items() if re.search(pattern, text)), None)
+    return OSError(what + (f": {why}" if why else "") + (f" (look at {blamed})" if blamed else "") + MORE)
 
 
 def about(text: str, properties: Mapping[str, str]) -> str:
-    """The properties, by name, that a text of Spark's speaks of, by their name or value."""
+    """The properties whose name or value is in Spark's or Java's text."""
     found = [n for n, value in properties.items() if n in text or (len(value) > 1 and re.search(_whole(value), text))]
     return ", ".join(found)
+
+
+def cause_in(text: str) -> str | None:
+    """What is wrong, by Spark's or Java's message; None where it is unknown."""
+    return next((sentence for pattern, sentence in _CAUSES.items() if re.search(pattern, text)), None)
 
 
 def _whole(value: str) -> str:
@@ -131,20 +132,16 @@ def _whole(value: str) -> str:
 
 
 def words_of(error: BaseException) -> str:
-    """All that Spark says of an error, its causes included."""
+    """Spark's whole message about an error, with its causes."""
     java = getattr(error, "java_exception", None)
-    return f"{error}\n{'' if java is None else _stack(java)}"
-
-
-def _stack(java: object) -> str:
     try:
-        return str(java.toString())  # type: ignore[attr-defined]
-    except Exception:  # Java is gone; what it had said until then is in the error itself
-        return ""
+        return f"{error}\n{'' if java is None else java.toString()}"
+    except Exception:  # Java is gone; its output until then is in the error itself
+        return f"{error}\n"
 
 
 def is_java_s(error: BaseException) -> bool:
-    """Whether Java said it, and not what remains in Python of a connection to it."""
+    """Whether the error is Java's, not one of the connection to it."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
@@ -152,7 +149,7 @@ def is_java_s(error: BaseException) -> bool:
 
 
 def _unread(named: str) -> OSError:
-    """What is wrong with a file as Spark names it."""
+    """The error for a file that Spark names."""
     if not named.startswith("file:"):
         return OSError(errno.EIO, DAMAGED, named.replace("s3a://", "s3://", 1))
     found = Path("/" + named.removeprefix("file:").lstrip("/"))

@@ -1,7 +1,7 @@
 """Spark for this process: started once, used by every question, stopped without a trace.
 
-PySpark has one context a process, and so have we: whoever asks for the same settings gets the same session. Its Java
-process writes to an unlinked file instead of to the terminal, and works in a temporary folder.
+PySpark has one context a process, so the same settings give the same session. Its Java process writes to an unlinked
+file instead of the terminal, and works in a temporary folder.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import subprocess
 import tempfile
 import threading
 import time
+import traceback
 import warnings
 import weakref
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from ims.query.engines.spark_errors import MORE, about, cause_in, spark_errors, unless_gone
+from ims.query.engines.spark_errors import cause_in, explained, spark_errors, unless_gone
 
 CONNECT_SECONDS = 5
 OLDEST_JAVA = 17
@@ -38,7 +38,7 @@ ANSWERS_DEPEND_ON = {
     # A limit over sorted rows stays one operator: two would be joined by an exchange that keeps no order.
     "spark.sql.execution.topKSortFallbackThreshold": str((1 << 31) - 16),
 }
-"""Properties that nobody may set otherwise."""
+"""Properties that can't be changed."""
 _DEFAULTS = {
     "spark.app.name": "Internet Motion Sensor",
     "spark.ui.enabled": "false",
@@ -46,18 +46,16 @@ _DEFAULTS = {
     "spark.sql.adaptive.enabled": "true",
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # Paths are given one by one; more than this many would be looked up by a job of their own.
+    # More paths than this would be looked up by a separate job.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
 }
 _MASTER = re.compile(r"spark://.*|k8s://.*|yarn")
 _LOCAL = re.compile(r"local(\[([1-9][0-9]*|\*)(,\s*[1-9][0-9]*)?\])?")
 
 
-class SparkSettings(BaseModel):
-    """Where Spark runs. `master`: as Spark names it; `properties`: more of Spark's; `wait_seconds`: how long the first
+class SparkSettings(BaseModel, frozen=True, extra="forbid"):
+    """Where Spark runs. `master`: Spark's master URL; `properties`: more of Spark's; `wait_seconds`: how long the first
     question waits for a worker."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     master: str = "local[*]"
     properties: dict[str, str] = Field(default_factory=dict)
@@ -67,9 +65,8 @@ class SparkSettings(BaseModel):
     @classmethod
     def _known_master(cls, master: str) -> str:
         if _MASTER.fullmatch(master) is None and _LOCAL.fullmatch(master) is None:
-            raise ValueError(
-                f"master {master!r}: expected local[*], local[N], spark://HOST:PORT, yarn or k8s://HOST:PORT"
-            )
+            expected = "local[*], local[N], spark://HOST:PORT, yarn or k8s://HOST:PORT"
+            raise ValueError(f"master {master!r}: expected {expected}")
         return master
 
     @field_validator("properties")
@@ -81,12 +78,12 @@ class SparkSettings(BaseModel):
 
     @property
     def is_local(self) -> bool:
-        """Whether all runs in this process's Java."""
+        """Whether everything runs in this process's Java."""
         return _LOCAL.fullmatch(self.master) is not None
 
     @property
     def endpoints(self) -> list[tuple[str, int]]:
-        """Host and port of each of a standalone cluster's masters; none of others. Raises ValueError."""
+        """Host and port of each of a standalone cluster's masters; none for others. Raises ValueError."""
         scheme, _, hosts = self.master.partition("://")
         if scheme != "spark":
             return []
@@ -99,41 +96,40 @@ class SparkSettings(BaseModel):
         return found
 
     def all_properties(self) -> dict[str, str]:
-        """What Spark is started with."""
+        """The properties that Spark is started with."""
         found = {**_DEFAULTS, "spark.master": self.master}
         if self.is_local:
-            cores = len(os.sched_getaffinity(0))
-            found["spark.sql.shuffle.partitions"] = str(2 * cores)
+            found["spark.sql.shuffle.partitions"] = str(2 * len(os.sched_getaffinity(0)))
         if self.is_local or all(host in ("127.0.0.1", "localhost", "::1") for host, _ in self.endpoints or [("", 0)]):
             found |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         return found | self.properties | ANSWERS_DEPEND_ON
 
 
 class _Java:
-    """The Java process behind PySpark, and what it leaves."""
+    """The Java process behind PySpark, and its files."""
 
-    def __init__(self, properties: Mapping[str, str], given: Mapping[str, str]) -> None:
-        """`given`: those of them that people chose. Raises OSError where it can't be started."""
+    def __init__(self, settings: SparkSettings) -> None:
+        """Raises OSError where it can't be started."""
         from pyspark import SparkConf
         from pyspark.errors import PySparkException
         from pyspark.java_gateway import launch_gateway
 
         self._scratch = tempfile.TemporaryDirectory(prefix="ims-spark-")
-        self._said: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
-        conf = SparkConf(loadDefaults=False).setAll(list(properties.items()))
-        conf.set("spark.sql.warehouse.dir", str(Path(self._scratch.name) / "warehouse"))
-        streams = {"stdout": self._said, "stderr": self._said, "cwd": self._scratch.name}
+        self._output: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
+        self.conf = SparkConf(loadDefaults=False).setAll(list(settings.all_properties().items()))
+        self.conf.set("spark.sql.warehouse.dir", str(Path(self._scratch.name) / "warehouse"))
+        streams = {"stdout": self._output, "stderr": self._output, "cwd": self._scratch.name}
         try:
-            self.gateway: Any = launch_gateway(conf, streams)
+            self.gateway: Any = launch_gateway(self.conf, streams)
         except (PySparkException, OSError) as error:
             _end_launched(error)
-            said = self.said()
+            output = self.output()
             self._release()
-            raise _not_started(said, given) from RuntimeError(said or str(error))
-        self.conf = conf
+            failure = explained("Spark's Java doesn't start", cause_in(output), output, settings.properties)
+            raise failure from RuntimeError(output or str(error))
 
     def close(self) -> None:
-        """End the process and remove what it wrote."""
+        """End the process and remove its files."""
         process = self.gateway.proc
         with unless_gone():
             self.gateway.shutdown()
@@ -143,41 +139,31 @@ class _Java:
         self._release()
 
     def _release(self) -> None:
-        self._said.close()
+        self._output.close()
         self._scratch.cleanup()
 
-    def said(self) -> str:
-        """What it has written."""
-        self._said.seek(0)
-        return self._said.read().decode("utf-8", "replace").strip()
-
-
-def _not_started(said: str, properties: Mapping[str, str]) -> OSError:
-    """That Java ended before it was ready, and why, by what it said."""
-    why, blamed = cause_in(said), about(said, properties)
-    what = "Spark's Java doesn't start" + (f": {why}" if why else "")
-    return OSError(what + (f" (look at {blamed})" if blamed else "") + MORE)
+    def output(self) -> str:
+        """The process's output so far."""
+        self._output.seek(0)
+        return self._output.read().decode("utf-8", "replace").strip()
 
 
 _starting = threading.RLock()
 _running: weakref.WeakKeyDictionary[Any, tuple[SparkSettings, _Java]] = weakref.WeakKeyDictionary()
-"""PySpark's context, of which there is one a process at most, and what it was started with."""
+"""PySpark's context, at most one a process, with its settings."""
 
 
 def spark_session(settings: SparkSettings) -> Any:
-    """The process's session (pyspark.sql.SparkSession), started at the first call.
-
-    Raises ModuleNotFoundError without PySpark, OSError without Java, without an answer of the master, or where no
-    worker comes in time, and ValueError where Spark runs already with other settings.
-    """
+    """The process's session (pyspark.sql.SparkSession), started at the first call. Raises OSError without PySpark,
+    Java, an answer of the master or a worker in time, and ValueError where Spark runs already with other settings."""
     try:
         from pyspark import SparkContext
         from pyspark.sql import SparkSession
     except ModuleNotFoundError as error:
-        raise OSError("Spark wants the extra: pip install 'internet-motion-sensor[spark]'") from error
+        raise OSError("Spark needs the extra: pip install 'internet-motion-sensor[spark]'") from error
     with _starting:
         context = SparkContext._active_spark_context
-        if context in _running and _stopped(context):  # its master is gone, say
+        if context in _running and _stopped(context):  # for example as its master is gone
             stop_spark()
             context = None
         if context is None:
@@ -185,9 +171,8 @@ def spark_session(settings: SparkSettings) -> Any:
         elif context not in _running:
             raise ValueError("this process has a Spark session of its own; stop it first")
         elif _running[context][0] != settings:
-            raise ValueError(
-                f"Spark runs already with other settings, at {context.master}: only one Spark session per process"
-            )
+            where = f"with other settings, at {context.master}"
+            raise ValueError(f"Spark runs already {where}: only one Spark session per process")
         return SparkSession(context)
 
 
@@ -198,10 +183,9 @@ def stop_spark() -> None:
             from pyspark import SparkContext
             from pyspark.sql import SparkSession
 
-            with unless_gone():
-                context.stop()
-            with unless_gone():
-                context.stop()  # where Java was gone, the first time ended there
+            for _attempt in range(2):  # where Java was gone, the first one ended there
+                with unless_gone():
+                    context.stop()
             SparkSession._instantiatedSession = None
             del _running[context]
             java.close()
@@ -212,15 +196,15 @@ def _started(settings: SparkSettings) -> Any:
     from pyspark import SparkContext
 
     with warnings.catch_warnings():
-        # PySpark imports this anyway, and its warning is about pandas, in which nothing comes here.
+        # PySpark imports this anyway; its warning is about pandas, which isn't used here.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         importlib.import_module("pyspark.testing.utils")
     _check_java()
     for host, port in settings.endpoints:
         _knock(settings.master, host, port)
-    java = _Java(settings.all_properties(), settings.properties)
+    java, failure = _Java(settings), f"Spark doesn't start at {settings.master}"
     try:
-        with spark_errors(f"Spark doesn't start at {settings.master}", settings.properties, java.said):
+        with spark_errors(failure, settings.properties, java.output):
             context = SparkContext(gateway=java.gateway, conf=java.conf)
         _running[context] = settings, java
     except BaseException:
@@ -229,7 +213,7 @@ def _started(settings: SparkSettings) -> Any:
         raise
     atexit.register(stop_spark)
     try:
-        with spark_errors(f"Spark doesn't start at {settings.master}", settings.properties):
+        with spark_errors(failure, settings.properties):
             _await_worker(context, settings)
     except BaseException:
         stop_spark()
@@ -238,25 +222,25 @@ def _started(settings: SparkSettings) -> Any:
 
 
 def java_program() -> str | None:
-    """The Java that Spark's scripts would take."""
+    """The Java that Spark's scripts use."""
     home = os.environ.get("JAVA_HOME")
     return shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
 
 
 def _check_java() -> None:
-    """Spark's own scripts would answer with a page."""
-    wanted = f"Spark wants Java {OLDEST_JAVA} or later"
+    """Spark's own scripts would print a page."""
+    needed = f"Spark needs Java {OLDEST_JAVA} or later"
     program = java_program()
     if program is None:
-        raise OSError(f"{wanted}; on Debian: apt-get install default-jre-headless")
+        raise OSError(f"{needed}; on Debian: apt-get install default-jre-headless")
     done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
     version = re.search(r'version "(\d+)([0-9._]*)', done.stderr + done.stdout)
     if done.returncode:
-        raise OSError(f"{wanted}; {program} -version ends with {done.returncode}")
+        raise OSError(f"{needed}; {program} -version ends with {done.returncode}")
     if version is None:
-        raise OSError(f"{wanted}; {program} -version says no version")
+        raise OSError(f"{needed}; {program} -version says no version")
     if int(version[1]) < OLDEST_JAVA:
-        raise OSError(f"{wanted}; {program} is version {version[1]}{version[2]}")
+        raise OSError(f"{needed}; {program} is version {version[1]}{version[2]}")
 
 
 def _knock(master: str, host: str, port: int) -> None:
@@ -276,7 +260,7 @@ def _await_worker(context: Any, settings: SparkSettings) -> None:
             raise OSError(f"no worker of {settings.master} took the question within {settings.wait_seconds:g} s")
         time.sleep(0.05)
     if _stopped(context):  # which Spark does after a minute without a word from the master
-        raise OSError(f"no Spark master answers at {settings.master}: who listens there says nothing")
+        raise OSError(f"no Spark master answers at {settings.master}: what listens there doesn't respond")
 
 
 def _stopped(context: Any) -> bool:
@@ -287,12 +271,10 @@ def _stopped(context: Any) -> bool:
 
 
 def _end_launched(error: BaseException) -> None:
-    """End the process that PySpark's launcher gave up and kept to itself, with the pipe that leads to it."""
-    trace = error.__traceback__
-    while trace is not None:
-        process = trace.tb_frame.f_locals.get("proc")
+    """End the process that PySpark's launcher gave up, which only its stack frame refers to, and the pipe to it."""
+    for frame, _line in traceback.walk_tb(error.__traceback__):
+        process = frame.f_locals.get("proc")
         if isinstance(process, subprocess.Popen):
             assert process.stdin is not None
             process.stdin.close()
             process.wait()
-        trace = trace.tb_next

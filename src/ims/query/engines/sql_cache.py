@@ -1,8 +1,8 @@
-"""SQL of questions, kept by their shape: what Ibis takes 20 to 160 ms of processor time for is looked up the next time.
+"""SQL of questions, kept by their shape: Ibis takes 20 to 160 ms of processor time for it, the first time only.
 
-A question is compiled over tables of fixed names, so its text depends on neither files nor times nor filter: those are
-in the views behind the names. `ims_selected` is `ims_packets` under the filter; a filter is compiled once, however many
-parts an answer has. (Measured on a small store: a count under a filter 164 ms of processor time before, 25 ms after.)
+A question is compiled over tables of fixed names, so its SQL doesn't depend on files, times and filter: those are in
+the views of these names. `ims_selected` is `ims_packets` under the filter; a filter is compiled once for all parts of
+an answer. (Measured on a small store: a count under a filter 164 ms of processor time before, 25 ms after.)
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from ims import records
 from ims.query.engines.part_reader import Pairs, Way, looks
 from ims.query.engines.sql_compiler import to_sql
 from ims.query.engines.sql_store import kept
@@ -25,21 +26,18 @@ from ims.query.plans.tables import described_as, empty
 from ims.query.question import Question
 from ims.query.request import Ranges, Request
 
-TABLES = {
-    "packets": "ims_packets", "payloads": "ims_payloads", "coverage": "ims_coverage", "frames_raw": "ims_frames_raw",
-}  # fmt: skip
+TABLES = {table: f"ims_{table}" for table in records.TABLES}
 SELECTED = "ims_selected"
 MARKED_PACKETS = "ims_marked_packets"
-"""The packets with what says of each whether its source is hidden: worked out once, however often a filter asks it."""
+"""The packets with a column that tells whether the source is hidden: computed once, however often a filter reads it."""
 KEPT_OCTETS = 8 << 20
-"""Of each kind of SQL: the texts of thousands of questions, or of ten of the longest."""
+"""Of each kind of SQL: thousands of questions, or ten of the longest."""
 OF_THE_RANGE = ("coverage", "frames")
-"""Plans that look at the range themselves: not at packets, whose view is limited to it."""
+"""Plans that use the range themselves, as they don't read packets, whose view is limited to it."""
 
 
 class LookSql(NamedTuple):
-    """A look (part_reader.py) in SQL. `instead`: that of its parts by the database alone, of one whose kernels may have
-    too little memory where the database has enough."""
+    """A look (part_reader.py) in SQL. `instead`: its parts by the database alone, where kernels have no memory."""
 
     sql: str
     way: Way
@@ -47,31 +45,28 @@ class LookSql(NamedTuple):
 
 
 def half(question: Question, pairs: bool = False) -> tuple[LookSql, ...]:
-    """The looks of a sensor's half: those without a group in one where they can be (each look takes half a millisecond
-    a file); `pairs`: whether kernels count distinct addresses of a group."""
+    """The looks of a sensor's half (0.5 ms a file each). `pairs`: whether kernels count addresses of a group."""
     if question.plan not in OF_THE_RANGE:
         question = question.model_copy(update={"request": without_range(question)})
     return _half(question.model_dump_json(), pairs)
 
 
 def merged(question: Question, parts: Mapping[str, pa.Schema]) -> str:
-    """The SQL of the merging half, over a table for each part: `part_table` of its name."""
-    # What is asked about stands in the halves.
+    """The SQL of the merging half, over a `part_table` for each part. Only sensors' halves have chosen values."""
     question = question.model_copy(update={"request": without_range(question), "signatures": (), "sources": ()})
     schemas = tuple((name, schema.serialize().to_pybytes()) for name, schema in parts.items())
     return _merged(question.model_dump_json(), schemas)
 
 
 def part_table(part: str) -> str:
-    """The name of the table that holds what sensors sent of a part."""
+    """The name of the table of what sensors sent for a part."""
     return f"ims_part_{part}"
 
 
 @kept(KEPT_OCTETS)
 def filtered(tree: Expression) -> str:
-    """The SQL of a filter: the packets that it takes; of one that hides sources, of MARKED_PACKETS. No ranges stand in
-    it, so that it is one text for all."""
-    tables = Tables(lambda table: described_as(TABLES[table], empty(table).schema), epoch_us)
+    """The SQL of a filter's packets, from MARKED_PACKETS if it hides sources: without ranges, the same for all."""
+    tables = _tables(TABLES)
     if not hides(tree):
         return to_sql(tables.packets.filter(predicate(tree, tables.packets, tables.payloads)))
     schema = empty("packets").schema.append(pa.field(COLUMN, pa.bool_(), nullable=False))
@@ -90,20 +85,20 @@ def without_range(question: Question) -> Request:
     return question.request.model_copy(update={"since": None, "until": None, "filter": None})
 
 
+def _tables(names: Mapping[str, str]) -> Tables:
+    return Tables(lambda table: described_as(names[table], empty(table).schema), epoch_us)
+
+
 @kept(KEPT_OCTETS)
 def _half(question: str, pairs: bool) -> tuple[LookSql, ...]:
     asked = Question.model_validate_json(question)
-    names = TABLES | {"packets": SELECTED}
-    tables = Tables(lambda table: described_as(names[table], empty(table).schema), epoch_us)
-    parts = asked.as_plan().partial(tables, asked.request)
-    return tuple(
-        LookSql(
-            to_sql(look.expression),
-            look.way,
-            tuple((name, to_sql(part)) for name, part in look.instead.items()) if isinstance(look.way, Pairs) else (),
-        )
-        for look in looks(parts, asked.request, together=True, pairs=pairs)
-    )
+    parts = asked.as_plan().partial(_tables(TABLES | {"packets": SELECTED}), asked.request)
+    found = []
+    for look in looks(parts, asked.request, pairs):
+        instead = look.instead if isinstance(look.way, Pairs) else {}
+        sql = tuple((name, to_sql(part)) for name, part in instead.items())
+        found.append(LookSql(to_sql(look.expression), look.way, sql))
+    return tuple(found)
 
 
 @kept(KEPT_OCTETS)

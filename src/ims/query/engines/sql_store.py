@@ -1,16 +1,14 @@
-"""SQL that is kept by what it was made of, texts or syntax trees: those used last, while all of them fit into some
-octets.
-
-By their number alone it can't be: a text is 300 octets or 800,000.
-"""
+"""A cache of SQL by its texts or syntax trees, limited by octets: one entry has 300, another 800,000."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
+
+from cachetools import LRUCache
 
 TREE = 7
 """Octets that a syntax tree takes for each character of its repr (measured: 500 ports, 202 kB and 30,000)."""
@@ -19,30 +17,22 @@ T = TypeVar("T")
 
 
 def kept(octets: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Keep what a function of texts or trees gave, while keys and results have at most so many octets. For several
+    """Keep a function's results for texts or trees, while keys and results have at most so many octets. For several
     threads, which may make the same result at once."""
 
     def keeping(make: Callable[P, T]) -> Callable[P, T]:
         lock = threading.Lock()
-        results: OrderedDict[object, tuple[int, T]] = OrderedDict()
-        held = 0
+        results: LRUCache[object, tuple[int, T]] = LRUCache(octets, getsizeof=lambda result: result[0])
 
         @wraps(make)
         def get(*words: P.args, **named: P.kwargs) -> T:
-            nonlocal held
             key = (words, *sorted(named.items()))
             with lock:
-                if key in results:
-                    results.move_to_end(key)
-                    return results[key][1]
+                if (known := results.get(key)) is not None:
+                    return known[1]
             found = make(*words, **named)
-            weight = _octets(found) + _octets(words)
-            with lock:
-                if key not in results and weight <= octets:
-                    results[key] = (weight, found)
-                    held += weight
-                while held > octets:
-                    held -= results.popitem(last=False)[1][0]
+            with lock, suppress(ValueError):  # larger than all that is kept
+                results[key] = _octets(found) + _octets(words), found
             return found
 
         return get

@@ -1,4 +1,4 @@
-"""How values are shown: dotted addresses, signatures in hex, and nothing from the network left to interpret."""
+"""Values as text: dotted addresses, signatures in hex, and nothing from the network that a terminal interprets."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ def time_column(micros: pa.ChunkedArray) -> pa.Array:
 
 def nanosecond_column(time: pa.ChunkedArray, time_ns: pa.ChunkedArray) -> pa.Array:
     """Microsecond timestamps and the nanoseconds below them, together."""
-    micros = arrow.numbers(time)
-    return arrow.column(micros * 1000 + arrow.numbers(time_ns), pa.timestamp("ns", "UTC"))
+    return arrow.column(arrow.numbers(time) * 1000 + arrow.numbers(time_ns), pa.timestamp("ns", "UTC"))
 
 
 def hex_column(column: pa.ChunkedArray) -> pa.Array:
@@ -61,24 +60,18 @@ def hex_column(column: pa.ChunkedArray) -> pa.Array:
 
 
 def shown_packets(table: pa.Table) -> pa.Table:
-    """Packets as people see them: sensor and block first, dotted addresses, signatures and options in hex."""
+    """Packets as printed: sensor and block first, dotted addresses, signatures and options in hex."""
+    formats = dict.fromkeys(("source", "destination"), dotted_column)
+    formats |= dict.fromkeys(("signature", "tcp_options"), hex_column)
     time = nanosecond_column(table.column("time"), table.column("time_ns"))
-    columns: dict[str, Any] = {"time": time, "sensor": table.column("sensor"), "block": table.column("block")}
-    for column in PACKETS:
-        if column.name in ("time", "time_ns", "block"):
-            continue
-        values = table.column(column.name)
-        if column.name in ("source", "destination"):
-            values = dotted_column(values)
-        elif column.name in ("signature", "tcp_options"):
-            values = hex_column(values)
-        columns[column.name] = values
+    columns = {"time": time, "sensor": table.column("sensor"), "block": table.column("block")}
+    for name in (column.name for column in PACKETS if column.name not in ("time", "time_ns", "block")):
+        columns[name] = formats[name](table.column(name)) if name in formats else table.column(name)
     return pa.table(columns)
 
 
 def json_lines(table: pa.Table) -> Iterator[bytes]:
-    """One JSON object a row and line, made a column at a time. Names and texts are ours: no field of a packet is a
-    text that a sender chose, but addresses, signatures and options in hex."""
+    """One JSON object a row and line, made by column. Texts are ours: no field of a packet is a sender's text."""
     parts: list[Any] = []
     for number, name in enumerate(table.column_names):
         values = table.column(name)

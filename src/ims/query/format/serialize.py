@@ -1,7 +1,4 @@
-"""Rows as JSON and CSV: what the command line prints and the portal answers, the same octet for octet.
-
-Nothing is left that a spreadsheet computes: a text that begins like a formula is quoted as text.
-"""
+"""Rows as JSON and CSV, the same from command line and portal. A text that begins like a formula is quoted."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -17,28 +13,25 @@ import pyarrow as pa
 from ims.text import printable
 
 LEFT_OUT = {"payloads": ("payload",)}
-"""Columns of a verb's answer that aren't written: octets, which `text` and `hexdump` show."""
+"""Columns of a verb's answer that aren't written: octets, which are also in `text` and `hexdump`."""
 
 
 def written_columns(verb: str, table: pa.Table) -> pa.Table:
-    """The columns that are written of an answer to this verb."""
+    """The columns of a verb's answer that are written."""
     return table.drop_columns([name for name in LEFT_OUT.get(verb, ()) if name in table.column_names])
 
 
 def iso(value: Any) -> str:
     """A moment as 2003-08-11T16:00:00.000000Z; nanoseconds where it has them."""
-    nanos = getattr(value, "nanosecond", 0)
     text = value.strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return f"{text}{nanos:03d}Z" if hasattr(value, "nanosecond") else f"{text}Z"
+    return f"{text}{value.nanosecond:03d}Z" if hasattr(value, "nanosecond") else f"{text}Z"
 
 
 def json_value(value: Any) -> Any:
     """A value as JSON has it: moments as text, octets in hex."""
-    if isinstance(value, datetime) or hasattr(value, "isoformat"):
+    if hasattr(value, "isoformat"):  # also pandas' Timestamp
         return iso(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return value
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def json_row(row: Mapping[str, Any]) -> str:
@@ -48,14 +41,9 @@ def json_row(row: Mapping[str, Any]) -> str:
 
 def csv_cell(value: Any) -> str:
     """One cell: printable, and never a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple):
-        text = " ".join(str(item) for item in value)
-    else:
-        text = str(json_value(value))
-    if isinstance(value, int | float):
-        return text
+    if value is None or isinstance(value, int | float):
+        return "" if value is None else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(json_value(value))
     text = "\n".join(printable(line) for line in text.split("\n"))
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import add, and_, floordiv, lshift, mod, mul, or_, rshift, sub, xor
+
 MASK32 = 0xFFFFFFFF
-OPERATORS = ("+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>")
+OPERATIONS: dict[str, Callable[[int, int], int]] = {
+    "+": add, "-": sub, "*": mul, "/": floordiv, "%": mod, "&": and_, "|": or_, "^": xor, "<<": lshift, ">>": rshift,
+}  # fmt: skip
+OPERATORS = tuple(OPERATIONS)
 
 
 def check_operand(operator: str, right: int) -> None:
-    """Raises ValueError where a constant can't stand right of an operator, as libpcap does."""
+    """Raises ValueError where libpcap refuses a constant on the right of an operator."""
     if operator in ("/", "%") and right == 0:
         raise ValueError("division by zero")
     if operator in ("<<", ">>") and right > 31:
@@ -15,18 +21,6 @@ def check_operand(operator: str, right: int) -> None:
 
 
 def calculate(operator: str, left: int, right: int) -> int:
-    """BPF's arithmetic on constants. Raises ValueError as `check_operand` does."""
+    """The result for two constants. Raises ValueError as `check_operand` does."""
     check_operand(operator, right)
-    result = {
-        "+": lambda: left + right,
-        "-": lambda: left - right,
-        "*": lambda: left * right,
-        "/": lambda: left // right,
-        "%": lambda: left % right,
-        "&": lambda: left & right,
-        "|": lambda: left | right,
-        "^": lambda: left ^ right,
-        "<<": lambda: left << right,
-        ">>": lambda: left >> right,
-    }[operator]()
-    return result & MASK32
+    return OPERATIONS[operator](left, right) & MASK32

@@ -1,6 +1,6 @@
-"""What is said about a filter that can't be read: which column, what stands there, what could.
+"""Messages about a filter that can't be read: which column, what was found there, what was expected.
 
-The line is for people, so a misspelt word is blamed itself, not what follows it, and the nearest known word is offered.
+A misspelt word is reported itself, not what follows it, and the nearest known word is offered.
 """
 
 from __future__ import annotations
@@ -15,34 +15,20 @@ import lark
 from ims.query.errors import QuestionError
 from ims.query.language.names import CONSTANTS, NOT_STORED, PROTOCOLS, SERVICES, WORDS
 
-# Terminals of the grammar -> how to say that they could stand somewhere. A condition's first words come together.
 _CONDITION = "a condition such as tcp, net 10.0.0.0/8, dst port 80, ttl < 10 or category scan"
+_KINDS = ("host", "net", "port", "portrange")
 _EXPECTED = (
-    ("_AND", "and"),
-    ("_OR", "or"),
-    ("RELATION", "a comparison such as = or <"),
-    ("SRC", "src"),
-    ("DST", "dst"),
-    *(("KIND", kind) for kind in ("host", "net", "port", "portrange", "proto")),
-    ("MULTICAST", "multicast"),
-    ("_LSQB", "'['"),
-    ("NUMBER", "a number"),
-    ("NAME", "a name"),
-    ("ADDRESS", "an address"),
-    ("CONTAINS", "contains"),
-    ("MASK", "mask"),
-    ("TEXT", "a quoted text"),
-    ("HEX", "hex digits"),
-    ("LABEL", "a name"),
-    ("_COLON", "':'"),
-    ("_RPAR", "')'"),
-    ("_RSQB", "']'"),
-    ("$END", "the end"),
-)
+    ("_AND", "and"), ("_OR", "or"), ("RELATION", "a comparison such as = or <"), ("SRC", "src"), ("DST", "dst"),
+    *(("KIND", kind) for kind in (*_KINDS, "proto")), ("MULTICAST", "multicast"), ("LSQB", "'['"),
+    ("NUMBER", "a number"), ("NAME", "a name"), ("ADDRESS", "an address"), ("CONTAINS", "contains"), ("MASK", "mask"),
+    ("TEXT", "a quoted text"), ("HEX", "hex digits"), ("LABEL", "a name"), ("COLON", "':'"), ("RPAR", "')'"),
+    ("RSQB", "']'"), ("$END", "the end"),
+)  # fmt: skip
+"""Terminals of the grammar -> their names in messages. The first words of a condition are named together."""
 
 
 class FilterError(QuestionError):
-    """A filter that can't be read. `column` says where in `text`, from 1; `point` draws it."""
+    """A filter that can't be read. `column`: the place in `text`, from 1; `point` draws it."""
 
     def __init__(self, message: str, text: str, column: int) -> None:
         self.text, self.column = text, max(1, column)
@@ -50,7 +36,7 @@ class FilterError(QuestionError):
 
 
 def point(text: str, column: int) -> str:
-    """Two lines: the filter (of a long one, what is near) and under it a caret at `column` (from 1)."""
+    """Two lines: the filter (only the part near `column` if it is long) and a caret under `column` (from 1)."""
     begin = max(0, column - 61)
     line = "".join(c if c.isprintable() else " " for c in text[begin : begin + 100])
     return f"{line}\n{' ' * sum(map(_cells, line[: column - 1 - begin]))}^"
@@ -64,19 +50,19 @@ def _cells(character: str) -> int:
 
 
 def shown(word: object) -> str:
-    """What was found, quoted, on one line, not too long."""
+    """A word of the filter, quoted and shortened."""
     text = str(word)
     return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
 def nearest(word: object, known: Any) -> str:
-    """`; meant http?` where a known word is near, else nothing."""
+    """`; meant http?` where a known word is similar, else nothing."""
     near = difflib.get_close_matches(str(word)[:40], list(known), 1)
     return f"; meant {near[0]}?" if near and near[0] != word else ""
 
 
 def unknown(word: object) -> str:
-    """What to say of a word that is none of the language's."""
+    """The message about a word that isn't part of the language."""
     if str(word) in NOT_STORED:
         return f"{shown(word)} {NOT_STORED[str(word)]}"
     hint = f"; meant proto {word}?" if str(word) in PROTOCOLS else nearest(word, WORDS)
@@ -86,43 +72,38 @@ def unknown(word: object) -> str:
 def explain(error: lark.exceptions.UnexpectedInput, text: str) -> FilterError:
     """The parser's error as one for people."""
     position = getattr(error, "pos_in_stream", None)
-    token = getattr(error, "token", None)
-    at_end = position is None or position >= len(text) or (token is not None and token.type == "$END")
-    blamed = _first_unknown(text, len(text) if at_end or position is None else position)
-    if blamed is not None:
-        return blamed
-    misspelt = _misspelt(error)
-    if misspelt is not None:
+    if position is None or getattr(getattr(error, "token", None), "type", "") == "$END":
+        position = len(text)
+    if (first := _first_unknown(text, position)) is not None:
+        return first
+    if (misspelt := _misspelt(error)) is not None:
         return FilterError(unknown(misspelt), text, misspelt.start_pos + 1)
-    wanted = _wanted(error)
-    if at_end:
-        return FilterError(f"it ends here; expected {wanted}", text, len(text.rstrip()) + 1)
-    assert position is not None
+    expected = _expected(error)
+    if position >= len(text):
+        return FilterError(f"it ends here; expected {expected}", text, len(text.rstrip()) + 1)
     found = re.compile(r"[-_.A-Za-z0-9]+|.", re.DOTALL).match(text, position)
     word = found[0] if found else text[position]
     if word in NOT_STORED:
-        return FilterError(unknown(word), text, position + 1)
-    if word in "\"'":
-        return FilterError(f"a quoted text can't stand here, or isn't closed; expected {wanted}", text, position + 1)
-    hint = nearest(word, WORDS) or f"; expected {wanted}"
-    return FilterError(f"{shown(word)} can't stand here{hint}", text, position + 1)
+        message = unknown(word)
+    elif word in "\"'":
+        message = f"a quoted text can't stand here, or isn't closed; expected {expected}"
+    else:
+        message = f"{shown(word)} can't stand here{nearest(word, WORDS) or f'; expected {expected}'}"
+    return FilterError(message, text, position + 1)
 
 
 _WORD = re.compile(r""""([^"\\]|\\.)*"|'([^'\\]|\\.)*'|\\?[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?""", re.DOTALL)
 _NUMERIC = re.compile(r"0[xX][0-9A-Fa-f]+|[0-9][0-9.]*(-[0-9]+)?")
 _NAMED = ("block", "sensor", "signature")
-"""What follows these is a name of its own kind, or digits."""
-_KINDS = ("host", "net", "port", "portrange")
-_HEADS = {
-    **dict.fromkeys(("src", "dst"), _KINDS),
-    **dict.fromkeys(("tcp", "udp", "sctp"), ("port", "portrange", "src", "dst", "and", "or")),
-}
-"""Words -> what may stand behind them, to guess what was meant."""
+"""Words that any name, or digits, may follow."""
+_AFTER_PROTOCOLS = ("port", "portrange", "src", "dst", "and", "or")
+_HEADS = dict.fromkeys(("src", "dst"), _KINDS) | dict.fromkeys(("tcp", "udp", "sctp"), _AFTER_PROTOCOLS)
+"""Words -> words that may follow them, to guess what was meant."""
 _KNOWN = frozenset([*" ".join(WORDS).split(), *CONSTANTS, *SERVICES, *PROTOCOLS])
 
 
 def _first_unknown(text: str, until: int) -> FilterError | None:
-    """The first word up to `until` that is none of the language's: what a parser trips over often stands behind it."""
+    """The first word up to `until` that isn't part of the language: the parser often fails only after it."""
     from ims.records import CATEGORIES  # brings NumPy
 
     before = ""
@@ -136,13 +117,13 @@ def _first_unknown(text: str, until: int) -> FilterError | None:
             if found.start() == until and not nearest(word, _HEADS.get(before, ())):
                 return None  # the parser says what could stand there
             left = text[: found.start()].rstrip()[-1:]
-            return FilterError(_said(word, before, left), text, found.start() + 1)
+            return FilterError(_message(word, before, left), text, found.start() + 1)
         before = word
     return None
 
 
-def _said(word: str, before: str, left: str) -> str:
-    """What to say of an unknown word: what could stand there depends on the word, or the sign, left of it."""
+def _message(word: str, before: str, left: str) -> str:
+    """The message about an unknown word: what is expected depends on the word, or the sign, left of it."""
     if word in NOT_STORED:
         return unknown(word)
     if left and left in "[=<>&|+-*/^%":
@@ -151,10 +132,10 @@ def _said(word: str, before: str, left: str) -> str:
         return f"{shown(word)} is no address, and names aren't looked up; expected one such as 198.51.100.7"
     from ims.records import CATEGORIES  # brings NumPy
 
-    for kind, names in (("category", CATEGORIES), ("port", SERVICES), ("proto", PROTOCOLS)):
-        if before == kind:
-            what = {"port": "service", "proto": "protocol"}.get(kind, kind)
-            return f"no {what} {shown(word)} is known{nearest(word, names)}"
+    kinds = {"category": ("category", CATEGORIES), "port": ("service", SERVICES), "proto": ("protocol", PROTOCOLS)}
+    if before in kinds:
+        kind, names = kinds[before]
+        return f"no {kind} {shown(word)} is known{nearest(word, names)}"
     hint = nearest(word, _HEADS.get(before, ()))
     return f"{shown(word)} can't stand here{hint}" if hint else unknown(word)
 
@@ -165,7 +146,7 @@ def _is_range(word: str, before: str) -> bool:
 
 
 def _misspelt(error: Any) -> Any:
-    """The name before an unexpected token, if it is what's wrong: no name that is known, and no id of a qualifier."""
+    """The name before an unexpected token, if that is the error: it isn't known, and isn't an id of a qualifier."""
     parser = getattr(error, "interactive_parser", None)
     stack = parser.parser_state.value_stack if parser is not None else []
     if not stack or not isinstance(stack[-1], lark.Token) or stack[-1].type != "NAME":
@@ -176,13 +157,13 @@ def _misspelt(error: Any) -> Any:
     return None if in_ids or str(stack[-1]) in CONSTANTS | SERVICES | PROTOCOLS else stack[-1]
 
 
-def _wanted(error: Any) -> str:
+def _expected(error: Any) -> str:
     parser = getattr(error, "interactive_parser", None)
     if parser is not None:
         accepted = parser.accepts()
     else:
         accepted = set(getattr(error, "allowed", None) or getattr(error, "expected", None) or ())
-    if "CATEGORY" in accepted:
-        return _CONDITION
     phrases = list(dict.fromkeys(phrase for terminal, phrase in _EXPECTED if terminal in accepted))
-    return ", ".join(phrases[:-1]) + " or " + phrases[-1] if len(phrases) > 1 else (phrases or [_CONDITION])[0]
+    if "CATEGORY" in accepted or not phrases:
+        return _CONDITION
+    return ", ".join(phrases[:-1]) + " or " + phrases[-1] if len(phrases) > 1 else phrases[0]

@@ -1,8 +1,7 @@
 """The filter language: text to syntax tree. tcpdump's (pcap-filter(7)) over stored columns, and our own words.
 
-`parse` is the entry point; grammar.py holds the grammar, tree_builder.py and qualifiers.py what it means, errors.py
-what is said of a filter that can't be read, syntax_tree.py the syntax tree, json_codec.py its JSON, plans/predicate.py
-its condition in Ibis.
+`parse` is the entry point; grammar.py has the grammar, tree_builder.py and qualifiers.py its meaning, errors.py the
+messages, syntax_tree.py the syntax tree, json_codec.py its JSON, plans/predicate.py its condition in Ibis.
 """
 
 from __future__ import annotations
@@ -23,11 +22,8 @@ LONGEST = 4096
 
 
 def parse(text: str, longest: int = LONGEST) -> Expression:
-    """The syntax tree of a filter. Time is linear in its length: 20 ms for the longest.
-
-    Raises FilterError (a ValueError) where it can't be read, asks for what isn't stored, has more than `longest`
-    bytes or `MOST_TERMS` terms, or is nested more than `DEEPEST` deep.
-    """
+    """The syntax tree of a filter. Time is linear in its length: 20 ms for the longest. Raises FilterError (a
+    ValueError) where it can't be read, asks for what isn't stored, or is too large: `longest` bytes, `check_size`."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > longest:
         raise FilterError(f"it has {size:,} bytes; at most {longest:,} are taken", text, 1)
@@ -36,8 +32,7 @@ def parse(text: str, longest: int = LONGEST) -> Expression:
         found = parser().parse(text)
     except lark.exceptions.UnexpectedInput as error:
         raise explain(error, text) from None
-    # Before anything recurses. A parse tree is a little deeper than its syntax tree, whose depth is what counts.
-    if nesting(found) > DEEPEST + 4:
+    if nesting(found) > DEEPEST + 4:  # before anything recurses; a parse tree is a little deeper than its syntax tree
         message = f"it is nested more than {DEEPEST} deep (`and` and `or` in turns nest too: group them)"
         raise FilterError(message, text, 1)
     tree = read(found, text)
@@ -49,7 +44,7 @@ def parse(text: str, longest: int = LONGEST) -> Expression:
 
 
 def _check_brackets(text: str) -> None:
-    """Refuse deep brackets before anything recurses; those in quoted texts count too, which harms nobody."""
+    """Refuse deep brackets before anything recurses; those in quoted texts count too, which does no harm."""
     deep = 0
     for at, character in enumerate(text):
         deep += (character in "([") - (character in ")]")

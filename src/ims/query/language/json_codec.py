@@ -1,7 +1,7 @@
 """Filter trees as JSON and back: `{"is": "port", "direction": "either", "low": 80, ...}`, a node an object.
 
-What comes back is checked like a filter's text is: every node by itself, then depth and number of terms, both without
-what hides sources (hidden_sources.py): limits are of what was asked.
+JSON is checked like a filter's text: every node by itself, then depth and number of terms, both without what hides
+sources (hidden_sources.py): limits are for what the user wrote.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from ims.query.errors import QuestionError
 from ims.query.language.syntax_tree import DEEPEST, HIDING, NODES, And, Contains, Expression, Not, Or, check_size
 
 _HIDING_LEVELS = 3
-"""By which hiding deepens a tree: `and` and `not` around a net, and `and` around the whole."""
+"""Levels that hiding adds to a tree: `and` and `not` around a net, and `and` around the whole."""
 _BY_NAME = {node.__name__.lower(): node for node in NODES}
 
 
 def to_json(tree: Expression) -> dict[str, Any]:
     """A tree as plain dicts, lists, strings and integers."""
-    return cast("dict[str, Any]", _said(tree))
+    return cast("dict[str, Any]", _as_json(tree))
 
 
-def _said(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     if isinstance(value, NODES):
-        found = {field.name: _said(getattr(value, field.name)) for field in fields(value)}
-        return {"is": type(value).__name__.lower(), **found}
+        values = {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
+        return {"is": type(value).__name__.lower(), **values}
     if isinstance(value, tuple):
-        return [_said(item) for item in value]
+        return [_as_json(item) for item in value]
     return value.hex() if isinstance(value, bytes) else value
 
 
 def from_json(found: object) -> Expression:
-    """The tree that `to_json` made into `found`. Raises QuestionError with what was wrong."""
+    """The tree of what `to_json` returned. Raises QuestionError that says what is wrong."""
     tree = _read(found, 1)
     if not isinstance(tree, get_args(Expression)):
         raise QuestionError(f"filter: {tree} is a number; expected a condition")
     try:
-        check_size(_as_asked(tree))
+        check_size(_without_hiding(tree))
     except ValueError as error:
         raise QuestionError(f"filter: {error}") from None
     return cast("Expression", tree)
@@ -47,13 +47,13 @@ def _read(found: object, level: int) -> Any:
     if level > DEEPEST + _HIDING_LEVELS:
         raise QuestionError(f"filter: it is nested more than {DEEPEST} deep")
     name = found.get("is") if isinstance(found, dict) else None
-    node = _BY_NAME.get(name) if isinstance(name, str) else None
-    if node is None or not isinstance(found, dict):
+    if not isinstance(found, dict) or not isinstance(name, str) or name not in _BY_NAME:
         raise QuestionError(f"filter: expected an object whose 'is' is one of {', '.join(_BY_NAME)}")
-    names = [field.name for field in fields(node)]
-    if set(found) != {"is", *names}:
-        raise QuestionError(f"filter: {name} has the keys {', '.join(['is', *names])} and no others")
-    values = {key: _value(node, found[key], level) for key in names}
+    node = _BY_NAME[name]
+    keys = [field.name for field in fields(node)]
+    if set(found) != {"is", *keys}:
+        raise QuestionError(f"filter: {name} has the keys {', '.join(['is', *keys])} and no others")
+    values = {key: _value(node, found[key], level) for key in keys}
     try:
         return node(**values)
     except (ValueError, TypeError) as error:
@@ -73,10 +73,10 @@ def _value(node: type[Any], found: object, level: int) -> Any:
     return found
 
 
-def _as_asked(tree: Any) -> Any:
-    """A tree without what hides sources in it."""
+def _without_hiding(tree: Any) -> Any:
+    """A tree without the conditions that hide sources."""
     if isinstance(tree, And) and len(tree.terms) == 2 and tree.terms[1] == HIDING:
-        return _as_asked(tree.terms[0])
+        return _without_hiding(tree.terms[0])
     if isinstance(tree, And | Or):
-        return type(tree)(tuple(_as_asked(term) for term in tree.terms))
-    return Not(_as_asked(tree.inner)) if isinstance(tree, Not) else tree
+        return type(tree)(tuple(_without_hiding(term) for term in tree.terms))
+    return Not(_without_hiding(tree.inner)) if isinstance(tree, Not) else tree

@@ -1,8 +1,7 @@
-"""Names that a filter may use for numbers, and words of tcpdump's that ask for what isn't stored."""
+"""Names that a filter may use for numbers, and tcpdump's words for what isn't stored."""
 
 from __future__ import annotations
 
-# pcap-filter(7): names of offsets and values.
 CONSTANTS = {
     "icmptype": 0, "icmpcode": 1, "tcpflags": 13,
     "icmp-echoreply": 0, "icmp-unreach": 3, "icmp-sourcequench": 4, "icmp-redirect": 5, "icmp-echo": 8,
@@ -11,24 +10,25 @@ CONSTANTS = {
     "tcp-fin": 1, "tcp-syn": 2, "tcp-rst": 4, "tcp-push": 8, "tcp-ack": 16, "tcp-urg": 32, "tcp-ece": 64,
     "tcp-cwr": 128,
 }  # fmt: skip
+"""pcap-filter(7)'s names of offsets and values."""
 
 KEYWORDS = {
     "icmp": 1, "igmp": 2, "tcp": 6, "igrp": 9, "udp": 17, "esp": 50, "ah": 51, "pim": 103, "vrrp": 112, "carp": 112,
     "sctp": 132,
 }  # fmt: skip
-"""Protocols of IP that stand alone, as in libpcap."""
+"""Names of IP protocols that are conditions by themselves, as in libpcap."""
 
 PROTOCOLS = KEYWORDS | {
     "ipencap": 4, "egp": 8, "igp": 9, "ipv6": 41, "rsvp": 46, "gre": 47, "ipv6-icmp": 58, "eigrp": 88, "ospf": 89,
     "ipip": 94, "ipcomp": 108, "l2tp": 115, "udplite": 136,
 }  # fmt: skip
-"""What may follow `proto`; IANA's numbers under the names of /etc/protocols."""
+"""Names that may follow `proto`: IANA's numbers by the names of /etc/protocols."""
 
 NEVER = ("ip6", "icmp6", "arp", "rarp")
 """Protocols of which no packet is ever stored."""
 
-# The usual services, with IANA's numbers. tcpdump asks /etc/services; names that it has for one protocol only mean
-# that one there, and so they do here.
+# Common services with IANA's numbers. As in tcpdump, which reads /etc/services, a name listed there for one protocol
+# only means that one.
 SERVICES: dict[str, tuple[int, int | None]] = {
     name: (port, {"tcp": 6, "udp": 17, "both": None}[protocol])
     for protocol, services in {
@@ -54,24 +54,21 @@ SERVICES: dict[str, tuple[int, int | None]] = {
 
 _LINK = "asks for the link layer, which isn't stored"
 _LENGTH = "asks for the frame's length, which isn't stored; ask for the IP packet's, as in ip[2:2] > 100"
-_SENDER = "asks for what the capturing machine knew, which isn't stored"
-_BROADCAST = "depends on a network's mask, which isn't stored; ask for the address, as in dst host 10.0.0.255"
-_CHAIN = "asks for a chain of headers, which isn't stored; meant proto?"
-
+_CAPTURE = "asks for what the capturing machine knew, which isn't stored"
 NOT_STORED = {
     **dict.fromkeys(("ether", "link", "fddi", "tr", "wlan", "ppp", "slip", "radio", "gateway", "llc", "stp"), _LINK),
     **dict.fromkeys(("vlan", "mpls", "pppoed", "pppoes", "geneve", "atalk", "aarp", "decnet", "ipx", "iso"), _LINK),
     **dict.fromkeys(("len", "length", "less", "greater"), _LENGTH),
-    **dict.fromkeys(("inbound", "outbound", "ifindex", "ifname"), _SENDER),
-    "broadcast": _BROADCAST,
+    **dict.fromkeys(("inbound", "outbound", "ifindex", "ifname"), _CAPTURE),
+    "broadcast": "depends on a network's mask, which isn't stored; ask for the address, as in dst host 10.0.0.255",
     "multicast": "asks for the Ethernet address, which isn't stored; meant ip multicast?",
-    "protochain": _CHAIN,
+    "protochain": "asks for a chain of headers, which isn't stored; meant proto?",
 }
-"""Words of pcap-filter(7) -> why they can't be answered."""
+"""Words of pcap-filter(7) -> why they aren't available."""
 
 WORDS = (
     "ip", *KEYWORDS, *NEVER, "proto", "src", "dst", "host", "net", "mask", "port", "portrange", "and", "or", "not",
     "ip multicast", "category", "signature", "payload", "contains", "new", "verified", "block", "sensor", "ttl",
     "fragment",
 )  # fmt: skip
-"""The language's words, for a hint at the one that was meant."""
+"""The language's words, for hints."""

@@ -1,7 +1,4 @@
-"""What qualifiers and an id mean together: `src net` and `10.0.0.0/8`, `tcp port` and `http` (gencode.c in libpcap).
-
-No name is ever looked up in DNS; services and protocols are those of names.py.
-"""
+"""What qualifiers and an id mean together, such as `tcp port` and `http` (gencode.c in libpcap). DNS isn't used."""
 
 from __future__ import annotations
 
@@ -13,10 +10,13 @@ from ims.query.language.errors import FilterError, nearest, shown
 from ims.query.language.names import KEYWORDS, NEVER, PROTOCOLS, SERVICES
 from ims.query.language.syntax_tree import Direction, Expression, Net, Nothing, Port, Protocol, dotted
 
+_Port = tuple[int, int | None]
+"""A port, and the only protocol that its name is for."""
+
 
 @dataclass(frozen=True)
 class Qualifiers:
-    """What stands before an id, such as `tcp dst port`. A bare id takes those of the predicate before it."""
+    """The words before an id, such as `tcp dst port`. A bare id takes those of the predicate before it."""
 
     protocol: str | None
     direction: Direction
@@ -41,11 +41,8 @@ def identify(qualifiers: Qualifiers, tree: Any, text: str) -> Expression:
     token = tree.children[0]
     if qualifiers.kind in ("port", "portrange"):
         return _port(qualifiers, tree.data, token, text)
-    if qualifiers.kind == "proto":
-        number = _protocol(tree.data, token, text)
-        return Nothing() if qualifiers.protocol in NEVER else Protocol(number)
-    net = _net(qualifiers, tree, text)
-    return Nothing() if qualifiers.protocol in NEVER else net
+    found = _protocol(tree.data, token, text) if qualifiers.kind == "proto" else _net(qualifiers, tree, text)
+    return Nothing() if qualifiers.protocol in NEVER else found
 
 
 def _net(qualifiers: Qualifiers, tree: Any, text: str) -> Net:
@@ -55,9 +52,7 @@ def _net(qualifiers: Qualifiers, tree: Any, text: str) -> Net:
         raise FilterError(message, text, token.start_pos + 1)
     if tree.data == "number":
         number, mask = number_of(token, text), MASK32
-        while (
-            qualifiers.kind == "net" and number and not number >> 24
-        ):  # `net 10` is 10.0.0.0/8, `net 2561` 10.1.0.0/16
+        while qualifiers.kind == "net" and 0 < number < 1 << 24:  # `net 10` is 10.0.0.0/8, `net 2561` 10.1.0.0/16
             number, mask = number << 8, mask << 8 & MASK32
         return Net(qualifiers.direction, number, mask)
     number, mask = _address(token, text)
@@ -68,9 +63,9 @@ def _net(qualifiers: Qualifiers, tree: Any, text: str) -> Net:
     if tree.data == "masked":
         mask, _ = _address(tree.children[2], text)
     else:
-        length = number_of(tree.children[2], text)
+        length = number_of(tree.children[1], text)
         if length > 32:
-            raise FilterError(f"a prefix has at most 32 bits; found {length}", text, tree.children[2].start_pos + 1)
+            raise FilterError(f"a prefix has at most 32 bits; found {length}", text, tree.children[1].start_pos + 1)
         mask = MASK32 & ~(MASK32 >> length)
     if number & ~mask:
         meant = Net("either", number & mask, mask)
@@ -89,20 +84,15 @@ def _address(token: Any, text: str) -> tuple[int, int]:
 
 def _port(qualifiers: Qualifiers, form: str, token: Any, text: str) -> Port:
     if form not in ("number", "name"):
-        raise FilterError(f"{shown(token)} is no port; for an address put host before it", text, token.start_pos + 1)
+        raise FilterError(f"{shown(token)} is not a port; for an address put host before it", text, token.start_pos + 1)
     word = str(token).removeprefix("\\")
     low, dash, high = word.partition("-")
-    first: tuple[int, int | None]
-    last: tuple[int, int | None]
+    first: _Port
+    last: _Port
     if form == "number":
         first = last = (_checked(number_of(token, text), token, text), None)
     elif qualifiers.kind == "portrange":
-        found = _split(word, token, text)
-        if found is None:
-            raise FilterError(
-                f"{shown(word)} is no range of ports; expected one such as 1-1024", text, token.start_pos + 1
-            )
-        first, last = found
+        first, last = _split(word, token, text)
     elif word in SERVICES:
         first = last = SERVICES[word]
     elif low.isdecimal() and dash and high.isdecimal():
@@ -111,19 +101,18 @@ def _port(qualifiers: Qualifiers, form: str, token: Any, text: str) -> Port:
         hint = nearest(word, SERVICES) or "; expected a number"
         raise FilterError(f"no service {shown(word)} is known{hint}", text, token.start_pos + 1)
     protocol = first[1] if first[1] == last[1] else None
-    wanted = KEYWORDS.get(qualifiers.protocol or "")
-    if wanted is not None and protocol not in (None, wanted):
+    required = KEYWORDS.get(qualifiers.protocol or "")
+    if required is not None and protocol not in (None, required):
         message = f"port {shown(word)} is {'tcp' if protocol == 6 else 'udp'}, not {qualifiers.protocol}"
         raise FilterError(message, text, token.start_pos + 1)
-    ends = sorted((first[0], last[0]))
-    return Port(qualifiers.direction, ends[0], ends[1], wanted or protocol)
+    return Port(qualifiers.direction, min(first[0], last[0]), max(first[0], last[0]), required or protocol)
 
 
-def _split(word: str, token: Any, text: str) -> tuple[Any, Any] | None:
-    """Both ends of a range, as (port, protocol); names may hold dashes themselves."""
+def _split(word: str, token: Any, text: str) -> tuple[_Port, _Port]:
+    """Both ends of a range; names may contain dashes themselves."""
     parts = word.split("-")
     for at in range(1, len(parts)):
-        ends: list[tuple[int, int | None]] = []
+        ends: list[_Port] = []
         for end in ("-".join(parts[:at]), "-".join(parts[at:])):
             if end.isascii() and end.isdecimal() and len(end) < 10:
                 ends.append((_checked(int(end), token, text), None))
@@ -131,19 +120,19 @@ def _split(word: str, token: Any, text: str) -> tuple[Any, Any] | None:
                 ends.append(SERVICES[end])
         if len(ends) == 2:
             return ends[0], ends[1]
-    return None
+    raise FilterError(f"{shown(word)} is no range of ports; expected one such as 1-1024", text, token.start_pos + 1)
 
 
 def _checked(port: int, token: Any, text: str) -> int:
     if port > 0xFFFF:
-        raise FilterError(f"{port} is no port; expected 0 to 65535", text, token.start_pos + 1)
+        raise FilterError(f"{port} is not a port; expected 0 to 65535", text, token.start_pos + 1)
     return port
 
 
-def _protocol(form: str, token: Any, text: str) -> int:
+def _protocol(form: str, token: Any, text: str) -> Protocol:
     word = str(token).removeprefix("\\")
     number = number_of(token, text) if form == "number" else PROTOCOLS.get(word, -1)
     if 0 <= number <= 255:
-        return number
+        return Protocol(number)
     hint = nearest(word, PROTOCOLS) or f"; expected 0 to 255, or one of {', '.join(PROTOCOLS)}"
     raise FilterError(f"no IP protocol {shown(word)} is known{hint}", text, token.start_pos + 1)

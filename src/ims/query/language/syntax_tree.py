@@ -1,15 +1,17 @@
-"""The syntax tree of a filter: frozen, hashable, checked when made, and able to say itself as text.
+"""The syntax tree of a filter: frozen, hashable, and checked when made.
 
-`str(tree)` parses to the same tree, but for `HiddenSource`, which nobody writes. Leaves are predicates; inner nodes
-are `And`, `Or` (of two or more) and `Not`. Inside a `Compare` stand numbers: `Number`, `Octets` (an accessor such as
-tcp[13]) and `Arithmetic` (BPF's: unsigned, 32 bits).
+`str(tree)` parses to the same tree, except for `HiddenSource`, which has no text. Leaves are predicates; inner nodes
+are `And`, `Or` (of two or more) and `Not`. A `Compare` has numbers: `Number`, `Octets` (an accessor such as tcp[13])
+and `Arithmetic` (BPF's: unsigned, 32 bits).
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from ims.packet.field_values import PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from ims.query.language.arithmetic import MASK32, OPERATORS, check_operand
@@ -17,12 +19,12 @@ from ims.query.language.header_fields import columns_of, known, supported
 
 DEEPEST, MOST_TERMS = 64, 500
 MOST_OPERATORS = 16
-"""Of one comparison: each is several calls deep to the compilers below us."""
+"""In one comparison: each is several calls deep in the SQL compilers."""
 MOST_LOOKUPS = 2_000
-"""Columns that all comparisons look at, each time they do: what the length of the SQL depends on."""
+"""Columns read by all comparisons, repeats included: the length of the SQL depends on it."""
 MOST_SEARCHES, LONGEST_SEARCH = 16, 256
-"""`payload contains`: each looks at all payloads of the days that are asked about once. Of more octets, the automaton
-of an expression doesn't fit its memory, and a payload takes 80 ms instead of 0.06 ms (measured: 1000 and 256)."""
+"""`payload contains`: each scans all payloads of the range's days once. With more octets, the regular expression's
+automaton exceeds its memory, and a payload takes 80 ms instead of 0.06 ms (measured: 1000 and 256)."""
 PORTED = (PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP)
 """Protocols with ports: TCP, UDP, SCTP."""
 
@@ -34,9 +36,9 @@ RELATIONS = ("<", "<=", ">", ">=", "=", "!=")
 _DIRECTION_WORDS = {"either": "", "source": "src ", "destination": "dst ", "both": "src and dst "}
 
 
-def _check(right: bool, wanted: str, found: object) -> None:
+def _check(right: bool, expected: str, found: object) -> None:
     if not right:
-        raise ValueError(f"expected {wanted}; found {found!r}"[:300])
+        raise ValueError(f"expected {expected}; found {found!r}"[:300])
 
 
 def _check_number(found: object, highest: int, what: str) -> None:
@@ -74,18 +76,28 @@ class Octets:
 
 
 @dataclass(frozen=True)
-class Arithmetic:
-    """One of `OPERATORS` between two numbers, which aren't both constant. Dividing by zero rejects the packet, as a
-    missing octet does; shifting by more than 31 bits gives 0."""
-
+class _Binary:
+    operators: ClassVar[tuple[str, ...]]
     operator: str
     left: Value
     right: Value
 
     def __post_init__(self) -> None:
-        _check(self.operator in OPERATORS, f"one of {' '.join(OPERATORS)}", self.operator)
+        _check(self.operator in self.operators, f"one of {' '.join(self.operators)}", self.operator)
         sides = (self.left, self.right)
         _check(all(isinstance(side, Value) for side in sides), "numbers on both sides", sides)
+
+
+@dataclass(frozen=True)
+class Arithmetic(_Binary):
+    """One of `OPERATORS` between two numbers, not both constant. Dividing by zero rejects the packet, as a missing
+    octet does; shifting by more than 31 bits gives 0."""
+
+    operators = OPERATORS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sides = (self.left, self.right)
         _check(not all(isinstance(side, Number) for side in sides), "a number worked out", sides)
         if isinstance(self.right, Number):
             check_operand(self.operator, self.right.value)
@@ -99,18 +111,11 @@ Value = Number | Octets | Arithmetic
 
 
 @dataclass(frozen=True)
-class Compare:
-    """One of `RELATIONS` between two numbers; false where the packet has no such header. Where it has one, but not the
-    octets that are asked, it is neither true nor false: see predicate.py."""
+class Compare(_Binary):
+    """One of `RELATIONS` between two numbers; false where the packet has no such header. Where it has one, but lacks
+    the octets, it is neither true nor false: see predicate.py."""
 
-    operator: str
-    left: Value
-    right: Value
-
-    def __post_init__(self) -> None:
-        _check(self.operator in RELATIONS, f"one of {' '.join(RELATIONS)}", self.operator)
-        sides = (self.left, self.right)
-        _check(all(isinstance(side, Value) for side in sides), "numbers on both sides", sides)
+    operators = RELATIONS
 
     def __str__(self) -> str:
         return f"{self.left} {self.operator} {self.right}"
@@ -219,8 +224,7 @@ class Signature:
     digits: str
 
     def __post_init__(self) -> None:
-        right = isinstance(self.digits, str) and 6 <= len(self.digits) <= 32
-        right = right and not set(self.digits) - set("0123456789abcdef")
+        right = isinstance(self.digits, str) and re.fullmatch("[0-9a-f]{6,32}", self.digits) is not None
         _check(right, "6 to 32 hex digits", self.digits)
 
     def __str__(self) -> str:
@@ -243,8 +247,7 @@ class Contains:
 
 @dataclass(frozen=True)
 class HiddenSource:
-    """Packets whose source the asker may not see: in ranges that travel beside the tree (hidden_sources.py). No text
-    has it."""
+    """Packets whose source the user may not see: its ranges are kept beside the tree (hidden_sources.py)."""
 
     def __str__(self) -> str:
         return "hidden source"
@@ -252,7 +255,7 @@ class HiddenSource:
 
 @dataclass(frozen=True)
 class Nothing:
-    """What no stored packet is, such as IPv6."""
+    """Matches no stored packet, such as IPv6."""
 
     def __str__(self) -> str:
         return "ip6"
@@ -260,7 +263,7 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Not:
-    """What the other is not; a packet that lacks asked octets is neither."""
+    """True where `inner` is false; a packet that lacks needed octets is neither."""
 
     inner: Expression
 
@@ -272,29 +275,24 @@ class Not:
 
 
 @dataclass(frozen=True)
-class And:
+class _Several:
+    terms: tuple[Expression, ...]
+
+    def __post_init__(self) -> None:
+        right = isinstance(self.terms, tuple) and len(self.terms) >= 2
+        right = right and all(isinstance(term, Expression) for term in self.terms)
+        _check(right, "two or more conditions", self.terms)
+
+    def __str__(self) -> str:
+        return f" {type(self).__name__.lower()} ".join(map(_enclosed, self.terms))
+
+
+class And(_Several):
     """All of two or more."""
 
-    terms: tuple[Expression, ...]
 
-    def __post_init__(self) -> None:
-        _check_terms(self.terms)
-
-    def __str__(self) -> str:
-        return " and ".join(map(_enclosed, self.terms))
-
-
-@dataclass(frozen=True)
-class Or:
+class Or(_Several):
     """Any of two or more."""
-
-    terms: tuple[Expression, ...]
-
-    def __post_init__(self) -> None:
-        _check_terms(self.terms)
-
-    def __str__(self) -> str:
-        return " or ".join(map(_enclosed, self.terms))
 
 
 Expression = (
@@ -302,12 +300,7 @@ Expression = (
 )
 NODES: tuple[type[Any], ...] = (*get_args(Value), *get_args(Expression))
 HIDING = Not(HiddenSource())
-"""What is added to filters of those who may not see some sources: see hidden_sources.py."""
-
-
-def _check_terms(terms: object) -> None:
-    right = isinstance(terms, tuple) and len(terms) >= 2 and all(isinstance(term, Expression) for term in terms)
-    _check(right, "two or more conditions", terms)
+"""Added to filters of users who may not see some sources: see hidden_sources.py."""
 
 
 def _enclosed(term: Expression) -> str:
@@ -321,7 +314,7 @@ def _children(node: Any) -> Iterator[Any]:
 
 
 def walk(tree: Any) -> Iterator[Any]:
-    """All nodes below and with this one, without recursion."""
+    """This node and all below it, without recursion."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -330,10 +323,9 @@ def walk(tree: Any) -> Iterator[Any]:
 
 
 def check_size(tree: Expression) -> None:
-    """Raises ValueError where a tree is deeper than `DEEPEST`, or holds more predicates, operators, searches or lookups
-    than are taken: so the work that it makes is bounded, whoever wrote it."""
-    levels, level = 0, [tree]
-    counts = {"terms": 0, "searches": 0, "lookups": 0}
+    """Raises ValueError where a tree is deeper than `DEEPEST`, or has too many predicates, operators, searches or
+    lookups: so the work that a filter causes is bounded."""
+    levels, level, counts = 0, [tree], Counter[str]()
     while level:
         levels += 1
         for node in level:
@@ -345,19 +337,16 @@ def check_size(tree: Expression) -> None:
     if counts["terms"] > MOST_TERMS:
         raise ValueError(f"it has {counts['terms']:,} terms; at most {MOST_TERMS} are taken")
     if levels > DEEPEST:
-        raise ValueError(
-            f"it is nested {levels} deep; at most {DEEPEST} are taken (`and` and `or` in turns nest too: group them)"
-        )
+        why = "`and` and `or` in turns nest too: group them"
+        raise ValueError(f"it is nested {levels} deep; at most {DEEPEST} are taken ({why})")
     if counts["searches"] > MOST_SEARCHES:
         raise ValueError(f"it searches payloads {counts['searches']} times; at most {MOST_SEARCHES} are taken")
     if counts["lookups"] > MOST_LOOKUPS:
-        several = "ip[0], tcp[12] and udp[4] are made of several"
-        raise ValueError(
-            f"its comparisons look at {counts['lookups']:,} columns; at most {MOST_LOOKUPS:,} are taken ({several})"
-        )
+        most = f"at most {MOST_LOOKUPS:,} are taken (ip[0], tcp[12] and udp[4] are made of several)"
+        raise ValueError(f"its comparisons look at {counts['lookups']:,} columns; {most}")
 
 
-def _count_numbers(comparison: Compare, counts: dict[str, int]) -> None:
+def _count_numbers(comparison: Compare, counts: Counter[str]) -> None:
     operators = 0
     for node in walk(comparison):
         operators += isinstance(node, Arithmetic)
@@ -368,7 +357,7 @@ def _count_numbers(comparison: Compare, counts: dict[str, int]) -> None:
 
 
 def dotted(address: int) -> str:
-    """An address as people write it."""
+    """An address as 198.51.100.7."""
     return ".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0))
 
 

@@ -1,9 +1,8 @@
-"""Sources that an asker may not see: ranges of addresses beside a filter, in no net of it and in no group by source.
+"""Sources that a user may not see: ranges of addresses, excluded from each net of a filter and from groups by source.
 
-Every filter of such an asker is changed in the same way, whatever it asks and whatever is hidden: each `src net X`
-becomes `src net X and not HiddenSource`, and where rows are grouped by source so does the whole. What HiddenSource
-stands for travels beside the tree (`Request.hidden`, `Ask.hidden`), and is worked out once for each packet, in a
-column of its own.
+Every filter of such a user is changed in the same way, whatever is hidden: each `src net X` becomes `src net X and not
+HiddenSource`, and where rows are grouped by source so does the whole. The ranges are kept beside the tree
+(`Request.hidden`, `Ask.hidden`), and evaluated once for each packet, in a column of its own.
 """
 
 from __future__ import annotations
@@ -22,11 +21,10 @@ from ims.query.request import Ranges, Request
 COLUMN = "hidden_source"
 """Whether a packet's source is in one of the ranges."""
 _SPARE = 4096
-"""Ranges are looked up as prefixes of a few lengths, a hash table each, of whatever size: of as few lengths as there
-can be with at most so many prefixes more than twice those that there must be. (Measured with DuckDB, 4 million packets,
-one thread: 17 ms without, 40 ms with 2 or with 1,000 prefixes of a /24, 88 ms with three lengths; comparisons take
-2,300 ms for 150 prefixes, a list in brackets 700 ms for 1,000. Ibis compiles an array's values one by one, 150 us each,
-so they stand in one text.)"""
+"""Ranges are looked up as prefixes, with a hash table for each length: as few lengths as possible with at most twice
+the fewest prefixes and so many more. (Measured with DuckDB, 4 million packets, one thread: 17 ms without, 40 ms with 2
+or 1,000 prefixes of a /24, 88 ms with three lengths; comparisons take 2,300 ms for 150 prefixes, a list in brackets
+700 ms for 1,000. Ibis compiles an array's values one by one, 150 us each, so they are one text.)"""
 
 
 def ranges_of(prefixes: Iterable[IPv4Network]) -> Ranges:
@@ -42,22 +40,18 @@ def ranges_of(prefixes: Iterable[IPv4Network]) -> Ranges:
 
 
 def without_hidden_sources(request: Request) -> Request:
-    """The question as its asker may ask it: as it is, of one who may see all sources."""
+    """The request with a filter that hides the sources that its user may not see, if any."""
     if request.hidden is None:
         return request
-    return request.model_copy(update={"filter": _hiding(request.filter, request)})
-
-
-def _hiding(tree: Expression | None, request: Request) -> Expression | None:
-    changed = None if tree is None else _each_net(tree)
+    tree = None if request.filter is None else _each_net(request.filter)
     by_source = request.prefix is not None and request.prefix.address == "source"
     if by_source or request.verb == "sources" or request.group == "source":
-        return HIDING if changed is None else And((changed, HIDING))
-    return changed
+        tree = HIDING if tree is None else And((tree, HIDING))
+    return request.model_copy(update={"filter": tree})
 
 
 def marked(packets: Any, ranges: Sequence[tuple[int, int]]) -> Any:
-    """The packets (an Ibis table) with `COLUMN`, true or false of each."""
+    """The packets (an Ibis table) with `COLUMN`, never null."""
     source = packets.source.cast("int64")
     found = []
     for length, nets in _prefixes(ranges).items():
@@ -99,18 +93,14 @@ def _prefixes(ranges: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
 
 
 def _lengths(counts: Mapping[int, int]) -> tuple[int, ...]:
-    """The lengths to look prefixes up by, ascending; `counts`: how many there are of each. A shorter one is split into
-    some of the next length that is chosen."""
+    """Prefix lengths for lookups, ascending; other prefixes are split into longer ones. `counts`: their number."""
     present, most = sorted(counts), 2 * sum(counts.values()) + _SPARE
-    # How many prefixes there are, of those up to each length, with so many lengths of which it is the last; and which.
+    # For each last length: the fewest prefixes up to it with so many lengths, and these lengths.
     best: dict[int, tuple[int, tuple[int, ...]]] = {-1: (0, ())}
     while present and best.get(present[-1], (most + 1, ()))[0] > most:
         best = {
             length: min(
-                (
-                    many + sum(counts[one] << length - one for one in present if before < one <= length),
-                    (*lengths, length),
-                )
+                (many + sum(counts[n] << length - n for n in present if before < n <= length), (*lengths, length))
                 for before, (many, lengths) in best.items()
                 if before < length
             )

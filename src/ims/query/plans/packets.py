@@ -1,4 +1,4 @@
-"""Plans of exports: all selected packets, with their payloads, and the raw frames beside them."""
+"""Plans of exports: all selected packets, with their payloads, and raw frames."""
 
 from __future__ import annotations
 
@@ -26,21 +26,18 @@ ROWS = Plan(_rows, _sorted)
 def _whole_rows(tables: Tables, request: Request) -> Parts:
     packets = selected(tables, request)
     packets = packets.mutate(day=tables.micros(packets.time) // DAY_US)
-    wanted = packets.filter(packets.signature.notnull()).select("sensor", "day", "signature").distinct()
+    keys = ["sensor", "day", "signature"]
+    needed = packets.filter(packets.signature.notnull()).select(*keys).distinct()
     payloads = tables.payloads.drop("day")
-    payloads = payloads.mutate(day=tables.micros(payloads.first_seen) // DAY_US)
-    payloads = payloads.semi_join(wanted, ["sensor", "day", "signature"])
-    known = payloads.group_by(["sensor", "day", "signature"]).agg(
-        payload_bytes=payloads.payload.argmin(tables.micros(payloads.first_seen))
-    )
-    joined = packets.left_join(known, ["sensor", "day", "signature"])
+    payloads = payloads.mutate(day=tables.micros(payloads.first_seen) // DAY_US).semi_join(needed, keys)
+    first = payloads.payload.argmin(tables.micros(payloads.first_seen))
+    joined = packets.left_join(payloads.group_by(keys).agg(payload_bytes=first), keys)
     names = [*(column.name for column in PACKETS), "sensor", "payload_bytes"]
     return {"rows": Rows(joined.select(*names).order_by(ARRIVAL))}
 
 
 WHOLE_ROWS = Plan(_whole_rows, _sorted)
-"""All selected packets, oldest first, with `payload_bytes`. Of two payloads with one MD5 it is the first; packets of
-the other were kept raw."""
+"""All selected packets, oldest first, with `payload_bytes`; of an MD5's second payload, raw frames were kept."""
 
 
 def _frames(tables: Tables, request: Request) -> Parts:

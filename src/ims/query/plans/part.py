@@ -1,5 +1,4 @@
-"""What the first half of a plan gives: named parts, each described once. Engines run a part's `expression`, or take a
-cheaper way to the same rows where they know one of its kind (part_reader.py)."""
+"""Named parts: the result of a plan's first half. Engines run `expression`, or a cheaper way (part_reader.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MARKS_PART = ".marks"
-"""Ends the name of a part that stands beside one of addresses: dense ones of the same column, a bit each."""
+"""Suffix of a part beside one of addresses: dense addresses of the same column, a bit each."""
 Table = Any  # ibis.Table: Ibis is untyped to us
 
 
@@ -34,8 +33,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Members:
-    """The distinct values of a column of a table, as `member`, for each value of the columns `keys`. `may_lack`:
-    whether rows may have none, and are left out then."""
+    """A column's distinct values, as `member`, by the columns `keys`. `may_lack`: it has nulls, which are left out."""
 
     table: Table
     column: str
@@ -44,13 +42,13 @@ class Members:
 
     @property
     def rows(self) -> Table:
-        """Them, with all their repeats."""
+        """The values with all repeats."""
         table = self.table.filter(self.table[self.column].notnull()) if self.may_lack else self.table
         return table.select(*self.keys, member=table[self.column])
 
     @property
     def expression(self) -> Table:
-        """Them, each once."""
+        """The values, each once."""
         return self.rows.distinct()
 
 

@@ -1,18 +1,18 @@
 """Questions as plans, in two halves: what a store computes (partial), and how partial answers merge.
 
-Both halves are Ibis expressions, so the same plan runs composed on one engine (DuckDB over a store, Spark over a
-lake), or scattered: each store runs the partial half, and the merging half runs over the union of what they gave.
-Distinct things are counted exactly: a partial carries the distinct values, not their number.
+Both halves are Ibis expressions, so the same plan runs composed on one engine (DuckDB over a store, Spark over a lake),
+or scattered: each store runs the partial half, and the merging half runs over the union of their results. Distinct
+values are counted exactly: a partial contains the values, not their number.
 
-Only expressions that Ibis compiles for DuckDB and for Spark. Times are taken as microseconds through a builtin
-of each engine, since Ibis has no bucket for Spark and its casts differ.
+Only expressions that Ibis compiles for DuckDB and for Spark. Times become microseconds by a builtin of each engine,
+since Ibis has no bucket for Spark and its casts differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import ibis
@@ -24,15 +24,13 @@ from ims.query.request import Request
 
 
 class Tables:
-    """One store's tables, filtered by nothing yet; each has a column `sensor`. A table is opened when a plan wants it.
+    """One store's unfiltered tables; each has a column `sensor`. A table is opened when a plan first uses it.
 
-    `open`: gives a table by its name; `micros`: a timestamp column as microseconds since the epoch, in the engine's own
-    words.
+    `open`: a table by its name; `micros`: a timestamp column as microseconds since the epoch, by the engine's function.
     """
 
     def __init__(self, open: Callable[[str], Table], micros: Callable[[Any], Any]) -> None:
-        self._open = open
-        self.micros = micros
+        self._open, self.micros = open, micros
 
     @cached_property
     def packets(self) -> Table:
@@ -51,14 +49,14 @@ class Tables:
 
     @cached_property
     def frames_raw(self) -> Table:
-        """What columns can't express."""
+        """Frames that columns can't express."""
         return self._open("frames_raw")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`partial(tables, request)` gives named parts; `merge(parts, request, whole)` makes the answer of their tables.
-    `whole`: the parts are one store's, so what is distinct in them is distinct."""
+    """`partial(tables, request)` returns named parts; `merge(parts, request, whole)` makes their tables the answer.
+    `whole`: the parts are of one store, so their distinct values are distinct."""
 
     partial: Callable[[Tables, Request], Parts]
     merge: Callable[[Mapping[str, Table], Request, bool], Table]
@@ -70,20 +68,14 @@ def epoch_us(moment: ibis.dtype("timestamp('UTC')")) -> int:  # type: ignore[val
     return 0
 
 
-def in_range(tables: Tables, request: Request) -> Table:
-    """Packets of [since, until)."""
-    table = tables.packets
-    micros = tables.micros(table.time)
-    if request.since is not None:
-        table = table.filter(micros >= ibis.literal(request.since, "int64"))
-    if request.until is not None:
-        table = table.filter(micros < ibis.literal(request.until, "int64"))
-    return table
-
-
 def selected(tables: Tables, request: Request) -> Table:
-    """Packets of the range that the filter takes."""
-    packets = in_range(tables, request)
+    """Packets of [since, until) that the filter takes."""
+    packets = tables.packets
+    micros = tables.micros(packets.time)
+    if request.since is not None:
+        packets = packets.filter(micros >= ibis.literal(request.since, "int64"))
+    if request.until is not None:
+        packets = packets.filter(micros < ibis.literal(request.until, "int64"))
     if request.filter is None:
         return packets
     from ims.query.plans.predicate import taken
@@ -92,20 +84,20 @@ def selected(tables: Tables, request: Request) -> Table:
 
 
 def binned(tables: Tables, packets: Table, request: Request) -> Any:
-    """Begin of each row's bin, in microseconds; integer arithmetic, so that no row rounds into another bin."""
+    """Begin of each row's bin, in microseconds; integers, so that no row rounds into another bin."""
     micros = tables.micros(packets.time)
     shift = since_a_bin_began(request.bin, request.origin or 0)
     return micros - (micros + ibis.literal(shift, "int64")) % ibis.literal(request.bin, "int64")
 
 
 def octets(packets: Table) -> Any:
-    """Octets of each IP packet on the wire: its total length, and what came where segmentation offload left 0 there, as
-    tcpdump does, or where it claims more."""
+    """Octets of each IP packet on the wire: its total length, or as in tcpdump the captured length where segmentation
+    offload left 0 there, or where it claims more."""
     return packets.presumed_length.cast("int64").fill_null(packets.total_length.cast("int64"))
 
 
 def group_key(table: Table, request: Request) -> Any:
-    """What rows are grouped by: a column, or the first bits of an address."""
+    """The group of each row: a column, or the first bits of an address."""
     prefix = request.prefix
     if prefix is None:
         return table[request.group]
@@ -114,9 +106,7 @@ def group_key(table: Table, request: Request) -> Any:
 
 
 MOST_OCTETS = 1500
-"""Of a packet in `bytes_capped`: an Ethernet frame's; more is merged by the sensor's hardware, or jumbo."""
-
-
+"""Of a packet in `bytes_capped`: an Ethernet frame's; larger ones were merged by the sensor's hardware or are jumbo."""
 OF_MEMBERS = ("sources", "destinations")
 """Metrics that count distinct addresses."""
 
@@ -136,20 +126,15 @@ def _measured(table: Table, keys: list[str], metric: str) -> Parts:
 
 
 COUNTS = "counts"
-"""A table in place of parts without keys, of one row: how many members each of them has in all stores."""
+"""A table of one row that replaces parts without keys: how many members each of them has in all stores."""
 
 
 def counted(parts: Mapping[str, Table], names: Sequence[str], whole: bool) -> Table:
-    """How many members some parts without keys have: one row, a column for each. An engine may have counted them."""
+    """How many members each part without keys has: one row, a column for each. An engine may have counted them."""
     if COUNTS in parts:
         return parts[COUNTS].select(*names)
-    first, *others = (
-        members.agg(**{name: members.count()})
-        for name, members in ((name, parts[name] if whole else parts[name].distinct()) for name in names)
-    )
-    for other in others:
-        first = first.cross_join(other)
-    return first
+    distinct = {name: parts[name] if whole else parts[name].distinct() for name in names}
+    return reduce(ibis.cross_join, (members.agg(**{name: members.count()}) for name, members in distinct.items()))
 
 
 def _merged(parts: Mapping[str, Table], keys: list[str], whole: bool) -> Table:
@@ -188,8 +173,7 @@ def _count_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> T
     )
     members = counted(parts, ("source", "destination", "signature"), whole)
     answer = answer.cross_join(members.select(**{f"{name}s": members[name] for name in members.columns}))
-    names = ["packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last"]
-    return answer.select(*names)
+    return answer.select("packets", "bytes", "sources", "destinations", "payloads", "signatures", "first", "last")
 
 
 def _series_partial(tables: Tables, request: Request) -> Parts:
@@ -216,33 +200,32 @@ def _top_partial(tables: Tables, request: Request) -> Parts:
 
 def _top_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
     found = _merged(parts, ["key"], whole).order_by([ibis.desc("value"), ibis.asc("key")])
-    # Blocks and sensors differ in size: divided by it, another one may come first, so all of them are wanted.
+    # Blocks and sensors differ in size: divided by it, another one may come first, so all of them are needed.
     return found if request.per_24 and request.group in ("block", "sensor") else found.limit(request.rows)
 
 
 ARRIVAL = ("time", "time_ns", "sensor", "source", "destination", "protocol", "source_port", "destination_port", "ip_id",
            "tcp_sequence", "tcp_acknowledgment", "icmp_rest", "signature")  # fmt: skip
-"""Order of arrival; where packets came at the same moment, one order that every store agrees on."""
+"""Order of arrival; for packets of the same moment, an order that is the same in every store."""
 MANY_ROWS = 1000
-"""From so many on, the moment of the last one that is wanted is found first."""
+"""From so many on, the last one's time is determined first."""
 
 
 def _packets_partial(tables: Tables, request: Request) -> Parts:
-    packets = selected(tables, request)
-    return {"rows": Rows(_earliest(packets, request.rows).order_by(ARRIVAL).limit(request.rows))}
+    return {"rows": Rows(_earliest(selected(tables, request), request.rows))}
 
 
-def _earliest(packets: Any, rows: int) -> Any:
-    """Packets among which the first `rows` are. To sort whole rows takes memory for many more than are wanted: 384 MiB
-    for 100,000 of 2 million packets, and 1.3 s; to sort their times first, 64 MiB and 0.2 to 0.6 s."""
-    if rows < MANY_ROWS:
-        return packets
-    last = packets.select("time").order_by("time").limit(rows).time.max()
-    return packets.filter(packets.time <= last.as_scalar())
+def _earliest(packets: Table, rows: int) -> Table:
+    """The first `rows` packets. Sorting whole rows takes memory for many more: 384 MiB and 1.3 s for 100,000 of 2
+    million packets; with their times sorted first, 64 MiB and 0.2 to 0.6 s."""
+    if rows >= MANY_ROWS:
+        last = packets.select("time").order_by("time").limit(rows).time.max()
+        packets = packets.filter(packets.time <= last.as_scalar())
+    return packets.order_by(ARRIVAL).limit(rows)
 
 
 def _packets_merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
-    return _earliest(parts["rows"], request.rows).order_by(ARRIVAL).limit(request.rows)
+    return _earliest(parts["rows"], request.rows)
 
 
 def _cache_partial(tables: Tables, request: Request) -> Parts:

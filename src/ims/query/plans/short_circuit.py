@@ -1,27 +1,25 @@
-"""Which packets a tree of conditions takes where some lack the octets that are asked, as BPF decides it.
+"""Which packets a tree of conditions takes where some lack the octets that it reads, as BPF decides it.
 
-In BPF (libpcap's bpf_filter.c) `and` and `or` are worked out from left to right, as far as needed, and a load of an
-octet that wasn't captured ends the whole filter with "no match", whatever stands around it: `not (tcp[13] = 2)` is no
-match either. So every condition has two sets of packets, those for which it is true and those for which it is false;
-a packet without the octets is in neither:
+In BPF (libpcap's bpf_filter.c) `and` and `or` are evaluated from left to right, as far as needed, and a load of an
+octet that wasn't captured ends the whole filter with "no match", also inside `not (tcp[13] = 2)`. So every condition
+is true for some packets and false for others; a packet without the octets is in neither set:
 
     true(a and b) = true(a) & true(b)                  false(a and b) = false(a) | true(a) & false(b)
     true(a or b) = true(a) | false(a) & true(b)        false(a or b) = false(a) & false(b)
     true(not a) = false(a)                             false(not a) = true(a)
 
-SQL's null is no help: its `null or true` is true. Where nothing can be missing false is the complement of true, as
-before, and where whatever makes `b` true also makes `a` decided (`port 80 or port 443`), `or` needs no false(a). What
-remains is spelt out where conditions are few and not nested in turns. Else each is numbered: null where it lets the
-next be looked at (true of `and`, false of `or`), DECIDED where it doesn't, NEITHER; `and` and `or` are COALESCE then,
-which takes the first that isn't null. So a condition is twice in the text, as what makes it true and what makes it
-false, however many there are and however deep; and no number is, for an engine might copy it (DuckDB copies the operand
-of `CASE x WHEN`, so that 8 levels took minutes).
+SQL's null doesn't do this: its `null or true` is true. Where nothing can be missing, false is the complement of true;
+and where whatever makes `b` true also decides `a` (`port 80 or port 443`), `or` needs no false(a). The rest is written
+out where conditions are few and not nested in turns. Else each becomes a number: null where the next is evaluated (true
+of `and`, false of `or`), DECIDED where it isn't, NEITHER; `and` and `or` are then COALESCE, which takes the first that
+isn't null. So a condition is twice in the SQL, as what makes it true and what makes it false, at any depth; and a
+number only once, for an engine might copy it (DuckDB copies the operand of `CASE x WHEN`: 8 levels took minutes).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from operator import and_, or_
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -36,7 +34,7 @@ ANY_PROTOCOL = -1
 _NOTHING: Captured = MappingProxyType({})
 DECIDED, NEITHER = 1, 2
 FEW = 4
-"""Terms that are spelt out: a condition is in the text once more each time they double."""
+"""Terms that are written out: a condition is in the SQL once more each time they double."""
 
 
 class Decided(NamedTuple):
@@ -46,18 +44,18 @@ class Decided(NamedTuple):
     false: Any
     """None: whatever isn't true"""
     asks: Captured = _NOTHING
-    """what must have been captured for it to be decided; of other protocols it always is"""
+    """what must have been captured to decide it; for other protocols nothing"""
     proves: Captured | None = None
-    """of a packet for which it is true: its protocol is one of these, and so much of its header was captured"""
+    """if it is true, the packet's protocol is one of these, and so much of its header was captured"""
 
 
 def holds(tree: Expression, decide: Callable[[Expression], Decided]) -> Any:
-    """The condition that a tree is true: true or false of each row, never null."""
+    """The condition that a tree is true, never null."""
     return _Decider(decide).true(tree)
 
 
 def joined(terms: Sequence[Any], join: Callable[[Any, Any], Any]) -> Any:
-    """Terms as a balanced tree: five hundred in a row would be too deep for the compilers below us."""
+    """Terms as a balanced tree: five hundred in a row would be too deep for SQL compilers."""
     terms = list(terms)
     while len(terms) > 1:
         terms = [reduce(join, terms[at : at + 2]) for at in range(0, len(terms), 2)]
@@ -66,8 +64,7 @@ def joined(terms: Sequence[Any], join: Callable[[Any, Any], Any]) -> Any:
 
 class _Decider:
     def __init__(self, decide: Callable[[Expression], Decided]) -> None:
-        self._decide = decide
-        self._decided: dict[Expression, Decided] = {}
+        self._leaf = cache(decide)
         self._asked: dict[Expression, Captured] = {}
 
     def true(self, tree: Expression) -> Any:
@@ -78,7 +75,7 @@ class _Decider:
         if isinstance(tree, Or):
             if self._is_covered(tree.terms):
                 return joined([self.true(term) for term in tree.terms], or_)
-            return self._either(tree.terms) if self._is_short(tree) else self._is_decided(tree, False)
+            return self._any(tree.terms, True) if self._is_short(tree) else self._is_decided(tree, False)
         return self._leaf(tree).true
 
     def false(self, tree: Expression) -> Any:
@@ -91,28 +88,21 @@ class _Decider:
         if isinstance(tree, And):
             if not any(self._asks(term) for term in tree.terms[:-1]):
                 return joined([self.false(term) for term in tree.terms], or_)
-            return self._not_both(tree.terms) if self._is_short(tree) else self._is_decided(tree, True)
+            return self._any(tree.terms, False) if self._is_short(tree) else self._is_decided(tree, True)
         return self._leaf(tree).false
 
-    def _either(self, terms: Sequence[Expression]) -> Any:
-        """true of `or`."""
-        if len(terms) == 1:
-            return self.true(terms[0])
-        left, right = terms[: len(terms) // 2], terms[len(terms) // 2 :]
-        later = self._either(right)
-        if any(self._asks(term) for term in left):
-            later = joined([*(self.false(term) for term in left), later], and_)
-        return self._either(left) | later
+    def _value(self, tree: Expression, value: bool) -> Any:
+        return self.true(tree) if value else self.false(tree)
 
-    def _not_both(self, terms: Sequence[Expression]) -> Any:
-        """false of `and`."""
+    def _any(self, terms: Sequence[Expression], value: bool) -> Any:
+        """Whether a term has the value, and those before it the other: true of `or`, false of `and`."""
         if len(terms) == 1:
-            return self.false(terms[0])
+            return self._value(terms[0], value)
         left, right = terms[: len(terms) // 2], terms[len(terms) // 2 :]
-        later = self._not_both(right)
+        later = self._any(right, value)
         if any(self._asks(term) for term in left):
-            later = joined([*(self.true(term) for term in left), later], and_)
-        return self._not_both(left) | later
+            later = joined([*(self._value(term, not value) for term in left), later], and_)
+        return self._any(left, value) | later
 
     def _is_decided(self, tree: Expression, goes_on: bool) -> Any:
         """Whether a condition has the value that isn't `goes_on`."""
@@ -126,17 +116,10 @@ class _Decider:
             of_its_own = isinstance(tree, And)
             first = ibis.coalesce(*(self._number(term, of_its_own) for term in tree.terms))
             return first if goes_on == of_its_own else _turned(first)
-        true = self.true(tree)
+        null = ibis.null("int8")
         if not self._asks(tree):
-            return ibis.cases((~true if goes_on else true, DECIDED), else_=ibis.null("int8"))
-        false = self.false(tree)
-        on, decided = (true, false) if goes_on else (false, true)
-        return ibis.cases((on, ibis.null("int8")), (decided, DECIDED), else_=NEITHER)
-
-    def _leaf(self, tree: Expression) -> Decided:
-        if tree not in self._decided:
-            self._decided[tree] = self._decide(tree)
-        return self._decided[tree]
+            return ibis.cases((~self.true(tree) if goes_on else self.true(tree), DECIDED), else_=null)
+        return ibis.cases((self._value(tree, goes_on), null), (self._value(tree, not goes_on), DECIDED), else_=NEITHER)
 
     def _asks(self, tree: Expression) -> Captured:
         if tree not in self._asked:
@@ -165,19 +148,19 @@ class _Decider:
 
     def _is_covered(self, terms: Sequence[Expression]) -> bool:
         """Whether each term, where it is true, proves that those before it are decided."""
-        asked: Captured = {}
+        needed: Captured = {}
         for term in terms:
-            if asked:
+            if needed:
                 proved = self._proves(term)
-                if proved is None or ANY_PROTOCOL in asked:
+                if proved is None or ANY_PROTOCOL in needed:
                     return False
-                if any(octets > proved.get(protocol, octets) for protocol, octets in asked.items()):
+                if any(octets > proved.get(protocol, octets) for protocol, octets in needed.items()):
                     return False
-            asked = _most([asked, self._asks(term)])
+            needed = _most([needed, self._asks(term)])
         return True
 
     def _is_short(self, tree: And | Or) -> bool:
-        """Whether it may be spelt out: neither many terms, nor nested in turns, nor searches, which are to be once."""
+        """Whether it may be written out: few terms, not nested in turns, and no searches, which must be there once."""
         if len(tree.terms) > FEW or any(isinstance(node, Contains) for node in walk(tree)):
             return False
         return not any(isinstance(_bare(term), And | Or) and self._asks(term) for term in tree.terms)
@@ -186,8 +169,7 @@ class _Decider:
 def _turned(number: Any) -> Any:
     """null as DECIDED, DECIDED as null, NEITHER as it is: 2 / (3 - 1), 2 / (1 - 1) and 2 / (2 - 1). A division by zero
     is infinite or null, and neither is an integer."""
-    from_one = ibis.coalesce(number, 3).cast("float64") - 1
-    return (2 / from_one).try_cast("int8")
+    return (2 / (ibis.coalesce(number, 3).cast("float64") - 1)).try_cast("int8")
 
 
 def _bare(tree: Expression) -> Expression:

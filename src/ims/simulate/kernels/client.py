@@ -1,8 +1,8 @@
-"""The sources' side of connections without a table of them: a SYN-ACK in, the ACK and what the source says out.
+"""The sources' side of connections without a table of them: a SYN-ACK in, the ACK and the source's messages out.
 
-What that is, the acknowledged sequence number tells (conversation.code_of), so a million connections need no memory and
-those of an earlier run, or of anybody else, get nothing. Mirai's sequence number is the destination's address; its
-sources are known by that, and what they say by the port.
+The acknowledged sequence number tells which messages (conversation.code_of), so a million connections need no memory,
+and those of an earlier run, or of anybody else, get nothing. Mirai's sequence number is the destination's address, by
+which its sources are recognized; their messages depend on the port.
 """
 
 from __future__ import annotations
@@ -31,16 +31,13 @@ from ims.simulate.kernels.prng import below
 COUNTERS = ("syn_acks", "not_ours", "connections", "spoken", "followed")
 SYN_ACKS, NOT_OURS, CONNECTIONS, SPOKEN, FOLLOWED = range(len(COUNTERS))
 ROOM = MESSAGES + 2
-"""Packets that a SYN-ACK may cause, at most: the ACK, what is said, and what comes next."""
+"""Packets that a SYN-ACK may cause, at most: the ACK, the messages, and the next connection's SYN."""
 
 
 @kernel
 def answer(frames, begin, draft, packet, tables, first, last, state, now, counters):
-    """Write what the sources answer to the SYN-ACKs among frames `begin` onwards; returns how many frames were looked
-    at.
-
-    `first`, `last`: of the blocks, sorted; `now`: ns since the scenario's start.
-    """
+    """Write the sources' responses to the SYN-ACKs among frames `begin` onwards; returns how many frames were read.
+    `first`, `last`: of the blocks, sorted; `now`: ns since the scenario's start."""
     for index in range(begin, frames.count):
         if draft.used[0] + ROOM > draft.time.size:
             return index
@@ -61,7 +58,7 @@ def answer(frames, begin, draft, packet, tables, first, last, state, now, counte
 
 @kernel
 def _go_on(octets, ip, block, draft, packet, tables, state, now, counters):
-    """Answer one SYN-ACK; False if no source of ours asked for it."""
+    """Answer one SYN-ACK; False if none of our sources sent its SYN."""
     dark, source = be32(octets, ip + 12), be32(octets, ip + 16)
     dark_port, port = be16(octets, ip + 20), be16(octets, ip + 22)
     sequence = (be32(octets, ip + 28) - 1) & 0xFFFFFFFF
@@ -100,7 +97,7 @@ def _go_on(octets, ip, block, draft, packet, tables, state, now, counters):
 
 @kernel
 def _mirai(tables, port):
-    """The service that sources with Mirai's mark ask for at this port."""
+    """The service of sources with Mirai's mark at this port; -1: none."""
     for index in range(tables.services.size):
         service = tables.services[index]
         if service["port"] != port or service["protocol"] != TCP:
@@ -115,7 +112,7 @@ def _mirai(tables, port):
 
 @kernel
 def _follow(draft, packet, tables, state, index, persona, number):
-    """The SYN of the connection that comes next, or the datagram."""
+    """The SYN of the next connection, or the datagram."""
     service = tables.services[index]
     packet["protocol"], packet["event"] = service["protocol"], service["event"]
     packet["source_port"] = service["source_port"]

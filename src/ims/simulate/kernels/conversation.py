@@ -1,11 +1,11 @@
-"""What a source does at a dark address: one packet, or a connection as far as the telescope leads it on.
+"""What a source sends to a dark address: one packet, or a connection as far as the telescope answers it.
 
-Where the block answers, a SYN is followed by the ACK of the SYN-ACK, by what the source says, and perhaps by a
+Where the block answers, a SYN is followed by the ACK of the SYN-ACK, by the source's messages, and perhaps by a
 connection to another port (paper, Figure 4 b). Where it doesn't, the SYN is repeated as the source's system does
 (Figure 4 c). Tools that write their own packets never repeat.
 
-A SYN's sequence number says, to who knows the seed, what the source will say: `code_of` and `decoded`. So a live client
-needs no table of connections.
+A SYN's sequence number encodes, under a key from the seed, which messages the source will send: `code_of` and
+`decoded`. So a live client needs no table of connections.
 """
 
 from __future__ import annotations
@@ -39,25 +39,21 @@ SERVICE = np.dtype(
         ("protocol", "i8"),
         ("port", "i8"),  # ANY: each time another
         ("source_port", "i8"),  # ANY: the persona's
-        ("population", "i8"),
-        ("event", "i8"),
-        ("alternatives", "i8"),  # the first, in the table of alternatives
-        ("alternative_count", "i8"),
+        ("population", "i8"), ("event", "i8"),
+        ("alternatives", "i8"), ("alternative_count", "i8"),  # the first, in the table of alternatives; how many
         ("speaks", "f8"),  # share of connections, or of UDP packets, with a payload
         ("fresh", "f8"),  # share of payloads that are like no other
-        ("fresh_low", "i8"),  # their lengths
-        ("fresh_high", "i8"),
+        ("fresh_low", "i8"), ("fresh_high", "i8"),  # their lengths
         ("fresh_entry", "i8"),  # what they begin with, on the shelf
         ("follow", "i8"),  # service that comes next, where the block answers; -1: none
-        ("follow_low", "i8"),  # ns until then
-        ("follow_high", "i8"),
+        ("follow_low", "i8"), ("follow_high", "i8"),  # ns until then
         ("repeats", "i8"),  # SYNs after the first, unanswered; ANY: the persona's
         ("fragment", "i8"),  # flags and offset of each packet; ANY: the persona's
     ]
-)
+)  # fmt: skip
 
 ALTERNATIVE = np.dtype([("entry", "i8"), ("messages", "i8")])
-"""What is said: `messages` entries of the shelf, one after the other."""
+"""A list of messages: `messages` consecutive entries of the shelf."""
 
 
 class Tables(NamedTuple):
@@ -66,19 +62,13 @@ class Tables(NamedTuple):
     personas: Array
     shelf: Shelf
     services: Array
-    service_weight: Array
-    """float64, cumulative inside each population's services"""
+    service_weight: Array  # float64, cumulative inside each population's services
     alternatives: Array
-    alternative_weight: Array
-    """float64, cumulative inside each service's alternatives"""
-    keys: Array
-    """uint64 (populations, 5): Law.keys"""
-    persona_weight: Array
-    """float64 (populations, personas), cumulative"""
-    answers: Array
-    """uint8, a block: whether it answers"""
-    secret: Array
-    """uint64 (1,): the key of the sequence numbers"""
+    alternative_weight: Array  # float64, cumulative inside each service's alternatives
+    keys: Array  # uint64 (populations, 5): Law.keys
+    persona_weight: Array  # float64 (populations, personas), cumulative
+    answers: Array  # uint8, a block: whether it answers
+    secret: Array  # uint64 (1,): the key of the sequence numbers
 
 
 @kernel
@@ -89,8 +79,7 @@ def _mask(secret, source, destination, source_port, destination_port):
 
 @kernel
 def code_of(secret, source, destination, source_port, destination_port, service, alternative):
-    """Sequence number of a SYN whose source will say this (12 and 8 bits, after 12 that are always the
-    same)."""
+    """Sequence number of a SYN: CHECK (12 bits), service (12) and alternative (8) of what its source will send."""
     code = CHECK << 20 | (service & 0xFFF) << 8 | alternative & 0xFF
     return code ^ _mask(secret, source, destination, source_port, destination_port)
 
@@ -106,34 +95,30 @@ def decoded(secret, source, destination, source_port, destination_port, sequence
 
 @inlined
 def dress(packet, tables, population, number, block):
-    """Set what follows from who the source is: packet["source"] must be set. Returns its persona."""
+    """Set what depends on the source, which packet["source"] holds already. Returns its persona."""
     key = tables.keys[population, 4]
     weights = tables.persona_weight[population]
     point = share(trait(key, number, KIND)) * weights[weights.size - 1]
-    persona = 0
+    persona = 0  # linear: the usual personas are the first ones
     while persona < weights.size - 1 and weights[persona] <= point:
         persona += 1
     row = tables.personas[persona]
-    packet["hops"] = hops_to(packet["source"], block)
-    packet["block"] = block
-    packet["ttl"] = row["ttl"] - packet["hops"]
-    packet["persona"] = persona
-    packet["fragment"] = row["fragment"]
-    packet["window"] = row["window"]
+    packet["hops"], packet["block"] = hops_to(packet["source"], block), block
+    packet["ttl"], packet["persona"] = row["ttl"] - packet["hops"], persona
+    packet["fragment"], packet["window"] = row["fragment"], row["window"]
     return persona
 
 
 @inlined
 def stamp(packet, persona, key, number, state):
-    """Set what a system counts: IP ID and timestamp, at packet["time"]."""
+    """Set the system's counters, IP ID and timestamp, at packet["time"]."""
     clock = trait(key, number, CLOCK)
     if persona["id"] == ID_COUNTER:
         packet["ip_id"] = max(1, (np.int64(clock & np.uint64(0xFFFF)) + (packet["time"] >> 24)) & 0xFFFF)
     elif persona["id"] == ID_RANDOM:
         packet["ip_id"] = np.int64(next64(state) >> np.uint64(48))
     elif persona["id"] == ID_MASSCAN:
-        word = packet["destination"] ^ packet["destination_port"] ^ packet["sequence"]
-        packet["ip_id"] = word & 0xFFFF
+        packet["ip_id"] = (packet["destination"] ^ packet["destination_port"] ^ packet["sequence"]) & 0xFFFF
     elif persona["id"] == ID_ZERO:
         packet["ip_id"] = 0
     else:
@@ -144,10 +129,9 @@ def stamp(packet, persona, key, number, state):
 
 @kernel
 def say(draft, packet, tables, state, service, alternative, persona, number):
-    """Write what the source says, a packet a message, from packet["time"] on; False without room."""
+    """Write the source's messages, a packet each, from packet["time"] on; False without room."""
     key = tables.keys[service["population"], 4]
-    packet["flags"] = PSH | ACK
-    packet["window"] = persona["later_window"]
+    packet["flags"], packet["window"] = PSH | ACK, persona["later_window"]
     messages = 1 if alternative == FRESH else tables.alternatives[service["alternatives"] + alternative]["messages"]
     for message in range(messages):
         if alternative == FRESH:
@@ -172,7 +156,7 @@ def say(draft, packet, tables, state, service, alternative, persona, number):
 
 @inlined
 def choice_of(tables, service, state):
-    """What a source will say: an alternative of the service, FRESH or NOTHING."""
+    """What a source will send: an alternative of the service, FRESH or NOTHING."""
     if unit(state) >= service["speaks"]:
         return NOTHING
     if service["fresh"] > 0.0 and unit(state) < service["fresh"]:
@@ -185,7 +169,7 @@ def choice_of(tables, service, state):
 
 @inlined
 def converse(draft, packet, tables, state, index, number, source, block, destination, time):
-    """All that host `number` at `source` does at `destination`, from `time` (ns) on, beginning with the service of this
+    """All that host `number` at `source` sends to `destination` from `time` (ns) on, beginning with the service of this
     index; False without room."""
     packet["source"], packet["destination"] = source, destination
     while index >= 0:
@@ -217,8 +201,7 @@ def converse(draft, packet, tables, state, index, number, source, block, destina
             repeats = persona["repeats"] if service["repeats"] == ANY else service["repeats"]
             return repeats <= 0 or _repeat(draft, packet, tables, state, persona, key, number, repeats)
 
-        rtt = 20 * MILLISECOND + np.int64(share(trait(key, number, DISTANCE)) * 300 * MILLISECOND)
-        packet["time"] += rtt
+        packet["time"] += 20 * MILLISECOND + np.int64(share(trait(key, number, DISTANCE)) * 300 * MILLISECOND)
         packet["sequence"] = (packet["sequence"] + 1) & 0xFFFFFFFF
         packet["acknowledgment"] = np.int64(next64(state) >> np.uint64(32))
         packet["flags"], packet["window"] = ACK, persona["later_window"]
@@ -235,7 +218,7 @@ def converse(draft, packet, tables, state, index, number, source, block, destina
 
 @kernel
 def ask_once(draft, packet, tables, state, service, choice, persona, number):
-    """One UDP packet, or one ICMP echo request, with what is said in it."""
+    """One UDP packet, or one ICMP echo request, with its payload."""
     if service["protocol"] == ICMP:
         packet["icmp_type"], packet["icmp_code"] = 8, 0
         packet["icmp_rest"] = np.int64(next64(state) >> np.uint64(32))

@@ -1,12 +1,11 @@
-"""Hosts without a table: number and address of a host are a keyed permutation of each other, and what a host is (its
-system, its distance, its hours) are hashes of its number. So a worm may have millions of them, each the same every
-time.
+"""Hosts without a table: number and address of a host are a keyed permutation of each other, and its traits (system,
+distance, hours) are hashes of its number. So a worm may have millions of hosts, each the same every time.
 
 * The permutation is a Feistel network of four rounds over 2 x 16 bits (Luby and Rackoff, 1988).
 * Hosts are infected in the order of their numbers, by a logistic law: N(t) = K / (1 + (K / N0 - 1) exp(-r t))
   (Staniford, Paxson and Weaver, USENIX Security 2002, section 2).
-* From `decline` on each is cleaned at a constant rate, so that their number halves every half-life, but for a rest that
-  stays (paper, section 3.2).
+* From `decline` on hosts are cleaned at a constant rate, which halves their number every half-life, except for a rest
+  that stays (paper, section 3.2).
 * The rest, or all, are switched on by day and off by night (paper, Figure 10), in the time zone of their network.
 """
 
@@ -18,12 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ims.kernels import add64, inlined, kernel, mul64
+from ims.membership import insertion_point
 from ims.simulate.kernels.prng import share, trait
 
 Array = np.ndarray[Any, Any]
 
 NEVER, REST, ALL = range(3)
-"""Who keeps hours: nobody, those who stay after the decline, all."""
+"""Which hosts are off at night: none, those that stay after the decline, all."""
 ZONE, RISE, SPAN, ALWAYS, LIFE, KIND, DISTANCE, PORT, CLOCK = range(9)
 """Salts of the traits."""
 HOUR = 3600.0
@@ -32,26 +32,16 @@ HOUR = 3600.0
 class Law(NamedTuple):
     """How many hosts there are, and when. Times are seconds since the scenario's start."""
 
-    keys: Array
-    """uint64 (5,): of the permutation's rounds, of the traits"""
-    counts: Array
-    """float64 (3,): hosts at first (N0), the limit (K), hosts that are ever infected"""
-    rates: Array
-    """float64 (2,): growth r, cleaning, a second"""
-    times: Array
-    """float64 (3,): outbreak, decline, second of the UTC day at the start"""
-    rest: Array
-    """float64 (3,): share that stays, share that is always on, mean hours a day"""
-    hours: Array
-    """int64 (1,): NEVER, REST, ALL"""
-    zones: Array
-    """float64 (24,): cumulative weights of the time zones UTC-11 to UTC+12"""
-    inhabited: Array
-    """uint8 (65536,): /16s that hosts live in"""
-    share: Array
-    """float64 (1,): share of all numbers whose address is inhabited"""
-    skew: Array
-    """float64 (1,): 1 where all hosts are alike; 3: a few send most"""
+    keys: Array  # uint64 (5,): of the permutation's rounds, of the traits
+    counts: Array  # float64 (3,): hosts at first (N0), the limit (K), hosts that are ever infected
+    rates: Array  # float64 (2,): growth r, cleaning, a second
+    times: Array  # float64 (3,): outbreak, decline, second of the UTC day at the start
+    rest: Array  # float64 (3,): share that stays, share that is always on, mean hours a day
+    hours: Array  # int64 (1,): NEVER, REST, ALL
+    zones: Array  # float64 (24,): cumulative weights of the time zones UTC-11 to UTC+12
+    inhabited: Array  # uint8 (65536,): /16s that hosts live in
+    share: Array  # float64 (1,): share of all numbers whose address is inhabited
+    skew: Array  # float64 (1,): 1 where all hosts are alike; 3: a few send most
 
 
 @kernel
@@ -84,14 +74,8 @@ def is_inhabited(address, inhabited, first, last):
 @kernel
 def block_at(address, first, last):
     """Which block this address is in; -1 for none. `first`, `last`: of the blocks, sorted."""
-    low, high = 0, first.size
-    while low < high:
-        middle = (low + high) >> 1
-        if first[middle] <= address:
-            low = middle + 1
-        else:
-            high = middle
-    return low - 1 if low > 0 and last[low - 1] >= address else -1
+    block = insertion_point(first, 0, first.size, address) - 1
+    return block if block >= 0 and last[block] >= address else -1
 
 
 @kernel
@@ -109,11 +93,7 @@ def infected(law, at):
 @kernel
 def zone_of(law, address):
     """Hours that the clocks of this address's /8 are ahead of UTC."""
-    point = share(trait(law.keys[4], address >> 24, ZONE)) * law.zones[23]
-    for zone in range(23):
-        if point < law.zones[zone]:
-            return zone - 11
-    return 12
+    return insertion_point(law.zones, 0, 23, share(trait(law.keys[4], address >> 24, ZONE)) * law.zones[23]) - 11
 
 
 @kernel
@@ -125,8 +105,7 @@ def is_switched_on(law, number, address, at):
     rise = trait(key, number, RISE)
     begin = 10.0 + 4.0 * (share(rise) + share(rise << np.uint64(32)) - 1.0)
     span = law.rest[2] * (0.5 + share(trait(key, number, SPAN)))
-    local = (law.times[2] + at) / HOUR + zone_of(law, address)
-    since = local - begin
+    since = (law.times[2] + at) / HOUR + zone_of(law, address) - begin
     since -= 24.0 * math.floor(since / 24.0)
     return since < span
 
@@ -148,9 +127,8 @@ def is_active(law, number, address, at):
 
 @kernel
 def numbers_in(law, limit, lowest, highest, first, last, found):
-    """Write the numbers below `limit` of the hosts that live from address `lowest` to `highest` into `found`; returns
-    how many there are, of which no more than `found` has room for are written. Looks at addresses or at numbers,
-    whichever are fewer."""
+    """Write the numbers below `limit` of the hosts at addresses `lowest` to `highest` into `found`, as far as it has
+    room; returns how many there are. Goes through addresses or numbers, whichever are fewer."""
     by_number = limit < highest - lowest
     count = 0
     for index in range(limit if by_number else highest - lowest + 1):

@@ -1,4 +1,4 @@
-"""From drafts to captures: sort a draft by time, write what is due as pcap records, keep the rest for later."""
+"""From drafts to captures: sort a draft by time, write what is due as pcap records, carry the rest over."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ NS = 1_000_000_000
 
 @kernel
 def sort_by_time(draft, since, keys, spare_keys, order, spare, counts):
-    """The draft's rows in the order of time, in `order` (int64, as long as the draft): a stable radix sort, 11 bits at
-    a time. Times lie at `since` or later. `counts`: int64 (2048,). Returns the number of rows."""
-    rows = draft.used[0]
-    most = 0
+    """Write the draft's rows in the order of time to `order` (int64, as long as the draft): a stable radix sort, 11
+    bits at a time. Times lie at `since` or later. `counts`: int64 (2048,). Returns the number of rows."""
+    rows, most = draft.used[0], 0
     for i in range(rows):
         keys[i] = draft.time[i] - since
         order[i] = i
@@ -42,9 +41,8 @@ def sort_by_time(draft, since, keys, spare_keys, order, spare, counts):
 
 
 @kernel
-def due(draft, order, rows, until):
-    """How many rows, in order, come before `until`."""
-    low, high = 0, rows
+def due(draft, order, low, high, until):
+    """How far rows order[low:high] come before `until`."""
     while low < high:
         middle = (low + high) >> 1
         if draft.time[order[middle]] < until:
@@ -91,9 +89,9 @@ def carry_over(draft, order, count, rows, other):
     for i in range(count, rows):
         row = order[i]
         length, begin = draft.length[row], draft.offset[row]
-        if to >= other.time.size or at + length > other.octets.size:
+        if to >= other.time.size or at + length > other.octets.size or begin < 0 or length < 0:
             return False
-        if begin < 0 or length < 0 or begin + length > draft.octets.size:
+        if begin + length > draft.octets.size:
             return False
         copy_proven(draft.octets, begin, length, other.octets, at)
         other.time[to], other.offset[to], other.length[to] = draft.time[row], at, length

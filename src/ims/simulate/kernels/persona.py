@@ -20,43 +20,34 @@ SEQUENCE_RANDOM, SEQUENCE_MIRAI = range(2)
 
 PERSONA = np.dtype(
     [
-        ("ttl", "i8"),
-        ("window", "i8"),
+        ("ttl", "i8"), ("window", "i8"),
         ("later_window", "i8"),  # once the connection is made
         ("fragment", "i8"),  # flags as on the wire
-        ("id", "i8"),
-        ("sequence", "i8"),
-        ("options", "u1", 40),
-        ("option_length", "i8"),
+        ("id", "i8"), ("sequence", "i8"), ("options", "u1", 40), ("option_length", "i8"),
         ("timestamp_at", "i8"),  # in the options; -1: none
         ("ticks", "i8"),  # of the timestamp, a second
         ("repeats", "i8"),  # SYNs after the first, unanswered: 3 s, 9 s, 21 s later (RFC 1122, 4.2.3.1)
-        ("port_first", "i8"),
-        ("ports", "i8"),
+        ("port_first", "i8"), ("ports", "i8"),
     ]
-)
+)  # fmt: skip
 """A persona as kernels see it."""
 
 
 class Persona(NamedTuple):
-    """A persona as it is written down here."""
+    """A persona as PERSONAS lists it."""
 
-    p0f: str
-    """what p0f calls it; empty where it has no name"""
+    p0f: str  # what p0f calls it; empty where it has no name
     ttl: int
     window: int
-    options: str
-    """hexadecimal; T: a timestamp and its echo"""
+    options: str  # hexadecimal; T: a timestamp and its echo
     fragment: int = DO_NOT_FRAGMENT
     id: int = ID_COUNTER
     sequence: int = SEQUENCE_RANDOM
     ticks: int = 100
     repeats: int = 2
-    ports: tuple[int, int] = (1025, 3975)
-    """the first source port, and how many there are"""
+    ports: tuple[int, int] = (1025, 3975)  # the first source port, and how many there are
 
 
-_WINDOWS = (1025, 3975)
 _LINUX = (32_768, 28_232)
 _ANY = (1024, 64_512)
 _MSS = "020405b4"
@@ -88,11 +79,9 @@ def persona_table() -> np.ndarray[Any, Any]:
     for row, persona in zip(table, PERSONAS.values(), strict=True):
         before, timestamp, after = persona.options.partition("T")
         options = bytes.fromhex(before + ("080a" + "00" * 8 if timestamp else "") + after)
-        row["ttl"], row["window"], row["later_window"] = persona.ttl, persona.window, persona.window
-        row["fragment"], row["id"], row["sequence"] = persona.fragment, persona.id, persona.sequence
         row["options"][: len(options)] = np.frombuffer(options, np.uint8)
-        row["option_length"] = len(options)
-        row["timestamp_at"] = len(before) // 2 + 2 if timestamp else -1
-        row["ticks"], row["repeats"] = persona.ticks, persona.repeats
-        row["port_first"], row["ports"] = persona.ports
+        row["option_length"], row["timestamp_at"] = len(options), len(before) // 2 + 2 if timestamp else -1
+        row["later_window"], (row["port_first"], row["ports"]) = persona.window, persona.ports
+        for name in ("ttl", "window", "fragment", "id", "sequence", "ticks", "repeats"):
+            row[name] = getattr(persona, name)
     return table

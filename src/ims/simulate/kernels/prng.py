@@ -1,8 +1,8 @@
 """Random numbers inside kernels: xoshiro256++ (Blackman and Vigna, "Scrambled linear pseudorandom number
-generators", 2021), and hashes that stand for what is random once and stays so (a host's address, its system).
+generators", 2021), and hashes for what is random but never changes (a host's address, its system).
 
-Only integers and exact divisions make values; logarithms and powers are only compared with. So a seed gives the
-same bytes on every machine (but for a comparison in 10**16).
+Values are made by integers and exact divisions only; logarithms and powers are only compared with. So a seed gives the
+same bytes on every machine (except where one comparison in 10**16 differs).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ims.kernels import add64, kernel, mul64
+from ims.membership import insertion_point
 
 Stream = np.ndarray[Any, np.dtype[np.uint64]]
 ONE = 1.0 / (1 << 53)
@@ -25,7 +26,7 @@ def stream(seed: int, number: int) -> Stream:
 
 @kernel
 def mix(word):
-    """SplitMix64's finalizer: each bit of the uint64 answer depends on all of `word`."""
+    """SplitMix64's finalizer: each bit of the uint64 result depends on all of `word`."""
     word = mul64(word ^ (word >> np.uint64(30)), np.uint64(0xBF58476D1CE4E5B9))
     word = mul64(word ^ (word >> np.uint64(27)), np.uint64(0x94D049BB133111EB))
     return word ^ (word >> np.uint64(31))
@@ -51,7 +52,7 @@ def _rotated(word, bits):
 @kernel
 def next64(state):
     """The next uint64 of a stream."""
-    answer = add64(_rotated(add64(state[0], state[3]), 23), state[0])
+    number = add64(_rotated(add64(state[0], state[3]), 23), state[0])
     shifted = state[1] << np.uint64(17)
     state[2] ^= state[0]
     state[3] ^= state[1]
@@ -59,13 +60,13 @@ def next64(state):
     state[0] ^= state[3]
     state[2] ^= shifted
     state[3] = _rotated(state[3], 45)
-    return answer
+    return number
 
 
 @kernel
 def unit(state):
     """A number in [0, 1): a multiple of 2**-53."""
-    return np.float64(np.int64(next64(state) >> np.uint64(11))) * ONE
+    return share(next64(state))
 
 
 @kernel
@@ -110,12 +111,5 @@ def binomial(state, trials, chance):
 @kernel
 def chosen(state, cumulative, first, count):
     """Index among cumulative[first:first+count] (ascending, its last 1 or more), by weight."""
-    point = unit(state) * cumulative[first + count - 1]
-    low, high = first, first + count - 1
-    while low < high:
-        middle = (low + high) >> 1
-        if cumulative[middle] <= point:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    last = first + count - 1
+    return insertion_point(cumulative, first, last, unit(state) * cumulative[last])

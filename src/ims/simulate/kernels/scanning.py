@@ -1,10 +1,9 @@
-"""Hosts that scan: every one is a Poisson process of runs of consecutive addresses, of which the darknet sees its
-share.
+"""Hosts that scan: each is a Poisson process of runs of consecutive addresses, of which the darknet sees its share.
 
 A group is all hosts that reach one block in one way: all of them by choosing anywhere in IPv4, or those of the block's
 own /8 or /16 by preferring it. A run of n addresses that begins at a uniform address of a range touches a block if it
-begins up to n - 1 addresses before it; so no probe that misses is ever made, and what hits follows the law exactly
-(the thinning of a Poisson process is one: Lewis and Shedler, 1979). Hosts that aren't infected, were cleaned, or are
+begins up to n - 1 addresses before it; so only probes that hit are made, and they follow the law exactly (a thinned
+Poisson process is a Poisson process: Lewis and Shedler, 1979). Hosts that aren't infected, were cleaned, or are
 switched off are thinned out in the same way, one by one.
 """
 
@@ -24,32 +23,24 @@ Array = np.ndarray[Any, Any]
 
 NS = 1_000_000_000
 TURN = 20
-"""Salt of what a host does in a period."""
+"""Salt of a host's service in a period."""
 
 
 class Groups(NamedTuple):
     """A row a group; times in ns."""
 
-    numbers: Array
-    """int64: the listed hosts of all groups, one group after the other"""
+    numbers: Array  # int64: the listed hosts of all groups, one group after the other
     first: Array
-    count: Array  # type: ignore[assignment]  # hides tuple.count
-    """how many are listed; -1: all hosts"""
+    count: Array  # type: ignore[assignment]  # hides tuple.count; how many are listed; -1: all hosts
     block: Array
-    low: Array
+    low: Array  # where runs begin, both ends included
     high: Array
-    """where runs begin, both ends included"""
-    rate: Array
-    """float64: runs that begin there, a host and second"""
-    dark_first: Array
+    rate: Array  # float64: runs that begin there, a host and second
+    dark_first: Array  # the blocks, sorted
     dark_last: Array
-    """the blocks, sorted"""
-    services: Array
-    """int64 (2,): the population's services with which a conversation begins: the first, how many"""
-    run: Array
-    """int64 (3,): addresses in a run, ns between them at least and at most"""
-    apart: Array
-    """int64 (1,): ns for which a host keeps to one service; 0: none"""
+    services: Array  # int64 (2,): the population's services with which a conversation begins: the first, how many
+    run: Array  # int64 (3,): addresses in a run, ns between them at least and at most
+    apart: Array  # int64 (1,): ns for which a host keeps to one service; 0: none
 
 
 @kernel
@@ -74,9 +65,7 @@ def scan(draft, packet, tables, law, groups, state, since, until):
             if not is_inhabited(source, law.inhabited, groups.dark_first, groups.dark_last):
                 continue
             at = time / NS
-            if not is_active(law, number, source, at):
-                continue
-            if number * law.share[0] > infected(law, at):
+            if not is_active(law, number, source, at) or number * law.share[0] > infected(law, at):
                 continue
             begin = groups.low[group] + below(state, groups.high[group] - groups.low[group] + 1)
             block = groups.block[group]
@@ -92,7 +81,7 @@ def scan(draft, packet, tables, law, groups, state, since, until):
 
 @inlined
 def _service(tables, groups, law, state, number, time):
-    """With which service a conversation begins: any, by weight, or the one that this is the host's hour for."""
+    """The service with which a conversation begins: any, by weight, or the host's one of this period."""
     first, count = groups.services[0], groups.services[1]
     if count == 1:
         return first

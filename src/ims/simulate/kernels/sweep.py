@@ -1,7 +1,7 @@
 """Scanners that go through a range in an order: one address after the other, in a permutation of their own as ZMap and
 Masscan do, or all in one permutation that they share (Staniford, Paxson and Weaver, USENIX Security 2002, section 4.2).
 
-None is followed on its way through the rest of the Internet: when it will be in the darknet is computed.
+Probes outside the darknet aren't simulated: the times at which a scanner is in the darknet are computed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ims.kernels import kernel
+from ims.membership import insertion_point
 from ims.simulate.kernels.conversation import converse
 from ims.simulate.kernels.hosts import address_of, number_of
 from ims.simulate.kernels.prng import below, binomial, chosen, mix, poisson, trait
@@ -18,25 +19,22 @@ from ims.simulate.kernels.prng import below, binomial, chosen, mix, poisson, tra
 NS = 1_000_000_000
 RANDOM, SEQUENTIAL, PERMUTATION, SHARED = range(4)
 LATER = float(1 << 62)
-"""ns that no scenario lasts; what a slow scanner's pass would take doesn't fit 63 bits."""
+"""ns, longer than any scenario: a slow scanner's pass may take more than 63 bits hold."""
 
 SWEEP = np.dtype(
     [
         ("order", "i8"),
-        ("number", "i8"),  # of the host
-        ("source", "i8"),
-        ("since", "i8"),  # ns
-        ("until", "i8"),
+        ("number", "i8"), ("source", "i8"),  # of the host
+        ("since", "i8"), ("until", "i8"),  # ns
         ("rate", "f8"),  # probes a second, wherever they go
         ("first", "i8"),  # of the range; RANDOM, PERMUTATION, SHARED: 0
         ("size", "i8"),  # of the range
         ("start", "i8"),  # place in the range, or in the permutation, of the first probe
-        ("service", "i8"),
-        ("services", "i8"),
+        ("service", "i8"), ("services", "i8"),  # the first, how many
         ("visited", "i8"),  # PERMUTATION: dark addresses so far in this pass
         ("passes", "i8"),  # PERMUTATION: which pass this is
     ]
-)
+)  # fmt: skip
 
 
 @kernel
@@ -76,25 +74,10 @@ def sweep(draft, packet, tables, sweeps, population, reach, first, positions, pe
         elif order == PERMUTATION:
             room = _permuted(draft, packet, tables, row, population, reach, first, state, begin, end)
         else:
-            room = _in_one_permutation(
-                draft, packet, tables, row, reach, first, positions, permutation, state, begin, end
-            )
+            room = _shared(draft, packet, tables, row, reach, first, positions, permutation, state, begin, end)
         if not room:
             return False
     return True
-
-
-@kernel
-def block_at(reach, place):
-    """Which block holds the dark address of this place (0: the first address of the first block)."""
-    low, high = 0, reach.size - 1
-    while low < high:
-        middle = (low + high) >> 1
-        if reach[middle] <= place:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @kernel
@@ -107,7 +90,8 @@ def _probe(draft, packet, tables, row, block, target, state, time):
 
 @kernel
 def _at_place(draft, packet, tables, row, reach, first, place, state, time):
-    block = block_at(reach, place)
+    """Probe the dark address of this place (0: the first address of the first block)."""
+    block = insertion_point(reach, 0, reach.size - 1, place)
     before = np.int64(reach[block - 1]) if block > 0 else 0
     return _probe(draft, packet, tables, row, block, first[block] + place - before, state, time)
 
@@ -141,7 +125,7 @@ def _in_sequence(draft, packet, tables, row, reach, first, state, begin, end):
 
 @kernel
 def _permuted(draft, packet, tables, row, population, reach, first, state, begin, end):
-    """Each dark address once a pass, at a time uniform in it: so many of those left fall in this while."""
+    """Each dark address once a pass, at a uniform time in it: how many of those left fall in this while is binomial."""
     length = 4294967296.0 / row["rate"] * NS
     dark = np.int64(reach[reach.size - 1])
     while begin < end:
@@ -153,9 +137,8 @@ def _permuted(draft, packet, tables, row, population, reach, first, state, begin
             for _ in range(binomial(state, dark - row["visited"], chance)):
                 place = shuffled(key, row["visited"], dark)
                 row["visited"] += 1
-                if not _at_place(
-                    draft, packet, tables, row, reach, first, place, state, begin + below(state, stop - begin)
-                ):
+                time = begin + below(state, stop - begin)
+                if not _at_place(draft, packet, tables, row, reach, first, place, state, time):
                     return False
         begin = stop
         if stop >= over:
@@ -165,19 +148,17 @@ def _permuted(draft, packet, tables, row, population, reach, first, state, begin
 
 
 @kernel
-def _in_one_permutation(draft, packet, tables, row, reach, first, positions, permutation, state, begin, end):
+def _shared(draft, packet, tables, row, reach, first, positions, permutation, state, begin, end):
     rate, start, size = row["rate"], row["start"], 1 << 32
     low = start + np.int64(math.ceil((begin - row["since"]) / NS * rate))
     high = start + np.int64(math.ceil((end - row["since"]) / NS * rate))
     for lap in range(low // size, (high - 1) // size + 1):
-        at = _lower_bound(positions, max(low - lap * size, 0))
+        at = insertion_point(positions, 0, positions.size, low - lap * size - 1)
         while at < positions.size and np.int64(positions[at]) + lap * size < high:
             place = np.int64(positions[at]) + lap * size
             target = address_of(permutation, np.int64(positions[at]))
             block = 0
-            while target < first[block] or target - first[block] >= reach[block] - (
-                reach[block - 1] if block > 0 else 0.0
-            ):
+            while not 0 <= target - first[block] < reach[block] - (reach[block - 1] if block > 0 else 0.0):
                 block += 1
             time = row["since"] + np.int64((place - start) / rate * NS)
             if not _probe(draft, packet, tables, row, block, target, state, time):
@@ -187,22 +168,10 @@ def _in_one_permutation(draft, packet, tables, row, reach, first, positions, per
 
 
 @kernel
-def _lower_bound(positions, wanted):
-    low, high = 0, positions.size
-    while low < high:
-        middle = (low + high) >> 1
-        if np.int64(positions[middle]) < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@kernel
 def dark_positions(permutation, first, last, positions):
     """Fill `positions` (uint32) with where each dark address stands in the permutation: unsorted."""
-    from_here = 0
+    count = 0
     for block in range(first.size):
         for address in range(first[block], last[block] + 1):
-            positions[from_here] = number_of(permutation, address)
-            from_here += 1
+            positions[count] = number_of(permutation, address)
+            count += 1

@@ -1,4 +1,4 @@
-"""Counting what is written, by event and block, while it is written: the truth is counted, not computed."""
+"""Counts what is written, by event and block, while it is written: the truth is counted, not computed."""
 
 from __future__ import annotations
 
@@ -18,28 +18,19 @@ FARTHEST = 64
 class Tally(NamedTuple):
     """Counters, a row an event."""
 
-    packets: Array
-    """int64 (events, blocks)"""
-    octets: Array
-    """int64 (events,): from the IP header on"""
-    first: Array
-    """int64 (events,): ns since the scenario's start"""
+    packets: Array  # int64 (events, blocks)
+    octets: Array  # int64 (events,): from the IP header on
+    first: Array  # int64 (events,): ns since the scenario's start
     last: Array
-    personas: Array
-    """int64 (events, personas): SYNs"""
-    hops: Array
-    """int64 (events, 64): packets"""
-    payloads: Array
-    """int64 (events, shelf): packets with this payload"""
-    unique: Array
-    """int64 (events,): packets whose payload was made up for them"""
-    seen: Array
-    """uint8 (shelf,): payloads that came before on this UTC day"""
+    personas: Array  # int64 (events, personas): SYNs
+    hops: Array  # int64 (events, 64): packets
+    payloads: Array  # int64 (events, shelf): packets with this payload
+    unique: Array  # int64 (events,): packets whose payload was made up for them
+    seen: Array  # uint8 (shelf,): payloads that came before on this UTC day
     day: Array
     """int64 (3,): this day's packets with a payload; those of them whose payload is certainly new; those since
     `perhaps` was emptied of which it isn't certain"""
-    perhaps: Array
-    """uint64 (frames,): `digest` of the payloads of the latter"""
+    perhaps: Array  # uint64 (frames,): `digest` of the payloads of the latter
 
 
 def empty_tally(events: int, blocks: int, personas: int, shelf: int, frames: int) -> Tally:
@@ -54,7 +45,7 @@ def empty_tally(events: int, blocks: int, personas: int, shelf: int, frames: int
 
 @kernel
 def digest(octets, begin, end):
-    """A uint64 that stands for octets[begin:end]."""
+    """A uint64 hash of octets[begin:end]."""
     word = np.uint64(end - begin)
     for at in range(begin, end):
         word = mix(word ^ np.uint64(octets[at]) << np.uint64(56))

@@ -23,24 +23,22 @@ HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)
 def write_scenario(
     scenario: Scenario, file: BinaryIO, *, seed: int = 1, progress: Callable[[float, int], None] | None = None
 ) -> dict[str, Any]:
-    """Write the capture (pcap, microseconds, Ethernet, sorted by time) and return the truth about it.
-
-    The same scenario and seed give the same bytes. `progress` is told the share of time that is done, and packets so
-    far. Raises ValueError where the scenario can't be played, OSError where the file can't be written.
-    """
+    """Write the capture (pcap, microseconds, Ethernet, sorted by time) and return the truth about it: the same bytes
+    for the same scenario and seed. `progress` gets the share of time that is done, and packets so far. Raises
+    ValueError where the scenario can't be played, OSError where the file can't be written."""
     return write_play(Play(scenario, seed), file, progress)
 
 
 def write_play(play: Play, file: BinaryIO, progress: Callable[[float, int], None] | None = None) -> dict[str, Any]:
-    """The same, of a scenario that is known to be playable."""
+    """As write_scenario, for a scenario that is known to be playable."""
     truth = Truth(play)
     file.write(HEADER)
     out = np.zeros(1 << 22, np.uint8)
     packets = 0
     for part in play.whiles():
-        wanted = int(part.draft.used[1]) + 16 * part.count
-        if wanted > out.size:
-            out = np.zeros(wanted + wanted // 4, np.uint8)
+        room = int(part.draft.used[1]) + 16 * part.count
+        if room > out.size:
+            out = np.zeros(room + room // 4, np.uint8)
         length = write_records(part.draft, part.order, part.count, play.epoch, out)
         file.write(out[:length].data)
         truth.count(part)

@@ -1,4 +1,4 @@
-"""A scenario played: whiles of time, each with its packets in order, as many at once as memory was set aside for."""
+"""A scenario played: whiles of time, each with its packets in order, cut to fit into memory of a fixed size."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ims.simulate.scenario.world import world_of
 NS = 1_000_000_000
 DAY = 86_400 * NS
 FRAMES, OCTETS = 1 << 20, 1 << 28
-"""What a draft has room for; only what is used takes memory."""
+"""Room of a draft; only what is used takes memory."""
 AT_ONCE, OCTETS_AT_ONCE = 32_768, 1 << 24
-"""What a while is cut to, on average. (Measured: 16,384 to 65,536 are alike, more leave the cache.)"""
+"""Size of a while, on average. (Measured: 16,384 to 65,536 are equally fast, more don't fit the CPU's cache.)"""
 LONGEST, SHORTEST = 3600 * NS, 1000
 
 
@@ -30,17 +30,15 @@ class While(NamedTuple):
     since: int
     until: int
     draft: FrameBuffer
-    order: np.ndarray[Any, np.dtype[np.int64]]
-    """rows of the draft in the order of time"""
-    count: int  # type: ignore[assignment]  # hides tuple.count
-    """how many of them are due in this while"""
+    order: np.ndarray[Any, np.dtype[np.int64]]  # rows of the draft in the order of time
+    count: int  # type: ignore[assignment]  # hides tuple.count; how many of them are due in this while
 
 
 class Play:
     """A scenario with its seed, ready to be played once."""
 
     def __init__(self, scenario: Scenario, seed: int, *, live: bool = False) -> None:
-        """`live`: a sensor answers, so nothing is made that waits for answers. Raises ValueError."""
+        """`live`: a sensor answers, so neither its replies nor repeated SYNs are simulated. Raises ValueError."""
         self.scenario, self.seed = scenario, seed
         self.world = world_of(scenario)
         self.cast = Cast(seed)
@@ -49,51 +47,45 @@ class Play:
         self.populations = populations_of(scenario, self.cast, self.world)
         self.tables = self.cast.tables(self.world.answers)
         if live:
-            self.tables.personas["repeats"] = 0
-            self.tables.services["repeats"] = 0
+            self.tables.personas["repeats"] = self.tables.services["repeats"] = 0
         self.length = round(scenario.duration * NS)
         self.epoch = round(scenario.start.timestamp() * NS)
 
     def whiles(self) -> Iterator[While]:
-        """All whiles, one after the other; what one holds is valid until the next. Raises ValueError where more is sent
-        at once than a draft has room for.
-
-        While one is looked at, a thread thinks of the next. (Measured with a core for each: 1.6 times as fast.)
-        """
+        """All whiles in order; the arrays of one are valid until the next. Raises ValueError where more is sent at
+        once than a draft has room for. A thread prepares the next. (Measured with two cores: 1.6 times as fast.)"""
         draft, other = empty_draft(FRAMES, OCTETS), empty_draft(FRAMES, OCTETS)
         keys, spare_keys, order, spare = (np.zeros(FRAMES, np.int64) for _ in range(4))
         counts = np.zeros(1 << 11, np.int64)
         packet = np.zeros(1, PACKET)[0]
-        since, count, rows = 0, 0, 0
+        since = count = rows = 0
         with ThreadPoolExecutor(1, "simulate") as thread:
             step = self._fitting(0, LONGEST, 0)
-            thought_of = thread.submit(self._think, draft, packet, 0, step)
+            ready = thread.submit(self._fill, draft, packet, 0, step)
             while since < self.length:
                 until = min(since + step, self.length)
-                if not thought_of.result() or not carry_over(other, order, count, rows, draft):
+                if not ready.result() or not carry_over(other, order, count, rows, draft):
                     raise ValueError(
                         f"{self.scenario.title}: more than {FRAMES} packets wait at once at "
                         f"{self.scenario.shown(since / NS)}; a lower scale would do"
                     )
                 rows = sort_by_time(draft, since, keys, spare_keys, order, spare, counts)
-                count = due(draft, order, rows, until)
+                count = due(draft, order, 0, rows, until)
                 if until < self.length:
                     step = self._fitting(until, step, rows - count)
-                    thought_of = thread.submit(self._think, other, packet, until, step)
+                    ready = thread.submit(self._fill, other, packet, until, step)
                 yield While(since, until, draft, order, count)
-                draft, other = other, draft
-                since = until
+                draft, other, since = other, draft, until
 
-    def _think(self, draft: FrameBuffer, packet: Any, since: int, step: int) -> bool:
+    def _fill(self, draft: FrameBuffer, packet: Any, since: int, step: int) -> bool:
         """Fill the draft with what begins in this while; False where it has no room."""
         draft.used[:] = 0
         until = min(since + step, self.length)
         return all(population.write(draft, packet, self.tables, since, until) for population in self.populations)
 
     def _fitting(self, since: int, step: int, waiting: int) -> int:
-        """How long the next while is: at most twice the last, up to the next midnight, and so that it fits."""
-        midnight = DAY - (self.epoch + since) % DAY
-        step = min(2 * step, LONGEST, midnight)
+        """Length of the next while: at most twice the last, up to the next midnight, and so that it fits."""
+        step = min(2 * step, LONGEST, DAY - (self.epoch + since) % DAY)
         at_once = max(AT_ONCE, min(waiting, FRAMES // 4))
         while True:
             expected = np.sum([population.expected(since, since + step) for population in self.populations], axis=0)

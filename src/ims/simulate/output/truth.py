@@ -13,13 +13,13 @@ from ims.simulate.kernels.persona import NAMES, PERSONAS
 from ims.simulate.kernels.tally import count, digest, empty_tally
 from ims.simulate.output.play import DAY, FRAMES, Play, While
 
+Numbers = np.ndarray[Any, np.dtype[np.uint64]]
 ADDRESSES = 10_000
 """Sources of an event that are listed, at most."""
 SOURCES_COUNTED = 24_000_000
-"""Sources of an event at a block that are distinguished, in all; beyond, they are no longer counted, and the truth says
-null. They take up to 24 octets each."""
+"""Sources, by event and block, that are counted; beyond, the truth has null. They take up to 24 octets each."""
 AT_ONCE = 1 << 22
-"""New ones are put among the others when there are so many."""
+"""New ones are merged when there are so many."""
 
 
 class Truth:
@@ -31,16 +31,15 @@ class Truth:
         self.tally = empty_tally(events, blocks, len(NAMES), len(play.cast.contents) + 1, FRAMES)
         self._whence = np.zeros(FRAMES, np.uint64)
         self._known = np.zeros(0, np.uint64)
-        self._new: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
+        self._new: list[Numbers] = []
         self._complete = True
-        self._perhaps: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
+        self._perhaps: list[Numbers] = []
         self._days: list[dict[str, Any]] = []
         self._day = -1
 
     def count(self, part: While) -> None:
         """Count what is due in a while."""
-        day = (self._play.epoch + part.since) // DAY
-        if day != self._day:
+        if (day := (self._play.epoch + part.since) // DAY) != self._day:
             self._end_day()
             self._day = day
         count(part.draft, part.order, part.count, self.tally, self._whence)
@@ -52,23 +51,19 @@ class Truth:
         if self._complete:
             self._new.append(_distinct(self._whence[: part.count].copy()))
             if sum(map(len, self._new)) > max(AT_ONCE, self._known.size // 2):
-                self._put_among()
+                self._merge()
 
-    def _put_among(self) -> None:
+    def _merge(self) -> None:
         """Sources by event, block and address, each once."""
         self._known = _distinct(np.concatenate([self._known, *self._new]))
         self._new = []
         self._complete = self._known.size <= SOURCES_COUNTED
 
-    def _known_of(self, event: int, block: int, blocks: int = 1) -> np.ndarray[Any, np.dtype[np.uint64]]:
-        """What is known of an event's sources at so many blocks from this one on."""
+    def _known_of(self, event: int, block: int, blocks: int = 1) -> Numbers:
+        """An event's sources at so many blocks from this one on."""
         first = event * len(self._play.world.names) + block
         low, high = np.searchsorted(self._known, np.array([first << 32, (first + blocks) << 32], np.uint64))
         return self._known[low:high]
-
-    def _sources(self, event: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
-        """Addresses of an event's sources at any block, ascending."""
-        return _distinct(self._known_of(event, 0, len(self._play.world.names)) & np.uint64(0xFFFFFFFF))
 
     def _end_day(self) -> None:
         payloads, new, _ = map(int, self.tally.day)
@@ -84,29 +79,26 @@ class Truth:
         self.tally.seen[:] = 0
 
     def _new_perhaps(self) -> int:
-        """How many payloads this day brought among those that may have come before, or stand on the shelf."""
+        """How many of the day's payloads that may be new are: not seen before on it, nor on the shelf."""
         if not self._perhaps:
             return 0
-        there = _distinct(np.concatenate(self._perhaps))
-        self._perhaps = []
+        perhaps, self._perhaps = _distinct(np.concatenate(self._perhaps)), []
         seen = [self._play.cast.contents[entry - 1] for entry in np.flatnonzero(self.tally.seen).tolist()]
         shelf = [digest(np.frombuffer(content, np.uint8), 0, len(content)) for content in seen]
-        return int(there.size - np.isin(there, np.array(shelf, np.uint64)).sum())
+        return int(perhaps.size - np.isin(perhaps, np.array(shelf, np.uint64)).sum())
 
     def whole(self) -> dict[str, Any]:
         """The truth, as it is written: docs/simulate.md names its keys."""
         self._end_day()
         self._day = -1
         if self._complete:
-            self._put_among()
-        play, world, tally = self._play, self._play.world, self.tally
-        scenario = play.scenario
+            self._merge()
+        play, world, tally, scenario = self._play, self._play.world, self.tally, self._play.scenario
         addresses = world.last - world.first + 1
         blocks = [
             {
                 "name": name, "prefix": block.prefix, "size_24": int(addresses[index]) / 256, "answers": block.answers,
-                "packets": int(tally.packets[:, index].sum()),
-                "sources": self._anybody_at(index),
+                "packets": int(tally.packets[:, index].sum()), "sources": self._sources_at(index),
             }
             for index, (name, block) in enumerate(zip(world.names, scenario.blocks(), strict=True))
         ]  # fmt: skip
@@ -122,31 +114,30 @@ class Truth:
             "events": [self._event(number) for number in range(len(play.cast.events))],
         }  # fmt: skip
 
-    def _anybody_at(self, block: int) -> int | None:
-        events = [number for number, event in enumerate(self._play.cast.events) if not event.spoofed]
-        there = [known & np.uint64(0xFFFFFFFF) for event in events if (known := self._known_of(event, block)).size]
+    def _sources_at(self, block: int) -> int | None:
+        events = range(len(self._play.cast.events))
         if not self._complete or not events:
             return None
-        return int(_distinct(np.concatenate(there)).size) if there else 0
+        known = np.concatenate([self._known_of(event, block) for event in events])
+        return int(_distinct(known & np.uint64(0xFFFFFFFF)).size)
 
     def _event(self, number: int) -> dict[str, Any]:
         play, tally = self._play, self.tally
         event, names = play.cast.events[number], play.world.names
-        counted = self._complete and not event.spoofed
-        sources = self._sources(number)
-        listed = counted and sources.size <= ADDRESSES
+        sources = _distinct(self._known_of(number, 0, len(names)) & np.uint64(0xFFFFFFFF))
+        listed = self._complete and sources.size <= ADDRESSES
         hops = np.flatnonzero(tally.hops[number])
         personas = {name: int(n) for name, n in zip(NAMES, tally.personas[number], strict=True) if n}
         return {
             "name": event.name, "kind": event.kind, "parameters": _finite(event.parameters),
             "first": self._shown(tally.first[number]), "last": self._shown(tally.last[number]),
             "packets": int(tally.packets[number].sum()), "bytes": int(tally.octets[number]),
-            "sources": int(sources.size) if counted else None, "spoofed": event.spoofed,
+            "sources": int(sources.size) if self._complete else None, "spoofed": False,
             "addresses": [str(ipaddress.IPv4Address(int(source))) for source in sources] if listed else None,
             "blocks": {
                 name: {
                     "packets": int(tally.packets[number, block]),
-                    "sources": int(self._known_of(number, block).size) if counted else None,
+                    "sources": int(self._known_of(number, block).size) if self._complete else None,
                 }
                 for block, name in enumerate(names) if tally.packets[number, block]
             },
@@ -156,7 +147,7 @@ class Truth:
         }  # fmt: skip
 
     def _signatures(self, number: int) -> list[dict[str, Any]]:
-        """MD5 of each payload that comes again, the most frequent first."""
+        """MD5 of each payload of the shelf that was sent, the most frequent first."""
         counts = self.tally.payloads[number]
         return [
             {
@@ -168,12 +159,10 @@ class Truth:
         ]  # fmt: skip
 
     def _shown(self, offset: Any) -> str | None:
-        if offset < 0:
-            return None
-        return str(np.datetime64((self._play.epoch + int(offset)) // 1000, "us")) + "Z"
+        return None if offset < 0 else f"{np.datetime64((self._play.epoch + int(offset)) // 1000, 'us')}Z"
 
 
-def _distinct(numbers: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def _distinct(numbers: Numbers) -> Numbers:
     """Each once, ascending; `numbers` are sorted in place. (np.unique hashes, which takes four times as long.)"""
     if not (numbers[1:] >= numbers[:-1]).all():  # a twentieth of the time that sorting them again takes
         numbers.sort()

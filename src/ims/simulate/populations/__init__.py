@@ -1,4 +1,4 @@
-"""Who sends: each kind of population, from its table to packets of a while."""
+"""Senders: each kind of population, from its table to the packets of a while."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Backscatter: what victims of floods with spoofed sources answer to addresses that never asked them.
+"""Backscatter: responses of the victims of floods with spoofed sources, to addresses that sent nothing.
 
-Sources spoofed uniformly over all of IPv4 make a victim's answers reach n dark addresses with probability n / 2**32
-each (Moore, Voelker and Savage, USENIX Security 2001, section 3.1): a Poisson process at that share of the attack's
-rate.
+With sources spoofed uniformly over all of IPv4, each response of a victim reaches n dark addresses with probability
+n / 2**32 (Moore, Voelker and Savage, USENIX Security 2001, section 3.1): a Poisson process at that share of the
+attack's rate.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from ims.kernels import kernel
 from ims.packet.field_values import ACK, DO_NOT_FRAGMENT, RST, SYN
 from ims.packet.field_values import PROTOCOL_ICMP as ICMP
 from ims.packet.field_values import PROTOCOL_TCP as TCP
-from ims.simulate.kernels.conversation import MILLISECOND, Tables
-from ims.simulate.kernels.frame_buffer import NO_PAYLOAD, QUOTE, FrameBuffer, put_packet
+from ims.simulate.kernels.conversation import MILLISECOND
+from ims.simulate.kernels.frame_buffer import NO_PAYLOAD, QUOTE, put_packet
 from ims.simulate.kernels.hosts import hops_to
 from ims.simulate.kernels.persona import NAMES
 from ims.simulate.kernels.prng import below, chosen, next64, poisson, unit
+from ims.simulate.populations.sender import Sender, active
 from ims.simulate.random_columns import RandomColumns
 from ims.simulate.scenario.models import AttackModel
 from ims.simulate.scenario.scenario import Scenario
@@ -33,19 +34,16 @@ NS = 1_000_000_000
 
 ATTACK = np.dtype(
     [
-        ("since", "i8"),  # ns
-        ("until", "i8"),
-        ("victim", "i8"),
-        ("port", "i8"),
+        ("since", "i8"), ("until", "i8"),  # ns
+        ("victim", "i8"), ("port", "i8"),
         ("rate", "f8"),  # packets a second that reach the victim and are answered
         ("syn_ack", "f8"),  # share of the answers that are SYN-ACKs,
         ("reset", "f8"),  # that are RSTs; the others are ICMP errors
         ("icmp_code", "i8"),  # of type 3
         ("repeats", "i8"),  # SYN-ACKs after the first: nobody acknowledges it
-        ("persona", "i8"),
-        ("event", "i8"),
+        ("persona", "i8"), ("event", "i8"),
     ]
-)
+)  # fmt: skip
 
 
 @kernel
@@ -73,10 +71,8 @@ def scatter(draft, packet, tables, attacks, reach, first, state, since, until):
 
 @kernel
 def _answer(draft, packet, tables, attack, state):
-    """One answer, of whatever kind, to a SYN whose source port and sequence number were random."""
-    persona = tables.personas[attack["persona"]]
-    kind = unit(state)
-    word = next64(state)
+    """One response to a SYN whose source port and sequence number were random."""
+    persona, kind, word = tables.personas[attack["persona"]], unit(state), next64(state)
     error = kind >= attack["syn_ack"] + attack["reset"]
     packet["source"] = attack["victim"]
     packet["hops"] = hops_to(packet["source"], packet["block"])
@@ -110,37 +106,25 @@ def _answer(draft, packet, tables, attack, state):
     return True
 
 
-class Backscatter:
-    """Victims: backscatter.scatter."""
+class Backscatter(Sender):
+    """Victims; columns: ATTACK, reach and first of `scatter`, stream."""
 
-    def __init__(self, attacks: Array, world: World, reached: list[int], state: Array):
-        self.attacks, self._first, self._reach, self._state = attacks, world.first, world.reach(reached), state
-
-    def write(self, draft: FrameBuffer, packet: Any, tables: Tables, since: int, until: int) -> bool:
-        """As Population."""
-        return bool(scatter(draft, packet, tables, self.attacks, self._reach, self._first, self._state, since, until))
-
-    def expected(self, since: int, until: int) -> tuple[float, float]:
-        """As Population."""
-        rows = self.attacks
-        active = np.maximum(np.minimum(until, rows["until"]) - np.maximum(since, rows["since"]), 0) / NS
-        packets = float((active * rows["rate"] * (1 + rows["repeats"])).sum() * self._reach[-1] / (1 << 32))
-        return packets, packets * HEADERS
+    def conversations(self, since: int, until: int) -> float:
+        """As Sender."""
+        rows, reach, *_ = self.columns
+        packets = (active(rows, since, until) / NS * rows["rate"] * (1 + rows["repeats"])).sum()
+        return float(packets * reach[-1] / (1 << 32))
 
 
 def attack_of(scenario: Scenario, model: AttackModel, cast: Cast, world: World, state: Array) -> Backscatter:
     """The victims of a scenario's attacks, at the times that they are attacked. Raises ValueError."""
-    reached = reached_by(model, world)
+    reach = world.reach(reached_by(model, world))
     since, until = scenario.window(model)
-    dice = RandomColumns(int(cast.keys(f"attacks {model.name}")[0] >> np.uint64(1)))
+    random = RandomColumns(int(cast.keys(f"attacks {model.name}")[0] >> np.uint64(1)))
     lasts = min(model.duration or until - since, until - since)
     rows = np.zeros(model.count, ATTACK)
-    begins = (
-        [since]
-        if model.count == 1
-        else (since + dice.below(1 << 53, model.count) / (1 << 53) * (until - since - lasts))
-    )
-    rows["since"] = np.round(np.asarray(begins) * NS).astype(np.int64)
+    delays = random.below(1 << 53, model.count) / (1 << 53) * (until - since - lasts) if model.count > 1 else 0.0
+    rows["since"] = np.round((since + np.asarray(delays)) * NS).astype(np.int64)
     rows["until"] = rows["since"] + round(lasts * NS)
     if model.victim is not None:
         rows["victim"] = int(ipaddress.IPv4Address(model.victim))
@@ -158,7 +142,7 @@ def attack_of(scenario: Scenario, model: AttackModel, cast: Cast, world: World, 
             "port": model.port,
             "begins": [scenario.shown(at / NS) for at in rows["since"][:1000]], "duration_seconds": lasts,
             "rate": model.rate * scenario.scale, "answers": model.answers,
-            "share_of_ipv4": float(world.reach(reached)[-1]) / (1 << 32),
+            "share_of_ipv4": float(reach[-1]) / (1 << 32),
         },
     )  # fmt: skip
-    return Backscatter(rows, world, reached, state)
+    return Backscatter(scatter, (rows, reach, world.first, state), (1.0, HEADERS))

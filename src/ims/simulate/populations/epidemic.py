@@ -1,4 +1,4 @@
-"""Populations that grow, decline and keep hours: worms, by the kernel of `scanning`."""
+"""Populations that grow, decline and are off at night: worms, by the kernel of `scanning`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ims.simulate.kernels.conversation import Tables
 from ims.simulate.kernels.frame_buffer import FrameBuffer
 from ims.simulate.kernels.hosts import ALL, NEVER, REST, Law, infected, numbers_in
 from ims.simulate.kernels.scanning import Groups, scan
+from ims.simulate.populations.sender import Sender
 from ims.simulate.scenario.models import WormModel
 from ims.simulate.scenario.scenario import Scenario
 from ims.simulate.scenario.services import service_of, size_of
@@ -22,45 +23,49 @@ NS = 1_000_000_000
 HOURS = {"never": NEVER, "rest": REST, "all": ALL}
 
 
-class Epidemic:
-    """Hosts without number: scanning.scan."""
+class Epidemic(Sender):
+    """Hosts by a law, too many to be listed."""
 
     def __init__(self, law: Law, groups: Groups, state: Array, size: tuple[float, float], window: tuple[float, float]):
-        self.law, self.groups, self._state, self._size = law, groups, state, size
+        super().__init__(scan, (law, groups, state), size)
+        self._law, self._run = law, groups.run[0]
         self._since, self._until = round(window[0] * NS), round(window[1] * NS)
         self._everywhere = float(groups.rate[groups.count < 0].sum())
         self._listed = float((groups.rate * np.maximum(groups.count, 0)).sum())
 
     def write(self, draft: FrameBuffer, packet: Any, tables: Tables, since: int, until: int) -> bool:
-        """As Population."""
+        """As Sender, in the population's window."""
         since, until = max(since, self._since), min(until, self._until)
-        if since >= until:
-            return True
-        return bool(scan(draft, packet, tables, self.law, self.groups, self._state, since, until))
+        return since >= until or super().write(draft, packet, tables, since, until)
 
-    def expected(self, since: int, until: int) -> tuple[float, float]:
-        """As Population."""
+    def conversations(self, since: int, until: int) -> float:
+        """As Sender."""
         since, until = max(since, self._since), min(until, self._until)
-        if since >= until:
-            return 0.0, 0.0
-        hosts = infected(self.law, until / NS)
-        runs = (hosts * self._everywhere + self._listed) * (until - since) / NS
-        return runs * self.groups.run[0] * self._size[0], runs * self.groups.run[0] * self._size[1]
+        runs = infected(self._law, until / NS) * self._everywhere + self._listed
+        return float(runs * max(until - since, 0) / NS * self._run)
 
 
 def law_of(
-    keys: Array, world: World, counts: tuple[float, float, float], *, doubling: float | None = None,
-    half_life: float | None = None, outbreak: float = 0.0, decline: float = math.inf, midnight: float = 0.0,
-    rest: tuple[float, float, float] = (0.0, 0.0, 10.0), hours: int = NEVER, zones: Array | None = None,
+    keys: Array,
+    world: World,
+    counts: tuple[float, float, float],
+    *,
+    doubling: float | None = None,
+    half_life: float | None = None,
+    outbreak: float = 0.0,
+    decline: float = math.inf,
+    midnight: float = 0.0,
+    rest: tuple[float, float, float] = (0.0, 0.0, 10.0),
+    hours: int = NEVER,
+    zones: Array | None = None,
     skew: float = 1.0,
-) -> Law:  # fmt: skip
+) -> Law:
     """The law of a population: its hosts at first, their limit, how many are ever infected; times in seconds."""
-    live = 0
-    for first, last in zip(world.first, world.last, strict=True):  # dark addresses among inhabited /16s
+    live = int(world.inhabited.sum()) * 65_536
+    for first, last in zip(world.first, world.last, strict=True):  # less dark addresses among inhabited /16s
         whole = np.arange(first >> 16, (last >> 16) + 1)
         sizes = np.minimum(last, whole * 65_536 + 65_535) - np.maximum(first, whole * 65_536) + 1
         live -= int(sizes[world.inhabited[whole] == 1].sum())
-    live += int(world.inhabited.sum()) * 65_536
     if counts[2] > live:
         raise ValueError(f"{counts[2]:,.0f} hosts; there are addresses for {live:,}")
     return Law(
@@ -73,15 +78,19 @@ def law_of(
 
 
 def groups_of(
-    world: World, reached: list[int], law: Law, runs: float, targets: dict[str, float], services: tuple[int, int],
-    run: tuple[int, float], apart: float | None,
-) -> Groups:  # fmt: skip
+    world: World,
+    reached: list[int],
+    law: Law,
+    runs: float,
+    targets: dict[str, float],
+    services: tuple[int, int],
+    run: tuple[int, float],
+    apart: float | None,
+) -> Groups:
     """`runs` a second and host, in the shares of `targets`."""
-    weights = sum(targets.values())
-    length = run[0]
+    length, gap, weights = run[0], round(run[1] * NS), sum(targets.values())
     rows: list[tuple[int, int, int, int, int, float]] = []
     lists: list[Array] = []
-    listed = 0
     most = math.ceil(law.counts[2] / law.share[0])
     for block in reached:
         low, high = max(0, int(world.first[block]) - length + 1), int(world.last[block])
@@ -95,11 +104,9 @@ def groups_of(
                 found = _living_in(law, world, most, around, around + size - 1)
                 if found.size:
                     rate = runs * weight / weights * (end - begin + 1) / size
-                    rows.append((listed, found.size, block, begin, end, rate))
+                    rows.append((sum(map(len, lists)), found.size, block, begin, end, rate))
                     lists.append(found)
-                    listed += found.size
     columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-    gap = round(run[1] * NS)
     return Groups(
         np.concatenate(lists) if lists else np.zeros(1, np.int64),
         *(np.array(columns[index], np.int64) for index in range(5)), np.array(columns[5], np.float64),  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""Misconfiguration: one source that sends to one dark address, over and over, as clocks do."""
+"""Misconfiguration: sources that send to one dark address, again and again, at an interval."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ims.kernels import kernel
-from ims.simulate.kernels.conversation import Tables, converse
-from ims.simulate.kernels.frame_buffer import FrameBuffer
+from ims.simulate.kernels.conversation import converse
 from ims.simulate.kernels.prng import below
+from ims.simulate.populations.sender import Sender, active
 from ims.simulate.random_columns import RandomColumns
 from ims.simulate.scenario.models import MisconfigurationModel
 from ims.simulate.scenario.scenario import Scenario
@@ -23,17 +23,12 @@ NS = 1_000_000_000
 
 DRIP = np.dtype(
     [
-        ("number", "i8"),  # of the host
-        ("source", "i8"),
-        ("destination", "i8"),
-        ("block", "i8"),
-        ("since", "i8"),  # ns
-        ("until", "i8"),
-        ("interval", "i8"),  # ns
-        ("jitter", "i8"),  # ns at most
+        ("number", "i8"), ("source", "i8"),  # of the host
+        ("destination", "i8"), ("block", "i8"),
+        ("since", "i8"), ("until", "i8"), ("interval", "i8"), ("jitter", "i8"),  # ns
         ("service", "i8"),
     ]
-)
+)  # fmt: skip
 
 
 @kernel
@@ -55,28 +50,18 @@ def drip(draft, packet, tables, drips, state, since, until):
     return True
 
 
-class Misconfiguration:
-    """Misconfigured hosts: misconfigured.drip."""
+class Misconfiguration(Sender):
+    """Misconfigured hosts; columns: DRIP, stream."""
 
-    def __init__(self, drips: Array, state: Array, size: tuple[float, float]):
-        self.drips, self._state, self._size = drips, state, size
-
-    def write(self, draft: FrameBuffer, packet: Any, tables: Tables, since: int, until: int) -> bool:
-        """As Population."""
-        return bool(drip(draft, packet, tables, self.drips, self._state, since, until))
-
-    def expected(self, since: int, until: int) -> tuple[float, float]:
-        """As Population."""
-        rows = self.drips
-        active = np.maximum(np.minimum(until, rows["until"]) - np.maximum(since, rows["since"]), 0)
-        turns = float((active / rows["interval"]).sum())
-        return turns * self._size[0], turns * self._size[1]
+    def conversations(self, since: int, until: int) -> float:
+        """As Sender."""
+        return float((active(self.columns[0], since, until) / self.columns[0]["interval"]).sum())
 
 
 def misconfiguration_of(
     scenario: Scenario, model: MisconfigurationModel, cast: Cast, world: World, state: Array
 ) -> Misconfiguration:
-    """Misconfigured hosts, each with its clock. Raises ValueError."""
+    """Misconfigured hosts, each with an offset of its own. Raises ValueError."""
     since, until = scenario.window(model)
     if model.block not in world.names:
         raise ValueError(f"misconfiguration {model.name}: there is no block {model.block!r}")
@@ -93,8 +78,7 @@ def misconfiguration_of(
         model.name, "misconfiguration",
         {
             "sources": model.sources, "destination": str(ipaddress.IPv4Address(destination)),
-            "port": model.service.port,
-            "interval_seconds": model.interval,
+            "port": model.service.port, "interval_seconds": model.interval,
         },
     )  # fmt: skip
     population = cast.population(keys, model.personas)
@@ -106,4 +90,4 @@ def misconfiguration_of(
     rows["since"] = round(since * NS) + RandomColumns(int(keys[4] >> np.uint64(1))).below(interval, model.sources)
     rows["until"] = round(until * NS)
     rows["service"] = cast.services([service], population, event)[0]
-    return Misconfiguration(rows, state, size_of([service], model.personas, world))
+    return Misconfiguration(drip, (rows, state), size_of([service], model.personas, world))

@@ -1,4 +1,4 @@
-"""Scanners in a table, each with its order of targets: by the kernel of `sweep`."""
+"""Scanners in a table, each with its order of targets, by the kernel of `sweep`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ims.simulate.kernels.conversation import Tables
-from ims.simulate.kernels.frame_buffer import FrameBuffer
 from ims.simulate.kernels.sweep import PERMUTATION, RANDOM, SEQUENTIAL, SHARED, SWEEP, dark_positions, sweep
+from ims.simulate.populations.sender import Sender, active
 from ims.simulate.random_columns import RandomColumns
 from ims.simulate.scenario.models import ScannerModel
 from ims.simulate.scenario.scenario import Scenario
@@ -22,37 +21,15 @@ NS = 1_000_000_000
 ORDERS = {"random": RANDOM, "sequential": SEQUENTIAL, "permutation": PERMUTATION, "shared-permutation": SHARED}
 
 
-class Scanners:
-    """Scanners in a table: sweep.sweep."""
+class Scanners(Sender):
+    """Scanners in a table; columns: as `sweep` takes them."""
 
-    def __init__(
-        self, sweeps: Array, population: int, world: World, reached: list[int], permutation: Array, state: Array,
-        size: tuple[float, float],
-    ):  # fmt: skip
-        self.sweeps, self._population, self._world, self._permutation = sweeps, population, world, permutation
-        self._state, self._size, self._reach = state, size, world.reach(reached)
-        self._positions = np.zeros(0, np.uint32)
-        if (sweeps["order"] == SHARED).any():
-            self._positions = np.zeros(int(self._reach[-1]), np.uint32)
-            dark_positions(permutation, world.first[reached], world.last[reached], self._positions)
-            self._positions.sort()
-
-    def write(self, draft: FrameBuffer, packet: Any, tables: Tables, since: int, until: int) -> bool:
-        """As Population."""
-        return bool(
-            sweep(
-                draft, packet, tables, self.sweeps, self._population, self._reach, self._world.first, self._positions,
-                self._permutation, self._state, since, until,
-            )
-        )  # fmt: skip
-
-    def expected(self, since: int, until: int) -> tuple[float, float]:
-        """As Population."""
-        rows = self.sweeps
-        active = np.maximum(np.minimum(until, rows["until"]) - np.maximum(since, rows["since"]), 0) / NS * rows["rate"]
+    def conversations(self, since: int, until: int) -> float:
+        """As Sender."""
+        rows, _, reach, *_ = self.columns
+        probes = active(rows, since, until) / NS * rows["rate"]
         inside = rows["order"] == SEQUENTIAL  # it may be in the darknet all the while
-        probes = float(active[inside].sum() + active[~inside].sum() * self._reach[-1] / (1 << 32))
-        return probes * self._size[0], probes * self._size[1]
+        return float(probes[inside].sum() + probes[~inside].sum() * reach[-1] / (1 << 32))
 
 
 def scanner_of(scenario: Scenario, model: ScannerModel, cast: Cast, world: World, state: Array) -> Scanners:
@@ -69,17 +46,20 @@ def scanner_of(scenario: Scenario, model: ScannerModel, cast: Cast, world: World
     )  # fmt: skip
     population = cast.population(keys, model.tool)
     first, count = cast.services(services, population, event)
-    dice = RandomColumns(int(keys[4] >> np.uint64(1)))
+    random = RandomColumns(int(keys[4] >> np.uint64(1)))
     through = ipaddress.IPv4Network(model.range or "0.0.0.0/0")
     rows = np.zeros(model.sources, SWEEP)
     rows["order"], rows["since"], rows["until"] = ORDERS[model.order], round(since * NS), round(until * NS)
     rows["rate"], rows["service"], rows["services"] = model.rate * scenario.scale, first, count
     rows["number"], rows["source"] = first_hosts(keys, world, model.sources)
-    rows["size"] = through.num_addresses if model.order == "sequential" else 1 << 32
-    rows["first"] = int(through[0]) if model.order == "sequential" else 0
+    rows["size"], rows["first"] = through.num_addresses, int(through[0])  # only a sequential one has another range
     if model.start == "anywhere" and model.order in ("sequential", "shared-permutation"):
-        rows["start"] = dice.below(int(rows["size"][0]), model.sources)
-    return Scanners(
-        rows, population, world, reached_by(model, world), cast.keys("the shared permutation"), state,
-        size_of(services, model.tool, world),
-    )  # fmt: skip
+        rows["start"] = random.below(int(rows["size"][0]), model.sources)
+    reached, permutation = reached_by(model, world), cast.keys("the shared permutation")
+    reach = world.reach(reached)
+    positions = np.zeros(int(reach[-1]) if model.order == "shared-permutation" else 0, np.uint32)
+    if positions.size:
+        dark_positions(permutation, world.first[reached], world.last[reached], positions)
+        positions.sort()
+    columns = (rows, population, reach, world.first, positions, permutation, state)
+    return Scanners(sweep, columns, size_of(services, model.tool, world))

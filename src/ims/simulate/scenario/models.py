@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from ims.darknet import BLOCK_NAME, Block
 from ims.simulate.kernels.persona import PERSONAS
 from ims.simulate.scenario.times import Duration, Moment
+from ims.text import meant
 
 
 def _shares(value: Any) -> Any:
@@ -27,8 +27,7 @@ def _shares(value: Any) -> Any:
 def _personas(value: Any) -> Any:
     for name in value if isinstance(value, Mapping) else ():
         if name not in PERSONAS:
-            near = difflib.get_close_matches(str(name), PERSONAS, 1)
-            raise ValueError(f"there is no persona {name!r}; " + (f"meant {near[0]}?" if near else ", ".join(PERSONAS)))
+            raise ValueError(f"there is no persona {name!r}; {meant(name, PERSONAS, ', '.join(PERSONAS))}")
     return _shares(value)
 
 
@@ -58,11 +57,9 @@ class BlockModel(Model):
     )
     answers: bool = Field(True, description="whether its sensor answers, and so hears payloads of TCP")
     activity: float = Field(
-        1.0,
-        ge=1e-6,
-        le=1e6,
+        1.0, ge=1e-6, le=1e6,
         description="how much of the background it gets, per address, compared with others (Figure 2)",
-    )
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _fits(self) -> BlockModel:

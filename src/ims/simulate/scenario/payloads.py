@@ -1,8 +1,8 @@
-"""What simulated sources say: text and counted bytes that look like what they stand for, and do nothing."""
+"""Payloads of simulated sources: text and counted bytes that look like what they stand for, and do nothing."""
 
 from __future__ import annotations
 
-import difflib
+from ims.text import meant
 
 
 def _http(*lines: str) -> bytes:
@@ -51,15 +51,14 @@ BY_UDP_PORT: dict[int, tuple[bytes, ...]] = {
 }
 """Probes in one UDP packet."""
 
-WORM_PORT = 1434
 WORM = (b"\x04" + b"a worm of one UDP packet, made of text alone; " * 9)[:376]
-"""As long as Slammer's packet, and to its port: 376 octets of text."""
+"""As long as Slammer's packet to 1434/UDP: 376 octets of text."""
 
 ECHO = (bytes(range(8, 64)), b"abcdefghijklmnopqrstuvwabcdefghi", bytes(32))
 """Payloads of ICMP echo requests."""
 
 NBSTAT = bytes.fromhex("1234 0000 0001 0000 0000 0000 20") + b"CK" + b"A" * 30 + bytes.fromhex("00 0021 0001")
-"""A NetBIOS node status request (RFC 1002, 4.2.17): Windows sends it to whoever it hears of."""
+"""A NetBIOS node status request (RFC 1002, 4.2.17): Windows sends it to any host it learns of."""
 
 BY_PORT: dict[tuple[str, int], tuple[bytes, ...]] = {
     **{("tcp", port): contents for port, contents in BY_TCP_PORT.items()},
@@ -76,36 +75,24 @@ BY_PORT: dict[tuple[str, int], tuple[bytes, ...]] = {
     ("tcp", 139): (bytes.fromhex("81000044 20") + b"CK" + b"A" * 30 + b"\0 " + b"EB" * 16 + b"\0",),
     ("icmp", 0): ECHO,
 }
-"""What the background says to a protocol's port."""
+"""Payloads of the background, by protocol and port."""
 
 SEGMENT = 1460
 """Octets of payload in a packet, at most."""
 
 NAMED: dict[str, bytes] = {
-    "bagle-2745": BAGLE_2745,
-    "slammer": WORM,
-    "dns-any": BY_UDP_PORT[53][0],
-    "dns-status": BY_UDP_PORT[53][1],
-    "ntp-monlist": BY_UDP_PORT[123][0],
-    "ntp-client": BY_UDP_PORT[123][1],
-    "snmp-public": BY_UDP_PORT[161][0],
-    "ssdp-search": BY_UDP_PORT[1900][0],
-    "sip-options": BY_UDP_PORT[5060][0],
-    "memcached-stats": BY_UDP_PORT[11211][0],
-    "http-get": BY_TCP_PORT[80][0],
-    "tls-hello": BY_TCP_PORT[443][0],
-    "smb-negotiate": BY_TCP_PORT[445][0],
-    "telnet-login": BY_TCP_PORT[23][0],
-    "nbstat": NBSTAT,
-    "echo": ECHO[0],
-    "echo-windows": ECHO[1],
-    "empty-octets": ECHO[2],
-}
-"""What scenarios call by its name."""
+    "bagle-2745": BAGLE_2745, "slammer": WORM, "dns-any": BY_UDP_PORT[53][0], "dns-status": BY_UDP_PORT[53][1],
+    "ntp-monlist": BY_UDP_PORT[123][0], "ntp-client": BY_UDP_PORT[123][1], "snmp-public": BY_UDP_PORT[161][0],
+    "ssdp-search": BY_UDP_PORT[1900][0], "sip-options": BY_UDP_PORT[5060][0], "memcached-stats": BY_UDP_PORT[11211][0],
+    "http-get": BY_TCP_PORT[80][0], "tls-hello": BY_TCP_PORT[443][0], "smb-negotiate": BY_TCP_PORT[445][0],
+    "telnet-login": BY_TCP_PORT[23][0], "nbstat": NBSTAT,
+    "echo": ECHO[0], "echo-windows": ECHO[1], "empty-octets": ECHO[2],
+}  # fmt: skip
+"""Payloads that scenarios name."""
 
 
 def made(name: str, length: int) -> bytes:
-    """`length` octets of text that say what they stand for, and do nothing."""
+    """`length` octets of text that name what they stand for, and do nothing."""
     text = f"[{name}: synthetic, {length} octets] ".encode()
     return (text * (length // len(text) + 1))[:length]
 
@@ -116,8 +103,7 @@ def spoken(text: str) -> bytes:
     kind, colon, rest = text.partition(":")
     if not colon:
         if text not in NAMED:
-            near = difflib.get_close_matches(text, NAMED, 1)
-            raise ValueError(f"there is no payload {text!r}; " + (f"meant {near[0]}?" if near else ", ".join(NAMED)))
+            raise ValueError(f"there is no payload {text!r}; {meant(text, NAMED, ', '.join(NAMED))}")
         return NAMED[text]
     if kind == "text" and rest:
         return rest.encode().replace(b"\\r", b"\r").replace(b"\\n", b"\n")

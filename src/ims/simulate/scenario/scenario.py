@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import ipaddress
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,24 +13,17 @@ from pydantic import Field, ValidationError, model_validator
 
 from ims.darknet import Block, Darknet
 from ims.settings.toml import read_toml, sentence
+from ims.simulate.scenario import models
 from ims.simulate.scenario.blocks import table_1
-from ims.simulate.scenario.models import (
-    AttackModel,
-    BackgroundModel,
-    BlockModel,
-    MisconfigurationModel,
-    Model,
-    PopulationModel,
-    ScannerModel,
-    WormModel,
-)
+from ims.simulate.scenario.models import BlockModel, PopulationModel
 from ims.simulate.scenario.times import LATEST, Date, Duration
 from ims.simulate.scenario.worms import with_likenesses
+from ims.text import meant
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
 
-class Scenario(Model):
+class Scenario(models.Model):
     """A scenario."""
 
     title: str = Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}$", description="one line")
@@ -42,11 +35,11 @@ class Scenario(Model):
         None, description="blocks that are there too: those of the paper's Table 1, of which all but the /8 answer"
     )
     block: tuple[BlockModel, ...] = Field((), description="monitored blocks")
-    worm: tuple[WormModel, ...] = Field((), description="worms, and other scanning hosts without number")
-    scanner: tuple[ScannerModel, ...] = Field((), description="scanners")
-    attack: tuple[AttackModel, ...] = Field((), description="attacks on others")
-    misconfiguration: tuple[MisconfigurationModel, ...] = Field((), description="misconfigured hosts")
-    background: tuple[BackgroundModel, ...] = Field((), description="everything else")
+    worm: tuple[models.WormModel, ...] = Field((), description="worms, and other scanning hosts without number")
+    scanner: tuple[models.ScannerModel, ...] = Field((), description="scanners")
+    attack: tuple[models.AttackModel, ...] = Field((), description="attacks on others")
+    misconfiguration: tuple[models.MisconfigurationModel, ...] = Field((), description="misconfigured hosts")
+    background: tuple[models.BackgroundModel, ...] = Field((), description="everything else")
 
     @model_validator(mode="after")
     def _is_possible(self) -> Scenario:
@@ -66,19 +59,17 @@ class Scenario(Model):
     def _check(self, where: str, population: PopulationModel, names: tuple[str, ...]) -> None:
         for name in population.blocks:
             if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                raise ValueError(f"{where}: there is no block {name!r}" + (f"; meant {near[0]}?" if near else ""))
+                near = meant(name, names, "")
+                raise ValueError(f"{where}: there is no block {name!r}{near and f'; {near}'}")
         since, until = self.window(population)
         if not 0 <= since < until <= self.duration:
             raise ValueError(
                 f"{where}: from {self.shown(since)} until {self.shown(until)}, "
                 f"but the scenario is from {self.shown(0)} until {self.shown(self.duration)}"
             )
-        decline = getattr(population, "decline", None)
-        if decline is not None and not since < self.offset(decline, 0.0):
-            raise ValueError(
-                f"{where}: the decline at {self.shown(self.offset(decline, 0.0))} isn't after the outbreak"
-            )
+        decline = self.offset(getattr(population, "decline", None), math.inf)
+        if not since < decline:
+            raise ValueError(f"{where}: the decline at {self.shown(decline)} isn't after the outbreak")
 
     def offset(self, moment: dt.datetime | float | None, otherwise: float) -> float:
         """Seconds from the start until this time."""
@@ -112,20 +103,17 @@ class Scenario(Model):
 
 
 def scenario_names() -> list[str]:
-    """The scenarios that come with us."""
+    """The scenarios of this package."""
     return sorted(path.stem for path in SCENARIOS.glob("*.toml"))
 
 
 def read_scenario(name: str, scale: float | None = None) -> Scenario:
-    """One of ours, or one's own by its file; `scale` instead of its own. Raises ValueError with what is wrong, where,
-    and what would be right."""
+    """A scenario of ours by name, or another by its file; `scale` replaces its own. Raises ValueError: what is wrong,
+    where, and what would be right."""
     own = "/" in name or name.endswith(".toml")
-    if not own and name not in scenario_names():
-        near = difflib.get_close_matches(name, scenario_names(), 1)
-        raise ValueError(
-            f"there is no scenario {name!r}; "
-            + (f"meant {near[0]}?" if near else f"there are {', '.join(scenario_names())}, or FILE.toml")
-        )
+    if not own and name not in (names := scenario_names()):
+        hint = meant(name, names, f"there are {', '.join(names)}, or FILE.toml")
+        raise ValueError(f"there is no scenario {name!r}; {hint}")
     path = Path(name) if own else SCENARIOS / f"{name}.toml"
     try:
         data = read_toml(path, "docs/simulate.md has an example")
@@ -138,9 +126,8 @@ def scenario_of(data: Mapping[str, Any], where: str = "") -> Scenario:
     """A scenario from its data. Raises ValueError for the first thing that is wrong; `where` comes before it."""
     try:
         return Scenario.model_validate(with_likenesses(data))
-    except ValidationError as error:
-        raise ValueError(where + sentence(error, data, Scenario)) from None
     except ValueError as error:
-        raise ValueError(f"{where}{error}") from None
+        reason = sentence(error, data, Scenario) if isinstance(error, ValidationError) else error
+        raise ValueError(f"{where}{reason}") from None
     except RecursionError:
         raise ValueError(f"{where}tables inside tables inside tables, too deep to be read") from None

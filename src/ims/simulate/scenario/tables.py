@@ -1,10 +1,11 @@
-"""The cast of a scenario: payloads, services, populations and events, gathered row by row for the kernels."""
+"""The cast of a scenario: payloads, services, populations and events, collected row by row for the kernels."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,6 @@ class Event:
     name: str
     kind: str
     parameters: dict[str, Any]
-    spoofed: bool = False
-    """its sources aren't there"""
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ class Service:
 
     protocol: int
     port: int = ANY
-    says: Sequence[tuple[float, Sequence[bytes]]] = ()
-    """alternatives: weight, messages; none is longer than 1,460 octets"""
+    says: Sequence[tuple[float, Sequence[bytes]]] = ()  # alternatives: weight, messages of at most 1,460 octets
     weight: float = 1.0
     source_port: int = ANY
     speaks: float = 1.0
@@ -53,9 +51,9 @@ class Service:
     follow_ns: tuple[int, int] = (0, 0)
 
     def packets(self, answered: bool, most: int) -> int:
-        """How many packets it comes to at most; `most`: SYNs after the first, where the persona decides."""
-        messages = max([len(said) for _, said in self.says], default=0) if self.speaks > 0 else 0
-        messages = max(messages, 1 if self.fresh > 0 else 0)
+        """Packets of a conversation, at most; `most`: SYNs after the first, where the persona decides."""
+        alternatives = [len(messages) for _, messages in self.says] if self.speaks > 0 else []
+        messages = max([*alternatives, int(self.fresh > 0)])
         if self.protocol != TCP:
             return max(1, messages)
         if not answered:
@@ -63,10 +61,10 @@ class Service:
         return 2 + messages + (self.follow.packets(answered, most) if self.follow else 0)
 
     def octets(self) -> int:
-        """How many octets of payload it comes to at most."""
-        said = max([sum(map(len, messages)) for _, messages in self.says], default=0)
-        said = max(said, self.fresh_lengths[1] if self.fresh > 0 else 0)
-        return said + (self.follow.octets() if self.follow else 0)
+        """Octets of payload of a conversation, at most."""
+        alternatives = [sum(map(len, messages)) for _, messages in self.says]
+        octets = max([*alternatives, self.fresh_lengths[1] if self.fresh > 0 else 0])
+        return octets + (self.follow.octets() if self.follow else 0)
 
 
 @dataclass
@@ -85,11 +83,11 @@ class Cast:
     _keys: list[np.ndarray[Any, Any]] = field(default_factory=list)
     _personas: list[np.ndarray[Any, Any]] = field(default_factory=list)
 
-    def event(self, name: str, kind: str, parameters: Mapping[str, Any], spoofed: bool = False) -> int:
-        """The number of a new event. Raises ValueError where the name is taken."""
+    def event(self, name: str, kind: str, parameters: Mapping[str, Any]) -> int:
+        """Add an event; returns its number. Raises ValueError where the name is taken."""
         if any(event.name == name for event in self.events):
             raise ValueError(f"two events are named {name!r}; each needs a name of its own")
-        self.events.append(Event(name, kind, dict(parameters), spoofed))
+        self.events.append(Event(name, kind, dict(parameters)))
         return len(self.events) - 1
 
     def keys(self, name: str) -> np.ndarray[Any, Any]:
@@ -98,18 +96,17 @@ class Cast:
         return np.frombuffer(digest, "<u8").astype(np.uint64)
 
     def population(self, keys: np.ndarray[Any, Any], personas: Mapping[str, float]) -> int:
-        """The number of a new population: whose hosts `keys` name, and which persona each may have, by weight."""
+        """Add a population; returns its number. `keys`: of its hosts; `personas`: by weight."""
         self._keys.append(keys)
         self._personas.append(np.cumsum([float(personas.get(name, 0.0)) for name in NAMES]))
         return len(self._keys) - 1
 
     def services(self, services: Sequence[Service], population: int, event: int) -> tuple[int, int]:
-        """Add the services with which a population's conversations begin: the first one's number, and how many."""
+        """Add the services with which a population's conversations begin; returns the first one's number, how many."""
         follows = [self._follow(service, population, event) for service in services]
-        first, total = len(self._services), 0.0
-        for service, follow in zip(services, follows, strict=True):
-            total += service.weight
-            self._add(service, population, event, follow, total)
+        first, weights = len(self._services), accumulate(service.weight for service in services)
+        for service, follow, weight in zip(services, follows, weights, strict=True):
+            self._add(service, population, event, follow, weight)
         return first, len(services)
 
     def _follow(self, service: Service, population: int, event: int) -> int:
@@ -151,21 +148,15 @@ class Cast:
         return self._entries[messages, salted]
 
     def tables(self, answers: Sequence[bool]) -> Tables:
-        """As kernels see it. Raises ValueError where there is more than sequence numbers have room for."""
+        """The cast as kernels see it. Raises ValueError where there is more than sequence numbers have room for."""
         if len(self._services) > SERVICES:
             raise ValueError(f"{len(self._services)} services, tail ports included; at most {SERVICES} fit")
         if any(service["alternative_count"] > ALTERNATIVES for service in self._services):
             raise ValueError(f"a service with more than {ALTERNATIVES} payloads to choose from")
-        services = np.zeros(len(self._services), SERVICE)
-        for row, values in zip(services, self._services, strict=True):
-            for name, value in values.items():
-                row[name] = value
-        alternatives = np.array(self._alternatives or [(0, 0)], np.int64)
-        table = np.zeros(len(alternatives), ALTERNATIVE)
-        table["entry"], table["messages"] = alternatives[:, 0], alternatives[:, 1]
+        services = [tuple(row[name] for name in SERVICE.names or ()) for row in self._services]
         return Tables(
-            persona_table(), shelf_of(self.contents, self.salted), services,
-            np.array(self._service_weights, np.float64), table,
+            persona_table(), shelf_of(self.contents, self.salted), np.array(services, SERVICE),
+            np.array(self._service_weights, np.float64), np.array(self._alternatives or [(0, 0)], ALTERNATIVE),
             np.array(self._alternative_weights or [1.0], np.float64), np.array(self._keys, np.uint64),
             np.array(self._personas, np.float64), np.array(answers, np.uint8), self.keys("sequence numbers")[:1],
         )  # fmt: skip

@@ -24,7 +24,7 @@ def seconds(value: Any) -> float:
 
 
 def length(value: Any) -> float:
-    """A duration in seconds, neither 0 nor next to nothing. Raises ValueError."""
+    """A duration in seconds, at least SHORTEST. Raises ValueError."""
     number = seconds(value)
     if number < SHORTEST:
         raise ValueError("expected at least 0.001ms")

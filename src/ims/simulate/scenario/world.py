@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,14 +22,12 @@ NOBODY_LIVES_IN = (
 class World(NamedTuple):
     """The darknet, and where hosts live."""
 
-    first: Array
-    """int64: first and last addresses of the blocks, sorted"""
+    first: Array  # int64: first and last addresses of the blocks, sorted
     last: Array
     names: tuple[str, ...]
     answers: tuple[bool, ...]
     activity: Array
-    inhabited: Array
-    """uint8 (65536,)"""
+    inhabited: Array  # uint8 (65536,)
 
     def reach(self, reached: list[int]) -> Array:
         """float64: cumulative number of addresses of these blocks; the others count as none."""
@@ -44,10 +43,7 @@ def world_of(scenario: Scenario) -> World:
     for prefix in NOBODY_LIVES_IN:
         inhabited[_sixteens(ipaddress.IPv4Network(prefix))] = 0
     for block in blocks:
-        around = ipaddress.IPv4Network(block.network or block.prefix)
-        if around.prefixlen > 16:
-            around = around.supernet(new_prefix=16)
-        inhabited[_sixteens(around)] = 1
+        inhabited[_sixteens(ipaddress.IPv4Network(block.network or block.prefix))] = 1
     prefixes = [ipaddress.IPv4Network(block.prefix) for block in blocks]
     return World(
         np.array([int(prefix[0]) for prefix in prefixes], np.int64),
@@ -68,13 +64,7 @@ def reached_by(model: Any, world: World) -> list[int]:
 
 def first_hosts(keys: Array, world: World, count: int) -> tuple[Array, Array]:
     """Numbers and addresses of the first `count` hosts that live somewhere."""
-    numbers: list[int] = []
-    addresses: list[int] = []
-    number = 0
-    while len(numbers) < count:
-        address = address_of(keys, number)
-        if is_inhabited(address, world.inhabited, world.first, world.last):
-            numbers.append(number)
-            addresses.append(address)
-        number += 1
-    return np.array(numbers, np.int64), np.array(addresses, np.int64)
+    all_hosts = ((number, address_of(keys, number)) for number in itertools.count())
+    hosts = (host for host in all_hosts if is_inhabited(host[1], world.inhabited, world.first, world.last))
+    numbers, addresses = np.array(list(itertools.islice(hosts, count)), np.int64).T
+    return numbers, addresses

@@ -1,4 +1,4 @@
-"""Worms of the literature: how they choose targets, and what they send where. Their payloads are text of the same
+"""Worms of the literature: how they choose targets, and what they send to which port. Payloads are text of the same
 length.
 
 * blaster: 60 % begin anywhere, 40 % in the own /16, then in sequence; 135/TCP, then a command on 4444/TCP (paper,
@@ -14,75 +14,56 @@ length.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
+
+from ims.text import meant
 
 WINDOWS = {"windows-xp": 6, "windows-2000": 4}
 
 WORMS: dict[str, dict[str, Any]] = {
     "blaster": {
-        "targets": {"any": 0.6, "/16": 0.4},
-        "run_length": 20,
-        "run_gap": "90ms",
-        "personas": WINDOWS,
-        "service": [
-            {
-                "port": "tcp/135",
-                "says": ["made:blaster bind:72", "made:blaster request:1704"],
-                "repeats": 0,
-                "follow": {"port": "tcp/4444", "says": ["made:blaster command:42"], "after": "400ms", "repeats": 0},
-            }
-        ],
+        "targets": {"any": 0.6, "/16": 0.4}, "run_length": 20, "run_gap": "90ms", "personas": WINDOWS,
+        "service": [{
+            "port": "tcp/135", "says": ["made:blaster bind:72", "made:blaster request:1704"], "repeats": 0,
+            "follow": {"port": "tcp/4444", "says": ["made:blaster command:42"], "after": "400ms", "repeats": 0},
+        }],
     },
     "code-red-ii": {
-        "targets": {"any": 1, "/8": 4, "/16": 3},
-        "personas": {"windows-2000": 1},
+        "targets": {"any": 1, "/8": 4, "/16": 3}, "personas": {"windows-2000": 1},
         "service": [{"port": "tcp/80", "says": ["made:code red ii request:3818"]}],
     },
     "nimda": {
-        "targets": {"any": 1, "/8": 1, "/16": 2},
-        "personas": {"windows-2000": 1},
-        "service": [
-            {
-                "port": "tcp/80",
-                "says": ["made:nimda request 1:97"],
-                "or_says": [f"made:nimda request {number}:{70 + 3 * number}" for number in range(2, 17)],
-            }
-        ],
+        "targets": {"any": 1, "/8": 1, "/16": 2}, "personas": {"windows-2000": 1},
+        "service": [{
+            "port": "tcp/80", "says": ["made:nimda request 1:97"],
+            "or_says": [f"made:nimda request {number}:{70 + 3 * number}" for number in range(2, 17)],
+        }],
     },
     "slammer": {
-        "targets": {"any": 1},
-        "personas": {"windows-2000": 1},
+        "targets": {"any": 1}, "personas": {"windows-2000": 1},
         "service": [{"port": "udp/1434", "says": ["slammer"]}],
     },
     "witty": {
-        "targets": {"any": 1},
-        "personas": WINDOWS,
-        "service": [
-            {
-                "port": "udp/*", "source_port": 4000, "fresh": 1.0, "fresh_octets": "768-1279",
-                "fresh_after": "made:witty:637",
-            }
-        ],
+        "targets": {"any": 1}, "personas": WINDOWS,
+        "service": [{
+            "port": "udp/*", "source_port": 4000,
+            "fresh": 1.0, "fresh_octets": "768-1279", "fresh_after": "made:witty:637",
+        }],
     },
     "sasser": {
-        "targets": {"any": 0.5, "/8": 0.25, "/16": 0.25},
-        "personas": WINDOWS,
-        "service": [
-            {
-                "port": "tcp/445",
-                "says": ["made:sasser negotiation:137", "made:sasser request:3100"],
-                "follow": {"port": "tcp/9996", "says": ["made:sasser command:150"], "after": "800ms"},
-            }
-        ],
+        "targets": {"any": 0.5, "/8": 0.25, "/16": 0.25}, "personas": WINDOWS,
+        "service": [{
+            "port": "tcp/445", "says": ["made:sasser negotiation:137", "made:sasser request:3100"],
+            "follow": {"port": "tcp/9996", "says": ["made:sasser command:150"], "after": "800ms"},
+        }],
     },
 }  # fmt: skip
 
 
 def with_likenesses(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A scenario's data where each worm that is `like` another has the keys of that one which it doesn't give itself.
-    Raises ValueError where there is no such worm."""
+    """A scenario's data, where a worm that is `like` another takes from that one the keys that it lacks. Raises
+    ValueError where there is no such worm."""
     worms = data.get("worm")
     if not isinstance(worms, list):
         return dict(data)
@@ -90,10 +71,7 @@ def with_likenesses(data: Mapping[str, Any]) -> dict[str, Any]:
     for worm in worms:
         like = worm.get("like") if isinstance(worm, Mapping) else None
         if like is not None and (not isinstance(like, str) or like not in WORMS):
-            near = difflib.get_close_matches(str(like), WORMS, 1)
-            raise ValueError(
-                f"there is no worm {like!r} to be like; "
-                + (f"meant {near[0]}?" if near else f"there are {', '.join(WORMS)}")
-            )
+            hint = meant(like, WORMS, f"there are {', '.join(WORMS)}")
+            raise ValueError(f"there is no worm {like!r} to be like; {hint}")
         whole.append({**WORMS[like], **worm} if isinstance(like, str) else worm)
     return {**data, "worm": whole}

@@ -1,0 +1,36 @@
+"""Progress bars: on a terminal alone."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from ims.cli.progress import progress_bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("octets", [True, False])
+def test_a_terminal_shows_name_and_note_as_they_are(monkeypatch: pytest.MonkeyPatch, octets: bool) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress_bar(octets) as show:
+        show("[red].pcap", 1 << 20, 2 << 20, "7 packets")
+    assert "[red].pcap" in shown.getvalue()
+    assert "7 packets" in shown.getvalue()
+    assert ("1.0/2.1 MB" in shown.getvalue()) == octets
+
+
+def test_elsewhere_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress_bar() as show:
+        show("dark.pcap", 1, 2, "")
+    assert shown.getvalue() == ""
