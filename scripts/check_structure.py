@@ -13,7 +13,6 @@ ROOT = Path(__file__).parent.parent
 WITHOUT_TEST: Mapping[str, str] = {
     "portal/services.py": "limits and types that wire others; tests of the API exercise them",
     "process/tls.py": "two tables of settings, which only daemons' settings lead to",
-    "sensor/state.py": "a record of counters with one sum, which tests of its readers check",
 }
 """Modules that have no tests/x/test_y.py, each with the reason. At most MOST."""
 MOST = 25

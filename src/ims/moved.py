@@ -18,7 +18,8 @@ from typing import Any
 _MOVED = (
     ("ims", "ims", "asked=query_run extract=export quantity=text remote=client portal.fault.one_line=text.first_line "
      "query.shown.printable=text.printable query.shown.printable_octets=text.printable_octets "
-     "asked.Asked=query_run.QueryRun stores_backend.StoresAsked=stores_backend.StoresRun "
+     "asked.Asked=query_run.QueryRun asked.StoresAsked=stores_backend.StoresRun "
+     "stores_backend.StoresAsked=stores_backend.StoresRun "
      "telescope.Moment=verb_methods.Moment"),
     ("ims", "ims.packet", "checksum octets"),
     ("ims", "ims.sensor", "config"),
@@ -72,7 +73,7 @@ _MOVED = (
      "watch.Watch=watchdog.Watchdog watched_prefixes.WatchedPrefixes=coverage_prefixes.CoveragePrefixes"),
     ("ims.respond", "ims.respond", "way_back=link_header"),
     ("ims.sensor", "ims.process", "access=file_access check=start_checks endpoint finding=doctor logs "
-     "owner=store_owner privileges read_search"),
+     "owner=store_owner privileges read_search privileges.tell_systemd=service_manager.tell_systemd"),
     ("ims.sensor", "ims.sensor", "capture_file=recognition keeper=store_thread kept=payload_buffer live=worker "
      "watched=coverage keeper.Keeper=store_thread.StoreThread kept.Kept=payload_buffer.PayloadBuffer "
      "watched.Watched=coverage.CoverageLog"),

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,33 @@ def test_signals_do_what_they_did_once_a_command_has_ended(tmp_path: Path, sampl
     assert [signal.getsignal(number) for number in numbers] == before
 
 
-def test_a_command_that_was_stopped_stops_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ims.cli.demo_process.app", lambda *_, **__: 130)
-    with pytest.raises(KeyboardInterrupt):
-        show("ingest")
+def test_a_command_that_was_stopped_stops_the_demo(tmp_path: Path) -> None:
+    """Ctrl-C reaches an ingest that waits at a pipe."""
+    os.mkfifo(tmp_path / "pipe")
+
+    def stop_it() -> None:
+        with (tmp_path / "pipe").open("wb"):  # until the ingest has opened it, and so handles signals
+            os.kill(os.getpid(), signal.SIGINT)
+            over.wait()
+
+    over = threading.Event()
+    thread = threading.Thread(target=stop_it)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            show(
+                "ingest",
+                tmp_path / "pipe",
+                "--store",
+                tmp_path / "S",
+                "--sensor",
+                "a",
+                "--block",
+                "C/24=198.51.100.0/24",
+            )
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -90,17 +91,17 @@ class RecordSource(FileSource):
     _header: int
     _zero_unit: int
 
+    @abstractmethod
     def _walk(self, frames: Frames, result: np.ndarray[Any, np.dtype[np.int64]]) -> int:
         """Fill the columns of `frames` from the stream; returns how many. `result` is as of walk_pcap."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _record_octets(self) -> int:
         """Length of the next record, whose header waits, as far as one can tell."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _lie(self, octets: int) -> str:
         """What is wrong with a record of that length."""
-        raise NotImplementedError
 
     def __iter__(self) -> Iterator[Frames]:
         stream = self._stream

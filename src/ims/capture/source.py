@@ -6,6 +6,7 @@ valid until the next one is requested. `decode` doesn't know where frames come f
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,7 +47,7 @@ def empty_frames(octets: np.ndarray[Any, np.dtype[np.uint8]], capacity: int = FR
     return Frames(octets, wide[0], wide[1], wide[2], wide[3], links, offloaded, 0)
 
 
-class Source:
+class Source(ABC):
     """A capture file's frames, as `open_source` gives them. Position and digests are those of the octets of all records
     yielded so far, after decompression."""
 
@@ -79,7 +80,7 @@ class Source:
         """Octets read from the file itself, before decompression: what a progress bar shows."""
         return self._stream.octets_read
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Frames]:
         """All frames, in order. On a pipe, a `Frames` with count 0 comes at least every 200 ms of silence,
         so that the caller can flush what waits."""
-        raise NotImplementedError

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .account_files import Clock, opened
+from ims.portal.auth.accounts import Accounts
+
+from .account_files import PASSWORD, Clock, opened
 
 
 @pytest.fixture
@@ -20,3 +23,13 @@ def accounts(tmp_path: Path, clock: Clock) -> Any:
     found = opened(tmp_path / "accounts.db", clock=clock, ticks=clock)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
+    """One operator with a token, for tests that change nothing."""
+    accounts = opened(tmp_path_factory.mktemp("shared") / "accounts.db")
+    accounts.add("alice", "operator", PASSWORD)
+    accounts.new_token("alice", label="x", days=None)
+    yield accounts
+    accounts.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +10,7 @@ from ims.portal.auth import account_tokens
 from ims.portal.auth.accounts import Accounts
 from ims.portal.auth.roles import Caller
 
-from .account_files import PASSWORD, Clock, opened
+from .account_files import PASSWORD, Clock
 
 
 def test_a_token_has_at_most_its_accounts_role_as_it_is_now(accounts: Accounts) -> None:
@@ -148,19 +146,6 @@ def test_a_removed_accounts_tokens_stay_void_when_the_name_comes_again(accounts:
 
 
 @given(st.text(max_size=60))
-def test_no_text_is_a_token(text: str) -> None:
-    assert SHARED.check_token(text) is None
-    assert SHARED.check_token("ims_" + text) is None
-
-
-SHARED: Accounts
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    global SHARED  # noqa: PLW0603
-    SHARED = opened(tmp_path_factory.mktemp("shared") / "accounts.db")
-    SHARED.add("alice", "operator", PASSWORD)
-    SHARED.new_token("alice", label="x", days=None)
-    yield
-    SHARED.close()
+def test_no_text_is_a_token(shared: Accounts, text: str) -> None:
+    assert shared.check_token(text) is None
+    assert shared.check_token("ims_" + text) is None

@@ -158,16 +158,3 @@ def test_what_was_told_survives_kill_9(tmp_path: Path) -> None:
                 assert accounts.check_token(token) == Caller(name, "viewer", accounts.tokens(name)[0]["id"])
         accounts.add("after", "viewer", PASSWORD)
         accounts.close()
-
-
-SHARED: Accounts
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    global SHARED  # noqa: PLW0603
-    SHARED = opened(tmp_path_factory.mktemp("shared") / "accounts.db")
-    SHARED.add("alice", "operator", PASSWORD)
-    SHARED.new_token("alice", label="x", days=None)
-    yield
-    SHARED.close()

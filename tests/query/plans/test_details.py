@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,26 +11,8 @@ import pytest
 from ims.query.engines.duckdb import Engine
 from ims.query.plans.details import FEW, counted, payload_bytes, ranked, signatures_like, spread
 from ims.query.request import make_request
-from ims.store.reader import open_store
-
-from ...stores import exported
 
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module", params=["one store", "three stores"])
-def engine(request: pytest.FixtureRequest, three_sensors: Path, three_stores: list[Path]) -> Iterator[Engine]:
-    stores = [open_store(path) for path in ([three_sensors] if request.param == "one store" else three_stores)]
-    engine = Engine(stores, threads=1)
-    yield engine
-    engine.close()
-    for store in stores:
-        store.close()
-
-
-@pytest.fixture(scope="module")
-def rows(three_sensors: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    return exported(tmp_path_factory.mktemp("rows"), three_sensors)
 
 
 def most(rows: list[Row], key: str, count: int) -> list[Any]:

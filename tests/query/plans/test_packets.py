@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +16,10 @@ from ims.query.request import make_request
 from ims.store.reader import open_store
 
 from ...sign.collision import FIRST, MD5, SECOND
-from ...stores import MIDNIGHT, exported, ingest, udp, write_pcap
+from ...stores import MIDNIGHT, ingest, udp, write_pcap
 
 DARK = 0xC633_6409
 FIVE = {"since": "2026-03-04T05:00", "until": "2026-03-04T06:00"}
-
-
-@pytest.fixture(scope="module", params=["one store", "three stores"])
-def engine(request: pytest.FixtureRequest, three_sensors: Path, three_stores: list[Path]) -> Iterator[Engine]:
-    stores = [open_store(path) for path in ([three_sensors] if request.param == "one store" else three_stores)]
-    engine = Engine(stores, threads=1)
-    yield engine
-    engine.close()
-    for store in stores:
-        store.close()
-
-
-@pytest.fixture(scope="module")
-def rows(three_sensors: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    return exported(tmp_path_factory.mktemp("rows"), three_sensors)
 
 
 @pytest.mark.parametrize(("filter", "words"), [(None, {}), ("tcp", {}), (None, FIVE), ("udp and payload", FIVE)])

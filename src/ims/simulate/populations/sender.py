@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from ims.simulate.kernels.frame_buffer import FrameBuffer
 Array = np.ndarray[Any, Any]
 
 
-class Sender:
+class Sender(ABC):
     """A kernel and what it takes between tables and times; `size`: packets and octets of a conversation, at most."""
 
     def __init__(self, kernel: Callable[..., Any], columns: tuple[Any, ...], size: tuple[float, float]) -> None:
@@ -28,9 +29,9 @@ class Sender:
         conversations = self.conversations(since, until)
         return conversations * self._size[0], conversations * self._size[1]
 
+    @abstractmethod
     def conversations(self, since: int, until: int) -> float:
         """How many conversations begin in [since, until), on average and at most."""
-        raise NotImplementedError
 
 
 def active(rows: Array, since: int, until: int) -> Array:
