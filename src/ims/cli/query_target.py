@@ -120,5 +120,5 @@ def _token(file: Path | None) -> str:
         return found
     token = os.environ.get("IMS_TOKEN", "").strip()
     if not token:
-        raise ValueError("a portal wants a token: --token-file FILE, or IMS_TOKEN in the environment")
+        raise ValueError("a portal needs a token: expected --token-file FILE, or IMS_TOKEN in the environment")
     return token
