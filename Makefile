@@ -1,5 +1,5 @@
 # Two to begin with: `make demo` and `make test`. Each sets up .venv first if it has to.
-.PHONY: demo test test-all test-modes operator-trial fuzz check bench judge docs setup install lock format clean
+.PHONY: demo test test-all test-modes operator-trial fuzz check bench judge figures docs setup install lock format clean
 PY := .venv/bin/python
 
 demo: .venv/.installed
@@ -45,6 +45,10 @@ bench: setup .venv/.spark
 judge: setup
 	@test -n "$(DIR)" || { echo "expected a folder of captures: make judge DIR=/var/captures" >&2; exit 2; }
 	@$(PY) -m benchmarks.judge "$(DIR)" $(ARGS)
+
+# The paper's figures from re-created traffic, into docs/figures: all, or some: make figures ONLY="rate"
+figures: setup
+	@$(PY) scripts/draw_figures.py $(ONLY)
 
 docs: setup
 	@$(PY) scripts/generate_docs.py

@@ -11,10 +11,23 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ims
+from ims.analyse.result import Result
+
+ANALYSES = {"rate": {}}
+"""Each analysis, and its words."""
+
+
+def first_number(answer: Any) -> Any:
+    """Of an answer's first row, or the value of a result's first estimate."""
+    if isinstance(answer, Result):
+        return next(iter(answer.estimates.values())).value
+    [first, *_] = answer.rows()
+    return first.get("value", first.get("sources"))
 
 
 def main() -> None:
@@ -30,14 +43,13 @@ def main() -> None:
             "series of a day, 5 minutes": lambda: telescope.series(bin="5m"),
             "distinct sources of port 445": lambda: telescope.series("dst port 445", metric="sources", bin="1d"),
             "all of count for port 445": lambda: telescope.count("dst port 445"),
-        }
+        } | {f"analyse {name}": partial(telescope.analysis, name, words) for name, words in ANALYSES.items()}
         for name, ask in questions.items():
-            rows = ask().rows()
-            answers[name] = rows[0].get("value", rows[0].get("sources"))
+            answers[name] = first_number(ask())
             seconds[name] = []
             for _ in range(given.runs):
                 begin = time.perf_counter()
-                ask().rows()
+                first_number(ask())
                 seconds[name].append(time.perf_counter() - begin)
     print(json.dumps({"seconds": seconds, "answers": answers}))
 

@@ -17,8 +17,9 @@ ROWS = (
     ("player", "", "", "", "client", "", "portal"),
     ("", "", "sensor", "", "lake", "", "queryd"),
     ("", "", "", "pki", "link", "backend", ""),
+    ("", "", "", "", "", "", "analyse"),
     ("simulate", "capture", "decode", "respond", "sign", "store", "query"),
-    ("", "process", "packet", "kernels", "records", "settings", ""),
+    ("", "process", "packet", "kernels", "records", "settings", "figures"),
 )
 """From the top down, as the contract of the layers in pyproject.toml has them; empty: nothing stands there."""
 MODULES = {
@@ -26,7 +27,7 @@ MODULES = {
                 "export"),
     "kernels": ("kernels", "kernel_cache", "kernel_folder", "siphash", "membership", "arrow"),
     "records": ("records", "darknet", "unwrap"),
-    "process": ("exposition", "cause", "text", "full_disk", "system_folder", "path_owners", "stored_file",
+    "process": ("exposition", "cause", "text", "full_disk", "whole_file", "system_folder", "path_owners", "stored_file",
                 "freed_memory", "fair_queue", "recent_effort", "version", "moved"),
     "client": ("client",),
 }  # fmt: skip

@@ -1,5 +1,5 @@
-"""Writes docs/records.md, docs/settings.md, docs/cli.md, docs/verbs.md and the tables of docs/simulate.md from the
-code, so that they can't say anything else."""
+"""Writes docs/records.md, docs/settings.md, docs/cli.md, docs/verbs.md and the tables of docs/simulate.md and
+docs/analyses.md from the code, so that they can't say anything else."""
 
 from __future__ import annotations
 
@@ -390,6 +390,37 @@ def _verb(verb: Any) -> str:
     return "\n".join(lines)
 
 
+def analyses() -> str:
+    """docs/analyses.md, with its list and each analysis's tables written anew."""
+    from ims.analyse.analyses import ANALYSES
+
+    rows = [(f"[`{name}`](#{name})", each.paper, f"{each.sentence}.") for name, each in ANALYSES.items()]
+    parts = {"list": "\n".join(f"| {' | '.join(row)} |" for row in rows)}
+    parts |= {name: f"\n{_analysis(each)}\n" for name, each in ANALYSES.items()}
+    page = (DOCS / "analyses.md").read_text()
+    for name, text in parts.items():
+        begin = page.index(mark := f"<!-- {name}: written by make docs -->\n") + len(mark)
+        page = page[:begin] + text + "\n" + page[page.index("<!-- end -->", begin) :]
+    return page
+
+
+def _analysis(analysis: Any) -> str:
+    words = [
+        (f"`{each.name}`", _of_word(each, None), _linked(each.sentence))
+        for each in analysis.parameters
+        if each.name not in ("filter", "since", "until")
+    ]
+    estimates = [(f"`{each.name}`", each.unit, each.sentence) for each in analysis.estimates]
+    columns = [(f"`{each.name}`", each.kind, each.sentence) for each in analysis.columns]
+    series = ", ".join(f"`{each.name}`" for each in analysis.series)
+    tables = [("word", "default", "meaning"), words], [("estimate", "unit", "meaning"), estimates], [
+        ("column of rows", "kind", "meaning"), columns,
+    ]  # fmt: skip
+    parts = [_table(head, rows) for head, rows in tables if rows]
+    commands = "\n".join(["```sh", *analysis.commands, "```"])
+    return "\n\n".join([*parts, f"Columns of `series`: {series}.", commands])
+
+
 def _linked(text: str) -> str:
     """With the pages that a text names as links."""
     return re.sub(r"docs/(\w+)\.md", r"[docs/\1.md](\1.md)", text)
@@ -418,6 +449,7 @@ def main() -> int:
         ("settings.md", settings()),
         ("cli.md", cli()),
         ("verbs.md", verbs()),
+        ("analyses.md", analyses()),
         ("simulate.md", simulate()),
         ("metrics.md", metrics()),
     ):

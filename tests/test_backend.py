@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ims.analyse.analyses import ANALYSES
 from ims.backend import Backend
 from ims.client import PortalBackend
 from ims.lake.backend import LakeBackend
@@ -22,6 +23,7 @@ from ims.portal.federation.sensors import Sensors
 from ims.portal.federation.sensors_backend import SensorsBackend
 from ims.query.request import make_request
 from ims.stores_backend import StoresBackend
+from ims.telescope import Telescope
 
 from .portal.api.served import world
 from .portal.test_same_answer import Daemons
@@ -66,16 +68,25 @@ def backend(request: Any, backends: dict[str, Backend]) -> Backend:
         ("sources", {"limit": 5}),
         ("cache", {}),
         ("coverage", {}),
+        ("darknet", {"bin": "5m", "group": "block"}),
     ],
 )
 def test_a_question_has_one_answer(backends: dict[str, Backend], verb: Any, words: dict[str, Any]) -> None:
-    request = make_request(verb, None if verb == "coverage" else "udp or tcp", **DAY, **words)
+    request = make_request(verb, None if verb in ("coverage", "darknet") else "udp or tcp", **DAY, **words)
     first, *others = [backends[kind].run(request) for kind in KINDS]
     assert len(first)
     for other in others:
         assert other.table.equals(first.table)
         for name in ("sensors", "darknet_24s", "frames_lost", "payloads_lost", "limit", "verb"):
             assert getattr(other.record, name) == getattr(first.record, name), name
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_an_analysis_has_one_result(backends: dict[str, Backend], name: str) -> None:
+    words = {"filter": "udp or tcp", **DAY}
+    first, *others = [Telescope(backend=backends[kind]).analysis(name, words) for kind in KINDS]
+    assert len(first.rows)
+    assert {other.to_json() for other in others} == {first.to_json()}
 
 
 def test_hours_hold_the_packets_of_a_range(backend: Backend, backends: dict[str, Backend]) -> None:

@@ -53,6 +53,7 @@ ASKED: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ("sources", (), {"since": "2026-03-04T12:00"}),
     ("cache", (), {"bin": "1d"}),
     ("coverage", (), {}),
+    ("darknet", (), {"bin": "30m", "group": "block", "limit": 9}),
 ]
 
 
@@ -210,6 +211,7 @@ LINES = [
     ["query", "sources", "tcp"],
     ["query", "cache", "--bin", "1d"],
     ["query", "coverage"],
+    ["query", "darknet", "--bin", "6h", "--group", "sensor"],
 ]
 
 
@@ -311,5 +313,6 @@ def test_a_typed_request_is_answered_as_its_words_are(remote: RemoteTelescope, o
         make_request("top", None, group="destination_port", limit=5),
         make_request("series", "tcp", bin="30m", group="block", per_24=True),
         make_request("coverage", None),
+        make_request("darknet", None, bin="1w", group="block"),
     ):
         assert remote.ask(request).table.equals(ims.open(one_store).ask(request).table)

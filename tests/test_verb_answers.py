@@ -192,6 +192,41 @@ def test_coverage_says_what_was_watched_and_when(telescope: Telescope, rows: Row
         assert row["since"] <= min(mine) and max(mine) <= row["until"]
 
 
+def test_the_darknet_is_what_coverage_says_bin_by_bin(telescope: Telescope) -> None:
+    coverage = telescope.coverage().rows()
+    since, until = (pick(row[name] for row in coverage) for pick, name in ((min, "since"), (max, "until")))
+    found = telescope.darknet(bin="30m")
+    assert found.table.column_names == ["time", "addresses", "answering", "seconds"]
+    assert len(found) > 20
+    for row in found.rows():
+        end = row["time"] + timedelta(minutes=30)
+        inside = [
+            each | {"since": max(each["since"], row["time"]), "until": min(each["until"], end)}
+            for each in coverage
+            if each["since"] < end and row["time"] < each["until"]
+        ]
+        assert row["addresses"] == pytest.approx(addresses_over_time(inside), rel=1e-12)
+        assert row["seconds"] == (min(until, end) - max(since, row["time"])).total_seconds()
+        assert row["answering"] == 0  # captures
+        one = telescope.count(since=row["time"], until=end) if row["time"].hour % 6 == 0 else None
+        assert one is None or one.record.darknet_24s == row["addresses"] / 256
+    assert {row["addresses"] for row in telescope.darknet(group="sensor").rows() if row["sensor"] == "b"} == {512}
+
+
+def test_the_darknet_s_rows_at_a_limit_are_the_first_and_the_record_says_how_many_there_are(
+    telescope: Telescope,
+) -> None:
+    whole = telescope.darknet(bin="10m", group="block")
+    answer = telescope.darknet(bin="10m", group="block", limit=7)
+    assert answer.table.equals(whole.table.slice(0, 7))
+    assert (answer.record.limit, answer.record.matching, answer.record.at_least) == (7, len(whole), False)
+    assert answer.record.left_out[0].startswith(f"only the first 7 of {len(whole):,} rows: --limit N gives more")
+    assert (whole.record.limit, whole.record.matching) == (0, 0)
+    many = telescope.darknet(bin="1ms", limit=3)
+    assert (len(many), many.record.matching > 10_000_000) == (3, True)
+    assert len(telescope.darknet(since="2030-01-01")) == 0
+
+
 def test_packets_have_nanoseconds_and_every_column(telescope: Telescope, rows: Rows) -> None:
     answer = telescope.packets("udp", limit=200)
     wanted = sorted((row for row in rows if row["protocol"] == 17), key=lambda row: row["ns"])[:200]

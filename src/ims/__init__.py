@@ -19,6 +19,7 @@ The data's path, stage by stage; a stage imports no other stage:
   make the same typed request (`query/request.py`) of one table of verbs (`query/verbs.py`). A `backend` answers it:
   `stores_backend` here, others in `lake`, `portal` and `client`, most by plans (`plan_backend`). `query_run` is one
   running query, `verb_answers` makes tables of what it finds, `export` files
+* `analyse`  questions with estimates: data by verbs, a model with intervals, a figure by `figures`; one answer for all
 * `queryd`   one sensor's store, answering typed questions over mutual TLS
 * `portal`   all sensors queried at once, merged, and shown to each caller as his role may see it
 * `client`   a remote portal: `ims.open("https://…", token=…)`
@@ -29,12 +30,13 @@ The data's path, stage by stage; a stage imports no other stage:
 docs/architecture.md has a picture of it, a line for each package and its doors, and walks through three changes.
 
 Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment), `process` (what
-any process needs: privileges, logs, endpoints, checks at its start).
+any process needs: privileges, logs, endpoints, checks at its start), `figures` (tables to charts, in files or as text).
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
 off), `packet` (reading and writing a packet's layers), `settings` (TOML, sizes, durations), `kernels`, `siphash` (what
 compiled code is made of), `kernel_cache`, `kernel_folder` (where it is kept), `fair_queue` (whose turn it is),
-`full_disk` (its error names the file), `text`, `cause` (messages for people), `version`, `moved` (earlier names).
+`full_disk` (its error names the file), `whole_file` (written whole or not at all), `text`, `cause` (messages for
+people), `version`, `moved` (earlier names).
 """
 
 from __future__ import annotations

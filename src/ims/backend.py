@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ims.export import ExportReport, Output
+    from ims.export import ExportReport
     from ims.query.answer import Answer, AnswerRecord
     from ims.query.request import Request
+    from ims.whole_file import Output
 
 
 class Backend(Protocol):

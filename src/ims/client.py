@@ -30,8 +30,10 @@ from ims.text import one_line, printable
 from ims.verb_methods import Moment, VerbMethods
 
 if TYPE_CHECKING:
-    from ims.export import ExportReport, Output
+    from ims.analyse.result import Result
+    from ims.export import ExportReport
     from ims.query.request import Request
+    from ims.whole_file import Output
 
 ARROW = "application/vnd.apache.arrow.stream"
 METADATA = b"ims.answer"
@@ -88,6 +90,17 @@ class PortalBackend:
             raise OSError(f"{self._url} did not send a portal's answer") from error
         return Answer(table.replace_schema_metadata(None), record)
 
+    def analysis(self, name: str, words: dict[str, Any]) -> Result:
+        """The result of an analysis, which the portal makes: of what it shows to this caller."""
+        from ims.analyse.result_reader import from_json
+
+        with self._response("POST", f"analyses/{name}", json=words) as response:
+            octets = response.read()
+        try:
+            return from_json(json.loads(octets))
+        except (ValueError, RecursionError) as error:  # (of JSON that is nested without end)
+            raise OSError(f"{self._url} did not send a result of {name}") from error
+
     def payload(self, signature: str) -> bytes:
         """As Backend."""
         found = re.fullmatch(r"([0-9a-f]{6,32})(?:/([1-9][0-9]{0,3})?)?", signature.lower())
@@ -102,7 +115,8 @@ class PortalBackend:
 
     def written(self, words: dict[str, Any], out: Output, format: str, link: str) -> ExportReport:
         """A file of what the API exports for these words."""
-        from ims.export import ExportReport, check_written, opened
+        from ims.export import ExportReport, check_written
+        from ims.whole_file import opened
 
         check_written(format, link)
         words |= {} if link == "raw" else {"link": link}
@@ -157,6 +171,19 @@ class RemoteTelescope(VerbMethods):
     def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
         renamed = {_NAMES.get((verb, name), name): value for name, value in words.items()}
         return self.backend.answer(verb, _words(filter=filter, **renamed))
+
+    def analysis(self, name: str, words: dict[str, Any], progress: Callable[[str], None] = lambda _: None) -> Result:
+        """As VerbMethods."""
+        from ims.analyse.execution import known
+
+        analysis = known(name)
+        progress("the portal")
+        forms: dict[str, Callable[[Any], str]] = {"moment": _moment, "width": str}
+        kinds = {word: forms.get(analysis.by_name[word].kind) if word in analysis.by_name else None for word in words}
+        sent = {
+            word: form(value) if (form := kinds[word]) else value for word, value in words.items() if value is not None
+        }
+        return self.backend.analysis(name, sent)
 
     def export(
         self,

@@ -6,13 +6,8 @@ raw: those are found by the row's key (store/rowkey.py).
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,7 +17,6 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ims import arrow
-from ims.full_disk import naming
 from ims.query.format.display import json_lines, shown_packets
 from ims.query.question import Question
 from ims.query.request import Request
@@ -35,9 +29,8 @@ from ims.store.rebuild import RawPackets, pcap_records
 from ims.store.rowkey import row_keys_of_arrow
 from ims.store.schema import stored_schema
 from ims.text import quantity
+from ims.whole_file import Output, opened
 
-Output = str | Path | BinaryIO
-"""A file's path, `-` for standard output, or an open file."""
 FORMATS = ("pcap", "pcapng", "parquet", "csv", "json")
 SLICE_PACKETS, SLICE_BYTES, MOST_OCTETS = 1 << 18, 64 << 20, 1500
 
@@ -254,39 +247,3 @@ def _matched(keys: np.ndarray[Any, Any], frame_keys: np.ndarray[Any, Any], frame
     values = distinct_values(taken.column("frame").combine_chunks().cast(pa.binary()))
     lengths = taken.column("length").to_numpy().astype(np.int64)
     return RawPackets(chosen.astype(np.int64), values.octets, values.offsets.astype(np.int64), lengths)
-
-
-@contextlib.contextmanager
-def opened(out: Output) -> Iterator[BinaryIO]:
-    """The file to write: aside and renamed when whole; standard output or an open file as it is."""
-    if not isinstance(out, str | Path):
-        yield out
-        return
-    if str(out) == "-":
-        with naming("standard output"):
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        return
-    path = Path(out)
-    if path.is_dir():
-        raise IsADirectoryError(f"{out} is a folder; expected a file to write")
-    if path.exists() and not path.is_file():  # a device or a pipe is written as it is
-        with naming(path), path.open("wb") as file:
-            yield file
-        return
-    if not path.parent.exists():
-        raise FileNotFoundError(f"{out}: its folder isn't there")
-    try:
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
-    except OSError as error:  # it would name the file that is written aside
-        raise OSError(error.errno, error.strerror, str(out)) from error
-    try:
-        with naming(out), os.fdopen(handle, "wb") as file:
-            yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(aside, 0o666 & ~mask)  # noqa: PTH101
-        Path(aside).rename(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise

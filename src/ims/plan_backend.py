@@ -11,7 +11,8 @@ from ims.query_run import QueryRun
 from ims.verb_answers import answer_of, payload_of
 
 if TYPE_CHECKING:
-    from ims.export import ExportReport, Output
+    from ims.export import ExportReport
+    from ims.whole_file import Output
 
 
 class PlanBackend(ABC):

@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +16,12 @@ import pyarrow as pa
 from ims import arrow
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.darkspace import DarkSpace
+from ims.query.format.serialize import iso
 from ims.query.plans.hidden_sources import without_hidden_sources
 from ims.query.question import Key, Name, Other, Question, about
 from ims.query.request import Request
-from ims.query.verbs import MOST_DETAILED, MOST_ROWS
+from ims.query.verbs import MOST_DETAILED, MOST_ROWS, VERBS
+from ims.settings.durations import SECOND_US
 
 PORTS_SHOWN = 8
 AGES_US = 366 * 86_400_000_000
@@ -117,6 +120,7 @@ class QueryRun(ABC):
             frames_lost=sum(frames.values()),
             payloads_lost=sum(row["payloads_lost"] for row in coverage),
             verb=self.request.verb,
+            **answered_range(self.request),
             **words,
         )
 
@@ -125,6 +129,13 @@ class QueryRun(ABC):
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def answered_range(request: Request) -> dict[str, Any]:
+    """What a record says of the range and the bins that were answered."""
+    ends = {name: None if us is None else iso(arrow.EPOCH + timedelta(microseconds=us))
+            for name, us in (("since", request.since), ("until", request.until))}  # fmt: skip
+    return {**ends, "bin_seconds": request.bin / SECOND_US if "bin" in VERBS[request.verb].by_name else 0.0}
 
 
 def losing_in_words(losses: Mapping[str, Sequence[Any]]) -> dict[str, str]:

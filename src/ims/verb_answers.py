@@ -10,9 +10,17 @@ import pyarrow as pa
 
 from ims import arrow
 from ims.query.answer import Answer
+from ims.query.darkspace import DarkSpace
 from ims.query.errors import QuestionError
 from ims.query.format import display
-from ims.query.format.metric_table import group_column, replaced, values_per_24, with_empty_bins
+from ims.query.format.metric_table import (
+    darknet_table,
+    group_column,
+    replaced,
+    values_per_24,
+    with_empty_bins,
+)
+from ims.query.language.scope import matches
 from ims.query.verbs import VERBS, VerbName
 from ims.query_run import QueryRun, pairs, ports
 from ims.text import printable_octets
@@ -158,9 +166,18 @@ def _coverage(query: QueryRun) -> Answer:
     return query.answer(table.select(list(VERBS["coverage"].columns or ())))
 
 
+def _darknet(query: QueryRun) -> Answer:
+    request = query.request
+    rows = [row for row in query.coverage if matches(request.filter, row["sensor"], row["block"]) is not False]
+    space = query.space if len(rows) == len(query.coverage) else DarkSpace(rows)
+    table, matching = darknet_table(space, request)
+    left_out = {"limit": request.rows, "matching": matching} if matching > request.rows else {}
+    return query.answer(table, **left_out)
+
+
 ANSWERS: Mapping[VerbName, Callable[[QueryRun], Answer]] = {
     "series": _series, "top": _top, "packets": _packets, "payloads": _payloads, "sources": _sources, "cache": _cache,
-    "coverage": _coverage,
+    "coverage": _coverage, "darknet": _darknet,
 }  # fmt: skip
 """Of verbs whose answer isn't the table of one plan as it is."""
 

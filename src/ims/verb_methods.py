@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from ims.analyse.methods import Analyses
+    from ims.analyse.result import Result
     from ims.backend import Backend
-    from ims.export import ExportReport, Output
+    from ims.export import ExportReport
     from ims.query.answer import Answer
     from ims.query.request import Request
     from ims.query.verbs import VerbName
+    from ims.whole_file import Output
 
 Moment = str | float | datetime | None
 
@@ -119,6 +123,29 @@ class VerbMethods:
         """What was watched, and when: sensor, block, prefix, policy, since, until, frames_lost, payloads_lost."""
         return self._question("coverage", None, since=since, until=until)
 
+    def darknet(
+        self,
+        filter: str | None = None,
+        *,
+        bin: str | int = "1h",
+        group: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """How large the watched darknet was in each bin of time: time, the `group` (`block` or `sensor`) if any,
+        addresses, answering, seconds; oldest first.
+
+        `addresses` is the mean number of distinct addresses over the moments of the bin at which any (of the group) was
+        watched, `seconds` in all; `answering`, of these, those for which a responder ran under a policy other than
+        `silent` (`ports`, a table of port ranges, answers; a capture, `passive`, doesn't). An address that two sensors
+        watch counts once, and answers if it does for one. Bins in which nothing was watched have no row. `addresses` of
+        a bin is 256 times the size by which `per_24` divides. With a filter, only blocks and sensors count that it can
+        match, whatever their packets. Default `limit`: 1,000,000.
+        """
+        words = {"bin": bin, "group": group, "limit": limit}
+        return self._question("darknet", filter, since=since, until=until, **words)
+
     def export(
         self,
         out: Output,
@@ -142,6 +169,20 @@ class VerbMethods:
     def write(self, request: Request, out: Output, format: str = "pcap", link: str = "raw") -> ExportReport:
         """Write the packets that a request of `packets` selects, as `export` does; its limit is ignored."""
         return self.backend.write(request, out, format, link)
+
+    @property
+    def analyse(self) -> Analyses:
+        """The analyses, each a method: `telescope.analyse.rate("tcp", since="2026-03-04")`."""
+        from ims.analyse.methods import Analyses
+
+        return Analyses(self.analysis)
+
+    def analysis(self, name: str, words: dict[str, Any], progress: Callable[[str], None] = lambda _: None) -> Result:
+        """The result of an analysis, by its name and words (docs/analyses.md). `progress`: called with what is being
+        asked."""
+        from ims.analyse.execution import known, run
+
+        return run(known(name), self.ask, words, progress)
 
     def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
         """Answer a question in words, which a portal makes a request of itself."""

@@ -97,7 +97,10 @@ PRINTING = {
     "query top": ("query", "top", "destination_port", "--store", "S"),
     "query series": ("query", "series", "--store", "S", "--format", "json"),
     "query payloads": ("query", "payloads", "--store", "S"),
-    **{f"query {verb}": ("query", verb, "--store", "S") for verb in ("count", "packets", "sources", "cache", "coverage")},
+    **{
+        f"query {verb}": ("query", verb, "--store", "S")
+        for verb in ("count", "packets", "sources", "cache", "coverage", "darknet")
+    },
     "account add": ("account", "add", "alice", "--role", "viewer", "--accounts", "A"),
     "account password": ("account", "password", "alice", "--accounts", "A"),
     "account role": ("account", "role", "alice", "analyst", "--accounts", "A"),

@@ -80,7 +80,7 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("format", ["table", "json", "csv"])
-@pytest.mark.parametrize("verb", ["payloads", "packets", "sources", "coverage", "count", "cache"])
+@pytest.mark.parametrize("verb", ["payloads", "packets", "sources", "coverage", "count", "cache", "darknet"])
 def test_what_was_sent_is_not_obeyed(nasty: Path, verb: str, format: str) -> None:
     done = cli("query", verb, "--store", nasty, "--format", format)
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 
 import pytest
 
@@ -34,3 +35,23 @@ def test_elsewhere_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with progress_bar() as show:
         show("dark.pcap", 1, 2, "")
     assert shown.getvalue() == ""
+
+
+def test_short_work_shows_nothing_and_long_work_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = threading.Event()
+
+    class Watched(Terminal):
+        def write(self, text: str) -> int:
+            if "asking" in text:
+                written.set()
+            return super().write(text)
+
+    monkeypatch.setenv("TERM", "xterm")
+    shown = Watched()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress_bar(octets=False, after=3600) as show:
+        show("asking", 0, None, "")
+    assert shown.getvalue() == ""
+    with progress_bar(octets=False, after=0.001) as show:
+        show("asking", 0, None, "")
+        assert written.wait(60)

@@ -81,6 +81,7 @@ REFUSED: dict[str, dict[str, str]] = {
 ABSENT: dict[tuple[str, str], set[str]] = {
     ("viewer", "coverage"): {"prefix", "policy", "frames_lost", "payloads_lost"},
     ("analyst", "coverage"): {"prefix"},
+    ("viewer", "darknet"): {"answering"},
     ("analyst", "packets"): HIDDEN,
 }
 """Columns that a role doesn't get."""
@@ -98,6 +99,7 @@ SAID: dict[tuple[str, str], list[str]] = {
     ("viewer", "top"): ["viewers are shown no packets of 1h below ", "what was lost isn't shown to viewers"],
     ("viewer", "cache"): ["viewers are shown no payloads of 1h below ", "what was lost isn't shown to viewers"],
     ("viewer", "coverage"): ["prefix, policy and what was lost aren't shown to viewers"],
+    ("viewer", "darknet"): ["answering isn't shown to viewers; addresses are all that"],
     ("analyst", "packets"): ["destination, tcp_sequence, tcp_acknowledgment, icmp_rest aren't shown to analysts"],
     ("analyst", "payloads"): ["of a payload that holds a monitored address, or that isn't stored, analysts are shown"],
     ("analyst", "sources"): ["monitored addresses are left out of sources"],

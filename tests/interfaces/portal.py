@@ -17,7 +17,8 @@ from ims.query.answer import AnswerRecord
 from ..portal.api.served import ROLES, Served, world
 from .replies import keys
 
-SUMS = ("query/count", "query/series", "query/series?group=block", "query/top?column=protocol", "query/cache")
+SUMS = ("query/count", "query/series", "query/series?group=block", "query/top?column=protocol", "query/cache",
+        "query/darknet")  # fmt: skip
 DETAILS = ("query/packets", "query/payloads", "query/sources", "query/coverage", "sensors")
 PATHS = {
     "viewer": (*SUMS, *DETAILS, "me", "tokens", "health", "version", "analyses"),

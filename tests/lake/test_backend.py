@@ -35,6 +35,7 @@ ANSWERS = {
     "sources": lambda t: t.sources(limit=100),
     "cache": lambda t: t.cache(bin="30m"),
     "coverage": lambda t: t.coverage(),
+    "darknet": lambda t: t.darknet(bin="30m", group="block"),
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pytest
 
 import ims
+from ims.analyse.analyses import ANALYSES
 from ims.lake.config import checked_lake
 from ims.lake.engines import SparkFiles
 from ims.lake.lake import open_lake
@@ -252,6 +253,12 @@ def test_hidden_sources(duckdb: Telescope, spark: Telescope) -> None:
     )
     assert_same(found.top("source/8", limit=500), expected.top("source/8", limit=500))
     assert_same(Hiding(spark, ()).top("source", limit=500), duckdb.top("source", limit=500))
+
+
+def test_analyses(duckdb: Telescope, spark: Telescope) -> None:
+    for name in ANALYSES:
+        first = duckdb.analysis(name, {"filter": "udp"})
+        assert len(first.rows) and spark.analysis(name, {"filter": "udp"}).to_json() == first.to_json()
 
 
 def test_coverage(duckdb: Telescope, spark: Telescope) -> None:

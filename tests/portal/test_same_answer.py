@@ -193,6 +193,13 @@ def test_the_other_verbs(one: Telescope, scattered: Telescope, filter: str | Non
     assert_same(scattered.coverage(), one.coverage())
 
 
+@pytest.mark.parametrize("group", [None, "block", "sensor"])
+def test_the_darknet(one: Telescope, scattered: Telescope, group: str | None) -> None:
+    assert_same(scattered.darknet(bin="7m", group=group), one.darknet(bin="7m", group=group))
+    words = {"group": group, "since": f"{DAY}T00:40", "until": f"{DAY}T02:30:00.5", "limit": 3}
+    assert_same(scattered.darknet(**words), one.darknet(**words))
+
+
 def test_what_is_hidden_is_hidden_alike(one: Telescope, scattered: Telescope) -> None:
     sources = [int(ipaddress.IPv4Address(row["source"])) for row in one.sources(limit=900).rows()]
     ranges = ranges_of(

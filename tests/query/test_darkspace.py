@@ -10,11 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.query.darkspace import DarkSpace
+from ims.query.darkspace import DarkSpace, WatchedBins
+from ims.respond.policy import POLICIES
 
 
 def row(prefix: str, since: int = 0, until: int = 100, sensor: str = "a", block: str = "C") -> dict[str, Any]:
     return {"sensor": sensor, "block": block, "prefix": prefix, "since_us": since, "until_us": until}
+
+
+def listed(found: WatchedBins) -> list[tuple[int, str, float, float, int]]:
+    """Begin, group, addresses, answering and microseconds of each bin."""
+    names = [found.names[at] for at in found.groups.tolist()]
+    numbers = (each.tolist() for each in (found.addresses, found.answering, found.spent))
+    return list(zip(found.begins.tolist(), names, *numbers, strict=True))
+
+
+def hourly(rows: list[dict[str, Any]], group: str | None = None, until: int | None = None) -> list[Any]:
+    return listed(DarkSpace(rows).bins(3_600_000_000, 0, None, until, group, 100))
 
 
 @pytest.mark.parametrize(("prefix", "size"), [("198.51.100.0/24", 1), ("198.51.100.0/23", 2), ("198.51.100.0/25", 0.5),
@@ -124,3 +136,90 @@ def test_nested_prefixes_of_any_depth_are_a_union(drawn: list[tuple[int, int]]) 
     for moment in range(5):
         there = [bits[at] for at, until in drawn if until > moment]
         assert space.size_24(moment, moment + 1) * 256 == (1 << (32 - min(there)) if there else 0)
+
+
+def test_passive_and_silent_addresses_are_watched_and_do_not_answer() -> None:
+    policies = {"passive": 0, "silent": 0, "synack": 256, "ack": 256, "reset": 256, "ports": 256}
+    for policy, answering in policies.items():
+        found = hourly([row("198.51.100.0/24") | {"policy": policy}])
+        assert found == [(0, "", 256, answering, 100)], policy
+    assert set(POLICIES) <= set(policies)
+
+
+def test_an_address_watched_twice_counts_once_and_answers_if_it_does_for_one() -> None:
+    silent = row("198.51.100.0/24") | {"policy": "silent"}
+    answered = row("198.51.100.128/25", 50, 150, sensor="b", block="D") | {"policy": "ack"}
+    assert hourly([silent, answered]) == [(0, "", (100 * 256 + 50 * 128) / 150, 128 * 100 / 150, 150)]
+    assert hourly([silent, answered], group="block") == [(0, "C", 256, 0, 100), (0, "D", 128, 128, 100)]
+    assert hourly([silent, answered], group="sensor", until=60) == [(0, "a", 256, 0, 60), (0, "b", 128, 128, 10)]
+
+
+def test_bins_begin_as_those_of_series_do_also_before_the_range() -> None:
+    day, monday = 86_400_000_000, 4 * 86_400_000_000
+    space = DarkSpace([row("198.51.100.0/24", 5 * day, 30 * day)])
+    found = space.bins(7 * day, monday, 6 * day, 20 * day, None, 10)
+    assert found.begins.tolist() == [monday, monday + 7 * day, monday + 14 * day]
+    assert found.spent.tolist() == [5 * day, 7 * day, 2 * day]
+    assert space.bins(7 * day, monday, 30 * day, None, None, 10).matching == 0
+
+
+@pytest.mark.parametrize("group", [None, "block"])
+def test_bins_beyond_the_limit_are_counted_and_not_made(group: str | None) -> None:
+    """A millisecond's over centuries: 10 to the 13th a block."""
+    centuries = 300 * 366 * 86_400_000_000
+    rows = [row(f"198.51.{at}.0/24", at * 500, centuries, block=f"B{at}") for at in range(10)]
+    found = DarkSpace(rows).bins(1000, 0, None, None, group, 25)
+    whole = centuries // 1000
+    assert found.matching == (whole if group is None else sum(whole - at // 2 for at in range(10)))
+    if group is None:
+        assert found.begins.tolist() == list(range(0, 25_000, 1000))
+    else:
+        due = [(begin, at) for begin in range(0, 6000, 1000) for at in range(10) if at * 500 < begin + 1000]
+        assert list(zip(found.begins.tolist(), found.groups.tolist(), strict=True)) == due[:25]
+
+
+def test_bins_between_periods_far_from_each_other_are_not_looked_at() -> None:
+    far = 1000 * 366 * 86_400_000_000
+    space = DarkSpace([row("198.51.100.0/24", 0, 100), row("198.51.100.0/24", far, far + 100)])
+    found = space.bins(1000, 0, None, None, None, 1_000_000)
+    assert (found.begins.tolist(), found.matching) == ([0, far // 1000 * 1000], 2)
+
+
+policies = st.sampled_from(["passive", "silent", "ack", "ports"])
+
+
+@given(
+    st.lists(st.tuples(periods, policies), max_size=8), st.integers(1, 9), st.integers(0, 3),
+    st.none() | st.integers(0, 30), st.none() | st.integers(5, 40), st.sampled_from([None, "sensor", "block"]),
+    st.integers(1, 60),
+)  # fmt: skip
+def test_bins_of_any_coverage_are_the_addresses_counted_one_by_one(
+    drawn: list[tuple[tuple[int, int, int, int, str, str], str]],
+    width: int,
+    origin: int,
+    since: int | None,
+    until: int | None,
+    group: str | None,
+    most: int,
+) -> None:
+    rows, watched, answered = [], dict[tuple[int, str, int], set[Any]](), dict[tuple[int, str, int], set[Any]]()
+    for (address, bits, begin, lasting, sensor, block), policy in drawn:
+        network = ipaddress.IPv4Network((0xC6336400 + address, bits), strict=False)
+        rows.append(row(str(network), begin, begin + lasting, sensor, block) | {"policy": policy})
+        name = {None: "", "sensor": sensor, "block": block}[group]
+        for moment in range(max(begin, since or 0), min(begin + lasting, 99 if until is None else until)):
+            place = ((moment - origin) // width * width + origin, name, moment)
+            watched.setdefault(place, set()).update(network)
+            answered.setdefault(place, set()).update(network if policy in ("ack", "ports") else ())
+    expected = []
+    for begin, name in sorted({place[:2] for place in watched}):
+        here = [place for place in watched if place[:2] == (begin, name)]
+        means = (sum(len(each[place]) for place in here) / len(here) for each in (watched, answered))
+        expected.append((begin, name, *(pytest.approx(mean, rel=1e-12) for mean in means), len(here)))
+    space = DarkSpace(rows)
+    found = space.bins(width, origin, since, until, group, most)
+    assert (listed(found), found.matching) == (expected[:most], len(expected))
+    for begin, name, addresses, _, _ in listed(found):
+        ends = max(begin, begin if since is None else since), min(begin + width, 99 if until is None else until)
+        only = {} if group is None else {group: name}
+        assert space.size_24(*ends, **only) == addresses / 256  # the very same

@@ -128,7 +128,7 @@ def test_a_limit_is_at_most_what_it_says(verb: Verb) -> None:
 
 
 def test_viewers_ask_those_that_it_says() -> None:
-    assert VIEWERS_VERBS == ("count", "series", "top", "cache", "coverage")
+    assert VIEWERS_VERBS == ("count", "series", "top", "cache", "coverage", "darknet")
 
 
 @EACH

@@ -15,6 +15,7 @@ import typer
 
 from ims.cli import (
     accounts,
+    analyse,
     demo,
     doctor,
     export,
@@ -44,6 +45,7 @@ app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("simulate", epilog=simulate.EXAMPLES)(simulate.simulate)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(query.app, name="query")
+app.add_typer(analyse.app, name="analyse")
 app.add_typer(store.app, name="store")
 app.add_typer(accounts.app, name="account")
 app.add_typer(pki.app, name="pki")

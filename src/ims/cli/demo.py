@@ -32,6 +32,10 @@ QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
         "New on 4321: how many sources an hour? They grow, are cleaned up, and some stay (Figure 9 of the paper):",
         ["query", "series", "tcp dst port 4321", "--bin", "1h", "--metric", "sources"],
     ),
+    (
+        "How busy was it by the hour, with intervals (Figure 2; --figure rate.svg draws it for print)?",
+        ["analyse", "rate", "--bin", "1h", "--plot"],
+    ),
     ("What do they say there?", ["query", "payloads", "tcp dst port 4321", "--limit", "1"]),
     ("What is it all: scans, backscatter of attacks on others, ...?", ["query", "top", "category"]),
     (

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 
 
 @contextmanager
-def progress_bar(octets: bool = True) -> Iterator[Callable[[str, float, float | None, str], None]]:
-    """Show what is being worked on, how much of it is done, of how much, and a note; `octets`: amounts are bytes.
+def progress_bar(octets: bool = True, after: float = 0) -> Iterator[Callable[[str, float, float | None, str], None]]:
+    """Show what is being worked on, how much of it is done, of how much, and a note; `octets`: amounts are bytes;
+    `after`: not before so many seconds, for work that may be short.
 
     Where standard error is no terminal, nothing is shown.
     """
@@ -22,6 +24,17 @@ def progress_bar(octets: bool = True) -> Iterator[Callable[[str, float, float | 
     name, note = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[note]"))
     amounts = (DownloadColumn(), TransferSpeedColumn()) if octets else ()
     columns = (name, BarColumn(), *amounts, TimeRemainingColumn(), note)
-    with Progress(*columns, console=Console(stderr=True), transient=not octets) as bar:
-        task = bar.add_task("", total=None, note="")
+    bar = Progress(*columns, console=Console(stderr=True), transient=not octets)
+    task = bar.add_task("", total=None, note="")
+    begin = Timer(after, bar.start)
+    if after:
+        begin.start()
+    else:
+        bar.start()
+    try:
         yield lambda name, done, total, note: bar.update(task, description=name, completed=done, total=total, note=note)
+    finally:
+        begin.cancel()
+        if after:
+            begin.join()
+        bar.stop()

@@ -8,9 +8,10 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option, Typer
+from typer import Option, Typer
 
 from ims.cli.options import Format, examples
+from ims.cli.parameter_options import option
 from ims.cli.query_target import asks, keyword
 from ims.cli.stderr import warn
 from ims.full_disk import naming
@@ -76,23 +77,6 @@ PRINTERS: Mapping[str, Callable[[Answer, str], None]] = {
 """For verbs whose rows aren't printed as they are."""
 
 
-def _option(parameter: verbs.Parameter) -> Parameter:
-    """A verb's parameter for Typer: its filter and column are arguments, all others options."""
-    described: dict[str, Any] = {"metavar": parameter.metavar or None, "help": parameter.sentence}
-    default: Any = Parameter.empty if parameter.required else parameter.default
-    annotation: Any
-    if parameter.name in ("filter", "column"):
-        annotation = Annotated[str if parameter.required else str | None, Argument(**described)]
-        return Parameter(parameter.name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
-    if parameter.kind == "flag":
-        annotation = Annotated[bool, Option(f"--{parameter.name.replace('_', '-')}", **described)]  # no --no-...
-    elif parameter.kind == "count":
-        annotation = Annotated[int | None, Option(**described, min=1)]
-    else:
-        annotation = Annotated[str if default else str | None, Option(**described)]
-    return keyword(parameter.name, annotation, default)
-
-
 def _command(verb: verbs.Verb) -> Callable[..., None]:
     """The function that Typer runs for a verb."""
 
@@ -109,7 +93,7 @@ def _command(verb: verbs.Verb) -> Callable[..., None]:
         else:
             PRINTERS.get(verb.name, _print)(answer, format)
 
-    options = [_option(each) for each in verb.parameters]
+    options = [option(each) for each in verb.parameters]
     at = sum(each.kind is each.POSITIONAL_OR_KEYWORD for each in options)
     if verb.name == "payloads":
         options[at:at] = [keyword(name, kind) for name, kind in PAYLOAD.items()]

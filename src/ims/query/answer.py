@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-MORE = {"cache": "a wider --bin, or a shorter time (--since, --until), has all of its rows"}
-"""Advice where rows were left out, for verbs without the option --limit."""
+_NARROWER = "a wider --bin, or a shorter time (--since, --until), has all of its rows"
+MORE = {"cache": _NARROWER, "darknet": f"--limit N gives more; {_NARROWER}"}
+"""Advice where rows were left out, for verbs whose rows aren't of packets, or without the option --limit."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class AnswerRecord:
     captures. `limit`: the most rows, where more match: `matching`, or `at_least` so many; else 0. `bins_left_out`: bins
     without packets that a series omits, being too many. `verb`: empty if a portal of an earlier version answered.
     `losing`: what sensors are losing now, which coverage has only later. `withheld`: a line for each kind of thing that
-    the user's role doesn't see; by rule, whether there is any or not."""
+    the user's role doesn't see; by rule, whether there is any or not. `since`, `until`: of the answered range, as ISO
+    8601, where it is limited; `bin_seconds`: width of the answered bins, 0 without any. A role may be shown a shorter
+    range and wider bins than it asked for."""
 
     stores: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
@@ -49,6 +52,9 @@ class AnswerRecord:
     verb: str = ""
     losing: dict[str, str] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+    bin_seconds: float = 0.0
 
     @property
     def darkness(self) -> str:

@@ -23,6 +23,8 @@ from ims.records import PACKETS
 METRICS = ("packets", "bytes", "bytes_capped", "sources", "destinations", "payloads", "new_payloads")
 NOT_GROUPS = ("time", "time_ns", "tcp_options")
 GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NOT_GROUPS))
+WATCHED_GROUPS = ("block", "sensor")
+"""Groups of addresses as they are watched, whatever is sent to them."""
 _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
 LONGEST_BLANK = 4096
 """Characters of a filter of blanks alone, which takes all packets: as many as any filter may have."""
@@ -121,6 +123,8 @@ class Request(BaseModel):
             raise QuestionError("--since must be before --until")
         if self.verb == "top" and self.group is None:
             raise QuestionError(f"top of what? expected one of: {', '.join(GROUPS)}, source/N, destination/N")
+        if self.verb == "darknet" and self.group not in (None, *WATCHED_GROUPS):
+            raise QuestionError(f"darknet by {self.group}? expected one of: {', '.join(WATCHED_GROUPS)}")
         most = VERBS[self.verb].most_rows
         if self.limit > most:
             raise QuestionError(f"--limit {self.limit}: {self.verb} are described one by one; at most {most:,}")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ims.query.bins import UNITS
 
-VerbName = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage"]
+VerbName = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet"]
 MOST_ROWS, MOST_DETAILED = 10_000_000, 10_000
 """Most rows of an answer; of verbs that describe each row by itself."""
 
@@ -37,6 +37,10 @@ FILTER = Parameter(
     "filter", "text", "tcpdump's language, see docs/filter.md; all without one.", "[FILTER]", longest=4096,
     examples=("tcp dst port 445 and category scan",),
 )  # fmt: skip
+WATCHING = Parameter(
+    "filter", "text", "Only the blocks and sensors that it can match (`block NAME`, `sensor NAME`); all without one.",
+    "[FILTER]", longest=4096, examples=("block C/24",),
+)  # fmt: skip
 SINCE = Parameter(
     "since", "moment", "First moment: ISO 8601, UTC unless it says, or seconds, ms, us or ns since 1970.", "T",
     examples=("2026-03-04", 1772582400),
@@ -53,6 +57,7 @@ METRIC = Parameter(
     "packets, bytes, bytes_capped (1,500 of a packet at most), sources, destinations, payloads or new_payloads.",
     "METRIC", default="packets", examples=("sources",),
 )  # fmt: skip
+WATCHED = Parameter("group", "text", "block or sensor.", "COLUMN", examples=("block",))
 PER_24 = Parameter("per_24", "flag", "Divide by the size of what was watched, in /24s.", default=False)
 
 
@@ -159,6 +164,19 @@ _TABLE = (
         ("sensor", "block", "prefix", "policy", "since", "until", "frames_lost", "payloads_lost"),
         {"sensor": "a", "block": "C/24", "policy": "ack", "since": _MOMENT, "until": _MOMENT, "frames_lost": 0},
         ("ims query coverage --store STORE",), viewers=True,
+    ),
+    Verb(
+        "darknet",
+        "How many addresses were watched, how many of them answered, and for how long, in each bin of time",
+        (WATCHING, BIN, WATCHED, *_RANGE, _limit(1_000_000)),
+        ("time", "{group}", "addresses", "answering", "seconds"),
+        {"time": _MOMENT, "addresses": 256.0, "answering": 256.0, "seconds": 3600.0},
+        ("ims query darknet --store STORE", "ims query darknet --bin 1d --group block --store STORE --format csv",
+         "ims query darknet 'block C/24 or sensor a' --store STORE"),
+        rows=1_000_000, viewers=True,
+        detail="Both are means of distinct addresses over the seconds of the bin in which any was watched, which is "
+        "what --per-24 divides by; bins without any have no row. An address answers if a responder ran for it under "
+        "any policy but silent.",
     ),
 )  # fmt: skip
 VERBS: Mapping[VerbName, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})

@@ -41,7 +41,8 @@ OPERATIONS = {
     *(("GET", path) for path in ("/events", "/analyses")),
     ("DELETE", "/tokens/{id}"),
 }
-VERBS = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage")
+VERBS = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet")
+ANALYSES = ("rate",)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,8 @@ def test_every_endpoint_is_described_with_examples(document: dict[str, Any]) -> 
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-    assert set(found) == OPERATIONS | {(m, f"/query/{verb}") for m in ("GET", "POST") for verb in VERBS}
+    asked = [*(f"/query/{verb}" for verb in VERBS), *(f"/analyses/{name}" for name in ANALYSES)]
+    assert set(found) == OPERATIONS | {(method, path) for method in ("GET", "POST") for path in asked}
     models = document["components"]["schemas"]
     for which, operation in found.items():
         assert operation["summary"], which

@@ -39,6 +39,7 @@ WORDS: dict[str, list[dict[str, Any]]] = {
     "packets": [{}, {"filter": "dst net 198.51.100.0/24"}, {"filter": "host 198.51.100.9"}, {"limit": 500}],
     "payloads": [{}, {"filter": 'payload contains "198.51"'}, {"limit": 50}],
     "coverage": [{}],
+    "darknet": [{}, {"group": "block"}, {"bin": "1d", "group": "sensor"}],
 }
 
 

@@ -39,7 +39,6 @@ def test_without_a_token_there_is_health_and_no_more(served: Served) -> None:
     for path in ("/version", "/sensors", "/analyses", "/me", "/query/count", "/events"):
         refused(anyone.get(path), 401)
     assert served.as_("viewer").get("/version").json() == {"version": "0.1.0", "api": "v1"}
-    assert served.as_("viewer").get("/analyses").json() == {"analyses": []}
 
 
 def test_that_it_isn_t_known_what_is_monitored_is_told(tmp_path: Path, one_store: Path) -> None:

@@ -48,6 +48,8 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("cache", {"bin": "1d"}),
     ("coverage", {}),
     ("coverage", {"since": "2026-03-04T12:00"}),
+    ("darknet", {}),
+    ("darknet", {"bin": "5m", "group": "block", "since": "2026-03-04T12:01", "limit": 7}),
 ]
 IDS = [f"{verb} {words}" for verb, words in QUESTIONS]
 

@@ -50,6 +50,7 @@ ASKED = [
     {"verb": "series", "metric": "bytes"},
     {"verb": "cache"},
     {"verb": "coverage"},
+    {"verb": "darknet", "group": "block"},
 ]
 
 

@@ -102,7 +102,7 @@ conjunctions = st.lists(viewer_leaves, min_size=1, max_size=3).map(lambda s: t.A
 groups = st.sampled_from([*GROUPS, "signature", "signature", "source", "block"]) | st.builds(
     lambda end, bits: f"{end}/{bits}", st.sampled_from(["source", "source", "destination"]), st.integers(1, 32)
 )
-VERBS = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage")
+VERBS = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet")
 
 
 @st.composite
@@ -111,9 +111,11 @@ def requests(draw: Any, filters: Any, verbs: tuple[str, ...] = VERBS) -> Request
     since = draw(st.none() | st.integers(0, 300).map(lambda minutes: START + minutes * 60_000_000))
     until = draw(st.none() | st.integers(301, 600).map(lambda minutes: START + minutes * 60_000_000))
     group = draw(groups) if verb == "top" else draw(st.none() | groups) if verb == "series" else None
+    if verb == "darknet":
+        group = draw(st.sampled_from([None, "block", "sensor"]))
     return Request(
         verb=verb,
-        filter=None if verb == "coverage" else draw(st.none() | filters),
+        filter=None if verb in ("coverage", "darknet") else draw(st.none() | filters),
         since=since,
         until=until,
         bin=draw(st.sampled_from([60, 600, 3600])) * 1_000_000,
@@ -144,7 +146,7 @@ def test_no_question_of_an_analyst_tells_addresses_apart(copies: list[Copy], req
 
 
 @BISECTING
-@given(request=requests(conjunctions, ("count", "series", "top", "cache", "coverage")).map(by_one_thing))
+@given(request=requests(conjunctions, ("count", "series", "top", "cache", "coverage", "darknet")).map(by_one_thing))
 def test_no_question_of_a_viewer_tells_addresses_apart(copies: list[Copy], request: Request) -> None:
     assert_alike(gate(WIDER), "viewer", request, copies[:2])
 

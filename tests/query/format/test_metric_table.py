@@ -8,7 +8,14 @@ import pyarrow as pa
 import pytest
 
 from ims.query.darkspace import DarkSpace
-from ims.query.format.metric_table import MOST_ZEROS, group_column, replaced, values_per_24, with_empty_bins
+from ims.query.format.metric_table import (
+    MOST_ZEROS,
+    darknet_table,
+    group_column,
+    replaced,
+    values_per_24,
+    with_empty_bins,
+)
 from ims.query.request import Request, make_request
 
 HOUR = 3_600_000_000
@@ -98,3 +105,16 @@ def test_a_block_s_or_sensor_s_value_is_divided_by_its_own_size() -> None:
 def test_a_column_is_replaced_where_it_stands() -> None:
     table = replaced(pa.table({"a": [1], "b": [2], "c": [3]}), "b", pa.array(["x"]))
     assert table.to_pydict() == {"a": [1], "b": ["x"], "c": [3]}
+
+
+@pytest.mark.parametrize("group", [None, "block", "sensor"])
+def test_a_darknet_has_its_columns_also_where_nothing_was_watched(group: str | None) -> None:
+    asked = make_request("darknet", None, bin="1h", group=group, limit=2)
+    watched = space(("a", "x", "198.51.100.0/24", 0, 3), ("b", "y", "198.51.100.0/25", 0, 1))
+    table, matching = darknet_table(watched, asked)
+    none, nothing = darknet_table(space(), asked)
+    assert (len(table), matching, len(none), nothing) == (2, 3 if group is None else 4, 0, 0)
+    assert table.schema == none.schema
+    names = ["time", *([] if group is None else [group]), "addresses", "answering", "seconds"]
+    assert (table.column_names, table.schema.field("time").type) == (names, pa.timestamp("us", "UTC"))
+    assert table.column("addresses").to_pylist() == ([256, 256] if group is None else [256, 128])

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ims.portal.api import events, exports, landing, payloads, sessions, status, verbs
+from ims.portal.api import analyses, events, exports, landing, payloads, sessions, status, verbs
 from ims.portal.api.answer_memory import AnswerMemory
 from ims.portal.api.errors import refuse_in_one_line
 from ims.portal.api.middleware import API, Envelope
@@ -49,7 +49,10 @@ def create_app(gate: Services) -> FastAPI:
     app.state.holding = AnswerMemory(most.answer_bytes)
     app.state.exporting = TaskQueue(most.exports, most.exports_each)
     app.state.listeners = events.Listeners(most.listeners, most.listeners_each)
-    for router in (sessions.router, verbs.make_router(), payloads.router, exports.router, events.router, status.router):
+    for router in (
+        sessions.router, verbs.make_router(), analyses.make_router(), payloads.router, exports.router, events.router,
+        status.router,
+    ):  # fmt: skip
         app.include_router(router, prefix=API)
     app.include_router(landing.router)
     refuse_in_one_line(app)

@@ -12,6 +12,7 @@ import structlog
 from fastapi import HTTPException, Request
 
 from ims.freed_memory import let_go
+from ims.portal.api.answers import asked_of
 from ims.portal.api.callers import gate_of, note
 from ims.portal.api.errors import UNANSWERED, later, without_places
 from ims.portal.api.parameters import Parameters, question, range_of
@@ -20,6 +21,7 @@ from ims.portal.auth.roles import Caller
 from ims.portal.federation.asker import Effort, behalf
 from ims.portal.privacy.query_policy import Forbidden, Withheld
 from ims.query import request as typed
+from ims.query.answer import Answer
 from ims.query.errors import LaterError, QuestionError, UnansweredError
 from ims.query.verbs import VerbName
 from ims.text import one_line
@@ -51,6 +53,25 @@ def allowed(asked: typed.Request, request: Request, caller: Caller) -> typed.Req
     asked = gate.secrecy.check(caller.role, asked, gate.octets)
     note(request, **range_of(asked))
     return asked
+
+
+def answer_of(question: typed.Request, request: Request, caller: Caller) -> Answer:
+    """The answer that this caller sees. Call this in its turn, in `settled`. Raises Forbidden; QuestionError for an
+    answer with more rows than the role may have; UnansweredError where no sensor answered."""
+    gate, role = gate_of(request), caller.role
+    most = gate.limits.rows[role]
+
+    def asking(asked: typed.Request) -> Answer:
+        answer = gate.telescope.ask(asked)
+        if answer.record.silent and set(answer.record.silent) >= set(asked_of(answer.record)):
+            raise UnansweredError("; ".join(["no sensor answered", *answer.record.losses]))
+        return answer
+
+    answer = gate.secrecy.answer(role, allowed(question, request, caller), asking, gate.octets)
+    if len(answer) > most:
+        narrower = "ask for a shorter time, wider bins or a coarser group"
+        raise QuestionError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
+    return answer
 
 
 async def answered(request: Request, caller: Caller, seconds: float, work: Callable[[], T], turns: str = "turns") -> T:

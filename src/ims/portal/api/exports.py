@@ -14,7 +14,7 @@ from ims.export import ExportReport, check_written
 from ims.portal.api.callers import Operator, gate_of, note
 from ims.portal.api.errors import OCTETS, documented
 from ims.portal.api.execute import allowed, answered, made
-from ims.portal.api.parameters import words_of
+from ims.portal.api.parameters import MODELS, words_of
 from ims.portal.api.spool import Spool, pieces
 from ims.portal.api.streams import Held
 from ims.query.verbs import VERBS
@@ -30,7 +30,7 @@ TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/x-ndjson",
 }
-Selected = words_of(VERBS["count"])
+Selected = words_of(VERBS["count"], MODELS["count"])
 
 
 class Exported(Selected):  # type: ignore[valid-type, misc]  # made of the table of verbs

@@ -12,15 +12,15 @@ Form = Literal["json", "csv", "arrow"]
 FORMS: dict[str, Form] = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.arrow.stream": "arrow"}
 
 
-def negotiated(accepts: Sequence[str]) -> Form:
-    """The form that `Accept` prefers, JSON where all are the same to it. Refuses with 406."""
+def negotiated(accepts: Sequence[str], forms: Mapping[str, Form] = FORMS) -> Form:
+    """The form that `Accept` prefers, of equals the first of `forms`. Refuses with 406."""
     ranges = dict(sorted(_range(part) for part in ",".join(accepts).split(",") if part.strip()))  # the largest weights
     if not ranges:
-        return "json"
-    weights = {form: _weight(name, ranges) for name, form in FORMS.items()}
+        return next(iter(forms.values()))
+    weights = {form: _weight(name, ranges) for name, form in forms.items()}
     best = max(weights, key=weights.__getitem__)
     if weights[best] <= 0:
-        raise HTTPException(406, f"no form of an answer that you accept; expected one of {', '.join(FORMS)}")
+        raise HTTPException(406, f"no form of an answer that you accept; expected one of {', '.join(forms)}")
     return best
 
 

@@ -1,4 +1,4 @@
-"""The parameters of each verb as the API takes them: models made of the table of verbs (query/verbs.py)."""
+"""The parameters of each verb and analysis as the API takes them: models made of their tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
+from ims.analyse.analyses import ANALYSES, Analysis
 from ims.arrow import EPOCH
 from ims.query.errors import QuestionError
 from ims.query.moment import moment
@@ -41,7 +42,7 @@ Moment = Annotated[
 
 
 class Parameters(BaseModel):
-    """The parameters of a verb."""
+    """The parameters of a verb or an analysis."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,15 +69,19 @@ def _field(parameter: Parameter) -> tuple[Any, Any]:
     return str if default is not None else str | None, Field(default, max_length=parameter.longest, **described)
 
 
-def words_of(verb: Verb) -> type[Parameters]:
-    """The model of a verb's parameters."""
-    fields: dict[str, Any] = {each.name: _field(each) for each in verb.parameters}
-    name = MODELS.get(verb.name, verb.name.capitalize())
-    text = f"Parameters of {verb.name}, about the packets of [since, until)."
+def words_of(of: Verb | Analysis, name: str) -> type[Parameters]:
+    """The model of the parameters; `name`: in the OpenAPI document."""
+    fields: dict[str, Any] = {each.name: _field(each) for each in of.parameters}
+    text = f"Parameters of {of.name}, about the packets of [since, until)."
     return create_model(name, __base__=Parameters, __doc__=text, **fields)
 
 
-WORDS: Mapping[VerbName, type[Parameters]] = MappingProxyType({name: words_of(verb) for name, verb in VERBS.items()})
+WORDS: Mapping[VerbName, type[Parameters]] = MappingProxyType(
+    {name: words_of(verb, MODELS.get(name, name.capitalize())) for name, verb in VERBS.items()}
+)
+OF_ANALYSES: Mapping[str, type[Parameters]] = MappingProxyType(
+    {name: words_of(each, f"Analyse{each.method.title().replace('_', '')}") for name, each in ANALYSES.items()}
+)
 
 
 def question(verb: VerbName, words: Parameters, role: str, most: int) -> Request:
@@ -85,7 +90,7 @@ def question(verb: VerbName, words: Parameters, role: str, most: int) -> Request
     if (values.get("limit") or 0) > most:
         raise QuestionError(f"limit {values['limit']:,}: at most {most:,} rows for {role}s")
     asked = make_request(verb, values.pop("filter", None), **values)
-    if verb == "series" and not asked.limit and most < DEFAULT_LIMITS[verb]:
+    if verb in ("series", "darknet") and not asked.limit and most < DEFAULT_LIMITS[verb]:
         asked = asked.model_copy(update={"limit": most + 1})
     return asked
 

@@ -1,4 +1,4 @@
-"""The health of the portal and its sensors; its version; its analyses."""
+"""The health of the portal and its sensors, and its version."""
 
 from __future__ import annotations
 
@@ -47,12 +47,6 @@ class Sensors(BaseModel):
     )  # fmt: skip
 
 
-class Analyses(BaseModel):
-    """The questions that `ims analyse` knows."""
-
-    analyses: list[dict[str, Any]] = Field(examples=[[]])
-
-
 @router.get(
     "/health", summary="Whether sensors answer, watch and store; no token needed", responses=refusals(413, 415, 503)
 )
@@ -96,9 +90,3 @@ async def sensors(request: Request, caller: Anyone) -> Sensors:
         ]
     note(request, rows=len(found))
     return Sensors(sensors=found)
-
-
-@router.get("/analyses", summary="The analyses that can be asked for", responses=_REFUSED)
-async def analyses(caller: Anyone) -> Analyses:
-    """None yet."""
-    return Analyses(analyses=[])

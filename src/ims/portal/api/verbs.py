@@ -9,16 +9,14 @@ from fastapi import APIRouter, Body, HTTPException, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from ims.portal.api.answer_memory import room_for
-from ims.portal.api.answers import asked_of, response
+from ims.portal.api.answers import response
 from ims.portal.api.callers import Anyone, gate_of, note
 from ims.portal.api.errors import OCTETS, documented
-from ims.portal.api.execute import allowed, answered, made
+from ims.portal.api.execute import answer_of, answered, made
 from ims.portal.api.negotiate import negotiated
 from ims.portal.api.parameters import WORDS, Parameters
 from ims.portal.api.streams import Held
 from ims.query.answer import Answer
-from ims.query.errors import QuestionError, UnansweredError
-from ims.query.request import Request as Question
 from ims.query.verbs import VERBS, Verb, VerbName
 
 Endpoint = Callable[..., Awaitable[Response]]
@@ -29,20 +27,11 @@ async def ask(verb: VerbName, words: Parameters, request: Request, caller: Anyon
     gate, role = gate_of(request), caller.role
     form = negotiated(request.headers.getlist("accept"))
     question = await made(verb, words, request, caller)
-    most, holding = gate.limits.rows[role], request.app.state.holding
+    holding = request.app.state.holding
     share = await holding.take(caller.name, room_for(verb, question.rows), gate.limits.seconds[role])
 
-    def asking(asked: Question) -> Answer:
-        answer = gate.telescope.ask(asked)
-        if answer.record.silent and set(answer.record.silent) >= set(asked_of(answer.record)):
-            raise UnansweredError("; ".join(["no sensor answered", *answer.record.losses]))
-        return answer
-
     def work() -> tuple[Answer, Response]:
-        answer = gate.secrecy.answer(role, allowed(question, request, caller), asking, gate.octets)
-        if len(answer) > most:
-            narrower = "ask for a shorter time, wider bins or a coarser group"
-            raise QuestionError(f"the answer has more than {most:,} rows, the most for {role}s: {narrower}")
+        answer = answer_of(question, request, caller)
         return answer, response(verb, answer, form, role == "operator")
 
     def working() -> tuple[Answer, Response]:

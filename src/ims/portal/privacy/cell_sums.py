@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ims.portal.privacy.cells import CACHE, SOURCE_BITS, Cells, View, metrics_of, questions, view_of
 from ims.portal.privacy.noise import Noise
+from ims.portal.privacy.published_periods import published_space
 from ims.portal.privacy.query_policy import NarrowedRequest
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.bins import bin_begin
@@ -62,7 +63,8 @@ def cell_sums(request: NarrowedRequest, put: Put, noise: Noise, unit: int) -> Ce
                     f"this is the sum of more than {MOST_CELLS:,} figures, the most for viewers; ask for a shorter time"
                 )
     width = request.bin if request.verb in ("series", "cache") else (request.until or 0) - (request.since or 0)
-    return CellSums(view, sums, width // unit * view.cells, _space(watched.table), replace(record, verb=request.verb))
+    space = published_space(request, watched.table, unit)
+    return CellSums(view, sums, width // unit * view.cells, space, replace(record, verb=request.verb))
 
 
 def _add(
@@ -104,9 +106,3 @@ def _joined(record: AnswerRecord, other: AnswerRecord) -> AnswerRecord:
         record, silent=record.silent | other.silent, sensors=tuple(sorted(sensors)), asked=tuple(sorted(asked)),
         seconds=record.seconds + other.seconds, took=took,
     )  # fmt: skip
-
-
-def _space(table: pa.Table) -> DarkSpace:
-    columns = {name: table.column(name) for name in ("sensor", "block", "prefix")}
-    columns |= {f"{name}_us": table.column(name).cast(pa.int64()) for name in ("since", "until")}
-    return DarkSpace(pa.table(columns).to_pylist())

@@ -15,6 +15,7 @@ from ims.portal.privacy.query_policy import TELLING, asked_of
 from ims.portal.privacy.viewer_policy import unit_of
 from ims.query.language.syntax_tree import Net, walk
 from ims.query.request import Request
+from ims.query.verbs import VERBS
 from ims.settings.durations import written_duration
 
 if TYPE_CHECKING:
@@ -58,11 +59,17 @@ def _of_viewers(asked: Request, shown: Request, settings: SecrecySettings, noise
             f"viewers are shown whole bins of {written_duration(unit)} that are at least "
             f"{delay} old: here from {_moment(shown.since)} to {_moment(shown.until)}"
         )
-    if asked.verb in ("series", "cache") and asked.bin != shown.bin:
+    if "bin" in VERBS[asked.verb].by_name and asked.bin != shown.bin:
         lines.append(
             f"bins are {written_duration(shown.bin)} wide, not {written_duration(asked.bin)}: "
             "viewers are shown none narrower"
         )
+    if asked.verb == "darknet":
+        lines.append(
+            "answering isn't shown to viewers; addresses are all that were watched at any time of "
+            f"{written_duration(unit)}, with two digits"
+        )
+        return lines
     if asked.verb == "coverage":
         lines.append("prefix, policy and what was lost aren't shown to viewers, periods only in whole bins")
         return lines

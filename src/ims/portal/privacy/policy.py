@@ -25,12 +25,15 @@ from ims.portal.privacy.cell_sums import Put, cell_sums
 from ims.portal.privacy.cells import view_of
 from ims.portal.privacy.noise import Noise
 from ims.portal.privacy.omissions import omissions
+from ims.portal.privacy.published_periods import published_space
 from ims.portal.privacy.query_policy import Forbidden, NarrowedRequest, PayloadLookup, narrowed, wanted_of
 from ims.portal.privacy.settings import SecrecySettings
 from ims.query.answer import Answer, AnswerRecord
+from ims.query.darkspace import DarkSpace
 from ims.query.errors import LaterError, UnansweredError
 from ims.query.plans.hidden_sources import ranges_of
 from ims.query.request import Ranges, Request
+from ims.query_run import answered_range
 from ims.queryd.coverage_prefixes import few
 
 if TYPE_CHECKING:
@@ -94,14 +97,21 @@ class PrivacyPolicy:
 
     def answer(self, role: Role, request: Request, put: Put, payloads: PayloadLookup | None = None) -> Answer:
         """The answer that this role sees to a request that passed `check`. `put` asks the sensors; for viewers, for the
-        cells of their sums. As `shown`; raises what `put` raises, too."""
+        cells of their sums, or for what was watched. As `shown`; raises what `put` raises, too."""
         if role != "viewer" or request.verb == "coverage":
             return self.shown(role, request, put(request), payloads)
         if not isinstance(request, NarrowedRequest):
             raise ValueError("this request didn't pass the policy; call check first")
-        found = cell_sums(request, put, self._noise, viewer_policy.unit_of(self._settings))
-        table = redact_viewer.table_of(request, found, self._noise)
-        return self._recorded(role, request, Answer(table, found.record), table)
+        unit = viewer_policy.unit_of(self._settings)
+        if request.verb == "darknet":
+            watched = put(Request(verb="coverage", since=request.since, until=request.until))
+            space = published_space(request, watched.table, unit)
+            table = redact_viewer.darknet(request, space, unit)
+            return self._of_viewer(request, Answer(table, replace(watched.record, verb=request.verb)), space)
+        found = cell_sums(request, put, self._noise, unit)
+        return self._of_viewer(
+            request, Answer(redact_viewer.table_of(request, found, self._noise), found.record), found.space
+        )
 
     def shown(self, role: Role, request: Request, answer: Answer, payloads: PayloadLookup | None = None) -> Answer:
         """What this role sees of the answer to a request that passed `check`. `payloads` gives the octets of
@@ -113,10 +123,16 @@ class PrivacyPolicy:
         if role == "viewer":
             if request.verb != "coverage" or request.since is None or request.until is None:
                 raise ValueError("a viewer's figures are sums of cells; call check first, then answer")
-            table = redact_viewer.coverage(request, answer.table, viewer_policy.unit_of(self._settings))
-        else:
-            table = redact_analyst.shown(request, answer.table, words, payloads)
-        return self._recorded(role, request, answer, table)
+            unit = viewer_policy.unit_of(self._settings)
+            shown = Answer(redact_viewer.coverage(request, answer.table, unit), answer.record)
+            return self._of_viewer(request, shown, published_space(request, answer.table, unit))
+        return self._recorded(role, request, answer, redact_analyst.shown(request, answer.table, words, payloads))
+
+    def _of_viewer(self, request: Request, answer: Answer, space: DarkSpace) -> Answer:
+        """The answer, whose record says of range, bins and the darknet's size what viewers are shown of them."""
+        size = space.size_24(request.since, request.until)
+        record = replace(answer.record, darknet_24s=size, **answered_range(request))
+        return self._recorded("viewer", request, Answer(answer.table, record), answer.table)
 
     def _recorded(self, role: Role, request: Request, answer: Answer, table: Any) -> Answer:
         """The table, with the record as this role sees it."""

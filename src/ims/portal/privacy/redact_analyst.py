@@ -19,7 +19,7 @@ from ims.portal.privacy.query_policy import TELLING, Forbidden, PayloadLookup, w
 from ims.query.request import Request
 from ims.query.verbs import MOST_DETAILED, VERBS
 
-SHOWN = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage")
+SHOWN = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet")
 """Verbs whose answers `shown` knows how to redact."""
 EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100}
 """Rows to ask for beyond those to show; of a series one, to know whether its last bin is whole."""

@@ -10,12 +10,17 @@ import math
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ims import arrow
 from ims.portal.privacy.cell_sums import CellSums, Row, Sum
 from ims.portal.privacy.cells import CACHE, COUNTED
 from ims.portal.privacy.noise import Noise
+from ims.portal.privacy.published_periods import published_periods
 from ims.portal.privacy.query_policy import NarrowedRequest, wanted_of
+from ims.portal.privacy.viewer_policy import MOST_BINS
+from ims.query.darkspace import DarkSpace
+from ims.query.format.metric_table import darknet_table, replaced
 from ims.query.request import Request
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -33,17 +38,34 @@ def table_of(request: NarrowedRequest, found: CellSums, noise: Noise) -> pa.Tabl
 
 
 def coverage(request: Request, table: pa.Table, unit: int) -> pa.Table:
-    """Which blocks were watched, in whole bins, since a period may end with the last packet of a capture."""
-    since, until = request.since or 0, request.until or 0
-    named = [tuple(row.values()) for row in arrow.rows(table.select(["sensor", "block"]))]
-    spans = (table.column(name).cast(pa.int64()).to_pylist() for name in ("since", "until"))
-    periods = [
-        (*words, max(since, begin // unit * unit), min(until, -(-end // unit) * unit))
-        for words, begin, end in zip(named, *spans, strict=True)
-    ]
-    rows = sorted({period for period in periods if period[-2] < period[-1]})
+    """Which blocks were watched, in whole bins."""
+    periods = published_periods(request, table, unit).select(["sensor", "block", "since", "until"])
+    rows = sorted({tuple(row.values()) for row in periods.to_pylist()})
     kinds = {"sensor": pa.string(), "block": pa.string(), "since": MOMENT, "until": MOMENT}
     return arrow.table([dict(zip(kinds, row, strict=True)) for row in rows], pa.schema(kinds))
+
+
+def darknet(request: NarrowedRequest, space: DarkSpace, unit: int) -> pa.Table:
+    """How many addresses were watched at any time of each published bin, with two digits; of a wider bin their mean."""
+    most = MOST_BINS if request.bin > unit else wanted_of(request)
+    table, _ = darknet_table(space, request.model_copy(update={"bin": unit, "limit": most}))
+    rounded = [float(f"{addresses:.2g}") for addresses in table.column("addresses").to_pylist()]
+    table = replaced(table.drop_columns(["answering"]), "addresses", arrow.column(rounded, pa.float64()))
+    return table if request.bin == unit else _wider(request, table).slice(0, wanted_of(request))
+
+
+def _wider(request: NarrowedRequest, table: pa.Table) -> pa.Table:
+    """The bins of a darknet's table as wider ones."""
+    times, origin = arrow.numbers(table.column("time")), request.origin or 0
+    begins = arrow.column(times - (times - origin) % request.bin, MOMENT)
+    areas = pc.multiply(table.column("addresses"), table.column("seconds"))
+    keys = ["time", *([request.group] if request.group is not None else [])]
+    wider = replaced(table, "time", begins).append_column("area", areas)
+    sums = wider.group_by(keys).aggregate([("area", "sum"), ("seconds", "sum")])
+    seconds = sums.column("seconds_sum")
+    columns = {name: sums.column(name) for name in keys}
+    columns |= {"addresses": pc.divide(sums.column("area_sum"), seconds), "seconds": seconds}
+    return pa.table(columns).sort_by([(name, "ascending") for name in keys])
 
 
 def _estimate(found: CellSums, noise: Noise, metric: str, row: Row) -> Estimate:

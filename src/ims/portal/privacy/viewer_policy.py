@@ -18,6 +18,8 @@ from ims.query.request import Request
 from ims.query.verbs import VERBS
 
 VIEWERS_VERBS = tuple(name for name, verb in VERBS.items() if verb.viewers)
+WATCHED_VERBS = ("coverage", "darknet")
+"""Verbs that ask nothing of packets."""
 MOST_BINS, MOST_CELLS = 100_000, 50_000_000
 """Of a range, and times the values of a group: what sensors may be asked for."""
 
@@ -46,7 +48,7 @@ def check(request: Request, settings: SecrecySettings, now_us: int) -> NarrowedR
         raise Forbidden(f"viewers are shown {what} of all packets only; ask without a filter and without a group")
     unit = unit_of(settings)
     oldest = now_us - round(settings.viewer_delay * 1e6)
-    width = math.ceil(request.bin / unit) * unit if request.verb in ("series", "cache") else unit
+    width = math.ceil(request.bin / unit) * unit if "bin" in VERBS[request.verb].by_name else unit
     if request.metric == "sources" and (width != unit or request.verb != "series"):
         raise Forbidden(
             f"viewers are shown distinct sources by bins of {unit // 1_000_000:,} s alone: ask for a series"
@@ -63,7 +65,7 @@ def check(request: Request, settings: SecrecySettings, now_us: int) -> NarrowedR
             "and there is none in this range; ask for a longer one or an earlier one"
         )
     bins, values = (until - since) // unit, 1 if request.group is None else GROUPS[view.table]
-    if request.verb != "coverage" and (bins > MOST_BINS or bins * values > MOST_CELLS):
+    if request.verb not in WATCHED_VERBS and (bins > MOST_BINS or bins * values > MOST_CELLS):
         raise Forbidden(
             f"{bins:,} bins of {values:,} values are more than viewers may ask for; ask for a shorter range"
         )

@@ -61,6 +61,18 @@ def values_per_24(table: pa.Table, request: Request, space: DarkSpace) -> pa.Tab
     return replaced(table, "value", arrow.column(per_24, pa.float64()))
 
 
+def darknet_table(space: DarkSpace, request: Request) -> tuple[pa.Table, int]:
+    """The bins of a request of `darknet` up to its limit, and how many there are."""
+    ends = request.since, request.until
+    found = space.bins(request.bin, request.origin or 0, *ends, request.group, request.rows)
+    columns = {"time": arrow.column(found.begins, pa.timestamp("us", "UTC"))}
+    if request.group is not None:
+        columns[request.group] = arrow.column(found.names, pa.string()).take(arrow.column(found.groups, pa.int64()))
+    means = {"addresses": found.addresses, "answering": found.answering, "seconds": found.spent / 1e6}
+    columns |= {name: arrow.column(values, pa.float64()) for name, values in means.items()}
+    return pa.table(columns), found.matching
+
+
 def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
     """A table with other values in one column."""
     return table.set_column(table.column_names.index(name), name, values)

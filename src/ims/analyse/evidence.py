@@ -1,0 +1,108 @@
+"""What an analysis asks: questions of verbs about one filter and one range, and what their answers' records say.
+
+It asks through the same door as everybody (`Telescope.ask`, or at a portal what the caller's role may ask and see), so
+an analysis never knows more than its user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ims import arrow
+from ims.analyse.blocks import MOST_BLOCKS, Watches, watches_of
+from ims.query.answer import Answer, AnswerRecord
+from ims.query.bins import bin_origin
+from ims.query.errors import QuestionError
+from ims.query.moment import CALENDAR_US, moment
+from ims.query.request import Request
+from ims.query.verbs import VerbName
+from ims.settings.durations import HOUR_US, SECOND_US
+
+Ask = Callable[[Request], Answer]
+Progress = Callable[[str], None]
+MOST_BINS = 500_000
+"""Rows of one answer: so many seconds of a block take 2 s and 500 MB."""
+
+
+class Evidence:
+    """Asks about the packets of a request. `progress`: called with what is being asked. `since`, `until`: of the range
+    that answers are about (microseconds), which is fixed once it is known what was watched: a store may grow, and a
+    role may be shown a shorter one. `width`: of the bins in the last answer that has any."""
+
+    def __init__(self, ask: Ask, request: Request, progress: Progress = lambda _: None) -> None:
+        self._ask, self.request, self._progress = ask, request, progress
+        self.since, self.until, self.width = request.since, request.until, 0
+        self.records: list[AnswerRecord] = []
+
+    def ask(self, verb: VerbName, what: str, **words: Any) -> Answer:
+        """The answer to a verb. Raises QuestionError where rows are missing: half of the data isn't analysed."""
+        self._progress(what)
+        answer = self._ask(Request(verb=verb, since=self.since, until=self.until, **words))
+        record = answer.record
+        if record.limit:
+            fewer = "a wider --bin, a shorter time or a narrower filter has fewer"
+            raise QuestionError(f"{what} has more than {record.limit:,} rows; {fewer}")
+        self.records.append(record)
+        self.since = self.since if record.since is None else moment(record.since)
+        self.until = self.until if record.until is None else moment(record.until)
+        self.width = round(record.bin_seconds * SECOND_US) or words.get("bin", self.width)
+        return answer
+
+    def series(self, bin: int, group: str | None = None, metric: str = "packets") -> pa.Table:
+        """`series` of the packets that the filter takes: time, the group if any, value; low and high where they carry
+        noise. A group has only rows of what came."""
+        words = {"group": group, "metric": metric, **_bins(bin)}
+        return self.ask("series", f"{metric} by {group or 'time'}", filter=self.request.filter, **words).table
+
+    def darknet(self, bin: int, group: str | None = "block") -> pa.Table:
+        """The size over time of what the filter can match: see the verb."""
+        return self.ask("darknet", "the darknet's size", filter=self.request.filter, group=group, **_bins(bin)).table
+
+    def size(self, only: Collection[str] | None = None) -> float:
+        """Mean addresses of what the filter can match, over the moments at which any was watched; or the sum of those
+        of some blocks."""
+        table = self.darknet(HOUR_US, None if only is None else "block")
+        seconds, sizes = (arrow.numbers(table.column(name)) for name in ("seconds", "addresses"))
+        if only is None:
+            chosen = [np.ones(len(table), np.bool_)]
+        else:
+            names = np.array(table.column("block").to_pylist(), object)
+            chosen = [names == name for name in only]
+        return float(sum(np.average(sizes[each], weights=seconds[each]) for each in chosen if each.any()))
+
+    @cached_property
+    def coverage(self) -> Answer:
+        """What was watched; the range is fixed by it."""
+        answer = self.ask("coverage", "what was watched")
+        if self.until is None and len(answer):
+            self.until = min(int(arrow.numbers(answer.table.column("until")).max()), CALENDAR_US[1] - 1)
+        return answer
+
+    @property
+    def silent(self) -> set[str]:
+        """Sensors that didn't answer a question."""
+        return {sensor for record in self.records for sensor in record.silent}
+
+    def watches(self) -> Watches:
+        """When each block was watched that the filter can match, of the sensors that answered all questions so far."""
+        found = watches_of(self.coverage.table, self.request.filter, self.silent)
+        if len(found.by_block) > MOST_BLOCKS:
+            raise QuestionError(
+                f"{len(found.by_block):,} blocks are more than the {MOST_BLOCKS:,} of an analysis; name some, as in "
+                "'block NAME or block NAME'"
+            )
+        return found
+
+    @property
+    def notes(self) -> list[str]:
+        """What the answers' records say is missing or not shown, each sentence once."""
+        return list(dict.fromkeys(line for record in self.records for line in (*record.losses, *record.withheld)))
+
+
+def _bins(width: int) -> dict[str, Any]:
+    return {"bin": width, "origin": bin_origin(width) or None, "limit": MOST_BINS}

@@ -1,0 +1,31 @@
+"""The analyses as methods: `telescope.analyse.rate(...)`, the same for stores, a lake and a portal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ims.analyse.result import Result
+
+Moment = str | float | datetime | None
+Make = Callable[[str, dict[str, Any]], "Result"]
+
+
+class Analyses:
+    """Each analysis is a method. They take a filter in tcpdump's language and a range [since, until), as verbs do, and
+    return a result: estimates with intervals, rows, notes, the darknet's size; `figure()` draws it, `save` writes it.
+
+    `make`: makes a result of an analysis's name and words. What is wrong with a question raises ValueError in one line.
+    """
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+
+    def rate(
+        self, filter: str | None = None, *, bin: str | int = "5m", since: Moment = None, until: Moment = None
+    ) -> Result:
+        """The packet rate of each block, in packets/s per /24: mean, median and quantiles of its bins, and its ratio to
+        the block with the lowest mean (Figure 2 of the paper)."""
+        return self._make("rate", {"filter": filter, "bin": bin, "since": since, "until": until})

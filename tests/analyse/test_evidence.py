@@ -1,0 +1,82 @@
+"""What an analysis asks, and what it keeps of the answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ims.analyse.evidence import Evidence
+from ims.query.answer import Answer
+from ims.query.errors import QuestionError
+from ims.query.request import Request, make_request, parsed
+from ims.telescope import Telescope
+
+WEEK = 7 * 86_400_000_000
+
+
+def test_it_asks_about_its_filter_and_its_range(telescope: Telescope) -> None:
+    asked: list[Request] = []
+
+    def ask(request: Request) -> Answer:
+        asked.append(request)
+        return telescope.ask(request)
+
+    evidence = Evidence(ask, make_request("series", "udp", since="2026-03-04"))
+    evidence.series(WEEK, "block")
+    evidence.darknet(WEEK)
+    assert evidence.watches().by_block and evidence.watches().by_block
+    assert [(each.verb, each.filter, each.since) for each in asked] == [
+        ("series", parsed("udp"), 1_772_582_400_000_000), ("darknet", parsed("udp"), 1_772_582_400_000_000),
+        ("coverage", None, 1_772_582_400_000_000),
+    ]  # fmt: skip
+    assert asked[0].origin == asked[1].origin == 4 * 86_400_000_000  # weeks begin on Mondays
+    assert len(evidence.records) == 3
+
+
+def test_the_size_is_of_what_the_filter_can_match(telescope: Telescope) -> None:
+    sizes = {"block A/24": 256, "sensor b": 128, "block A/24 or block B/25": (256 * 8 + 128 * 4) / 8, "block Z/24": 0}
+    for filter, size in sizes.items():
+        assert Evidence(telescope.ask, make_request("series", filter)).size() == pytest.approx(size, rel=1e-6), filter
+
+
+def test_the_range_is_fixed_by_the_first_answer(telescope: Telescope) -> None:
+    """A live store grows between questions: what comes later isn't counted while by coverage nothing was watched."""
+    asked: list[Request] = []
+
+    def ask(request: Request) -> Answer:
+        asked.append(request)
+        return telescope.ask(request)
+
+    evidence = Evidence(ask, make_request("series", None))
+    end = max(row["until"] for row in evidence.coverage.rows())
+    evidence.darknet(WEEK)
+    assert asked[0].until is None and asked[1].until == round(end.timestamp() * 1e6) == evidence.until
+
+
+def test_a_range_and_bins_that_a_role_is_shown_are_those_of_the_record(telescope: Telescope) -> None:
+    def ask(request: Request) -> Answer:
+        answer = telescope.ask(request)
+        changes = {"since": "2026-03-04T01:00:00Z", "until": "2026-03-04T03:00:00Z", "bin_seconds": 3600.0}
+        return Answer(answer.table, replace(answer.record, **changes))
+
+    evidence = Evidence(ask, make_request("series", None))
+    evidence.darknet(300_000_000)
+    assert (evidence.since, evidence.until) == (1_772_586_000_000_000, 1_772_593_200_000_000)
+    assert evidence.width == 3_600_000_000
+
+
+def test_more_blocks_than_can_be_analysed_are_refused(monkeypatch: pytest.MonkeyPatch, telescope: Telescope) -> None:
+    monkeypatch.setattr("ims.analyse.evidence.MOST_BLOCKS", 2)
+    with pytest.raises(QuestionError, match="3 blocks are more than the 2 of an analysis; name some"):
+        Evidence(telescope.ask, make_request("series", None)).watches()
+
+
+def test_what_is_missing_is_noted_once(telescope: Telescope) -> None:
+    def ask(request: Request) -> Answer:
+        answer = telescope.ask(request)
+        return Answer(answer.table, replace(answer.record, silent={"z": "gone"}, withheld=("not shown",)))
+
+    evidence = Evidence(ask, make_request("series", None))
+    assert evidence.coverage.record.silent and len(evidence.series(WEEK))
+    assert evidence.notes == ["z did not answer: gone", "not shown"]

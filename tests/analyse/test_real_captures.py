@@ -1,0 +1,64 @@
+"""Every analysis over every real capture that holds scans, worms or backscatter: what came in is what it counts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import ims
+from ims.analyse.analyses import ANALYSES
+from ims.analyse.result_reader import from_json
+
+from ..stores import CAPTURES, ingest, needs_captures
+
+NAMES = (
+    "worm-slammer-1pkt", "worm-blaster-4444", "worm-lsass445-honeynet-fc1", "worm-wannacry-eternalsafety",
+    "worm-eternalblue-failed", "worm-eternalblue-scan-id2t", "ndpi-rmcp", "ndpi-bacnet", "ndpi-ripe_atlas",
+    "ndpi-source_engine", "honeypot-glastopf-20170307-24h", "scan-zmap-10000-tcp80", "scan-masscan-tcp-0-1000",
+    "scan-nmap-syn", "scan-nmap-udp-icmp-unreach", "simplescan-445_scan", "simplescan-port_scan", "mmt-27.udp_scan",
+    "stopddos-pkt.TCP.synflood.spoofed", "stopddos-amp.UDP.isakmp", "ddos-dns-amp-2013",
+    "dos-synflood-random-src-dst",
+)  # fmt: skip
+
+
+@needs_captures
+@pytest.mark.parametrize("capture", NAMES)
+def test_a_real_capture_goes_through_every_analysis(capture: str, tmp_path: Path) -> None:
+    store = ingest(tmp_path / "STORE", CAPTURES / f"{capture}.pcap", blocks=["all/0=0.0.0.0/0"])
+    with ims.open(store) as telescope:
+        [counted] = telescope.count().rows()
+        for name in ANALYSES:
+            result = telescope.analysis(name, {})
+            assert result.darknet.addresses == 1 << 32
+            assert from_json(json.loads(result.to_json())).to_json() == result.to_json()
+            assert all(each.value is not None or result.notes for each in result.estimates.values())
+            if len(result.series):
+                result.save(tmp_path / f"{name}.svg")
+        rate = telescope.analyse.rate()
+    assert sum(row["packets"] for row in rate.rows.to_pylist()) == counted["packets"] > 0
+    assert sum(row["packets"] for row in rate.series.to_pylist()) == counted["packets"]
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "analyses.md").read_text()
+
+
+@needs_captures
+@pytest.mark.parametrize(
+    ("capture", "block", "bin", "about"),
+    [
+        ("honeypot-glastopf-20170307-24h", "pot/32=172.89.89.47/32", "1h", "a web honeypot's day"),
+        ("ndpi-source_engine", "net/24=206.125.246.0/24", "1h", "probes for servers of games"),
+        ("stopddos-pkt.TCP.synflood.spoofed", "all/0=0.0.0.0/0", "1s", "a SYN flood from forged sources"),
+    ],
+)
+def test_the_page_has_what_came_out(capture: str, block: str, bin: str, about: str, tmp_path: Path) -> None:
+    with ims.open(ingest(tmp_path / "STORE", CAPTURES / f"{capture}.pcap", blocks=[block])) as telescope:
+        [row] = telescope.analyse.rate(bin=bin).rows.to_pylist()
+    [line] = [line for line in PAGE.splitlines() if line.startswith(f"| {about}")]
+    for name in ("mean", "median"):
+        if row[name] is None:
+            assert "not known" in line
+        else:
+            assert f"| {row[name]:.3g} ({row[f'{name}_low']:.3g} to {row[f'{name}_high']:.3g}) |" in line

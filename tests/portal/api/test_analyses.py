@@ -1,0 +1,193 @@
+"""Analyses at the portal: made of what the caller is shown, under the limits of questions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ims
+from ims.analyse.analyses import ANALYSES
+from ims.analyse.result_reader import from_json
+from ims.portal.privacy.policy import PrivacyPolicy, SecrecySettings
+from ims.portal.services import Limits
+from ims.query.answer import Answer
+from ims.query.request import Request
+from ims.stores_backend import StoresBackend
+from ims.telescope import Telescope
+
+from ...analyse.conftest import rates_store  # noqa: F401  (a fixture)
+from .served import NOW, ROLES, Served, world
+
+PLANTED = "198.51.100.77"
+"""A monitored address in the reason why a sensor is silent, as a peer's error has it."""
+MONITORED = re.compile(r"198\.51\.100\.\d|203\.0\.113\.\d|10\.0\.[01]\.\d")
+
+
+class Partial(StoresBackend):
+    """Stores with a sensor that doesn't answer."""
+
+    def run(self, request: Request) -> Answer:
+        answer = super().run(request)
+        why = f"connect to {PLANTED}:8815 refused, /var/lib/ims/secret/file"
+        return Answer(answer.table, replace(answer.record, asked=(*answer.record.sensors, "z"), silent={"z": why}))
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory, rates_store: Path) -> Iterator[Served]:  # noqa: F811
+    folder = tmp_path_factory.mktemp("analyses")
+    with world(folder, rates_store, telescope=Telescope(backend=Partial([rates_store]))) as served:
+        yield served
+
+
+@pytest.fixture(params=ANALYSES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_the_list_has_every_analysis_with_its_words(portal: Served) -> None:
+    for role in ROLES:
+        found = portal.as_(role).get("/analyses").json()["analyses"]
+        assert [each["name"] for each in found] == list(ANALYSES)
+        for each in found:
+            analysis = ANALYSES[each["name"]]
+            assert each["parameters"] == list(analysis.by_name) and each["paper"] == analysis.paper
+            assert [quantity["unit"] for quantity in each["estimates"]] == [q.unit for q in analysis.estimates]
+
+
+def test_an_operator_has_the_store_s_own_result(served: Served, one_store: Path, name: str) -> None:
+    with ims.open(one_store) as telescope:
+        own = telescope.analysis(name, {"filter": "udp"}).to_json()
+    for reply in (
+        served.as_("operator").post(f"/analyses/{name}", json={"filter": "udp"}),
+        served.as_("operator").get(f"/analyses/{name}", params={"filter": "udp"}),
+    ):
+        assert reply.status_code == 200 and reply.text == own
+
+
+def test_a_remote_telescope_has_it_too(served: Served, one_store: Path) -> None:
+    with (
+        ims.open(served.url, token=served.world.tokens["operator"]) as remote,
+        ims.open(one_store) as telescope,
+    ):
+        words = {"bin": 600, "since": 1_772_582_400, "until": "2026-03-04T12:00"}
+        assert remote.analyse.rate("udp", **words).to_json() == telescope.analyse.rate("udp", **words).to_json()
+        with pytest.raises(ValueError, match="meant udp"):
+            remote.analyse.rate("upd")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_monitored_address_reaches_who_may_not_see_it(portal: Served, role: str, name: str, tmp_path: Path) -> None:
+    """Neither in estimates, rows, series or notes, nor in a figure of them; an operator sees where the sensor is."""
+    reply = portal.as_(role).post(f"/analyses/{name}", json={"since": "2026-03-04", "until": "2026-03-05"})
+    assert reply.status_code == 200
+    result = from_json(reply.json())
+    assert any("z did not answer" in note for note in result.notes)
+    result.save(tmp_path / "x.svg")
+    texts = [reply.text, (tmp_path / "x.svg").read_text(), result.plot() or "", repr(result._repr_mimebundle_())]
+    if role == "operator":
+        assert PLANTED in reply.text
+    else:
+        assert not any(MONITORED.search(text) for text in texts)
+    assert not any("secret/file" in text for text in texts)
+
+
+@pytest.mark.parametrize("role", ["viewer", "analyst"])
+def test_what_verbs_refuse_a_role_analyses_refuse_it(portal: Served, role: str, name: str) -> None:
+    for filter in ("dst net 198.51.100.0/25", "host 198.51.100.9", "tcp[4:4] = ip[16:4]"):
+        analysis, verb = (
+            portal.as_(role).post(path, json={"filter": filter}) for path in (f"/analyses/{name}", "/query/count")
+        )
+        assert analysis.status_code == verb.status_code == 403
+        assert analysis.json() == verb.json()
+
+
+def test_a_viewer_has_whole_bins_of_published_cells(portal: Served) -> None:
+    words = {"since": "2026-03-04", "until": "2026-03-04T08:00"}
+    result = from_json(portal.as_("viewer").post("/analyses/rate", json=words).json())
+    assert {row["time"].minute for row in result.series.to_pylist()} == {0}
+    assert any("bins are 1h wide, not 5m" in note for note in result.notes)
+    rates = {row["block"]: row["mean"] for row in result.rows.to_pylist()}
+    assert rates == {
+        "A/24": pytest.approx(0.1, rel=0.02),
+        "B/25": pytest.approx(0.4, rel=0.02),
+        "C/23": pytest.approx(1 / 300, rel=0.02),
+    }
+    assert result.darknet.slash24s == 3.5
+
+
+def test_noise_of_a_viewer_s_figures_is_in_their_intervals(tmp_path: Path, rates_store: Path) -> None:  # noqa: F811
+    settings = SecrecySettings(viewer_threshold=50, viewer_noise=2)
+    secrecy = PrivacyPolicy(settings, lambda: [], lambda: float(NOW), bytes(32))
+    with world(tmp_path / "world", rates_store, secrecy=secrecy) as served:
+        words = {"since": "2026-03-04", "until": "2026-03-04T04:00"}
+        result = from_json(served.as_("viewer").post("/analyses/rate", json=words).json())
+    rows = [row for row in result.series.to_pylist() if row["block"] == "B/25"]
+    assert rows and all(row["low"] <= 0.4 <= row["high"] for row in rows)
+    exact = 720**0.5 * 1.96 / 1800  # half of a Poisson count's interval, without noise
+    assert all(row["high"] - row["low"] > 2 * exact for row in rows)
+    hidden = [row for row in result.series.to_pylist() if row["block"] == "C/23"]
+    assert all(row["packets"] is None for row in hidden)  # 24 an hour are fewer than are published
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "error"),
+    [
+        ({"filter": "tpc"}, 400, "filter, column 1: 'tpc'"),
+        ({"bin": "0s"}, 400, "bin '0s': expected a positive number"),
+        ({"since": "2026-03-05", "until": "2026-03-04"}, 400, "--since must be before --until"),
+        ({"bins": "5m"}, 400, "unknown parameter 'bins'"),
+        ({"since": 1.5}, 400, "expected ISO 8601"),
+        ({"filter": "x" * 5000}, 400, "expected at most 4096 characters"),
+    ],
+)
+def test_wrong_words_are_one_line(portal: Served, words: dict[str, Any], status: int, error: str) -> None:
+    reply = portal.as_("analyst").post("/analyses/rate", json=words)
+    assert reply.status_code == status and error in reply.json()["error"]
+
+
+def test_refusals_are_those_of_questions(portal: Served) -> None:
+    assert portal.as_(None).get("/analyses/rate").status_code == 401
+    unknown = portal.as_("viewer").get("/analyses/rat")
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "no analysis 'rat'; meant rate?"})
+    assert portal.as_("viewer").get("/analyses/rate", headers={"Accept": "text/csv"}).status_code == 406
+
+
+def test_an_answer_beyond_a_role_s_rows_is_refused(tmp_path: Path, one_store: Path) -> None:
+    limits = Limits(rows={"viewer": 50, "analyst": 50, "operator": 100})
+    with world(tmp_path / "world", one_store, limits=limits) as served:
+        reply = served.as_("analyst").post("/analyses/rate", json={})
+        assert reply.status_code == 400
+        assert reply.json()["error"] == (
+            "the answer has more than 50 rows, the most for analysts: ask for a shorter time, wider bins or a coarser group"
+        )
+        assert served.as_("analyst").post("/analyses/rate", json={"bin": "1h"}).status_code == 200
+
+
+def test_the_audit_log_has_who_analysed_what(served: Served) -> None:
+    served.as_("analyst").post("/analyses/rate", json={"filter": "udp", "since": "2026-03-04"})
+    line = served.world.audited()[-1]
+    assert (line["caller"], line["verb"]) == ("analyst", "analyse rate")
+    assert line["words"] == {"filter": "udp", "since": "2026-03-04"}
+    assert line["since"].startswith("2026-03-04") and line["rows"] == 1 and line["silent"] == []
+
+
+def test_no_sensor_that_answers_is_503(tmp_path: Path, one_store: Path) -> None:
+    class Silent(StoresBackend):
+        def run(self, request: Request) -> Answer:
+            answer = super().run(request)
+            return Answer(answer.table, replace(answer.record, asked=("a",), silent={"a": "gone"}))
+
+    with world(tmp_path / "world", one_store, telescope=Telescope(backend=Silent([one_store]))) as served:
+        reply = served.as_("operator").post("/analyses/rate", json={})
+    assert reply.status_code == 503 and "no sensor answered" in reply.json()["error"]
+
+
+def test_large_results_are_sent_in_pieces(served: Served) -> None:
+    reply = served.as_("operator").post("/analyses/rate", json={"bin": "5s"})
+    assert reply.status_code == 200 and len(json.loads(reply.text)["series"]) > 10_000
