@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
+from ims.analyse.blocks import MOST_BLOCKS
 from ims.analyse.evidence import Evidence
 from ims.query.answer import Answer
 from ims.query.errors import QuestionError
@@ -66,10 +68,17 @@ def test_a_range_and_bins_that_a_role_is_shown_are_those_of_the_record(telescope
     assert evidence.width == 3_600_000_000
 
 
-def test_more_blocks_than_can_be_analysed_are_refused(monkeypatch: pytest.MonkeyPatch, telescope: Telescope) -> None:
-    monkeypatch.setattr("ims.analyse.evidence.MOST_BLOCKS", 2)
-    with pytest.raises(QuestionError, match="3 blocks are more than the 2 of an analysis; name some"):
-        Evidence(telescope.ask, make_request("series", None)).watches()
+def test_more_blocks_than_can_be_analysed_are_refused(telescope: Telescope) -> None:
+    """As a sensor may name them that is enrolled and hostile."""
+
+    def ask(request: Request) -> Answer:
+        answer = telescope.ask(request)
+        row = answer.table.slice(0, 1).to_pylist()[0]
+        rows = [{**row, "block": f"{number}/24"} for number in range(MOST_BLOCKS + 1)]
+        return Answer(pa.Table.from_pylist(rows, answer.table.schema), answer.record)
+
+    with pytest.raises(QuestionError, match="2,001 blocks are more than the 2,000 of an analysis; name some"):
+        Evidence(ask, make_request("series", None)).watches()
 
 
 def test_what_is_missing_is_noted_once(telescope: Telescope) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
+import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -37,21 +39,33 @@ def test_elsewhere_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.getvalue() == ""
 
 
-def test_short_work_shows_nothing_and_long_work_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = threading.Event()
+WORK = """
+import sys
+from ims.cli.progress import progress_bar
+with progress_bar(octets=False, after=float(sys.argv[1])) as show:
+    show("asking", 0, None, "")
+    sys.stdin.readline()
+print("done")
+"""
 
-    class Watched(Terminal):
-        def write(self, text: str) -> int:
-            if "asking" in text:
-                written.set()
-            return super().write(text)
 
-    monkeypatch.setenv("TERM", "xterm")
-    shown = Watched()
-    monkeypatch.setattr(sys, "stderr", shown)
-    with progress_bar(octets=False, after=3600) as show:
-        show("asking", 0, None, "")
-    assert shown.getvalue() == ""
-    with progress_bar(octets=False, after=0.001) as show:
-        show("asking", 0, None, "")
-        assert written.wait(60)
+@pytest.mark.parametrize(("after", "shown"), [("0.001", True), ("3600", False)])
+def test_on_a_real_terminal_long_work_shows_a_bar_and_short_work_nothing(after: str, shown: bool) -> None:
+    """The work goes on until it is told to end: where a bar is to be seen, once it was seen."""
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK, after], stdin=subprocess.PIPE, stdout=side, stderr=side,
+        env=os.environ | {"TERM": "xterm"},
+    )  # fmt: skip
+    os.close(side)
+    seen = b""
+    while shown and b"asking" not in seen:
+        seen += os.read(main, 1 << 16)
+    assert process.stdin is not None
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    while b"done" not in seen:
+        seen += os.read(main, 1 << 16)
+    assert process.wait() == 0
+    os.close(main)
+    assert (b"asking" in seen) is shown

@@ -66,7 +66,7 @@ class Analysis:
 
 
 _RANGE = (SINCE, UNTIL)
-_PER_24 = "packets/s per /24"
+PER_24 = "packets/s per /24"
 _FIVE_MINUTES = Parameter("bin", "width", BIN.sentence, "WIDTH", "5m", longest=32, examples=("5m",))
 _BINS = "of the block's bins, in packets/s per /24"
 
@@ -75,8 +75,8 @@ _TABLE = (
         "rate", "The packet rate of each block by its size, and how far the blocks differ", "Figure 2",
         (FILTER, _FIVE_MINUTES, *_RANGE),
         (
-            Quantity("highest", _PER_24, "mean rate of the block whose mean is the highest"),
-            Quantity("lowest", _PER_24, "mean rate of the block whose mean is the lowest"),
+            Quantity("highest", PER_24, "mean rate of the block whose mean is the highest"),
+            Quantity("lowest", PER_24, "mean rate of the block whose mean is the lowest"),
             Quantity("ratio", "times", "the highest mean divided by the lowest"),
         ),
         (

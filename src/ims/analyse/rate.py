@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ims import arrow
-from ims.analyse.analyses import ANALYSES, LEVEL
+from ims.analyse.analyses import ANALYSES, LEVEL, PER_24
 from ims.analyse.execution import Finding, Options, listed
 from ims.analyse.intervals import FEWEST, Array, Interval, of_counts, of_mean, of_quantile, quantile
 from ims.analyse.rate_figure import figure, plot
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["data", "figure", "model", "plot"]
 ANALYSIS = ANALYSES["rate"]
-UNIT = "packets/s per /24"
 LEAST_SECONDS = 1.0
 """A watch of a capture ends with its last packet: of one packet it takes a microsecond, which has no rate."""
 MANY_BINS = 60
@@ -232,8 +231,8 @@ def _compared(data: Data, rows: list[dict[str, Any]]) -> tuple[dict[str, Estimat
     )
     how = _MEAN if len(common) >= FEWEST else _FEW
     estimates = {
-        "highest": _estimate(top, UNIT, f"{highest}: {how}"),
-        "lowest": _estimate(bottom, UNIT, f"{lowest}: {how}"),
+        "highest": _estimate(top, PER_24, f"{highest}: {how}"),
+        "lowest": _estimate(bottom, PER_24, f"{lowest}: {how}"),
     }
     if len(found) < 2:
         return estimates, [*notes, "a ratio needs two blocks whose means are known"]

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ims import arrow
+from ims.analyse.analyses import PER_24
+from ims.analyse.result import interval_text
 from ims.query.bins import bin_begin, bin_origin, bin_width
 from ims.settings.durations import SECOND_US, written_duration
 
 if TYPE_CHECKING:
     from ims.analyse.result import Result
 
-UNIT = "packets/s per /24"
 BAND = "95 % interval of each bin's count"
 PLOT_ROWS = 7
 MOST_PANELS, MOST_PLOTS = 24, 12
@@ -32,7 +33,7 @@ def figure(result: Result) -> Any:
 
     heading = Heading("Packet rate by block, normalised per /24", tuple(lines))
     return time_panels(
-        _drawn(result), heading, panels=panels, value_title=UNIT, log=True, band_title=BAND, bin_us=_bin(result)
+        _drawn(result), heading, panels=panels, value_title=PER_24, log=True, band_title=BAND, bin_us=_bin(result)
     )
 
 
@@ -44,7 +45,7 @@ def plot(result: Result, width: int, unicode: bool) -> str | None:
     from ims.figures.text_chart import text_panels
 
     return text_panels(
-        _drawn(result), panels, width=width, height=PLOT_ROWS, value_title=UNIT, band_title=BAND, log=True,
+        _drawn(result), panels, width=width, height=PLOT_ROWS, value_title=PER_24, band_title=BAND, log=True,
         bin_us=_bin(result), unicode=unicode,
     )  # fmt: skip
 
@@ -56,13 +57,14 @@ def _panels(result: Result, most: int) -> tuple[list[tuple[str, str]], list[str]
     if not rows:
         return [], []
     panels = [
-        (row["block"], f"{row['block']}: mean {_text(row['mean'], row['mean_low'], row['mean_high'])}") for row in rows
+        (row["block"], f"{row['block']}: mean {interval_text(row['mean'], row['mean_low'], row['mean_high'])}")
+        for row in rows
     ]
     about = f", {result.filter}" if result.filter else ""
     lines = [f"{result.range}, bins of {written_duration(_bin(result))}{about}", result.darknet.size]
     ratio = result.estimates.get("ratio")
     if ratio is not None and ratio.value is not None:
-        lines.append(f"highest mean divided by lowest: {_text(ratio.value, ratio.low, ratio.high)}")
+        lines.append(f"highest mean divided by lowest: {interval_text(ratio.value, ratio.low, ratio.high)}")
     if result.darknet.frames_lost:
         lines.append(f"{result.darknet.frames_lost:,} packets lost by the capturing programs")
     if len(panels) > most:
@@ -73,13 +75,6 @@ def _panels(result: Result, most: int) -> tuple[list[tuple[str, str]], list[str]
 
 def _bin(result: Result) -> int:
     return bin_width(result.options["bin"])
-
-
-def _text(value: Any, low: Any, high: Any) -> str:
-    if value is None:
-        return "not known"
-    ends = ["no bound" if end is None else f"{end:,.3g}" for end in (low, high)]
-    return f"{value:,.3g} ({ends[0]} to {ends[1]})"
 
 
 def _drawn(result: Result) -> pa.Table:

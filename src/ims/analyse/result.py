@@ -129,7 +129,10 @@ class Result:
         return f"{_short(self.since)} to {_short(self.until)} UTC"
 
     def __repr__(self) -> str:
-        named = ", ".join(f"{printable(name)} {_said(each)}" for name, each in self.estimates.items())
+        named = ", ".join(
+            f"{printable(name)} {interval_text(each.value, each.low, each.high)}"
+            for name, each in self.estimates.items()
+        )
         return f"<Result of {self.question}: {named}; {quantity(len(self.rows), 'row')}; {self.darknet.size}>"
 
     def figure(self) -> Any:
@@ -203,7 +206,8 @@ class Result:
 
     def _tables(self) -> str:
         estimates = [
-            {"estimate": name, "value": _said(each), "unit": each.unit} for name, each in self.estimates.items()
+            {"estimate": name, "value": interval_text(each.value, each.low, each.high), "unit": each.unit}
+            for name, each in self.estimates.items()
         ]
         rows = arrow.rows(self.rows.slice(0, SHOWN_ROWS))
         more = [f"{quantity(len(self.rows), 'row')}, the first {SHOWN_ROWS} shown"] * (len(self.rows) > SHOWN_ROWS)
@@ -241,16 +245,16 @@ def _whole(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
-def _said(estimate: Estimate) -> str:
-    """An estimate with its interval, as text."""
-    if estimate.value is None:
+def interval_text(value: Value, low: Value, high: Value) -> str:
+    """A value with its interval, for people: 0.955 (0.944 to 0.967)."""
+    if value is None:
         return "not known"
-    low, high = (("no bound" if end is None else _short_value(end)) for end in (estimate.low, estimate.high))
-    return f"{_short_value(estimate.value)} ({low} to {high})"
+    ends = ["no bound" if end is None else _short_value(end) for end in (low, high)]
+    return f"{_short_value(value)} ({ends[0]} to {ends[1]})"
 
 
 def _short_value(value: Value) -> str:
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else f"{value:,.4g}"
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else f"{value:,.3g}"
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

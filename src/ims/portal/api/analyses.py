@@ -17,15 +17,13 @@ from starlette.responses import Response, StreamingResponse
 
 from ims.analyse.analyses import ANALYSES, LEVEL, Analysis
 from ims.analyse.execution import options_of, run
-from ims.analyse.result import Result
 from ims.portal.api.answer_memory import room_for
 from ims.portal.api.answers import WHOLE
 from ims.portal.api.callers import Anyone, gate_of, note
 from ims.portal.api.errors import documented, refusals, without_places
-from ims.portal.api.execute import answer_of, answered
+from ims.portal.api.execute import Made, answer_of, held_answer
 from ims.portal.api.negotiate import negotiated
 from ims.portal.api.parameters import OF_ANALYSES, Parameters, range_of
-from ims.portal.api.streams import Held
 from ims.query.answer import Answer
 from ims.query.errors import QuestionError
 from ims.query.request import Request as Question
@@ -67,7 +65,6 @@ async def analyse(analysis: Analysis, words: Parameters, request: Request, calle
         note(request, **range_of(options.request))
     except QuestionError as error:  # made of the caller's own words
         raise HTTPException(400, one_line(error)) from None
-    share = await request.app.state.holding.take(caller.name, room_for("series", 0), gate.limits.seconds[role])
     most = gate.limits.rows[role]
     silent: set[str] = set()
 
@@ -77,27 +74,16 @@ async def analyse(analysis: Analysis, words: Parameters, request: Request, calle
         silent.update(answer.record.silent)
         return answer
 
-    def work() -> Result:
+    def make() -> Made:
         result = run(analysis, asking, given)
-        return replace(result, notes=tuple(without_places(line, role == "operator") for line in result.notes))
+        result = replace(result, notes=tuple(without_places(line, role == "operator") for line in result.notes))
+        rows, held = len(result.rows), result.rows.nbytes + result.series.nbytes
+        pieces = (piece.encode("ascii") for piece in result.json_pieces())
+        if rows + len(result.series) > WHOLE:
+            return Made(StreamingResponse(pieces, media_type="application/json"), held, rows, silent)
+        return Made(Response(b"".join(pieces), media_type="application/json"), held, rows, silent)
 
-    def working() -> tuple[Result, Response]:
-        with share.working():
-            result = gate.secrecy.settled(role, work)
-            pieces = (piece.encode("ascii") for piece in result.json_pieces())
-            if len(result.rows) + len(result.series) > WHOLE:
-                return result, StreamingResponse(pieces, media_type="application/json")
-            return result, Response(b"".join(pieces), media_type="application/json")
-
-    try:
-        result, sent = await answered(request, caller, gate.limits.seconds[role], working)
-        held = result.rows.nbytes + result.series.nbytes
-        share.resize(held if isinstance(sent, StreamingResponse) else len(sent.body))
-        note(request, rows=len(result.rows), silent=sorted(silent))
-        return Held(sent, share.release)
-    except BaseException:
-        share.release()
-        raise
+    return await held_answer(request, caller, room_for("series", 0), make)
 
 
 def _endpoint(analysis: Analysis, where: object) -> Endpoint:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
-from typing import TypeVar, cast
+from collections.abc import Callable, Collection
+from typing import NamedTuple, TypeVar, cast
 
 import structlog
 from fastapi import HTTPException, Request
+from starlette.responses import Response, StreamingResponse
 
 from ims.freed_memory import let_go
 from ims.portal.api.answers import asked_of
 from ims.portal.api.callers import gate_of, note
 from ims.portal.api.errors import UNANSWERED, later, without_places
 from ims.portal.api.parameters import Parameters, question, range_of
+from ims.portal.api.streams import Held
 from ims.portal.api.task_queue import TaskQueue
 from ims.portal.auth.roles import Caller
 from ims.portal.federation.asker import Effort, behalf
@@ -110,6 +112,35 @@ async def answered(request: Request, caller: Caller, seconds: float, work: Calla
     except OSError as error:
         structlog.get_logger().error("unanswered", request=request.scope["request_id"], exc_info=error)
         raise HTTPException(503, UNANSWERED) from error
+
+
+class Made(NamedTuple):
+    """A response, the bytes of its tables, its rows for the audit's line, and who was silent."""
+
+    response: Response
+    octets: int
+    rows: int
+    silent: Collection[str]
+
+
+async def held_answer(request: Request, caller: Caller, octets: int, make: Callable[[], Made]) -> Response:
+    """What `make` makes in the caller's turn, settled for his role. `octets`: room that is taken until its size is
+    known; what it takes then is held until the last octet is sent."""
+    gate, role = gate_of(request), caller.role
+    share = await request.app.state.holding.take(caller.name, octets, gate.limits.seconds[role])
+
+    def working() -> Made:
+        with share.working():
+            return gate.secrecy.settled(role, make)
+
+    try:
+        made = await answered(request, caller, gate.limits.seconds[role], working)
+        share.resize(made.octets if isinstance(made.response, StreamingResponse) else len(made.response.body))
+        note(request, rows=made.rows, silent=sorted(made.silent))
+        return Held(made.response, share.release)
+    except BaseException:
+        share.release()
+        raise
 
 
 def until_even(seconds: float) -> float:

@@ -6,17 +6,15 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from ims.portal.api.answer_memory import room_for
 from ims.portal.api.answers import response
-from ims.portal.api.callers import Anyone, gate_of, note
+from ims.portal.api.callers import Anyone
 from ims.portal.api.errors import OCTETS, documented
-from ims.portal.api.execute import answer_of, answered, made
+from ims.portal.api.execute import Made, answer_of, held_answer, made
 from ims.portal.api.negotiate import negotiated
 from ims.portal.api.parameters import WORDS, Parameters
-from ims.portal.api.streams import Held
-from ims.query.answer import Answer
 from ims.query.verbs import VERBS, Verb, VerbName
 
 Endpoint = Callable[..., Awaitable[Response]]
@@ -24,28 +22,15 @@ Endpoint = Callable[..., Awaitable[Response]]
 
 async def ask(verb: VerbName, words: Parameters, request: Request, caller: Anyone) -> Response:
     """Answer one question in the form that is accepted."""
-    gate, role = gate_of(request), caller.role
-    form = negotiated(request.headers.getlist("accept"))
+    role, form = caller.role, negotiated(request.headers.getlist("accept"))
     question = await made(verb, words, request, caller)
-    holding = request.app.state.holding
-    share = await holding.take(caller.name, room_for(verb, question.rows), gate.limits.seconds[role])
 
-    def work() -> tuple[Answer, Response]:
+    def make() -> Made:
         answer = answer_of(question, request, caller)
-        return answer, response(verb, answer, form, role == "operator")
+        sent = response(verb, answer, form, role == "operator")
+        return Made(sent, answer.table.nbytes, len(answer), answer.record.silent)
 
-    def working() -> tuple[Answer, Response]:
-        with share.working():
-            return gate.secrecy.settled(role, work)
-
-    try:
-        answer, sent = await answered(request, caller, gate.limits.seconds[role], working)
-        share.resize(answer.table.nbytes if isinstance(sent, StreamingResponse) else len(sent.body))
-        note(request, rows=len(answer), silent=sorted(answer.record.silent))
-        return Held(sent, share.release)
-    except BaseException:
-        share.release()
-        raise
+    return await held_answer(request, caller, room_for(verb, question.rows), make)
 
 
 def _endpoint(verb: VerbName, where: object) -> Endpoint:
@@ -63,6 +48,7 @@ _RECORD = {
     "seconds": 0.08, "took": {"a": 0.07, "b": 2.0}, "darknet_24s": 1.5, "frames_lost": 0, "payloads_lost": 0,
     "losses": ["b did not answer: no answer within 2 s"], "limit": 0, "matching": 0, "at_least": False,
     "bins_left_out": 0, "verb": "count", "losing": {}, "left_out": [], "withheld": [],
+    "since": "2026-03-04T00:00:00.000000Z", "until": "2026-03-05T00:00:00.000000Z", "bin_seconds": 0.0,
 }  # fmt: skip
 
 
