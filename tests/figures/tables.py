@@ -30,6 +30,11 @@ def table(panels: dict[str, Sequence[float | None]], bin_us: int = BIN_US, band:
     return arrow.table([dict(zip(SCHEMA.names, row, strict=True)) for row in rows], SCHEMA)
 
 
+def with_curve(made: pa.Table, curve: Sequence[float | None]) -> pa.Table:
+    """A table with the curve of its rows."""
+    return made.append_column("curve", pa.array(curve, pa.float64()))
+
+
 def chart(made: pa.Table, names: Sequence[str], heading: Heading | None = None, **options: Any) -> Any:
     options = {"value_title": "packets/s", "log": False, "band_title": "95 %", "bin_us": BIN_US, **options}
     panels = [(name, f"panel {name}") for name in names]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ims.figures.panel_bins import band_note, edge_note, panel_bins, value_axis
 
-from .tables import BIN_US, MARCH_US, SCHEMA, table
+from .tables import BIN_US, MARCH_US, SCHEMA, table, with_curve
 
 VALUES = st.lists(st.none() | st.floats(0, 1e9), max_size=40)
 
@@ -102,3 +102,22 @@ def test_a_band_that_reaches_far_down_moves_the_edge_by_ten_at_most() -> None:
 def test_bins_begin_where_the_table_says() -> None:
     bins = panel_bins(table({"a": [1, 2, 3]}), ["a"], BIN_US, 2)
     assert bins.time_us(np.array([0, 1, 2])).tolist() == [MARCH_US, MARCH_US + 2 * BIN_US, MARCH_US + 3 * BIN_US]
+
+
+def test_the_curve_of_several_bins_together_is_their_mean() -> None:
+    made = with_curve(table({"a": [1, 2, None, 4, 5, 6]}), [10, 20, 30, None, None, None])
+    assert panel_bins(made, ["a"], BIN_US, 3).panels["a"].curve.tolist() == pytest.approx(
+        [15, np.nan, np.nan], nan_ok=True
+    )
+    assert panel_bins(made, ["a"], BIN_US, 9).panels["a"].curve[:2].tolist() == [10, 20]
+    assert np.isnan(panel_bins(table({"a": [1, 2]}), ["a"], BIN_US, 9).panels["a"].curve).all()
+
+
+def test_a_curve_is_in_the_range_of_the_axis_but_moves_no_lower_edge_of_a_logarithmic_one() -> None:
+    bins = panel_bins(with_curve(table({"a": [10, 20, 30]}, band=None), [1e-9, 500, -100]), ["a"], BIN_US, 100)
+    axis = value_axis(bins, True, 5)
+    assert (axis.low, axis.high) == (10, 500)
+    assert edge_note(bins, axis) == ""
+    axis = value_axis(bins, False, 5)
+    assert axis.low <= -100
+    assert axis.high >= 500

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from ims.figures.marks import Mark
 from ims.figures.text_chart import text_panels
 
-from .tables import BIN_US, SCHEMA, table
+from .tables import BIN_US, MARCH_US, SCHEMA, table, with_curve
 
 
 def drawn(made: Any, names: str = "a", **options: Any) -> str:
@@ -42,6 +43,12 @@ def test_the_line_is_where_the_values_are() -> None:
     low = [number for number, row in enumerate(rows) if "*" in row[: len(row) // 2 - 2]]
     high = [number for number, row in enumerate(rows) if "*" in row[len(row) // 2 + 2 :]]
     assert max(high) < min(low)
+
+
+def test_a_days_begin_among_hours_is_labelled_with_its_month() -> None:
+    text = drawn(table({"a": [1.0] * 576}), width=100)
+    assert "1 Mar" in text
+    assert " 2 Mar " in text
 
 
 @pytest.mark.parametrize("unicode", [True, False])
@@ -125,3 +132,52 @@ def test_odd_tables_are_drawn(values: list[float | None], log: bool, width: int)
 
 def test_without_bins_all_is_marked_as_not_watched() -> None:
     assert drawn(SCHEMA.empty_table(), "ab").count("/") > 500
+
+
+@pytest.mark.parametrize(("unicode", "dot"), [(True, "•"), (False, "o")])
+def test_a_curve_is_dots_between_which_the_line_is_seen(unicode: bool, dot: str) -> None:
+    made = with_curve(table({"a": [5.0] * 60}, band=None), [5.0] * 60)
+    text = drawn(made, unicode=unicode, curve_title="the fit")
+    [row] = [row for row in canvas(text) if dot in row]
+    assert 15 <= row.count(dot) <= 20
+    assert f"{dot} the fit" in text.split("\n")
+    assert "the fit" not in drawn(table({"a": [5.0] * 60}), unicode=unicode, curve_title="the fit")
+
+
+def test_a_curve_is_where_its_values_are_and_breaks_at_gaps() -> None:
+    made = with_curve(
+        table({"a": [5.0] * 20 + [None] * 20 + [5.0] * 20}, band=None), [9.0] * 20 + [None] * 20 + [1.0] * 20
+    )
+    rows = canvas(drawn(made, unicode=False))
+    high, low = (
+        [number for number, row in enumerate(rows) if "o" in row[part]] for part in (slice(0, 18), slice(-18, None))
+    )
+    assert max(high) < 3 <= min(low)
+    assert not any("o" in row[20:-20] for row in rows)
+
+
+@pytest.mark.parametrize(("unicode", "rule"), [(True, "┊"), (False, "|")])
+def test_a_mark_is_a_rule_in_each_panel_and_a_pointer_below_the_last(unicode: bool, rule: str) -> None:
+    mark = Mark(MARCH_US + 30 * BIN_US, "begin")
+    made = table({"a": [1.0] * 60, "b": [1.0] * 60}, band=None)
+    text = drawn(made, "ab", marks=[mark], mark_title="phase", unicode=unicode)
+    rows = text.split("\n")
+    pointer = next(number for number, row in enumerate(rows) if row.strip() == "^")
+    at = rows[pointer].index("^")
+    assert rows[pointer + 1] == " " * at + "begin"
+    assert sum(row[at] == rule for row in rows[:pointer] if len(row) > at) >= 10
+    assert "^ phase" in rows
+
+
+@given(
+    st.lists(NUMBERS, min_size=1, max_size=30),
+    st.booleans(),
+    st.integers(24, 90),
+    st.lists(st.integers(-2, 32), max_size=9),
+)
+def test_odd_curves_and_marks_are_drawn(values: list[float | None], log: bool, width: int, at: list[int]) -> None:
+    marks = [Mark(MARCH_US + each * BIN_US, "mark" * each, None, MARCH_US + each**2 * BIN_US) for each in at]
+    made = with_curve(table({"a": [3.0] * len(values)}, band=None), values)
+    text = drawn(made, log=log, width=width, marks=marks, mark_title="m", curve_title="c", unicode=False)
+    assert max(map(len, text.split("\n"))) <= width
+    assert "nan" not in text

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.figures.theme import BAND, BOLD, HATCH, LINE, MOST_LINES, TITLE_SIZE, Heading, text_width, wrapped
+from ims.figures.theme import (
+    BAND,
+    BOLD,
+    CURVE,
+    HATCH,
+    INTERVAL,
+    LINE,
+    MOST_LINES,
+    TITLE_SIZE,
+    Heading,
+    text_width,
+    wrapped,
+)
 
 ROOM = 640
 
@@ -18,6 +30,8 @@ def grey(colour: str) -> float:
 
 def test_the_line_the_hatch_and_the_band_differ_in_grey() -> None:
     assert grey(LINE) < 0.25 < 0.45 < grey(HATCH) < 0.65 < 0.7 < grey(BAND) < 0.85
+    assert grey(CURVE) < 0.25
+    assert grey(BAND) + 0.1 < grey(INTERVAL) < 0.93
 
 
 @given(st.text(max_size=300), st.floats(30, 700), st.integers(1, 4))

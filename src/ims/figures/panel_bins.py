@@ -20,12 +20,13 @@ LARGEST = 1e300
 @dataclass(frozen=True)
 class Bins:
     """One panel's watched bins, in order. `index`: each one's number in the range; others in between were not watched.
-    NaN in `low` and `high`: the bin has no band."""
+    NaN in `low` and `high`: the bin has no band; in `curve`: no fitted curve passes it."""
 
     index: Numbers
     value: Numbers
     low: Numbers
     high: Numbers
+    curve: Numbers
 
     def runs(self, has: Numbers | None = None) -> list[slice]:
         """Bins that follow each other without a gap; with `has`, of those bins alone for which it is true."""
@@ -73,27 +74,27 @@ class PanelBins:
         """Whether a panel has a bin that wasn't watched."""
         return any(self.gaps(name) for name in self.panels)
 
-    def smallest(self) -> float:
-        """The least of values and bands; 0 where there is none."""
-        return min((float(np.nanmin(each)) for each in self._all() if not np.isnan(each).all()), default=0.0)
+    def smallest(self, *more: str) -> float:
+        """The least of values, bands and these columns; 0 where there is none."""
+        return min((float(np.nanmin(each)) for each in self._all(*more) if not np.isnan(each).all()), default=0.0)
 
     def largest(self) -> float:
-        """The greatest of values and bands; 0 where there is none."""
-        return max((float(np.nanmax(each)) for each in self._all() if not np.isnan(each).all()), default=0.0)
+        """The greatest of values, bands and curves; 0 where there is none."""
+        return max((float(np.nanmax(each)) for each in self._all("curve") if not np.isnan(each).all()), default=0.0)
 
     def positive(self, names: Sequence[str] = ("value", "low", "high")) -> float | None:
         """The least number above 0 in these columns."""
         columns = [getattr(bins, name) for bins in self.panels.values() for name in names]
         return min((float(each[each > 0].min()) for each in columns if (each > 0).any()), default=None)
 
-    def _all(self) -> list[Numbers]:
-        return [each for bins in self.panels.values() for each in (bins.value, bins.low, bins.high)]
+    def _all(self, *more: str) -> list[Numbers]:
+        return [getattr(bins, name) for bins in self.panels.values() for name in ("value", "low", "high", *more)]
 
 
 def panel_bins(table: pa.Table, names: Sequence[str], bin_us: int, most: int) -> PanelBins:
-    """These panels' bins, at most so many in each, from columns `time` (a bin's begin), `panel`, `value`, `low` and
-    `high`. The value of several bins together is the mean of the watched ones, their band goes from the lowest to the
-    highest. What is infinite or no number counts as not watched.
+    """These panels' bins, at most so many in each, from columns `time` (a bin's begin), `panel`, `value`, `low`, `high`
+    and, if there is one, `curve`. The value of several bins together is the mean of the watched ones, as is their
+    curve; their band goes from the lowest to the highest. What is infinite or no number counts as not watched.
 
     Raises ValueError for a bin that isn't above 0.
     """
@@ -105,8 +106,10 @@ def panel_bins(table: pa.Table, names: Sequence[str], bin_us: int, most: int) ->
     time = arrow.numbers(table.column("time").cast(pa.timestamp("us", "UTC")))[chosen]
     if not len(time):
         nothing = np.zeros(0)
-        return PanelBins(0, 0, bin_us, 0, 1, {name: Bins(nothing.astype(int), *[nothing] * 3) for name in names})
+        return PanelBins(0, 0, bin_us, 0, 1, {name: Bins(nothing.astype(int), *[nothing] * 4) for name in names})
     value, low, high = (_finite(table.column(name))[chosen] for name in ("value", "low", "high"))
+    has_curve = "curve" in table.column_names
+    curve = _finite(table.column("curve"))[chosen] if has_curve else np.full(len(value), np.nan)
     since = int(time.min())
     index = (time - since) // bin_us
     count = int(index.max()) + 1
@@ -115,7 +118,8 @@ def panel_bins(table: pa.Table, names: Sequence[str], bin_us: int, most: int) ->
     for name in names:
         rows = np.flatnonzero((panel[chosen] == name) & ~np.isnan(value))
         rows = rows[np.argsort(index[rows], kind="stable")]
-        panels[name] = _pooled(index[rows] // together, value[rows], low[rows], high[rows], together > 1)
+        columns = Bins(index[rows] // together, value[rows], low[rows], high[rows], curve[rows])
+        panels[name] = _pooled(columns, together > 1)
     return PanelBins(since, since + count * bin_us, bin_us * together, -(-count // together), together, panels)
 
 
@@ -129,25 +133,35 @@ def _finite(column: pa.ChunkedArray) -> Numbers:
     return values
 
 
-def _pooled(index: Numbers, value: Numbers, low: Numbers, high: Numbers, is_pooled: bool) -> Bins:
+def _pooled(bins: Bins, is_pooled: bool) -> Bins:
+    """One bin of those with the same index."""
+    index, value, low, high = bins.index, bins.value, bins.low, bins.high
     if not len(index):
-        return Bins(index, value, low, high)
+        return bins
     begins = np.flatnonzero(np.r_[True, index[1:] != index[:-1]])
     if is_pooled:  # a band of bins is also over those that have none themselves
         low, high = np.fmin(low, value), np.fmax(high, value)
     if len(begins) == len(index):
-        return Bins(index, value, low, high)
-    counts = np.diff(np.r_[begins, len(index)])
-    mean = np.add.reduceat(value / np.repeat(counts, counts), begins)
-    return Bins(index[begins], mean, np.fmin.reduceat(low, begins), np.fmax.reduceat(high, begins))
+        return Bins(index, value, low, high, bins.curve)
+    low, high = np.fmin.reduceat(low, begins), np.fmax.reduceat(high, begins)
+    return Bins(index[begins], _means(value, begins), low, high, _means(bins.curve, begins))
+
+
+def _means(values: Numbers, begins: Numbers) -> Numbers:
+    """Of the numbers in each part that begins there; NaN where there is none."""
+    is_number = ~np.isnan(values)
+    counts = np.add.reduceat(is_number.astype(np.int64), begins)
+    each = np.repeat(np.maximum(counts, 1), np.diff(np.r_[begins, len(values)]))
+    means: Numbers = np.add.reduceat(np.where(is_number, values, 0.0) / each, begins)
+    return np.where(counts > 0, means, np.nan)
 
 
 def value_axis(bins: PanelBins, log: bool, most: int) -> ValueAxis:
     """The axis that all panels share. On a logarithmic one 0 stands at the lower edge, below all other values; a band's
-    end moves the edge by a factor of ten at most."""
+    end moves the edge by a factor of ten at most, a curve not at all."""
     least = bins.positive(["value"]) if log else None
     if least is None:
-        return linear_axis(bins.smallest(), bins.largest(), most)
+        return linear_axis(bins.smallest("curve"), bins.largest(), most)
     axis = log_axis(max(bins.positive() or least, least / 10), bins.largest(), most)
     if bins.smallest() <= 0 and axis.low >= least * (1 - 1e-9):
         return log_axis(least / 2, bins.largest(), most)

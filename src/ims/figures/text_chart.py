@@ -9,7 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from ims.figures.curve import curve_lines, has_curve
+from ims.figures.marks import Mark, marks_within
 from ims.figures.panel_bins import PanelBins, band_note, edge_note, panel_bins, value_axis
+from ims.figures.text_marks import mark_key, mark_lines
 from ims.figures.ticks import TimeTick, ValueAxis, time_ticks, value_label
 from ims.text import one_line
 
@@ -18,6 +21,9 @@ COLUMNS_A_TICK, ROWS_A_TICK = 14, 3
 NOT_WATCHED = "/"
 MARKERS = {True: ("braille", "░", "⣀"), False: ("*", ":", "*")}
 """With and without Unicode: plotext's marker of the line, the band's character, and the line's in the key."""
+CURVE, RULE = {True: "•", False: "o"}, {True: "┊", False: "|"}
+COLUMNS_A_DOT = 3
+"""A curve is dots so far apart: between them, the line that it follows is seen."""
 _ASCII = str.maketrans("┌┐└┘├┤┬┴┼─│", "+++++++++-|")
 _LOCK = threading.Lock()
 
@@ -33,9 +39,12 @@ def text_panels(
     log: bool,
     bin_us: int,
     unicode: bool = True,
+    curve_title: str = "",
+    marks: Sequence[Mark] = (),
+    mark_title: str = "",
 ) -> str:
     """Panels below each other, none wider than `width` columns (24 or more), each with `height` rows (4 or more) in its
-    frame. Table and panels: as `time_panels` takes them. Without `unicode` all is ASCII.
+    frame. Table, panels, curve and marks: as `time_panels` takes them. Without `unicode` all is ASCII.
 
     Raises ValueError for a picture that is too small, and as `time_panels` does.
     """
@@ -46,15 +55,21 @@ def text_panels(
         raise ValueError(f"{width} columns, {height} rows; expected at least {LEAST_WIDTH} and {LEAST_HEIGHT}")
     bins = panel_bins(table, names, bin_us, 2 * (width - 2))  # a braille character has two columns of dots
     axis = value_axis(bins, log, max(2, height // ROWS_A_TICK))
+    marks = marks_within(marks, bins.since_us, bins.until_us) if bins.count else []
     lines = [_fitted(value_title, width, unicode)] if value_title else []
     for name, above in panels:
-        plot = _plot(bins, name, axis, width, height, unicode)
+        plot = _plot(bins, name, axis, width, height, unicode, marks)
         lines += [_fitted(above, width, unicode), *(plot if unicode else [row.translate(_ASCII) for row in plot])]
-    lines += [_fitted(line, width, unicode) for line in _key(bins, axis, band_title, unicode)]
+    lines += mark_lines(plot, bins, marks, lambda text, room: _fitted(text, room, unicode), unicode)
+    fits = f"{CURVE[unicode]} {curve_title}" if curve_title and has_curve(bins) else ""
+    more = ", ".join(filter(None, [fits, mark_key(bins, marks, mark_title, unicode)]))
+    lines += [_fitted(line, width, unicode) for line in _key(bins, axis, band_title, unicode, more)]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _plot(bins: PanelBins, name: str, axis: ValueAxis, width: int, height: int, unicode: bool) -> list[str]:
+def _plot(
+    bins: PanelBins, name: str, axis: ValueAxis, width: int, height: int, unicode: bool, marks: Sequence[Mark]
+) -> list[str]:
     """The rows of one panel. plotext's own figure stands in its module: here each panel has one of its own; the lock is
     for its compiled part, which says nothing of threads.
 
@@ -63,7 +78,6 @@ def _plot(bins: PanelBins, name: str, axis: ValueAxis, width: int, height: int, 
     """
     import plotext
 
-    line, band, _ = MARKERS[unicode]
     with _LOCK:
         terminal = type(plotext.terminal)()
         terminal.limit(False, False)
@@ -76,7 +90,7 @@ def _plot(bins: PanelBins, name: str, axis: ValueAxis, width: int, height: int, 
         figure.ruler("x").lim(0, _end(bins))
         times = _time_ticks(bins, width)
         figure.ruler("x").ticks([position for position, _ in times], [label for _, label in times])
-        for x, y, marker, breaks in _signals(bins, name, axis, width, height, line, band):
+        for x, y, marker, breaks in _signals(bins, name, axis, width, unicode, marks):
             signal = figure.signal(x, y, marker=marker).lines()
             for number in breaks:
                 signal.line(number, False)
@@ -86,14 +100,17 @@ def _plot(bins: PanelBins, name: str, axis: ValueAxis, width: int, height: int, 
 
 
 def _signals(
-    bins: PanelBins, name: str, axis: ValueAxis, width: int, height: int, line: str, band: str
+    bins: PanelBins, name: str, axis: ValueAxis, width: int, unicode: bool, marks: Sequence[Mark]
 ) -> list[tuple[list[float], list[float], str, list[int]]]:
     """What is drawn, from the back to the front: x, y, marker, and the points before which the line is broken."""
+    line, band, _ = MARKERS[unicode]
     panel, found = bins.panels[name], []
     gaps = bins.gaps(name) if bins.count else [(0, 1)]
     a_column = max(bins.count, 1) / width / 2
     uprights = [(x, 0.0, 1.0) for begin, end in gaps for x in _between(begin, min(end, _end(bins)), a_column)]
     found.append((*_uprights(uprights), NOT_WATCHED))
+    uprights = [((mark.time_us - bins.since_us) / bins.bin_us, 0.0, 1.0) for mark in marks]
+    found.append((*_uprights(uprights), RULE[unicode]))
     has = ~np.isnan(panel.low) & ~np.isnan(panel.high)
     uprights = [
         (x, axis.position(low), axis.position(high))
@@ -112,7 +129,21 @@ def _signals(
             xs += [float(index), min(float(index + 1), _end(bins))]
             ys += [axis.position(value)] * 2
     found.append((xs, ys, breaks, line))
+    found.append((*_dots(bins, name, axis, width), CURVE[unicode]))
     return [(x, y, marker, ends) for x, y, ends, marker in found if x]
+
+
+def _dots(bins: PanelBins, name: str, axis: ValueAxis, width: int) -> tuple[list[float], list[float], list[int]]:
+    """A curve's dots, each a point of its own."""
+    xs: list[float] = []
+    ys: list[float] = []
+    step = COLUMNS_A_DOT * _end(bins) / width
+    for times, values in curve_lines(bins, name, axis):
+        at = (times - bins.since_us) / bins.bin_us
+        inside = np.arange(math.ceil(at[0] / step), math.floor(at[-1] / step) + 1) * step
+        xs += inside.tolist()
+        ys += np.interp(inside, at, [axis.position(value) for value in values.tolist()]).tolist()
+    return xs, ys, list(range(len(xs)))
 
 
 def _end(bins: PanelBins) -> float:
@@ -142,16 +173,16 @@ def _one_line(tick: TimeTick) -> str:
         return tick.label
     if ":" not in tick.label:
         return f"{tick.label} {tick.second}"
-    return tick.second.rsplit(" ", 1)[0] if tick.label == "00:00" else tick.label
+    return " ".join(tick.second.split(" ")[:2]) if tick.label == "00:00" else tick.label  # day and month
 
 
-def _key(bins: PanelBins, axis: ValueAxis, band_title: str, unicode: bool) -> list[str]:
+def _key(bins: PanelBins, axis: ValueAxis, band_title: str, unicode: bool, more: str) -> list[str]:
     _, band, line = MARKERS[unicode]
     since, until = (f"{np.datetime64(us, 'us').astype('datetime64[s]')}Z" for us in (bins.since_us, bins.until_us))
     note = band_note(bins, band_title)
     marks = [f"{line} value", f"{band} band" if note else "", f"{NOT_WATCHED} not watched"]
-    lines = [f"{since} to {until}" if bins.count else "", ", ".join(filter(None, marks)), note, edge_note(bins, axis)]
-    return [line for line in lines if line]
+    spans = f"{since} to {until}" if bins.count else ""
+    return [line for line in (spans, ", ".join(filter(None, marks)), more, note, edge_note(bins, axis)) if line]
 
 
 def _fitted(text: str, width: int, unicode: bool) -> str:

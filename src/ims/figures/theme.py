@@ -13,6 +13,8 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 TITLE_SIZE, LINE_SIZE, HEADING_SIZE, LABEL_SIZE = 15, 11, 11.5, 10
 LINE, BAND, HATCH, GRID, TEXT, FAINT_TEXT = "#16365c", "#a8c6e2", "#8c8c8c", "#dcdcdc", "#1a1a1a", "#4d4d4d"
 """A dark line on a light band: their greys are 20 % and 76 %."""
+CURVE, INTERVAL = "#7a1414", "#e6e6e6"
+"""Of a fitted curve, dashed, and of the interval of a mark: its grey is 90 %, lighter than the band."""
 TITLE_LINES, LINES_EACH, MOST_LINES = 2, 3, 10
 BOLD = 1.12
 """Bold text is at most so much wider."""

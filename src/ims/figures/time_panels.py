@@ -6,11 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
-from ims.figures.panel_bins import Bins, PanelBins, band_note, edge_note, panel_bins, value_axis
-from ims.figures.theme import BOLD, CONFIG, HATCH, HEADING_SIZE, LABEL_SIZE, TEXT, Heading, wrapped
+from ims.figures.curve import has_curve
+from ims.figures.mark_layers import ShownMarks
+from ims.figures.marks import Mark
+from ims.figures.panel_bins import PanelBins, band_note, edge_note, panel_bins, value_axis
+from ims.figures.panel_layers import panel_datasets, panel_layers
+from ims.figures.theme import BOLD, CONFIG, HEADING_SIZE, LABEL_SIZE, TEXT, Heading, wrapped
 from ims.figures.ticks import ValueAxis, time_ticks, value_label
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ HEIGHTS = {1: 240, 2: 150, 3: 130}
 MANY_HEIGHT = 96
 COLUMN_GAP, ROW_GAP, TITLE_ABOVE = 26, 34, 7
 PIXELS_A_TICK, PIXELS_A_VALUE, PIXELS_A_DECADE = 60, 32, 16
-HATCH_GAP, NARROW, PALE = 7, 3.0, "#f3f3f3"
-"""Pixels between hatch lines; a strip that is narrower has none, and is one in their colour."""
 
 
 def time_panels(
@@ -37,12 +38,17 @@ def time_panels(
     log: bool,
     band_title: str,
     bin_us: int,
+    curve_title: str = "",
+    marks: Sequence[Mark] = (),
+    mark_title: str = "",
 ) -> alt.TopLevelMixin:
     """A chart of `panels`, each the name in the table and what stands above it, in this order.
 
     The table: `time` timestamp[us, UTC], the begin of a bin of `bin_us`; `panel` string; `value`, `low`, `high` float.
-    No value, or no row: that bin wasn't watched, which is hatched. `band_title` says what `low` and `high` are. The
-    heading gets lines for what else must be known: several bins drawn together, zeros on a logarithmic scale.
+    No value, or no row: that bin wasn't watched, which is hatched. `band_title` says what `low` and `high` are. It may
+    have `curve` float, too: a fitted curve, which `curve_title` names, null where there is none. `marks` within the
+    range are rules through all panels, their intervals grey strips; `mark_title` says what they are. The heading gets
+    lines for what else must be known: several bins drawn together, zeros on a logarithmic scale.
 
     Raises ValueError where there is no panel, or a name stands twice.
     """
@@ -56,19 +62,25 @@ def time_panels(
     columns = 1 if len(panels) <= MOST_IN_A_COLUMN else 2
     size = (ONE_WIDTH, HEIGHTS[len(panels)]) if columns == 1 else (HALF_WIDTH, MANY_HEIGHT)
     rows = -(-len(panels) // columns)
-    datasets: dict[str, list[dict[str, Any]]] = {"one_row": [{}]}
+    is_fitted = has_curve(bins)
+    shown_marks = ShownMarks(marks, bins, size)
+    datasets: dict[str, list[dict[str, Any]]] = {"one_row": [{}], **shown_marks.datasets}
     charts = []
     for number, (name, above) in enumerate(panels):
-        data = _datasets(bins, name, size)
+        data = panel_datasets(bins, name, size, axis, is_fitted)
         datasets |= {f"panel_{number + 1}_{part}": values for part, values in data.items()}
         at_bottom, row = number + columns >= len(panels), number // columns
         x = alt.X("time:Q", scale=_time_scale(bins), axis=_time_axis(bins, size[0], at_bottom), title=None)
         has_title = number % columns == 0 and row == (rows - 1) // 2
         y_axis = _axis_of_values(axis, value_title if has_title else "", size[1], rows, number % columns == 0)
-        layers = [*_layers(f"panel_{number + 1}", x, y_axis, axis), _panel_title(above, size[0])]
+        layers = panel_layers(f"panel_{number + 1}", x, y_axis, axis, is_fitted, shown_marks.over(x, row == 0))
+        title = _panel_title(above, size[0], TITLE_ABOVE + (shown_marks.room if row == 0 else 0))
+        layers = [*shown_marks.under(x), *layers, title]
         charts.append(alt.layer(*layers).properties(width=size[0], height=size[1]))
     width = columns * size[0] + (columns - 1) * COLUMN_GAP
-    shown = heading.with_lines(*_notes(bins, axis, band_title)).shown(width)
+    fits = f"dashed: {curve_title}" if curve_title and is_fitted else ""
+    notes = [*_notes(bins, axis, band_title), "; ".join(filter(None, [fits, shown_marks.note(mark_title)]))]
+    shown = heading.with_lines(*filter(None, notes)).shown(width)
     chart = alt.concat(
         *charts,
         columns=columns,
@@ -81,30 +93,13 @@ def time_panels(
     return chart
 
 
-def _layers(prefix: str, x: Any, y_axis: Any, axis: ValueAxis) -> list[Any]:
-    import altair as alt
-
-    scale = alt.Scale(domain=[axis.low, axis.high], type="log" if axis.is_log else "linear", clamp=True, nice=False)
-    value = alt.Y("value:Q", scale=scale, axis=y_axis)
-    gaps, hatch, band, line = (alt.NamedData(f"{prefix}_{part}") for part in ("gaps", "hatch", "band", "line"))
-    path = {"interpolate": "step-after", "invalid": "break-paths-show-path-domains"}
-    colour = alt.Color("shade:N", scale=None)
-    from_height, to_height = ({"value": {"expr": f"datum.{end}"}} for end in ("begin", "end"))
-    return [
-        alt.Chart(gaps).mark_rect().encode(x, alt.X2("until"), color=colour),
-        alt.Chart(hatch).mark_rule().encode(x, alt.X2("until"), y=from_height, y2=to_height),
-        alt.Chart(band).mark_area(**path).encode(x, alt.Y("low:Q", scale=scale, axis=y_axis), alt.Y2("high")),
-        alt.Chart(line).mark_line(**path).encode(x, value),
-    ]
-
-
-def _panel_title(text: str, room: float) -> Any:
+def _panel_title(text: str, room: float, above: float) -> Any:
     """Above the panel, as a mark: Vega moves a title up by the whole length of an axis's title beside it."""
     import altair as alt
 
     [title] = wrapped(text, room / BOLD, HEADING_SIZE, 1) or [""]
     mark = {"align": "left", "baseline": "alphabetic", "fontSize": HEADING_SIZE, "fontWeight": "bold", "color": TEXT}
-    place = {"x": alt.value(0), "y": alt.value(-TITLE_ABOVE), "text": alt.value(title)}
+    place = {"x": alt.value(0), "y": alt.value(-above), "text": alt.value(title)}
     return alt.Chart(alt.NamedData("one_row")).mark_text(**mark).encode(**place)
 
 
@@ -160,57 +155,3 @@ def _axis_of_values(axis: ValueAxis, title: str, height: int, rows: int, has_lab
 def _label_of_tick(labels: list[Any]) -> str:
     """Vega's expression of a tick's label. The labels are ours: numbers and dates. Its index goes from 0 to 1."""
     return f"{json.dumps(labels)}[round(datum.index * {max(len(labels) - 1, 1)})]"
-
-
-def _datasets(bins: PanelBins, name: str, size: tuple[int, int]) -> dict[str, list[dict[str, Any]]]:
-    panel = bins.panels[name]
-    strips = [_strip(bins, gap, size[0]) for gap in bins.gaps(name)] if bins.count else [(0.0, float(size[0]))]
-    return {
-        "line": _path(bins, panel, panel.runs(), ("value",)),
-        "band": _path(bins, panel, panel.runs(~np.isnan(panel.low) & ~np.isnan(panel.high)), ("low", "high")),
-        "gaps": [_gap(bins, strip, size[0]) for strip in strips],
-        "hatch": [line for strip in strips for line in _hatch(bins, strip, size)],
-    }
-
-
-def _path(bins: PanelBins, panel: Bins, runs: list[slice], names: tuple[str, ...]) -> list[dict[str, float | None]]:
-    """A step at each bin's begin, one more at the end of each run, and nulls that break the path before the next."""
-    rows: list[dict[str, float | None]] = []
-    for run in runs:
-        if rows:
-            rows.append({"time": rows[-1]["time"], **dict.fromkeys(names)})
-        times = (bins.time_us(panel.index[run]) / 1000).tolist()
-        columns = [getattr(panel, name)[run].tolist() for name in names]
-        rows += [{"time": at, **dict(zip(names, row, strict=True))} for at, *row in zip(times, *columns, strict=True)]
-        rows.append({**rows[-1], "time": float(bins.time_us(panel.index[run.stop - 1] + 1)) / 1000})
-    return rows
-
-
-def _strip(bins: PanelBins, gap: tuple[int, int], width: int) -> tuple[float, float]:
-    begin, end = ((int(bins.time_us(index)) - bins.since_us) / bins.span_us * width for index in gap)
-    return begin, end
-
-
-def _time_at(bins: PanelBins, x: float, width: int) -> float:
-    return (bins.since_us + x / width * bins.span_us) / 1000
-
-
-def _gap(bins: PanelBins, strip: tuple[float, float], width: int) -> dict[str, Any]:
-    begin, end = (_time_at(bins, x, width) for x in strip)
-    return {"time": begin, "until": end, "shade": HATCH if strip[1] - strip[0] < NARROW else PALE}
-
-
-def _hatch(bins: PanelBins, strip: tuple[float, float], size: tuple[int, int]) -> list[dict[str, Any]]:
-    """Lines that rise by 45 degrees, cut to the strip: Vega-Lite has no patterns."""
-    (left, right), (width, height) = strip, size
-    if right - left < NARROW:
-        return []
-    lines = []
-    foot = (left - height) // HATCH_GAP * HATCH_GAP
-    while foot < right:
-        begin, end = max(foot, left), min(foot + height, right)
-        if begin < end:
-            times = {"time": _time_at(bins, begin, width), "until": _time_at(bins, end, width)}
-            lines.append({**times, "begin": height - (begin - foot), "end": height - (end - foot)})
-        foot += HATCH_GAP
-    return lines
