@@ -1,5 +1,5 @@
 # Two to begin with: `make demo` and `make test`. Each sets up .venv first if it has to.
-.PHONY: demo test test-all test-modes operator-trial fuzz check bench judge figures docs setup install lock format clean
+.PHONY: demo test test-all test-modes operator-trial fuzz check bench judge calibration figures docs setup install lock format clean
 PY := .venv/bin/python
 
 demo: .venv/.installed
@@ -32,8 +32,8 @@ fuzz: setup .venv/.spark
 	@$(PY) -m pytest -m '' --hypothesis-profile=fuzz
 
 check: setup
-	@$(PY) -m ruff check src tests benchmarks scripts
-	@$(PY) -m ruff format --check src tests benchmarks scripts
+	@$(PY) -m ruff check src tests benchmarks calibration scripts
+	@$(PY) -m ruff format --check src tests benchmarks calibration scripts
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 	@$(PY) scripts/check_structure.py
@@ -46,6 +46,10 @@ judge: setup
 	@test -n "$(DIR)" || { echo "expected a folder of captures: make judge DIR=/var/captures" >&2; exit 2; }
 	@$(PY) -m benchmarks.judge "$(DIR)" $(ARGS)
 
+# How often intervals hold the truth, into docs/calibration.md: all, or some: make calibration ARGS="--only quiet --seeds 10"
+calibration: setup
+	@$(PY) -m calibration $(ARGS)
+
 # The paper's figures from re-created traffic, into docs/figures: all, or some: make figures ONLY="rate"
 figures: setup
 	@$(PY) scripts/draw_figures.py $(ONLY)
@@ -57,8 +61,8 @@ docs: setup
 	@echo "site/index.html"
 
 format: setup
-	@$(PY) -m ruff check --fix src tests benchmarks scripts
-	@$(PY) -m ruff format src tests benchmarks scripts
+	@$(PY) -m ruff check --fix src tests benchmarks calibration scripts
+	@$(PY) -m ruff format src tests benchmarks calibration scripts
 
 # As root, for all users of this machine and for services: /opt/ims, ims on PATH. docs/sensor.md goes on from there.
 # Elsewhere: make install PREFIX=/srv/ims

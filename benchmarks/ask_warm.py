@@ -18,7 +18,7 @@ from typing import Any
 import ims
 from ims.analyse.result import Result
 
-ANALYSES = {"rate": {}}
+ANALYSES: dict[str, dict[str, str]] = {"rate": {}, "outbreak": {"filter": "dst port 445"}}
 """Each analysis, and its words."""
 
 

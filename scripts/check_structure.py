@@ -50,7 +50,7 @@ def private_imports(root: Path) -> Iterator[str]:
 
 def stale_mentions(root: Path) -> Iterator[str]:
     """Files of Python that comments, docstrings and pages of docs name, and that aren't there."""
-    there = [str(path.relative_to(root)) for folder in ("src", "tests", "scripts", "benchmarks")
+    there = [str(path.relative_to(root)) for folder in ("src", "tests", "scripts", "benchmarks", "calibration")
              for path in (root / folder).rglob("*.py")]  # fmt: skip
     pages = [path for path in [*(root / "docs").glob("*.md"), *root.glob("*.md")] if path.name != "CHANGELOG.md"]
     for path in [*(root / "src").rglob("*.py"), *pages]:

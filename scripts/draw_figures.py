@@ -29,7 +29,10 @@ TEN = " or ".join(
     f"block {name}" for name in ["A1/24", "B/24", "C/24", "D/24", "E/18", "F/17", "G/18", "H1/20", "J/24", "O/8"]
 )
 """As many as in the paper's Figure 2, which doesn't name them."""
-FIGURES = {"rate": Figure(("ims-2004",), ("rate", TEN))}
+FIGURES = {
+    "rate": Figure(("ims-2004",), ("rate", TEN)),
+    "outbreak": Figure(("blaster-2003",), ("outbreak", "tcp dst port 135")),
+}
 
 
 def draw(name: str, folder: Path, scale: str = "") -> Path:

@@ -85,7 +85,7 @@ def test_a_question_has_one_answer(backends: dict[str, Backend], verb: Any, word
 def test_an_analysis_has_one_result(backends: dict[str, Backend], name: str) -> None:
     words = {"filter": "udp or tcp", **DAY}
     first, *others = [Telescope(backend=backends[kind]).analysis(name, words) for kind in KINDS]
-    assert len(first.rows)
+    assert len(first.series)
     assert {other.to_json() for other in others} == {first.to_json()}
 
 

@@ -62,6 +62,15 @@ def numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     return np.frombuffer(octets, kind, len(whole), whole.offset * kind.itemsize)
 
 
+def floats(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """A column of numbers as float64, a copy; nulls are NaN."""
+    whole = column.cast(pa.float64())
+    whole = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
+    found = numbers(whole).copy()
+    found[~flags(whole.is_valid())] = np.nan
+    return found
+
+
 def flags(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """A column of booleans as NumPy's; nulls have any value."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

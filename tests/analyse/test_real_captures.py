@@ -41,6 +41,28 @@ def test_a_real_capture_goes_through_every_analysis(capture: str, tmp_path: Path
     assert sum(row["packets"] for row in rate.series.to_pylist()) == counted["packets"]
 
 
+@needs_captures
+@pytest.mark.parametrize(
+    ("capture", "bin", "about"),
+    [
+        ("honeypot-glastopf-20170307-24h", "1h", "a honeypot's day"),
+        ("stopddos-pkt.TCP.synflood.spoofed", "1s", "a flood of SYNs from forged sources"),
+        ("worm-wannacry-eternalsafety", "1s", "a host with WannaCry"),
+    ],
+)
+def test_no_real_capture_is_taken_for_an_outbreak_and_the_page_has_why(
+    capture: str, bin: str, about: str, tmp_path: Path
+) -> None:
+    store = ingest(tmp_path / "STORE", CAPTURES / f"{capture}.pcap", blocks=["all/0=0.0.0.0/0"])
+    with ims.open(store) as telescope:
+        result = telescope.analyse.outbreak(bin=bin)
+    assert all(each.value is None for each in result.estimates.values())
+    section = PAGE.partition("## `outbreak`")[2]
+    [line] = [line for line in section.splitlines() if line.startswith(f"| {about}")]
+    assert f"| {bin[:-1]} {bin[-1]} |" in line
+    assert result.notes[0].startswith(line.split("|")[3].strip())
+
+
 PAGE = (Path(__file__).parents[2] / "docs" / "analyses.md").read_text()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ims import arrow
 from ims.analyse.analyses import ANALYSES
-from ims.analyse.result import Darknet, Estimate, Result, schema
+from ims.analyse.result import Darknet, Estimate, Result, interval_text, schema
 from ims.telescope import Telescope
 
 KEYS = ["question", "filter", "since", "until", "options", "darknet", "estimates", "notes", "rows", "series"]
@@ -93,3 +94,17 @@ def test_nothing_to_draw_writes_no_file(telescope: Telescope, tmp_path: Path) ->
 def test_rows_are_a_data_frame(telescope: Telescope) -> None:
     frame = telescope.analyse.rate().to_pandas()
     assert list(frame["block"]) == ["B/25", "A/24", "C/23"]
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        ((0.9553, 0.944, 0.967), "0.955 (0.944 to 0.967)"),
+        ((2.312, 2.2, 2.451, "h"), "2.31 h (2.2 to 2.45)"),
+        ((41_234, 999.7, None), "41,200 (1,000 to no bound)"),
+        ((1e20, -1234, 1e-7), "1e+20 (-1,230 to 1e-07)"),
+        ((None, 1, 2, "h"), "not known"),
+    ],
+)
+def test_an_interval_is_short_and_has_no_powers_of_ten_that_people_say_in_digits(interval: Any, text: str) -> None:
+    assert interval_text(*interval) == text

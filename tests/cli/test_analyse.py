@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import pty
 import subprocess
@@ -16,6 +17,7 @@ from ims.analyse.analyses import ANALYSES
 from ims.text import printable
 
 from ..analyse.conftest import rates_store  # noqa: F401  (a fixture)
+from ..analyse.worm_store import DOUBLING, HALF_LIFE, LIMIT, worm_store  # noqa: F401  (a fixture)
 from ..stores import IMS, cli, ingest, write_pcap
 from .refused import refused
 
@@ -27,6 +29,8 @@ WRONG = {
     ("rate", "--plot", "--format", "json"): "--plot is for people",
     ("rate", "--format", "xml"): "--format 'xml'",
     ("rtae",): "rtae",
+    ("outbreak", "--bin", "1x"): "bin '1x': expected a positive number",
+    ("outbreak", "--bin", "1s"): "bins are more than the 1,500 that a law is fitted to",
 }
 
 
@@ -77,6 +81,24 @@ def test_a_plot_fits_the_terminal_and_shows_every_block(rates_store: Path) -> No
         assert all(len(line) <= int(columns) for line in plot.splitlines())
         assert all(f"{block}: mean" in plot for block in ("A/24", "B/25", "C/23"))
         assert all(printable(line) == line for line in plot.splitlines())
+
+
+def test_a_worm_at_a_24_is_found_with_its_phases_and_drawn(worm_store: Path) -> None:  # noqa: F811
+    """As people see it: estimates that hold the truth, phases, what was assumed; and a plot of at most 80 columns."""
+    words = ("analyse", "outbreak", "tcp dst port 4321", "--store", worm_store)
+    found = json.loads(cli(*words, "--format", "json").stdout)
+    truth = {
+        "doubling_time": DOUBLING, "half_life": HALF_LIFE, "max_growth": LIMIT * math.log(2) / DOUBLING / 4,
+        "decline_began": "2026-03-04T11:00:00.000000Z",
+    }  # fmt: skip
+    for name, value in truth.items():
+        assert found["estimates"][name]["low"] <= value <= found["estimates"][name]["high"]
+    assert [row["phase"] for row in found["rows"]][:3] == ["before", "growth", "decay"]
+    done = cli(*words, "--plot", env=os.environ | {"COLUMNS": "80", "PYTHONUTF8": "1"})
+    plot, _, table = done.stdout.partition("estimate")
+    assert all(len(line) <= 80 for line in plot.splitlines()) and "growth" in plot and "decay" in plot
+    assert "sources/h" in table and table.splitlines()[-1].endswith("1 /24 watched: C/24")
+    assert "an active host is seen in 1h with a probability of 0.00" in done.stderr
 
 
 def test_a_figure_is_written_beside_the_answer(rates_store: Path, tmp_path: Path) -> None:  # noqa: F811

@@ -258,7 +258,7 @@ def test_hidden_sources(duckdb: Telescope, spark: Telescope) -> None:
 def test_analyses(duckdb: Telescope, spark: Telescope) -> None:
     for name in ANALYSES:
         first = duckdb.analysis(name, {"filter": "udp"})
-        assert len(first.rows) and spark.analysis(name, {"filter": "udp"}).to_json() == first.to_json()
+        assert len(first.series) and spark.analysis(name, {"filter": "udp"}).to_json() == first.to_json()
 
 
 def test_coverage(duckdb: Telescope, spark: Telescope) -> None:

@@ -68,6 +68,7 @@ class Analysis:
 _RANGE = (SINCE, UNTIL)
 PER_24 = "packets/s per /24"
 _FIVE_MINUTES = Parameter("bin", "width", BIN.sentence, "WIDTH", "5m", longest=32, examples=("5m",))
+_HOUR = Parameter("bin", "width", BIN.sentence, "WIDTH", "1h", longest=32, examples=("1h",))
 _BINS = "of the block's bins, in packets/s per /24"
 
 _TABLE = (
@@ -112,6 +113,38 @@ _TABLE = (
          "ims analyse rate 'tcp dst port 445' --bin 1h --store STORE --format json",
          "ims analyse rate --since 2026-03-04T06:00 --until 2026-03-04T18:00 --store STORE --plot"),
         table=("block", "slash24s", "packets", "mean", "mean_low", "mean_high", "median", "ratio"),
+    ),
+    Analysis(
+        "outbreak", "The phases of a worm: how fast its sources grew, when and how fast they declined", "Figure 9",
+        (FILTER, _HOUR, *_RANGE),
+        (
+            Quantity("doubling_time", "h", "ln 2 / r, of the logistic law of active sources"),
+            Quantity("max_growth", "sources/h", "r K / 4, the steepest growth of that law, with sources not seen here"),
+            Quantity("half_life", "h", "in which cleaning halves the sources, but for those that stay"),
+            Quantity("decline_began", MOMENT, "when growth ended and cleaning began"),
+            Quantity("sources", "sources", "active when the decline began, with those not seen here"),
+        ),
+        (
+            Column("phase", "text", "before, growth, decay or persistence"),
+            Column("since", "moment", "when it began; of growth, when it could be seen"),
+            Column("until", "moment", "when it ended"),
+            Column("sources", "number", "mean distinct sources of its bins, as seen"),
+            Column("packets", "count", "packets of its bins"),
+        ),
+        (
+            Column("time", "moment", "begin of the bin"),
+            Column("seconds", "number", "how long anything was watched in it"),
+            Column("sources", "count", "distinct sources; null where the role isn't shown them"),
+            Column("low", "number", "lower end of its interval"),
+            Column("high", "number", "upper end of its interval"),
+            Column("fitted", "number", "sources that the fitted law expects"),
+            Column("packets", "count", "packets; null where the role isn't shown them"),
+            Column("packets_low", "number", "lower end of its interval"),
+            Column("packets_high", "number", "upper end of its interval"),
+        ),
+        ("ims analyse outbreak 'tcp dst port 135' --store STORE --figure outbreak.svg",
+         "ims analyse outbreak 'tcp dst port 4321' --bin 10m --store STORE --plot",
+         "ims analyse outbreak 'udp dst port 1434' --store STORE --format json"),
     ),
 )  # fmt: skip
 ANALYSES: Mapping[str, Analysis] = MappingProxyType({each.name: each for each in _TABLE})

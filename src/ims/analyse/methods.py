@@ -29,3 +29,10 @@ class Analyses:
         """The packet rate of each block, in packets/s per /24: mean, median and quantiles of its bins, and its ratio to
         the block with the lowest mean (Figure 2 of the paper)."""
         return self._make("rate", {"filter": filter, "bin": bin, "since": since, "until": until})
+
+    def outbreak(
+        self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None
+    ) -> Result:
+        """The phases of a worm, found in its distinct sources by time: doubling time and steepest growth of a logistic
+        law, when the decline began, half-life, number of sources (Figure 9 of the paper)."""
+        return self._make("outbreak", {"filter": filter, "bin": bin, "since": since, "until": until})

@@ -113,7 +113,7 @@ def data(evidence: Evidence, options: Options) -> Data:
     names = [name for name in ("value", "low", "high") if name in packets.column_names]
     joined = sizes.join(packets.select(["time", "block", *names]), ["time", "block"], join_type="left outer")
     joined = joined.sort_by([("block", "ascending"), ("time", "ascending")])
-    columns = {name: _floats(joined.column(name)) for name in ("addresses", "seconds", *names)}
+    columns = {name: arrow.floats(joined.column(name)) for name in ("addresses", "seconds", *names)}
     came, counted = pc.sum(packets.column("value")).as_py() or 0, np.nansum(columns["value"])
     if withheld:
         columns |= _within(columns)
@@ -292,11 +292,3 @@ def _series(data: Data) -> pa.Table:
         },
         schema(ANALYSIS.series),
     )
-
-
-def _floats(column: pa.ChunkedArray) -> Array:
-    """A column of numbers; nulls are NaN."""
-    values = column.cast(pa.float64()).combine_chunks()
-    found = arrow.numbers(values).copy()
-    found[~arrow.flags(values.is_valid())] = np.nan
-    return found

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ims import arrow
 from ims.analyse.analyses import PER_24
+from ims.analyse.figure_range import long_watched, lost_lines, range_line, with_ends
 from ims.analyse.result import interval_text
-from ims.query.bins import bin_begin, bin_origin, bin_width
-from ims.settings.durations import SECOND_US, written_duration
+from ims.query.bins import bin_width
 
 if TYPE_CHECKING:
     from ims.analyse.result import Result
@@ -60,13 +58,11 @@ def _panels(result: Result, most: int) -> tuple[list[tuple[str, str]], list[str]
         (row["block"], f"{row['block']}: mean {interval_text(row['mean'], row['mean_low'], row['mean_high'])}")
         for row in rows
     ]
-    about = f", {result.filter}" if result.filter else ""
-    lines = [f"{result.range}, bins of {written_duration(_bin(result))}{about}", result.darknet.size]
+    lines = [range_line(result, _bin(result)), result.darknet.size]
     ratio = result.estimates.get("ratio")
     if ratio is not None and ratio.value is not None:
         lines.append(f"highest mean divided by lowest: {interval_text(ratio.value, ratio.low, ratio.high)}")
-    if result.darknet.frames_lost:
-        lines.append(f"{result.darknet.frames_lost:,} packets lost by the capturing programs")
+    lines += lost_lines(result)
     if len(panels) > most:
         lines.append(f"of {len(panels)} blocks, the {most - 1} with the highest means and the one with the lowest")
         panels = [*panels[: most - 1], panels[-1]]
@@ -78,21 +74,9 @@ def _bin(result: Result) -> int:
 
 
 def _drawn(result: Result) -> pa.Table:
-    """The series as charts take it: over the whole range, without bins of which less than half was watched (unless none
-    was watched longer), for they would stand as high as if all of them had been."""
-    width, series = _bin(result), result.series
-    enough = arrow.numbers(series.column("seconds")) * SECOND_US >= width / 2
-    if enough.any():
-        series = series.filter(arrow.column(enough, pa.bool_()))
+    """The series as charts take it: over the whole range, without bins that were hardly watched."""
+    series = long_watched(result.series, _bin(result))
     drawn = series.select(["time", "block", "rate", "low", "high"]).rename_columns(
         ["time", "panel", "value", "low", "high"]
     )
-    if result.since is None or result.until is None:
-        return drawn
-    ends = np.array([bin_begin(at, width, bin_origin(width)) for at in (result.since, result.until - 1)])
-    nothing = pa.nulls(2, pa.float64())
-    panel = pc.cast(pa.array([drawn.column("panel")[0].as_py()] * 2), pa.string())
-    times = arrow.column(ends, pa.timestamp("us", "UTC"))
-    edges = pa.table({"time": times, "panel": panel, "value": nothing, "low": nothing, "high": nothing}, drawn.schema)
-    known = pc.is_in(times, drawn.column("time"))
-    return pa.concat_tables([drawn, edges.filter(pc.invert(known))])
+    return with_ends(drawn, result, _bin(result))

@@ -245,16 +245,20 @@ def _whole(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
-def interval_text(value: Value, low: Value, high: Value) -> str:
-    """A value with its interval, for people: 0.955 (0.944 to 0.967)."""
+def interval_text(value: Value, low: Value, high: Value, unit: str = "") -> str:
+    """A value with its interval, for people: 0.955 (0.944 to 0.967), 2.31 h (2.2 to 2.45)."""
     if value is None:
         return "not known"
     ends = ["no bound" if end is None else _short_value(end) for end in (low, high)]
-    return f"{_short_value(value)} ({ends[0]} to {ends[1]})"
+    return f"{_short_value(value)}{unit and f' {unit}'} ({ends[0]} to {ends[1]})"
 
 
-def _short_value(value: Value) -> str:
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else f"{value:,.3g}"
+def _short_value(value: float | datetime) -> str:
+    """Three digits; those of numbers from a thousand on are filled up with zeros: 41,200."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e15 else f"{value:.3g}"
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

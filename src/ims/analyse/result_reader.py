@@ -33,8 +33,10 @@ def _result(sent: Mapping[str, Any]) -> Result:
     if options.keys() != analysis.by_name.keys() - {"filter", "since", "until"}:
         raise ValueError("other options")
     for name, value in options.items():
-        if analysis.by_name[name].kind == "width" and value is not None:
-            bin_width(str(value))
+        if analysis.by_name[name].kind == "width":
+            if not isinstance(value, str):
+                raise TypeError("a width that isn't text")
+            bin_width(value)
     units = {each.name: each.unit for each in analysis.estimates}
     estimates = {str(name): _estimate(each, units.get(name, "")) for name, each in dict(sent["estimates"]).items()}
     found = sent["darknet"]

@@ -29,8 +29,8 @@ QUESTIONS: Sequence[tuple[str, Sequence[str]]] = (
     ("How much came, and from how many sources?", ["query", "count"]),
     ("Which ports do they try?", ["query", "top", "destination_port", "--limit", "8"]),
     (
-        "New on 4321: how many sources an hour? They grow, are cleaned up, and some stay (Figure 9 of the paper):",
-        ["query", "series", "tcp dst port 4321", "--bin", "1h", "--metric", "sources"],
+        "New on 4321: is it a worm, how fast did it grow, how many hosts has it (Figure 9 of the paper)?",
+        ["analyse", "outbreak", "tcp dst port 4321", "--plot"],
     ),
     (
         "How busy was it by the hour, with intervals (Figure 2; --figure rate.svg draws it for print)?",

@@ -14,6 +14,10 @@ class QuestionError(ValueError):
     """What is wrong with a question: one line, in our words, about the user's own input."""
 
 
+class NotShownError(QuestionError):
+    """A question whose answer isn't shown to its caller: an analysis may do without it."""
+
+
 class UnansweredError(OSError):
     """Why a valid question isn't answered: one line, in our words."""
 

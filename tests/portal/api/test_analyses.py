@@ -22,6 +22,7 @@ from ims.stores_backend import StoresBackend
 from ims.telescope import Telescope
 
 from ...analyse.conftest import rates_store  # noqa: F401  (a fixture)
+from ...analyse.worm_store import DECLINE, DOUBLING, HALF_LIFE, worm_store  # noqa: F401  (a fixture)
 from .served import NOW, ROLES, Served, world
 
 PLANTED = "198.51.100.77"
@@ -133,6 +134,29 @@ def test_noise_of_a_viewer_s_figures_is_in_their_intervals(tmp_path: Path, rates
     assert all(row["high"] - row["low"] > 2 * exact for row in rows)
     hidden = [row for row in result.series.to_pylist() if row["block"] == "C/23"]
     assert all(row["packets"] is None for row in hidden)  # 24 an hour are fewer than are published
+
+
+def test_a_viewer_has_the_shape_of_an_outbreak_but_no_number_of_hosts(tmp_path: Path, worm_store: Path) -> None:  # noqa: F811
+    """How often a source comes again is told by wider bins, which aren't shown to him; an analyst has both."""
+    settings = SecrecySettings(viewer_threshold=5, viewer_noise=2)
+    secrecy = PrivacyPolicy(settings, lambda: [], lambda: float(NOW), bytes(32))
+    words = {"since": "2026-03-04", "until": "2026-03-05"}
+    with world(tmp_path / "world", worm_store, secrecy=secrecy) as served:
+        tcp = words | {"filter": "tcp"}
+        replies = [
+            served.as_(role).post("/analyses/outbreak", json=asked)
+            for role, asked in (("viewer", words), ("analyst", tcp), ("viewer", tcp))
+        ]
+        verb = served.as_("viewer").post("/query/series", json=tcp | {"metric": "sources", "bin": "1h"})
+    viewer, analyst = (from_json(reply.json()) for reply in replies[:2])
+    for result in (viewer, analyst):
+        for name, truth in (("doubling_time", DOUBLING), ("half_life", HALF_LIFE), ("decline_began", DECLINE)):
+            estimate = result.estimates[name]
+            assert estimate.low <= truth <= estimate.high
+    for name in ("max_growth", "sources"):
+        assert viewer.estimates[name].value is None and analyst.estimates[name].value is not None
+    assert any("aren't shown to your role, so max_growth and sources" in note for note in viewer.notes)
+    assert replies[2].status_code == verb.status_code == 403 and replies[2].json() == verb.json()
 
 
 @pytest.mark.parametrize(

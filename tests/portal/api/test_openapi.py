@@ -42,7 +42,7 @@ OPERATIONS = {
     ("DELETE", "/tokens/{id}"),
 }
 VERBS = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet")
-ANALYSES = ("rate",)
+ANALYSES = ("rate", "outbreak")
 
 
 @pytest.fixture(scope="module")

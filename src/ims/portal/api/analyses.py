@@ -24,8 +24,9 @@ from ims.portal.api.errors import documented, refusals, without_places
 from ims.portal.api.execute import Made, answer_of, held_answer
 from ims.portal.api.negotiate import negotiated
 from ims.portal.api.parameters import OF_ANALYSES, Parameters, range_of
+from ims.portal.privacy.query_policy import Forbidden
 from ims.query.answer import Answer
-from ims.query.errors import QuestionError
+from ims.query.errors import NotShownError, QuestionError
 from ims.query.request import Request as Question
 from ims.text import meant, one_line
 
@@ -70,12 +71,18 @@ async def analyse(analysis: Analysis, words: Parameters, request: Request, calle
 
     def asking(question: Question) -> Answer:
         limited = question.model_copy(update={"limit": min(question.limit, most + 1)})
-        answer = answer_of(limited, request, caller)
+        try:
+            answer = answer_of(limited, request, caller)
+        except Forbidden as error:
+            raise NotShownError(one_line(error)) from error
         silent.update(answer.record.silent)
         return answer
 
     def make() -> Made:
-        result = run(analysis, asking, given)
+        try:
+            result = run(analysis, asking, given)
+        except NotShownError as error:
+            raise error.__cause__ or error from None
         result = replace(result, notes=tuple(without_places(line, role == "operator") for line in result.notes))
         rows, held = len(result.rows), result.rows.nbytes + result.series.nbytes
         pieces = (piece.encode("ascii") for piece in result.json_pieces())

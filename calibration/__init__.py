@@ -1,0 +1,1 @@
+"""How often the intervals of analyses hold the truth: `make calibration` writes docs/calibration.md."""
