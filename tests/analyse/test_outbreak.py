@@ -374,3 +374,14 @@ def test_an_empty_store_s_data_has_a_sentence() -> None:
     found = model(Data(nothing.astype(np.int64), nothing, nothing, none, none, {}, HOUR_US, HOUR_US))
     assert found.estimates == {} and len(found.rows) == len(found.series) == 0
     assert "no packets matched" in found.notes[0]
+
+
+def test_bins_that_a_role_is_not_shown_are_neither_empty_nor_measured() -> None:
+    """None is shown: that isn't "no packets". And of those that are shown, the others are no zeros."""
+    hours = 60
+    time = np.arange(hours, dtype=np.int64) * 3_600_000_000
+    hidden = Counted(np.full(hours, np.nan), np.zeros(hours), np.full(hours, 2979.0))
+    full, many = np.full(hours, 3600.0), np.full(hours, 256.0)
+    found = model(Data(time, full, many, hidden, hidden, {}, 3_600_000_000, 3_600_000_000))
+    assert found.notes == ("no bin's sources are shown to your role, so there is nothing to estimate from",)
+    assert found.series.column("sources").null_count == found.series.column("packets").null_count == hours

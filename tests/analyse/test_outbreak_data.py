@@ -11,7 +11,8 @@ import pytest
 
 import ims
 from ims.analyse.analyses import ANALYSES
-from ims.analyse.execution import run
+from ims.analyse.evidence import Evidence
+from ims.analyse.execution import options_of, run
 from ims.analyse.outbreak_data import MOST_BINS, WIDER, Data, data
 from ims.query.errors import QuestionError
 from ims.telescope import Telescope
@@ -48,23 +49,16 @@ def telescope(store: Path) -> Iterator[Telescope]:
         yield telescope
 
 
-def of(telescope: Telescope, monkeypatch: pytest.MonkeyPatch, **words: Any) -> Data:
+def of(telescope: Telescope, **words: Any) -> Data:
     """The data that the model is handed."""
-    handed: list[Data] = []
-
-    def kept(*asked: Any) -> Data:
-        handed.append(data(*asked))
-        return handed[-1]
-
-    monkeypatch.setattr("ims.analyse.outbreak.data", kept)
-    run(ANALYSES["outbreak"], telescope.ask, words)
-    return handed[0]
+    options = options_of(ANALYSES["outbreak"], words)
+    evidence = Evidence(telescope.ask, options.request)
+    evidence.watches()
+    return data(evidence, options)
 
 
-def test_sources_are_distinct_in_each_bin_that_was_watched(
-    telescope: Telescope, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = of(telescope, monkeypatch)
+def test_sources_are_distinct_in_each_bin_that_was_watched(telescope: Telescope) -> None:
+    found = of(telescope)
     assert ((found.time - MIDNIGHT // 1000) // HOUR_US).tolist() == HOURS
     assert found.sources.value.tolist() == [6] * 26
     assert found.packets.value.tolist() == [7] * 9 + [8] + [7] * 15 + [8]
@@ -73,8 +67,8 @@ def test_sources_are_distinct_in_each_bin_that_was_watched(
     assert (found.sources.low == found.sources.value).all() and (found.sources.high == found.sources.value).all()
 
 
-def test_wider_bins_count_a_source_once(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = of(telescope, monkeypatch)
+def test_wider_bins_count_a_source_once(telescope: Telescope) -> None:
+    found = of(telescope)
     assert tuple(found.wider) == WIDER and found.width == found.asked == HOUR_US
     for times in WIDER:
         begins, sources = found.wider[times]
@@ -82,14 +76,14 @@ def test_wider_bins_count_a_source_once(telescope: Telescope, monkeypatch: pytes
             assert count == 5 + sum(begin <= hour < begin + times for hour in HOURS)
 
 
-def test_a_bin_without_a_match_has_no_source(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = of(telescope, monkeypatch, filter="src host 11.0.3.232")  # the first hour's own
+def test_a_bin_without_a_match_has_no_source(telescope: Telescope) -> None:
+    found = of(telescope, filter="src host 11.0.3.232")  # the first hour's own
     assert found.sources.value.tolist() == [1] + [0] * 25 and found.packets.value.tolist() == [2] + [0] * 25
 
 
-def test_a_range_and_a_width_are_kept_to(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_range_and_a_width_are_kept_to(telescope: Telescope) -> None:
     words = {"since": "2026-03-04T02:00:00Z", "until": "2026-03-04T05:00:00Z", "bin": "10m"}
-    found = of(telescope, monkeypatch, **words)
+    found = of(telescope, **words)
     assert len(found.time) == 18 and found.asked == HOUR_US // 6
     assert found.sources.value.tolist() == ([6] + [0] * 5) * 3
 

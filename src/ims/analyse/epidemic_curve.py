@@ -66,6 +66,11 @@ class Bins:
     whole_before: float = LEAST
 
     @property
+    def width(self) -> float:
+        """Of a bin, hours."""
+        return float(np.median(self.end - self.begin))
+
+    @property
     def chance(self) -> float:
         """Of seeing an active host in a whole bin."""
         return float(-np.expm1(-max(self.whole, LEAST)))

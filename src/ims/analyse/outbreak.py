@@ -19,14 +19,14 @@ from ims.analyse.analyses import ANALYSES, MOMENT
 from ims.analyse.epidemic_curve import Bins, Of
 from ims.analyse.execution import Finding
 from ims.analyse.intervals import of_counts
-from ims.analyse.outbreak_data import Data, data
+from ims.analyse.outbreak_data import WIDER, Data, data
 from ims.analyse.outbreak_estimates import Outbreak, outbreak_of
 from ims.analyse.outbreak_figure import figure, plot
 from ims.analyse.outbreak_law import Nothing
 from ims.analyse.outbreak_variance import MUCH
 from ims.analyse.result import Estimate, schema
 from ims.analyse.visits import Windows, chance, windows_of
-from ims.query.bins import bin_begin, bin_origin
+from ims.query.bins import LONGEST_US, bin_begin, bin_origin
 from ims.settings.durations import HOUR_US, SECOND_US, written_duration
 
 __all__ = ["Data", "data", "figure", "model", "plot"]
@@ -62,6 +62,8 @@ def _found(data: Data, known: Array) -> Outbreak | Nothing:
     counts, each = data.sources.value[known], written_duration(data.width)
     if hidden := int(np.isnan(data.sources.value).sum()):
         each += f" ({hidden} more aren't shown to your role)"
+    if hidden and not len(counts):
+        return Nothing("no bin's sources are shown to your role, so there is nothing to estimate from")
     if not counts.sum():
         return Nothing("no packets matched, so there is nothing to estimate from")
     if len(counts) < FEWEST_BINS:
@@ -144,6 +146,8 @@ def _phases(data: Data, known: Array, found: Outbreak) -> list[dict[str, Any]]:
     moments = [min(max(first + round(max(hour, 0.0) * 3600) * SECOND_US, begins), ends) for _, hour in edges] + [ends]
     rows = []
     for (phase, _), begin, end in zip(edges, moments, moments[1:], strict=False):
+        if begin >= end:
+            continue
         middle = data.time + data.width // 2
         inside = known & (middle >= begin) & (middle < end)
         rows.append({
@@ -219,7 +223,7 @@ def _notes(data: Data, found: Outbreak, each: str) -> list[str]:
 
 def _why_unseen(data: Data, found: Outbreak) -> str:
     """Why it isn't known how often a host is seen."""
-    if not data.wider:
+    if not data.wider and data.width * WIDER[0] <= LONGEST_US:
         return "sources of wider bins, by which it shows how often one comes again, aren't shown to your role"
     if not found.has_windows:
         return "nothing was watched evenly for so long that sources could be seen again"

@@ -78,7 +78,7 @@ def refitted(law: Law, whole: float, whole_before: float) -> Law:
     whole bin."""
     bins = replace(law.bins, whole=whole, whole_before=whole_before)
     problem = replace(law.problem, expected=bins.expected)
-    width = float(np.median(bins.end - bins.begin))
+    width = bins.width
     starts = np.repeat(law.parameters[None], 3, 0)
     starts[:, Of.DECLINE] += np.where(law.free[Of.DECLINE], width, 0.0) * np.array([0.0, -0.4, 0.4])
     fits = fit(problem, starts, law.free)
@@ -94,7 +94,7 @@ def _law(problem: Problem, bins: Bins, free: Array, decline: float | None) -> La
     fits = fit(rough, starts, free)
     chosen = fits.parameters[np.argsort(fits.deviance)[:3]]
     fits = fit(problem, chosen, free)
-    law, width = _made(problem, bins, fits.parameters[fits.best], free), float(np.median(bins.end - bins.begin))
+    law, width = _made(problem, bins, fits.parameters[fits.best], free), bins.width
     if decline is None and bins.end[-1] - law.parameters[Of.DECLINE] >= TWO_DAYS:
         law = _better(law, law.free | only(*WAVES), [{}], DAILY)
     if free[Of.GROWTH]:
@@ -128,7 +128,7 @@ def _made(problem: Problem, bins: Bins, parameters: Array, free: Array) -> Law:
 
 def _is_slow(law: Law) -> bool:
     """Whether growth, or decline, takes some bins, and as long as a worm does."""
-    width = float(np.median(law.bins.end - law.bins.begin))
+    width = law.bins.width
     grows, falls = (math.log(2) / math.exp(law.parameters[index]) for index in (Of.GROWTH, Of.CLEANING))
     if law.has_growth and law.parameters[Of.DECLINE] - law.begin_of_growth() >= FEWEST_BINS * width:
         return grows >= FASTEST

@@ -26,7 +26,7 @@ WAVES = (Of.COSINE, Of.SINE, Of.COSINE_2, Of.SINE_2)
 def problem_of(bins: Bins, counts: Array, noise: Array | float = 0.0) -> Problem:
     """The problem of fitting bins."""
     since, until = float(bins.begin[0]), float(bins.end[-1])
-    width, span = float(np.median(bins.end - bins.begin)), until - since
+    width, span = bins.width, until - since
     most = math.log(max(float(counts.max()), 1.0)) + 3
     low, high = np.full(len(Of), -5.0), np.full(len(Of), 5.0)
     low[[Of.BEFORE, Of.PEAK]], high[[Of.BEFORE, Of.PEAK]] = -14.0, most
