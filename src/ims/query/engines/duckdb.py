@@ -36,6 +36,8 @@ FILTERED = 8
 """Factor of MANY where a filter takes only some packets."""
 BATCH_ROWS = 1 << 18
 """Of a streamed answer."""
+IS_PROGRESS_SHOWN = "SELECT value FROM duckdb_settings() WHERE name = 'enable_progress_bar'"
+"""Where it isn't, it is left alone: in a Jupyter kernel without ipywidgets it can't be turned off, either."""
 WITHOUT_DISK: Mapping[str, Any] = {"temp_directory": ""}
 """Settings of daemons' engines: what doesn't fit memory is refused. DuckDB would write it to `.tmp` in the daemon's
 working folder, without a bound, or fail to make that."""
@@ -85,12 +87,13 @@ class Engine:
             "memory_limit": f"{self._memory >> 20}MiB",
             "threads": threads or len(os.sched_getaffinity(0)),
             "preserve_insertion_order": False,
-            "enable_progress_bar": False,
             "allowed_directories": [*(str(store.path) for store in self._stores), *map(str, folders)],
             **(settings or {}),
             "enable_external_access": False,
             "lock_configuration": True,
         }
+        if self._con.execute(IS_PROGRESS_SHOWN).fetchone() == ("true",):
+            self._con.execute("SET enable_progress_bar = false")
         for name, value in all_settings.items():
             self._con.execute(f"SET {name} = {quoted(value)}")
 
