@@ -46,7 +46,7 @@ judge: setup
 	@test -n "$(DIR)" || { echo "expected a folder of captures: make judge DIR=/var/captures" >&2; exit 2; }
 	@$(PY) -m benchmarks.judge "$(DIR)" $(ARGS)
 
-# How often intervals hold the truth, into docs/calibration.md: all, or some: make calibration ARGS="--only quiet --seeds 10"
+# How often intervals hold the truth, into docs/calibration.md: all, or some: make calibration ARGS="--only circadian-quiet --seeds 10"
 calibration: setup
 	@$(PY) -m calibration $(ARGS)
 

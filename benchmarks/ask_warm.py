@@ -18,7 +18,12 @@ from typing import Any
 import ims
 from ims.analyse.result import Result
 
-ANALYSES: dict[str, dict[str, str]] = {"rate": {}, "outbreak": {"filter": "dst port 445"}}
+ANALYSES: dict[str, dict[str, Any]] = {
+    "rate": {},
+    "outbreak": {"filter": "dst port 445"},
+    "chain": {"first": "dst port 445", "then": ["dst port 139"], "at": "sensor"},
+    "circadian": {"filter": "dst port 445"},  # of a single day only the data are asked for
+}
 """Each analysis, and its words."""
 
 

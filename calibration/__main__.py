@@ -15,7 +15,7 @@ def main() -> None:
     """Run parts, and write them into the page; print them where there are fewer seeds than the page has."""
     parser = argparse.ArgumentParser(
         prog="calibration", description="Count how often the intervals of analyses hold the truth.",
-        epilog="Example: python -m calibration --only quiet --seeds 10   (prints its table)",
+        epilog="Example: python -m calibration --only circadian-quiet --seeds 10   (prints its table)",
     )  # fmt: skip
     parser.add_argument("--only", choices=PARTS, action="append", help="this part, and no other; may be repeated")
     parser.add_argument("--seeds", type=int, help="so many of each case, at most; the page isn't written then")

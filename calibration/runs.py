@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
-from calibration import captures, disturbances, estimates, quiet
+from calibration import circadian, outbreak
 
-PARTS: dict[str, Any] = {"estimates": estimates, "captures": captures, "quiet": quiet, "disturbances": disturbances}
+PARTS: dict[str, Any] = {
+    f"{name}-{part}": getattr(analysis, part)
+    for name, analysis in (("outbreak", outbreak), ("circadian", circadian))
+    for part in ("estimates", "captures", "quiet", "disturbances")
+}
 """Modules that have CASES, SEEDS, `run(case, seed)` and `text(outcomes of cases)`."""
 PROCESSES = 2
 

@@ -1,4 +1,4 @@
-"""Sources that are no outbreak: those of quiet days, floods, scans, and a single one that sends much."""
+"""Sources that are no worm: those of quiet days, floods, scans, and a single one that sends much."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from calibration.watch import Counts
+from calibration.watch import Counter
 
 Array = np.ndarray[Any, Any]
 
 
-def quiet(rng: np.random.Generator, rates: Array, counts: Counts) -> None:
+def quiet(rng: np.random.Generator, rates: Array, counts: Counter) -> None:
     """Visits by the rates of hours: half by sources that come once, half by some that come again, every ten hours."""
     once, again = rng.poisson(rates / 2), rng.poisson(rates / 2)
     at = _times(rng, once)
@@ -24,12 +24,12 @@ def _times(rng: np.random.Generator, number: Array) -> Array:
     return np.asarray(np.repeat(np.arange(len(number)), number) + rng.random(int(number.sum())))
 
 
-def flood(rng: np.random.Generator, sources: int, since: float, until: float, counts: Counts) -> None:
+def flood(rng: np.random.Generator, sources: int, since: float, until: float, counts: Counter) -> None:
     """Spoofed sources, each of which comes once."""
     counts.add(rng, np.arange(sources), rng.uniform(since, until, sources))
 
 
-def scan(rng: np.random.Generator, sources: int, visits: float, since: float, until: float, counts: Counts) -> None:
+def scan(rng: np.random.Generator, sources: int, visits: float, since: float, until: float, counts: Counter) -> None:
     """Sources that begin and end together, and come so many times an hour."""
     number = rng.poisson(visits * (until - since), sources)
     source = np.repeat(np.arange(sources), number)
@@ -55,3 +55,18 @@ def weekly(rate: float, hours: int) -> Array:
 def uneven(rng: np.random.Generator, rate: float, hours: int, times: float = 3) -> Array:
     """By hours so uneven that the variance of counts is so many times their mean."""
     return np.asarray(rng.gamma(rate / (times - 1), times - 1, hours))
+
+
+def rising(rate: float, hours: int, times: float) -> Array:
+    """Slowly more, in the end so many times as many."""
+    return np.asarray(rate * times ** (np.arange(hours) / hours))
+
+
+def wandering(rng: np.random.Generator, rate: float, hours: int, stays: float = 0.9, spread: float = 0.3) -> Array:
+    """The logarithm of each hour's rate is mostly that of the hour before (an autoregression), and spreads so much."""
+    steps = rng.normal(0, spread * np.sqrt(1 - stays**2), hours)
+    steps[0] = rng.normal(0, spread)
+    logs = np.zeros(hours)
+    for hour in range(hours):
+        logs[hour] = steps[hour] + (stays * logs[hour - 1] if hour else 0.0)
+    return np.asarray(rate * np.exp(logs))

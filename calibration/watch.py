@@ -1,21 +1,23 @@
-"""A darknet that counts simulated visits: what it watched and when, what befell it, and the counts as the analysis
-`outbreak` gets them."""
+"""A darknet that simulated visits come to: what it watched and when, and what befell it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-
-from ims.analyse.outbreak_data import WIDER, Counted, Data
-from ims.settings.durations import HOUR_US
 
 Array = np.ndarray[Any, Any]
 START_US = 1_060_473_600_000_000
 """2003-08-10T00:00:00Z, a midnight, when the scenario begins; hours count from here."""
 WEEK = 168
-WIDTHS = (1, *WIDER)
+
+
+class Counter(Protocol):
+    """Counts visits to a darknet."""
+
+    def add(self, rng: np.random.Generator, source: Array, at: Array) -> None:
+        """A lot of visits: each one's source (int64, from 0 on) and hour. Sources of two lots are different ones."""
 
 
 @dataclass(frozen=True)
@@ -53,64 +55,18 @@ class Watch:
             kept &= (at < self.gap[0]) | (at >= self.gap[1])
         return kept, stamp
 
-    def size(self) -> tuple[Array, Array]:
-        """Seconds watched and addresses in each hour, float64 (hours,), as `coverage` tells them."""
-        seconds, addresses = np.full(self.hours, 3600.0), np.full(self.hours, float(self.addresses))
+    def size(self, part: int = 1) -> tuple[Array, Array]:
+        """Seconds watched and addresses in each hour, or so many parts of one, float64 (hours x part,), as `coverage`
+        tells them."""
+        count, begin = self.hours * part, np.arange(self.hours * part) / part
+        seconds, addresses = np.full(count, 3600.0 / part), np.full(count, float(self.addresses))
         if self.joined is not None:
-            addresses[: int(self.joined[0])] = self.joined[1]
+            addresses[begin < self.joined[0]] = self.joined[1]
         if self.half is not None:
-            seconds[self.half] = 1800
+            inside = (begin >= self.half) & (begin < self.half + 0.5)
+            seconds[inside] -= np.minimum(seconds[inside], 1800.0)
         if self.set_back is not None:
-            seconds[self.set_back + 23 : self.set_back + 25] = 0
+            seconds[(begin >= self.set_back + 23) & (begin < self.set_back + 25)] = 0
         if self.gap is not None:
-            seconds[int(self.gap[0]) : int(self.gap[1])] = 0
+            seconds[(begin >= self.gap[0]) & (begin < self.gap[1])] = 0
         return seconds, addresses
-
-
-@dataclass
-class Counts:
-    """Distinct sources and packets that a watch has counted, by bins of 1, 6 and 24 hours. Sources come in lots; those
-    of two lots are different ones."""
-
-    watch: Watch
-    sources: dict[int, Array] = field(init=False)
-    packets: Array = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sources = {width: np.zeros(self.watch.hours // width) for width in WIDTHS}
-        self.packets = np.zeros(self.watch.hours)
-
-    def add(self, rng: np.random.Generator, source: Array, at: Array) -> None:
-        """A lot of visits: each one's source (int64, from 0 on) and hour."""
-        if not len(source):
-            return
-        kept, stamp = self.watch.recorded(rng, at)
-        source, hour = source[kept], stamp[kept].astype(np.int64)
-        self.packets += np.bincount(hour, minlength=self.watch.hours)
-        if not len(source):
-            return
-        count, hours = int(source.max()) + 1, self.watch.hours
-        if count * hours > 4 * len(source):  # few visits: a table of all hours of all sources would be mostly empty
-            for width, found in self.sources.items():
-                key = np.unique(source * len(found) + hour // width)
-                found += np.bincount(key % len(found), minlength=len(found))
-            return
-        seen = np.zeros((count, hours), np.bool_)
-        seen[source, hour] = True
-        for width, found in self.sources.items():
-            found += seen.reshape(count, hours // width, width).any(2).sum(0)
-
-    def data(self) -> Data:
-        """As the analysis gets them: bins in which nothing was watched have no row, nor have wide ones without a
-        source."""
-        seconds, addresses = self.watch.size()
-        watched = np.flatnonzero(seconds > 0)
-        wider = {}
-        for width in WIDER:
-            there = np.flatnonzero(self.sources[width])
-            wider[width] = (START_US + there * width * HOUR_US, self.sources[width][there])
-        counted = [Counted(each, each, each) for each in (self.sources[1][watched], self.packets[watched])]
-        return Data(
-            START_US + watched * HOUR_US, seconds[watched], addresses[watched], counted[0], counted[1],
-            wider, HOUR_US, HOUR_US,
-        )  # fmt: skip

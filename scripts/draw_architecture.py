@@ -17,7 +17,7 @@ ROWS = (
     ("player", "", "", "", "client", "", "portal"),
     ("", "", "sensor", "", "lake", "", "queryd"),
     ("", "", "", "pki", "link", "backend", ""),
-    ("", "", "", "", "", "", "analyse"),
+    ("", "", "", "", "", "origin", "analyse"),
     ("simulate", "capture", "decode", "respond", "sign", "store", "query"),
     ("", "process", "packet", "kernels", "records", "settings", "figures"),
 )

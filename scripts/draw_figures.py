@@ -29,9 +29,13 @@ TEN = " or ".join(
     f"block {name}" for name in ["A1/24", "B/24", "C/24", "D/24", "E/18", "F/17", "G/18", "H1/20", "J/24", "O/8"]
 )
 """As many as in the paper's Figure 2, which doesn't name them."""
+# What Blaster does, in order.
+BLASTER = ("--first", "tcp dst port 135 and payload", "--then", "tcp dst port 4444 and payload")
 FIGURES = {
     "rate": Figure(("ims-2004",), ("rate", TEN)),
     "outbreak": Figure(("blaster-2003",), ("outbreak", "tcp dst port 135")),
+    "chain": Figure(("blaster-2004",), ("chain", *BLASTER, "--bin", "5m")),
+    "circadian": Figure(("blaster-2004",), ("circadian", BLASTER[-1])),
 }
 
 

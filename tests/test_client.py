@@ -51,6 +51,8 @@ ASKED: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ("packets", ("icmp",), {"limit": 9}),
     ("payloads", (), {"limit": 5}),
     ("sources", (), {"since": "2026-03-04T12:00"}),
+    ("chain", ("tcp",), {"first": "ip", "then": "payload", "within": 600}),
+    ("chain", (), {"first": "udp", "then": ["udp", "ip"], "within": "1d", "at": "anywhere", "bin": "90m", "limit": 7}),
     ("cache", (), {"bin": "1d"}),
     ("coverage", (), {}),
     ("darknet", (), {"bin": "30m", "group": "block", "limit": 9}),
@@ -209,6 +211,8 @@ LINES = [
     ["query", "packets", "--limit", "6"],
     ["query", "payloads", "--limit", "3"],
     ["query", "sources", "tcp"],
+    ["query", "chain", "--first", "ip", "--then", "payload", "--limit", "9"],
+    ["query", "chain", "tcp", "--first", "ip", "--then", "ip", "--then", "payload", "--at", "sensor", "--bin", "6h"],
     ["query", "cache", "--bin", "1d"],
     ["query", "coverage"],
     ["query", "darknet", "--bin", "6h", "--group", "sensor"],
@@ -301,8 +305,17 @@ def test_a_typed_request_is_sent_in_the_verb_s_own_words() -> None:
     assert _words_of(make_request("series", None, bin="90m")) == {
         "bin": "5400000ms", "metric": "packets", "per_24": False,
     }  # fmt: skip
+    steps = {"first": "tcp or dst port 80", "then": ["udp", "payload"]}
+    asked = make_request("chain", None, **steps, within="90s", at="anywhere")
+    assert asked.chain is not None
+    assert _words_of(asked) == {
+        "first": str(asked.chain.first), "then": [*map(str, asked.chain.then)], "within": "90000ms", "at": "anywhere",
+    }  # fmt: skip
+    assert _words_of(make_request("chain", "tcp", **steps, bin="1w"))["bin"] == "604800000ms"
     with pytest.raises(ValueError, match="whole milliseconds"):
         _words_of(Request(verb="cache", bin=1500))
+    with pytest.raises(ValueError, match="whole milliseconds"):
+        _words_of(asked.model_copy(update={"chain": asked.chain.model_copy(update={"within": 1500})}))
     with pytest.raises(ValueError, match="hides sources by its callers' roles"):
         _words_of(request.hiding(((1, 2),)))
 
@@ -312,6 +325,8 @@ def test_a_typed_request_is_answered_as_its_words_are(remote: RemoteTelescope, o
         make_request("count", "udp or dst port 80"),
         make_request("top", None, group="destination_port", limit=5),
         make_request("series", "tcp", bin="30m", group="block", per_24=True),
+        make_request("chain", "tcp", first="ip", then=["ip", "payload"], within="1h", at="sensor", bin="2h", limit=9),
+        make_request("chain", None, first="udp", then="udp", within="1d", at="anywhere"),
         make_request("coverage", None),
         make_request("darknet", None, bin="1w", group="block"),
     ):

@@ -10,6 +10,7 @@ import pytest
 from ims.query.answer import AnswerRecord
 from ims.text import quantity
 
+from .query.words import line_of
 from .stores import BLOCK, MIDNIGHT, cli, udp, write_pcap
 
 PLURAL = re.compile(
@@ -41,8 +42,8 @@ def test_what_commands_print_of_one_packet_is_right(folder: Path) -> None:
         ("ingest", "one.pcap", *store, "--sensor", "a", "--block", BLOCK),
         ("ingest", "one.pcap", *store, "--sensor", "a", "--block", BLOCK),  # refused: it was ingested before
         *(
-            ("query", verb, *store)
-            for verb in ("count", "series", "packets", "payloads", "sources", "cache", "coverage", "darknet")
+            ("query", verb, *line_of(verb), *store)
+            for verb in ("count", "series", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet")
         ),
         ("export", "pcap", *store, "--out", "x.pcap"),
         ("ship", *store, "--to", "LAKE"),

@@ -30,7 +30,8 @@ The data's path, stage by stage; a stage imports no other stage:
 docs/architecture.md has a picture of it, a line for each package and its doors, and walks through three changes.
 
 Between them: `link` (what query daemons and portals agree on), `pki` (certificates of a deployment), `process` (what
-any process needs: privileges, logs, endpoints, checks at its start), `figures` (tables to charts, in files or as text).
+any process needs: privileges, logs, endpoints, checks at its start), `figures` (tables to charts, in files or as text),
+`origin` (country, AS and local time of sources, from the user's files).
 
 Below the stages: `records` (every column of every table), `darknet` (the monitored blocks), `unwrap` (tunnels to take
 off), `packet` (reading and writing a packet's layers), `settings` (TOML, sizes, durations), `kernels`, `siphash` (what

@@ -177,6 +177,8 @@ class RemoteTelescope(VerbMethods):
         from ims.analyse.execution import known
 
         analysis = known(name)
+        if files := [each.name for each in analysis.parameters if each.kind == "files" and words.get(each.name)]:
+            raise ValueError(f"{files[0]}: a portal uses files of its own, and takes none; ask without it")
         progress("the portal")
         forms: dict[str, Callable[[Any], str]] = {"moment": _moment, "width": str}
         kinds = {word: forms.get(analysis.by_name[word].kind) if word in analysis.by_name else None for word in words}
@@ -281,12 +283,12 @@ def _trusting(ca: str | Path) -> ssl.SSLContext:
         raise OSError(error.errno, error.strerror, str(ca)) from None
 
 
-_NAMES = {(verb.name, each.field): each.name for verb in VERBS.values() for each in verb.parameters if each.field}
+_NAMES = {(verb.name, each.word): each.name for verb in VERBS.values() for each in verb.parameters if each.field}
 """Words that have another name in a request."""
 
 
 def _words(**words: Any) -> dict[str, Any]:
-    forms: dict[str, Callable[[Any], str]] = {"since": _moment, "until": _moment, "bin": str}
+    forms: dict[str, Callable[[Any], str]] = {"since": _moment, "until": _moment, "bin": str, "within": str}
     return {name: forms[name](value) if name in forms else value for name, value in words.items() if value is not None}
 
 
@@ -310,18 +312,21 @@ def _words_of(request: Request, names: Container[str] | None = None) -> dict[str
         raise QuestionError("a portal hides sources by its callers' roles, and not by a request")
     words: dict[str, Any] = {}
     for parameter in VERBS[request.verb].parameters:
-        value = getattr(request, parameter.field or parameter.name)
+        of = request.chain if parameter.field == "chain" else request
+        value = getattr(of, parameter.name if of is request.chain else parameter.field or parameter.name)
         match parameter.kind:
             case "moment":
                 value = None if value is None else _iso(value)
             case "width":
-                if value % 1000:
+                if value is not None and value % 1000:
                     raise QuestionError("a portal's bins are whole milliseconds wide")
-                value = f"{value // 1000}ms"
+                value = None if value is None else f"{value // 1000}ms"
             case "count":
                 value = value or None
             case "text":
                 value = None if value is None else str(value)
+            case "texts":
+                value = list(map(str, value))
         words[parameter.name] = value
     return {name: value for name, value in _words(**words).items() if names is None or name in names}
 

@@ -135,7 +135,14 @@ def answered_range(request: Request) -> dict[str, Any]:
     """What a record says of the range and the bins that were answered."""
     ends = {name: None if us is None else iso(arrow.EPOCH + timedelta(microseconds=us))
             for name, us in (("since", request.since), ("until", request.until))}  # fmt: skip
-    return {**ends, "bin_seconds": request.bin / SECOND_US if "bin" in VERBS[request.verb].by_name else 0.0}
+    return {**ends, "bin_seconds": _bin_of(request) / SECOND_US}
+
+
+def _bin_of(request: Request) -> int:
+    """The width of the answer's bins; 0: it has none."""
+    if request.chain is not None:
+        return request.chain.bin or 0
+    return request.bin if "bin" in VERBS[request.verb].by_name else 0
 
 
 def losing_in_words(losses: Mapping[str, Sequence[Any]]) -> dict[str, str]:

@@ -41,6 +41,7 @@ class StoresBackend(PlanBackend):
 
     def begin(self, request: Request) -> QueryRun:
         """As PlanBackend: the stores as they are now."""
+        request = request.apart() if self.shared_names else request
         return StoresRun(self._paths, request, self._memory_bytes, self._threads)
 
 

@@ -148,6 +148,18 @@ def _sources(query: QueryRun) -> Answer:
     return query.answer(pa.table(columns), **left_out)
 
 
+def _chain(query: QueryRun) -> Answer:
+    table, left_out = query.first("chain", 1)
+    columns = {
+        "source": display.dotted_column(table.column("source")),
+        "variant": display.hex_column(table.column("signature")),
+        "first": display.time_column(table.column("first")),
+        "last": display.time_column(table.column("last")),
+        "times": table.column("times"),
+    }
+    return query.answer(pa.table(columns), **left_out)
+
+
 def _cache(query: QueryRun) -> Answer:
     table, left_out = query.first("cache", 1)
     columns = {"time": display.time_column(table.column("bin"))}
@@ -176,8 +188,8 @@ def _darknet(query: QueryRun) -> Answer:
 
 
 ANSWERS: Mapping[VerbName, Callable[[QueryRun], Answer]] = {
-    "series": _series, "top": _top, "packets": _packets, "payloads": _payloads, "sources": _sources, "cache": _cache,
-    "coverage": _coverage, "darknet": _darknet,
+    "series": _series, "top": _top, "packets": _packets, "payloads": _payloads, "sources": _sources, "chain": _chain,
+    "cache": _cache, "coverage": _coverage, "darknet": _darknet,
 }  # fmt: skip
 """Of verbs whose answer isn't the table of one plan as it is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -111,6 +111,30 @@ class VerbMethods:
         """The sources with the most packets: source, packets, bytes, destinations, ports (the most used), payloads,
         first, last, verified (any of its packets was; null where no responder ran). Default `limit`: 20."""
         return self._question("sources", filter, since=since, until=until, limit=limit)
+
+    def chain(
+        self,
+        filter: str | None = None,
+        *,
+        first: str,
+        then: str | Sequence[str],
+        within: str | int = "10m",
+        at: str = "address",
+        bin: str | int | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """The sources that did steps one after the other: source, variant, first, last, times; oldest first.
+
+        `first` and `then` (one filter, or up to four in order) are the steps; each arrives later than the one before,
+        by `within` at most; all of them at one dark address, at one `sensor`, or `anywhere` (`at`). A row for each
+        source and `variant` (signature of the last step's payload; None without one), and with `bin` for each bin of
+        time: when the last step `first` and `last` arrived after the others, and how many `times`. `filter` restricts
+        all steps. Default `limit`: 1,000,000.
+        """
+        words = {"first": first, "then": [then] if isinstance(then, str) else then, "within": within, "at": at}
+        return self._question("chain", filter, **words, bin=bin, since=since, until=until, limit=limit)
 
     def cache(
         self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None

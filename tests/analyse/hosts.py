@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ims.analyse.epidemic_curve import Bins, Of
-from ims.analyse.visits import Windows, windows_of
+from ims.analyse.outbreak.epidemic_curve import Bins, Of
+from ims.analyse.outbreak.visits import Windows, windows_of
 
 Array = np.ndarray[Any, Any]
 

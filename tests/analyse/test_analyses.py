@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ims.analyse.analyses import ANALYSES, Analysis, functions
+from ims.analyse.analyses import ANALYSES, functions
 from ims.analyse.methods import Analyses
+from ims.analyse.question import Analysis
+
+from ..query.words import needed_by_analysis
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -22,16 +26,21 @@ def test_a_method_takes_the_parameters(analysis: Analysis) -> None:
     parameters = list(inspect.signature(getattr(Analyses, analysis.method)).parameters.values())[1:]
     assert [each.name for each in parameters] == list(analysis.by_name)
     assert {each.name: each.default for each in parameters} == {
-        name: each.default for name, each in analysis.by_name.items()
+        name: inspect.Parameter.empty if each.required else each.default for name, each in analysis.by_name.items()
     }
 
 
 def test_a_method_hands_on_every_word(analysis: Analysis) -> None:
     made: list[tuple[str, dict[str, object]]] = []
     method = getattr(Analyses(lambda name, words: made.append((name, words))), analysis.method)  # type: ignore[arg-type, return-value, func-returns-value]
-    given = {name: f"<{name}>" for name in analysis.by_name}
+    given: dict[str, Any] = {name: f"<{name}>" for name in analysis.by_name}
+    expected = {name: [value] if analysis.by_name[name].kind == "texts" else value for name, value in given.items()}
     method(given.pop("filter"), **given)
-    assert made == [(analysis.name, {name: f"<{name}>" for name in analysis.by_name})]
+    assert made == [(analysis.name, expected)]
+
+
+def test_the_words_that_tests_give_are_those_that_it_needs(analysis: Analysis) -> None:
+    assert set(needed_by_analysis(analysis.name)) == {each.name for each in analysis.parameters if each.required}
 
 
 def test_its_module_has_the_functions(analysis: Analysis) -> None:

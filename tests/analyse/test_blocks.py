@@ -7,8 +7,8 @@ import pyarrow as pa
 from ims import arrow
 from ims.analyse.blocks import Watch, watches_of
 from ims.analyse.result import Gap
+from ims.query.condition import parsed
 from ims.query.moment import CALENDAR_US
-from ims.query.request import parsed
 
 
 def coverage(*rows: tuple[str, str, int, int]) -> pa.Table:

@@ -10,8 +10,9 @@ import pytest
 from ims.analyse.blocks import MOST_BLOCKS
 from ims.analyse.evidence import Evidence
 from ims.query.answer import Answer
+from ims.query.condition import parsed
 from ims.query.errors import QuestionError
-from ims.query.request import Request, make_request, parsed
+from ims.query.request import Request, make_request
 from ims.telescope import Telescope
 
 WEEK = 7 * 86_400_000_000

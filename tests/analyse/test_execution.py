@@ -5,18 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ims
-from ims.analyse.analyses import ANALYSES
-from ims.analyse.execution import UNMATCHED, UNWATCHED, known, options_of, run
+from ims.analyse.analyses import ANALYSES, functions
+from ims.analyse.execution import UNMATCHED, UNWATCHED, known, run
+from ims.origin.origins import Origins
 from ims.query.answer import Answer
 from ims.query.errors import QuestionError
 from ims.query.language.errors import FilterError
-from ims.query.request import Request, parsed
+from ims.query.request import Request
 from ims.telescope import Telescope
 
 from ..stores import ingest, write_pcap
+from .origin_analysis import BY_ORIGIN, cities, systems
 
 RATE = ANALYSES["rate"]
 
@@ -52,13 +55,6 @@ def test_a_wrong_filter_says_where() -> None:
     assert refused.value.column == 9
 
 
-def test_options_are_typed_and_shown_as_given() -> None:
-    options = options_of(RATE, {"filter": "udp", "bin": 300, "since": "2026-03-04"})
-    assert options.values == {"bin": 300_000_000} and options.shown == {"bin": "300"}
-    assert options.request.filter == parsed("udp") and options.request.since == 1_772_582_400_000_000
-    assert options_of(RATE, {"bin": None}).shown == {"bin": "5m"}
-
-
 def test_nothing_watched_is_a_result_that_says_so(telescope: Telescope) -> None:
     for words, why in (
         ({"since": "2020-01-01", "until": "2020-01-02"}, UNWATCHED),
@@ -91,3 +87,23 @@ def test_what_is_asked_is_told(telescope: Telescope) -> None:
     told: list[str] = []
     telescope.analysis("rate", {}, told.append)
     assert told == ["what was watched", "the darknet's size", "packets by block", "the estimates"]
+
+
+def test_an_analysis_has_origins_and_says_whose_they_are(
+    telescope: Telescope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its own files, or in their place those of a portal."""
+    given: list[Origins | None] = []
+    data = functions(BY_ORIGIN).data
+    monkeypatch.setattr(
+        functions(BY_ORIGIN), "data", lambda evidence, options: (given.append(options.values.get("origins")), data(evidence, options))[1]
+    )  # fmt: skip
+    result = run(BY_ORIGIN, telescope.ask, {"by": "country", "mmdb": cities(tmp_path)})
+    assert any(note.startswith("countries and local time are as told by GeoLite2-City of 20") for note in result.notes)
+    opened = Origins([systems(tmp_path)])
+    result = run(BY_ORIGIN, telescope.ask, {"by": "as"}, origins=lambda: opened)
+    assert any(note.startswith("AS and local time are as told by GeoLite2-ASN of 20") for note in result.notes)
+    result = run(BY_ORIGIN, telescope.ask, {}, origins=lambda: opened)
+    assert not any("as told by" in note for note in result.notes)
+    assert given[1:] == [opened, None]
+    assert given[0] is not None and given[0].names("country", np.array([0xC0000209], np.uint32)) == ["XA"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from ims.analyse.figure_range import long_watched, lost_lines, range_line, with_ends
+from ims.analyse.figure_range import each_bin, long_watched, lost_lines, range_line, with_ends
 from ims.analyse.result import Darknet, Result
 
 MINUTE_US = 60_000_000
@@ -47,3 +47,20 @@ def test_lines_name_range_bins_filter_and_losses() -> None:
     assert range_line(replace(RESULT, filter=None), 60 * MINUTE_US).endswith("UTC, bins of 1h")
     assert lost_lines(RESULT) == ["1,234 packets lost by the capturing programs"]
     assert lost_lines(replace(RESULT, darknet=Darknet(256.0))) == []
+
+
+def test_each_panel_alone_has_the_whole_range() -> None:
+    drawn = pa.concat_tables([DRAWN, DRAWN.set_column(1, "panel", [["b"]])])
+    rows = with_ends(drawn, RESULT, 5 * MINUTE_US).to_pylist()
+    assert sorted((row["panel"], row["time"].timestamp() / 60) for row in rows) == [
+        (panel, minute) for panel in "ab" for minute in (0, 5, 55)
+    ]
+
+
+def test_a_bin_of_an_hour_or_a_day_is_called_so() -> None:
+    assert [each_bin(minutes * MINUTE_US) for minutes in (60, 1440, 10, 120)] == [
+        "in each hour",
+        "in each day",
+        "in each 10m",
+        "in each 2h",
+    ]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.analyse.analyses import MOMENT
+from ims.analyse.analyses import ANALYSES
+from ims.analyse.question import MOMENT
 from ims.analyse.result import Darknet, Estimate, Gap, Result
 from ims.analyse.result_reader import from_json
 from ims.telescope import Telescope
@@ -25,6 +26,16 @@ def test_what_is_sent_comes_back_the_same(telescope: Telescope) -> None:
     assert back.to_json() == result.to_json()
     assert back.rows.equals(result.rows) and back.series.equals(result.series)
     assert back.estimates == result.estimates and back.darknet == result.darknet
+
+
+@pytest.mark.parametrize("name", sorted(ANALYSES))
+def test_a_portal_s_result_of_each_analysis_is_one(name: str) -> None:
+    """With the options that a portal sends: those that it takes."""
+    analysis = ANALYSES[name]
+    words = [each for each in analysis.remote if each.name not in {"filter", "since", "until"}]
+    options = {each.name: each.examples[0] if each.required else each.default for each in words}
+    sent = Result(name, None, 0, 1, Darknet(256, ("A/24",)), options).to_json()
+    assert from_json(json.loads(sent)).options == options
 
 
 @given(

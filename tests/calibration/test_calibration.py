@@ -6,12 +6,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from calibration.outbreak import disturbances, estimates, quiet
+from calibration.outbreak.worm import Worm, counts_of
 from calibration.runs import PARTS
 from calibration.watch import Watch
-from calibration.worm import Worm, counts_of
 
-from calibration import disturbances, estimates, quiet
-from ims.analyse.outbreak import model
+from calibration import circadian
+from ims.analyse.outbreak.analysis import model
 
 PAGE = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text()
 SEEDS = range(1, 11)
@@ -61,17 +62,50 @@ def test_what_only_looks_like_an_outbreak_gives_no_alarm(name: str) -> None:
     assert disturbances.run(name, 1) is False
 
 
+@cache
+def patterns(size: str) -> list[estimates.Outcome]:
+    return [circadian.estimates.run(size, seed) for seed in SEEDS]
+
+
+@pytest.mark.parametrize("size", circadian.estimates.CASES)
+@pytest.mark.parametrize("estimate", circadian.estimates.ESTIMATES)
+def test_of_ten_weeks_with_a_daily_pattern_eight_intervals_hold_the_truth(size: str, estimate: str) -> None:
+    """By chance, one of the weeks of a /24, with some 2,300 sightings, is as uneven at other hours."""
+    made = [held for each in patterns(size) if (held := each[estimate]) is not None]
+    assert len(made) >= (9 if size == "/24" else 10)
+    assert sum(each.is_right for each in made) >= 8
+
+
+def test_the_peak_of_a_16_is_known_to_two_hours() -> None:
+    widths = sorted(each.width for found in patterns("/16") if (each := found["peak_hour"]) is not None)
+    assert widths[len(widths) // 2] <= 2
+
+
+@pytest.mark.parametrize("name", circadian.quiet.CASES)
+def test_quiet_days_have_no_daily_pattern(name: str) -> None:
+    assert not any(circadian.quiet.run(name, seed) for seed in (1, 2))
+
+
+@pytest.mark.parametrize("name", circadian.disturbances.QUIET)
+def test_what_only_looks_like_a_daily_pattern_gives_no_alarm(name: str) -> None:
+    assert circadian.disturbances.run(name, 1) is False
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_the_page_has_the_rows_of_the_code(part: str) -> None:
     """Of a part's table, each case's; with as many runs as the code has seeds."""
     begin = PAGE.index(f"<!-- {part}: written by make calibration -->")
     section = PAGE[begin : PAGE.index("<!-- end -->", begin)]
     rows = [line.removeprefix("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
-    if part == "estimates":
-        expected = [[c.worm, f"/{c.prefix}", f"`{e}`"] for c in estimates.CASES.values() for e in estimates.ESTIMATES]
+    names = (circadian.estimates if part.startswith("circadian") else estimates).ESTIMATES
+    if part == "outbreak-estimates":
+        expected = [[c.worm, f"/{c.prefix}", f"`{e}`"] for c in estimates.CASES.values() for e in names]
         assert [row[:3] for row in rows[1:]] == expected
-    elif part == "captures":
-        assert [row[0] for row in rows[1:]] == [f"`{name}`" for name in estimates.ESTIMATES]
+    elif part == "circadian-estimates":
+        assert [row[:2] for row in rows[1:]] == [[size, f"`{e}`"] for size in PARTS[part].CASES for e in names]
+    elif part.endswith("-captures"):
+        assert [row[0] for row in rows[1:]] == [f"`{name}`" for name in names]
     else:
-        expected = [[name.removesuffix(disturbances.SUFFIX), str(PARTS[part].SEEDS)] for name in PARTS[part].CASES]
+        suffix = getattr(PARTS[part], "SUFFIX", "")
+        expected = [[name.removesuffix(suffix), str(PARTS[part].SEEDS)] for name in PARTS[part].CASES]
         assert [row[:2] for row in rows if row[1] != "runs"] == expected

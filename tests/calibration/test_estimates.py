@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from calibration.captures import compared
-from calibration.estimates import ESTIMATES, Held, cells, mark, sentence
+from calibration.held import Held, mark, sentence
+from calibration.outbreak.captures import compared
+from calibration.outbreak.estimates import ESTIMATES, cells
 from calibration.table import replaced
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from calibration.watch import START_US, WIDTHS, Counts, Watch
+from calibration.outbreak.counts import WIDTHS, Counts
+from calibration.watch import START_US, Watch
 
 HOUR_US = 3_600_000_000
 

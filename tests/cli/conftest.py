@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import zstandard
 from .. import forked
 from ..install.image import image
 from ..made.sample import write_sample
+from ..origin.mmdb_files import country, write_mmdb
 from ..stores import IMS, ingest
 
 __all__ = ["image"]
@@ -35,8 +37,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory, samples: dict[int, Path]) -> 
 
 @pytest.fixture(scope="module")
 def stocked(desk: Path, samples: dict[int, Path]) -> Path:
-    """The desk with a store on it, STORE."""
+    """The desk with a store on it, STORE, and the files that examples of analyses name: a rule, as docs/analyses.md has
+    it, and one that tells countries."""
     ingest(desk / "STORE", samples[2], sensor="z")
+    page = (Path(__file__).parents[2] / "docs" / "analyses.md").read_text()
+    [rule] = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (desk / "blaster.toml").write_text(rule)
+    write_mmdb(desk / "GeoLite2-Country.mmdb", {"0.0.0.0/0": country("XA")})
     return desk
 
 

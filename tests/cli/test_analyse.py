@@ -11,14 +11,20 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import ims
 from ims.analyse.analyses import ANALYSES
+from ims.cli.analyse import _command
+from ims.origin.mmdb import OriginError
 from ims.text import printable
 
 from ..analyse.conftest import rates_store  # noqa: F401  (a fixture)
+from ..analyse.origin_analysis import BY_ORIGIN, TABLE, cities, systems
 from ..analyse.worm_store import DOUBLING, HALF_LIFE, LIMIT, worm_store  # noqa: F401  (a fixture)
-from ..stores import IMS, cli, ingest, write_pcap
+from ..query.words import as_line, needed_by_analysis
+from ..stores import IMS, cli, ingest, udp, write_pcap
 from .refused import refused
 
 WRONG = {
@@ -30,6 +36,21 @@ WRONG = {
     ("rate", "--format", "xml"): "--format 'xml'",
     ("rtae",): "rtae",
     ("outbreak", "--bin", "1x"): "bin '1x': expected a positive number",
+    ("chain", "--then", "udp"): "chain needs --first",
+    ("chain", "--first", "udp"): "chain needs --then",
+    ("chain", "--first", "udp", "--then", "tpc"): "step 2: filter, column 1: 'tpc' can't stand here; meant tcp?",
+    ("chain", "--first", "udp", *(("--then", "udp") * 5)): "6 steps; a chain has at most 5",
+    ("chain", "--first", "udp", "--then", "udp", "--within", "1x"): "within '1x': expected a positive number",
+    (
+        "chain",
+        "--first",
+        "udp",
+        "--then",
+        "udp",
+        "--at",
+        "home",
+    ): "at 'home': expected one of address, sensor, anywhere",
+    ("chain", "--rule", "no such file.toml"): "no such file.toml",
     ("outbreak", "--bin", "1s"): "bins are more than the 1,500 that a law is fitted to",
 }
 
@@ -45,9 +66,10 @@ def test_what_to_ask_must_be_one_of_three() -> None:
 
 @pytest.mark.parametrize("name", ANALYSES)
 def test_json_is_the_result_s_one_object(rates_store: Path, name: str) -> None:  # noqa: F811
-    done = cli("analyse", name, "udp", "--store", rates_store, "--format", "json")
+    words = {"filter": "udp", **needed_by_analysis(name)}
+    done = cli("analyse", name, *as_line(words), "--store", rates_store, "--format", "json")
     with ims.open(rates_store) as telescope:
-        assert done.stdout == telescope.analysis(name, {"filter": "udp"}).to_json() + "\n"
+        assert done.stdout == telescope.analysis(name, words).to_json() + "\n"
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -141,3 +163,79 @@ def test_a_terminal_shows_the_plot_without_being_asked_for_its_width(rates_store
     os.close(main)
     assert process.wait() == 0
     assert b"B/25: mean" in seen and b"watched: A/24, B/25, C/23" in seen
+
+
+def test_several_files_tell_where_sources_come_from(
+    rates_store: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ims.analyse.execution.ANALYSES", TABLE)
+    app = typer.Typer()
+    app.command()(_command(BY_ORIGIN))
+    words = ["--store", str(rates_store), "--by", "as", "--format", "json", "--mmdb", str(cities(tmp_path))]
+    run = CliRunner()
+    done = run.invoke(app, [*words, "--mmdb", str(systems(tmp_path))], catch_exceptions=False)
+    found = json.loads(done.stdout)
+    assert found["options"]["mmdb"] == [str(tmp_path / "cities.mmdb"), str(tmp_path / "asn.mmdb")]
+    assert any(
+        "AS and local time are as told by GeoLite2-City" in note and "GeoLite2-ASN" in note for note in found["notes"]
+    )
+    with pytest.raises(OriginError, match=f"{tmp_path / 'absent'}: No such file or directory"):
+        run.invoke(app, [*words, "--mmdb", str(tmp_path / "absent")], catch_exceptions=False)
+    with pytest.raises(ValueError, match="by as needs a file in MMDB format: --mmdb FILE"):
+        run.invoke(app, words[:-2], catch_exceptions=False)
+
+
+RULE = """
+first = "udp dst port 53"
+then = ["udp dst port 54"]
+within = 600
+at = "sensor"
+since = 2026-03-04
+"""
+WRONG_RULES = {
+    "first = 'udp'\nsteps = ['tcp']": "unknown key 'steps'; expected one of filter, first, then",
+    "first = 'udp'\nthan = ['tcp']": "unknown key 'than'; meant then?",
+    "first = 'udp'\nthen = [1]": "then: expected text (or a list of texts); found [1]",
+    "first = ['udp']\nthen = 'tcp'": "first: expected text; found ['udp']",
+    "first = 'udp'\nthen = true": "then: expected text (or a list of texts); found True",
+    "first = 'udp": "isn't TOML",
+    "then = 'udp'": "chain needs --first",
+    "first = 'udp'\nthen = 'tpc'": "step 2: filter, column 1: 'tpc' can't stand here; meant tcp?",
+}
+
+
+def test_a_rule_in_a_file_is_the_same_question_and_words_come_first(rates_store: Path, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "rule.toml").write_text(RULE)
+    asked = ("analyse", "chain", "--store", rates_store, "--format", "json")
+    steps = ("--first", "udp dst port 53", "--at", "sensor", "--since", "2026-03-04", "--within")
+    ruled = cli(*asked, "--rule", tmp_path / "rule.toml")
+    assert ruled.stdout == cli(*asked, *steps, "600", "--then", "udp dst port 54").stdout
+    assert json.loads(ruled.stdout)["rows"] != []
+    other = cli(*asked, "--rule", tmp_path / "rule.toml", "--within", "1s", "--then", "icmp")
+    assert other.stdout == cli(*asked, *steps, "1s", "--then", "icmp").stdout != ruled.stdout
+
+
+@pytest.mark.parametrize("text", WRONG_RULES)
+def test_a_wrong_rule_is_refused_in_a_line(rates_store: Path, tmp_path: Path, text: str) -> None:  # noqa: F811
+    (tmp_path / "rule.toml").write_text(text)
+    refused(cli("analyse", "chain", "--rule", tmp_path / "rule.toml", "--store", rates_store), WRONG_RULES[text])
+
+
+def test_a_rule_that_is_not_there_or_is_a_folder_is_refused_in_a_line(rates_store: Path, tmp_path: Path) -> None:  # noqa: F811
+    for path, why in ((tmp_path / "none.toml", "isn't there"), (tmp_path, "is a folder; expected a file")):
+        refused(cli("analyse", "chain", "--rule", path, "--store", rates_store), why)
+
+
+def test_people_see_the_first_rows_and_how_many_more_there_are(tmp_path: Path) -> None:
+    begin, hosts = 1_772_582_400 * 10**9, 150
+    sent = [
+        (begin + step * 10**9 + host * 1000, udp(host, 0xC6336401, step, b"x"))
+        for step in (1, 2) for host in range(1, hosts + 1)
+    ]  # fmt: skip
+    store = ingest(tmp_path / "STORE", write_pcap(tmp_path / "x.pcap", sent))
+    words = ("analyse", "chain", "--first", "udp dst port 1", "--then", "udp dst port 2", "--store", store)
+    assert len(json.loads(cli(*words, "--format", "json").stdout)["rows"]) == hosts
+    assert "... and 90 rows more; --format json and csv have all" in cli(*words).stdout
+    assert len(cli(*words, "--format", "csv").stdout.splitlines()) == hosts + 1

@@ -50,7 +50,11 @@ def test_its_pictures_are_those_that_are_drawn() -> None:
 
 def test_a_figure_is_drawn_from_re_created_traffic(tmp_path: Path) -> None:
     """As `make figures` does, of a hundredth of the hosts."""
-    shown = {"rate": ["C/24: mean", "highest mean divided by lowest"], "outbreak": ["doubling time", "persistence"]}
+    shown = {
+        "rate": ["C/24: mean", "highest mean divided by lowest"], "outbreak": ["doubling time", "persistence"],
+        "chain": ["Hosts that did the steps in order: ", "Identified so far"],
+        "circadian": ["Sources in each hour", "hour of the day (UTC)"],
+    }  # fmt: skip
     assert shown.keys() == FIGURES.keys()
     for name, texts in shown.items():
         (tmp_path / name).mkdir()

@@ -14,12 +14,13 @@ from rich.cells import cell_len
 from ims.cli.narrow_table import INDENT, bands, narrow_lines
 from ims.query.verbs import VERBS
 
+from ..query.words import line_of
 from ..stores import cli
 
 WORDS: dict[str, tuple[str, ...]] = {
-    "top": ("source",), "series": ("--group", "source", "--limit", "30"), "packets": ("--limit", "30"),
+    "top": ("source",), "chain": line_of("chain"), "series": ("--group", "source", "--limit", "30"), "packets": ("--limit", "30"),
 }  # fmt: skip
-WIDE = ("packets", "payloads", "sources", "cache", "coverage")
+WIDE = ("packets", "payloads", "sources", "chain", "cache", "coverage")
 
 
 @pytest.mark.parametrize("verb", VERBS)

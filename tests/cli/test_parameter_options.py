@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from inspect import Parameter
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from ims.analyse.question import MMDB
 from ims.cli.parameter_options import option
 from ims.query import verbs
 
@@ -19,6 +21,7 @@ from ims.query import verbs
         (verbs.BIN, str, "1h", Parameter.KEYWORD_ONLY),
         (verbs.SINCE, str | None, None, Parameter.KEYWORD_ONLY),
         (verbs.PER_24, bool, False, Parameter.KEYWORD_ONLY),
+        (MMDB, list[Path] | None, None, Parameter.KEYWORD_ONLY),
         (verbs.Parameter("limit", "count", "At most."), int | None, None, Parameter.KEYWORD_ONLY),
     ],
 )

@@ -25,6 +25,7 @@ from ims.query.answer import Answer, AnswerRecord
 from ims.query.verbs import VerbName
 from ims.text import printable
 
+from ..query.words import line_of
 from ..stores import IMS, MIDNIGHT, cli, ingest, udp, write_pcap
 
 DARK = 0xC633_6409
@@ -80,9 +81,9 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("format", ["table", "json", "csv"])
-@pytest.mark.parametrize("verb", ["payloads", "packets", "sources", "coverage", "count", "cache", "darknet"])
+@pytest.mark.parametrize("verb", ["payloads", "packets", "sources", "chain", "coverage", "count", "cache", "darknet"])
 def test_what_was_sent_is_not_obeyed(nasty: Path, verb: str, format: str) -> None:
-    done = cli("query", verb, "--store", nasty, "--format", format)
+    done = cli("query", verb, *line_of(verb), "--store", nasty, "--format", format)
     assert done.returncode == 0, done.stderr
     assert all(character.isprintable() or character == "\n" for character in done.stdout)
     if format == "csv":

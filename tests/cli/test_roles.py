@@ -21,13 +21,14 @@ from ims.export import FORMATS as KINDS
 from ims.query.verbs import VERBS
 
 from ..portal.deployment import Deployment, deployed
+from ..query.words import line_of
 from ..stores import MIDNIGHT, cli, ingest, udp, write_pcap
 
 ROLES = ("viewer", "analyst", "operator")
 DARK = 0xC633_6409
 PAYLOADS = (b"hello", b"Host: 198.51.100.9")
 DAY = ("--since", "2026-03-04", "--until", "2026-03-05")
-WORDS: dict[str, tuple[str, ...]] = {"top": ("destination_port",), "packets": ("--limit", "300")}
+WORDS: dict[str, tuple[str, ...]] = {"packets": ("--limit", "300"), "chain": (*line_of("chain"), "--at", "sensor")}
 TELLING = re.compile(r"198\.51\.100\.\d|Host: 198")
 HIDDEN = {"destination", "tcp_sequence", "tcp_acknowledgment", "icmp_rest"}
 SHOWN = ["time", "sensor", "source", "destination", "what", "ttl", "bytes", "payload", "category"]
@@ -74,7 +75,7 @@ def names_of(printed: str, verb: str, format: str) -> list[str]:
 
 
 REFUSED: dict[str, dict[str, str]] = {
-    "viewer": dict.fromkeys(("packets", "payloads", "sources"), "viewers aren't shown"),
+    "viewer": dict.fromkeys(("packets", "payloads", "sources", "chain"), "viewers aren't shown"),
     "analyst": {},
     "operator": {},
 }
@@ -103,6 +104,10 @@ SAID: dict[tuple[str, str], list[str]] = {
     ("analyst", "packets"): ["destination, tcp_sequence, tcp_acknowledgment, icmp_rest aren't shown to analysts"],
     ("analyst", "payloads"): ["of a payload that holds a monitored address, or that isn't stored, analysts are shown"],
     ("analyst", "sources"): ["monitored addresses are left out of sources"],
+    ("analyst", "chain"): [
+        "the signature of a payload that holds a monitored address",
+        "monitored addresses are left out of sources",
+    ],
     ("analyst", "coverage"): ["prefix isn't shown to analysts"],
 }
 """How the lines begin that say what a role isn't shown."""
@@ -113,7 +118,7 @@ SAID: dict[tuple[str, str], list[str]] = {
 def test_every_verb_is_printed_for_every_role_in_every_format(
     portal: Deployment, ask: Ask, role: str, verb: str
 ) -> None:
-    words = ("query", verb, *WORDS.get(verb, ()), *DAY)
+    words = ("query", verb, *WORDS.get(verb, line_of(verb)), *DAY)
     for format in FORMATS:
         done = ask(role, *words, "--format", format)
         if verb in REFUSED[role]:
@@ -132,7 +137,7 @@ def test_every_verb_is_printed_for_every_role_in_every_format(
             assert columns == [name for name in all_columns if name not in absent] + more
             assert absent <= set(all_columns)
         assert (TELLING.search(done.stdout + done.stderr) is not None) == (
-            role == "operator" and verb in ("packets", "payloads", "sources", "coverage")
+            role == "operator" and verb in ("packets", "payloads", "sources", "chain", "coverage")
         ), done.stdout
         said = [line.removeprefix("ims: ") for line in done.stderr.splitlines()]
         for begins in SAID.get((role, verb), []):

@@ -30,6 +30,16 @@ def test_an_interval_is_cut_to_the_range_and_an_end_that_is_not_known_has_no_bou
     assert Mark(5, "a", 30, 40).interval(0, 10) is None
 
 
+def test_an_interval_that_repeats_has_a_part_at_each_end_of_the_period() -> None:
+    assert Mark(23, "a", 20, 26, 24).intervals(0, 24) == [(0, 2), (20, 24)]
+    assert Mark(1, "a", -3, 2, 24).intervals(0, 24) == [(0, 2), (21, 24)]
+    assert Mark(5, "a", 4, 6, 24).intervals(0, 24) == [(4, 6)]
+    assert Mark(5, "a", -10, 14, 24).intervals(0, 24) == Mark(5, "a", -60, 80, 24).intervals(0, 24) == [(0, 24)]
+    assert Mark(5, "a", 4, 6).intervals(0, 24) == [(4, 6)]
+    assert Mark(5, "a", 4, None, 24).intervals(0, 24) == [(4, 24)]
+    assert Mark(5, "a", None, None, 24).intervals(0, 24) == []
+
+
 def test_texts_with_room_stand_in_one_row() -> None:
     assert places((3, "growth"), (15, "decay"), (30, "rest")) == {"growth": (3, 0), "decay": (15, 0), "rest": (30, 0)}
 

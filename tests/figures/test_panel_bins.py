@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ims.figures.panel_bins import band_note, edge_note, panel_bins, value_axis
+from ims.figures.panel_bins import band_note, edge_note, panel_bins, panel_names, value_axis
 
 from .tables import BIN_US, MARCH_US, SCHEMA, table, with_curve
 
@@ -121,3 +121,10 @@ def test_a_curve_is_in_the_range_of_the_axis_but_moves_no_lower_edge_of_a_logari
     axis = value_axis(bins, False, 5)
     assert axis.low <= -100
     assert axis.high >= 500
+
+
+def test_panels_without_a_name_or_with_one_twice_are_refused() -> None:
+    assert panel_names([("b", "above b"), ("a", "")]) == ["b", "a"]
+    for panels in ([], [("a", ""), ("a", "b")]):
+        with pytest.raises(ValueError, match="expected at least one, none twice"):
+            panel_names(panels)

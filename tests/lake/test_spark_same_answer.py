@@ -39,6 +39,7 @@ from ims.telescope import Telescope
 
 from ..effort import every, pick
 from ..hiding import Hiding
+from ..query.words import needed_by_analysis
 from ..sign import collision
 from .spark_cluster import LOCAL, cluster, require_java
 
@@ -257,8 +258,22 @@ def test_hidden_sources(duckdb: Telescope, spark: Telescope) -> None:
 
 def test_analyses(duckdb: Telescope, spark: Telescope) -> None:
     for name in ANALYSES:
-        first = duckdb.analysis(name, {"filter": "udp"})
-        assert len(first.series) and spark.analysis(name, {"filter": "udp"}).to_json() == first.to_json()
+        words = {"filter": "udp", **needed_by_analysis(name)}
+        first = duckdb.analysis(name, words)
+        assert (len(first.series) or name == "chain") and spark.analysis(name, words).to_json() == first.to_json()
+
+
+@pytest.mark.parametrize("at", ["address", "sensor", "anywhere"])
+def test_chains(duckdb: Telescope, spark: Telescope, at: str) -> None:
+    words: dict[str, Any]
+    for words in (
+        {"first": "ip", "then": "ip", "within": "1h"},
+        {"filter": "not port 9999", "first": "tcp", "then": ["not tcp", "payload"], "within": "1d", "bin": "250ms"},
+        {"first": 'not payload contains "%"', "then": "src net 0.0.0.0/0", "within": "7m", "bin": "1w", **RANGE},
+    ):
+        expected = duckdb.chain(**words, at=at)
+        assert_same(spark.chain(**words, at=at), expected)
+        assert len(expected) or at == "address"
 
 
 def test_coverage(duckdb: Telescope, spark: Telescope) -> None:

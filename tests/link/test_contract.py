@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ims.link import contract
 from ims.link.contract import (
     LONGEST_MESSAGE,
+    MOST_HIDDEN,
     NEWEST,
     OLDEST,
     Ask,
@@ -65,6 +66,14 @@ END_2_LOSING = (
 )
 END_2_WORKED = b'{"seconds":0.25,"worked":0.125}'
 END_2_WATCHED = b'{"seconds":0.25,"sensors":["a"],"watched":["198.51.100.0/24"]}'
+# Octets with what it was given later still: chains. Older daemons refuse the verb, in one line.
+ASK_2_CHAIN = (
+    b'{"kind":"ask","version":2,"questions":[{"plan":"chain","request":{"verb":"chain","bin":3600000000,'
+    b'"metric":"packets","limit":5,"per_24":false,"chain":{"steps":[{"is":"protocol","number":17},'
+    b'{"is":"has","what":"payload"}],"within":600000000,"at":"sensor","bin":604800000000}},"signatures":[],'
+    b'"sources":[]}],"filter":{"is":"protocol","number":6},"seconds":30.0,"rows":50000000,"octets":1073741824,'
+    b'"behalf":"","marks":false,"lengths":false,"lake":"","beyond":{}}'
+)
 READERS = (read_ticket, read_hello, read_end)
 
 
@@ -122,6 +131,68 @@ def test_an_old_question_is_understood() -> None:
     assert ask.filter == parse("tcp dst port 80 and not payload contains 0x00ff")
 
 
+def test_a_chain_is_understood_and_written_as_it_was_at_first() -> None:
+    words = {"first": "udp", "then": ["payload"], "at": "sensor", "bin": "1w", "limit": 5}
+    asked = Question(plan="chain", request=make_request("chain", None, **words))
+    ask = Ask(version=2, questions=(asked,), filter=parse("tcp"))
+    assert read_ticket(ASK_2_CHAIN) == ask
+    assert written(ask) == ASK_2_CHAIN
+
+
+def test_questions_without_steps_say_nothing_of_them() -> None:
+    """So that older daemons, which refuse a key that they don't know, answer them."""
+    for asked in (make_request("count", "tcp"), make_request("series", None, bin="1w"), make_request("coverage", None)):
+        message = written(Ask(version=2, questions=(Question(plan=asked.verb, request=asked),)))
+        assert b"chain" not in message and b"steps" not in message
+
+
+STEPS: list[Any] = json.loads(ASK_2_CHAIN)["questions"][0]["request"]["chain"]["steps"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": []}, {"steps": STEPS[:1]}, {"steps": STEPS * 3}, {"steps": [STEPS[0], None]}, {"steps": None},
+        {"steps": ["udp", "udp"]}, {"steps": [STEPS[0], {"is": "colour"}]}, {"steps": [{"is": "hiddensource"}, STEPS[0]]},
+        {"steps": [STEPS[0], {"is": "not", "inner": {"is": "hiddensource"}}]}, {"within": 0}, {"within": 1 << 70},
+        {"within": None}, {"within": "10m"}, {"at": "home"}, {"bin": 0}, {"bin": -1}, {"bin": 1 << 64}, {"colour": 1},
+        {"steps": [{"is": "and", "terms": STEPS * 200}, {"is": "and", "terms": STEPS * 200}]},
+    ],
+)  # fmt: skip
+def test_steps_that_are_none_are_refused_in_one_line(wrong: dict[str, Any]) -> None:
+    """Nor may a step hide sources: what it would mean is beside the filter alone."""
+    found = json.loads(ASK_2_CHAIN)
+    found["questions"][0]["request"]["chain"] |= wrong
+    with pytest.raises(ValueError, match=r"^(ticket|filter): ") as caught:
+        read_ticket(json.dumps(found).encode())
+    assert_one_line(caught.value)
+
+
+@pytest.mark.parametrize("verb", ["count", "series", "sources"])
+def test_steps_of_another_verb_and_a_chain_without_steps_are_refused(verb: str) -> None:
+    found = json.loads(ASK_2_CHAIN)
+    [question] = found["questions"]
+    del question["request"]["chain"]
+    with pytest.raises(ValueError, match="chain needs steps, and no other verb takes them"):
+        read_ticket(json.dumps(found).encode())
+    question |= {"plan": "count", "request": {"verb": verb, "chain": {"steps": STEPS, "within": 1}}}
+    with pytest.raises(ValueError, match="chain needs steps, and no other verb takes them"):
+        read_ticket(json.dumps(found).encode())
+
+
+def test_the_longest_chain_beside_all_that_may_be_hidden_is_read() -> None:
+    """Five filters as long as they may be, for a caller from whom 50,000 ranges are hidden."""
+    step = " or ".join(["src host 198.51.100.100"] * 60)
+    asked = make_request("chain", None, first=step, then=[step] * 3, within="1d", at="anywhere", bin="1h")
+    hidden = tuple((4_000_000_000 + 2 * n, 4_000_000_000 + 2 * n) for n in range(MOST_HIDDEN))
+    coverage = Question(plan="coverage", request=make_request("coverage", None))
+    questions = (Question(plan="chain", request=asked), coverage)
+    message = written(Ask(version=2, questions=questions, filter=HIDING, hidden=hidden))
+    assert 1 << 20 < len(message) < LONGEST_MESSAGE
+    found = read_ticket(message)
+    assert isinstance(found, Ask) and found.questions[0].request.chain == asked.chain
+
+
 def test_keys_that_came_later_are_understood_and_may_be_missing() -> None:
     ask = read_ticket(ASK_2_LATER)
     assert isinstance(ask, Ask)
@@ -162,9 +233,17 @@ PORT = [("protocol", "uint8"), ("destination_port", "uint16")]
 COUNTS = [(name, "int64") for name in ("packets", "bytes", "payloads", "new_payloads", "verified")]
 
 
-@pytest.mark.parametrize("octets", [ASK_2, TAIL_2, HELLO_2, END_2], ids=["ask", "tail", "hello", "end"])
+@pytest.mark.parametrize(
+    "octets", [ASK_2, ASK_2_CHAIN, TAIL_2, HELLO_2, END_2], ids=["ask", "chain", "tail", "hello", "end"]
+)
 def test_keys_of_the_future_are_skipped(octets: bytes) -> None:
-    read: Any = {ASK_2: read_ticket, TAIL_2: read_ticket, HELLO_2: read_hello, END_2: read_end}[octets]
+    read: Any = {
+        ASK_2: read_ticket,
+        ASK_2_CHAIN: read_ticket,
+        TAIL_2: read_ticket,
+        HELLO_2: read_hello,
+        END_2: read_end,
+    }[octets]
     later = json.dumps({**json.loads(octets), "colour": {"new": [1, 2]}}).encode()
     assert read(later) == read(octets)
 
@@ -306,6 +385,12 @@ questions = st.sampled_from(
         ),
         Question(plan="payload_bytes", request=make_request("payloads", None), signatures=("ab" * 16,)),
         Question(plan="signatures_like", request=make_request("payloads", None), prefix="abcdef"),
+        Question(
+            plan="chain", request=make_request("chain", None, first="udp", then=["tcp port 80", "payload"], bin=60)
+        ),
+        Question(
+            plan="chain", request=make_request("chain", None, first="ip", then="payload contains 0x00", at="anywhere")
+        ),
     ]
 )
 seconds = st.floats(0.1, 60)

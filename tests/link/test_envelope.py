@@ -43,6 +43,9 @@ QUESTIONS = [
     Question(plan="top", request=make_request("top", None, group="destination/24", metric="destinations")),
     Question(plan="packets", request=make_request("packets", None)),
     Question(plan="cache", request=make_request("cache", None)),
+    Question(plan="chain", request=make_request("chain", None, first="udp", then="udp")),
+    Question(plan="chain", request=make_request("chain", None, first="udp", then=["ip", "ip"], at="sensor", bin="1h")),
+    Question(plan="chain", request=make_request("chain", None, first="udp", then=["ip", "ip"], at="anywhere", bin="1h")),
     Question(plan="coverage", request=make_request("coverage", None)),
     Question(plan="ranked", request=make_request("payloads", None), key="signature"),
     Question(plan="counted", request=make_request("sources", None), key="source", other="destination", sources=(1,)),
@@ -99,8 +102,12 @@ def received(told: Iterable[pa.Buffer], wanted: Mapping[str, pa.Schema], most: i
     return gathered(told, wanted, most, octets)
 
 
+def name_of(q: Question) -> str:
+    return f"{q.plan} {q.request.group or ''}{q.request.chain.at if q.request.chain else q.request.metric}"
+
+
 @pytest.mark.parametrize("rows", [0, 1, 700])
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: f"{q.plan} {q.request.group or ''}{q.request.metric}")
+@pytest.mark.parametrize("question", QUESTIONS, ids=name_of)
 def test_parts_of_every_plan_are_themselves_after_their_way(
     merging: MergeEngines, question: Question, rows: int
 ) -> None:

@@ -20,6 +20,7 @@ from ims.portal.config import PortalConfig, checked_portal
 from ims.process.file_access import Way
 from ims.process.start_checks import refuse
 
+from ..origin.mmdb_files import country, write_mmdb
 from .test_doctor import config
 
 __all__ = ["config"]  # a fixture
@@ -121,3 +122,13 @@ def test_an_audit_log_that_is_a_link_or_a_folder_is_refused(tmp_path: Path, conf
 def test_all_that_a_portal_writes_is_tried(tmp_path: Path, config: PortalConfig) -> None:
     written = {need.path for need in needs(changed(config, export_folder=tmp_path)) if need.way is Way.CHANGE}
     assert written == {config.accounts, config.audit, tmp_path}
+
+
+def test_files_that_tell_countries_are_read_before_a_start(tmp_path: Path, config: PortalConfig) -> None:
+    good = write_mmdb(tmp_path / "x.mmdb", {"192.0.2.0/24": country("XA")}, name="GeoLite2-Country")
+    assert said(config, "mmdb") == ""
+    assert said(config, "mmdb", mmdb=[good]).startswith(f"{good}: GeoLite2-Country of 20")
+    assert said(config, "mmdb", mmdb=[good, tmp_path / "absent"]) == f"{tmp_path / 'absent'}: No such file or directory"
+    (tmp_path / "text").write_text("no such file")
+    assert f"{tmp_path / 'text'} isn't in MMDB format" in said(config, "mmdb", mmdb=[tmp_path / "text"])
+    assert good in [need.path for need in needs(changed(config, mmdb=[good])) if need.way is Way.READ]

@@ -44,6 +44,8 @@ def test_a_public_address_wants_https(listen: str) -> None:
         ({**FILES, "deadline": "0.1"}, "deadline = '0.1': expected 0.5 or more"),
         ({**FILES, "audit_age": "1h"}, "audit_age = '1h': expected 86400"),
         ({**FILES, "audit_age": "40000d"}, "audit_age = '40000d': expected 3162240000"),
+        ({**FILES, "mmdb": ["x.mmdb"] * 17}, "mmdb: expected at most 16 files; found 17"),
+        ({**FILES, "mmdb": "x.mmdb"}, "mmdb = 'x.mmdb': "),
         ({**FILES, "rows": "1"}, "rows = '1': expected 1000 or more"),
         ({**FILES, "listen": "portal.example.net:443"}, "listen = 'portal.example.net:443': "),
     ],

@@ -48,8 +48,8 @@ from ims.telescope import Telescope
 
 from ..effort import every, share
 from ..queryd.waiting import until
-from ..stores import ingest
-from .test_same_answer import DAY, FILTERS, assert_same, records
+from ..stores import MIDNIGHT, ingest, udp, write_pcap
+from .test_same_answer import DAY, FILTERS, Daemons, assert_same, records
 
 SCALE = 0.01
 SENSORS = {"dropped": "E/18", "late": "F/17", "never": "C/24", "kept": "G/18", "gone": "Q1/17"}
@@ -217,6 +217,44 @@ def test_the_other_verbs(one: Telescope, scattered: Telescope, filter: str | Non
     assert_same(scattered.payloads(filter, limit=30), one.payloads(filter, limit=30))
     assert_same(scattered.cache(filter, bin="30m"), one.cache(filter, bin="30m"))
     assert_same(scattered.coverage(), one.coverage())
+
+
+@pytest.mark.parametrize("at", ["address", "sensor", "anywhere"])
+def test_a_chain_is_found_whoever_holds_its_steps(one: Telescope, scattered: Telescope, at: str) -> None:
+    """Of `late`, the lake may have the first step and the sensor the second, or the other way round."""
+    for words in (
+        {"first": "ip", "then": "ip", "within": "3h"},
+        {"filter": "sensor late", "first": "tcp or icmp", "then": ["ip"], "within": "3h", "bin": "1h"},
+    ):
+        expected = one.chain(**words, at=at)
+        assert len(expected)
+        assert_same(scattered.chain(**words, at=at), expected)
+
+
+@pytest.mark.parametrize("at", ["address", "sensor", "anywhere"])
+def test_a_chain_whose_steps_were_shipped_at_different_times_is_found(tmp_path: Path, at: str) -> None:
+    """The lake has the first step, and the sensor the second, of the same minute and address."""
+    store, lake = tmp_path / "STORE", tmp_path / "lake"
+    for second, port in ((0, 135), (30, 4444)):
+        packet = (MIDNIGHT + second * 10**9, udp(0x0808_0808, 0xC633_6409, port, b"step"))
+        ingest(store, write_pcap(tmp_path / f"{port}.pcap", [packet]))
+        if port == 135:
+            Shipper(store, open_place(lake)).ship("a")
+    daemons = Daemons({"a": store}, tmp_path / "registry.toml")
+    sensors = Sensors(Registry(tmp_path / "registry.toml"), None, lambda serial: False)
+    peer = LakePeer(str(lake), checked_lake({}))
+    scatter = Scatter(sensors, MergeEngines(1, 512 << 20), Budget(seconds=120), lake=peer)
+    try:
+        words = {"first": "dst port 135", "then": "dst port 4444", "within": "1m", "at": at}
+        with ims.open(store) as one:
+            expected = one.chain(**words)
+        assert len(expected) == 1
+        found = Telescope(backend=SensorsBackend(scatter))
+        assert found.count().rows()[0]["packets"] == 2
+        assert found.chain(**words).table.equals(expected.table)
+    finally:
+        close(scatter)
+        daemons.close()
 
 
 @pytest.mark.parametrize("format", ["pcap", "json"])

@@ -128,6 +128,9 @@ def asked(deployment: Deployment) -> Iterator[tuple[str, str, dict[str, Any]]]:
         if verb == "top":
             words["column"] = "destination_port"
         yield "POST", f"/api/v1/query/{verb}", words
+    for first, then in itertools.product(filters, ["udp", "dst net 198.51.100.0/25", "payload"]):
+        yield "POST", "/api/v1/query/chain", {"first": first or "ip", "then": ["ip", then], "within": "1d", "bin": "1h"}
+        yield "POST", "/api/v1/analyses/chain", {"first": then, "then": first or "ip", "within": "1d", "at": "sensor"}
     for group in (*GROUPS, "destination/24", "destination/32", "source/8", "source/32"):
         yield "POST", "/api/v1/query/top", {"column": group, "limit": 1000}
         yield "POST", "/api/v1/query/series", {"group": group, "bin": "1h"}
@@ -138,6 +141,7 @@ def asked(deployment: Deployment) -> Iterator[tuple[str, str, dict[str, Any]]]:
         signature = hashlib.md5(payload).hexdigest()
         yield "GET", f"/api/v1/payloads/{signature}", {}
         yield "POST", "/api/v1/query/count", {"filter": f"signature {signature}"}
+        yield "POST", "/api/v1/query/chain", {"first": "ip", "then": f"signature {signature}", "within": "1d"}
     for format in ("pcap", "parquet", "csv", "json"):
         yield "POST", f"/api/v1/export/{format}", {}
 
@@ -163,7 +167,7 @@ def test_nothing_that_comes_back_tells_a_monitored_address(running: Deployment, 
     questions = [
         (method, path, words, form)
         for method, path, words in asked(running)
-        for form in (FORMS if "/query/" in path and "signature" not in words.get("filter", "") else FORMS[:1])
+        for form in (FORMS if "/query/" in path and "signature" not in repr(words) else FORMS[:1])
     ]
     with httpx.Client(base_url=running.url, timeout=60) as client, ThreadPoolExecutor(4) as threads:
         for status, tells in threads.map(look, *zip(*questions, strict=True)):
@@ -182,6 +186,7 @@ def test_an_operator_sees_them(running: Deployment) -> None:
             assert told_by(client.post("/api/v1/query/top", json=words))
         for verb in ("packets", "payloads", "coverage"):
             assert told_by(client.get(f"/api/v1/query/{verb}"))
+        assert told_by(client.post("/api/v1/query/chain", json={"first": "ip", "then": "ip", "within": "1d"}))
         signature = hashlib.md5(payloads(DARK[0])[1]).hexdigest()
         assert client.get(f"/api/v1/payloads/{signature}").content == payloads(DARK[0])[1]
     audit = (running.folder / "audit.jsonl").read_text().splitlines()

@@ -193,6 +193,32 @@ def test_the_other_verbs(one: Telescope, scattered: Telescope, filter: str | Non
     assert_same(scattered.coverage(), one.coverage())
 
 
+CHAINS: list[dict[str, Any]] = [
+    {"first": "tcp", "then": "tcp"},
+    {"first": "tcp", "then": ["payload"], "within": "1h", "bin": "30m"},
+    {"filter": "not udp", "first": "ip", "then": ["ip", "ip"], "within": "90m", "at": "sensor"},
+    {"first": "ip", "then": ["ip"], "within": "1h", "at": "anywhere", "bin": "1h"},
+    {"first": "tcp", "then": ["udp", "payload or icmp"], "within": "3h", "at": "anywhere"},
+    {"first": "ip", "then": "ip", "within": "1h", "at": "anywhere", "limit": 9},
+]
+
+
+@pytest.mark.parametrize("words", CHAINS, ids=str)
+def test_chains(one: Telescope, scattered: Telescope, words: dict[str, Any]) -> None:
+    expected = one.chain(**words)
+    assert len(expected)
+    assert_same(scattered.chain(**words), expected)
+
+
+def test_a_chain_over_two_sensors_is_found_anywhere_and_at_no_sensor(one: Telescope, scattered: Telescope) -> None:
+    """In one store of both as at a portal."""
+    words = {"first": "sensor O-8", "then": "not sensor O-8", "within": "3h"}
+    for telescope in (one, scattered):
+        found = {at: len(telescope.chain(**words, at=at)) for at in ("address", "sensor", "anywhere")}
+        assert found["address"] == found["sensor"] == 0 < found["anywhere"]
+    assert_same(scattered.chain(**words, at="anywhere"), one.chain(**words, at="anywhere"))
+
+
 @pytest.mark.parametrize("group", [None, "block", "sensor"])
 def test_the_darknet(one: Telescope, scattered: Telescope, group: str | None) -> None:
     assert_same(scattered.darknet(bin="7m", group=group), one.darknet(bin="7m", group=group))
@@ -212,6 +238,13 @@ def test_what_is_hidden_is_hidden_alike(one: Telescope, scattered: Telescope) ->
     assert_same(found.sources(limit=900), expected.sources(limit=900))
     assert_same(found.top("source/24", limit=900), expected.top("source/24", limit=900))
     assert_same(found.packets("src net 0.0.0.0/1", limit=50), expected.packets("src net 0.0.0.0/1", limit=50))
+    for at in ("sensor", "anywhere"):
+        words = {"first": "src net 0.0.0.0/0", "then": "ip", "within": "3h", "at": at}
+        assert_same(found.chain(**words), expected.chain(**words))
+        own, all_of_them = ({row["source"] for row in each.chain(**words).rows()} for each in (expected, one))
+        assert own < all_of_them and not any(
+            low <= int(ipaddress.IPv4Address(source)) <= high for source in own for low, high in ranges
+        )
 
 
 def test_a_payload_s_octets(one: Telescope, scattered: Telescope) -> None:

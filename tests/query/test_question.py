@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ims.query.language.filter import parse
+from ims.query.plans.chain import CHAIN
 from ims.query.plans.packets import FRAMES, ROWS, WHOLE_ROWS
 from ims.query.plans.plan import PLANS
 from ims.query.question import Detail, Question, about
@@ -18,6 +19,7 @@ from ims.query.request import make_request
 from ims.query.verbs import MOST_DETAILED, VerbName
 
 from ..effort import examples
+from .words import requested
 
 PAYLOADS, SOURCES = make_request("payloads", "udp"), make_request("sources", None)
 SIGNATURE = bytes(range(16))
@@ -29,6 +31,7 @@ QUESTIONS = [
     about("spread", PAYLOADS, "signature", [SIGNATURE], "destination_port"),
     about("counted", SOURCES, "source", [1, 0xFFFF_FFFF], "destination"),
     about("payload_bytes", PAYLOADS, "signature", [SIGNATURE]),
+    Question(plan="chain", request=make_request("chain", "tcp", first="udp", then=["ip"], at="sensor", bin="1w")),
 ]
 
 
@@ -47,21 +50,21 @@ def test_what_is_asked_about_comes_back_as_plans_take_it(signatures: list[bytes]
     assert about("spread", SOURCES, "source", sources, "destination_port").chosen == sources
 
 
-@pytest.mark.parametrize("plan", [*PLANS, *get_args(Detail)])
+@pytest.mark.parametrize("plan", [*PLANS, "chain", *get_args(Detail)])
 def test_each_name_is_a_plan(plan: Any) -> None:
     verb = {"rows": "packets", "whole_rows": "packets", "frames": "packets"}.get(
-        plan, plan if plan in PLANS else "payloads"
+        plan, plan if plan in PLANS or plan == "chain" else "payloads"
     )
-    request = make_request(verb, None, **({"group": "source"} if verb == "top" else {}))
+    request = make_request(verb, None, **requested(verb))
     words = {"key": "signature", "other": "source", "prefix": "abcdef"}
     found = Question(plan=plan, request=request, **words).as_plan()
     assert callable(found.partial) and callable(found.merge)
-    for name, known in {"rows": ROWS, "whole_rows": WHOLE_ROWS, "frames": FRAMES, **PLANS}.items():
+    for name, known in {"rows": ROWS, "whole_rows": WHOLE_ROWS, "frames": FRAMES, "chain": CHAIN, **PLANS}.items():
         assert (found is known) == (name == plan)
 
 
 def test_a_verb_without_a_plan_of_its_own_is_none() -> None:
-    for verb in sorted(set(get_args(VerbName)) - set(PLANS)):
+    for verb in sorted(set(get_args(VerbName)) - set(PLANS) - {"chain"}):
         with pytest.raises(ValidationError, match=f"no plan is called {verb}"):
             Question(plan=verb, request=PAYLOADS, key="signature", other="source")
 

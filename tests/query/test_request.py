@@ -11,6 +11,8 @@ from ims.query.language.filter import FilterError, parse
 from ims.query.request import GROUPS, METRICS, Request, make_request
 from ims.query.verbs import DEFAULT_LIMITS
 
+from .words import requested
+
 NOON = 1_772_625_600_000_000
 """2026-03-04 12:00 UTC in microseconds"""
 
@@ -98,9 +100,9 @@ def test_a_limit_is_bounded(limit: int) -> None:
 
 def test_a_verb_has_its_own_limit_unless_one_is_given() -> None:
     for verb, limit in DEFAULT_LIMITS.items():
-        group = "ttl" if verb == "top" else None
-        assert make_request(verb, None, group=group).rows == limit  # type: ignore[arg-type]
-        assert make_request(verb, None, group=group, limit=3).rows == 3  # type: ignore[arg-type]
+        words = requested(verb)
+        assert make_request(verb, None, **words).rows == limit  # type: ignore[arg-type]
+        assert make_request(verb, None, **words, limit=3).rows == 3  # type: ignore[arg-type]
 
 
 def test_a_filter_is_its_tree() -> None:

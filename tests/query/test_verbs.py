@@ -13,20 +13,39 @@ import ims
 from ims.cli import app
 from ims.portal.api.parameters import WORDS
 from ims.portal.privacy.viewer_policy import VIEWERS_VERBS
+from ims.query.chain import Chain
 from ims.query.plans.plan import PLANS
 from ims.query.request import Request, make_request
-from ims.query.verbs import VERBS, Verb, VerbName
+from ims.query.verbs import VERBS, Parameter, Verb, VerbName
 from ims.records import PACKETS
 from ims.verb_answers import ANSWERS
 from ims.verb_methods import VerbMethods
+
+from .words import NEEDED, line_of, needed, requested
 
 EACH = pytest.mark.parametrize("verb", VERBS.values(), ids=lambda verb: verb.name)
 WHOM = {"store", "portal", "token_file", "ca", "lake", "engine", "lake_config", "format", "help"}
 
 
+def value_of(request: Request, parameter: Parameter) -> Any:
+    """A parameter's value in a request."""
+    if parameter.field == "chain":
+        return getattr(request.chain, parameter.name)
+    return getattr(request, parameter.field or parameter.name)
+
+
 def test_every_verb_is_in_the_type_and_has_an_answer() -> None:
     assert tuple(VERBS) == get_args(VerbName)
     assert set(ANSWERS) <= set(VERBS) <= set(ANSWERS) | set(PLANS), "its plan's table is the answer of those without"
+
+
+def test_the_words_that_tests_give_are_those_that_a_verb_needs() -> None:
+    assert {verb: set(words) for verb, words in NEEDED.items()} == {
+        verb.name: needs
+        for verb in VERBS.values()
+        if (needs := {each.name for each in verb.parameters if each.required})
+    }
+    assert line_of("chain") == ("--first", "ip", "--then", "ip") and line_of("top") == ("destination_port",)
 
 
 @EACH
@@ -47,15 +66,15 @@ def test_python_s_methods_take_its_words(verb: Verb) -> None:
 
 @EACH
 def test_a_request_has_its_words_and_their_defaults(verb: Verb) -> None:
-    words = {"group": "ttl"} if verb.name == "top" else {}
+    words = requested(verb.name)
     request = make_request(verb.name, None, **words)
     for each in verb.parameters:
-        field = each.field or each.name
-        assert field in Request.model_fields
+        assert (each.field or each.name) in Request.model_fields
+        assert each.field != "chain" or each.name in ("first", "then") or each.name in Chain.model_fields
         if each.kind == "width":
-            assert request == make_request(verb.name, None, **words, **{field: each.default})
+            assert request == make_request(verb.name, None, **words, **{each.name: each.default})
         elif not each.required and each.default is not None:
-            assert getattr(request, field) == each.default
+            assert value_of(request, each) == each.default
     if verb.rows is not None:
         assert request.rows == verb.rows
 
@@ -67,9 +86,11 @@ def test_the_command_line_takes_its_words(verb: Verb) -> None:
     found = {one.name: one for one in command.params if one.name not in own}
     assert set(found) == set(verb.by_name)
     for name, one in found.items():
+        is_argument = name in ("filter", "column")
         assert one.default == verb.by_name[name].default, name
-        assert one.required == verb.by_name[name].required, name
-        assert one.param_type_name == ("argument" if name in ("filter", "column") else "option"), name
+        assert one.required == (verb.by_name[name].required and is_argument), name  # of options we say it ourselves
+        assert one.multiple == (verb.by_name[name].kind == "texts"), name
+        assert one.param_type_name == ("argument" if is_argument else "option"), name
 
 
 @EACH
@@ -83,6 +104,7 @@ def test_the_api_takes_its_words(verb: Verb) -> None:
         assert str(field.description).startswith(parameter.sentence)
         longest = [one.max_length for one in field.metadata if hasattr(one, "max_length")]
         assert parameter.kind not in ("text", "width") or longest == [parameter.longest]
+        assert parameter.kind != "texts" or longest == [parameter.most]
 
 
 class Recorded(VerbMethods):
@@ -97,7 +119,8 @@ class Recorded(VerbMethods):
 
 OTHERS = {
     "filter": "udp", "bin": "5m", "group": "block", "column": "ttl", "metric": "bytes", "per_24": True,
-    "since": "2026-03-04", "until": "2026-03-05", "limit": 7,
+    "since": "2026-03-04", "until": "2026-03-05", "limit": 7, "first": "tcp", "then": ["icmp", "udp"],
+    "within": "90s", "at": "sensor",
 }  # fmt: skip
 """Values that are no word's default."""
 
@@ -107,20 +130,17 @@ def test_python_s_methods_pass_every_word_on(verb: Verb) -> None:
     words = {name: OTHERS[name] for name in verb.by_name}
     telescope = Recorded()
     getattr(telescope, verb.name)(**words)
-    named = {verb.by_name[name].field or name: value for name, value in words.items()}
+    named = {{"column": "group"}.get(name, name): value for name, value in words.items()}
     assert telescope.asked == [make_request(verb.name, named.pop("filter", None), **named)]  # type: ignore[arg-type]
-    for name in verb.by_name:
-        field = verb.by_name[name].field or name
-        required = {"group": "ttl"} if verb.name == "top" else {}
-        assert getattr(telescope.asked[0], field) != getattr(make_request(verb.name, None, **required), field) or (
-            verb.by_name[name].required
-        ), name
+    least = make_request(verb.name, None, **requested(verb.name))
+    for name, each in verb.by_name.items():
+        assert value_of(telescope.asked[0], each) != value_of(least, each), name
 
 
 @EACH
 def test_a_limit_is_at_most_what_it_says(verb: Verb) -> None:
     if "limit" in verb.by_name:
-        words = {"group": "ttl"} if verb.name == "top" else {}
+        words = requested(verb.name)
         assert make_request(verb.name, None, limit=verb.most_rows, **words).rows == verb.most_rows
         with pytest.raises(ValueError, match="limit"):
             make_request(verb.name, None, limit=verb.most_rows + 1, **words)
@@ -133,7 +153,7 @@ def test_viewers_ask_those_that_it_says() -> None:
 
 @EACH
 def test_an_answer_has_its_columns(verb: Verb, one_store: Path) -> None:
-    words: dict[str, Any] = {"column": "destination_port"} if verb.name == "top" else {}
+    words = needed(verb.name)
     groups: list[dict[str, Any]] = [{}, {"group": "block"}] if "group" in verb.by_name else [{}]
     for more in groups:
         answer = getattr(ims.open(one_store), verb.name)(**words, **more)

@@ -297,6 +297,7 @@ PLANS = [
     {"plan": "frames", "request": {"verb": "packets"}}, {"plan": "whole_rows", "request": {"verb": "packets"}},
     {"plan": "counted", "request": {"verb": "sources"}, "key": "source", "other": "destination", "sources": [1]},
     {"plan": "ranked", "request": {"verb": "payloads"}, "key": "signature"},
+    {"plan": "chain", "request": {"verb": "chain", "chain": {"steps": [{"is": "protocol", "number": 17}] * 2, "within": 9}}},
 ]  # fmt: skip
 
 
@@ -306,7 +307,7 @@ def test_a_number_beyond_what_it_may_be_is_a_fault_of_the_request_and_never_of_t
 ) -> None:
     """Times beyond 64 bits were."""
     client, dice = opened.client(opened.anybody), random.Random(asked["plan"])
-    named = ["since", "until", "bin", "origin", "limit", "seconds", "rows", "octets", "version", "sources"]
+    named = ["since", "until", "bin", "origin", "limit", "seconds", "rows", "octets", "version", "sources", "within"]
     for number in sampled_numbers(dice):
         for name in dice.sample(named, examples(len(named), 3)):
             question = json.loads(json.dumps(asked))
@@ -315,6 +316,8 @@ def test_a_number_beyond_what_it_may_be_is_a_fault_of_the_request_and_never_of_t
                 question["sources"] = [number]
             elif name in ("seconds", "rows", "octets", "version"):
                 ticket[name] = number
+            elif name == "within" and "chain" in question["request"]:
+                question["request"]["chain"][name] = number
             else:
                 question["request"][name] = number
             try:

@@ -18,6 +18,7 @@ from ims.analyse.blocks import MOST_BLOCKS, Watches, watches_of
 from ims.query.answer import Answer, AnswerRecord
 from ims.query.bins import bin_origin
 from ims.query.errors import QuestionError
+from ims.query.language.syntax_tree import And, Expression
 from ims.query.moment import CALENDAR_US, moment
 from ims.query.request import Request
 from ims.query.verbs import VerbName
@@ -53,15 +54,31 @@ class Evidence:
         self.width = round(record.bin_seconds * SECOND_US) or words.get("bin", self.width)
         return answer
 
-    def series(self, bin: int, group: str | None = None, metric: str = "packets") -> pa.Table:
+    def series(self, bin: int, group: str | None = None, metric: str = "packets", rows: int = MOST_BINS) -> pa.Table:
         """`series` of the packets that the filter takes: time, the group if any, value; low and high where they carry
-        noise. A group has only rows of what came."""
-        words = {"group": group, "metric": metric, **_bins(bin)}
+        noise. A group has only rows of what came. `rows`: at most; more raise QuestionError."""
+        words = {"group": group, "metric": metric, **_bins(bin), "limit": rows}
         return self.ask("series", f"{metric} by {group or 'time'}", filter=self.request.filter, **words).table
 
     def darknet(self, bin: int, group: str | None = "block") -> pa.Table:
         """The size over time of what the filter can match: see the verb."""
         return self.ask("darknet", "the darknet's size", filter=self.request.filter, group=group, **_bins(bin)).table
+
+    @property
+    def steps(self) -> tuple[Expression, ...]:
+        """The steps of the request, if it has some, each with the request's filter."""
+        steps = () if self.request.chain is None else self.request.chain.steps
+        return steps if self.request.filter is None else tuple(And((self.request.filter, step)) for step in steps)
+
+    def chains(self, bin: int) -> pa.Table:
+        """`chain` of the request's steps in bins: source, variant, first, last, times."""
+        assert self.request.chain is not None
+        steps = self.request.chain.model_copy(update={"bin": bin})
+        return self.ask("chain", "hosts that did the steps", filter=self.request.filter, chain=steps).table
+
+    def packets(self, filter: Expression) -> int:
+        """How many packets a filter takes."""
+        return int(self.ask("count", "packets of a step", filter=filter).table.column("packets")[0].as_py())
 
     def size(self, only: Collection[str] | None = None) -> float:
         """Mean addresses of what the filter can match, over the moments at which any was watched; or the sum of those

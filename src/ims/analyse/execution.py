@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
-from ims.analyse.analyses import ANALYSES, Analysis, functions
+from ims.analyse.analyses import ANALYSES, functions
 from ims.analyse.blocks import Watches
 from ims.analyse.evidence import Ask, Evidence, Progress
+from ims.analyse.options import Options, options_of, with_origins
+from ims.analyse.question import Analysis
 from ims.analyse.result import Darknet, Estimate, Result
-from ims.query.bins import bin_width
+from ims.origin.origins import Origins
 from ims.query.errors import QuestionError
-from ims.query.request import Request, make_request
 from ims.settings.durations import HOUR_US
 from ims.text import meant
 
@@ -37,16 +38,6 @@ class Finding:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Options:
-    """The words of a question, checked. `values`: those that aren't the request's, typed (widths in microseconds);
-    `shown`: the same as text."""
-
-    request: Request
-    values: Mapping[str, Any] = field(default_factory=dict)
-    shown: Mapping[str, Any] = field(default_factory=dict)
-
-
 def known(name: str) -> Analysis:
     """The analysis of this name. Raises QuestionError."""
     if name not in ANALYSES:
@@ -57,31 +48,20 @@ def known(name: str) -> Analysis:
     return ANALYSES[name]
 
 
-def options_of(analysis: Analysis, words: Mapping[str, Any]) -> Options:
-    """The words, checked. Raises QuestionError with one line; for a filter FilterError."""
-    given = {name: value for name, value in words.items() if value is not None}
-    if unknown := sorted(given.keys() - analysis.by_name.keys()):
-        raise QuestionError(f"{analysis.name} takes no {unknown[0][:40]!r}; expected {', '.join(analysis.by_name)}")
-    values, shown = {}, {}
-    for name, parameter in analysis.by_name.items():
-        value = given.get(name, parameter.default)
-        if name in ("filter", "since", "until"):
-            continue
-        if value is None and parameter.required:
-            raise QuestionError(f"{analysis.name} needs {name}")
-        values[name] = bin_width(str(value)) if parameter.kind == "width" and value is not None else value
-        shown[name] = str(value) if parameter.kind == "width" else value
-    ends = {name: given.get(name) for name in ("since", "until")}
-    return Options(make_request("series", given.get("filter"), **ends), values, shown)
+def run(
+    analysis: Analysis,
+    ask: Ask,
+    words: Mapping[str, Any],
+    progress: Progress = lambda _: None,
+    origins: Callable[[], Origins] | None = None,
+) -> Result:
+    """The answer of an analysis to words as users give them. `ask`: answers typed questions as its user may see them;
+    `origins`: a portal's files, in place of those that the words name.
 
-
-def run(analysis: Analysis, ask: Ask, words: Mapping[str, Any], progress: Progress = lambda _: None) -> Result:
-    """The answer of an analysis to words as users give them. `ask`: answers typed questions as its user may see them.
-
-    Raises QuestionError with one line for words that are wrong, and for an answer that would be too large; what `ask`
-    raises.
+    Raises QuestionError with one line for words that are wrong, and for an answer that would be too large; OriginError
+    (a ValueError) for files that can't be used; what `ask` and `origins` raise.
     """
-    options = options_of(analysis, words)
+    options = with_origins(options_of(analysis, words), origins)
     request = options.request
     evidence = Evidence(ask, request, progress)
     blank = Result(analysis.name, words.get("filter"), request.since, request.until, Darknet(0.0), options.shown)
@@ -99,10 +79,11 @@ def run(analysis: Analysis, ask: Ask, words: Mapping[str, Any], progress: Progre
         (first if evidence.since is None else evidence.since),
         (last if evidence.until is None else evidence.until),
     )
+    notes = (*found.notes, *_of_origins(options), *_of_watches(watches, since, until), *evidence.notes)
     return replace(
         blank, since=since, until=until, darknet=_darknet(evidence, watches, since, until),
         options={**options.shown, **found.options}, estimates=unknown | dict(found.estimates), rows=found.rows,
-        series=found.series, notes=(*found.notes, *_of_watches(watches, since, until), *evidence.notes),
+        series=found.series, notes=notes,
     )  # fmt: skip
 
 
@@ -116,6 +97,14 @@ def _darknet(evidence: Evidence, watches: Watches, since: int | None, until: int
     else:
         addresses = evidence.size(list(watches.by_block) if watches.left_out else None)
     return Darknet(addresses, tuple(watches.by_block), record.frames_lost, tuple(gaps))
+
+
+def _of_origins(options: Options) -> list[str]:
+    """Whose data they are: their licences want them named, and they age."""
+    if "origins" not in options.values:
+        return []
+    what = "countries" if options.values["by"] == "country" else "AS"
+    return [f"{what} and local time are as told by {options.values['origins'].source}"]
 
 
 def _of_watches(watches: Watches, since: int | None, until: int | None) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ims.analyse.analyses import LEVEL
+from ims.analyse.question import LEVEL
 
 Array = np.ndarray[Any, Any]
 FEWEST_WAVES, MOST_WAVES = 4, 8

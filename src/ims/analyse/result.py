@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ims import arrow
-from ims.analyse.analyses import ANALYSES, LEVEL, Analysis, Column, Kind, functions
+from ims.analyse.analyses import ANALYSES, functions
+from ims.analyse.question import LEVEL, Analysis, Column, Kind
 from ims.query.format.serialize import iso
 from ims.text import printable, quantity
 
@@ -249,6 +250,8 @@ def interval_text(value: Value, low: Value, high: Value, unit: str = "") -> str:
     """A value with its interval, for people: 0.955 (0.944 to 0.967), 2.31 h (2.2 to 2.45)."""
     if value is None:
         return "not known"
+    if low is None and high is None:
+        return f"{_short_value(value)}{unit and f' {unit}'}"
     ends = ["no bound" if end is None else _short_value(end) for end in (low, high)]
     return f"{_short_value(value)}{unit and f' {unit}'} ({ends[0]} to {ends[1]})"
 

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from ims import arrow
-from ims.analyse.analyses import ANALYSES, MOMENT, Column
+from ims.analyse.analyses import ANALYSES
+from ims.analyse.question import MOMENT, Column
 from ims.analyse.result import Darknet, Estimate, Gap, Result, Value, schema
 from ims.query.bins import bin_width
 from ims.query.moment import moment
@@ -30,12 +31,15 @@ def from_json(sent: Mapping[str, Any]) -> Result:
 def _result(sent: Mapping[str, Any]) -> Result:
     analysis = ANALYSES[sent["question"]]
     options = {str(name): value for name, value in dict(sent["options"]).items()}
-    if options.keys() != analysis.by_name.keys() - {"filter", "since", "until"}:
+    others = {"filter", "since", "until"}
+    if not {each.name for each in analysis.remote} - others <= options.keys() <= analysis.by_name.keys() - others:
         raise ValueError("other options")
     for name, value in options.items():
-        if analysis.by_name[name].kind == "width":
-            if not isinstance(value, str):
-                raise TypeError("a width that isn't text")
+        kind = analysis.by_name[name].kind
+        several = value if kind in ("texts", "files") else [value]
+        if not isinstance(several, list) or not all(isinstance(each, str) for each in several if each is not None):
+            raise TypeError("an option that isn't text")
+        if kind == "width":
             bin_width(value)
     units = {each.name: each.unit for each in analysis.estimates}
     estimates = {str(name): _estimate(each, units.get(name, "")) for name, each in dict(sent["estimates"]).items()}

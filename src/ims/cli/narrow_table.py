@@ -25,12 +25,14 @@ def bands(widths: Sequence[int], room: int) -> list[range]:
     return [*found, range(begin, len(widths))]
 
 
-def narrow_lines(names: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], room: int) -> list[str]:
-    """The lines of a table for a terminal of `room` columns. `right`: which columns are right-aligned. A single cell
-    that is wider than the terminal stays so."""
+def narrow_lines(
+    names: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], room: int, rule: str = "─"
+) -> list[str]:
+    """The lines of a table for a terminal of `room` columns. `right`: which columns are right-aligned; `rule`: what
+    the line below the names is drawn with. A single cell that is wider than the terminal stays so."""
     widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
     lines = bands(widths, room)
-    rule = "─" * min(room, max(sum(widths[at] + len(GAP) for at in band) for band in lines))
+    line_below = rule * min(room, max(sum(widths[at] + len(GAP) for at in band) for band in lines))
 
     def padded(cell: str, at: int) -> str:
         blank = " " * (widths[at] - cell_len(cell))
@@ -40,4 +42,4 @@ def narrow_lines(names: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
         joined = [GAP.join(padded(cells[at], at) for at in band) for band in lines]
         return [(INDENT * (number > 0) + line).rstrip() for number, line in enumerate(joined)]
 
-    return [*written(names), rule, *(line for row in rows for line in written(row))]
+    return [*written(names), line_below, *(line for row in rows for line in written(row))]

@@ -56,7 +56,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]], none: str) -> None:
     if room is None or needed <= room:
         console.print(table)
         return
-    print("\n".join(narrow_lines(names, cells, right, room)))
+    print("\n".join(narrow_lines(names, cells, right, room, "-" if console.options.ascii_only else "─")))
     warn(f"a row takes several lines in {room} columns; {needed} have room for one, and --format json names each value")
 
 

@@ -17,13 +17,14 @@ DOTS = [1.2, 2.4]
 
 
 class ShownMarks:
-    """The marks of a picture whose panels have this size. Rules go through each panel;
-    texts stand between the title of a topmost panel and its frame, so that they hide no value."""
+    """The marks of panels of this size. Rules go through each panel; texts stand between the title of a topmost panel
+    and its frame, so that they hide no value. `prefix`: of the datasets' names, where each panel has its own marks."""
 
-    def __init__(self, marks: Sequence[Mark], bins: PanelBins, size: tuple[int, int]) -> None:
+    def __init__(self, marks: Sequence[Mark], bins: PanelBins, size: tuple[int, int], prefix: str = "") -> None:
         self.marks = marks_within(marks, bins.since_us, bins.until_us) if bins.count else []
         self.width, self.height = size
         self.bins = bins
+        self.prefix = prefix
         texts = [(round(self._x(mark)), self._cut(mark.text)) for mark in self.marks]
         self.flags = flags(texts, self.width, lambda text: text_width(text, LABEL_SIZE), gap=GAP, beside=BESIDE)
 
@@ -39,9 +40,11 @@ class ShownMarks:
             return {}
         poles = {flag.x: -(FOOT + ROW * flag.row + LABEL_SIZE - 2) for flag in self.flags}
         return {
-            "marks": [{"time": mark.time_us / 1000, "top": poles.get(round(self._x(mark)), 0)} for mark in self.marks],
-            "mark_texts": [self._text(flag) for flag in self.flags],
-            "intervals": [{"time": low / 1000, "until": high / 1000} for low, high in self._intervals()],
+            f"{self.prefix}marks": [
+                {"time": mark.time_us / 1000, "top": poles.get(round(self._x(mark)), 0)} for mark in self.marks
+            ],
+            f"{self.prefix}mark_texts": [self._text(flag) for flag in self.flags],
+            f"{self.prefix}intervals": [{"time": low / 1000, "until": high / 1000} for low, high in self._intervals()],
         }
 
     def under(self, x: Any) -> list[Any]:
@@ -50,7 +53,9 @@ class ShownMarks:
 
         if not self._intervals():
             return []
-        return [alt.Chart(alt.NamedData("intervals")).mark_rect(color=INTERVAL).encode(x, alt.X2("until"))]
+        return [
+            alt.Chart(alt.NamedData(f"{self.prefix}intervals")).mark_rect(color=INTERVAL).encode(x, alt.X2("until"))
+        ]
 
     def over(self, x: Any, is_topmost: bool) -> list[Any]:
         """Layers above gaps, below line and band."""
@@ -59,10 +64,12 @@ class ShownMarks:
         if not self.marks:
             return []
         top = {"value": {"expr": "datum.top"}} if is_topmost else alt.value(0)
-        rules = alt.Chart(alt.NamedData("marks")).mark_rule(strokeDash=DOTS, strokeWidth=1.2, color=FAINT_TEXT)
+        rules = alt.Chart(alt.NamedData(f"{self.prefix}marks")).mark_rule(
+            strokeDash=DOTS, strokeWidth=1.2, color=FAINT_TEXT
+        )
         layers = [rules.encode(x, y=top, y2=alt.value(self.height))]
         if is_topmost and self.flags:
-            texts = alt.Chart(alt.NamedData("mark_texts")).mark_text(align="left", baseline="alphabetic")
+            texts = alt.Chart(alt.NamedData(f"{self.prefix}mark_texts")).mark_text(align="left", baseline="alphabetic")
             place = {"x": {"value": {"expr": "datum.begin"}}, "y": {"value": {"expr": "datum.foot"}}}
             layers.append(texts.encode(**place, text=alt.Text("text:N")))
         return layers
@@ -83,5 +90,4 @@ class ShownMarks:
         return {"begin": flag.begin, "foot": -(FOOT + ROW * flag.row), "text": flag.text}
 
     def _intervals(self) -> list[tuple[int, int]]:
-        found = (mark.interval(self.bins.since_us, self.bins.until_us) for mark in self.marks)
-        return [each for each in found if each is not None]
+        return [part for mark in self.marks for part in mark.intervals(self.bins.since_us, self.bins.until_us)]

@@ -12,12 +12,13 @@ MOST_ROWS = 3
 @dataclass(frozen=True)
 class Mark:
     """A moment in microseconds, and a short text. `low_us`, `high_us`: its interval; an end that is None isn't bounded,
-    and there is no interval if both are."""
+    and there is no interval if both are. `period_us`: after which all repeats, as the hours of a day do; 0: never."""
 
     time_us: int
     text: str
     low_us: int | None = None
     high_us: int | None = None
+    period_us: int = 0
 
     def interval(self, since_us: int, until_us: int) -> tuple[int, int] | None:
         """What of its interval is in a range; None where nothing is."""
@@ -26,6 +27,18 @@ class Mark:
         low = since_us if self.low_us is None else max(self.low_us, since_us)
         high = until_us if self.high_us is None else min(self.high_us, until_us)
         return (low, high) if low < high else None
+
+    def intervals(self, since_us: int, until_us: int) -> list[tuple[int, int]]:
+        """The same of each repetition: two parts where it goes over the end of a period."""
+        if not self.period_us or self.low_us is None or self.high_us is None:
+            found = self.interval(since_us, until_us)
+            return [] if found is None else [found]
+        if self.high_us - self.low_us >= self.period_us:
+            return [(since_us, until_us)]
+        first, last = -((self.high_us - since_us) // self.period_us), (until_us - self.low_us) // self.period_us
+        moved = (number * self.period_us for number in range(first, last + 1))
+        parts = (replace(self, low_us=self.low_us + by, high_us=self.high_us + by) for by in moved)
+        return [part for part in (each.interval(since_us, until_us) for each in parts) if part is not None]
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,15 @@ class PanelBins:
         return [getattr(bins, name) for bins in self.panels.values() for name in ("value", "low", "high", *more)]
 
 
+def panel_names(panels: Sequence[tuple[str, str]]) -> list[str]:
+    """The names of panels, which are given with what stands above each. Raises ValueError where there is none, or one
+    stands twice."""
+    names = [name for name, _ in panels]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"{len(names)} panels, {len(set(names))} different names; expected at least one, none twice")
+    return names
+
+
 def panel_bins(table: pa.Table, names: Sequence[str], bin_us: int, most: int) -> PanelBins:
     """These panels' bins, at most so many in each, from columns `time` (a bin's begin), `panel`, `value`, `low`, `high`
     and, if there is one, `curve`. The value of several bins together is the mean of the watched ones, as is their

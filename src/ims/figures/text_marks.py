@@ -62,5 +62,4 @@ def _frame(plot: Sequence[str]) -> tuple[int, int]:
 
 
 def _intervals(bins: PanelBins, marks: Sequence[Mark]) -> list[tuple[int, int]]:
-    found = (mark.interval(bins.since_us, bins.until_us) for mark in marks)
-    return [each for each in found if each is not None]
+    return [part for mark in marks for part in mark.intervals(bins.since_us, bins.until_us)]

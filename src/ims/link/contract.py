@@ -19,10 +19,10 @@ import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.type_adapter import TypeAdapter
 
+from ims.query.condition import Condition
 from ims.query.errors import QuestionError, said_of
 from ims.query.language.columns import hides
 from ims.query.question import Question
-from ims.query.request import Condition
 from ims.text import printable
 
 OLDEST, NEWEST = 2, 2
@@ -96,6 +96,10 @@ class Ask(_Message):
         for each in given if isinstance(given, list) else ():
             if isinstance(each, dict) and isinstance(each.get("request"), dict):
                 each["request"].pop("filter", None)
+                chain = each["request"].get("chain")
+                steps = chain.get("steps") if isinstance(chain, dict) else None
+                if isinstance(steps, list) and any(isinstance(step, str) for step in steps):
+                    raise QuestionError("chain.steps: expected objects")
         return given
 
     @field_validator("filter", mode="before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from ims.cause import cause
 from ims.lake.folder import Folder
 from ims.lake.uri import open_place
+from ims.origin.origins import Origins
 from ims.pki.pem import read_file
 from ims.portal.audit import unknown_path
 from ims.portal.auth.accounts import Accounts
@@ -39,6 +41,7 @@ def portal_checks(config: PortalConfig, running: Running | None = None) -> list[
         Check("lake", partial(_lake, config)),
         Check("registry", partial(_registry, config.registry), "correct it; docs/deploy.md has an example"),
         start_checks.access_check(config.user, lambda user: needs(config)),
+        Check("mmdb", partial(_mmdb, config.mmdb), "docs/analyses.md tells where such files are had"),
         Check("accounts", partial(_accounts, config)),
         Check("audit", partial(_audit, config)),
         start_checks.program_check(config.user),
@@ -49,6 +52,7 @@ def needs(config: PortalConfig) -> list[Need]:
     """What a portal reads and writes as its user, except certificates and keys. Raises ValueError for a bad URI."""
     found = [
         Need("the registry", config.registry),
+        *(Need("a file in MMDB format", path) for path in config.mmdb),
         Need("the file of accounts", config.accounts, Way.CHANGE),
         Need("the audit log", config.audit, Way.CHANGE),
         Need("the folder for exports", config.export_folder or Path(tempfile.gettempdir()), Way.CHANGE),
@@ -85,6 +89,10 @@ def _lake(config: PortalConfig) -> str:
 
 def _registry(path: Path) -> str:
     return f"{path} names {quantity(len(Registry(path).sensors()), 'sensor')}"
+
+
+def _mmdb(files: Sequence[Path]) -> str:
+    return f"{', '.join(map(str, files))}: {Origins(files).source}" if files else ""
 
 
 def _accounts(config: PortalConfig) -> str:

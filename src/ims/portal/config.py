@@ -7,15 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ims.lake.config import LakeConfig
+from ims.origin.origins import MOST_FILES
 from ims.portal.audit import AGE
 from ims.portal.privacy.settings import SecrecySettings
 from ims.process.tls import HttpsConfig, TlsConfig
 from ims.settings.endpoints import endpoint_of
 from ims.settings.fields import Endpoint, Octets, Seconds
 from ims.settings.toml import checked, read_toml
+
+
+def _few(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    if len(files) > MOST_FILES:
+        raise ValueError(f"expected at most {MOST_FILES} files; found {len(files)}")
+    return files
 
 
 class PortalLake(LakeConfig):
@@ -61,6 +68,9 @@ class PortalConfig(BaseModel):
     )
     proxies: tuple[str, ...] = Field((), description="addresses of reverse proxies whose X-Forwarded-For is believed")
     lake: PortalLake | None = Field(None, description="a lake that holds what sensors have shipped: docs/scale.md")
+    mmdb: Annotated[tuple[Path, ...], AfterValidator(_few)] = Field(
+        (), description="files in MMDB format that tell countries and AS of sources; read again when they change",
+    )  # fmt: skip
     metrics: Endpoint | None = Field(None, description="address and port for Prometheus, such as `127.0.0.1:9479`")
     export_folder: Path | None = Field(None, description="where exports wait to be sent; else the system's")
     secrecy: SecrecySettings = Field(

@@ -15,6 +15,7 @@ import uvicorn
 
 from ims import kernels
 from ims.exposition import serve_metrics
+from ims.origin.origins import OriginFiles
 from ims.pki.credentials import Credentials, expiry_warnings
 from ims.pki.revocations import Refusal, Revocations
 from ims.portal.api.app import create_app
@@ -41,7 +42,7 @@ from ims.portal.metrics import PortalMetrics
 from ims.portal.privacy.address_scan import load_scanning_kernels
 from ims.portal.privacy.policy import PrivacyPolicy
 from ims.portal.privacy.viewer_policy import finished, unit_of
-from ims.portal.services import Event, Limits, Services
+from ims.portal.services import Event, Limits, Services, no_origins
 from ims.process.endpoint import listening_socket
 from ims.process.privileges import become, user_to_become
 from ims.process.service_manager import tell_systemd
@@ -96,6 +97,7 @@ class Portal:
             budget=Budget(config.deadline, config.rows, config.answer), remembered=AnswerCache(config.cache),
         )  # fmt: skip
         self.telescope = Telescope(backend=SensorsBackend(self.asking))
+        self._origins = OriginFiles(config.mmdb).current if config.mmdb else no_origins
         self.secrecy = PrivacyPolicy(
             config.secrecy, self.monitored.prefixes, secret=self.accounts.secret("rounding"),
             failed=self._metrics.search_failed,
@@ -111,7 +113,7 @@ class Portal:
             throttle=RateLimit(config.questions_per_second, config.questions_at_once),
             logins=RateLimit(config.logins_per_minute / 60, max(1.0, config.logins_per_minute)),
             secrecy=self.secrecy, sensors=self.shown_sensors, events=self.live.events, version=full_version(),
-            octets=self.octets, metrics=self._metrics,
+            octets=self.octets, origins=self._origins, metrics=self._metrics,
             limits=Limits(export_folder=config.export_folder, requests_each=config.connections_each),
         )  # fmt: skip
 

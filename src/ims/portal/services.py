@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from ims.export import ExportReport
+    from ims.origin.origins import Origins
     from ims.portal.audit import Audit
     from ims.portal.auth.accounts import Accounts
     from ims.portal.auth.rate_limit import RateLimit
@@ -72,11 +73,19 @@ class Limits:
     answer_bytes: int = 256 << 20
 
 
+def no_origins() -> Origins:
+    """What a portal without files in MMDB format says."""
+    from ims.query.errors import QuestionError
+
+    raise QuestionError("this portal has no file that tells countries or AS: its operator may set `mmdb`")
+
+
 @dataclass(frozen=True)
 class Services:
     """All that `create_app` needs. `logins`: a stricter throttle, of password attempts and unknown tokens; `sensors`:
     the health of each sensor, as portal/federation/health.py shows it to operators; `events`: a role's events, with its
-    delay, until closed; `octets`: payloads by signature, for secrecy; without it analysts see no signatures."""
+    delay, until closed; `octets`: payloads by signature, for secrecy; without it analysts see no signatures; `origins`:
+    where sources come from."""
 
     telescope: Asking
     accounts: Accounts
@@ -88,5 +97,6 @@ class Services:
     events: Callable[[Role], AsyncIterator[Event]]
     version: str
     octets: PayloadLookup | None = None
+    origins: Callable[[], Origins] = no_origins
     metrics: PortalMetrics | None = None
     limits: Limits = field(default_factory=Limits)

@@ -16,14 +16,14 @@ _AGES_US = 1 << 57
 """4,500 years: added to times, so that none is negative, where engines' remainders differ."""
 
 
-def bin_width(text: str) -> int:
-    """`5m`, `1h`, `1d`, `30s` in microseconds; a bare number is seconds. Raises QuestionError."""
+def bin_width(text: str, name: str = "bin") -> int:
+    """`5m`, `1h`, `1d`, `30s` in microseconds; a bare number is seconds. Raises QuestionError about `name`."""
     try:
         width = 0 if "." in text else int(duration(text, "ms s m h d w", "5m", bare=True))
     except ValueError:
         width = 0
     if not 0 < width <= LONGEST_US:
-        raise QuestionError(f"bin {text!r}: expected a positive number and ms, s, m, h, d or w, such as 5m")
+        raise QuestionError(f"{name} {text!r}: expected a positive number and ms, s, m, h, d or w, such as 5m")
     return width
 
 

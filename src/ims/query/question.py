@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from ims.query.errors import QuestionError
 from ims.query.language.syntax_tree import Expression
+from ims.query.plans.chain import CHAIN
 from ims.query.plans.details import counted, payload_bytes, ranked, signatures_like, spread
 from ims.query.plans.packets import FRAMES, ROWS, WHOLE_ROWS
 from ims.query.plans.plan import PLANS, Plan
@@ -27,7 +28,7 @@ Number = Annotated[int, Field(ge=0, le=0xFFFF_FFFF)]
 _REQUIRED = {
     "ranked": ("key",), "counted": ("key", "other"), "spread": ("key", "other"), "signatures_like": ("prefix",),
 }  # fmt: skip
-_PLANS = {**PLANS, "rows": ROWS, "whole_rows": WHOLE_ROWS, "frames": FRAMES}
+_PLANS = {**PLANS, "chain": CHAIN, "rows": ROWS, "whole_rows": WHOLE_ROWS, "frames": FRAMES}
 SIGNATURES_LIKE = 11
 _DETAILS = ("payloads", "sources")
 _VERBS: dict[str, tuple[str, ...]] = {
@@ -50,7 +51,7 @@ class Question(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Question:
-        if self.plan not in PLANS and self.plan not in _VERBS:
+        if self.plan not in _PLANS and self.plan not in _VERBS:
             raise QuestionError(f"no plan is called {self.plan}")
         for name in _REQUIRED.get(self.plan, ()):
             if getattr(self, name) is None:

@@ -10,10 +10,12 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, PrivateAttr, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, field_validator, model_validator
 
 from ims.moved import earlier_name
 from ims.query.bins import LONGEST_US, bin_origin, bin_width
+from ims.query.chain import WORDS, Chain, chain_of
+from ims.query.condition import Condition, parsed
 from ims.query.errors import QuestionError, said_of
 from ims.query.language.syntax_tree import Expression
 from ims.query.moment import CALENDAR_US, moment
@@ -26,8 +28,6 @@ GROUPS = ("sensor", *(column.name for column in PACKETS if column.name not in NO
 WATCHED_GROUPS = ("block", "sensor")
 """Groups of addresses as they are watched, whatever is sent to them."""
 _PREFIX = re.compile(r"(source|destination)?/([0-9]{1,2})")
-LONGEST_BLANK = 4096
-"""Characters of a filter of blanks alone, which takes all packets: as many as any filter may have."""
 Ranges = tuple[tuple[int, int], ...]
 """First and last addresses: in order, none touching the next."""
 Moment = Annotated[int, Field(ge=CALENDAR_US[0], lt=CALENDAR_US[1])]
@@ -40,38 +40,6 @@ def _one_of(kind: str, text: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(text, known, 1)
     hint = f"meant {near[0]}? " if near else ""
     raise QuestionError(f"no {kind} {text!r}; {hint}expected one of: {', '.join(known)}")
-
-
-def _condition(filter: object) -> Expression | None:
-    """A filter's syntax tree; it may be text, or JSON (query/language/json_codec.py). Raises QuestionError."""
-    if filter is None or isinstance(filter, Expression):
-        return filter
-    if isinstance(filter, str):
-        return parsed(filter)
-    from ims.query.language.json_codec import from_json
-
-    return from_json(filter)
-
-
-def _as_json(tree: Expression | None) -> dict[str, Any] | None:
-    from ims.query.language.json_codec import to_json
-
-    return None if tree is None else to_json(tree)
-
-
-def parsed(text: str | None) -> Expression | None:
-    """The syntax tree of a filter; None: all packets. Raises FilterError; QuestionError for what is no text."""
-    if not isinstance(text, str | None):
-        raise QuestionError("filter: expected text")
-    if text is None or (len(text) <= LONGEST_BLANK and not text.strip()):
-        return None
-    from ims.query.language.filter import parse  # brings Lark
-
-    return parse(text)
-
-
-Condition = Annotated[Expression | None, PlainValidator(_condition), PlainSerializer(_as_json)]
-"""A filter's syntax tree; None: all packets."""
 
 
 class Prefix(BaseModel, frozen=True):
@@ -99,6 +67,8 @@ class Request(BaseModel):
     metric: str = "packets"
     limit: int = Field(default=0, ge=0, le=MOST_ROWS)
     per_24: bool = False
+    chain: Chain | None = None
+    """of the verb `chain`, and no other"""
     _hidden: Ranges | None = PrivateAttr(default=None)
 
     @field_validator("metric")
@@ -123,12 +93,20 @@ class Request(BaseModel):
             raise QuestionError("--since must be before --until")
         if self.verb == "top" and self.group is None:
             raise QuestionError(f"top of what? expected one of: {', '.join(GROUPS)}, source/N, destination/N")
+        if (self.chain is None) == (self.verb == "chain"):
+            raise QuestionError("chain needs steps, and no other verb takes them")
         if self.verb == "darknet" and self.group not in (None, *WATCHED_GROUPS):
             raise QuestionError(f"darknet by {self.group}? expected one of: {', '.join(WATCHED_GROUPS)}")
         most = VERBS[self.verb].most_rows
         if self.limit > most:
             raise QuestionError(f"--limit {self.limit}: {self.verb} are described one by one; at most {most:,}")
         return self
+
+    @property
+    def conditions(self) -> tuple[Expression, ...]:
+        """All filters of this request."""
+        steps = () if self.chain is None else self.chain.steps
+        return steps if self.filter is None else (self.filter, *steps)
 
     @property
     def hidden(self) -> Ranges | None:
@@ -141,6 +119,13 @@ class Request(BaseModel):
         found = self.model_copy()
         found._hidden = hidden
         return found
+
+    def apart(self) -> Self:
+        """This request of sensors whose packets may be in two places, a lake and a store, or two stores: a chain is
+        found of what both have."""
+        if self.chain is None:
+            return self
+        return self.model_copy(update={"chain": self.chain.model_copy(update={"apart": True})})
 
     @property
     def prefix(self) -> Prefix | None:
@@ -167,6 +152,8 @@ def make_request(verb: VerbName, filter: str | None, **words: Any) -> Request:
     for name in ("since", "until"):
         if (time := values.get(name)) is not None:
             values[name] = moment(time.isoformat() if isinstance(time, datetime) else str(time))
+    if verb == "chain":
+        values["chain"] = chain_of({name: values.pop(name, None) for name in WORDS})
     if isinstance(values.get("bin"), str | int):
         values["bin"] = bin_width(str(values["bin"]))
         values["origin"] = bin_origin(values["bin"]) or None

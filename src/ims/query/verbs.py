@@ -13,24 +13,34 @@ from typing import Any, Literal
 
 from ims.query.bins import UNITS
 
-VerbName = Literal["count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet"]
+VerbName = Literal[
+    "count", "series", "top", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet"
+]  # fmt: skip
 MOST_ROWS, MOST_DETAILED = 10_000_000, 10_000
 """Most rows of an answer; of verbs that describe each row by itself."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A verb's parameter. `metavar`: a value's name; `field`: the Request's, if that differs; `longest`: characters."""
+    """A verb's parameter, or an analysis's. `metavar`: a value's name; `field`: the Request's, if that differs
+    (`chain`: that field's own field of this name); `longest`: characters; `most`: of `texts`. `files`: paths on the
+    asker's own machine, which a portal takes from nobody."""
 
     name: str
-    kind: Literal["text", "moment", "width", "count", "flag"]
+    kind: Literal["text", "texts", "moment", "width", "count", "flag", "files"]
     sentence: str
     metavar: str = ""
     default: str | bool | None = None
     required: bool = False
     field: str = ""
     longest: int = 64
+    most: int = 1
     examples: tuple[Any, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """Its name among make_request's words."""
+        return self.name if self.field == "chain" else self.field or self.name
 
 
 FILTER = Parameter(
@@ -58,6 +68,26 @@ METRIC = Parameter(
     "METRIC", default="packets", examples=("sources",),
 )  # fmt: skip
 WATCHED = Parameter("group", "text", "block or sensor.", "COLUMN", examples=("block",))
+FIRST = Parameter(
+    "first", "text", "The first step: a filter, as in 'tcp dst port 135 and payload'.", "FILTER", required=True,
+    field="chain", longest=4096, examples=("tcp dst port 135 and payload",),
+)  # fmt: skip
+THEN = Parameter(
+    "then", "texts", "The next step: a filter; may be repeated, in order.", "FILTER", required=True, field="chain",
+    longest=4096, most=4, examples=(["tcp dst port 4444 and payload"],),
+)  # fmt: skip
+WITHIN = Parameter(
+    "within", "width", "At most so long from each step to the next: a number and ms, s, m (minutes), h, d or w.",
+    "WIDTH", "10m", field="chain", longest=32, examples=("10m",),
+)  # fmt: skip
+AT = Parameter(
+    "at", "text", "Where all steps have to arrive: at one dark address, at one sensor, or anywhere.", "PLACE",
+    "address", field="chain", examples=("sensor",),
+)  # fmt: skip
+EACH_BIN = Parameter(
+    "bin", "width", f"A row for each bin in which it was done: a number and {UNITS}; one for all without it.", "WIDTH",
+    field="chain", longest=32, examples=("1h",),
+)  # fmt: skip
 PER_24 = Parameter("per_24", "flag", "Divide by the size of what was watched, in /24s.", default=False)
 
 
@@ -148,6 +178,19 @@ _TABLE = (
         {"source": "203.0.113.9", "packets": 40, "bytes": 1920, "destinations": 12, "ports": [445, 139]},
         ("ims query sources --store STORE", "ims query sources 'tcp dst port 22' --limit 5 --store STORE"),
         rows=20, most_rows=MOST_DETAILED,
+    ),
+    Verb(
+        "chain", "The sources that did steps one after the other, with what they sent in the last one",
+        (FILTER, FIRST, THEN, WITHIN, AT, EACH_BIN, *_RANGE, _limit(1_000_000)),
+        ("source", "variant", "first", "last", "times"),
+        {"source": "203.0.113.9", "variant": "a0aa4a74b70cbca5a03960df1a3dc878", "first": _MOMENT, "last": _LATER,
+         "times": 3},
+        ("ims query chain --first 'dst port 135 and payload' --then 'dst port 4444 and payload' --store STORE",
+         "ims query chain 'block C/24' --first 'dst port 445' --then 'dst port 9996' --within 1m --store STORE"),
+        rows=1_000_000,
+        detail="Each step arrives later than the one before, by --within at most. A row for each source and each "
+        "payload of the last step (variant: its signature; none, where that has no payload): when that step first and "
+        "last arrived after the others, and how often. The filter restricts all steps.",
     ),
     Verb(
         "cache", "How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors",

@@ -9,11 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ims
-from ims.analyse.analyses import ANALYSES
+from ims.analyse.analyses import ANALYSES, functions
 from ims.analyse.result_reader import from_json
+from ims.origin.origins import OriginFiles, Origins
+from ims.portal.api.parameters import OF_ANALYSES, words_of
 from ims.portal.privacy.policy import PrivacyPolicy, SecrecySettings
 from ims.portal.services import Limits
 from ims.query.answer import Answer
@@ -22,7 +25,10 @@ from ims.stores_backend import StoresBackend
 from ims.telescope import Telescope
 
 from ...analyse.conftest import rates_store  # noqa: F401  (a fixture)
+from ...analyse.origin_analysis import BY_ORIGIN, TABLE, cities
 from ...analyse.worm_store import DECLINE, DOUBLING, HALF_LIFE, worm_store  # noqa: F401  (a fixture)
+from ...origin.mmdb_files import city, write_mmdb
+from ...query.words import needed_by_analysis
 from .served import NOW, ROLES, Served, world
 
 PLANTED = "198.51.100.77"
@@ -57,16 +63,17 @@ def test_the_list_has_every_analysis_with_its_words(portal: Served) -> None:
         assert [each["name"] for each in found] == list(ANALYSES)
         for each in found:
             analysis = ANALYSES[each["name"]]
-            assert each["parameters"] == list(analysis.by_name) and each["paper"] == analysis.paper
+            assert each["parameters"] == [one.name for one in analysis.remote] and each["paper"] == analysis.paper
             assert [quantity["unit"] for quantity in each["estimates"]] == [q.unit for q in analysis.estimates]
 
 
 def test_an_operator_has_the_store_s_own_result(served: Served, one_store: Path, name: str) -> None:
+    words = {"filter": "udp", **needed_by_analysis(name)}
     with ims.open(one_store) as telescope:
-        own = telescope.analysis(name, {"filter": "udp"}).to_json()
+        own = telescope.analysis(name, words).to_json()
     for reply in (
-        served.as_("operator").post(f"/analyses/{name}", json={"filter": "udp"}),
-        served.as_("operator").get(f"/analyses/{name}", params={"filter": "udp"}),
+        served.as_("operator").post(f"/analyses/{name}", json=words),
+        served.as_("operator").get(f"/analyses/{name}", params=words),
     ):
         assert reply.status_code == 200 and reply.text == own
 
@@ -85,12 +92,20 @@ def test_a_remote_telescope_has_it_too(served: Served, one_store: Path) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_no_monitored_address_reaches_who_may_not_see_it(portal: Served, role: str, name: str, tmp_path: Path) -> None:
     """Neither in estimates, rows, series or notes, nor in a figure of them; an operator sees where the sensor is."""
-    reply = portal.as_(role).post(f"/analyses/{name}", json={"since": "2026-03-04", "until": "2026-03-05"})
+    words = {"since": "2026-03-04", "until": "2026-03-05", **needed_by_analysis(name)}
+    reply = portal.as_(role).post(f"/analyses/{name}", json=words)
+    if (role, name) == ("viewer", "chain"):
+        assert reply.status_code == 403 and "viewers aren't shown" in reply.json()["error"]
+        return
     assert reply.status_code == 200
     result = from_json(reply.json())
     assert any("z did not answer" in note for note in result.notes)
-    result.save(tmp_path / "x.svg")
-    texts = [reply.text, (tmp_path / "x.svg").read_text(), result.plot() or "", repr(result._repr_mimebundle_())]
+    texts = [reply.text, result.plot() or "", repr(result._repr_mimebundle_())]
+    if name == "circadian":
+        assert result.figure() is None, "a day has nothing that repeats each day"
+    else:
+        result.save(tmp_path / "x.svg")
+        texts.append((tmp_path / "x.svg").read_text())
     if role == "operator":
         assert PLANTED in reply.text
     else:
@@ -101,11 +116,20 @@ def test_no_monitored_address_reaches_who_may_not_see_it(portal: Served, role: s
 @pytest.mark.parametrize("role", ["viewer", "analyst"])
 def test_what_verbs_refuse_a_role_analyses_refuse_it(portal: Served, role: str, name: str) -> None:
     for filter in ("dst net 198.51.100.0/25", "host 198.51.100.9", "tcp[4:4] = ip[16:4]"):
-        analysis, verb = (
-            portal.as_(role).post(path, json={"filter": filter}) for path in (f"/analyses/{name}", "/query/count")
-        )
-        assert analysis.status_code == verb.status_code == 403
-        assert analysis.json() == verb.json()
+        verb = "chain" if name == "chain" else "count"
+        words = {"filter": filter, **needed_by_analysis(name)}
+        replies = [portal.as_(role).post(path, json=words) for path in (f"/analyses/{name}", f"/query/{verb}")]
+        assert [reply.status_code for reply in replies] == [403, 403]
+        assert replies[0].json() == replies[1].json()
+
+
+@pytest.mark.parametrize("role", ["viewer", "analyst"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_step_that_a_role_may_not_ask_is_refused_in_the_analysis_too(portal: Served, role: str, place: int) -> None:
+    steps = ["ip", "ip", "ip"]
+    steps[place] = "dst net 198.51.100.0/25"
+    reply = portal.as_(role).post("/analyses/chain", json={"first": steps[0], "then": steps[1:]})
+    assert reply.status_code == 403 and not MONITORED.search(reply.text)
 
 
 def test_a_viewer_has_whole_bins_of_published_cells(portal: Served) -> None:
@@ -215,3 +239,69 @@ def test_no_sensor_that_answers_is_503(tmp_path: Path, one_store: Path) -> None:
 def test_large_results_are_sent_in_pieces(served: Served) -> None:
     reply = served.as_("operator").post("/analyses/rate", json={"bin": "5s"})
     assert reply.status_code == 200 and len(json.loads(reply.text)["series"]) > 10_000
+
+
+@pytest.fixture
+def by_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table in which `rate` is asked by country or AS."""
+    monkeypatch.setattr("ims.portal.api.analyses.ANALYSES", TABLE)
+    monkeypatch.setattr("ims.analyse.execution.ANALYSES", TABLE)
+    monkeypatch.setattr(
+        "ims.portal.api.analyses.OF_ANALYSES", OF_ANALYSES | {"rate": words_of(BY_ORIGIN, "AnalyseRate")}
+    )
+
+
+def asked(served: Served, role: str = "operator", **words: Any) -> tuple[int, Any]:
+    reply = served.as_(role).post("/analyses/rate", json={"by": "country"} | words)
+    return reply.status_code, reply.json().get("error") or reply.json()
+
+
+@pytest.mark.usefixtures("by_origin")
+def test_a_portal_uses_its_own_files_and_their_newer_ones(tmp_path: Path, rates_store: Path) -> None:  # noqa: F811
+    files = OriginFiles([cities(tmp_path)])
+    with world(tmp_path / "world", rates_store, origins=files.current) as served:
+        for role in ROLES:
+            status, found = asked(served, role, since="2026-03-04", until="2026-03-04T04:00")
+            assert status == 200 and any(
+                "countries and local time are as told by GeoLite2-City" in note for note in found["notes"]
+            )
+            assert found["options"] == {"bin": found["options"]["bin"], "by": "country"}
+            assert str(tmp_path) not in json.dumps(found)
+        write_mmdb(tmp_path / "new", {"192.0.2.0/24": city("XB")}, name="Another").replace(tmp_path / "cities.mmdb")
+        assert any("countries and local time are as told by Another" in note for note in asked(served)[1]["notes"])
+
+
+@pytest.mark.usefixtures("by_origin")
+def test_a_caller_can_t_make_a_portal_read_a_file(tmp_path: Path, rates_store: Path) -> None:  # noqa: F811
+    with world(tmp_path / "world", rates_store) as served:
+        assert served.as_("viewer").get("/analyses").json()["analyses"][0]["parameters"][-1] == "by"
+        status, line = asked(served, mmdb=["/etc/passwd"])
+        assert status == 400 and "unknown parameter 'mmdb'" in line
+        reply = served.as_("operator").get("/analyses/rate", params={"by": "country", "mmdb": "/etc/passwd"})
+        assert reply.status_code == 400
+        with ims.open(served.url, token=served.world.tokens["operator"]) as remote:
+            with pytest.raises(
+                ValueError, match="mmdb: a portal uses files of its own, and takes none; ask without it"
+            ):
+                remote.analysis("rate", {"by": "country", "mmdb": ["/etc/passwd"]})
+            with pytest.raises(ValueError, match="this portal has no file that tells countries or AS"):
+                remote.analysis("rate", {"by": "country", "mmdb": None})
+        assert asked(served, by="city") == (400, "by 'city': expected country or as")
+
+
+@pytest.mark.usefixtures("by_origin")
+def test_what_is_wrong_with_a_portal_s_file_is_its_operator_s(
+    tmp_path: Path,
+    rates_store: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A record that can't be read is found only when it is asked for. The log has the file's name; callers don't."""
+    bad = write_mmdb(tmp_path / "x.mmdb", {"192.0.2.0/24": {"country": {"iso_code": 7}}})
+    origins = Origins([bad])
+
+    def data(_evidence: Any, options: Any) -> None:
+        options.values["origins"].names("country", np.array([0xC0000209], np.uint32))
+
+    monkeypatch.setattr(functions(BY_ORIGIN), "data", data)
+    with world(tmp_path / "world", rates_store, origins=lambda: origins) as served:
+        assert asked(served) == (503, "the portal's files of countries and AS can't be used now")

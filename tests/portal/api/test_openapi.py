@@ -41,8 +41,8 @@ OPERATIONS = {
     *(("GET", path) for path in ("/events", "/analyses")),
     ("DELETE", "/tokens/{id}"),
 }
-VERBS = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet")
-ANALYSES = ("rate", "outbreak")
+VERBS = ("count", "series", "top", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet")
+ANALYSES = ("rate", "outbreak", "chain", "circadian")
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,13 @@ def test_moments_may_be_whole_numbers(document: dict[str, Any]) -> None:
             assert [one["type"] for one in model["properties"][name]["anyOf"]] == ["string", "integer", "null"]
     [since] = [one for one in document["paths"]["/api/v1/query/count"]["get"]["parameters"] if one["name"] == "since"]
     assert [one["type"] for one in since["schema"]["anyOf"]] == ["string", "integer", "null"]
+
+
+def test_steps_are_a_list_of_texts(document: dict[str, Any]) -> None:
+    """Of the body, too, where one text is taken as well."""
+    [then] = [one for one in document["paths"]["/api/v1/query/chain"]["get"]["parameters"] if one["name"] == "then"]
+    assert then["required"] and then["schema"]["type"] == "array" and then["schema"]["maxItems"] == 4
+    assert then["schema"]["items"]["type"] == "string"
 
 
 def operations(document: dict[str, Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from ims.query.errors import QuestionError
 from ims.query.moment import moment
 from ims.query.verbs import VERBS
 
+from ...query.words import needed
 from .served import Served, refused
 
 TEXT = "198.51.100.77 and /srv/darknet/telescope"
@@ -60,11 +61,26 @@ def test_what_could_be_a_slip_is_no_moment_in_any_verb(given: object) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_takes_its_words_and_no_others(verb: Any) -> None:
     assert list(WORDS[verb].model_fields) == [each.name for each in VERBS[verb].parameters]
-    needed = {each.name: "destination_port" for each in VERBS[verb].parameters if each.required}
     for others in {name for each in VERBS.values() for name in each.by_name} - set(VERBS[verb].by_name) | {"verb", "_"}:
         with pytest.raises(ValidationError) as raised:
-            WORDS[verb].model_validate(needed | {others: None})
+            WORDS[verb].model_validate(needed(verb) | {others: None})
         assert {error["type"] for error in raised.value.errors()} == {"extra_forbidden"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"then": TEXT, "first": [TEXT]}, {"then": {TEXT: 1}}, {"then": [[TEXT]]}, {"then": [5]}, {"then": None},
+        {"first": None}, {"then": [TEXT] * 5}, {"then": ["x" * 4097]}, {"within": "x" * 33}, {"within": None},
+        {"at": "x" * 65}, {"at": None}, {"bin": "x" * 33},
+    ],
+)  # fmt: skip
+def test_steps_that_are_none_are_answered_in_our_words(served: Served, words: dict[str, Any]) -> None:
+    for path in ("/query/chain", "/analyses/chain"):
+        line = refused(served.as_("analyst").post(path, json={"first": "ip", "then": ["ip"], **words}), 400)
+        for foreign in ("Input should", "should be", "Value error", "String", "List", "validation", "pydantic"):
+            assert foreign not in line
+        assert TEXT not in line
 
 
 @pytest.mark.parametrize(
@@ -74,6 +90,8 @@ def test_each_verb_takes_its_words_and_no_others(verb: Any) -> None:
         ("series", {"bin": "30m", "group": "/8", "metric": "sources", "limit": 7}),
         ("top", {"column": "destination_port", "per_24": True, "limit": 5}),
         ("packets", {"filter": "icmp", "limit": 20}),
+        ("chain", {"filter": "tcp", "first": "ip", "then": ["ip", "payload"], "within": "1h", "at": "sensor", "bin": "2h"}),
+        ("chain", {"first": "ip", "then": ["payload"]}),
         ("cache", {"bin": "1d"}),
     ],
 )  # fmt: skip

@@ -38,6 +38,13 @@ WORDS: dict[str, list[dict[str, Any]]] = {
     "top": [{"column": "destination"}, {"column": "destination/24"}, {"column": "signature"}, {"column": "source"}],
     "packets": [{}, {"filter": "dst net 198.51.100.0/24"}, {"filter": "host 198.51.100.9"}, {"limit": 500}],
     "payloads": [{}, {"filter": 'payload contains "198.51"'}, {"limit": 50}],
+    "chain": [
+        {"first": "ip", "then": ["ip"], "within": "1h", "at": "sensor"},
+        {"first": "ip", "then": ["udp", "payload"], "within": "1h", "at": "anywhere", "bin": "5m"},
+        {"first": "ip", "then": "dst net 198.51.100.0/24"},
+        {"first": 'payload contains "198.51"', "then": "ip"},
+        {"first": "host 198.51.100.9", "then": "ip"},
+    ],
     "coverage": [{}],
     "darknet": [{}, {"group": "block"}, {"bin": "1d", "group": "sensor"}],
 }
@@ -70,6 +77,8 @@ def test_no_monitored_address_leaves_for_viewers_and_analysts(portal: Served, ro
         statuses[what] = found.status_code
     assert statuses["export pcap"] == 403
     assert statuses["count {}"] == 200
+    found = {what: status for what, status in statuses.items() if what.startswith("chain")}
+    assert list(found.values()) == ([403] * 5 if role == "viewer" else [200, 200, 403, 403, 403])
     assert statuses["payload b'hello'"] == (403 if role == "viewer" else 200)
 
 

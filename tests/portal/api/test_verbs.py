@@ -25,6 +25,7 @@ from ims.telescope import Telescope
 
 from ...cli.test_query import TOO_DEAR
 from ...effort import pick, sampled
+from ...query.words import as_line
 from ...stores import cli, ingest, udp, write_pcap
 from .served import NOW, Served, refused, world
 
@@ -45,6 +46,16 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("payloads", {"limit": 4}),
     ("payloads", {"filter": "udp and not udp"}),
     ("sources", {"filter": "tcp"}),
+    ("chain", {"first": "ip", "then": ["payload"]}),
+    (
+        "chain",
+        {"filter": "tcp", "first": "ip", "then": ["ip", "ip and payload"], "within": "1h", "at": "sensor", "bin": "2h"},
+    ),
+    (
+        "chain",
+        {"first": "udp", "then": "udp", "within": "1d", "at": "anywhere", "limit": 7, "since": "2026-03-04T05:00"},
+    ),
+    ("chain", {"first": "udp", "then": "tcp and not tcp"}),
     ("cache", {"bin": "1d"}),
     ("coverage", {}),
     ("coverage", {"since": "2026-03-04T12:00"}),
@@ -95,6 +106,26 @@ def test_each_form_holds_what_the_command_line_prints(
     )
 
 
+def test_one_text_and_a_list_are_the_same_steps_and_get_repeats_the_word(served: Served, one_store: Path) -> None:
+    asker = served.as_("operator")
+    for then in (["payload"], ["ip", "payload"]):
+        words: dict[str, Any] = {"first": "ip", "then": then, "at": "sensor"}
+        said = cli("query", "chain", *as_line(words), "--store", one_store, "--format", "json")
+        expected = json.loads(said.stdout)
+        assert len(expected) == len(ims.open(one_store).chain(**words)) > 0
+        replies = [asker.get("/query/chain", params=words), asker.post("/query/chain", json=words)]
+        if len(then) == 1:
+            replies.append(asker.post("/query/chain", json=words | {"then": then[0]}))
+        assert [reply.json()["rows"] for reply in replies] == [expected] * len(replies)
+
+
+@pytest.mark.parametrize("role", ["viewer", "analyst", "operator"])
+@pytest.mark.parametrize("words", [{"first": "udp", "then": ["udp"] * 5}, {"first": "tpc", "then": ["udp"]}])
+def test_steps_that_make_no_sense_are_refused_by_get_too(served: Served, role: str, words: dict[str, Any]) -> None:
+    reply = served.as_(role).get("/query/chain", params=words)
+    refused(reply, 403 if role == "viewer" and reply.status_code == 403 else 400)
+
+
 def test_large_answers_are_streamed_and_the_same(
     served: Served, one_store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +157,34 @@ WRONG = [
     ("series", {"metric": "packet"}, "no metric 'packet'; meant packets?"),
     ("top", {"column": "destination_prot"}, "meant destination_port?"),
     ("top", {}, "column is missing"),
+    ("chain", {}, "first is missing"),
+    ("chain", {"first": "udp"}, "then is missing"),
+    ("chain", {"first": "udp", "then": []}, "chain needs then: a filter"),
+    ("chain", {"first": "", "then": "udp"}, "chain needs first: a filter"),
+    ("chain", {"first": " ", "then": "udp"}, "step 1 is empty; expected a filter"),
+    ("chain", {"first": "udp", "then": ["tcp", ""]}, "step 3 is empty; expected a filter"),
+    ("chain", {"first": "tpc", "then": "udp"}, "step 1: filter, column 1: 'tpc' can't stand here; meant tcp?"),
+    ("chain", {"first": "udp", "then": ["tcp", "tcp and (udp"]}, "step 3: filter, column 13: it ends here"),
+    ("chain", {"first": "udp", "then": ["\ud800"]}, "then.0: expected text"),
+    ("chain", {"first": "udp", "then": ["udp"] * 5}, "then: "),
+    ("chain", {"first": "udp", "then": ["u" * 4097]}, "then"),
+    ("chain", {"first": ["udp"], "then": ["udp"]}, "first: "),
+    ("chain", {"first": None, "then": ["udp"]}, "first: "),
+    ("chain", {"first": "udp", "then": 5}, "then: "),
+    ("chain", {"first": "udp", "then": [5]}, "then"),
+    ("chain", {"first": "udp", "then": {"udp": 1}}, "then: "),
+    ("chain", {"first": "udp", "then": None}, "then: "),
+    ("chain", {"first": "udp", "then": "udp", "within": "0s"}, "within '0s': expected a positive number"),
+    ("chain", {"first": "udp", "then": "udp", "within": 600}, "within: "),
+    ("chain", {"first": "udp", "then": "udp", "bin": "5parsecs"}, "bin '5parsecs'"),
+    (
+        "chain",
+        {"first": "udp", "then": "udp", "at": "adress"},
+        "at 'adress': expected one of address, sensor, anywhere",
+    ),
+    ("chain", {"first": "udp", "then": "udp", "group": "block"}, "unknown parameter 'group'"),
+    ("chain", {"first": "udp", "then": "udp", "limit": 1_000_001}, "limit"),
+    ("count", {"first": "udp"}, "unknown parameter 'first'"),
     ("packets", {"limit": 0}, "limit: "),
     ("packets", {"limit": 10**30}, "limit: "),
     ("packets", {"limit": 1_000_001}, "limit 1,000,001: at most 1,000,000 rows for operators"),
@@ -317,6 +376,19 @@ def test_who_asked_what_is_written_down(tmp_path: Path, one_store: Path) -> None
     assert (first["status"], first["rows"]) == (200, 1) and first["seconds"] > 0
     assert (second["caller"], second["status"], second["verb"]) == ("viewer", 403, "packets")
     assert third["status"] == 401 and "caller" not in third
+
+
+def test_the_steps_that_somebody_asked_for_are_written_down(tmp_path: Path, one_store: Path) -> None:
+    words = {"first": "udp", "then": ["ip", "payload"], "within": "1h", "at": "sensor", "bin": "2h"}
+    with world(tmp_path, one_store) as served:
+        served.as_("operator").post("/query/chain", json=words)
+        served.as_("operator").get("/query/chain", params=words)
+        served.as_("viewer").post("/query/chain", json=words)
+        served.as_("operator").post("/query/chain", json={**words, "then": "tpc"})
+        lines = served.world.audited()
+    assert [(line["status"], line["verb"]) for line in lines] == [(each, "chain") for each in (200, 200, 403, 400)]
+    for line in lines[:3]:
+        assert line["words"] == words
 
 
 def test_every_verb_is_there() -> None:

@@ -92,6 +92,7 @@ VERBS: dict[str, dict[str, Any]] = {
     "packets": {"limit": 50},
     "payloads": {"limit": 20},
     "sources": {"limit": 20},
+    "chain": {"first": "ip", "then": ["ip"], "within": "1h", "at": "sensor", "limit": 50},
     "cache": {"bin": "1h"},
 }
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import ims
-from ims.portal.privacy.omissions import NO_SOURCES
-from ims.portal.privacy.policy import PrivacyPolicy, SecrecySettings
+from ims.portal.privacy.omissions import NO_SOURCES, omissions
+from ims.portal.privacy.policy import Forbidden, PrivacyPolicy, SecrecySettings
 from ims.query.answer import Answer
 from ims.query.request import Request
 
@@ -49,6 +49,8 @@ ASKED = [
     {"verb": "top", "group": "destination_port", "per_24": True},
     {"verb": "series", "metric": "bytes"},
     {"verb": "cache"},
+    {"verb": "chain", "chain": {"steps": ["ip", "ip"], "within": 60_000_000}},
+    {"verb": "chain", "chain": {"steps": ["src net 10.0.0.0/8", "udp"], "within": 1, "at": "anywhere", "bin": HOUR}},
     {"verb": "coverage"},
     {"verb": "darknet", "group": "block"},
 ]
@@ -59,13 +61,26 @@ def test_they_are_the_same_whatever_is_watched_and_stored(tmp_path_factory: pyte
     """Of an empty darknet, a /24 and a /8, over a full store and one in which nothing came in the range."""
     full = ims.open(store(tmp_path_factory.mktemp("full"), 0))
     for asked in ASKED:
+        if (role, asked["verb"]) == ("viewer", "chain"):
+            with pytest.raises(Forbidden):
+                withheld(role, asked, DARKNETS[1], full)
+            continue
         [once] = {withheld(role, asked, prefixes, full) for prefixes in DARKNETS}
         if asked["verb"] in ("count", "series") and not asked.get("group") and asked.get("metric") is None:
             none = {**asked, "filter": "block X"}
             assert withheld(role, none, DARKNETS[1], full) == tuple(line for line in once if line != NO_SOURCES)
         assert bool(once) == (
-            role == "viewer" or asked.get("group") == "source/8" or "filter" in asked or asked == {"verb": "coverage"}
-        )
+            role == "viewer" or asked.get("group") == "source/8" or "filter" in asked
+            or asked["verb"] in ("coverage", "chain")
+        )  # fmt: skip
+
+
+def test_chains_of_analysts_say_that_monitored_sources_and_some_variants_are_missing() -> None:
+    for asked in ASKED:
+        if asked["verb"] == "chain":
+            lines = omissions("analyst", Request(**asked), SecrecySettings(), None)
+            assert len(lines) == 2 and lines[1] == NO_SOURCES and "withheld" in lines[0]
+            assert omissions("operator", Request(**asked), SecrecySettings(), None) == ()
 
 
 def test_a_viewer_s_lines_name_what_the_settings_make_of_the_question(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -16,6 +16,7 @@ from ims.link.contract import MOST_HIDDEN, Ask, written
 from ims.portal.privacy.policy import Forbidden, PrivacyPolicy, SecrecySettings
 from ims.portal.privacy.query_policy import NarrowedRequest
 from ims.query.answer import Answer, AnswerRecord
+from ims.query.chain import PLACES, Chain
 from ims.query.language import syntax_tree as t
 from ims.query.question import Question
 from ims.query.request import GROUPS, METRICS, Request
@@ -102,7 +103,21 @@ conjunctions = st.lists(viewer_leaves, min_size=1, max_size=3).map(lambda s: t.A
 groups = st.sampled_from([*GROUPS, "signature", "signature", "source", "block"]) | st.builds(
     lambda end, bits: f"{end}/{bits}", st.sampled_from(["source", "source", "destination"]), st.integers(1, 32)
 )
-VERBS = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet")
+VERBS = ("count", "series", "top", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet")
+
+
+@st.composite
+def chains(draw: Any, filters: Any) -> Chain:
+    """Steps of which some take much: else hardly any source would do them all."""
+    steps = st.lists(
+        st.sampled_from([t.Protocol(None), t.Has("payload"), t.Protocol(17)]) | filters, min_size=2, max_size=3
+    )
+    return Chain(
+        steps=tuple(draw(steps)),
+        within=draw(st.sampled_from([60, 3600, 86400])) * 1_000_000,
+        at=draw(st.sampled_from(PLACES)),
+        bin=draw(st.sampled_from([None, 60_000_000, HOUR])),
+    )
 
 
 @st.composite
@@ -123,6 +138,7 @@ def requests(draw: Any, filters: Any, verbs: tuple[str, ...] = VERBS) -> Request
         metric=draw(st.sampled_from(METRICS)),
         limit=draw(st.sampled_from([0, 1, 2, 5, 40, 5000])),
         per_24=draw(st.booleans()),
+        chain=draw(chains(filters)) if verb == "chain" else None,
     )
 
 
@@ -142,6 +158,12 @@ BISECTING = settings(max_examples=examples(120, 24), suppress_health_check=[Heal
 @BISECTING
 @given(request=requests(trees | leaves))
 def test_no_question_of_an_analyst_tells_addresses_apart(copies: list[Copy], request: Request) -> None:
+    assert_alike(gate(), "analyst", request, copies[:2])
+
+
+@BISECTING
+@given(request=requests(trees | leaves, ("chain",)))
+def test_no_chain_of_an_analyst_tells_addresses_apart(copies: list[Copy], request: Request) -> None:
     assert_alike(gate(), "analyst", request, copies[:2])
 
 

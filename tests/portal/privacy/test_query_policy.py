@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -21,9 +22,10 @@ from ims.portal.privacy.query_policy import (
     wanted_of,
 )
 from ims.query.answer import Answer
+from ims.query.condition import parsed
 from ims.query.language.columns import uses
 from ims.query.language.syntax_tree import Expression
-from ims.query.request import Request, parsed
+from ims.query.request import Request, make_request
 from tests.portal.permuted import HOSTS, dark_payloads
 
 from ...effort import examples
@@ -49,6 +51,28 @@ def test_what_bisects_is_forbidden_without_naming_an_address(role: Any, filter: 
     assert "198.51" not in str(refused.value)
     request = Request(verb="count", filter=filter)
     assert gate().check("operator", request) is request
+
+
+@pytest.mark.parametrize("filter", FORBIDDEN)
+@pytest.mark.parametrize("place", range(3))
+def test_what_bisects_is_forbidden_in_each_step(place: int, filter: str) -> None:
+    steps: list[str] = ["ip", "udp", "payload"]
+    steps[place] = filter
+    request = make_request("chain", "tcp", first=steps[0], then=steps[1:])
+    with pytest.raises(Forbidden) as of_a_step:
+        gate().check("analyst", request, lambda _: {})
+    with pytest.raises(Forbidden) as of_a_filter:
+        gate().check("analyst", Request(verb="count", filter=filter), lambda _: {})
+    assert str(of_a_step.value) == str(of_a_filter.value)
+    with pytest.raises(Forbidden):
+        gate().check("viewer", request, lambda _: {})
+    assert gate().check("operator", request) is request
+
+
+def test_viewers_are_refused_chains_whatever_their_steps_are() -> None:
+    for steps in ({"first": "ip", "then": "ip"}, {"first": "tcp dst port 445", "then": ["payload"], "at": "anywhere"}):
+        with pytest.raises(Forbidden, match=r"^viewers aren't shown"):
+            gate().check("viewer", make_request("chain", None, **steps), lambda _: {})
 
 
 @pytest.mark.parametrize(
@@ -84,6 +108,27 @@ def test_signatures_that_are_dark_and_those_not_stored_are_refused_alike(copies:
     answer = through(gate(), "analyst", clear, copies[0])
     assert isinstance(answer, Answer)
     assert answer.table.column("packets").to_pylist()[0] > 0
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_step_s_signature_that_is_dark_and_one_that_is_not_stored_are_refused_alike(
+    copies: list[Copy], place: int
+) -> None:
+    """Each as a filter's would be; so are those of a refusal that takes longer, which hides whether it was looked up."""
+
+    def asked(octets: bytes) -> Answer | str:
+        steps = ["ip"] * 3
+        steps[place] = f"signature {hashlib.md5(octets).hexdigest()}"
+        request = make_request("chain", None, first=steps[0], then=steps[1:], within="1d", at="anywhere")
+        with pytest.raises(Withheld) if octets != b"hello" else nullcontext():
+            gate().check("analyst", request, copies[0].lookup)
+        return through(gate(), "analyst", request, copies[0])
+
+    [said] = {asked(each) for each in (dark_payloads(HOSTS[0])[0], b"never seen", b"GET http://198.51.100.7/")}
+    dark = hashlib.md5(dark_payloads(HOSTS[0])[0]).hexdigest()
+    assert said == through(gate(), "analyst", Request(verb="count", filter=f"signature {dark}"), copies[0])
+    answer = asked(b"hello")
+    assert isinstance(answer, Answer) and len(answer)
 
 
 @settings(max_examples=examples(300, 60))

@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+import ims
 from ims.portal.privacy.address_scan import AddressScan
 from ims.portal.privacy.policy import Forbidden
 from ims.portal.privacy.redact_analyst import SHOWN, check, shown
 from ims.portal.services import Limits
 from ims.query.answer import Answer
-from ims.query.request import Request
+from ims.query.request import Request, make_request
 from ims.query.verbs import MOST_DETAILED, VERBS
 from tests.portal.permuted import HOSTS, PLAIN, dark_payloads
 
@@ -38,6 +39,53 @@ def test_analysts_groups_and_limits_tell_nothing(copies: list[Copy], verb: str, 
 @pytest.mark.parametrize("verb", ["packets", "payloads", "sources"])
 def test_analysts_rows_tell_nothing_at_any_limit(copies: list[Copy], verb: str, filter: str, limit: int) -> None:
     assert assert_alike(gate(), "analyst", Request(verb=verb, filter=filter, limit=limit), copies)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 30, 60, 5000])
+@pytest.mark.parametrize("at", ["address", "sensor", "anywhere"])
+@pytest.mark.parametrize("bin", [None, "5m"])
+def test_analysts_chains_tell_nothing_at_any_limit(copies: list[Copy], at: str, bin: str | None, limit: int) -> None:
+    for steps in ({"first": "ip", "then": "ip"}, {"first": "tcp or icmp", "then": ["ip", "payload"]}):
+        request = make_request("chain", None, **steps, within="4h", at=at, bin=bin, limit=limit)
+        assert assert_alike(gate(), "analyst", request, copies)
+
+
+def test_more_chains_of_one_moment_than_are_asked_for_tell_nothing(tmp_path: Path) -> None:
+    """Which of them come first at a limit is decided by signatures, which depend on addresses."""
+    found = []
+    for moved in (7, 9):
+        sources = [0x0800_0000 + at for at in range(1500)]
+        packets = [(MIDNIGHT, udp(source, 0xC633_6400 + moved, 53, b"x")) for source in sources]
+        packets += [
+            (MIDNIGHT + 1_000_000, udp(sources[at % 3], 0xC633_6400 + moved, 53, b"%d of 198.51.100.%d" % (at, moved)))
+            for at in range(1500)
+        ]
+        folder = tmp_path / str(moved)
+        folder.mkdir()
+        copy = Copy(ims.open(ingest(folder / "STORE", write_pcap(folder / "x.pcap", packets))), {})
+        request = make_request("chain", None, first="ip", then="payload", limit=5)
+        found.append(through(gate(), "analyst", request, copy))
+    first, second = (each if isinstance(each, str) else each.rows() for each in found)
+    assert first == second
+    assert isinstance(first, str) or first, "rows that are there aren't left out without a word"
+
+
+def test_analysts_see_variants_but_of_payloads_that_hold_an_address_only_that_they_are_withheld(
+    copies: list[Copy],
+) -> None:
+    request = make_request("chain", None, first="ip", then="ip", within="4h", at="anywhere")
+    shown, whole = (through(gate(), role, request, copies[0]) for role in ("analyst", "operator"))
+    assert isinstance(shown, Answer) and isinstance(whole, Answer)
+    plain = {hashlib.md5(octets).hexdigest() for octets in PLAIN}
+    seen, all_of_them = ({row["variant"] for row in each.rows()} for each in (shown, whole))
+    assert seen == (all_of_them & plain) | {"withheld", None}
+    assert all_of_them - plain - {None}
+    monitored = [row for row in whole.rows() if row["source"].startswith(("198.51.100.", "203.0.113."))]
+    assert monitored, "monitored addresses are sources too: LAND"
+    assert not [row for row in shown.rows() if row["source"].startswith(("198.51.100.", "203.0.113."))]
+    for without in ("first", "last", "source"):
+        kept = [row for row in whole.rows() if row not in monitored]
+        assert sorted({row[without] for row in shown.rows()}) == sorted({row[without] for row in kept})
 
 
 def test_without_a_look_up_every_signature_is_withheld(copies: list[Copy]) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ims.query.condition import parsed
 from ims.query.language.scope import matches
-from ims.query.request import parsed
 
 
 @pytest.mark.parametrize(

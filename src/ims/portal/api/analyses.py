@@ -15,8 +15,11 @@ from fastapi import APIRouter, Body, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from ims.analyse.analyses import ANALYSES, LEVEL, Analysis
-from ims.analyse.execution import options_of, run
+from ims.analyse.analyses import ANALYSES
+from ims.analyse.execution import run
+from ims.analyse.options import options_of
+from ims.analyse.question import LEVEL, Analysis
+from ims.origin.mmdb import OriginError
 from ims.portal.api.answer_memory import room_for
 from ims.portal.api.answers import WHOLE
 from ims.portal.api.callers import Anyone, gate_of, note
@@ -26,7 +29,7 @@ from ims.portal.api.negotiate import negotiated
 from ims.portal.api.parameters import OF_ANALYSES, Parameters, range_of
 from ims.portal.privacy.query_policy import Forbidden
 from ims.query.answer import Answer
-from ims.query.errors import NotShownError, QuestionError
+from ims.query.errors import NotShownError, QuestionError, UnansweredError
 from ims.query.request import Request as Question
 from ims.text import meant, one_line
 
@@ -80,9 +83,11 @@ async def analyse(analysis: Analysis, words: Parameters, request: Request, calle
 
     def make() -> Made:
         try:
-            result = run(analysis, asking, given)
+            result = run(analysis, asking, given, origins=gate.origins)
         except NotShownError as error:
             raise error.__cause__ or error from None
+        except OriginError as error:  # of the operator's files, not of the caller's words
+            raise UnansweredError("the portal's files of countries and AS can't be used now") from error
         result = replace(result, notes=tuple(without_places(line, role == "operator") for line in result.notes))
         rows, held = len(result.rows), result.rows.nbytes + result.series.nbytes
         pieces = (piece.encode("ascii") for piece in result.json_pieces())
@@ -151,7 +156,7 @@ def _described(analysis: Analysis) -> Described:
         name=analysis.name,
         sentence=analysis.sentence,
         paper=analysis.paper,
-        parameters=list(analysis.by_name),
+        parameters=[each.name for each in analysis.remote],
         estimates=[{"name": each.name, "unit": each.unit, "sentence": each.sentence} for each in analysis.estimates],
         columns=[{"name": each.name, "kind": each.kind, "sentence": each.sentence} for each in analysis.columns],
     )

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from ims.analyse.analyses import ANALYSES, Analysis
+from ims.analyse.analyses import ANALYSES
+from ims.analyse.question import Analysis
 from ims.arrow import EPOCH
 from ims.query.errors import QuestionError
 from ims.query.moment import moment
@@ -41,6 +42,11 @@ Moment = Annotated[
 """Text, or a whole number, which becomes text."""
 
 
+def _as_texts(value: Any) -> Any:
+    """One text as a list."""
+    return [value] if isinstance(value, str) else value
+
+
 class Parameters(BaseModel):
     """The parameters of a verb or an analysis."""
 
@@ -66,12 +72,16 @@ def _field(parameter: Parameter) -> tuple[Any, Any]:
             return bool, Field(default, **described)
         case "count":
             return int | None, Field(default, ge=1, le=MOST_ROWS, **described)
+        case "texts":
+            texts = list[Annotated[str, Field(max_length=parameter.longest)]]
+            return Annotated[texts, BeforeValidator(_as_texts)], Field(default, max_length=parameter.most, **described)
     return str if default is not None else str | None, Field(default, max_length=parameter.longest, **described)
 
 
 def words_of(of: Verb | Analysis, name: str) -> type[Parameters]:
     """The model of the parameters; `name`: in the OpenAPI document."""
-    fields: dict[str, Any] = {each.name: _field(each) for each in of.parameters}
+    taken = of.remote if isinstance(of, Analysis) else of.parameters
+    fields: dict[str, Any] = {each.name: _field(each) for each in taken}
     text = f"Parameters of {of.name}, about the packets of [since, until)."
     return create_model(name, __base__=Parameters, __doc__=text, **fields)
 
@@ -86,7 +96,7 @@ OF_ANALYSES: Mapping[str, type[Parameters]] = MappingProxyType(
 
 def question(verb: VerbName, words: Parameters, role: str, most: int) -> Request:
     """The typed question. Raises QuestionError with one line, as on the command line, and for rows beyond `most`."""
-    values = {VERBS[verb].by_name[name].field or name: value for name, value in words.model_dump().items()}
+    values = {VERBS[verb].by_name[name].word: value for name, value in words.model_dump().items()}
     if (values.get("limit") or 0) > most:
         raise QuestionError(f"limit {values['limit']:,}: at most {most:,} rows for {role}s")
     asked = make_request(verb, values.pop("filter", None), **values)

@@ -42,7 +42,14 @@ class MergeEngines:
         """The parts of a sensor's half of this question, and those of marks that it may have."""
         request = question.request
         return self._known(
-            question.plan, question.key, question.other, request.verb, request.group, request.metric, request.per_24
+            question.plan,
+            question.key,
+            question.other,
+            request.verb,
+            request.group,
+            request.metric,
+            request.per_24,
+            request.chain and request.chain.shape,
         )
 
     def merge(
@@ -71,9 +78,9 @@ class MergeEngines:
         return self.merge(question, gathered, until), time.thread_time() - began
 
     def _schemas(self, *shape: Any) -> Mapping[str, pa.Schema]:
-        plan, key, other, verb, group, metric, per_24 = shape
+        plan, key, other, verb, group, metric, per_24, chain = shape
         some = {"signatures": ("00" * 16,)} if key == "signature" or plan == "payload_bytes" else {"sources": (0,)}
-        request = {"verb": verb, "group": group, "metric": metric, "per_24": per_24}
+        request = {"verb": verb, "group": group, "metric": metric, "per_24": per_24, "chain": chain}
         fields = {"plan": plan, "request": request, "key": key, "other": other, "prefix": "000000"}
         question = Question.model_validate(fields | some)
         with self._lent(small=True) as engine:

@@ -87,7 +87,7 @@ class SensorsRun(QueryRun):
     """One request to all sensors, except those that were `lost` before."""
 
     def __init__(self, request: Request, asking: Scatter, lost: Mapping[str, Fault]) -> None:
-        super().__init__(request)
+        super().__init__(request if asking.lake is None else request.apart())
         self._asking, self._asker = asking, asker()
         monitored = asking.sensors.monitored
         if self._asker.known_only:

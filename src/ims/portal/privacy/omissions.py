@@ -42,11 +42,11 @@ def omissions(role: Role, request: Request, settings: SecrecySettings, noise: No
         lines += _of_viewers(asked, request, settings, noise)
     elif asked.verb in OF_ANALYSTS:
         lines.append(OF_ANALYSTS[asked.verb])
-    elif asked.group == "signature":
+    elif asked.group == "signature" or asked.verb == "chain":
         lines.append(f"the signature of {HOLDS}, or that can't be looked at, is shown to analysts as withheld")
-    tree = asked.filter
-    by_source = asked.verb == "sources" or ((asked.group or "").startswith("source") and asked.group != "source_port")
-    if by_source or (tree is not None and any(isinstance(node, Net) for node in walk(tree))):
+    group = asked.group or ""
+    by_source = asked.verb in ("sources", "chain") or (group.startswith("source") and group != "source_port")
+    if by_source or any(isinstance(node, Net) for tree in asked.conditions for node in walk(tree)):
         lines.append(NO_SOURCES)
     return tuple(lines)
 

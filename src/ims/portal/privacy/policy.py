@@ -82,16 +82,16 @@ class PrivacyPolicy:
             return request
         if role == "viewer" and tree is not None:
             view_of(request)
-        if tree is not None:
-            query_policy.check_filter(tree)
+        for each in request.conditions:
+            query_policy.check_filter(each)
         query_policy.check_group(request)
         darkness = self._darkness()
         if role == "viewer":
             request = viewer_policy.check(request, self._settings, int(self._clock() * 1e6))
         else:
             redact_analyst.check(request)
-            if tree is not None:
-                query_policy.check_signatures(tree, darkness.words, payloads)
+            for each in request.conditions:
+                query_policy.check_signatures(each, darkness.words, payloads)
             request = narrowed(request, limit=redact_analyst.rows_for(request))
         return request.hiding(darkness.hidden)
 

@@ -19,9 +19,9 @@ from ims.portal.privacy.query_policy import TELLING, Forbidden, PayloadLookup, w
 from ims.query.request import Request
 from ims.query.verbs import MOST_DETAILED, VERBS
 
-SHOWN = ("count", "series", "top", "packets", "payloads", "sources", "cache", "coverage", "darknet")
+SHOWN = ("count", "series", "top", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet")
 """Verbs whose answers `shown` knows how to redact."""
-EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100}
+EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100, "chain": 1000}
 """Rows to ask for beyond those to show; of a series one, to know whether its last bin is whole."""
 NOWHERE = "192.0.2.0"  # in place of null, where addresses are computed together
 LOOKED_UP = MOST_DETAILED  # payloads looked up at once: as many as a question may name, usually 15 MB
@@ -51,6 +51,8 @@ def shown(request: Request, table: pa.Table, words: AddressScan, payloads: Paylo
     if request.verb == "coverage":
         kept = table.drop_columns([name for name in ("prefix",) if name in table.column_names])
         return _sorted(kept, kept.column_names)
+    if request.verb == "chain":
+        return _chains(table, words, payloads, wanted, full)
     name = request.group_name
     if request.verb == "sources" or request.group == "source":
         return table.filter(arrow.column(~_monitored(table.column("source"), words), pa.bool_()))
@@ -87,6 +89,19 @@ def _payloads(table: pa.Table, words: AddressScan, wanted: int, full: bool) -> p
         table = _without(table, name, hidden)
     table = _without(table, "number", hidden, 1)
     return _ranked(table, "packets", "signature", dark, wanted, full)
+
+
+def _chains(table: pa.Table, words: AddressScan, payloads: PayloadLookup | None, wanted: int, full: bool) -> pa.Table:
+    """A row for each payload that is withheld, too, in an order that doesn't tell them apart."""
+    if full and len(table):  # of its last moment some may be missing; signatures decided which
+        begins = arrow.numbers(table.column("first"))
+        whole = int(np.searchsorted(begins, begins[-1], "left"))
+        if whole == 0 and wanted:
+            raise Forbidden(f"more than {len(table):,} chains ended in one moment; ask for fewer, by port or source")
+        table = table.slice(0, whole)
+    table = table.filter(arrow.column(~_monitored(table.column("source"), words), pa.bool_()))
+    table = _with(table, "variant", _known(table.column("variant"), words, payloads, WITHHELD))
+    return _sorted(table, ["first", "source", "variant", "last", "times"]).slice(0, wanted)
 
 
 def _top(table: pa.Table, wanted: int, full: bool) -> pa.Table:

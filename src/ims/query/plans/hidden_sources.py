@@ -40,12 +40,13 @@ def ranges_of(prefixes: Iterable[IPv4Network]) -> Ranges:
 
 
 def without_hidden_sources(request: Request) -> Request:
-    """The request with a filter that hides the sources that its user may not see, if any."""
+    """The request with a filter that hides the sources that its user may not see, if any. The steps of a chain need no
+    change, as they are taken of what the filter takes."""
     if request.hidden is None:
         return request
     tree = None if request.filter is None else _each_net(request.filter)
     by_source = request.prefix is not None and request.prefix.address == "source"
-    if by_source or request.verb == "sources" or request.group == "source":
+    if by_source or request.verb in ("sources", "chain") or request.group == "source":
         tree = HIDING if tree is None else And((tree, HIDING))
     return request.model_copy(update={"filter": tree})
 

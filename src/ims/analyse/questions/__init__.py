@@ -1,0 +1,1 @@
+"""The question of each analysis: parameters, estimates, columns."""

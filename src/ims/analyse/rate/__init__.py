@@ -1,0 +1,1 @@
+"""The packet rate of blocks by their size (paper, Figure 2)."""
