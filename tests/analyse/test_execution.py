@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import ims
-from ims.analyse.analyses import ANALYSES, functions
+from ims.analyse.analyses import ANALYSES
 from ims.analyse.execution import UNMATCHED, UNWATCHED, known, run
 from ims.origin.origins import Origins
 from ims.query.answer import Answer
@@ -89,21 +88,15 @@ def test_what_is_asked_is_told(telescope: Telescope) -> None:
     assert told == ["what was watched", "the darknet's size", "packets by block", "the estimates"]
 
 
-def test_an_analysis_has_origins_and_says_whose_they_are(
-    telescope: Telescope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_analysis_has_origins_and_says_whose_they_are(telescope: Telescope, tmp_path: Path) -> None:
     """Of its own files, or in their place those of a portal."""
-    given: list[Origins | None] = []
-    data = functions(BY_ORIGIN).data
-    monkeypatch.setattr(
-        functions(BY_ORIGIN), "data", lambda evidence, options: (given.append(options.values.get("origins")), data(evidence, options))[1]
-    )  # fmt: skip
     result = run(BY_ORIGIN, telescope.ask, {"by": "country", "mmdb": cities(tmp_path)})
     assert any(note.startswith("countries and local time are as told by GeoLite2-City of 20") for note in result.notes)
+    assert result.rows.column("group").to_pylist() == ["XA"]
     opened = Origins([systems(tmp_path)])
     result = run(BY_ORIGIN, telescope.ask, {"by": "as"}, origins=lambda: opened)
     assert any(note.startswith("AS and local time are as told by GeoLite2-ASN of 20") for note in result.notes)
+    assert result.rows.column("group").to_pylist() == ["AS64500 Host"]
     result = run(BY_ORIGIN, telescope.ask, {}, origins=lambda: opened)
     assert not any("as told by" in note for note in result.notes)
-    assert given[1:] == [opened, None]
-    assert given[0] is not None and given[0].names("country", np.array([0xC0000209], np.uint32)) == ["XA"]
+    assert result.rows.column("group").to_pylist() == ["all"]

@@ -40,10 +40,10 @@ def test_files_that_tell_where_sources_come_from_are_opened_if_they_are_needed(t
     files = [str(cities(tmp_path)), systems(tmp_path)]
     options = options_of(BY_ORIGIN, {"by": "as", "mmdb": files})
     assert options.values["mmdb"] == (tmp_path / "cities.mmdb", tmp_path / "asn.mmdb")
-    assert options.shown == {"bin": "5m", "by": "as", "mmdb": [str(file) for file in files]}
+    assert options.shown == {"bin": "1h", "by": "as", "mmdb": [str(file) for file in files]}
     assert options_of(BY_ORIGIN, {"by": "as", "mmdb": files[1]}).values["mmdb"] == (files[1],)
     for none in ({}, {"mmdb": []}, {"mmdb": None}):
-        assert options_of(BY_ORIGIN, none).shown == {"bin": "5m", "by": None}
+        assert options_of(BY_ORIGIN, none).shown == {"bin": "1h", "by": None}
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 import ims
 from ims.analyse.analyses import ANALYSES
-from ims.cli.analyse import _command
-from ims.origin.mmdb import OriginError
 from ims.text import printable
 
 from ..analyse.conftest import rates_store  # noqa: F401  (a fixture)
-from ..analyse.origin_analysis import BY_ORIGIN, TABLE, cities, systems
+from ..analyse.origin_analysis import cities, systems
 from ..analyse.worm_store import DOUBLING, HALF_LIFE, LIMIT, worm_store  # noqa: F401  (a fixture)
 from ..query.words import as_line, needed_by_analysis
 from ..stores import IMS, cli, ingest, udp, write_pcap
@@ -165,26 +161,17 @@ def test_a_terminal_shows_the_plot_without_being_asked_for_its_width(rates_store
     assert b"B/25: mean" in seen and b"watched: A/24, B/25, C/23" in seen
 
 
-def test_several_files_tell_where_sources_come_from(
-    rates_store: Path,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("ims.analyse.execution.ANALYSES", TABLE)
-    app = typer.Typer()
-    app.command()(_command(BY_ORIGIN))
-    words = ["--store", str(rates_store), "--by", "as", "--format", "json", "--mmdb", str(cities(tmp_path))]
-    run = CliRunner()
-    done = run.invoke(app, [*words, "--mmdb", str(systems(tmp_path))], catch_exceptions=False)
-    found = json.loads(done.stdout)
-    assert found["options"]["mmdb"] == [str(tmp_path / "cities.mmdb"), str(tmp_path / "asn.mmdb")]
+def test_countries_and_as_are_told_by_files_given_one_by_one(rates_store: Path, tmp_path: Path) -> None:  # noqa: F811
+    words = ["analyse", "circadian", "--store", rates_store, "--by", "as", "--format", "json"]
+    one, other, absent = cities(tmp_path), systems(tmp_path), tmp_path / "absent"
+    found = json.loads(cli(*words, "--mmdb", one, "--mmdb", other).stdout)
+    assert found["options"]["mmdb"] == [str(one), str(other)]
+    assert [row["group"] for row in found["rows"]] == ["AS64500 Host"]
     assert any(
         "AS and local time are as told by GeoLite2-City" in note and "GeoLite2-ASN" in note for note in found["notes"]
     )
-    with pytest.raises(OriginError, match=f"{tmp_path / 'absent'}: No such file or directory"):
-        run.invoke(app, [*words, "--mmdb", str(tmp_path / "absent")], catch_exceptions=False)
-    with pytest.raises(ValueError, match="by as needs a file in MMDB format: --mmdb FILE"):
-        run.invoke(app, words[:-2], catch_exceptions=False)
+    refused(cli(*words, "--mmdb", one, "--mmdb", absent), f"{absent}: No such file or directory")
+    refused(cli(*words), "by as needs a file in MMDB format: --mmdb FILE")
 
 
 RULE = """

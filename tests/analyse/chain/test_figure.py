@@ -14,23 +14,10 @@ from ims.analyse.chain.figure import MOST_VARIANTS, figure, plot
 from ims.analyse.result import Result
 
 from ..chains import MSBLAST, VARIANTS, chain
+from ..figures import spec_of, without
 from ..outbreaks import micros
 
 MANY = {f"{number:08x}" * 4: 100 - 10 * number for number in range(8)}
-
-
-def spec_of(result: Result) -> dict[str, Any]:
-    spec: dict[str, Any] = figure(result).to_dict()
-    return spec
-
-
-def without(result: Result, *columns: str) -> Result:
-    """The same, as a role gets it that isn't shown these columns."""
-    series = result.series
-    for name in columns:
-        at = series.column_names.index(name)
-        series = series.set_column(at, series.schema.field(at), pa.nulls(len(series), series.schema.field(at).type))
-    return replace(result, series=series)
 
 
 def titles(part: dict[str, Any]) -> list[str]:

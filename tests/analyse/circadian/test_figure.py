@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
-import pyarrow as pa
 import pytest
 import vl_convert
 from rich.cells import cell_len
@@ -15,23 +13,10 @@ from ims.analyse.circadian.figure import MOST_GROUPS, figure, plot
 from ims.analyse.result import Result
 
 from ..daily import Group, circadian, micros
+from ..figures import spec_of, without
 
 HOUR_MS = 3_600_000
 COUNTRIES = {f"C{number:02}": Group(100 - number, number % 24, number % 24 - 11.0) for number in range(14)}
-
-
-def spec_of(result: Result) -> dict[str, Any]:
-    spec: dict[str, Any] = figure(result).to_dict()
-    return spec
-
-
-def without(result: Result, *columns: str) -> Result:
-    """The same, as a role gets it that isn't shown these columns."""
-    series = result.series
-    for name in columns:
-        at = series.column_names.index(name)
-        series = series.set_column(at, series.schema.field(at), pa.nulls(len(series), series.schema.field(at).type))
-    return replace(result, series=series)
 
 
 def first(number: int) -> dict[str, Group]:

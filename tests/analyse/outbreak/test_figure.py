@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
-import pyarrow as pa
 import pytest
 import vl_convert
 
 from ims.analyse.outbreak.figure import figure, plot
-from ims.analyse.result import Result
 
+from ..figures import spec_of, without
 from ..outbreaks import DECAY, GROWTH, PERSISTENCE, PHASES, micros, outbreak
-
-
-def spec_of(result: Result) -> dict[str, Any]:
-    spec: dict[str, Any] = figure(result).to_dict()
-    return spec
-
-
-def without(result: Result, *columns: str) -> Result:
-    """The same, as a role gets it that isn't shown these columns."""
-    series = result.series
-    for name in columns:
-        at = series.column_names.index(name)
-        series = series.set_column(at, series.schema.field(at), pa.nulls(len(series), series.schema.field(at).type))
-    return replace(result, series=series)
 
 
 def test_it_says_range_bins_filter_size_estimates_and_losses() -> None:

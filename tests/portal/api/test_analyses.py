@@ -9,14 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import ims
-from ims.analyse.analyses import ANALYSES, functions
+from ims.analyse.analyses import ANALYSES
 from ims.analyse.result_reader import from_json
 from ims.origin.origins import OriginFiles, Origins
-from ims.portal.api.parameters import OF_ANALYSES, words_of
 from ims.portal.privacy.policy import PrivacyPolicy, SecrecySettings
 from ims.portal.services import Limits
 from ims.query.answer import Answer
@@ -25,7 +23,7 @@ from ims.stores_backend import StoresBackend
 from ims.telescope import Telescope
 
 from ...analyse.conftest import rates_store  # noqa: F401  (a fixture)
-from ...analyse.origin_analysis import BY_ORIGIN, TABLE, cities
+from ...analyse.origin_analysis import cities
 from ...analyse.worm_store import DECLINE, DOUBLING, HALF_LIFE, worm_store  # noqa: F401  (a fixture)
 from ...origin.mmdb_files import city, write_mmdb
 from ...query.words import needed_by_analysis
@@ -241,22 +239,11 @@ def test_large_results_are_sent_in_pieces(served: Served) -> None:
     assert reply.status_code == 200 and len(json.loads(reply.text)["series"]) > 10_000
 
 
-@pytest.fixture
-def by_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table in which `rate` is asked by country or AS."""
-    monkeypatch.setattr("ims.portal.api.analyses.ANALYSES", TABLE)
-    monkeypatch.setattr("ims.analyse.execution.ANALYSES", TABLE)
-    monkeypatch.setattr(
-        "ims.portal.api.analyses.OF_ANALYSES", OF_ANALYSES | {"rate": words_of(BY_ORIGIN, "AnalyseRate")}
-    )
-
-
 def asked(served: Served, role: str = "operator", **words: Any) -> tuple[int, Any]:
-    reply = served.as_(role).post("/analyses/rate", json={"by": "country"} | words)
+    reply = served.as_(role).post("/analyses/circadian", json={"by": "country"} | words)
     return reply.status_code, reply.json().get("error") or reply.json()
 
 
-@pytest.mark.usefixtures("by_origin")
 def test_a_portal_uses_its_own_files_and_their_newer_ones(tmp_path: Path, rates_store: Path) -> None:  # noqa: F811
     files = OriginFiles([cities(tmp_path)])
     with world(tmp_path / "world", rates_store, origins=files.current) as served:
@@ -271,37 +258,26 @@ def test_a_portal_uses_its_own_files_and_their_newer_ones(tmp_path: Path, rates_
         assert any("countries and local time are as told by Another" in note for note in asked(served)[1]["notes"])
 
 
-@pytest.mark.usefixtures("by_origin")
 def test_a_caller_can_t_make_a_portal_read_a_file(tmp_path: Path, rates_store: Path) -> None:  # noqa: F811
     with world(tmp_path / "world", rates_store) as served:
-        assert served.as_("viewer").get("/analyses").json()["analyses"][0]["parameters"][-1] == "by"
+        listed = {each["name"]: each["parameters"] for each in served.as_("viewer").get("/analyses").json()["analyses"]}
+        assert listed["circadian"] == ["filter", "bin", "by", "since", "until"]
         status, line = asked(served, mmdb=["/etc/passwd"])
         assert status == 400 and "unknown parameter 'mmdb'" in line
-        reply = served.as_("operator").get("/analyses/rate", params={"by": "country", "mmdb": "/etc/passwd"})
+        reply = served.as_("operator").get("/analyses/circadian", params={"by": "country", "mmdb": "/etc/passwd"})
         assert reply.status_code == 400
         with ims.open(served.url, token=served.world.tokens["operator"]) as remote:
             with pytest.raises(
                 ValueError, match="mmdb: a portal uses files of its own, and takes none; ask without it"
             ):
-                remote.analysis("rate", {"by": "country", "mmdb": ["/etc/passwd"]})
+                remote.analysis("circadian", {"by": "country", "mmdb": ["/etc/passwd"]})
             with pytest.raises(ValueError, match="this portal has no file that tells countries or AS"):
-                remote.analysis("rate", {"by": "country", "mmdb": None})
+                remote.analysis("circadian", {"by": "country", "mmdb": None})
         assert asked(served, by="city") == (400, "by 'city': expected country or as")
 
 
-@pytest.mark.usefixtures("by_origin")
-def test_what_is_wrong_with_a_portal_s_file_is_its_operator_s(
-    tmp_path: Path,
-    rates_store: Path,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_wrong_with_a_portal_s_file_is_its_operator_s(tmp_path: Path, rates_store: Path) -> None:  # noqa: F811
     """A record that can't be read is found only when it is asked for. The log has the file's name; callers don't."""
-    bad = write_mmdb(tmp_path / "x.mmdb", {"192.0.2.0/24": {"country": {"iso_code": 7}}})
-    origins = Origins([bad])
-
-    def data(_evidence: Any, options: Any) -> None:
-        options.values["origins"].names("country", np.array([0xC0000209], np.uint32))
-
-    monkeypatch.setattr(functions(BY_ORIGIN), "data", data)
+    origins = Origins([write_mmdb(tmp_path / "x.mmdb", {"192.0.2.0/24": {"country": {"iso_code": 7}}})])
     with world(tmp_path / "world", rates_store, origins=lambda: origins) as served:
         assert asked(served) == (503, "the portal's files of countries and AS can't be used now")
