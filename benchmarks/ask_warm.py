@@ -20,9 +20,16 @@ from ims.analyse.result import Result
 
 ANALYSES: dict[str, dict[str, Any]] = {
     "rate": {},
+    "local-preference": {},
+    "signature": {"filter": "dst port 445"},
+    "ports": {"bin": "1h"},  # of a single day no level is told
+    "storage": {},
+    "cache": {},
+    "new-payloads": {"history": "2h"},
     "outbreak": {"filter": "dst port 445"},
     "chain": {"first": "dst port 445", "then": ["dst port 139"], "at": "sensor"},
     "circadian": {"filter": "dst port 445"},  # of a single day only the data are asked for
+    "exchange": {"source": "205.180.249.39"},
 }
 """Each analysis, and its words."""
 

@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
-from calibration import circadian, outbreak
+from calibration import circadian, local_preference, new_payloads, outbreak, ports, signature
 
 PARTS: dict[str, Any] = {
     f"{name}-{part}": getattr(analysis, part)
-    for name, analysis in (("outbreak", outbreak), ("circadian", circadian))
+    for name, analysis in (
+        ("outbreak", outbreak), ("circadian", circadian), ("local-preference", local_preference), ("ports", ports),
+        ("signature", signature),
+    )
     for part in ("estimates", "captures", "quiet", "disturbances")
-}
+}  # fmt: skip
+PARTS |= {f"new-payloads-{part}": getattr(new_payloads, part) for part in ("captures", "delays")}
 """Modules that have CASES, SEEDS, `run(case, seed)` and `text(outcomes of cases)`."""
 PROCESSES = 2
 

@@ -33,9 +33,16 @@ TEN = " or ".join(
 BLASTER = ("--first", "tcp dst port 135 and payload", "--then", "tcp dst port 4444 and payload")
 FIGURES = {
     "rate": Figure(("ims-2004",), ("rate", TEN)),
+    "local-preference": Figure(("ims-2004",), ("local-preference", TEN)),
+    "signature": Figure(("sasser-2004",), ("signature", "tcp dst port 445")),
+    "ports": Figure(("ports-2004",), ("ports",)),
+    "storage": Figure(("mysql-2004",), ("storage",)),
+    "cache": Figure(("mysql-2004",), ("cache",)),
+    "new-payloads": Figure(("new-payloads",), ("new-payloads",)),
     "outbreak": Figure(("blaster-2003",), ("outbreak", "tcp dst port 135")),
     "chain": Figure(("blaster-2004",), ("chain", *BLASTER, "--bin", "5m")),
     "circadian": Figure(("blaster-2004",), ("circadian", BLASTER[-1])),
+    "exchange": Figure(("blaster-2004",), ("exchange", "--source", "130.233.255.175", "--limit", "8")),
 }
 
 

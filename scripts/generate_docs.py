@@ -429,7 +429,7 @@ def _linked(text: str) -> str:
 def _of_word(parameter: Any, verb: Any) -> str:
     if parameter.required:
         return "must be given"
-    if parameter.name == "limit":
+    if parameter.name == "limit" and verb is not None:
         return f"`{verb.rows}`"
     return {None: "", False: "no"}.get(parameter.default, f"`{parameter.default}`")
 

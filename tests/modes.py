@@ -23,7 +23,7 @@ KERNELS = (
     ("query/distinct/test_bitmap query/distinct/test_hash_kernels", ""),
     ("capture/test_pcap capture/test_pcapng capture/test_erf capture/test_pcap_walk capture/test_pcapng_walk capture/test_erf_walk capture/test_ring_walk", "written or walk or nanosecond"),
     ("sensor/test_spans", ""),
-    ("respond/test_reply respond/test_arp respond/test_link_header respond/test_policy respond/test_segment", ""),
+    ("respond/test_reply respond/test_arp respond/test_link_header respond/test_policy respond/test_segment respond/test_reconstruction", ""),
     ("packet/test_checksum packet/test_ipv4 packet/test_transport packet/test_tcp packet/test_udp packet/test_icmp packet/test_octets packet/test_ethernet packet/test_tcp_options", ""),
     ("decode/test_frames decode/test_raw decode/test_verdict decode/test_ethernet decode/test_ppp decode/test_wan_link decode/test_host_link decode/test_radio "
      "decode/test_rare_link decode/test_juniper_link "

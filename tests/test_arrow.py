@@ -67,6 +67,15 @@ def test_arrays_there_and_back(kind: pa.DataType) -> None:
     assert arrow.column(values[::7], kind).equals(pa.array(values[::7]).cast(kind))
 
 
+def test_numbers_that_aren_t_known_are_null() -> None:
+    values = np.array([1.4, np.nan, 2.6, 0.0])
+    for kind, expected in ((pa.float64(), [1.4, None, 2.6, 0.0]), (pa.int64(), [1, None, 3, 0])):
+        made = arrow.known(values, kind)
+        made.validate(full=True)
+        assert made.to_pylist() == expected
+    assert len(arrow.known(values[:0], pa.float64())) == 0
+
+
 def test_rows_there_and_back() -> None:
     schema = pa.schema([("time", MOMENT), ("name", pa.string()), ("ports", pa.list_(pa.uint16()))])
     whole = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pytest
 
 import ims
 from ims.query.request import make_request
-from ims.query.verbs import DEFAULT_LIMITS
+from ims.query.verbs import DEFAULT_LIMITS, VERBS
 from ims.query_run import QueryRun, losing_in_words, pairs, ports
 from ims.stores_backend import StoresRun
 from ims.telescope import Telescope
@@ -54,8 +55,7 @@ def test_rows_that_a_limit_left_out_are_told_with_how_many_match(telescope: Tele
 
 
 def test_at_the_most_rows_there_may_be_others(telescope: Telescope, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ims.query_run.MOST_DETAILED", 2)
-    monkeypatch.setattr("ims.query_run.MOST_ROWS", 2)
+    monkeypatch.setattr("ims.query_run.VERBS", {name: replace(verb, most_rows=2) for name, verb in VERBS.items()})
     monkeypatch.setitem(DEFAULT_LIMITS, "cache", 2)
     for answer in (telescope.sources(limit=2), telescope.top("protocol", limit=2), telescope.cache(bin="1h")):
         assert (len(answer), answer.record.limit, answer.record.matching, answer.record.at_least) == (2, 2, 2, True)

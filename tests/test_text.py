@@ -43,7 +43,18 @@ def test_what_commands_print_of_one_packet_is_right(folder: Path) -> None:
         ("ingest", "one.pcap", *store, "--sensor", "a", "--block", BLOCK),  # refused: it was ingested before
         *(
             ("query", verb, *line_of(verb), *store)
-            for verb in ("count", "series", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet")
+            for verb in (
+                "count",
+                "series",
+                "packets",
+                "payloads",
+                "sources",
+                "chain",
+                "local",
+                "cache",
+                "coverage",
+                "darknet",
+            )
         ),
         ("export", "pcap", *store, "--out", "x.pcap"),
         ("ship", *store, "--to", "LAKE"),

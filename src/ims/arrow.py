@@ -51,6 +51,13 @@ def _numbers(values: np.ndarray[Any, Any], valid: pa.Buffer | None, kind: pa.Dat
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(dense)])
 
 
+def known(values: np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:
+    """Numbers as a column in which those that aren't known, NaN, are null; whole ones are rounded."""
+    valid = ~np.isnan(values)
+    dense = np.where(valid, values, 0)
+    return _numbers(np.rint(dense) if pa.types.is_integer(kind) else dense, bitmap(valid), kind)
+
+
 def numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """A column of integers or moments as NumPy's integers, without copying; nulls have any value."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

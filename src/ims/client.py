@@ -288,7 +288,13 @@ _NAMES = {(verb.name, each.word): each.name for verb in VERBS.values() for each 
 
 
 def _words(**words: Any) -> dict[str, Any]:
-    forms: dict[str, Callable[[Any], str]] = {"since": _moment, "until": _moment, "bin": str, "within": str}
+    forms: dict[str, Callable[[Any], str]] = {
+        "since": _moment,
+        "until": _moment,
+        "fresh": _moment,
+        "bin": str,
+        "within": str,
+    }
     return {name: forms[name](value) if name in forms else value for name, value in words.items() if value is not None}
 
 

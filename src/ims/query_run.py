@@ -20,7 +20,7 @@ from ims.query.format.serialize import iso
 from ims.query.plans.hidden_sources import without_hidden_sources
 from ims.query.question import Key, Name, Other, Question, about
 from ims.query.request import Request
-from ims.query.verbs import MOST_DETAILED, MOST_ROWS, VERBS
+from ims.query.verbs import VERBS
 from ims.settings.durations import SECOND_US
 
 PORTS_SHOWN = 8
@@ -97,7 +97,7 @@ class QueryRun(ABC):
         many rows more are queried to count them, which costs nothing where all are sorted; at the largest limit there
         is none, and there may be others."""
         limit = self.request.rows
-        most = min(limit + beyond, MOST_DETAILED if plan == "ranked" else MOST_ROWS)
+        most = min(limit + beyond, VERBS[self.request.verb].most_rows)
         found = self.run(Question(plan=plan, request=self.request.model_copy(update={"limit": most}), **words))[0]
         if len(found) < min(limit + 1, most):
             return found, {}

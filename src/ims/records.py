@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -137,7 +137,13 @@ FRAMES_RAW = (
 COVERAGE = (
     Column("block", "string", None, "name of the block"),
     Column("prefix", "string", None, "its prefix, as CIDR"),
-    Column("policy", "string", None, "what answered: `passive` for a capture"),
+    Column(
+        "policy",
+        "string",
+        None,
+        "what answered: `passive` for a capture, else a policy; `ports` with a policy by port; where it "
+        "isn't usual, `, echo` or `, limit N` follow",
+    ),
     Column("since", "timestamp[us, UTC]", None, "begin of the period"),
     Column("until", "timestamp[us, UTC]", None, "end of the period, not inside it"),
     Column("frames_lost", "uint64", None, "frames the capture is known to have lost"),
@@ -170,6 +176,17 @@ def arrow_type(text: str) -> pa.DataType:
         "date32": pa.date32(),
     }
     return special.get(text) or pa.type_for_alias(text)
+
+
+class StoredFile(NamedTuple):
+    """A file of packets, payloads or raw frames, as a manifest has it: its table, begin of its hour (microseconds),
+    rows, octets, sensor."""
+
+    of: str
+    begin: int
+    rows: int
+    octets: int
+    sensor: str
 
 
 def arrow_schema(table: str) -> pa.Schema:

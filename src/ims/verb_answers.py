@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ims import arrow
 from ims.query.answer import Answer
@@ -21,8 +23,11 @@ from ims.query.format.metric_table import (
     with_empty_bins,
 )
 from ims.query.language.scope import matches
+from ims.query.plans.local import NEAR, TOTALS
+from ims.query.plans.sightings import DESCRIBED
 from ims.query.verbs import VERBS, VerbName
 from ims.query_run import QueryRun, pairs, ports
+from ims.settings.durations import SECOND_US
 from ims.text import printable_octets
 
 BEYOND = 1000
@@ -32,6 +37,8 @@ AS_SHOWN = {
     "source": display.dotted_column, "destination": display.dotted_column, "signature": display.hex_column,
 }  # fmt: skip
 """How columns of plans are shown that aren't shown as they are."""
+BEGINNING = 48
+"""Octets of a payload that are shown of `sightings`."""
 WHOLE = 32
 """Digits of a whole signature."""
 
@@ -160,6 +167,69 @@ def _chain(query: QueryRun) -> Answer:
     return query.answer(pa.table(columns), **left_out)
 
 
+def _local(query: QueryRun) -> Answer:
+    """A row for each block and nearness; of all blocks together first."""
+    table = query.ask("local")
+    columns = [
+        pa.table({"block": table.column("block"), "near": pa.array([near] * len(table), pa.string()),
+                  **{what: table.column(f"{name}_{what}") for what in TOTALS}})
+        for near, name in NEAR.items()
+    ]  # fmt: skip
+    order = np.arange(len(table) * len(columns)).reshape(len(columns), -1).T.ravel()
+    return query.answer(pa.concat_tables(columns).take(arrow.column(order, pa.int64())))
+
+
+def _sightings(query: QueryRun) -> Answer:
+    table, left_out = query.first("sightings", BEYOND)
+    signatures = table.column("signature").to_pylist()
+    chosen = signatures[:DESCRIBED]
+    sources, texts = _sources_of(query, chosen), _texts_of(query, chosen)
+    columns = {
+        "signature": display.hex_column(table.column("signature")),
+        "sources": arrow.column([sources.get(signature) for signature in signatures], pa.int64()),
+        "text": arrow.column([texts.get(signature) for signature in signatures], pa.string()),
+    }
+    for name in table.column_names:
+        if name in ("first", "last"):
+            columns[name] = display.time_column(table.column(name))
+        elif name.endswith("_delay"):
+            columns[name] = _seconds(table.column(name))
+        else:
+            columns.setdefault(name, table.column(name))
+    names = VERBS["sightings"].columns or ()
+    return query.answer(pa.table({name: columns[name] for name in names}), **left_out)
+
+
+def _sources_of(query: QueryRun, chosen: list[bytes]) -> dict[bytes, int]:
+    """How many distinct sources sent each payload."""
+    if not chosen:
+        return {}
+    return pairs(query.run(query.about("counted", "signature", chosen, "source"))[0])
+
+
+def _texts_of(query: QueryRun, chosen: list[bytes]) -> dict[bytes, str]:
+    """How the payloads begin that are stored, printable. Of an MD5 collision, the one that came first."""
+    found: dict[bytes, str] = {}
+    if chosen:
+        for row in query.run(query.about("payload_bytes", "signature", chosen))[0].to_pylist():
+            found.setdefault(row["signature"], printable_octets(row["payload"][:BEGINNING]))
+    return found
+
+
+def _novelty(query: QueryRun) -> Answer:
+    table, left_out = query.first("novelty", 1)
+    columns = {"time": display.time_column(table.column("bin"))}
+    for name in table.column_names[1:]:
+        column = table.column(name)
+        columns[name] = _seconds(column).cast(pa.int64()) if name.endswith("_delay") else column
+    return query.answer(pa.table(columns), **left_out)
+
+
+def _seconds(column: pa.ChunkedArray) -> Any:
+    """Of microseconds."""
+    return pc.divide(column.cast(pa.float64()), SECOND_US)
+
+
 def _cache(query: QueryRun) -> Answer:
     table, left_out = query.first("cache", 1)
     columns = {"time": display.time_column(table.column("bin"))}
@@ -169,6 +239,12 @@ def _cache(query: QueryRun) -> Answer:
         columns |= {f"payloads{suffix}": payloads, f"hits{suffix}": hits}
         columns[f"hit_rate{suffix}"] = arrow.column(rate, pa.float64())
     return query.answer(pa.table(columns), **left_out)
+
+
+def _storage(query: QueryRun) -> Answer:
+    table, left_out = query.first("storage", 1)
+    columns = {"time": display.time_column(table.column("bin"))}
+    return query.answer(pa.table(columns | {n: table.column(n) for n in table.column_names if n != "bin"}), **left_out)
 
 
 def _coverage(query: QueryRun) -> Answer:
@@ -189,7 +265,8 @@ def _darknet(query: QueryRun) -> Answer:
 
 ANSWERS: Mapping[VerbName, Callable[[QueryRun], Answer]] = {
     "series": _series, "top": _top, "packets": _packets, "payloads": _payloads, "sources": _sources, "chain": _chain,
-    "cache": _cache, "coverage": _coverage, "darknet": _darknet,
+    "local": _local, "sightings": _sightings, "novelty": _novelty, "cache": _cache, "storage": _storage,
+    "coverage": _coverage, "darknet": _darknet,
 }  # fmt: skip
 """Of verbs whose answer isn't the table of one plan as it is."""
 

@@ -136,12 +136,33 @@ class VerbMethods:
         words = {"first": first, "then": [then] if isinstance(then, str) else then, "within": within, "at": at}
         return self._question("chain", filter, **words, bin=bin, since=since, until=until, limit=limit)
 
+    def local(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Answer:
+        """How much came from sources near to what they sent to: block, near, packets, sources, squares, most.
+
+        `near`: source and destination are in the same `/16`; else in the same `/8`; else `elsewhere`; and `all` of
+        them. `squares`: of the packets of each source, added up; `most`: the packets of one source. A source counts at
+        each sensor. The block None is all of them together.
+        """
+        return self._question("local", filter, since=since, until=until)
+
     def cache(
         self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None
     ) -> Answer:
         """How often a payload was known already (Figure 8 of the paper): time, payloads, hits, hit_rate, and the
         same without ICMP errors, whose quotes are nearly all different."""
         return self._question("cache", filter, since=since, until=until, bin=bin)
+
+    def storage(
+        self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None
+    ) -> Answer:
+        """How many bytes packets have, and the files that they are stored in: time, packets, bytes (of IP packets on
+        the wire), payloads, payload_bytes, new_payloads, new_bytes (of payloads new that day), truncated (packets that
+        the capture cut), stored_packets, stored_bytes.
+
+        Files are of whole hours: the last two are of all packets, payloads and raw frames of the hours that begin in a
+        bin, whatever the filter takes.
+        """
+        return self._question("storage", filter, since=since, until=until, bin=bin)
 
     def coverage(self, *, since: Moment = None, until: Moment = None) -> Answer:
         """What was watched, and when: sensor, block, prefix, policy, since, until, frames_lost, payloads_lost."""
@@ -169,6 +190,48 @@ class VerbMethods:
         """
         words = {"bin": bin, "group": group, "limit": limit}
         return self._question("darknet", filter, since=since, until=until, **words)
+
+    def sightings(
+        self,
+        filter: str | None = None,
+        *,
+        group: str | None = None,
+        only: str | None = None,
+        fresh: Moment = None,
+        since: Moment = None,
+        until: Moment = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """The payloads never seen before, and to which places each came in turn: signature, first (when), sensor and
+        block (where), packets, sources, blocks and sensors (how many), second_sensor, second_block, second_delay
+        (seconds), the same of the third, last, length, text (how it begins, printable). Sources and text are of the
+        first 1,000 rows; of a payload that is lost there is no text.
+
+        Never seen before: by no sensor in the part of the range before `fresh`, nor, of those that got it, since they
+        began to remember (without `fresh` and `since`: before what is stored of these days). `group`: places are
+        blocks, or sensors. `only`: what came to this place and to no other. Those that came to the most places are
+        first, of these those with the most packets. Default `limit`: 1,000; at most 10,000.
+        """
+        words = {"group": group, "only": only, "fresh": fresh, "limit": limit}
+        return self._question("sightings", filter, since=since, until=until, **words)
+
+    def novelty(
+        self,
+        filter: str | None = None,
+        *,
+        bin: str | int = "1h",
+        group: str | None = None,
+        fresh: Moment = None,
+        since: Moment = None,
+        until: Moment = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """How many payloads never seen before came first in each bin of time and at each place, by where they came
+        next: time, place, second, second_delay (whole seconds), third, third_delay, payloads, packets (of them, at all
+        places). `second` and `third` are None where they came to no other. Otherwise as `sightings`. Default `limit`:
+        1,000,000."""
+        words = {"bin": bin, "group": group, "fresh": fresh, "limit": limit}
+        return self._question("novelty", filter, since=since, until=until, **words)
 
     def export(
         self,
@@ -206,7 +269,7 @@ class VerbMethods:
         asked."""
         from ims.analyse.execution import known, run
 
-        return run(known(name), self.ask, words, progress)
+        return run(known(name), self.ask, words, progress, write=self.write)
 
     def _question(self, verb: VerbName, filter: str | None, **words: Any) -> Answer:
         """Answer a question in words, which a portal makes a request of itself."""

@@ -90,3 +90,35 @@ def test_what_is_missing_is_noted_once(telescope: Telescope) -> None:
     evidence = Evidence(ask, make_request("series", None))
     assert evidence.coverage.record.silent and len(evidence.series(WEEK))
     assert evidence.notes == ["z did not answer: gone", "not shown"]
+
+
+def test_narrower_evidence_is_of_both_filters_and_its_own_range(telescope: Telescope) -> None:
+    asked: list[Request] = []
+
+    def ask(request: Request) -> Answer:
+        asked.append(request)
+        return telescope.ask(request)
+
+    evidence = Evidence(ask, make_request("series", "udp", since="2026-03-04"))
+    since = 1_772_582_400_000_000 + 3_600_000_000
+    narrow = evidence.narrowed(parsed("dst port 53"), since=since, until=since + 3_600_000_000)
+    [first] = narrow.top("destination_port", rows=1).to_pylist()
+    assert first["destination_port"] == 53
+    assert str(asked[-1].filter) == "ip proto 17 and dst port 53"
+    assert (asked[-1].since, asked[-1].until, asked[-1].limit) == (since, since + 3_600_000_000, 1)
+    assert evidence.since == 1_772_582_400_000_000 and evidence.until is None
+    assert len(evidence.narrowed(parsed("payload")).payloads(3)) <= 3
+
+
+def test_who_was_silent_to_a_narrower_question_counts_for_all(telescope: Telescope) -> None:
+    def ask(request: Request) -> Answer:
+        answer = telescope.ask(request)
+        if request.filter is None:
+            return answer
+        return Answer(answer.table, replace(answer.record, silent={"z": "gone"}, withheld=("not shown",)))
+
+    evidence = Evidence(ask, make_request("series", None))
+    assert evidence.series(WEEK) and not evidence.silent
+    evidence.narrowed(parsed("udp")).narrowed(parsed("dst port 53")).series(WEEK)
+    assert evidence.silent == {"z"}
+    assert evidence.notes == ["not shown"]  # what was lost is said of the whole range alone

@@ -85,3 +85,38 @@ def test_the_page_has_what_came_out(capture: str, block: str, bin: str, about: s
             assert "not known" in line
         else:
             assert f"| {row[name]:.3g} ({row[f'{name}_low']:.3g} to {row[f'{name}_high']:.3g}) |" in line
+
+
+@needs_captures
+def test_the_page_has_which_payloads_of_a_honeypot_were_new(tmp_path: Path) -> None:
+    capture = CAPTURES / "honeypot-glastopf-20170307-24h.pcap"
+    with ims.open(ingest(tmp_path / "STORE", capture, blocks=["pot/32=172.89.89.47/32"])) as telescope:
+        day, later = telescope.analyse.new_payloads(), telescope.analyse.new_payloads(history="6h")
+    once = sum(row["packets"] == 1 for row in day.rows.to_pylist())
+    share = later.estimates["new_share"]
+    assert all(each.value is None for each in day.estimates.values())
+    section = PAGE.partition("## `new-payloads`")[2].partition("\n## ")[0]
+    assert f"{len(day.rows)} payloads were first seen in it, {once} of which came once" in section
+    assert f"{len(later.rows)} payloads are new" in section
+    assert f"a share of {share.value:.3g} ({share.low:.3g} to {share.high:.3g})" in section
+
+
+@needs_captures
+@pytest.mark.parametrize(
+    ("capture", "tested", "appeared", "untested"),
+    [
+        ("worm-wannacry-eternalsafety", 7, 2, "98.3%"),
+        ("honeypot-glastopf-20170307-24h", 1, 0, "99.0%"),
+        ("ndpi-rmcp", 1, 0, "33.3%"),
+    ],
+)
+def test_of_real_payloads_those_appeared_that_the_page_names(
+    capture: str, tested: int, appeared: int, untested: str, tmp_path: Path
+) -> None:
+    store = ingest(tmp_path / "STORE", CAPTURES / f"{capture}.pcap", blocks=["all/0=0.0.0.0/0"])
+    with ims.open(store) as telescope:
+        result = telescope.analyse.signature(bin="1m")
+    rows = result.rows.to_pylist()
+    assert sum(row["q_value"] is not None for row in rows) == tested
+    assert sum(row["appeared"] is not None for row in rows) == appeared
+    assert any(note.startswith(untested) for note in result.notes)

@@ -11,7 +11,7 @@ from calibration.outbreak.worm import Worm, counts_of
 from calibration.runs import PARTS
 from calibration.watch import Watch
 
-from calibration import circadian
+from calibration import circadian, local_preference, new_payloads, ports
 from ims.analyse.outbreak.analysis import model
 
 PAGE = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text()
@@ -98,11 +98,32 @@ def test_the_page_has_the_rows_of_the_code(part: str) -> None:
     section = PAGE[begin : PAGE.index("<!-- end -->", begin)]
     rows = [line.removeprefix("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
     names = (circadian.estimates if part.startswith("circadian") else estimates).ESTIMATES
+    if part.startswith("local-preference"):
+        names = (
+            local_preference.estimates.OF_BLOCK if part.endswith("captures") else local_preference.estimates.ESTIMATES
+        )
     if part == "outbreak-estimates":
         expected = [[c.worm, f"/{c.prefix}", f"`{e}`"] for c in estimates.CASES.values() for e in names]
         assert [row[:3] for row in rows[1:]] == expected
-    elif part == "circadian-estimates":
+    elif part in ("circadian-estimates", "local-preference-estimates"):
         assert [row[:2] for row in rows[1:]] == [[size, f"`{e}`"] for size in PARTS[part].CASES for e in names]
+    elif part == "ports-estimates":
+        expected = [
+            [name, e] for name in PARTS[part].CASES for e in ports.estimates.ESTIMATES
+            if e != "ratio" or " beside " in name
+        ]  # fmt: skip
+        assert [row[:2] for row in rows[1:]] == expected
+    elif part == "ports-captures":
+        assert [row[0] for row in rows[1:]] in ([], ["of all ports"])  # the page says that it isn't counted yet
+    elif part == "signature-estimates":
+        assert [row[:2] for row in rows[1:]] == [[name, str(PARTS[part].SEEDS)] for name in PARTS[part].CASES]
+    elif part == "signature-captures":
+        assert [row[:2] for row in rows[1:]] == [[f"`{name}`", str(PARTS[part].SEEDS)] for name in PARTS[part].CASES]
+    elif part == "new-payloads-captures":
+        assert [row[0] for row in rows[1:]] == list(new_payloads.captures.CLAIMS)
+    elif part == "new-payloads-delays":
+        expected = [[name, f"`{e}`"] for name in PARTS[part].CASES for e in new_payloads.delays.ESTIMATES]
+        assert [row[:2] for row in rows[1:]] == expected
     elif part.endswith("-captures"):
         assert [row[0] for row in rows[1:]] == [f"`{name}`" for name in names]
     else:

@@ -95,6 +95,7 @@ PRINTING = {
     "export": ("export", "csv", "--store", "S", "--out", "-"),
     "simulate": ("simulate", "--list"),
     "query top": ("query", "top", "destination_port", "--store", "S"),
+    "query local": ("query", "local", "--store", "S"),
     "query chain": ("query", "chain", "--first", "ip", "--then", "ip", "--store", "S"),
     "query series": ("query", "series", "--store", "S", "--format", "json"),
     "query payloads": ("query", "payloads", "--store", "S"),

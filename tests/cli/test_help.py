@@ -13,7 +13,7 @@ from scripts.generate_docs import _walk, cli, metrics, records, settings, verbs
 from typer.testing import CliRunner
 
 from ims.cli import app
-from ims.query.verbs import DEFAULT_LIMITS
+from ims.query.verbs import DEFAULT_LIMITS, VERBS
 
 from ..effort import sampled
 from ..stores import IMS
@@ -125,7 +125,7 @@ def test_those_that_do_not_run_alone_are_known() -> None:
     ]
 
 
-@pytest.mark.parametrize("verb", [verb for verb in DEFAULT_LIMITS if verb != "cache"])  # it takes no limit
+@pytest.mark.parametrize("verb", [verb for verb in DEFAULT_LIMITS if "limit" in VERBS[verb].by_name])
 def test_a_default_limit_is_in_the_help(verb: str) -> None:
     shown = CliRunner().invoke(app, ["query", verb, "--help"], prog_name="ims").output
     assert f"At most so many rows; {DEFAULT_LIMITS[verb]:,} without it." in " ".join(shown.split())

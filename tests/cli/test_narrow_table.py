@@ -20,7 +20,7 @@ from ..stores import cli
 WORDS: dict[str, tuple[str, ...]] = {
     "top": ("source",), "chain": line_of("chain"), "series": ("--group", "source", "--limit", "30"), "packets": ("--limit", "30"),
 }  # fmt: skip
-WIDE = ("packets", "payloads", "sources", "chain", "cache", "coverage")
+WIDE = ("packets", "payloads", "sources", "chain", "cache", "storage", "coverage", "sightings", "novelty")
 
 
 @pytest.mark.parametrize("verb", VERBS)

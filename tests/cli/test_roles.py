@@ -75,13 +75,16 @@ def names_of(printed: str, verb: str, format: str) -> list[str]:
 
 
 REFUSED: dict[str, dict[str, str]] = {
-    "viewer": dict.fromkeys(("packets", "payloads", "sources", "chain"), "viewers aren't shown"),
-    "analyst": {},
+    "viewer": dict.fromkeys(
+        ("packets", "payloads", "sources", "chain", "local", "sightings", "novelty", "storage"), "viewers aren't shown"
+    ),
+    "analyst": {"local": "local isn't shown to analysts"},
     "operator": {},
 }
 ABSENT: dict[tuple[str, str], set[str]] = {
     ("viewer", "coverage"): {"prefix", "policy", "frames_lost", "payloads_lost"},
     ("analyst", "coverage"): {"prefix"},
+    ("analyst", "storage"): {"stored_packets", "stored_bytes"},
     ("viewer", "darknet"): {"answering"},
     ("analyst", "packets"): HIDDEN,
 }
@@ -108,7 +111,9 @@ SAID: dict[tuple[str, str], list[str]] = {
         "the signature of a payload that holds a monitored address",
         "monitored addresses are left out of sources",
     ],
-    ("analyst", "coverage"): ["prefix isn't shown to analysts"],
+    ("analyst", "sightings"): ["the signature of a payload that holds a monitored address"],
+    ("analyst", "storage"): ["stored_packets and stored_bytes aren't shown to analysts"],
+    ("analyst", "coverage"): ["prefix isn't shown to analysts, and of policy the first word"],
 }
 """How the lines begin that say what a role isn't shown."""
 
@@ -137,7 +142,7 @@ def test_every_verb_is_printed_for_every_role_in_every_format(
             assert columns == [name for name in all_columns if name not in absent] + more
             assert absent <= set(all_columns)
         assert (TELLING.search(done.stdout + done.stderr) is not None) == (
-            role == "operator" and verb in ("packets", "payloads", "sources", "chain", "coverage")
+            role == "operator" and verb in ("packets", "payloads", "sources", "chain", "coverage", "sightings")
         ), done.stdout
         said = [line.removeprefix("ims: ") for line in done.stderr.splitlines()]
         for begins in SAID.get((role, verb), []):

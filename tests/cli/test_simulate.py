@@ -62,7 +62,7 @@ def test_a_scenario_of_one_s_own_is_written_with_its_truth(desk: Path) -> None:
 def test_ours_are_listed_and_shown() -> None:
     listed = cli("simulate", "--list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == scenario_names()
-    assert len(listed) == 10
+    assert len(listed) == 12
     assert cli("simulate", "--show", "flood").stdout == (SCENARIOS / "flood.toml").read_text()
 
 

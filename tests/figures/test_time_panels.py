@@ -16,6 +16,7 @@ import vl_convert
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ims.figures.marks import Mark
 from ims.figures.theme import Heading
 from ims.figures.time_panels import MOST_BINS
 
@@ -59,6 +60,19 @@ def test_all_panels_have_the_same_scales() -> None:
     assert scales[0]["y"]["scale"] == scales[1]["y"]["scale"]
     assert scales[0]["y"]["scale"]["type"] == "log"
     assert layer(spec, 0, "area")["encoding"]["y"]["scale"] == scales[0]["y"]["scale"]
+
+
+def test_marks_by_name_are_in_their_own_panels_alone() -> None:
+    made = table({"a": [1, 2, 3], "b": [2, 2, 2]})
+    mark = Mark(MARCH_US + BIN_US, "", MARCH_US + BIN_US, MARCH_US + 2 * BIN_US)
+    spec = chart(made, ["a", "b"], marks={"a": [], "b": [mark]}, mark_title="here").to_dict()
+    kinds = [[each["mark"]["type"] for each in panel["layer"]].count("rule") for panel in spec["concat"]]
+    assert kinds[1] == kinds[0] + 1
+    assert spec["datasets"]["panel_2_intervals"] == [
+        {"time": (MARCH_US + BIN_US) / 1000, "until": (MARCH_US + 2 * BIN_US) / 1000}
+    ]
+    assert any("dotted: here" in line for line in spec["title"]["subtitle"])
+    assert vl_convert.vegalite_to_svg(spec)
 
 
 def test_a_gap_breaks_line_and_band_and_is_hatched() -> None:

@@ -36,7 +36,13 @@ ANSWERS = {
     "chain": lambda t: t.chain(first="ip", then="ip", within="1h"),
     "chain at a sensor": lambda t: t.chain("ip", first="not tcp", then=["ip", "payload"], within="6h", at="sensor", bin="1h"),
     "chain anywhere": lambda t: t.chain(first="tcp", then="not tcp", within="6h", at="anywhere", bin="7m", **RANGE),
+    "sightings": lambda t: t.sightings(limit=100),
+    "sightings of a range": lambda t: t.sightings("udp or tcp", group="sensor", **RANGE),
+    "novelty": lambda t: t.novelty(bin="30m"),
     "cache": lambda t: t.cache(bin="30m"),
+    "local": lambda t: t.local(),
+    "storage": lambda t: t.storage(bin="1h"),
+    "storage of a range": lambda t: t.storage("tcp", bin="30m", **RANGE),
     "coverage": lambda t: t.coverage(),
     "darknet": lambda t: t.darknet(bin="30m", group="block"),
 }  # fmt: skip

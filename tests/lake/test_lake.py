@@ -72,6 +72,9 @@ def test_views_leave_out_what_others_answer_for(tmp_path):
         assert early.without(["a", "b"]).rows("packets") == 0
         assert early.without(["a", "b"]).rows("coverage") == 0
         assert early.without(["a", "b"]).rows("payloads") == 3
+        assert len(early.entries("payloads")) == 2, "those that came later the sensor counts"
+        assert [row.sensor for row in early.without(["b"]).entries("payloads")] == ["a"]
+        assert len(whole.entries("payloads")) == 3
         assert whole.as_of({"a": 0, "b": 0}).files("packets") == []
         assert whole.rows("packets") == 3 * ROWS
         with pytest.raises(ValueError, match="opened at shipment 4 of sensor 'a'; 5 was asked for"):

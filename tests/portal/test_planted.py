@@ -131,6 +131,11 @@ def asked(deployment: Deployment) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for first, then in itertools.product(filters, ["udp", "dst net 198.51.100.0/25", "payload"]):
         yield "POST", "/api/v1/query/chain", {"first": first or "ip", "then": ["ip", then], "within": "1d", "bin": "1h"}
         yield "POST", "/api/v1/analyses/chain", {"first": then, "then": first or "ip", "within": "1d", "at": "sensor"}
+    for filter, group in itertools.product(filters, ["block", "sensor"]):
+        words = {"group": group} | ({"filter": filter} if filter else {})
+        yield "POST", "/api/v1/query/sightings", words
+        yield "POST", "/api/v1/query/novelty", words
+    yield "POST", "/api/v1/analyses/new-payloads", {"history": "1m", "bin": "1m"}
     for group in (*GROUPS, "destination/24", "destination/32", "source/8", "source/32"):
         yield "POST", "/api/v1/query/top", {"column": group, "limit": 1000}
         yield "POST", "/api/v1/query/series", {"group": group, "bin": "1h"}
@@ -184,7 +189,7 @@ def test_an_operator_sees_them(running: Deployment) -> None:
     with httpx.Client(base_url=running.url, timeout=60, headers=headers) as client:
         for words in ({"column": "destination"}, {"column": "tcp_sequence"}):
             assert told_by(client.post("/api/v1/query/top", json=words))
-        for verb in ("packets", "payloads", "coverage"):
+        for verb in ("packets", "payloads", "coverage", "sightings"):
             assert told_by(client.get(f"/api/v1/query/{verb}"))
         assert told_by(client.post("/api/v1/query/chain", json={"first": "ip", "then": "ip", "within": "1d"}))
         signature = hashlib.md5(payloads(DARK[0])[1]).hexdigest()

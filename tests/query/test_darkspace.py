@@ -139,7 +139,9 @@ def test_nested_prefixes_of_any_depth_are_a_union(drawn: list[tuple[int, int]]) 
 
 
 def test_passive_and_silent_addresses_are_watched_and_do_not_answer() -> None:
-    policies = {"passive": 0, "silent": 0, "synack": 256, "ack": 256, "reset": 256, "ports": 256}
+    policies = {"passive": 0, "silent": 0, "synack": 256, "ack": 256, "reset": 256, "ports": 256,
+                "silent, echo": 0, "silent, limit 5": 0, "ack, echo, limit 5": 256,
+                "ports 1-9=silent default=ack, echo": 256}  # fmt: skip
     for policy, answering in policies.items():
         found = hourly([row("198.51.100.0/24") | {"policy": policy}])
         assert found == [(0, "", 256, answering, 100)], policy

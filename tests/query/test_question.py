@@ -12,8 +12,11 @@ from pydantic import ValidationError
 
 from ims.query.language.filter import parse
 from ims.query.plans.chain import CHAIN
+from ims.query.plans.local import LOCAL
 from ims.query.plans.packets import FRAMES, ROWS, WHOLE_ROWS
 from ims.query.plans.plan import PLANS
+from ims.query.plans.sightings import NOVELTY, SIGHTINGS
+from ims.query.plans.storage import STORAGE
 from ims.query.question import Detail, Question, about
 from ims.query.request import make_request
 from ims.query.verbs import MOST_DETAILED, VerbName
@@ -50,21 +53,31 @@ def test_what_is_asked_about_comes_back_as_plans_take_it(signatures: list[bytes]
     assert about("spread", SOURCES, "source", sources, "destination_port").chosen == sources
 
 
-@pytest.mark.parametrize("plan", [*PLANS, "chain", *get_args(Detail)])
+OWN = {"chain": CHAIN, "local": LOCAL, "sightings": SIGHTINGS, "novelty": NOVELTY, "storage": STORAGE}
+"""Verbs whose plans have modules of their own."""
+
+
+@pytest.mark.parametrize("plan", [*PLANS, *OWN, *get_args(Detail)])
 def test_each_name_is_a_plan(plan: Any) -> None:
     verb = {"rows": "packets", "whole_rows": "packets", "frames": "packets"}.get(
-        plan, plan if plan in PLANS or plan == "chain" else "payloads"
+        plan, plan if plan in (*PLANS, *OWN) else "payloads"
     )
     request = make_request(verb, None, **requested(verb))
     words = {"key": "signature", "other": "source", "prefix": "abcdef"}
     found = Question(plan=plan, request=request, **words).as_plan()
     assert callable(found.partial) and callable(found.merge)
-    for name, known in {"rows": ROWS, "whole_rows": WHOLE_ROWS, "frames": FRAMES, "chain": CHAIN, **PLANS}.items():
+    for name, known in {
+        "rows": ROWS,
+        "whole_rows": WHOLE_ROWS,
+        "frames": FRAMES,
+        **OWN,
+        **PLANS,
+    }.items():
         assert (found is known) == (name == plan)
 
 
 def test_a_verb_without_a_plan_of_its_own_is_none() -> None:
-    for verb in sorted(set(get_args(VerbName)) - set(PLANS) - {"chain"}):
+    for verb in sorted(set(get_args(VerbName)) - set(PLANS) - set(OWN)):
         with pytest.raises(ValidationError, match=f"no plan is called {verb}"):
             Question(plan=verb, request=PAYLOADS, key="signature", other="source")
 

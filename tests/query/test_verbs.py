@@ -120,7 +120,7 @@ class Recorded(VerbMethods):
 OTHERS = {
     "filter": "udp", "bin": "5m", "group": "block", "column": "ttl", "metric": "bytes", "per_24": True,
     "since": "2026-03-04", "until": "2026-03-05", "limit": 7, "first": "tcp", "then": ["icmp", "udp"],
-    "within": "90s", "at": "sensor",
+    "within": "90s", "at": "sensor", "only": "C/24", "fresh": "2026-03-04T12:00",
 }  # fmt: skip
 """Values that are no word's default."""
 
@@ -144,7 +144,7 @@ def test_a_limit_is_at_most_what_it_says(verb: Verb) -> None:
         assert make_request(verb.name, None, limit=verb.most_rows, **words).rows == verb.most_rows
         with pytest.raises(ValueError, match="limit"):
             make_request(verb.name, None, limit=verb.most_rows + 1, **words)
-        assert verb.most_rows == (10_000 if verb.name in ("payloads", "sources") else 10_000_000)
+        assert verb.most_rows == (10_000 if verb.name in ("payloads", "sources", "sightings") else 10_000_000)
 
 
 def test_viewers_ask_those_that_it_says() -> None:

@@ -1,4 +1,4 @@
-"""Words that a verb or an analysis can't do without, as tests give them that go through all verbs or all analyses."""
+"""Words that a verb or an analysis can't do without, or not well, as tests give them that go through all of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ NEEDED: dict[str, dict[str, Any]] = {
     "chain": {"first": "ip", "then": ["ip"]},
 }
 """By verb, as Python's methods and the portal's API take them."""
-NEEDED_BY_ANALYSIS: dict[str, dict[str, Any]] = {"chain": NEEDED["chain"]}
-"""By analysis, likewise."""
+NEEDED_BY_ANALYSIS: dict[str, dict[str, Any]] = {
+    "chain": NEEDED["chain"],
+    "exchange": {"source": "192.0.2.9"},
+    "new-payloads": {"history": "1h"},
+}
+"""By analysis, likewise: of a day's store, a day of history would leave nothing to analyse."""
 
 
 def needed(verb: str) -> dict[str, Any]:
@@ -21,6 +25,12 @@ def needed(verb: str) -> dict[str, Any]:
 def needed_by_analysis(name: str) -> dict[str, Any]:
     """An analysis' words, likewise."""
     return dict(NEEDED_BY_ANALYSIS.get(name, {}))
+
+
+def found_by_analysis(telescope: Any, name: str) -> dict[str, Any]:
+    """The same, with a source that has sent UDP or TCP, if the analysis is about one."""
+    words = needed_by_analysis(name)
+    return words | {"source": telescope.sources("udp", limit=1).rows()[0]["source"]} if "source" in words else words
 
 
 def requested(verb: str) -> dict[str, Any]:

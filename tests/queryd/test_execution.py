@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import pytest
 import ims.query.distinct.address_set
 import ims.query.engines.prepared
 import ims.query.engines.sql_cache
+from ims.lake.lake import open_lake
 from ims.link.contract import Ask
 from ims.link.envelope import gathered, opened
 from ims.portal.federation.merge import MergeEngines
@@ -29,6 +31,7 @@ from ims.store.reader import open_store
 from ims.store.writer import SensorWriter
 from ims.stores_backend import StoresRun
 
+from ..lake import shipped
 from ..store.made import HOUR, NOON, coverage, packets, payloads, put
 
 MANY = 1 << 40
@@ -44,6 +47,8 @@ QUESTIONS = [
     ("chain", {"first": "udp", "then": ["ip", "payload"], "within": "1d", "at": "sensor", "bin": "10m"}, {}),
     ("chain", {"first": "ip", "then": "payload", "within": "1h", "at": "anywhere", "limit": 7}, {}),
     ("cache", {}, {}),
+    ("local", {}, {}),
+    ("storage", {"bin": "1h"}, {}),
     ("coverage", {}, {}),
     ("packets", {"limit": 7}, {}),
     ("ranked", {"verb": "payloads"}, {"key": "signature"}),
@@ -339,3 +344,32 @@ def test_a_store_that_broke_is_its_own_fault_and_not_the_question_s(store: tuple
     (path / "store.json").write_text("{")
     with pytest.raises(OSError, match=r"store.json"):
         list(answerer.answer(ask, nobody))
+
+
+def counted(parts: Iterable[pa.Table]) -> int:
+    return sum(sum(table.column("stored_bytes").to_pylist()) for table in parts if "stored_bytes" in table.schema.names)
+
+
+@pytest.mark.parametrize("asked", ["the first", "the last"])
+def test_a_store_and_a_lake_count_each_file_once(tmp_path: Path, merging: MergeEngines, asked: str) -> None:
+    """Of packets and of payloads, which the lake has to two of three hours; and what came later counts, too, by an
+    engine that has answered before. `asked`: the shipment that the portal's lake is at."""
+    sensor, place = shipped.watched(tmp_path / "STORE", 1), tmp_path / "lake"
+    answerer = Answerer(tmp_path / "STORE", 1, 256 << 20, 1)
+    for number in (1, 2):
+        shipped.ship(tmp_path / "STORE", place)
+        sensor.hour(number)
+    question = Question(plan="storage", request=make_request("storage", None, bin="1h"))
+    with open_lake(place) as lake, closing(Engine([lake])) as engine:
+        [number] = [ledger.number for ledger in lake.ledgers.values()]
+        for _ in range(2):
+            beyond = {"a": 1 if asked == "the first" else number}
+            ask = Ask(version=2, questions=(question,), lake=lake.id, beyond=beyond)
+            found, end = gathered(answerer.answer(ask, nobody), wanted(merging, ask), MANY, MANY)
+            view = lake.as_of(end.beyond)
+            of_lake = [table for _, table in engine.partial(view, question.as_plan(), question.request)]
+            with open_store(tmp_path / "STORE") as store:
+                files = [path for table in ("packets", "payloads") for path in store.files(table)]
+                assert counted(found.values()) + counted(of_lake) == sum(path.stat().st_size for path in files)
+            assert counted(found.values()) and counted(of_lake)
+            sensor.hour(3)

@@ -208,14 +208,15 @@ class Sensor:
         assert sum(found) == sent, found
         return found
 
-    def balance(self, seconds: float = DEADLINE) -> tuple[int, int, int]:
+    def balance(self, seconds: float = DEADLINE, expression: str | None = None) -> tuple[int, int, int]:
         """Wait until every packet that the peer has sent to the dark addresses is stored or counted as lost, none
-        more; returns (sent, stored, lost). The peer's kernel may go on sending what a client left behind."""
+        more; returns (sent, stored, lost). The peer's kernel may go on sending what a client left behind. `expression`:
+        takes the packets to 198.51.100.0/24, where there are others."""
         end = time.monotonic() + seconds
         while True:
             before = self.lab.sent.count
             with Telescope(self.store) as telescope:
-                stored = telescope.count().rows()[0]["packets"]
+                stored = telescope.count(expression).rows()[0]["packets"]
                 lost = sum(row["frames_lost"] for row in telescope.coverage().rows())
             if before == stored + lost == self.lab.sent.count:
                 return before, stored, lost

@@ -293,5 +293,5 @@ def test_nor_has_one_that_was_never_root(lab: Lab) -> None:
 
 def test_coverage_says_what_was_watched_and_that_nothing_was_lost(sensor: Sensor) -> None:
     rows = sensor.answer("coverage")
-    assert {(row["block"], row["prefix"], row["policy"]) for row in rows} == {("C/24", "198.51.100.0/24", "ack")}
+    assert {(row["block"], row["prefix"], row["policy"]) for row in rows} == {("C/24", "198.51.100.0/24", "ack, echo")}
     assert sum(row["frames_lost"] for row in rows) == 0

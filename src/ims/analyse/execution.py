@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ims.analyse.analyses import ANALYSES, functions
 from ims.analyse.blocks import Watches
-from ims.analyse.evidence import Ask, Evidence, Progress
+from ims.analyse.evidence import Ask, Evidence, Progress, Write
 from ims.analyse.options import Options, options_of, with_origins
 from ims.analyse.question import Analysis
 from ims.analyse.result import Darknet, Estimate, Result
@@ -54,16 +54,17 @@ def run(
     words: Mapping[str, Any],
     progress: Progress = lambda _: None,
     origins: Callable[[], Origins] | None = None,
+    write: Write | None = None,
 ) -> Result:
     """The answer of an analysis to words as users give them. `ask`: answers typed questions as its user may see them;
-    `origins`: a portal's files, in place of those that the words name.
+    `origins`: a portal's files, in place of those that the words name; `write`: exports packets, where its user may.
 
     Raises QuestionError with one line for words that are wrong, and for an answer that would be too large; OriginError
     (a ValueError) for files that can't be used; what `ask` and `origins` raise.
     """
     options = with_origins(options_of(analysis, words), origins)
     request = options.request
-    evidence = Evidence(ask, request, progress)
+    evidence = Evidence(ask, request, progress, write)
     blank = Result(analysis.name, words.get("filter"), request.since, request.until, Darknet(0.0), options.shown)
     unknown = {each.name: Estimate(None, None, None, each.unit, "") for each in analysis.estimates}
     if not evidence.watches().by_block:

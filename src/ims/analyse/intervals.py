@@ -68,6 +68,17 @@ def of_mean(counts: Array, exposures: Array, level: float = LEVEL) -> Interval:
     return Interval(mean, low, high)
 
 
+def of_means(values: Array, exposures: Array, level: float = LEVEL) -> Interval:
+    """As `of_mean`, of values that aren't counts, such as octets: of fewer than FEWEST bins the ends aren't bounded."""
+    exposure, total = float(exposures.sum()), float(values.sum())
+    mean = total / exposure
+    if len(values) < FEWEST or total <= 0:
+        return Interval(mean, -math.inf, math.inf)
+    variance, freedom = long_run_variance(values - mean * exposures)
+    spread = math.exp(_student(freedom, level) * math.sqrt(variance) * len(values) / total)
+    return Interval(mean, mean / spread, mean * spread)
+
+
 def of_quantile(values: Array, share: float, level: float = LEVEL) -> Interval | None:
     """The quantile below which a share of all values lies, of bins in the order of time; -inf is a value known only to
     be low. None of fewer than FEWEST values. The interval is Woodruff's (J. Am. Stat. Ass. 47, 1952): the quantiles at

@@ -32,6 +32,71 @@ class Analyses:
         the block with the lowest mean (Figure 2 of the paper)."""
         return self._make("rate", {"filter": filter, "bin": bin, "since": since, "until": until})
 
+    def local_preference(self, filter: str | None = None, *, since: Moment = None, until: Moment = None) -> Result:
+        """The share of each block's packets from its own /16 and /8, what chance would give, and which blocks are
+        higher in rate than the median block without what came from their own /8, too (Figure 3 of the paper)."""
+        return self._make("local-preference", {"filter": filter, "since": since, "until": until})
+
+    def signature(
+        self,
+        filter: str | None = None,
+        *,
+        bin: str | int = "1h",
+        top: int | None = None,
+        since: Moment = None,
+        until: Moment = None,
+    ) -> Result:
+        """A busy port's traffic by payload: what came of each over time, and those that appeared, with the moment at
+        which they began to come. `top`: so many are drawn, 5 without it (Figure 5 of the paper)."""
+        words = {"filter": filter, "bin": bin, "top": top, "since": since, "until": until}
+        return self._make("signature", words)
+
+    def ports(
+        self,
+        filter: str | None = None,
+        *,
+        bin: str | int = "1d",
+        fdr: str | float = "0.05",
+        well_known: bool = False,
+        since: Moment = None,
+        until: Moment = None,
+    ) -> Result:
+        """Ports without a well-known service (with all services: `well_known`) whose traffic changed its level: when,
+        by how much, with a rate of false discovery over all ports of TCP and UDP (Figure 6 of the paper)."""
+        words = {"filter": filter, "bin": bin, "fdr": fdr, "well_known": well_known}
+        return self._make("ports", {**words, "since": since, "until": until})
+
+    def storage(
+        self, filter: str | None = None, *, bin: str | int = "1d", since: Moment = None, until: Moment = None
+    ) -> Result:
+        """How many bytes a day packets take as pcap, and by how much they are smaller as pcap.zst, with headers and
+        signatures and each payload once a day, and as they are stored here (Figure 7 of the paper)."""
+        return self._make("storage", {"filter": filter, "bin": bin, "since": since, "until": until})
+
+    def cache(
+        self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None
+    ) -> Result:
+        """How often a payload had been seen that day at its sensor, by block and time; when that hit rate dipped, and
+        the ports and payloads that made it dip (Figure 8 of the paper)."""
+        return self._make("cache", {"filter": filter, "bin": bin, "since": since, "until": until})
+
+    def new_payloads(
+        self,
+        filter: str | None = None,
+        *,
+        bin: str | int = "1h",
+        by: str = "block",
+        only: str | None = None,
+        history: str | int = "1d",
+        since: Moment = None,
+        until: Moment = None,
+    ) -> Result:
+        """Payloads never seen before, by time, and to which places (`by` block or sensor) each came in turn, and how
+        soon; `only`: what came to that place and to no other. `history`: so long the stores must have watched before a
+        payload counts as never seen (section 2.3 of the paper)."""
+        words = {"filter": filter, "bin": bin, "by": by, "only": only, "history": history}
+        return self._make("new-payloads", {**words, "since": since, "until": until})
+
     def outbreak(
         self, filter: str | None = None, *, bin: str | int = "1h", since: Moment = None, until: Moment = None
     ) -> Result:
@@ -71,3 +136,18 @@ class Analyses:
         no pattern; by country or AS of the sources (Figure 10 of the paper)."""
         words = {"filter": filter, "bin": bin, "by": by, "mmdb": mmdb, "since": since, "until": until}
         return self._make("circadian", words)
+
+    def exchange(
+        self,
+        filter: str | None = None,
+        *,
+        source: str,
+        limit: int | None = None,
+        since: Moment = None,
+        until: Moment = None,
+    ) -> Result:
+        """One source's packets and our replies, which are made again by the responder's rules, beside what a passive
+        monitor would have seen (Figure 4 of the paper). `limit`: at most so many packets, the oldest; 1,000 without
+        it."""
+        words = {"filter": filter, "source": source, "limit": limit, "since": since, "until": until}
+        return self._make("exchange", words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ims.analyse.question import Analysis
 from ims.origin.origins import KINDS, MOST_FILES, Origins
 from ims.query.bins import bin_width
 from ims.query.errors import QuestionError
+from ims.query.language.syntax_tree import And, Expression, Net
 from ims.query.request import Request, make_request
 
 
@@ -46,10 +48,24 @@ def options_of(analysis: Analysis, words: Mapping[str, Any]) -> Options:
     if "mmdb" in values and "by" in values:
         _check_origin(values["by"], values["mmdb"])
     words = {name: given.get(name) for name in ("since", "until")}
+    if "source" in analysis.by_name:
+        return Options(
+            _of_source(values["source"], make_request("packets", given.get("filter"), **words)), values, shown
+        )
     if "then" in analysis.by_name:
         words |= {name: value for name, value in shown.items() if analysis.by_name[name].field == "chain"}
         return Options(make_request("chain", given.get("filter"), **words), values, shown)
     return Options(make_request("series", given.get("filter"), **words), values, shown)
+
+
+def _of_source(source: Any, request: Request) -> Request:
+    """The request for one source's packets."""
+    try:
+        address = int(IPv4Address(source if isinstance(source, str) else ""))
+    except ValueError:
+        raise QuestionError(f"source {str(source)[:40]!r}: expected an address, such as 203.0.113.9") from None
+    found: Expression = Net("source", address, 0xFFFFFFFF)
+    return request.model_copy(update={"filter": found if request.filter is None else And((found, request.filter))})
 
 
 def _paths(name: str, value: Any) -> tuple[Path, ...]:

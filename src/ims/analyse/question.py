@@ -42,7 +42,8 @@ class Quantity:
 class Analysis:
     """One analysis. `paper`: the figure or section that it answers; `columns`: of its rows; `series`: of what its
     figure is drawn from, beside the rows; `commands`: examples; `table`: the columns that a terminal has room for;
-    `detail`: more text of the command's help; `rule`: whether its words may stand in a file."""
+    `detail`: more text of the command's help; `rule`: whether its words may stand in a file; `refusal`: why a portal
+    shows it to operators only, and what others may ask; empty if it doesn't."""
 
     name: str
     sentence: str
@@ -55,6 +56,7 @@ class Analysis:
     table: tuple[str, ...] = ()
     detail: str = ""
     rule: bool = False
+    refusal: str = ""
     by_name: Mapping[str, Parameter] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

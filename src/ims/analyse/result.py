@@ -40,8 +40,9 @@ def schema(columns: tuple[Column, ...]) -> pa.Schema:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and an interval that holds the true one in `level` of all cases; moments where the unit is MOMENT. None:
-    it can't be made, and a note of the result says why. An end that is None isn't bounded. `method`: how it is made."""
+    """A value and an interval that holds the true one in `level` of all cases (1: bounds, in which chance has no part);
+    moments where the unit is MOMENT. None: it can't be made, and a note of the result says why. An end that is None
+    isn't bounded. `method`: how it is made."""
 
     value: Value
     low: Value

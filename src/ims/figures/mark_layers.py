@@ -75,10 +75,12 @@ class ShownMarks:
         return layers
 
     def note(self, title: str) -> str:
-        """What rules and strips are; empty where there are none, or no title."""
+        """What rules and strips are; empty where there are none, or no title. Strips are intervals of the marks, unless
+        the title says what else is grey."""
         if not self.marks or not title:
             return ""
-        return f"dotted: {title}" + (", grey: its interval" if self._intervals() else "")
+        says_grey = ", grey: " in title
+        return f"dotted: {title}" + (", grey: its interval" if self._intervals() and not says_grey else "")
 
     def _x(self, mark: Mark) -> float:
         return (mark.time_us - self.bins.since_us) / self.bins.span_us * self.width

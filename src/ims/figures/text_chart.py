@@ -33,9 +33,11 @@ def text_panels(
     curve_title: str = "",
     marks: Sequence[Mark] = (),
     mark_title: str = "",
+    key: bool = True,
 ) -> str:
     """Panels below each other, none wider than `width` columns (24 or more), each with `height` rows (4 or more) in its
-    frame. Table, panels, curve and marks: as `time_panels` takes them. Without `unicode` all is ASCII.
+    frame. Table, panels, curve and marks: as `time_panels` takes them. Without `unicode` all is ASCII; without `key`,
+    which other panels below may have, neither the range nor what each character is stands below.
 
     Raises ValueError for a picture that is too small, and as `time_panels` does.
     """
@@ -50,11 +52,13 @@ def text_panels(
         plot = plot_rows(bins, name, axis, ticks, (width, height), unicode, marks)
         lines += [fitted(above, width, unicode), *framed(plot, unicode)]
     lines += mark_lines(plot, bins, marks, lambda text, room: fitted(text, room, unicode), unicode)
+    if not key:
+        return joined(lines)
     since, until = (f"{np.datetime64(us, 'us').astype('datetime64[s]')}Z" for us in (bins.since_us, bins.until_us))
     spans = f"{since} to {until}" if bins.count else ""
     marked = mark_key(bins, marks, mark_title, unicode)
-    key = key_lines(bins, axis, band_title, curve_title, marked, unicode)
-    lines += [fitted(line, width, unicode) for line in filter(None, [spans, *key])]
+    keys = key_lines(bins, axis, band_title, curve_title, marked, unicode)
+    lines += [fitted(line, width, unicode) for line in filter(None, [spans, *keys])]
     return joined(lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_BINS = 600
 """Bins of a panel: in a file of 2 pixels each, one is as wide as a pixel or two."""
 PIXELS_A_TICK = 60
+TIME, PREFIX = "time (UTC)", "panel"
 
 
 def time_panels(
@@ -32,7 +33,7 @@ def time_panels(
     band_title: str,
     bin_us: int,
     curve_title: str = "",
-    marks: Sequence[Mark] = (),
+    marks: Sequence[Mark] | Mapping[str, Sequence[Mark]] = (),
     mark_title: str = "",
 ) -> alt.TopLevelMixin:
     """A chart of `panels`, each the name in the table and what stands above it, in this order.
@@ -40,8 +41,9 @@ def time_panels(
     The table: `time` timestamp[us, UTC], the begin of a bin of `bin_us`; `panel` string; `value`, `low`, `high` float.
     No value, or no row: that bin wasn't watched, which is hatched. `band_title` says what `low` and `high` are. It may
     have `curve` float, too: a fitted curve, which `curve_title` names, null where there is none. `marks` within the
-    range are rules through all panels, their intervals grey strips; `mark_title` says what they are. The heading gets
-    lines for what else must be known: several bins drawn together, zeros on a logarithmic scale.
+    range are rules through all panels, or by name through each, their intervals grey strips; `mark_title` says what
+    they are. The heading gets lines for what else must be known: several bins drawn together, zeros on a logarithmic
+    scale.
 
     Raises ValueError where there is no panel, or a name stands twice.
     """
@@ -61,24 +63,33 @@ def time_part(
     bin_us: int,
     band_title: str = "",
     curve_title: str = "",
-    marks: Sequence[Mark] = (),
+    marks: Sequence[Mark] | Mapping[str, Sequence[Mark]] = (),
     mark_title: str = "",
     grid: Grid | None = None,
-    prefix: str = "panel",
+    prefix: str = PREFIX,
+    time_title: str = TIME,
 ) -> Part:
     """The same as a part of a picture. `grid`: if it isn't to be the usual one; `prefix`: of the datasets' names,
-    different in each part. Raises ValueError as `time_panels` does."""
+    different in each part; `time_title`: below the axis, empty where another part below has it. Raises ValueError as
+    `time_panels` does."""
     bins = panel_bins(table, panel_names(panels), bin_us, MOST_BINS)
     grid = grid or usual_grid(len(panels))
-    shared = ShownMarks(marks, bins, grid.size)
+    own = "" if prefix == PREFIX else f"{prefix}_"
+    if isinstance(marks, Mapping):
+        shown = {
+            name: ShownMarks(marks.get(name, ()), bins, grid.size, f"{prefix}_{number + 1}_")
+            for number, (name, _) in enumerate(panels)
+        }
+    else:
+        shown = dict.fromkeys((name for name, _ in panels), ShownMarks(marks, bins, grid.size, own))
     return panel_part(
-        bins, panels, _time_axis(bins, grid.width), usual_axis(bins, log, grid), {name: shared for name, _ in panels},
+        bins, panels, _time_axis(bins, grid.width, time_title), usual_axis(bins, log, grid), shown,
         grid=grid, value_title=value_title, band_title=band_title, curve_title=curve_title, mark_title=mark_title,
         prefix=prefix,
     )  # fmt: skip
 
 
-def _time_axis(bins: PanelBins, width: int) -> AxisOfBins:
+def _time_axis(bins: PanelBins, width: int, title: str) -> AxisOfBins:
     ticks = time_ticks(bins.since_us, bins.until_us, width // PIXELS_A_TICK) if bins.count else []
     labels = [[tick.label, tick.second] if tick.second else tick.label for tick in ticks]
-    return AxisOfBins([(tick.time_us / 1000, label) for tick, label in zip(ticks, labels, strict=True)], "time (UTC)")
+    return AxisOfBins([(tick.time_us / 1000, label) for tick, label in zip(ticks, labels, strict=True)], title)

@@ -65,7 +65,7 @@ class SparkFiles:
     """A lake's files as Spark names them: paths, or `s3a://bucket/key`."""
 
     def __init__(self, lake: Lake) -> None:
-        self._lake, self.refuse_damage = lake, lake.refuse_damage
+        self._lake, self.refuse_damage, self.entries = lake, lake.refuse_damage, lake.entries
         self._begin = "" if isinstance(lake.path, Path) else "s3a://"
         self.path: Any = lake.path if isinstance(lake.path, Path) else f"s3a://{lake.path}".rstrip("/")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ims.lake.ledger import Ledger, Shipment, lake_id, ledger_name, ledger_sensors, read_ledger, whole_ledger
 from ims.lake.uri import open_place
-from ims.records import TABLES
+from ims.records import TABLES, StoredFile
 from ims.store.damage import DamageError, refuse_damage
 from ims.store.schema import PartPath, hour_overlaps, part_of, refuse_no_folder
 from ims.store.shipment import TAKEN_APART
@@ -87,6 +87,16 @@ class Lake(AbstractContextManager["Lake"]):
         hours = ((part.since_us, path) for path, part, _ in self._named(table))
         found = sorted((begin, path) for begin, path in hours if hour_overlaps(begin, since_us, until_us))
         return [self._place.path(path) for _, path in found]  # type: ignore[return-value]  # one kind
+
+    def entries(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[StoredFile]:
+        """The same files as the ledgers have them, but for payloads' that a sensor counts itself."""
+        numbers = self._as_of
+        found = [
+            StoredFile(table, part.since_us, file.rows, file.bytes, part.sensor)
+            for _, part, file in self._named(table)
+            if part.sensor not in self._without and file.number <= numbers.get(part.sensor, file.number)
+        ]
+        return sorted(row for row in found if hour_overlaps(row.begin, since_us, until_us))
 
     def refuse_damage(self, files: Iterable[Path]) -> None:
         """Raises DamageError where a file in a folder isn't what was shipped; OSError where it can't be read."""

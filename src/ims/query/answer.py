@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NARROWER = "a wider --bin, or a shorter time (--since, --until), has all of its rows"
-MORE = {"cache": _NARROWER, "darknet": f"--limit N gives more; {_NARROWER}"}
+MORE = {
+    "cache": _NARROWER,
+    "storage": _NARROWER,
+    "darknet": f"--limit N gives more; {_NARROWER}",
+    "local": "a filter of some blocks, or a shorter time (--since, --until), has all of its rows",
+}
 """Advice where rows were left out, for verbs whose rows aren't of packets, or without the option --limit."""
 
 

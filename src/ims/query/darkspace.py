@@ -56,7 +56,7 @@ class DarkSpace:
         self._rows = [
             CoverageRow(
                 row["sensor"], row["block"], network(row["prefix"]), row["since_us"], row["until_us"],
-                row.get("policy", UNANSWERED[0]) not in UNANSWERED,
+                row.get("policy", UNANSWERED[0]).partition(",")[0] not in UNANSWERED,  # ", echo" may follow
             )
             for row in rows
         ]  # fmt: skip

@@ -13,8 +13,11 @@ from ims.query.errors import QuestionError
 from ims.query.language.syntax_tree import Expression
 from ims.query.plans.chain import CHAIN
 from ims.query.plans.details import counted, payload_bytes, ranked, signatures_like, spread
+from ims.query.plans.local import LOCAL
 from ims.query.plans.packets import FRAMES, ROWS, WHOLE_ROWS
 from ims.query.plans.plan import PLANS, Plan
+from ims.query.plans.sightings import NOVELTY, SIGHTINGS
+from ims.query.plans.storage import STORAGE
 from ims.query.request import Ranges, Request
 from ims.query.verbs import MOST_DETAILED, VerbName
 
@@ -28,12 +31,23 @@ Number = Annotated[int, Field(ge=0, le=0xFFFF_FFFF)]
 _REQUIRED = {
     "ranked": ("key",), "counted": ("key", "other"), "spread": ("key", "other"), "signatures_like": ("prefix",),
 }  # fmt: skip
-_PLANS = {**PLANS, "chain": CHAIN, "rows": ROWS, "whole_rows": WHOLE_ROWS, "frames": FRAMES}
+_PLANS = {
+    **PLANS,
+    "chain": CHAIN,
+    "local": LOCAL,
+    "sightings": SIGHTINGS,
+    "novelty": NOVELTY,
+    "storage": STORAGE,
+    "rows": ROWS,
+    "whole_rows": WHOLE_ROWS,
+    "frames": FRAMES,
+}
 SIGNATURES_LIKE = 11
 _DETAILS = ("payloads", "sources")
 _VERBS: dict[str, tuple[str, ...]] = {
-    "ranked": _DETAILS, "counted": _DETAILS, "spread": _DETAILS, "payload_bytes": ("payloads", "packets", "top"),
-    "signatures_like": ("payloads",), "rows": ("packets",), "whole_rows": ("packets",), "frames": ("packets",),
+    "ranked": _DETAILS, "counted": (*_DETAILS, "sightings"), "spread": _DETAILS,
+    "payload_bytes": ("payloads", "packets", "top", "sightings"), "signatures_like": ("payloads",),
+    "rows": ("packets",), "whole_rows": ("packets",), "frames": ("packets",),
 }  # fmt: skip
 """Verbs that ask for a detail."""
 

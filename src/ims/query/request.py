@@ -69,6 +69,12 @@ class Request(BaseModel):
     per_24: bool = False
     chain: Chain | None = None
     """of the verb `chain`, and no other"""
+    parted: Literal[True] | None = None
+    """of `local`: packets of one sensor may be in two places, so that neither knows all of a source (see `apart`)"""
+    only: str | None = Field(default=None, max_length=256)
+    """of the verb `sightings`, and no other"""
+    fresh: Moment | None = None
+    """of the verbs `sightings` and `novelty`: from when on payloads count as new, if not from `since` on"""
     _hidden: Ranges | None = PrivateAttr(default=None)
 
     @field_validator("metric")
@@ -95,8 +101,16 @@ class Request(BaseModel):
             raise QuestionError(f"top of what? expected one of: {', '.join(GROUPS)}, source/N, destination/N")
         if (self.chain is None) == (self.verb == "chain"):
             raise QuestionError("chain needs steps, and no other verb takes them")
+        if self.parted and self.verb != "local":
+            raise QuestionError("parted belongs to local")
         if self.verb == "darknet" and self.group not in (None, *WATCHED_GROUPS):
             raise QuestionError(f"darknet by {self.group}? expected one of: {', '.join(WATCHED_GROUPS)}")
+        if self.verb in ("sightings", "novelty") and self.group not in (None, *WATCHED_GROUPS):
+            raise QuestionError(f"{self.verb} by {self.group}? expected one of: {', '.join(WATCHED_GROUPS)}")
+        if self.only is not None and self.verb != "sightings":
+            raise QuestionError(f"only is of sightings, and not of {self.verb}")
+        if self.fresh is not None and self.verb not in ("sightings", "novelty"):
+            raise QuestionError(f"fresh is of sightings and novelty, and not of {self.verb}")
         most = VERBS[self.verb].most_rows
         if self.limit > most:
             raise QuestionError(f"--limit {self.limit}: {self.verb} are described one by one; at most {most:,}")
@@ -122,7 +136,9 @@ class Request(BaseModel):
 
     def apart(self) -> Self:
         """This request of sensors whose packets may be in two places, a lake and a store, or two stores: a chain is
-        found of what both have."""
+        found, and a source's packets are added up, of what both have."""
+        if self.verb == "local":
+            return self.model_copy(update={"parted": True})
         if self.chain is None:
             return self
         return self.model_copy(update={"chain": self.chain.model_copy(update={"apart": True})})
@@ -149,7 +165,7 @@ def make_request(verb: VerbName, filter: str | None, **words: Any) -> Request:
     from pydantic import ValidationError
 
     values = {name: value for name, value in words.items() if value is not None}
-    for name in ("since", "until"):
+    for name in ("since", "until", "fresh"):
         if (time := values.get(name)) is not None:
             values[name] = moment(time.isoformat() if isinstance(time, datetime) else str(time))
     if verb == "chain":

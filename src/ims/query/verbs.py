@@ -14,7 +14,8 @@ from typing import Any, Literal
 from ims.query.bins import UNITS
 
 VerbName = Literal[
-    "count", "series", "top", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet"
+    "count", "series", "top", "packets", "payloads", "sources", "chain", "local",
+    "sightings", "novelty", "cache", "storage", "coverage", "darknet",
 ]  # fmt: skip
 MOST_ROWS, MOST_DETAILED = 10_000_000, 10_000
 """Most rows of an answer; of verbs that describe each row by itself."""
@@ -87,6 +88,16 @@ AT = Parameter(
 EACH_BIN = Parameter(
     "bin", "width", f"A row for each bin in which it was done: a number and {UNITS}; one for all without it.", "WIDTH",
     field="chain", longest=32, examples=("1h",),
+)  # fmt: skip
+PLACES = Parameter("group", "text", "Where places are told apart: block (the default) or sensor.", "COLUMN",
+                   examples=("sensor",))  # fmt: skip
+FRESH = Parameter(
+    "fresh", "moment", "Payloads count from this moment on; those that came in the range before it aren't new.", "T",
+    examples=("2026-03-04",),
+)  # fmt: skip
+ONLY = Parameter(
+    "only", "text", "Only what came to this block, and to no other; with --group sensor, to this sensor.", "NAME",
+    longest=256, examples=("C/24",),
 )  # fmt: skip
 PER_24 = Parameter("per_24", "flag", "Divide by the size of what was watched, in /24s.", default=False)
 
@@ -193,6 +204,46 @@ _TABLE = (
         "last arrived after the others, and how often. The filter restricts all steps.",
     ),
     Verb(
+        "local", "How much came from sources in the own /16 and /8 of what they sent to, by block",
+        (FILTER, *_RANGE),
+        ("block", "near", "packets", "sources", "squares", "most"),
+        {"block": "C/24", "near": "/16", "packets": 160, "sources": 4, "squares": 9800.0, "most": 80},
+        ("ims query local --store STORE", "ims query local 'tcp dst port 445' --store STORE --format csv"),
+        rows=100_000,
+        detail="near: source and destination are in the same /16; else in the same /8; else elsewhere; and all of "
+        "them. squares: of the packets of each source, added up, which says how far chance may change their sum; most: "
+        "the packets of one source. A source counts at each sensor. A block without a name is all of them together.",
+    ),
+    Verb(
+        "sightings", "The payloads never seen before, and to which blocks (or sensors) each came in turn",
+        (FILTER, PLACES, ONLY, FRESH, *_RANGE, _limit(1000)),
+        ("signature", "first", "sensor", "block", "packets", "sources", "blocks", "sensors", "second_sensor",
+         "second_block", "second_delay", "third_sensor", "third_block", "third_delay", "last", "length", "text"),
+        {"signature": "a0aa4a74b70cbca5a03960df1a3dc878", "first": _MOMENT, "sensor": "a", "block": "C/24",
+         "packets": 70, "sources": 61, "blocks": 2, "sensors": 1, "second_block": "D/24", "second_delay": 90.5},
+        ("ims query sightings --fresh 2026-03-04T06:00 --store STORE",
+         "ims query sightings 'tcp dst port 80' --group sensor --store STORE --format json",
+         "ims query sightings --only C/24 --store STORE"),
+        rows=1000, most_rows=MOST_DETAILED,
+        detail="Never seen before: by no sensor in the range before --fresh, nor, of those that got it, since they "
+        "began to remember. Those that came to the most places are first, of these those with the most packets. The "
+        "second and the third place are those to which it came next, so many seconds after the first. Sources, and "
+        "text, which is how a payload begins, are of the first 1,000 rows. What payloads hold is hostile: text is "
+        "printable.",
+    ),
+    Verb(
+        "novelty",
+        "How many payloads never seen before came in each bin of time, and how soon to a second and a third place",
+        (FILTER, BIN, PLACES, FRESH, *_RANGE, _limit(1_000_000)),
+        ("time", "place", "second", "second_delay", "third", "third_delay", "payloads", "packets"),
+        {"time": _MOMENT, "place": "C/24", "second": "D/24", "second_delay": 90, "payloads": 4, "packets": 70},
+        ("ims query novelty --bin 1d --store STORE",
+         "ims query novelty 'udp' --group sensor --store STORE --format csv"),
+        rows=1_000_000,
+        detail="A row for each bin, the block (or sensor) to which they came first, and the places to which they came "
+        "next, with the whole seconds after which they did; none where they came to no other.",
+    ),
+    Verb(
         "cache", "How often a payload had been seen that day (Figure 8 of the paper), with and without ICMP errors",
         (FILTER, BIN, *_RANGE),
         ("time", "payloads", "hits", "hit_rate", "payloads_without_icmp_errors", "hits_without_icmp_errors",
@@ -200,6 +251,18 @@ _TABLE = (
         {"time": _MOMENT, "payloads": 300, "hits": 288, "hit_rate": 0.96},
         ("ims query cache --store STORE", "ims query cache 'tcp' --bin 1d --store STORE --format csv"),
         rows=1_000_000, viewers=True,
+    ),
+    Verb(
+        "storage", "How many bytes packets and payloads have, and how many the files take that they are stored in",
+        (FILTER, BIN, *_RANGE),
+        ("time", "packets", "bytes", "payloads", "payload_bytes", "new_payloads", "new_bytes", "truncated",
+         "stored_packets", "stored_bytes"),
+        {"time": _MOMENT, "packets": 3000, "bytes": 180_000, "payloads": 900, "payload_bytes": 50_000,
+         "new_payloads": 40, "new_bytes": 4_000, "truncated": 0, "stored_packets": 3000, "stored_bytes": 60_000},
+        ("ims query storage --bin 1d --store STORE", "ims query storage 'tcp' --bin 1h --store STORE --format csv"),
+        rows=1_000_000,
+        detail="Files are of whole hours and all packets: stored_packets and stored_bytes are of all that came in the "
+        "hours that begin in a bin, whatever the filter takes.",
     ),
     Verb(
         "coverage", "What was watched, and when, and what is known to be missing",

@@ -21,7 +21,7 @@ from ims.query.errors import QuestionError
 from ims.queryd.coverage_prefixes import CoveragePrefixes
 from ims.queryd.low_priority import at_low_priority
 from ims.queryd.memory import MOST_BATCH
-from ims.records import LATER
+from ims.records import LATER, StoredFile
 from ims.settings.durations import HOUR_US
 from ims.store.damage import DamageError
 from ims.store.liveness import Liveness, liveness, losses_of
@@ -37,11 +37,13 @@ TOO_LARGE = "ask for a shorter time, a narrower filter or a coarser group"
 
 @dataclass(frozen=True)
 class StoreView:
-    """A store without what a lake sends: the files to leave out, and by sensor, as of which shipment."""
+    """A store without what a lake sends: the files to leave out, and by sensor, as of which shipment. `in_lake`: files
+    that are read here all the same (a payload may be in both), but which the lake counts."""
 
     store: Store
     left_out: frozenset[Path] = frozenset()
     as_of: dict[str, int] = field(default_factory=dict)
+    in_lake: frozenset[Path] = frozenset()
 
     @property
     def path(self) -> Path:
@@ -51,6 +53,11 @@ class StoreView:
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
         """As the store's."""
         return [path for path in self.store.files(table, since_us, until_us) if path not in self.left_out]
+
+    def entries(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[StoredFile]:
+        """As the store's, of files that no lake counts."""
+        files = self.files(table, since_us, until_us)
+        return self.store.entries_of(table, [path for path in files if path not in self.in_lake])
 
     def refuse_damage(self, files: Iterable[Path]) -> None:
         """As the store's."""
@@ -63,13 +70,15 @@ def told_beyond(store: Store, shipped: Mapping[str, ShipmentRecord], ask: Ask) -
         return StoreView(store)
     held = {str(path.relative_to(store.path)) for table in TAKEN_APART for path in store.files(table)}
     left_out: set[Path] = set()
+    in_lake: set[Path] = set()
     as_of: dict[str, int] = {}
     for sensor, record in shipped.items():
         beyond = record.beyond(ask.lake, ask.beyond[sensor], held) if sensor in ask.beyond else None
         if beyond is not None:
             as_of[sensor] = beyond[0]
             left_out.update(store.path / path for path in beyond[1])
-    return StoreView(store, frozenset(left_out), as_of)
+            in_lake.update(store.path / path for path, number in record.files.items() if number <= beyond[0])
+    return StoreView(store, frozenset(left_out), as_of, frozenset(in_lake))
 
 
 class Answerer:

@@ -101,12 +101,29 @@ def _reply_by_progress(reach, data, above, limit, coarse):
 
 
 @kernel
+def reply_of(flags, above, policy, data, sequence, acknowledgment, limit, cookies):
+    """The counter of the reply to a whole TCP packet; -1: none. `above`: of `acknowledged`; `policy`: of its port;
+    `data`: octets of payload; `limit`: octets of a connection that are acknowledged."""
+    reply = _tcp_reply(flags, above, policy, data)
+    if reply == ACKS and not flags & FIN:
+        reach = sent(sequence, acknowledgment, above, cookies)
+        reply = _reply_by_progress(reach, data, above, limit, np.int64(1) << cookies[SHIFT])
+    return reply
+
+
+@kernel
+def synack_flags(flags):
+    """The flags of the SYN-ACK to a SYN with these: ECE, too, where it offers that (RFC 3168)."""
+    return SYN | ACK | (ECE if flags & (ECE | CWR) == ECE | CWR else 0)
+
+
+@kernel
 def put_synack(out, at, source, destination, ports, sequence, flags, offer, now_ms, cookies, mss):
     """Write the SYN-ACK to a SYN; returns its length. `source` to `flags`: the SYN's; `offer`: of `offered`."""
     own = cookie(source, destination, ports, sequence, cookies)
     options = put_synack_options(out, at + 2 * IP, offer[0], mss, now_ms, offer[1])
-    reply = SYN | ACK | (ECE if flags & (ECE | CWR) == ECE | CWR else 0)
-    return put_tcp(out, at, source, destination, ports, own, (sequence + 1) & 0xFFFFFFFF, reply, WINDOW, options)
+    after = (sequence + 1) & 0xFFFFFFFF
+    return put_tcp(out, at, source, destination, ports, own, after, synack_flags(flags), WINDOW, options)
 
 
 @kernel
@@ -153,7 +170,6 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
     ip_lengths, ip_offsets, ip_captured = packets.ip_length, packets.ip_offset, packets.ip_captured
     payload_offsets, truncated, frame_rows = packets.payload_offset, packets.truncated, packets.frame
     icmp_types, icmp_codes = packets.icmp_type, packets.icmp_code
-    coarse = np.int64(1) << cookies[SHIFT]
     filled = 0
     now_ms = now // 1_000_000 & 0xFFFFFFFF
     for row in range(first, last):
@@ -175,10 +191,8 @@ def reply_to(frames, aside, packets, first, last, rules, slots, now, answering):
                     verified_rows[row] = 1
                     counters[block, VERIFIED] += 1
             data = ip_lengths[row] - (payload_offsets[row] - ip_offsets[row])
-            reply = _tcp_reply(flags, above, policy_table[policy_rows[block], port], data)
-            if reply == ACKS and not flags & FIN:
-                reach = sent(sequence, acknowledgment, above, cookies)
-                reply = _reply_by_progress(reach, data, above, settings[0], coarse)
+            policy = policy_table[policy_rows[block], port]
+            reply = reply_of(flags, above, policy, data, sequence, acknowledgment, settings[0], cookies)
         elif layers & ICMP_REST and icmp_types[row] == ECHO_REQUEST and echoes[block]:
             reply = np.int64(ECHOES if icmp_codes[row] == 0 else -1)
         if reply < 0 or not answering or truncated[row]:

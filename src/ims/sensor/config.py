@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ims.darknet import Block, Darknet, check_sensor_name
+from ims.respond.policy_text import DEFAULT_LIMIT, MOST_LIMIT, PASSIVE, policy_text
 from ims.settings.durations import duration
 from ims.settings.fields import Endpoint, Octets
 from ims.settings.toml import read_toml, sentence
@@ -83,7 +84,9 @@ class SensorConfig(_Model):
     exclude: Annotated[tuple[str, ...], _valid(_networks)] = Field(
         (), description="prefixes of sources that are never answered"
     )
-    data_limit: Octets = Field(65_536, le=1 << 24, description="bytes of a connection to acknowledge before we close")
+    data_limit: Octets = Field(
+        DEFAULT_LIMIT, le=MOST_LIMIT, description="bytes of a connection to acknowledge before we close"
+    )
     ring: Octets = Field(64 << 20, ge=4 << 20, le=1 << 32, description="memory of each ring, for what waits")
     journal_interval: float = Field(0.5, ge=0.1, le=60, description="seconds after which everything is safe on disk")
     cache_signatures: int = Field(1_000_000, ge=1, le=1 << 28, description="payloads remembered a day; 48 bytes each")
@@ -105,9 +108,10 @@ class SensorConfig(_Model):
         return _networks(self.exclude)
 
     def policies(self) -> dict[str, str]:
-        """Each block's policy in coverage: its own, `ports` for a table of them, `passive` where nothing answers."""
+        """Each block's policy in coverage: what it answers (respond/policy_text.py), `passive` where nothing does."""
+        echoing = {block.name for block in self.block if block.echo}
         return {
-            block.name: "passive" if not self.respond else block.policy if isinstance(block.policy, str) else "ports"
+            block.name: policy_text(block.policy, block.name in echoing, self.data_limit) if self.respond else PASSIVE
             for block in self.block
         }
 

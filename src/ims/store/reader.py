@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ims.records import TABLES
+from ims.records import TABLES, StoredFile
 from ims.store.damage import DamageError, refuse_damage
 from ims.store.manifest import REMEDY, Snapshot, listed_files
 from ims.store.schema import check_store, hour_overlaps, part_of, refuse_half_renamed, state_folder, state_folders
@@ -75,6 +75,19 @@ class Store(AbstractContextManager["Store"]):
         """
         files = self._by_table.get(table, ())
         return [path for begin, path, _ in files if hour_overlaps(begin, since_us, until_us)]
+
+    def entries(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[StoredFile]:
+        """The same files as their manifests have them."""
+        return self.entries_of(table, self.files(table, since_us, until_us))
+
+    def entries_of(self, table: str, files: Iterable[Path]) -> list[StoredFile]:
+        """Some files as their manifests have them."""
+        found = []
+        for path in files:
+            part, size = part_of(str(path.relative_to(self.path))), self._sizes[path]
+            if part is not None:
+                found.append(StoredFile(table, part.since_us, size["rows"], size["bytes"], part.sensor))
+        return found
 
     @cached_property
     def _by_table(self) -> dict[str, list[tuple[int, Path, int]]]:

@@ -24,13 +24,21 @@ from ims.telescope import Telescope
 
 from ...analyse.conftest import rates_store  # noqa: F401  (a fixture)
 from ...analyse.origin_analysis import cities
+from ...analyse.payload_store import payload_store  # noqa: F401  (a fixture)
 from ...analyse.worm_store import DECLINE, DOUBLING, HALF_LIFE, worm_store  # noqa: F401  (a fixture)
 from ...origin.mmdb_files import city, write_mmdb
-from ...query.words import needed_by_analysis
-from .served import NOW, ROLES, Served, world
+from ...query.words import needed, needed_by_analysis
+from .served import NOW, ROLES, Served, lookup_in, world
 
 PLANTED = "198.51.100.77"
 """A monitored address in the reason why a sensor is silent, as a peer's error has it."""
+REFUSED = {
+    *(("viewer", name) for name in ("local-preference", "signature", "storage", "new-payloads", "chain", "exchange")),
+    *(("analyst", name) for name in ("local-preference", "exchange")),
+}
+"""Who may not ask an analysis at all."""
+VERB = {"chain": "chain", "local-preference": "local", "storage": "storage", "new-payloads": "novelty"}
+"""Of an analysis, the verb that a role may not ask, if it isn't any."""
 MONITORED = re.compile(r"198\.51\.100\.\d|203\.0\.113\.\d|10\.0\.[01]\.\d")
 
 
@@ -92,15 +100,17 @@ def test_no_monitored_address_reaches_who_may_not_see_it(portal: Served, role: s
     """Neither in estimates, rows, series or notes, nor in a figure of them; an operator sees where the sensor is."""
     words = {"since": "2026-03-04", "until": "2026-03-05", **needed_by_analysis(name)}
     reply = portal.as_(role).post(f"/analyses/{name}", json=words)
-    if (role, name) == ("viewer", "chain"):
-        assert reply.status_code == 403 and "viewers aren't shown" in reply.json()["error"]
+    if (role, name) in REFUSED:
+        assert reply.status_code == 403 and "shown" in reply.json()["error"] and not MONITORED.search(reply.text)
         return
-    assert reply.status_code == 200
+    assert reply.status_code == 200, reply.text
     result = from_json(reply.json())
     assert any("z did not answer" in note for note in result.notes)
     texts = [reply.text, result.plot() or "", repr(result._repr_mimebundle_())]
     if name == "circadian":
         assert result.figure() is None, "a day has nothing that repeats each day"
+    elif name == "ports":
+        assert result.figure() is None, "a day is too short for two levels"
     else:
         result.save(tmp_path / "x.svg")
         texts.append((tmp_path / "x.svg").read_text())
@@ -111,12 +121,34 @@ def test_no_monitored_address_reaches_who_may_not_see_it(portal: Served, role: s
     assert not any("secret/file" in text for text in texts)
 
 
+def test_a_payload_that_holds_a_monitored_address_is_withheld_from_an_analyst(
+    tmp_path: Path,
+    payload_store: Path,  # noqa: F811
+) -> None:
+    """In rows, series, text and figure; the others are told apart, and the one that appeared is found."""
+    with world(tmp_path / "world", payload_store, octets=lookup_in(payload_store)) as served:
+        words = {"filter": "udp dst port 1434", "top": 24}
+        reply, own = (served.as_(role).post("/analyses/signature", json=words) for role in ("analyst", "operator"))
+        assert reply.status_code == 200, reply.text
+        result = from_json(reply.json())
+    [row] = [row for row in result.rows.to_pylist() if row["signature"] == "withheld"]
+    dark = [row for row in from_json(own.json()).rows.to_pylist() if "198.51.100.77" in (row["text"] or "")]
+    assert [each["packets"] for each in dark] == [row["packets"]] and row["text"] is None
+    result.save(tmp_path / "x.svg")
+    for text in (reply.text, result.plot() or "", (tmp_path / "x.svg").read_text()):
+        assert not MONITORED.search(text) and dark[0]["signature"] not in text and dark[0]["signature"][:8] not in text
+    assert [row["text"] for row in result.rows.to_pylist() if row["appeared"]] == ["new one"]
+
+
 @pytest.mark.parametrize("role", ["viewer", "analyst"])
 def test_what_verbs_refuse_a_role_analyses_refuse_it(portal: Served, role: str, name: str) -> None:
     for filter in ("dst net 198.51.100.0/25", "host 198.51.100.9", "tcp[4:4] = ip[16:4]"):
-        verb = "chain" if name == "chain" else "count"
-        words = {"filter": filter, **needed_by_analysis(name)}
-        replies = [portal.as_(role).post(path, json=words) for path in (f"/analyses/{name}", f"/query/{verb}")]
+        verb = VERB.get(name, "count")
+        asked = {f"/analyses/{name}": needed_by_analysis(name), f"/query/{verb}": needed(verb)}
+        replies = [portal.as_(role).post(path, json={"filter": filter, **words}) for path, words in asked.items()]
+        if ANALYSES[name].refusal:  # whatever is asked
+            assert replies[0].status_code == 403
+            continue
         assert [reply.status_code for reply in replies] == [403, 403]
         assert replies[0].json() == replies[1].json()
 
@@ -128,6 +160,25 @@ def test_a_step_that_a_role_may_not_ask_is_refused_in_the_analysis_too(portal: S
     steps[place] = "dst net 198.51.100.0/25"
     reply = portal.as_(role).post("/analyses/chain", json={"first": steps[0], "then": steps[1:]})
     assert reply.status_code == 403 and not MONITORED.search(reply.text)
+
+
+@pytest.mark.parametrize("role", ["viewer", "analyst"])
+def test_an_exchange_is_refused_by_rule_whatever_is_stored(portal: Served, served: Served, role: str) -> None:
+    """With one line, whether the source is there, whether the words are right, and whoever else is silent."""
+    line = (
+        f"{role}s aren't shown exchange: its rows name monitored addresses; analysts may ask for the packets of "
+        "'src host ADDRESS'"
+    )
+    for words in ({"source": "192.0.2.9"}, {"source": "192.0.2.250"}, {"source": "no address"},
+                  {"source": "192.0.2.9", "filter": f"dst host {PLANTED}"}, {"source": PLANTED}):  # fmt: skip
+        for reply in (portal.as_(role).post("/analyses/exchange", json=words),
+                      served.as_(role).get("/analyses/exchange", params=words)):  # fmt: skip
+            assert (reply.status_code, reply.json()) == (403, {"error": line})
+    with ims.open(served.url, token=served.world.tokens[role]) as remote, pytest.raises(ValueError) as refused:
+        remote.analyse.exchange(source="192.0.2.9")
+    assert str(refused.value) == line
+    packets = portal.as_("analyst").post("/query/packets", json={"filter": "src host 192.0.2.9"})
+    assert packets.status_code == 200, "what the line says may be asked"
 
 
 def test_a_viewer_has_whole_bins_of_published_cells(portal: Served) -> None:

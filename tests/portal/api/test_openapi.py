@@ -41,8 +41,14 @@ OPERATIONS = {
     *(("GET", path) for path in ("/events", "/analyses")),
     ("DELETE", "/tokens/{id}"),
 }
-VERBS = ("count", "series", "top", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet")
-ANALYSES = ("rate", "outbreak", "chain", "circadian")
+VERBS = (
+    "count", "series", "top", "packets", "payloads", "sources", "chain", "local",
+    "sightings", "novelty", "cache", "storage", "coverage", "darknet",
+)  # fmt: skip
+ANALYSES = (
+    "rate", "local-preference", "signature", "ports", "storage", "cache",
+    "new-payloads", "outbreak", "chain", "circadian", "exchange",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,8 @@ WORDS: dict[str, list[dict[str, Any]]] = {
         {"first": 'payload contains "198.51"', "then": "ip"},
         {"first": "host 198.51.100.9", "then": "ip"},
     ],
+    "sightings": [{}, {"group": "sensor", "limit": 3}, {"only": "C/24"}, {"filter": 'payload contains "198.51"'}],
+    "novelty": [{}, {"bin": "1m", "group": "sensor"}, {"filter": "dst net 198.51.100.0/24"}],
     "coverage": [{}],
     "darknet": [{}, {"group": "block"}, {"bin": "1d", "group": "sensor"}],
 }

@@ -51,6 +51,8 @@ ASKED = [
     {"verb": "cache"},
     {"verb": "chain", "chain": {"steps": ["ip", "ip"], "within": 60_000_000}},
     {"verb": "chain", "chain": {"steps": ["src net 10.0.0.0/8", "udp"], "within": 1, "at": "anywhere", "bin": HOUR}},
+    {"verb": "sightings", "group": "sensor"},
+    {"verb": "novelty"},
     {"verb": "coverage"},
     {"verb": "darknet", "group": "block"},
 ]
@@ -61,7 +63,7 @@ def test_they_are_the_same_whatever_is_watched_and_stored(tmp_path_factory: pyte
     """Of an empty darknet, a /24 and a /8, over a full store and one in which nothing came in the range."""
     full = ims.open(store(tmp_path_factory.mktemp("full"), 0))
     for asked in ASKED:
-        if (role, asked["verb"]) == ("viewer", "chain"):
+        if role == "viewer" and asked["verb"] in ("chain", "sightings", "novelty"):
             with pytest.raises(Forbidden):
                 withheld(role, asked, DARKNETS[1], full)
             continue
@@ -71,7 +73,7 @@ def test_they_are_the_same_whatever_is_watched_and_stored(tmp_path_factory: pyte
             assert withheld(role, none, DARKNETS[1], full) == tuple(line for line in once if line != NO_SOURCES)
         assert bool(once) == (
             role == "viewer" or asked.get("group") == "source/8" or "filter" in asked
-            or asked["verb"] in ("coverage", "chain")
+            or asked["verb"] in ("coverage", "chain", "sightings")
         )  # fmt: skip
 
 
@@ -81,6 +83,11 @@ def test_chains_of_analysts_say_that_monitored_sources_and_some_variants_are_mis
             lines = omissions("analyst", Request(**asked), SecrecySettings(), None)
             assert len(lines) == 2 and lines[1] == NO_SOURCES and "withheld" in lines[0]
             assert omissions("operator", Request(**asked), SecrecySettings(), None) == ()
+
+
+def test_sightings_of_analysts_say_that_some_signatures_are_missing() -> None:
+    [line] = omissions("analyst", Request(verb="sightings"), SecrecySettings(), None)
+    assert "withheld" in line and omissions("analyst", Request(verb="novelty"), SecrecySettings(), None) == ()
 
 
 def test_a_viewer_s_lines_name_what_the_settings_make_of_the_question(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -103,7 +103,8 @@ conjunctions = st.lists(viewer_leaves, min_size=1, max_size=3).map(lambda s: t.A
 groups = st.sampled_from([*GROUPS, "signature", "signature", "source", "block"]) | st.builds(
     lambda end, bits: f"{end}/{bits}", st.sampled_from(["source", "source", "destination"]), st.integers(1, 32)
 )
-VERBS = ("count", "series", "top", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet")
+VERBS = ("count", "series", "top", "packets", "payloads", "sources", "chain", "local", "sightings", "novelty", "cache",
+         "storage", "coverage", "darknet")  # fmt: skip
 
 
 @st.composite
@@ -126,10 +127,13 @@ def requests(draw: Any, filters: Any, verbs: tuple[str, ...] = VERBS) -> Request
     since = draw(st.none() | st.integers(0, 300).map(lambda minutes: START + minutes * 60_000_000))
     until = draw(st.none() | st.integers(301, 600).map(lambda minutes: START + minutes * 60_000_000))
     group = draw(groups) if verb == "top" else draw(st.none() | groups) if verb == "series" else None
-    if verb == "darknet":
+    if verb in ("darknet", "sightings", "novelty"):
         group = draw(st.sampled_from([None, "block", "sensor"]))
+    is_of_payloads = verb in ("sightings", "novelty")
     return Request(
         verb=verb,
+        fresh=draw(st.none() | st.just(START + 3600 * 1_000_000)) if is_of_payloads else None,
+        only=draw(st.sampled_from([None, "C/24", "a"])) if verb == "sightings" else None,
         filter=None if verb in ("coverage", "darknet") else draw(st.none() | filters),
         since=since,
         until=until,

@@ -12,7 +12,7 @@ import pytest
 import ims
 from ims.portal.privacy.address_scan import AddressScan
 from ims.portal.privacy.policy import Forbidden
-from ims.portal.privacy.redact_analyst import SHOWN, check, shown
+from ims.portal.privacy.redact_analyst import OF_FILES, SHOWN, check, shown
 from ims.portal.services import Limits
 from ims.query.answer import Answer
 from ims.query.request import Request, make_request
@@ -48,6 +48,69 @@ def test_analysts_chains_tell_nothing_at_any_limit(copies: list[Copy], at: str, 
     for steps in ({"first": "ip", "then": "ip"}, {"first": "tcp or icmp", "then": ["ip", "payload"]}):
         request = make_request("chain", None, **steps, within="4h", at=at, bin=bin, limit=limit)
         assert assert_alike(gate(), "analyst", request, copies)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 30, 60, 5000])
+@pytest.mark.parametrize("group", [None, "sensor"])
+def test_analysts_sightings_tell_nothing_at_any_limit(copies: list[Copy], group: str | None, limit: int) -> None:
+    for filter in (None, "udp"):
+        for verb in ("sightings", "novelty"):
+            request = make_request(verb, filter, group=group, limit=limit)  # type: ignore[arg-type]
+            assert assert_alike(gate(), "analyst", request, copies)
+
+
+@pytest.mark.parametrize(
+    ("group", "only", "limit"),
+    [(None, "C/24", 30), ("sensor", "nobody", 30),
+     *(pytest.param(*each, marks=pytest.mark.exhaustive) for each in
+       ((None, "D/25", 1), (None, "D/25", 5000), ("sensor", "a", 30), ("sensor", "a", 5000)))],
+)  # fmt: skip
+def test_what_one_place_alone_has_tells_analysts_nothing(
+    copies: list[Copy], group: str | None, only: str, limit: int
+) -> None:
+    """Nor does from when on payloads count, to the moment at which one came that holds an address."""
+    came = sorted(row["first"].timestamp() for row in copies[0].telescope.sightings(limit=200).rows())
+    for fresh in (came[len(came) // 2], came[-1]):
+        request = make_request("sightings", None, only=only, group=group, fresh=fresh, limit=limit)
+        assert assert_alike(gate(), "analyst", request, copies)
+    assert assert_alike(gate(), "analyst", make_request("novelty", None, group=group, fresh=came[-1]), copies)
+
+
+def test_more_payloads_of_one_moment_than_are_described_tell_nothing(tmp_path: Path) -> None:
+    """Which of them are the first 1,000, or come first at a limit, is decided by signatures, which addresses decide."""
+    found: list[list[Any]] = []
+    for moved in (7, 9):
+        packets = [
+            (MIDNIGHT, udp(0x0800_0000 + at % 5, 0xC633_6400 + moved, 53, b"%d of 198.51.100.%d" % (at, moved)))
+            for at in range(1500)
+        ]
+        packets += [(MIDNIGHT - 1_000_000, udp(0x0800_0000, 0xC633_6400 + moved, 53, b"plain"))]
+        folder = tmp_path / str(moved)
+        folder.mkdir()
+        copy = Copy(ims.open(ingest(folder / "STORE", write_pcap(folder / "x.pcap", sorted(packets)))), {})
+        asked = [make_request("sightings", None, limit=limit) for limit in (5, 1400, 5000)]
+        answers = [through(gate(), "analyst", request, copy) for request in asked]
+        found.append([each if isinstance(each, str) else each.rows() for each in answers])
+    assert found[0] == found[1]
+    few, _, whole = found[0]
+    assert len(few) == 1, "those that tie are left out"
+    assert len(whole) == 1501 and {row["text"] for row in whole} == {None}
+
+
+def test_analysts_see_sightings_but_of_payloads_that_hold_an_address_neither_signature_nor_text(
+    copies: list[Copy],
+) -> None:
+    request = make_request("sightings", None, limit=5000)
+    shown, whole = (through(gate(), role, request, copies[0]) for role in ("analyst", "operator"))
+    assert isinstance(shown, Answer) and isinstance(whole, Answer)
+    plain = {hashlib.md5(octets).hexdigest() for octets in PLAIN}
+    seen, all_of_them = ({row["signature"] for row in each.rows()} for each in (shown, whole))
+    assert seen == (all_of_them & plain) | {"withheld"} and len(shown) == len(whole)
+    assert all(row["text"] is None for row in shown.rows() if row["signature"] == "withheld")
+    assert any(row["text"] for row in shown.rows())
+    others = [name for name in shown.table.column_names if name not in ("signature", "text")]
+    rows = [sorted(repr([row[name] for name in others]) for row in each.rows()) for each in (shown, whole)]
+    assert rows[0] == rows[1]
 
 
 def test_more_chains_of_one_moment_than_are_asked_for_tell_nothing(tmp_path: Path) -> None:
@@ -201,8 +264,31 @@ def test_an_address_that_is_none_is_refused_and_not_taken_for_others() -> None:
 
 def test_a_verb_of_which_nothing_says_what_may_be_seen_is_refused() -> None:
     """Such as one that is added: whoever adds it decides what analysts see of it, or they see nothing."""
-    assert set(SHOWN) == set(VERBS)
-    for verb in VERBS:
+    assert set(SHOWN) == set(VERBS) - {"local"}, "its shares tell a block's network"
+    for verb in SHOWN:
         check(Request.model_construct(verb=verb))
-    with pytest.raises(Forbidden, match="lengths isn't shown to analysts; they may ask for count, series"):
-        check(Request.model_construct(verb="lengths"))  # type: ignore[arg-type]
+    for other in ("local", "lengths"):
+        with pytest.raises(Forbidden, match=f"{other} isn't shown to analysts; they may ask for count, series"):
+            check(Request.model_construct(verb=other))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("filter", [None, "udp", "new"])
+@pytest.mark.parametrize("bin", ["1h", "1d"])
+def test_analysts_are_told_what_packets_hold_not_how_small_files_are(
+    copies: list[Copy], filter: str | None, bin: str
+) -> None:
+    """Files of packets to one block are a little smaller or larger than those of the same packets to another."""
+    request = make_request("storage", filter, bin=bin)
+    assert assert_alike(gate(), "analyst", request, copies)
+    found = through(gate(), "analyst", request, copies[0])
+    assert isinstance(found, Answer) and not set(OF_FILES) & set(found.table.column_names)
+
+
+def test_of_coverage_s_policies_analysts_see_the_first_word() -> None:
+    """Which ports answer how, and how much is acknowledged, would tell which sensor an address belongs to."""
+    policies = ["ports 1-135=ack 136-199=synack default=reset, echo, limit 20000", "ack, echo", "synack, limit 5",
+                "silent", "ports", "passive"]  # fmt: skip
+    table = pa.table({"sensor": ["a"] * 6, "prefix": ["198.51.100.0/24"] * 6, "policy": policies})
+    found = shown(Request(verb="coverage"), table, AddressScan([]), None)
+    assert found.column_names == ["sensor", "policy"]
+    assert found.column("policy").to_pylist() == ["ack", "passive", "ports", "ports", "silent", "synack"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import random
+import signal
+import threading
 from pathlib import Path
 
 import duckdb
@@ -92,6 +94,27 @@ def test_what_the_database_says_is_the_cause_alone(raised: Exception, expected: 
     with pytest.raises(expected, match=said) as caught, plainly():
         raise raised
     assert "secret" not in str(caught.value) and caught.value.__cause__ is raised
+
+
+def test_ctrl_c_while_the_database_works_is_ctrl_c() -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt), duckdb.connect() as con:
+            threading.Thread(target=signal.pthread_kill, args=(threading.get_ident(), signal.SIGUSR1)).start()
+            with plainly():
+                con.execute("SELECT sum(hash(a.range) % 7) FROM range(1000000) a, range(1000000) b").fetchall()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_only_the_database_s_word_for_ctrl_c_is_taken_for_it() -> None:
+    with pytest.raises(KeyboardInterrupt), plainly():
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="another"), plainly():
+        raise RuntimeError("another")
 
 
 def test_a_file_that_the_system_refuses_keeps_the_system_s_words(tmp_path: Path) -> None:

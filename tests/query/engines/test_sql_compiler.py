@@ -52,3 +52,8 @@ def test_nothing_is_kept_of_which_expressions_are_equal() -> None:
         "print(len(Comparable.__cache__))\n"
     )
     assert run(text).splitlines() == ["True False", "0"]
+
+
+def test_numbers_with_a_fraction_are_compiled_for_spark_without_ibis_own_backend() -> None:
+    text = ASK + "part = t.a.cast('float64'); t = t.mutate(b=part * part); print(to_sql(t.agg(c=t.b.sum()), 'pyspark'))"
+    assert "DOUBLE" in run(text)

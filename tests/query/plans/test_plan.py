@@ -11,6 +11,7 @@ import pytest
 from ims.query.engines.duckdb import MANY, Engine
 from ims.query.plans import plan
 from ims.query.plans.plan import PLANS
+from ims.query.plans.tables import described_as, empty
 from ims.query.request import GROUPS, make_request
 from ims.store.reader import open_store
 
@@ -144,3 +145,19 @@ def test_coverage_overlaps_the_range_half_open(engine: Engine) -> None:
     assert asked(engine, "coverage", until=min(begins)) == []
     assert len(asked(engine, "coverage", since=max(ends) - 1)) == ends.count(max(ends))
     assert len(asked(engine, "coverage", until=min(begins) + 1)) == begins.count(min(begins))
+
+
+@pytest.mark.parametrize(
+    ("filter", "opened"),
+    [(None, ["packets"]), ("tcp and not category backscatter or payload", ["packets"]),
+     ("udp and not payload contains 'GET'", ["packets", "payloads"])],
+)  # fmt: skip
+def test_payloads_are_opened_only_for_filters_that_search_them(filter: str | None, opened: list[str]) -> None:
+    found = []
+
+    def open(table: str) -> plan.Table:
+        found.append(table)
+        return described_as(table, empty(table).schema)
+
+    plan.selected(plan.Tables(open, plan.epoch_us), make_request("count", filter))
+    assert found == opened

@@ -184,6 +184,12 @@ OURS: dict[str, Rule] = {
     f"signature 0x{SSH[:9]}": lambda row, _: (row["signature"] or b"").hex().startswith(SSH[:9]),
     f"signature {SSH[:6]}": lambda row, _: (row["signature"] or b"").hex().startswith(SSH[:6]),
     f"not signature {SSH[:7]}": lambda row, _: not (row["signature"] or b"").hex().startswith(SSH[:7]),
+    f"signature {SSH} or signature {'0' * 32}": lambda row, _: row["signature"] == bytes.fromhex(SSH),
+    f"signature {SSH} or signature ffffff": lambda row, _: (row["signature"] or b"").hex().startswith((SSH, "ffffff")),
+    f"not (signature {SSH} or signature {SSH})": lambda row, _: row["signature"] != bytes.fromhex(SSH),
+    f"not (signature {SSH} or signature {'0' * 32} or signature ffffff) and udp": lambda row, _: (
+        row["protocol"] == 17 and not (row["signature"] or b"").hex().startswith((SSH, "ffffff"))
+    ),
     "signature ffffff": lambda row, _: (row["signature"] or b"").hex().startswith("ffffff"),
     'payload contains "GET /"': lambda _, payload: b"GET /" in payload,
     'payload contains "get /"': lambda _, payload: b"get /" in payload,

@@ -155,7 +155,7 @@ def test_ours_are_found_by_name_and_the_nearest_is_named():
     assert "blaster-2003" in scenario_names()
     with pytest.raises(ValueError, match="'blaster-203'; meant blaster-200"):
         read_scenario("blaster-203")
-    with pytest.raises(ValueError, match="there are bagle-mydoom-2004, "):
+    with pytest.raises(ValueError, match="there are appearing-payloads, bagle-mydoom-2004, "):
         read_scenario("xyz")
 
 

@@ -24,7 +24,7 @@ from ims.portal.api.answer_memory import room_for
 from ims.portal.api.answers import WHOLE
 from ims.portal.api.callers import Anyone, gate_of, note
 from ims.portal.api.errors import documented, refusals, without_places
-from ims.portal.api.execute import Made, answer_of, held_answer
+from ims.portal.api.execute import Made, allowed, answer_of, held_answer
 from ims.portal.api.negotiate import negotiated
 from ims.portal.api.parameters import OF_ANALYSES, Parameters, range_of
 from ims.portal.privacy.query_policy import Forbidden
@@ -64,6 +64,8 @@ async def analyse(analysis: Analysis, words: Parameters, request: Request, calle
     negotiated(request.headers.getlist("accept"), {"application/json": "json"})
     given = words.model_dump(exclude_none=True)
     note(request, verb=f"analyse {analysis.name}", words=words.model_dump(exclude_defaults=True))
+    if analysis.refusal and role != "operator":
+        raise HTTPException(403, f"{role}s aren't shown {analysis.name}: {analysis.refusal}")
     try:
         options = await asyncio.to_thread(options_of, analysis, given)
         note(request, **range_of(options.request))
@@ -81,9 +83,13 @@ async def analyse(analysis: Analysis, words: Parameters, request: Request, calle
         silent.update(answer.record.silent)
         return answer
 
+    def writing(question: Question, out: Any) -> object:
+        return gate.telescope.write(allowed(question, request, caller), out, "pcap", "raw")
+
     def make() -> Made:
         try:
-            result = run(analysis, asking, given, origins=gate.origins)
+            write = writing if role == "operator" else None
+            result = run(analysis, asking, given, origins=gate.origins, write=write)
         except NotShownError as error:
             raise error.__cause__ or error from None
         except OriginError as error:  # of the operator's files, not of the caller's words

@@ -43,7 +43,11 @@ def check_store(sensor: RegisteredSensor, names: Iterable[str], store: str, stor
 
 def check_rows(sensor: RegisteredSensor, questions: Collection[Question], parts: Mapping[str, pa.Table]) -> None:
     """Compare the sensors' names in rows with the registry: a part `I/NAME` answers question I. Raises Fault."""
-    by_sensor = {str(number) for number, question in enumerate(questions) if question.request.group == "sensor"}
+    # Of details, the key is a signature or a source, whatever the question's group is.
+    by_sensor = {
+        str(number) for number, question in enumerate(questions)
+        if question.request.group == "sensor" and question.key is None
+    }  # fmt: skip
     for part, table in parts.items():
         for column in ("sensor", "key") if part.partition("/")[0] in by_sensor else ("sensor",):
             if column in table.column_names:

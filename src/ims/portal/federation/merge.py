@@ -50,6 +50,7 @@ class MergeEngines:
             request.metric,
             request.per_24,
             request.chain and request.chain.shape,
+            request.parted,
         )
 
     def merge(
@@ -78,9 +79,9 @@ class MergeEngines:
         return self.merge(question, gathered, until), time.thread_time() - began
 
     def _schemas(self, *shape: Any) -> Mapping[str, pa.Schema]:
-        plan, key, other, verb, group, metric, per_24, chain = shape
+        plan, key, other, verb, group, metric, per_24, chain, parted = shape
         some = {"signatures": ("00" * 16,)} if key == "signature" or plan == "payload_bytes" else {"sources": (0,)}
-        request = {"verb": verb, "group": group, "metric": metric, "per_24": per_24, "chain": chain}
+        request = {"verb": verb, "group": group, "metric": metric, "per_24": per_24, "chain": chain, "parted": parted}
         fields = {"plan": plan, "request": request, "key": key, "other": other, "prefix": "000000"}
         question = Question.model_validate(fields | some)
         with self._lent(small=True) as engine:

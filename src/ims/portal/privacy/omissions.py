@@ -27,7 +27,8 @@ OF_ANALYSTS = {
     "packets": f"{', '.join(n for n in TELLING if n != 'payload')} aren't shown to analysts; source, tcp_options and "
     f"signature are empty where they hold a monitored address, or are of {HOLDS} or can't be looked at",
     "payloads": f"of {HOLDS}, or that isn't stored, analysts are shown the counts alone",
-    "coverage": "prefix isn't shown to analysts",
+    "storage": "stored_packets and stored_bytes aren't shown to analysts: how small files are depends on addresses",
+    "coverage": "prefix isn't shown to analysts, and of policy the first word",
 }
 NO_SOURCES = "monitored addresses are left out of sources"
 
@@ -42,7 +43,7 @@ def omissions(role: Role, request: Request, settings: SecrecySettings, noise: No
         lines += _of_viewers(asked, request, settings, noise)
     elif asked.verb in OF_ANALYSTS:
         lines.append(OF_ANALYSTS[asked.verb])
-    elif asked.group == "signature" or asked.verb == "chain":
+    elif asked.group == "signature" or asked.verb in ("chain", "sightings"):
         lines.append(f"the signature of {HOLDS}, or that can't be looked at, is shown to analysts as withheld")
     group = asked.group or ""
     by_source = asked.verb in ("sources", "chain") or (group.startswith("source") and group != "source_port")

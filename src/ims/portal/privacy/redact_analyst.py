@@ -16,12 +16,16 @@ import pyarrow.compute as pc
 from ims import arrow
 from ims.portal.privacy.address_scan import AddressScan
 from ims.portal.privacy.query_policy import TELLING, Forbidden, PayloadLookup, wanted_of
+from ims.query.plans.sightings import BY, DESCRIBED
 from ims.query.request import Request
 from ims.query.verbs import MOST_DETAILED, VERBS
 
-SHOWN = ("count", "series", "top", "packets", "payloads", "sources", "chain", "cache", "coverage", "darknet")
+SHOWN = ("count", "series", "top", "packets", "payloads", "sources", "chain", "sightings", "novelty", "cache",
+         "storage", "coverage", "darknet")  # fmt: skip
 """Verbs whose answers `shown` knows how to redact."""
-EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100, "chain": 1000}
+OF_FILES = ("stored_packets", "stored_bytes")
+"""Of the verb `storage`: how small files are depends on the addresses in them."""
+EXTRA = {"packets": 1000, "top": 1000, "series": 1, "payloads": 100, "chain": 1000, "sightings": 1000}
 """Rows to ask for beyond those to show; of a series one, to know whether its last bin is whole."""
 NOWHERE = "192.0.2.0"  # in place of null, where addresses are computed together
 LOOKED_UP = MOST_DETAILED  # payloads looked up at once: as many as a question may name, usually 15 MB
@@ -48,11 +52,17 @@ def shown(request: Request, table: pa.Table, words: AddressScan, payloads: Paylo
         return _packets(table, words, payloads, wanted, full)
     if request.verb == "payloads":
         return _payloads(table, words, wanted, full)
+    if request.verb == "storage":
+        return table.drop_columns([name for name in OF_FILES if name in table.column_names])
     if request.verb == "coverage":
         kept = table.drop_columns([name for name in ("prefix",) if name in table.column_names])
+        if "policy" in kept.column_names:  # ports that answer differently would tell a sensor from others
+            kept = _with(kept, "policy", pc.replace_substring_regex(kept.column("policy"), "[ ,].*", ""))
         return _sorted(kept, kept.column_names)
     if request.verb == "chain":
         return _chains(table, words, payloads, wanted, full)
+    if request.verb == "sightings":
+        return _sightings(request, table, words, payloads, wanted, full)
     name = request.group_name
     if request.verb == "sources" or request.group == "source":
         return table.filter(arrow.column(~_monitored(table.column("source"), words), pa.bool_()))
@@ -102,6 +112,31 @@ def _chains(table: pa.Table, words: AddressScan, payloads: PayloadLookup | None,
     table = table.filter(arrow.column(~_monitored(table.column("source"), words), pa.bool_()))
     table = _with(table, "variant", _known(table.column("variant"), words, payloads, WITHHELD))
     return _sorted(table, ["first", "source", "variant", "last", "times"]).slice(0, wanted)
+
+
+def _sightings(
+    request: Request, table: pa.Table, words: AddressScan, payloads: PayloadLookup | None, wanted: int, full: bool
+) -> pa.Table:
+    """Rows of payloads that hold an address, or can't be searched, have neither signature nor text. Those that tie
+    where the answer is cut are left out, and those that tie where descriptions end have none: which of them come
+    first, signatures decided."""
+    order = [(f"{request.group or BY}s", "descending"), ("packets", "descending"), ("first", "ascending")]
+    keys = list(zip(*(table.column(name).to_pylist() for name, _ in order), strict=True))
+    if full and keys:
+        whole = keys.index(keys[-1])
+        if whole == 0 and wanted:
+            raise Forbidden(f"more than {len(table):,} payloads came in one moment; ask for fewer, by port or source")
+        table, keys = table.slice(0, whole), keys[:whole]
+    signature = _known(table.column("signature"), words, payloads, WITHHELD)
+    # What is cut, or made printable, may look like another address than the payload holds.
+    texts = [(text or "").encode() for text in table.column("text").to_pylist()]
+    table = _without(table, "text", pc.or_(pc.equal(signature, WITHHELD), arrow.column(words.which(texts), pa.bool_())))
+    if len(keys) > DESCRIBED and keys[DESCRIBED - 1] == keys[DESCRIBED]:
+        tied = arrow.column([key == keys[DESCRIBED] for key in keys], pa.bool_())
+        table = _without(_without(table, "text", tied), "sources", tied)
+    table = _with(table, "signature", signature)
+    others = [(name, "ascending") for name in table.column_names if name not in dict(order)]
+    return table.sort_by([*order, *others]).slice(0, wanted)
 
 
 def _top(table: pa.Table, wanted: int, full: bool) -> pa.Table:

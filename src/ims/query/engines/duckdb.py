@@ -24,8 +24,9 @@ from ims.query.engines.part_reader import Addresses, AsTheyCome, Found, Look, Pa
 from ims.query.engines.sql_compiler import to_sql
 from ims.query.plans.part import Members
 from ims.query.plans.plan import Plan, Tables, epoch_us
-from ims.query.plans.tables import described_as, empty
+from ims.query.plans.tables import COUNTED, FILES, described_as, empty, table_of_files
 from ims.query.request import Request
+from ims.records import StoredFile
 from ims.settings.durations import DAY_US
 
 PARTIAL_ROWS = 50_000_000
@@ -52,6 +53,10 @@ class Files(Protocol):
 
     def files(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[Path]:
         """Files of a table that may contain rows of [since, until)."""
+
+    def entries(self, table: str, since_us: int | None = None, until_us: int | None = None) -> list[StoredFile]:
+        """The same files as rows of the table of files."""
+        ...
 
     def refuse_damage(self, files: Iterable[Path]) -> None:
         """Raises ValueError where one of these isn't what was written, OSError where one can't be read."""
@@ -227,7 +232,13 @@ class Engine:
 
     def tables_of(self, store: Files, since_us: int | None, until_us: int | None) -> Tables:
         """One store's tables, each from the files that may contain rows of a range."""
-        return Tables(lambda table: self._table(table, self.whole_files(table, store, since_us, until_us)), epoch_us)
+
+        def opened(table: str) -> Any:
+            if table == FILES:
+                return self._register(stored_files(store, since_us, until_us))
+            return self._table(table, self.whole_files(table, store, since_us, until_us))
+
+        return Tables(opened, epoch_us)
 
     @classmethod
     def whole_files(cls, table: str, store: Files, since_us: int | None, until_us: int | None) -> list[Path]:
@@ -302,6 +313,11 @@ class Engine:
     def close(self) -> None:
         """Close the database."""
         self._con.close()
+
+
+def stored_files(store: Files, since_us: int | None, until_us: int | None) -> pa.Table:
+    """The files of hours that may have something of [since, until)."""
+    return table_of_files(row for table in COUNTED for row in store.entries(table, since_us, until_us))
 
 
 def _whole_days(since_us: int | None, until_us: int | None) -> tuple[int | None, int | None]:

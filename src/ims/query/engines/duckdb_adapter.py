@@ -18,6 +18,8 @@ from ims.records import TABLES
 OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
 """DuckDB's errors about missing or damaged files, beside its plain `Error`."""
 GIVEN_UP = "the question was given up"
+CTRL_C = "Query interrupted"
+"""What DuckDB says in a RuntimeError of its own, in place of what a signal's handler raised while it worked."""
 TOO_LARGE = "the question needs more memory than it may have"
 DAMAGED = "it is damaged, or no Parquet file"
 ASIDE = re.compile(r"""IO Error.*["']\.tmp["'/]""")
@@ -26,12 +28,16 @@ ASIDE = re.compile(r"""IO Error.*["']\.tmp["'/]""")
 
 @contextlib.contextmanager
 def plainly(files: Iterable[Path] = ()) -> Iterator[None]:
-    """DuckDB's errors as built-in ones with our own message: the question was given up, too little memory, a damaged or
-    missing file (searched among `files`). DuckDB's message, with SQL and paths in it, is only in their cause."""
+    """DuckDB's errors as built-in ones with our own message: the question was given up, Ctrl-C, too little memory, a
+    damaged or missing file (searched among `files`). What DuckDB says, with SQL and paths, is only in their cause."""
     try:
         yield
     except duckdb.InterruptException as error:
         raise InterruptedError(GIVEN_UP) from error
+    except RuntimeError as error:
+        if str(error) == CTRL_C:
+            raise KeyboardInterrupt from error
+        raise
     except (duckdb.OutOfMemoryException, pa.ArrowMemoryError) as error:
         raise MemoryError(TOO_LARGE) from error
     except (duckdb.Error, pa.ArrowException) as error:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ims import arrow
+from ims import arrow, records
 from ims.query.distinct.address_set import counted_members
 from ims.query.engines import sql_cache
-from ims.query.engines.duckdb import BATCH_ROWS, WITHOUT_DISK, Engine, Files
+from ims.query.engines.duckdb import BATCH_ROWS, WITHOUT_DISK, Engine, Files, stored_files
 from ims.query.engines.duckdb_adapter import narrow, plainly
 from ims.query.engines.parquet_files import selecting
 from ims.query.engines.part_reader import AsTheyCome, Found
@@ -19,7 +19,7 @@ from ims.query.engines.sql_cache import MARKED_PACKETS, SELECTED, TABLES, LookSq
 from ims.query.language.columns import hides
 from ims.query.plans.part import MARKS_PART
 from ims.query.plans.plan import COUNTS, OF_MEMBERS
-from ims.query.plans.tables import empty
+from ims.query.plans.tables import FILES, empty
 from ims.query.question import Question
 from ims.query.request import Request
 
@@ -47,7 +47,7 @@ class HalfEngine(Engine):
         super().__init__([], memory_bytes, threads, settings=settings, folders=[folder])
         self._batch_octets = batch_octets
         self._behind: dict[str, object] = {}
-        for table in TABLES:
+        for table in records.TABLES:
             self._con.register(f"ims_empty_{table}", empty(table))
 
     def half(self, store: Files, question: Question, marks: bool = False) -> Found:
@@ -94,6 +94,11 @@ class HalfEngine(Engine):
 
     def _put_behind(self, table: str, store: Files, request: Request, is_read: bool) -> None:
         """Make a table's name a view of the files that may contain rows of the range; for packets, of these rows."""
+        if table == FILES:
+            rows = stored_files(store, request.since, request.until) if is_read else empty(FILES)
+            with self._plainly():
+                self._con.register(TABLES[FILES], rows)
+            return
         files_of = self.whole_files if is_read else self.files_of
         files = self._files[table] = files_of(table, store, request.since, request.until)
         sql = selecting(table, files) if files else f"SELECT * FROM ims_empty_{table}"  # noqa: S608  # ours

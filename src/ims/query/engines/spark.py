@@ -14,12 +14,12 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from ims.query.engines.duckdb import Engine, Files
+from ims.query.engines.duckdb import Engine, Files, stored_files
 from ims.query.engines.spark_errors import spark_errors, unless_gone
 from ims.query.engines.spark_session import SparkSettings, spark_session
 from ims.query.engines.sql_compiler import to_sql
 from ims.query.plans.plan import Plan, Tables
-from ims.query.plans.tables import empty
+from ims.query.plans.tables import FILES, described_as, empty
 from ims.query.request import Request
 
 KINDS: dict[pa.DataType, tuple[str, str]] = {
@@ -98,9 +98,21 @@ class SparkEngine:
 
     def _tables(self, store: Files, request: Request) -> Tables:
         def opened(table: str) -> Any:
+            if table == FILES:
+                return self._registered(stored_files(store, request.since, request.until))
             return self._table(table, store.path, Engine.whole_files(table, store, request.since, request.until))
 
         return Tables(opened, unix_micros)
+
+    def _registered(self, rows: pa.Table) -> Any:
+        name = f"ims_{FILES}_{uuid.uuid4().hex}"
+        kinds = {pa.string(): "STRING", pa.int64(): "BIGINT"}
+        columns = ", ".join(f"`{field.name}` {kinds[field.type]}" for field in rows.schema)
+        values = [tuple(row.values()) for row in rows.to_pylist()]
+        with spark_errors("Spark can't read the lake's ledgers", self._properties):
+            self._spark.createDataFrame(values, columns).createOrReplaceTempView(name)
+        self._views.append(name)
+        return described_as(name, rows.schema)
 
     def _table(self, table: str, root: Path | str, files: Sequence[Path | str]) -> Any:
         name = f"ims_{table}_{uuid.uuid4().hex}"

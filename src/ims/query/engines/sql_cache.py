@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ims import records
 from ims.query.engines.part_reader import Pairs, Way, looks
 from ims.query.engines.sql_compiler import to_sql
 from ims.query.engines.sql_store import kept
@@ -22,11 +21,11 @@ from ims.query.language.syntax_tree import Expression
 from ims.query.plans.hidden_sources import COLUMN, marked
 from ims.query.plans.plan import Tables, epoch_us
 from ims.query.plans.predicate import predicate
-from ims.query.plans.tables import described_as, empty
+from ims.query.plans.tables import OPENED, described_as, empty
 from ims.query.question import Question
 from ims.query.request import Ranges, Request
 
-TABLES = {table: f"ims_{table}" for table in records.TABLES}
+TABLES = {table: f"ims_{table}" for table in OPENED}
 SELECTED = "ims_selected"
 MARKED_PACKETS = "ims_marked_packets"
 """The packets with a column that tells whether the source is hidden: computed once, however often a filter reads it."""

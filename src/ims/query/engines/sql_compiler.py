@@ -18,6 +18,7 @@ from typing import Literal as OneOf
 
 import ibis
 from ibis.common.bases import Comparable
+from ibis.config import Config
 from ibis.expr.operations import Literal
 
 from ims.query.errors import QuestionError
@@ -44,6 +45,12 @@ OCTETS_LISTED = 96
 """Of a listed value, at most: 16 octets are escaped one by one."""
 
 
+class PySparkOptions(Config):  # type: ignore[misc]  # Ibis has no types
+    """What Ibis' compiler for Spark looks up at numbers with a fraction; Ibis has it in a backend that we don't use."""
+
+    treat_nan_as_null: bool = False
+
+
 def to_sql(expression: Any, dialect: OneOf["duckdb", "pyspark"] = "duckdb") -> str:
     """An engine's SQL for an Ibis expression; PySpark isn't needed. Raises ValueError where it is too deep for the
     compiler, or longer than MOST_OCTETS without the program's own lists (hidden sources, chosen values)."""
@@ -51,6 +58,8 @@ def to_sql(expression: Any, dialect: OneOf["duckdb", "pyspark"] = "duckdb") -> s
         if PACKAGE not in sys.modules:
             _enter_unrun(PACKAGE)
         importlib.import_module(f"{PACKAGE}.{dialect}")
+    if dialect == "pyspark" and ibis.options.pyspark is None:
+        ibis.options.pyspark = PySparkOptions()
     try:
         sql = str(ibis.to_sql(expression, dialect=dialect, pretty=False))
     except RecursionError:

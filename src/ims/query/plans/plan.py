@@ -19,6 +19,7 @@ import ibis
 
 from ims.packet.field_values import ICMP_ERRORS
 from ims.query.bins import since_a_bin_began
+from ims.query.language.columns import uses
 from ims.query.plans.part import Members, Parts, Rows, Table, Totals
 from ims.query.request import Request
 
@@ -52,6 +53,11 @@ class Tables:
         """Frames that columns can't express."""
         return self._open("frames_raw")
 
+    @cached_property
+    def files(self) -> Table:
+        """Files with their hours, rows and octets: see tables.FILES. They may hold more than the range."""
+        return self._open("files")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -80,7 +86,8 @@ def selected(tables: Tables, request: Request) -> Table:
         return packets
     from ims.query.plans.predicate import taken
 
-    return taken(request.filter, packets, tables.payloads, request.hidden)
+    payloads = tables.payloads if "payload" in uses(request.filter) else None  # thousands of files, which take a while
+    return taken(request.filter, packets, payloads, request.hidden)
 
 
 def binned(tables: Tables, packets: Table, request: Request) -> Any:

@@ -6,7 +6,7 @@ nor false, and such packets aren't taken (short_circuit.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import and_, eq, ge, gt, le, lt, ne, or_
 from typing import Any
@@ -21,7 +21,7 @@ from ims.query.language.columns import hides
 from ims.query.language.syntax_tree import PORTED, Expression, walk
 from ims.query.plans.header_octets import checked_header, is_first, number
 from ims.query.plans.hidden_sources import COLUMN, marked
-from ims.query.plans.short_circuit import ANY_PROTOCOL, Decided, holds
+from ims.query.plans.short_circuit import ANY_PROTOCOL, Decided, holds, joined
 from ims.query.request import Ranges
 
 _RELATIONS: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
@@ -69,6 +69,8 @@ def _decided(tree: Expression, packets: Any, payloads: Any) -> Decided:
         return Decided(packets[tree.column] == tree.name, None)
     if isinstance(tree, nodes.Signature):
         return Decided(_signature(tree, packets), None)
+    if isinstance(tree, nodes.Or):
+        return Decided(_signatures([term for term in tree.terms if isinstance(term, nodes.Signature)], packets), None)
     if isinstance(tree, nodes.Contains):
         return Decided(_contains(tree, packets, payloads), None)
     return Decided(ibis.literal(False), None)
@@ -151,6 +153,13 @@ def _signature(tree: nodes.Signature, packets: Any) -> Any:
         return (packets.signature == ibis.literal(bytes.fromhex(tree.digits), "binary")).fill_null(False)
     low, high = (ibis.literal(bytes.fromhex(tree.digits.ljust(32, fill)), "binary") for fill in "0f")
     return ((packets.signature >= low) & (packets.signature <= high)).fill_null(False)
+
+
+def _signatures(terms: Sequence[nodes.Signature], packets: Any) -> Any:
+    """Any of them: whole ones as one list, as a hundred comparisons take twice as long."""
+    whole = [ibis.literal(bytes.fromhex(term.digits), "binary") for term in terms if len(term.digits) == 32]
+    begins = [_signature(term, packets) for term in terms if len(term.digits) < 32]
+    return joined([*([packets.signature.isin(whole).fill_null(False)] if whole else []), *begins], or_)
 
 
 def _contains(tree: nodes.Contains, packets: Any, payloads: Any) -> Any:

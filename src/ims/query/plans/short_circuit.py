@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import ibis
 
-from ims.query.language.syntax_tree import And, Contains, Expression, Not, Or, walk
+from ims.query.language.syntax_tree import And, Contains, Expression, Not, Or, Signature, walk
 
 Captured = Mapping[int, int]
 """IP protocol -> octets of its header that must have been captured."""
@@ -38,7 +38,7 @@ FEW = 4
 
 
 class Decided(NamedTuple):
-    """A condition without `and`, `or` and `not`."""
+    """A condition without `and`, `or` and `not`; or one of several signatures, any of which a packet may have."""
 
     true: Any
     false: Any
@@ -73,6 +73,8 @@ class _Decider:
         if isinstance(tree, And):
             return joined([self.true(term) for term in tree.terms], and_)
         if isinstance(tree, Or):
+            if all(isinstance(term, Signature) for term in tree.terms):
+                return self._leaf(tree).true
             if self._is_covered(tree.terms):
                 return joined([self.true(term) for term in tree.terms], or_)
             return self._any(tree.terms, True) if self._is_short(tree) else self._is_decided(tree, False)

@@ -1,0 +1,1 @@
+"""Traffic from a block's own network (paper, Figure 3)."""
