@@ -18,6 +18,8 @@ from ims.portal.privacy.redact_analyst import OF_FILES
 from ims.query.answer import Answer
 from ims.query.moment import moment
 from ims.query.request import Request
+from ims.simulate.output.capture import write_scenario
+from ims.simulate.scenario.scenario import read_scenario
 from ims.telescope import Telescope
 
 from ...query.plans.test_storage import PACKETS, store, telescope
@@ -68,6 +70,21 @@ def test_of_more_than_a_sample_the_interval_holds_what_all_would_be(
     assert value(result, "pcap_zst") < whole
     for row in result.rows.to_pylist():
         assert row["pcap_zst_low"] < row["pcap_zst"] < row["pcap_zst_high"]
+
+
+@pytest.mark.exhaustive
+def test_a_sample_of_its_usual_size_holds_what_zstd_makes_of_all(tmp_path: Path) -> None:
+    scenario = read_scenario("mysql-2004")
+    with (tmp_path / "x.pcap").open("wb") as file:
+        write_scenario(scenario, file, seed=1)
+    ingest(tmp_path / "STORE", tmp_path / "x.pcap", blocks=[f"{b.name}={b.prefix}" for b in scenario.blocks()])
+    with ims.open(tmp_path / "STORE") as telescope:
+        found = telescope.analyse.storage().estimates["pcap_zst"]
+        telescope.export(tmp_path / "all.pcap", "pcap")
+    subprocess.run([str(which("zstd")), "-q", "-3", str(tmp_path / "all.pcap")], check=True)
+    judged = (tmp_path / "all.pcap").stat().st_size / (tmp_path / "all.pcap.zst").stat().st_size
+    assert f"{sample.PLACES} places" in found.method
+    assert found.low < judged < found.high  # type: ignore[operator]
 
 
 HOUR_NS = 3600 * 10**9
