@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--store-packets", type=int, default=50_000_000, help="of the store to ask")
     parser.add_argument("--quick", action="store_true", help="one run each, 200,000 and 1,000,000 packets")
     parser.add_argument("--others", action="store_true", help="measure the other programs alone")
-    parser.add_argument("--dir", type=Path, help="where to work; a temporary folder otherwise (needs 4 GB)")
+    parser.add_argument("--dir", type=Path, help="where to work; a temporary folder otherwise (needs 6 GB)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the store that was asked")
     given = parser.parse_args()
     parts = given.parts or list(PARTS)

@@ -22,6 +22,8 @@ PARTS: dict[str, Any] = {
 PARTS |= {f"new-payloads-{part}": getattr(new_payloads, part) for part in ("captures", "delays")}
 """Modules that have CASES, SEEDS, `run(case, seed)` and `text(outcomes of cases)`."""
 PROCESSES = 2
+FEW = 100
+"""Tasks, of which none are handed out together: each takes long, and one process would wait for the other."""
 
 
 class Task(NamedTuple):
@@ -41,7 +43,8 @@ def outcomes(tasks: list[Task]) -> Iterator[tuple[Task, Any]]:
     """Of all tasks, with a line that says how far it is."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each process has a core of its own
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
-        for done, found in enumerate(pool.map(run, tasks, chunksize=4), 1):
+        each = 4 if len(tasks) > FEW else 1
+        for done, found in enumerate(pool.map(run, tasks, chunksize=each), 1):
             print(f"\r{tasks[0].part}: {done:,} of {len(tasks):,} runs", end="", file=sys.stderr, flush=True)
             yield found
     print(file=sys.stderr)

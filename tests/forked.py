@@ -1,8 +1,8 @@
 """`ims` quickly: a process that has imported all of it forks one for each command, which then costs 0.05 s, not 0.8 s.
 
 Each is a process of its own, with its own arguments, folder, environment, standard streams and exit status, and runs
-what the console script runs. `python -m tests.forked SOCKET IMPORT...` is the one that forks; `ims(folder)` starts it
-and makes a program called `ims` that asks it, for a shell's PATH.
+what the console script runs, with kernels that are loaded already. `python -m tests.forked SOCKET` is the one that
+forks; `ims()` starts it and makes a program called `ims` that asks it, for a shell's PATH, and `Daemon` is one that goes on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ MODULES = (
     "ims.query_run", "ims.lake.ship", "ims.lake.lake", "ims.simulate.output.capture", "ims.portal.auth.accounts", "ims.pki.authority",
     "ims.sensor.doctor", "ims.sensor.daemon", "ims.queryd.daemon", "ims.queryd.doctor", "ims.portal.daemon",
     "ims.portal.doctor", "pandas", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet", "rich.table",
+    "altair", "plotext", "scipy.interpolate", "scipy.optimize", "scipy.special",
 )  # fmt: skip
 """What commands import when they run. None starts a thread."""
 CLIENT = """#!{python} -SE
@@ -53,9 +56,26 @@ os._exit(status)
 """
 
 
+CLONE_NEWNS, CLONE_NEWNET, MS_REC, MS_SLAVE, MNT_DETACH = 0x20000, 0x40000000, 0x4000, 0x80000, 2
+
+
+def enter(network: int) -> None:
+    """A network namespace, with a /sys of its own, as `ip netns exec` does."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for done in (
+        lambda: libc.setns(network, CLONE_NEWNET), lambda: libc.unshare(CLONE_NEWNS),
+        lambda: libc.mount(b"", b"/", b"none", MS_SLAVE | MS_REC, None), lambda: libc.umount2(b"/sys", MNT_DETACH),
+        lambda: libc.mount(b"sysfs", b"/sys", b"sysfs", 0, None),
+    ):  # fmt: skip
+        if done() != 0:
+            raise OSError(ctypes.get_errno(), "enter a network namespace")
+
+
 def run(words: list[str], folder: str, environment: dict[str, str], streams: list[int]) -> None:
-    """In a process of its own, what the console script does."""
-    for number, stream in enumerate(streams):
+    """In a process of its own, what the console script does. A fourth stream is a network namespace to do it in."""
+    for network in streams[3:]:
+        enter(network)
+    for number, stream in enumerate(streams[:3]):
         os.dup2(stream, number)
     for stream in streams:
         os.close(stream)
@@ -107,8 +127,12 @@ def serve_one(door: socket.socket) -> None:
 def serve(path: str) -> None:
     """Fork for each that comes, until the process that started us ends, which closes our standard input."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # as ims/cli/sensor.py has it
     for name in MODULES:
         importlib.import_module(name)
+    from ims.process.warm_up import compile_all
+
+    compile_all()
     gc.collect()
     gc.freeze()  # else each child would copy what its collector looks at
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -157,6 +181,53 @@ def ims(before: tuple[str, ...] = ()) -> Path:
         program.chmod(0o755)
         _started[before] = program
     return _started[before]
+
+
+class Daemon:
+    """A command of `ims` that runs, with what tests use of subprocess.Popen: standard error is text, in a pipe. Where
+    this process ends, it is killed. `network`: the name of a namespace that it runs in."""
+
+    def __init__(self, words: Sequence[str], network: str | None = None) -> None:
+        reading, writing = os.pipe()
+        with contextlib.ExitStack() as given:
+            files: list[Any] = [given.enter_context(open(os.devnull, "r+b"))] * 2  # noqa: PTH123
+            files.append(given.enter_context(os.fdopen(writing, "wb")))
+            if network is not None:
+                files.append(given.enter_context(Path("/run/netns", network).open("rb")))
+            self._door = socket.socket(socket.AF_UNIX)
+            self._door.connect(str(ims().with_name("door")))
+            told = json.dumps([list(words), str(Path.cwd()), dict(os.environ)], ensure_ascii=True).encode()
+            socket.send_fds(self._door, [struct.pack("<I", len(told))], [file.fileno() for file in files])
+        self._door.sendall(told)
+        self.pid: int = struct.unpack("<i", self._door.recv(4, socket.MSG_WAITALL))[0]
+        self.stderr = os.fdopen(reading, "r")
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit status, as Popen has it; None while it runs."""
+        if self.returncode is None and select.select([self._door], [], [], 0)[0]:
+            self.returncode = struct.unpack("<i", self._door.recv(4, socket.MSG_WAITALL))[0]
+            self._door.close()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status, once it has ended. Raises subprocess.TimeoutExpired where it doesn't in time."""
+        if self.returncode is None and not select.select([self._door], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(f"ims, process {self.pid}", timeout or 0)
+        status = self.poll()
+        assert status is not None
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Nothing where it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from ims.query.request import make_request
 from ims.stores_backend import StoresBackend
 from ims.telescope import Telescope
 
+from .effort import every
 from .portal.api.served import world
 from .portal.test_same_answer import Daemons
 from .query.words import found_by_analysis
@@ -89,9 +90,11 @@ def test_a_question_has_one_answer(backends: dict[str, Backend], verb: Any, word
             assert getattr(other.record, name) == getattr(first.record, name), name
 
 
-@pytest.mark.parametrize("name", ANALYSES)
+@pytest.mark.parametrize("name", every(2, ANALYSES))
 def test_an_analysis_has_one_result(backends: dict[str, Backend], name: str) -> None:
     words = {"filter": "udp or tcp", **DAY, **found_by_analysis(Telescope(backend=backends["stores"]), name)}
+    if name == "new-payloads":  # made here of a portal's verbs: it has no more rows than these have for the role
+        words["limit"] = 1000
     first, *others = [Telescope(backend=backends[kind]).analysis(name, words) for kind in KINDS]
     assert len(first.series) or name == "ports"  # a day is too short for it
     assert {other.to_json() for other in others} == {first.to_json()}

@@ -31,6 +31,7 @@ from ims.settings.durations import HOUR_US
 from ims.store.heartbeat import Beat, Heartbeat, boot_id, uptime
 from ims.store.rowkey import row_keys_of_arrow
 
+from .effort import pick
 from .store.made import of_an_earlier_version
 from .stores import BLOCK, CAPTURES, IMS, MIDNIGHT, cli, exported, ingest, ipv4, needs_captures, udp, write_pcap
 
@@ -104,10 +105,10 @@ def read_pcap(octets: bytes, link: str = "raw") -> list[Packet]:
 
 @needs_captures
 def test_each_real_capture_comes_back_byte_for_byte(tmp_path: Path) -> None:
+    """In a commit each second capture."""
     compared, files = 0, 0
-    for path in sorted(CAPTURES.iterdir()):
-        if path.suffix not in (".pcap", ".cap", ".pcapng"):
-            continue
+    captures = [path for path in sorted(CAPTURES.iterdir()) if path.suffix in (".pcap", ".cap", ".pcapng")]
+    for path in captures[:: pick(1, 2)]:
         try:
             wanted = list(packets_of(path))
         except ValueError:
@@ -120,7 +121,7 @@ def test_each_real_capture_comes_back_byte_for_byte(tmp_path: Path) -> None:
         assert Counter(found) == Counter(wanted), path.name
         assert [time for time, _, _ in found] == sorted(time for time, _, _ in wanted)
         compared, files = compared + len(wanted), files + bool(wanted)
-    assert files >= 50
+    assert files >= pick(50, 25)
     assert compared > 40_000
 
 

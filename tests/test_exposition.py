@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from ims import exposition
 from ims.exposition import CONNECTIONS, new_registry, serve_metrics
 
-from .portal.deployment import free_port
+from .free_port import free_port
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 
 from ims.freed_memory import THRESHOLDS, let_go
 from ims.portal.auth.accounts import Accounts
-from tests.portal.deployment import free_port, toml
+from tests.free_port import free_port
+from tests.portal.deployment import toml
 
 FREED = """
 import sys, threading

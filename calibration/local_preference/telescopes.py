@@ -68,7 +68,8 @@ class Sent(NamedTuple):
 def telescope(rng: np.random.Generator, lengths: Sequence[int], hosts: Sequence[Population] | None = None) -> Data:
     """What the analysis gets of a day: a block for each length of a prefix, each in a /8 of its own."""
     chosen = populations() if hosts is None else hosts
-    drawn = [_block(rng, length, number, chosen) for number, length in enumerate(lengths)]
+    alive = [_alive(rng, each) for each in chosen]
+    drawn = [_block(rng, length, number, chosen, alive) for number, length in enumerate(lengths)]
     blocks = [
         Block(f"{name}/{length}", float(1 << 32 - length), DAY, _near(sent),
               [near for near in (SAME_16, SAME_8) if length <= int(near[1:])])
@@ -123,20 +124,39 @@ def _on(chance: Array, each: Population) -> Array:
     return np.asarray(0.2 + 0.8 * 10 * (0.5 + chance) / 24)
 
 
-def _block(rng: np.random.Generator, length: int, number: int, hosts: Sequence[Population]) -> dict[str, list[Sent]]:
+class Alive(NamedTuple):
+    """Hosts of a population in one run: how many, and of a background, the part of its packets that each sends, 1 on
+    average."""
+
+    number: int
+    parts: Array | None
+
+
+def _alive(rng: np.random.Generator, each: Population) -> Alive:
+    """Other ones in each run, which is what intervals allow for: as many as Poisson's law has, and those of a
+    background send by the law that scenarios have in the order of their hosts. A single host is one."""
+    number = int(rng.poisson(each.hosts)) if each.hosts > 1 else 1
+    if each.skew == 1.0:
+        return Alive(number, None)
+    return Alive(number, (1 - rng.random(number)) ** (1 / each.skew - 1) / each.skew)
+
+
+def _block(
+    rng: np.random.Generator, length: int, number: int, hosts: Sequence[Population], alive: Sequence[Alive]
+) -> dict[str, list[Sent]]:
     found: dict[str, list[Sent]] = defaultdict(list)
-    for at, each in enumerate(hosts):
+    for at, (each, these) in enumerate(zip(hosts, alive, strict=True)):
         living, rates = _living(each, length), _rates(each, length)
-        if each.skew != 1.0:
-            runs = rng.poisson(each.hosts * rates[ELSEWHERE])
-            host, met = np.unique((each.hosts * rng.random(runs) ** each.skew).astype(np.int64), return_counts=True)
+        if these.parts is not None:
+            met = rng.poisson(these.parts * rates[ELSEWHERE])
+            host, met = np.flatnonzero(met), met[met > 0]
             place = rng.random(len(host)) * each.hosts
             near = np.where(place < living[SAME_16], 0, np.where(place < living[SAME_16] + living[SAME_8], 1, 2))
             for index, name in enumerate(DISJOINT):
                 found[name].append(Sent(at, host[near == index], met[near == index]))
             continue
         for index, name in enumerate(DISJOINT):
-            living_here = rng.poisson(living[name]) if name != ELSEWHERE else each.hosts
+            living_here = rng.poisson(living[name]) if name != ELSEWHERE else these.number
             host, runs = _runs(rng, living_here, rates[name], each)
             met = _probes(rng, runs, length, each.length)
             own = host if name == ELSEWHERE else -1 - host - (number * len(DISJOINT) + index) * each.hosts

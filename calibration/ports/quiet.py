@@ -11,7 +11,8 @@ from calibration.table import table
 
 Generator = np.random.Generator
 SEEN = 250
-"""Ports that come at all, of the 131,072 that are tested: so few that 200 runs take some minutes."""
+"""Ports to which packets come, of the 131,072 that are tested: so few that 200 runs take some minutes. The others
+aren't drawn: nothing comes to them, and nothing can be named."""
 SEEDS = 200
 
 

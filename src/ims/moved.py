@@ -57,7 +57,7 @@ _MOVED = (
     ("ims.process", "ims.process", "finding=doctor"),
     ("ims.query", "ims.query", "limits=verbs wrong=errors darkspace.Watched=darkspace.CoverageRow "
      "request.Verb=verbs.VerbName request.MOST_DETAILED=verbs.MOST_DETAILED"),
-    ("ims.query", "ims.query.distinct", "distinct=address_set distinct_pairs=pair_set hashed=hash_kernels "
+    ("ims.query", "ims.query.distinct", "distinct=address_set distinct_pairs=pair_set "
      "marks=bitmap"),
     ("ims.query", "ims.query.engines", "compiled=sql_cache compiler=sql_compiler duck=duckdb_adapter engine=duckdb "
      "kept_sql=sql_store looks=part_reader part_files=parquet_files spark spark_errors spark_session "

@@ -181,13 +181,17 @@ def _local(query: QueryRun) -> Answer:
 
 def _sightings(query: QueryRun) -> Answer:
     table, left_out = query.first("sightings", BEYOND)
-    signatures = table.column("signature").to_pylist()
-    chosen = signatures[:DESCRIBED]
+    chosen = table.column("signature").slice(0, DESCRIBED).to_pylist()
     sources, texts = _sources_of(query, chosen), _texts_of(query, chosen)
+
+    def described(found: Mapping[bytes, Any], kind: pa.DataType) -> pa.ChunkedArray:
+        first = arrow.column([found.get(signature) for signature in chosen], kind)
+        return pa.chunked_array([first, pa.nulls(len(table) - len(chosen), kind)])
+
     columns = {
         "signature": display.hex_column(table.column("signature")),
-        "sources": arrow.column([sources.get(signature) for signature in signatures], pa.int64()),
-        "text": arrow.column([texts.get(signature) for signature in signatures], pa.string()),
+        "sources": described(sources, pa.int64()),
+        "text": described(texts, pa.string()),
     }
     for name in table.column_names:
         if name in ("first", "last"):

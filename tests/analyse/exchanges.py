@@ -55,6 +55,11 @@ def answering(policy: Any = "ack", echo: bool = False, limit: int = 65_536) -> A
     return Answering({("a", "C/24"): [(BEGIN - 1, text)]}, {text: recorded_policy(text)}, networks)
 
 
+def options_of(frame: bytes, layers: int) -> str | None:
+    """Of an Ethernet frame with an IPv4 header without options, in hex."""
+    return frame[54 : 34 + (frame[46] >> 4) * 4].hex() if layers & TCP_OPTIONS else None
+
+
 def asked(desk: Desk, frames: Sequence[bytes], at: float) -> tuple[list[Packet], list[bytes]]:
     """What a store keeps of frames that a responder gets at `at` seconds, and its replies."""
     replies = desk.answer(*frames)
@@ -71,7 +76,7 @@ def asked(desk: Desk, frames: Sequence[bytes], at: float) -> tuple[list[Packet],
             destination_port=told("destination_port", PORTS), icmp_type=told("icmp_type", ICMP),
             icmp_code=told("icmp_code", ICMP_CODE), icmp_rest=told("icmp_rest", ICMP_REST),
             checksum=int(rows.checksum[row]), tcp_sequence=told("tcp_sequence", TCP),
-            tcp_acknowledgment=told("tcp_acknowledgment", TCP), tcp_options="" if layers & TCP_OPTIONS else None,
+            tcp_acknowledgment=told("tcp_acknowledgment", TCP), tcp_options=options_of(frames[row], layers),
             ip_fragment=int(rows.ip_fragment[row]), payload_length=int(rows.payload_length[row]),
             verified=bool(rows.verified[row]), truncated=bool(rows.truncated[row]),
         ))  # fmt: skip

@@ -63,3 +63,15 @@ def test_a_ratio_has_the_interval_of_both() -> None:
     assert ratio.low == pytest.approx(2 * math.exp(-math.hypot(math.log(2), math.log(1.1))))
     assert level(5, 4, 6).by(level(0, 0, 0.5)) == (None, 8, None)
     assert level(0, 0, 0.5).by(level(5, 4, 6)) == (0, 0, 0.125)
+
+
+def test_a_level_has_the_variance_of_its_own_bins_as_far_as_they_tell_it() -> None:
+    """A shape gives a level of more hosts a variance that is as many times more: where hosts send alike it isn't."""
+    rng = np.random.default_rng(1)
+    counts = np.concatenate([rng.poisson(100, 60), rng.poisson(1000, 60)]).astype(float)
+    both = Series(counts, np.ones(120), 200.0)
+    few, many = both.level(0, 60), both.level(60, 120)
+    assert 1 <= few.spread < 1.5 and 1 <= many.spread < 3
+    assert both.level(60, 62).spread > 4, "two bins tell little, so the shape does"
+    nothing = Series(np.zeros(4), np.ones(4), 1.0).level(0, 4)
+    assert nothing.rate.low == nothing.rate.value == 0 < nothing.rate.high

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chi2
+from scipy.stats import chi2, poisson
 
 from ims.analyse.clusters import UNSEEN, Clusters, of_share, of_sum
 from ims.analyse.intervals import Interval, of_counts
@@ -34,6 +34,22 @@ def test_it_is_the_formula_of_the_paper() -> None:
     low = v / (2 * y) * chi2.ppf(0.025, 2 * y**2 / v)
     high = (v + w**2) / (2 * (y + w)) * chi2.ppf(0.975, 2 * (y + w) ** 2 / (v + w**2))
     assert clusters(each).interval() == pytest.approx((y, low, high))
+
+
+@given(count=st.integers(0, 200), size=st.integers(1, 100))
+def test_of_equal_clusters_the_mid_interval_is_the_mid_p_one_of_their_number(count: int, size: int) -> None:
+    """Half of the probability of the count itself belongs to each tail (Lancaster, J. Am. Stat. Ass. 56, 1961)."""
+    found = Clusters(count * size, float(count * size**2), float(size)).mid_interval()
+    for mean, tail in ((found.low / size, poisson.sf), (found.high / size, lambda k, m: poisson.cdf(k - 1, m))):
+        expected = 0.0 if mean == 0 else 0.025
+        assert tail(count, mean) + poisson.pmf(count, mean) / 2 * (mean > 0) == pytest.approx(expected, abs=1e-9)
+
+
+@given(sizes)
+def test_the_mid_interval_is_within_that_of_fay_and_feuer(each: list[int]) -> None:
+    found = clusters(each)
+    wide, narrow = found.interval(), found.mid_interval()
+    assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
 
 
 def test_of_nothing_the_upper_end_is_that_of_no_cluster_of_the_size_that_one_may_have() -> None:

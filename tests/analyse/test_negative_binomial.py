@@ -53,3 +53,12 @@ def test_two_parts_of_a_bin_add_up_to_it() -> None:
     assert parts.mean() == pytest.approx(30, rel=0.02)
     assert parts.var() == pytest.approx(30 * (1 + 30 / 3), rel=0.05)
     assert not draw(rng, 0.0, 3.0, np.ones(4)).any()
+
+
+def test_what_is_drawn_leaves_as_many_bins_empty_as_runs_of_geometric_length() -> None:
+    """Of 2.5 runs a bin, of 2.7 packets each: more than of the negative binomial law with the same variance."""
+    shape = 2.5 * 2.7 / 2 / 1.7
+    counts = draw(np.random.default_rng(1), 2.5 * 2.7, shape, np.ones(100_000))
+    assert (counts == 0).mean() == pytest.approx(np.exp(-2.5), rel=0.03)
+    assert (counts == 0).mean() > 1.3 * nbinom.pmf(0, shape, shape / (shape + 2.5 * 2.7))
+    assert counts.var() == pytest.approx(2.5 * 2.7 * (2 * 2.7 - 1), rel=0.03)

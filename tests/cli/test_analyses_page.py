@@ -63,7 +63,7 @@ SHOWN = {
     "exchange": ["8 packets of 130.233.255.175, and 6 replies", "PSH ACK, 1,460 octets", "may have come all the same"],
 }
 """By figure, texts in it."""
-OFTEN = ("rate", "storage")
+OFTEN = ("rate",)
 """Drawn at each commit; the others by `make test-all`: 9 s each."""
 
 

@@ -14,7 +14,7 @@ import typer.main
 from ims.cli import app
 
 from .. import forked
-from ..effort import sampled
+from ..effort import pick, sampled
 from ..stores import BLOCK, IMS, cli
 
 USUAL = ("--store", "S", "--sensor", "a", "--block", BLOCK)
@@ -121,7 +121,9 @@ PRINTING = {
 def test_every_command_that_prints_ends_quietly_when_nobody_reads(desk: Path, stream: str) -> None:
     """As with `| head`, which has gone before the last line is written; and as with `2>&1 | head`."""
     (desk / "A").unlink(missing_ok=True)
-    for name, words in PRINTING.items():
+    for place, (name, words) in enumerate(PRINTING.items()):
+        if name.startswith("query") and place % 2 == pick(2, ["stderr", "stdout"].index(stream)):
+            continue  # in a commit each query with one stream
         if name.startswith("pki i"):
             words = (*words, "--out" if name == "pki issue" else "--name", f"for {stream}")
             words = tuple(word.replace("PKI2", f"PKI {stream}") for word in words)
@@ -140,7 +142,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
 def test_the_help_of_every_command_ends_quietly_too(desk: Path) -> None:
     found = list(commands(typer.main.get_command(app)))
     assert {tuple(name.split()) for name in PRINTING} <= set(found)
-    for path in found:
+    for path in pick(found, found[::3]):
         done = unread("stdout", *path, "--help", cwd=desk)
         assert (done.returncode, done.stderr) == (0, ""), path
     assert unread("stdout", "--version", cwd=desk).stderr == ""

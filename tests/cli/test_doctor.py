@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ..portal.deployment import free_port
+from ..free_port import free_port
 from ..stores import cli
 from .refused import refused
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from ims.cli.query_target import open_asked
 
+from ..free_port import free_port
 from ..stores import cli
 from .refused import refused
 
@@ -33,9 +33,7 @@ def test_a_token_that_others_can_read_is_said_to_be(tmp_path: Path, mode: int, i
     token = tmp_path / "a token"
     token.write_text("ims_x")
     token.chmod(mode)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    done = cli("query", "count", "--portal", f"http://127.0.0.1:{port}", "--token-file", token)
+    done = cli("query", "count", "--portal", f"http://127.0.0.1:{free_port()}", "--token-file", token)
     assert done.returncode == 2
     assert (f"type `chmod 600 '{token}'`" in done.stderr) == is_said
 

@@ -24,9 +24,10 @@ from ims.lake.config import checked_lake
 from ims.lake.lake import open_lake
 from ims.sensor.config import checked
 from ims.settings.toml import read_toml
+from tests.free_port import free_port
 from tests.lake.conftest import s3_client, s3_server  # noqa: F401  (a fixture)
 from tests.lake.spark_cluster import QUICK, require_java
-from tests.portal.deployment import deployed, free_port
+from tests.portal.deployment import deployed
 
 from ..stores import IMS
 from .conftest import Shell

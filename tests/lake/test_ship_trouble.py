@@ -21,7 +21,7 @@ from tests.lake.liar import proxy_before
 from tests.lake.shipped import ROWS, seen_by_others, seen_by_us, ship, watched
 from tests.store.full_disk import files_end_at, small_disk
 
-from ..effort import pick
+from ..effort import crossed, pick
 
 ROOT = Path(__file__).parents[2]
 
@@ -183,8 +183,7 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize("table", ["packets", "payloads", "coverage"])
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize(("lie", "table"), crossed(list(LIES), ["packets", "payloads", "coverage"]))
 def test_a_server_that_says_yes_and_stores_something_else_is_found_out(store, bad, lie, table):
     badness, uri, past = bad
     sensor = watched(store, 2)
@@ -223,11 +222,11 @@ def test_a_server_that_forgets_is_found_out(store, bad):
     right(store, past, sensor)
 
 
-@pytest.mark.parametrize(
-    ("status", "says"), [(403, "these credentials may not do so"), (507, "no room is left in the object store")]
-)
-@pytest.mark.parametrize("allowed", [0, 1, 4, 7, 8])
-def test_a_bucket_that_takes_no_more_ends_it_in_one_line(store, bad, status, says, allowed):
+REFUSALS = {403: "these credentials may not do so", 507: "no room is left in the object store"}
+
+
+@pytest.mark.parametrize(("allowed", "status"), crossed([0, 1, 4, 7, 8], list(REFUSALS)))
+def test_a_bucket_that_takes_no_more_ends_it_in_one_line(store, bad, status, allowed):
     badness, uri, past = bad
     sensor = watched(store)
     puts = []
@@ -238,7 +237,7 @@ def test_a_bucket_that_takes_no_more_ends_it_in_one_line(store, bad, status, say
         return status if method == "PUT" and len(puts) > allowed else None
 
     badness.refuse = full
-    with pytest.raises(OSError, match=says) as raised:
+    with pytest.raises(OSError, match=REFUSALS[status]) as raised:
         ship(store, uri)
     assert "\n" not in str(raised.value)
     assert "can't be written" in str(raised.value)

@@ -123,6 +123,7 @@ def test_one_process_has_one_spark(store: Store) -> None:
         SparkEngine(store, SparkSettings(master="local[2]"))
 
 
+@pytest.mark.exhaustive
 def test_a_spark_that_stopped_by_itself_is_started_anew(store: Store) -> None:
     stopped = SparkEngine(store, LOCAL)._spark.sparkContext
     stopped._jsc.sc().stop()

@@ -37,7 +37,7 @@ from ims.query.request import GROUPS, METRICS, Request, make_request
 from ims.store.reader import open_store
 from ims.telescope import Telescope
 
-from ..effort import every, pick
+from ..effort import every, pick, share
 from ..hiding import Hiding
 from ..query.words import found_by_analysis
 from ..sign import collision
@@ -144,7 +144,7 @@ def test_count(duckdb: Telescope, spark: Telescope) -> None:
     assert_same(spark.count(until="1999-01-01"), duckdb.count(until="1999-01-01"))
 
 
-@pytest.mark.parametrize("group", every(3, (*GROUPS, *PREFIXES)))
+@pytest.mark.parametrize("group", every(4, (*GROUPS, *PREFIXES)))
 def test_top_of_every_group_by_every_metric(engines: tuple[Engine, SparkEngine], group: str) -> None:
     """All metrics in one question, each with its number as `which`."""
     request = make_request("top", None, group=group, limit=1_000_000)
@@ -207,10 +207,10 @@ def test_filters_are_sixty_and_of_every_kind() -> None:
     assert asked >= wanted | {"ip_fragment", "icmp_rest", "tcp_options", "total_length", "category", "tcp_sequence"}
 
 
-@pytest.mark.parametrize("begin", range(0, len(FILTERS), 16))
+@pytest.mark.parametrize("begin", every(3, range(6)))
 def test_filters_take_the_same_packets(engines: tuple[Engine, SparkEngine], begin: int) -> None:
-    """Sixteen filters in one question, in a commit eight: every column of every packet that each of them takes."""
-    filters = FILTERS[begin : begin + 16 : pick(1, 2)]
+    """Each sixth filter in one question: every column of every packet that each of them takes."""
+    filters = FILTERS[begin::6]
     request = make_request("packets", None)
     plan = Plan(
         partial(each_filter, filters), lambda parts, request, whole: parts["rows"].order_by(["which", *ARRIVAL])
@@ -233,14 +233,18 @@ def each_filter(filters: tuple[str, ...], tables: Tables, request: Request) -> P
     return {"rows": Rows(ibis.union(*parts))}
 
 
-@pytest.mark.parametrize("filter", [None, 'udp and not payload contains "edge"'])
+OTHERS: list[tuple[str, dict[str, Any]]] = [
+    ("packets", {"limit": 1000}), ("sources", {"limit": 50}), ("payloads", {"limit": 400}),
+    ("cache", {"bin": "30m"}), ("local", {}), ("storage", {"bin": "1h"}),
+]  # fmt: skip
+CHOSEN = [None, 'udp and not payload contains "edge"']
+
+
+@pytest.mark.parametrize("filter", CHOSEN)
 def test_the_other_verbs(duckdb: Telescope, spark: Telescope, filter: str | None) -> None:
-    assert_same(spark.packets(filter, limit=1000), duckdb.packets(filter, limit=1000))
-    assert_same(spark.sources(filter, limit=50), duckdb.sources(filter, limit=50))
-    assert_same(spark.payloads(filter, limit=400), duckdb.payloads(filter, limit=400))
-    assert_same(spark.cache(filter, bin="30m"), duckdb.cache(filter, bin="30m"))
-    assert_same(spark.local(filter), duckdb.local(filter))
-    assert_same(spark.storage(filter, bin="1h"), duckdb.storage(filter, bin="1h"))
+    """In a commit each with one of the filters."""
+    for verb, words in share(OTHERS, CHOSEN.index(filter), len(CHOSEN)):
+        assert_same(getattr(spark, verb)(filter, **words), getattr(duckdb, verb)(filter, **words))
 
 
 def test_hidden_sources(duckdb: Telescope, spark: Telescope) -> None:
@@ -259,7 +263,8 @@ def test_hidden_sources(duckdb: Telescope, spark: Telescope) -> None:
 
 
 def test_analyses(duckdb: Telescope, spark: Telescope) -> None:
-    for name in ANALYSES:
+    """In a commit every third: the verbs that they ask have tests of their own."""
+    for name in share(list(ANALYSES), 2, 3):
         words = {"filter": "udp", **found_by_analysis(duckdb, name)}
         first = duckdb.analysis(name, words)
         assert (len(first.series) or name in ("chain", "ports")) and spark.analysis(
@@ -267,14 +272,19 @@ def test_analyses(duckdb: Telescope, spark: Telescope) -> None:
         ).to_json() == first.to_json()
 
 
-@pytest.mark.parametrize("at", ["address", "sensor", "anywhere"])
+PLACES = ["address", "sensor", "anywhere"]
+
+
+@pytest.mark.parametrize("at", PLACES)
 def test_chains(duckdb: Telescope, spark: Telescope, at: str) -> None:
+    """Each in three ways, in a commit in one, in turn."""
     words: dict[str, Any]
-    for words in (
+    ways = (
         {"first": "ip", "then": "ip", "within": "1h"},
         {"filter": "not port 9999", "first": "tcp", "then": ["not tcp", "payload"], "within": "1d", "bin": "250ms"},
         {"first": 'not payload contains "%"', "then": "src net 0.0.0.0/0", "within": "7m", "bin": "1w", **RANGE},
-    ):
+    )
+    for words in share(ways, PLACES.index(at), len(ways)):
         expected = duckdb.chain(**words, at=at)
         assert_same(spark.chain(**words, at=at), expected)
         assert len(expected) or at == "address"

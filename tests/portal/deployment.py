@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,8 @@ from ims.client import RemoteTelescope
 from ims.pki.authority import Authority, create_authority
 from ims.portal.auth.accounts import Accounts
 
+from ..forked import Daemon
+from ..free_port import free_port
 from ..queryd.waiting import until
 from ..stores import IMS
 
@@ -36,19 +37,19 @@ def toml(settings: Mapping[str, Any]) -> str:
     return "".join(f"{key} = {one(value)}\n" for key, value in settings.items())
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 class Process:
-    """A daemon of ours, and the lines of JSON that it logs."""
+    """A daemon of ours, and the lines of JSON that it logs. It is forked (forked.py), but where it is to be the `installed`
+    program itself, or a `prefix` runs it."""
 
-    def __init__(self, *words: str | Path, prefix: tuple[str, ...] = ()) -> None:
+    def __init__(self, *words: str | Path, prefix: tuple[str, ...] = (), installed: bool = False) -> None:
         self.words = [*prefix, str(IMS), *map(str, words)]
         self.said: list[dict[str, Any]] = []
         self._came = threading.Condition()
-        self.process = subprocess.Popen(self.words, stderr=subprocess.PIPE, text=True)
+        self.process: subprocess.Popen[str] | Daemon = (
+            subprocess.Popen(self.words, stderr=subprocess.PIPE, text=True)
+            if installed or prefix
+            else Daemon(self.words[1:])
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -96,12 +97,14 @@ class Process:
 
 
 class Deployment:
-    """Sensors by name, each over its store, and a portal with an account of each role. Ports are fixed when made."""
+    """Sensors by name, each over its store, and a portal with an account of each role. Ports are fixed when made.
+    `installed`: see Process."""
 
     def __init__(
-        self, folder: Path, stores: Mapping[str, Path], *, blocks: Mapping[str, Any] | None = None, **settings: Any
-    ) -> None:
-        self.folder, self.stores, self.settings = folder, dict(stores), settings
+        self, folder: Path, stores: Mapping[str, Path], *, blocks: Mapping[str, Any] | None = None,
+        installed: bool = False, **settings: Any,
+    ) -> None:  # fmt: skip
+        self.folder, self.stores, self.settings, self.installed = folder, dict(stores), settings, installed
         self.blocks = blocks or {}
         folder.mkdir(exist_ok=True)
         self.authority: Authority = create_authority(
@@ -154,7 +157,7 @@ class Deployment:
         config = self.folder / f"queryd-{name}.toml"
         said = {"store": str(self.stores[name]), "listen": f"127.0.0.1:{self.ports[name]}", "user": "root"} | settings
         config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items()) + self.tls(name))
-        self.sensors[name] = Process("queryd", "--config", config, prefix=prefix)
+        self.sensors[name] = Process("queryd", "--config", config, prefix=prefix, installed=self.installed)
         return self.sensors[name]
 
     def start_portal(self, prefix: tuple[str, ...] = ()) -> Process:
@@ -165,7 +168,7 @@ class Deployment:
             "questions_per_second": 1e6, "questions_at_once": 1e6,
         } | self.settings  # fmt: skip
         config.write_text(toml(said) + self.tls("portal"))
-        self.portal = Process("portal", "--config", config, prefix=prefix)
+        self.portal = Process("portal", "--config", config, prefix=prefix, installed=self.installed)
         return self.portal
 
     def start(self, prefix: tuple[str, ...] = ()) -> None:

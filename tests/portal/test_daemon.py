@@ -57,7 +57,7 @@ def test_nothing_is_left_behind_by_callers_that_go(running: Deployment) -> None:
 
 
 def test_the_processes_end_when_they_are_told(tmp_path: Path, three_stores: list[Path]) -> None:
-    deployment = Deployment(tmp_path, {store.name: store for store in three_stores})
+    deployment = Deployment(tmp_path, {store.name: store for store in three_stores}, installed=True)
     deployment.start()
     processes: list[Process] = [*deployment.sensors.values()]
     assert deployment.portal is not None

@@ -11,10 +11,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ..free_port import free_port
 from ..queryd.waiting import until
 from ..store.full_disk import small_disk
 from ..stores import IMS, needs_programs
-from .deployment import Deployment, deployed, free_port
+from .deployment import Deployment, deployed
 
 
 class Asker:
@@ -65,7 +66,10 @@ def test_a_portal_s_process_answers_and_counts_each_line_that_its_full_disk_lose
 ) -> None:
     disk = tmp_path / "disk"
     settings = {"audit": str(disk / "audit.jsonl"), "metrics": f"127.0.0.1:{free_port()}"}
-    with small_disk(disk, 64 << 10) as mounted, deployed(tmp_path / "D", {"a": one_store}, **settings) as running:
+    with (
+        small_disk(disk, 64 << 10) as mounted,
+        deployed(tmp_path / "D", {"a": one_store}, installed=True, **settings) as running,
+    ):
         assert mounted and running.portal is not None
         portal, asker = running.portal, Asker(running)
         viewer, nobody = running.tokens["viewer"], "ims_" + "x" * 43

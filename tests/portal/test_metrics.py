@@ -13,8 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ims.portal.metrics import verb_of
 
+from ..free_port import free_port
 from ..stores import needs_programs
-from .deployment import Deployment, free_port
+from .deployment import Deployment
 
 Scraped = dict[tuple[str, ...], float]
 

@@ -1,5 +1,5 @@
 """Monitored addresses planted wherever a packet can carry one; then every endpoint is walked as viewer and as analyst, in
-every form, and all that comes back is searched for them: dotted, as a number, as octets, in hex."""
+every form (in a commit, in turn), and all that comes back is searched for them: dotted, as a number, as octets, in hex."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import pytest
 
 from ims.query.request import GROUPS, METRICS
 
+from ..effort import share
 from ..stores import BLOCK, MIDNIGHT, ingest, ipv4, udp, write_pcap
 from .deployment import Deployment, deployed
 
@@ -128,13 +129,15 @@ def asked(deployment: Deployment) -> Iterator[tuple[str, str, dict[str, Any]]]:
         if verb == "top":
             words["column"] = "destination_port"
         yield "POST", f"/api/v1/query/{verb}", words
-    for first, then in itertools.product(filters, ["udp", "dst net 198.51.100.0/25", "payload"]):
-        yield "POST", "/api/v1/query/chain", {"first": first or "ip", "then": ["ip", then], "within": "1d", "bin": "1h"}
-        yield "POST", "/api/v1/analyses/chain", {"first": then, "then": first or "ip", "within": "1d", "at": "sensor"}
-    for filter, group in itertools.product(filters, ["block", "sensor"]):
-        words = {"group": group} | ({"filter": filter} if filter else {})
-        yield "POST", "/api/v1/query/sightings", words
-        yield "POST", "/api/v1/query/novelty", words
+    for place, filter in enumerate(filters):
+        first = filter or "ip"
+        for then in share(["udp", "dst net 198.51.100.0/25", "payload"], place, 3):
+            yield "POST", "/api/v1/query/chain", {"first": first, "then": ["ip", then], "within": "1d", "bin": "1h"}
+            yield "POST", "/api/v1/analyses/chain", {"first": then, "then": first, "within": "1d", "at": "sensor"}
+        for group in share(["block", "sensor"], place, 2):
+            words = {"group": group} | ({"filter": filter} if filter else {})
+            yield "POST", "/api/v1/query/sightings", words
+            yield "POST", "/api/v1/query/novelty", words
     yield "POST", "/api/v1/analyses/new-payloads", {"history": "1m", "bin": "1m"}
     for group in (*GROUPS, "destination/24", "destination/32", "source/8", "source/32"):
         yield "POST", "/api/v1/query/top", {"column": group, "limit": 1000}
@@ -171,8 +174,10 @@ def test_nothing_that_comes_back_tells_a_monitored_address(running: Deployment, 
     # A withheld signature is refused half a second later, whatever form is wanted; so several ask at once.
     questions = [
         (method, path, words, form)
-        for method, path, words in asked(running)
-        for form in (FORMS if "/query/" in path and "signature" not in repr(words) else FORMS[:1])
+        for place, (method, path, words) in enumerate(asked(running))
+        for form in (
+            share(FORMS, place, len(FORMS)) if "/query/" in path and "signature" not in repr(words) else FORMS[:1]
+        )
     ]
     with httpx.Client(base_url=running.url, timeout=60) as client, ThreadPoolExecutor(4) as threads:
         for status, tells in threads.map(look, *zip(*questions, strict=True)):

@@ -12,12 +12,13 @@ import pytest
 
 from ims.process.endpoint import endpoint_error, holder_of, listening_socket, refuse_endpoint
 
+from ..free_port import free_port
+
 
 @pytest.fixture
 def port() -> int:
     """One at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 def test_trying_leaves_no_address_in_use(port: int) -> None:

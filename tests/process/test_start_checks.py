@@ -24,24 +24,13 @@ from ims.store.retirement import retire_sensor
 from ims.store.schema import create_store, rename_file
 from ims.store.writer import SensorWriter
 
+from ..free_port import free_port
 from ..stores import cli
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user; CI is root")
 
 
-def _two_ports() -> int:
-    """One that nobody listens at, as the system gives it, and neither at the one after it."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as first:
-            port = int(first.getsockname()[1])
-            try:
-                socket.create_server(("127.0.0.1", port + 1)).close()
-            except (OSError, OverflowError):
-                continue
-            return port
-
-
-PORT = _two_ports()
+PORT, OTHER_PORT = free_port(), free_port()
 
 
 class Place(NamedTuple):
@@ -195,11 +184,11 @@ BROKEN: dict[str, tuple[str, Callable[[Place], str], str]] = {
     "metrics elsewhere": ("sensor", lambda p: p.sensor(metrics='"192.0.2.1:9000"'), "no interface of this machine has"),
     "typing error": ("sensor", lambda p: p.sensor(nmae='"a"'), "line 5: unknown key 'nmae'; meant name?"),
     "query daemon's metrics in use": (
-        "queryd", lambda p: p.queryd(listen=f'"127.0.0.1:{PORT + 1}"', metrics=f'"127.0.0.1:{PORT}"'),
+        "queryd", lambda p: p.queryd(listen=f'"127.0.0.1:{OTHER_PORT}"', metrics=f'"127.0.0.1:{PORT}"'),
         f"metrics = '127.0.0.1:{PORT}': can't listen there: address al",
     ),
     "portal's metrics in use": (
-        "portal", lambda p: p.portal(listen=f'"127.0.0.1:{PORT + 1}"', metrics=f'"127.0.0.1:{PORT}"'),
+        "portal", lambda p: p.portal(listen=f'"127.0.0.1:{OTHER_PORT}"', metrics=f'"127.0.0.1:{PORT}"'),
         f"metrics = '127.0.0.1:{PORT}': can't listen there: address al",
     ),
     "port in use": ("queryd", lambda p: p.queryd(), f"listen = '127.0.0.1:{PORT}': can't listen there: address al"),

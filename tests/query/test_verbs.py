@@ -144,7 +144,7 @@ def test_a_limit_is_at_most_what_it_says(verb: Verb) -> None:
         assert make_request(verb.name, None, limit=verb.most_rows, **words).rows == verb.most_rows
         with pytest.raises(ValueError, match="limit"):
             make_request(verb.name, None, limit=verb.most_rows + 1, **words)
-        assert verb.most_rows == (10_000 if verb.name in ("payloads", "sources", "sightings") else 10_000_000)
+        assert verb.most_rows == (10_000 if verb.name in ("payloads", "sources") else 10_000_000)
 
 
 def test_viewers_ask_those_that_it_says() -> None:

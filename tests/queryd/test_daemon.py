@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -31,6 +30,7 @@ from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.low_priority import SCANS
 
+from ..free_port import free_port
 from ..stores import IMS
 from .waiting import DEADLINE, crowd, soon
 
@@ -73,8 +73,7 @@ class Running:
     """The process, and a client of it."""
 
     def __init__(self, place: Path, **settings: Any) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         config = place / "queryd.toml"
         before, user = without_rights()
         words = {"store": str(place / "STORE"), "listen": f"127.0.0.1:{self.port}"} | user | settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,13 +17,13 @@ from ims.process.doctor import Finding
 from ims.queryd.config import checked_queryd
 from ims.queryd.doctor import examine_queryd
 
+from ..free_port import free_port
 from ..stores import cli
 
 
 def nobody_s_port() -> str:
     """Where nobody listens. What this machine has at the port of an installed daemon is not what is tested."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from ims.queryd.news import News
 from ims.records import PAYLOAD, WHOLE_TCP, packet_batch
 from ims.store.columns import packets_table
 from ims.store.writer import SensorWriter
-from tests.portal.deployment import Process, free_port
+from tests.free_port import free_port
+from tests.portal.deployment import Process
 from tests.stores import MIDNIGHT, ingest
 
 from ..store.made import put
@@ -95,7 +96,7 @@ def daemon(folder: Path, store: Path, **settings: object) -> Iterator[tuple[int,
     address = f"127.0.0.1:{free_port()}"
     said = {"store": str(store), "listen": address, "user": "root", **settings}
     (folder / "queryd.toml").write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items()))
-    process = Process("queryd", "--config", folder / "queryd.toml")
+    process = Process("queryd", "--config", folder / "queryd.toml", installed=True)
     try:
         process.until("listening")
         yield process.process.pid, f"grpc://{address}"

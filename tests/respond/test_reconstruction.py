@@ -9,7 +9,8 @@ import pytest
 
 from ims.respond.cookie import CLOSED, CONTINUES
 from ims.respond.policy import POLICIES
-from ims.respond.reconstruction import NOT_KNOWN, Segments, replies_to
+from ims.respond.reconstruction import NOT_KNOWN, Segments, options_of, replies_to
+from ims.respond.reply import ACKS, RESETS, SYNACKS
 
 from .answers import ACK, FIN, PSH, RST, SYN, Desk, read, segment
 
@@ -70,3 +71,22 @@ def test_each_reply_has_the_flags_and_numbers_of_the_responder_s(limit: int) -> 
 
 def test_no_packets_have_no_replies() -> None:
     assert len(replies_to(Segments(*np.zeros((7, 0), np.int64)), 65_536).reply) == 0
+
+
+LINUX = bytes.fromhex("020405b40402080a000000070000000001030307")
+TIME = bytes.fromhex("0101080a0000000800000007")
+
+
+@pytest.mark.parametrize(
+    "options", [b"", LINUX, TIME, LINUX[:4], TIME[2:] + b"\1\1", b"\1\1\4\2", b"\3\3\7\1", b"\4\0\1\1"]
+)
+def test_each_reply_has_the_options_of_the_responder_s_but_for_its_time(options: bytes) -> None:
+    desk, closed = Desk(slots=4), Desk("reset", slots=4)
+    [synack] = desk.answer(segment(SYN, options=options))
+    [ack] = desk.answer(segment(ACK | PSH, b"x", 1001, read(synack).sequence + 1 & 0xFFFFFFFF, options))
+    [reset] = closed.answer(segment(SYN, options=options))
+    for reply, frame in ((SYNACKS, synack), (ACKS, ack), (RESETS, reset)):
+        truth = read(frame).options
+        at = truth.find(b"\x08\x0a")
+        timeless = truth if at < 0 else truth[: at + 2] + bytes(4) + truth[at + 6 :]
+        assert options_of(reply, options, 1460) == timeless

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks.flood import flood
 from prometheus_client.parser import text_string_to_metric_families
 
 from ims.simulate.namespaces import Namespaces
@@ -55,6 +56,13 @@ SENT_TO_DARK = [
 SOL_PACKET, PACKET_STATISTICS, ETH_P_ALL, CLONE_NEWNET = 263, 6, 3, 0x40000000
 
 
+def enter(namespace: str) -> None:
+    """This thread alone."""
+    with Path(f"/run/netns/{namespace}").open("rb") as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {namespace}")
+
+
 class Counter:
     """Counts frames that leave an interface, by the kernel: a packet socket that nobody reads, whose statistics count
     what its filter took, with room for it or none. (Not what is sent past the queue, as benchmarks.flood does.)"""
@@ -66,9 +74,7 @@ class Counter:
 
     @staticmethod
     def _open(namespace: str, interface: str, program: Sequence[tuple[int, int, int, int]]) -> socket.socket:
-        with Path(f"/run/netns/{namespace}").open("rb") as file:
-            if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), f"setns {namespace}")
+        enter(namespace)
         opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # takes nothing before it is bound
         code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
         held = ctypes.create_string_buffer(code, len(code))
@@ -137,9 +143,13 @@ class Lab(Namespaces):
 
     def flood(self, kind: str, packets: int, rate: float | None = None, seed: int = 1) -> None:
         """Send so many synthetic packets to the dark addresses, and wait until they have left."""
-        done = self.run(*self.flood_words(kind, packets, rate, seed), cwd=ROOT)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["sent"] == packets
+
+        def send() -> float:
+            enter(self.peer)
+            return flood(kind, "eth0", self.mac(), packets, rate, seed)["sent"]
+
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(send).result() == packets
 
     def sensor(
         self, policy: str = '"ack"', settings: str = "", store: str = "STORE", wait: bool = True,
@@ -160,12 +170,18 @@ class Lab(Namespaces):
 
 
 class Sensor:
-    """A running `ims sensor`."""
+    """A running `ims sensor`, forked (forked.py) but where other words stand `before` it."""
+
+    process: subprocess.Popen[str] | forked.Daemon
 
     def __init__(self, lab: Lab, config: Path, store: Path, before: Sequence[str] = ()) -> None:
         self.lab, self.config, self.store = lab, config, store
-        command = lab.at_machine(*before, IMS, "sensor", "--config", config)
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        words = ("sensor", "--config", str(config))
+        if before:
+            command = lab.at_machine(*before, IMS, *words)
+            self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        else:
+            self.process = forked.Daemon(words, lab.machine)
         self.said: list[str] = []
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -60,6 +61,23 @@ class Segment(NamedTuple):
     sequence: int
     acknowledgment: int
     length: int
+    options: str
+
+
+TIMES = {"mss": "mss {}", "wscale": "wscale {}", "sackOK": "sackOK", "nop": "nop", "TS": "TS val ? ecr {}"}
+
+
+def options_of(octets: bytes) -> str:
+    """As tcpdump writes those that a responder sends, but for the time of its own clock."""
+    found = []
+    while octets:
+        name, size, number = {
+            1: ("nop", 1, 0), 2: ("mss", 4, octets[2:4]), 3: ("wscale", 3, octets[2:3]), 4: ("sackOK", 2, 0),
+            8: ("TS", 10, octets[6:10]),
+        }[octets[0]]  # fmt: skip
+        found.append(TIMES[name].format(int.from_bytes(number, "big") if isinstance(number, bytes) else ""))
+        octets = octets[size:]
+    return ",".join(found)
 
 
 def read(path: Path) -> list[Segment]:
@@ -76,11 +94,12 @@ def read(path: Path) -> list[Segment]:
         dark, protocol = socket.inet_ntoa(packet[12:16]), packet[9]
         if protocol == 1:
             assert body[0] == 0, "an echo reply"
-            found.append(Segment(dark, 1, (0, 0), 0, 0, 0, len(body) - 8))
+            found.append(Segment(dark, 1, (0, 0), 0, 0, 0, len(body) - 8, ""))
             continue
         ours, theirs, sequence, acknowledgment, offset, flags = struct.unpack(">HHIIBB", body[:14])
-        length = len(body) - (offset >> 4) * 4
-        found.append(Segment(dark, protocol, (theirs, ours), flags, sequence, acknowledgment, length))
+        header = (offset >> 4) * 4
+        options, length = options_of(body[20:header]), len(body) - header
+        found.append(Segment(dark, protocol, (theirs, ours), flags, sequence, acknowledgment, length, options))
     return found
 
 
@@ -93,7 +112,7 @@ def replies(result: Result) -> list[tuple[Segment, bool, bool]]:
             segment = Segment(
                 row["destination"], {"icmp": 1, "tcp": 6}[row["protocol"]],
                 (row["source_port"] or 0, row["destination_port"] or 0), sum(bits[each] for each in row["flags"] or ""),
-                row["sequence"] or 0, row["acknowledgment"] or 0, row["length"],
+                row["sequence"] or 0, row["acknowledgment"] or 0, row["length"], row["options"] or "",
             )  # fmt: skip
             found.append((segment, row["protocol"] != "tcp" or row["sequence"] is not None, row["certain"] == "yes"))
     return found
@@ -174,6 +193,8 @@ def test_each_reply_is_what_left_in_its_order(exchanged: tuple[list[Segment], Re
     assert len(found) == len(wire) > 60
     kinds = {each.flags for each in wire}
     assert {0x10, 0x11, 0x12, 0x14, 0x04, 0x52} <= kinds, "ACK, FIN, SYN-ACK, both kinds of RST, ECE"
+    forms = {re.sub(r"[0-9]+", "N", each.options) for each in wire}
+    assert forms >= {"", "mss N", "mss N,sackOK,TS val ? ecr N,nop,wscale N", "nop,nop,TS val ? ecr N"}, "nmap, Linux"
     assert [without_own(each) for each in found] == [without_own(each) for each in wire]
 
 

@@ -42,6 +42,10 @@ def visited(trial: Trial, name: str, address: str) -> None:
 def follow_sensor_page(trial: Trial) -> None:
     """All of it, at sensor-a."""
 
+    def installed(_: Trial, block: Block) -> Block:
+        """On the machine of which this one is a copy, the first lines were run (deployment.py)."""
+        return block._replace(text=block.text[block.text.index("ims install-service") :])
+
     def tunnel(trial: Trial, block: Block) -> Block | None:
         """Where this machine's kernel has no such tunnels, the run's summary says that it was left out."""
         words = ("ip", "link", "add", "tried", "type", "gre", "local", "192.0.2.10", "remote", "192.0.2.99")
@@ -59,6 +63,7 @@ def follow_sensor_page(trial: Trial) -> None:
     trial.follow(
         "sensor.md", "sensor-a",
         hooks={
+            "apt-get install": installed,
             "type gre": tunnel,
             "payloads verified": lambda trial, _: visited(trial, "sensor-a", "198.51.100.7"),
             "--replay": dark_pcap,

@@ -31,6 +31,10 @@ Table I: 7.35 / 2)."""
 PARTS = 16
 """Of a bin, at which the likelihood is computed before its ends are found between two."""
 HALVINGS = 24
+OTHERS = 15
+"""Bins, as which the shape of all levels counts. Of 400 runs with 1,500 hosts beside 1,000 at a /8 and a /24 (seeds 201
+to 600), 94 to 96 % of intervals of levels held the truth; with 5 bins, 92 to 97 %, and by the shape alone, 92 to 98
+%."""
 
 
 @dataclass(frozen=True)
@@ -93,32 +97,39 @@ class Series:
         at = float(curve.best()[0][0])
         left, right = max(math.floor(at), 1), min(math.ceil(at), len(counts) - 1)
         rates = [counts[side].sum() / exposures[side].sum() for side in (slice(0, left), slice(right, None))]
-        drop = RANDOM_WALK if rng is None else self._drop(curve, exposures, at, rates, rng)
+        drop = RANDOM_WALK if rng is None else self._drop(curve, exposures, rates, rng)
         ends = (None if each is None else each + low - 1 for each in curve.ends(at, drop))
         return ChangePoint(at + low - 1, *ends)
 
     def level(self, first: int, last: int) -> Level:
-        """Of bins [first, last)."""
-        counted, exposure = float(self.counts[first:last].sum()), float(self.exposures[first:last].sum())
-        spread = (1 + counted / exposure / self.shape) * self.together
+        """Of bins [first, last). How much more their counts vary than independent ones is told by these bins, and by
+        the shape, which is that of all levels together and counts as much as OTHERS more bins: where hosts send alike,
+        a level of more hosts has as many times the variance, and one shape would give it more."""
+        from scipy.special import stdtrit
+
+        counts, exposures = self.counts[first:last], self.exposures[first:last]
+        counted, exposure, freedom = float(counts.sum()), float(exposures.sum()), last - first - 1
+        spread = 1 + counted / exposure / self.shape
+        if counted > 0 and freedom:
+            expected = counted / exposure * exposures
+            squares = float((np.square(counts - expected) / expected).sum())
+            spread = max((squares + OTHERS * spread) / (freedom + OTHERS), 1.0)
+        # As wide as by Student's law, for how much they vary isn't known exactly.
+        tails = stdtrit(np.array([freedom + OTHERS, np.inf]), (1 + LEVEL) / 2)
+        spread *= float(tails[0] / tails[1]) ** 2 * self.together
         low, high = of_counts(np.array([counted / spread]))
         return Level(Interval(counted / exposure, *(float(end[0]) * spread / exposure for end in (low, high))), spread)
 
-    def _drop(
-        self, curve: _Curve, exposures: Array, at: float, rates: Sequence[float], rng: np.random.Generator
-    ) -> float:
-        """How much likelihood the true date is missing in 95 of 100 series that are drawn. `rates`: before, after."""
+    def _drop(self, curve: _Curve, exposures: Array, rates: Sequence[float], rng: np.random.Generator) -> float:
+        """How much likelihood the true date is missing in 95 of 100 series that are drawn. `rates`: before, after. The
+        dates of these are as likely as the counts say: a wait for the first packet is longer by night, and the date
+        with the highest likelihood is more often by day."""
         before, after = rates
-        bin, part = min(int(at), len(exposures) - 1), at - int(at)
-        drawn = np.empty((DRAWS, len(exposures)))
-        wide = np.broadcast_to(exposures, drawn.shape)
-        drawn[:, :bin] = draw(rng, before, self.shape, wide[:, :bin])
-        drawn[:, bin + 1 :] = draw(rng, after, self.shape, wide[:, bin + 1 :])
-        mixed = [(before, part), (after, 1 - part)]
-        drawn[:, bin] = sum(draw(rng, rate, self.shape, wide[:, bin] * share) for rate, share in mixed if share > 0)
+        dates = curve.likely(DRAWS)
+        part = np.clip(dates[:, None] - np.arange(len(exposures)), 0.0, 1.0)
+        drawn = draw(rng, before, self.shape, exposures * part) + draw(rng, after, self.shape, exposures * (1 - part))
         other = _Curve(drawn, exposures, self.shape, curve.places)
-        missing = np.maximum(other.best()[1] - other.at(at), 0.0)
-        return float(np.quantile(missing, LEVEL))
+        return float(np.quantile(np.maximum(other.best()[1] - other.each_at(dates), 0.0), LEVEL))
 
 
 class _Curve:
@@ -166,6 +177,23 @@ class _Curve:
         """Of one date: (d,)."""
         place = min(int(date), int(self.places[-1])) - int(self.places[0])
         return np.asarray(self.of(np.full(self.counts.shape, date - self.places[place]))[:, place])
+
+    def each_at(self, dates: Array) -> Array:
+        """Of each series' own date (d,): (d,)."""
+        rows = np.arange(len(dates))
+        place = np.minimum(dates.astype(np.int64), self.places[-1]) - self.places[0]
+        part = np.zeros(self.counts.shape)
+        part[rows, place] = dates - self.places[place]
+        return np.asarray(self.of(part)[rows, place])
+
+    def likely(self, number: int) -> Array:
+        """So many dates of the first series, spread as its likelihood is, in order."""
+        middle = (np.arange(PARTS) + 0.5) / PARTS
+        likelihood = np.stack([self.of(np.full(self.counts.shape, part))[0] for part in middle], 1).ravel()
+        weight = np.exp(likelihood - likelihood.max())
+        share = (np.cumsum(weight) - weight / 2) / weight.sum()
+        dates = (self.places[:, None] + middle).ravel()
+        return np.asarray(np.interp((np.arange(number) + 0.5) / number, share, dates))
 
     def ends(self, at: float, drop: float) -> tuple[float | None, float | None]:
         """Of one series: the first and the last date whose likelihood is less than `drop` below that of `at`."""

@@ -21,7 +21,7 @@ from ims.query.errors import NotShownError, QuestionError
 from ims.query.language.syntax_tree import And, Expression
 from ims.query.moment import CALENDAR_US, moment
 from ims.query.request import Request
-from ims.query.verbs import VerbName
+from ims.query.verbs import MOST_ROWS, VerbName
 from ims.settings.durations import HOUR_US, SECOND_US
 
 Ask = Callable[[Request], Answer]
@@ -35,12 +35,19 @@ MOST_BINS = 500_000
 class Evidence:
     """Asks about the packets of a request. `progress`: called with what is being asked. `since`, `until`: of the range
     that answers are about (microseconds), which is fixed once it is known what was watched: a store may grow, and a
-    role may be shown a shorter one. `width`: of the bins in the last answer that has any."""
+    role may be shown a shorter one. `width`: of the bins in the last answer that has any. `most_rows`: of an answer in
+    which each row is a payload that is described."""
 
     def __init__(
-        self, ask: Ask, request: Request, progress: Progress = lambda _: None, write: Write | None = None
+        self,
+        ask: Ask,
+        request: Request,
+        progress: Progress = lambda _: None,
+        write: Write | None = None,
+        most_rows: int = MOST_ROWS,
     ) -> None:
         self._ask, self.request, self._progress, self._write = ask, request, progress, write
+        self.most_rows = most_rows
         self.since, self.until, self.width = request.since, request.until, 0
         self.records: list[AnswerRecord] = []
         self._narrower: list[Evidence] = []
@@ -116,7 +123,7 @@ class Evidence:
             "since": self.since if since is None else since,
             "until": self.until if until is None else until,
         }
-        found = Evidence(self._ask, self.request.model_copy(update=words), self._progress, self._write)
+        found = Evidence(self._ask, self.request.model_copy(update=words), self._progress, self._write, self.most_rows)
         self._narrower.append(found)
         return found
 

@@ -16,6 +16,7 @@ from ims.analyse.question import Analysis
 from ims.analyse.result import Darknet, Estimate, Result
 from ims.origin.origins import Origins
 from ims.query.errors import QuestionError
+from ims.query.verbs import MOST_ROWS
 from ims.settings.durations import HOUR_US
 from ims.text import meant
 
@@ -55,16 +56,18 @@ def run(
     progress: Progress = lambda _: None,
     origins: Callable[[], Origins] | None = None,
     write: Write | None = None,
+    most_rows: int = MOST_ROWS,
 ) -> Result:
     """The answer of an analysis to words as users give them. `ask`: answers typed questions as its user may see them;
-    `origins`: a portal's files, in place of those that the words name; `write`: exports packets, where its user may.
+    `origins`: a portal's files, in place of those that the words name; `write`: exports packets, where its user may;
+    `most_rows`: payloads that are listed.
 
     Raises QuestionError with one line for words that are wrong, and for an answer that would be too large; OriginError
     (a ValueError) for files that can't be used; what `ask` and `origins` raise.
     """
     options = with_origins(options_of(analysis, words), origins)
     request = options.request
-    evidence = Evidence(ask, request, progress, write)
+    evidence = Evidence(ask, request, progress, write, most_rows)
     blank = Result(analysis.name, words.get("filter"), request.since, request.until, Darknet(0.0), options.shown)
     unknown = {each.name: Estimate(None, None, None, each.unit, "") for each in analysis.estimates}
     if not evidence.watches().by_block:

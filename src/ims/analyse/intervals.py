@@ -44,11 +44,16 @@ def of_counts(counts: Array, level: float = LEVEL) -> tuple[Array, Array]:
     return low, gammaincinv(counts + 1, 1 - tail)
 
 
+def waves_of(count: int) -> int:
+    """How many waves a long-run variance has, of so many values."""
+    return min(max(FEWEST_WAVES, int(0.4 * count ** (2 / 3))), MOST_WAVES, count - 1)
+
+
 def long_run_variance(values: Array) -> tuple[float, int]:
     """Variance of the mean of values in the order of time, and its degrees of freedom."""
     from scipy.fft import dct
 
-    waves = min(max(FEWEST_WAVES, int(0.4 * len(values) ** (2 / 3))), MOST_WAVES, len(values) - 1)
+    waves = waves_of(len(values))
     slowest = dct(values, norm="ortho")[1 : waves + 1]
     return float(slowest @ slowest) / waves / len(values), waves
 

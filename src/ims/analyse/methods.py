@@ -56,7 +56,7 @@ class Analyses:
         filter: str | None = None,
         *,
         bin: str | int = "1d",
-        fdr: str | float = "0.05",
+        fdr: float = 0.05,
         well_known: bool = False,
         since: Moment = None,
         until: Moment = None,
@@ -88,13 +88,14 @@ class Analyses:
         by: str = "block",
         only: str | None = None,
         history: str | int = "1d",
+        limit: int | None = None,
         since: Moment = None,
         until: Moment = None,
     ) -> Result:
         """Payloads never seen before, by time, and to which places (`by` block or sensor) each came in turn, and how
         soon; `only`: what came to that place and to no other. `history`: so long the stores must have watched before a
-        payload counts as never seen (section 2.3 of the paper)."""
-        words = {"filter": filter, "bin": bin, "by": by, "only": only, "history": history}
+        payload counts as never seen; `limit`: at most so many rows, all without it (section 2.3 of the paper)."""
+        words = {"filter": filter, "bin": bin, "by": by, "only": only, "history": history, "limit": limit}
         return self._make("new-payloads", {**words, "since": since, "until": until})
 
     def outbreak(

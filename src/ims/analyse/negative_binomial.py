@@ -51,10 +51,19 @@ def log_chance(counts: Array, mean: Array, variance: Array) -> Array:
 
 
 def draw(rng: np.random.Generator, rate: float, shape: float, exposures: Array) -> Array:
-    """Counts of bins of one level."""
+    """Counts of bins of one level, of this law's mean and variance, which come in runs whose lengths are geometric
+    (Polya and Aeppli's law: Johnson, Kemp and Kotz, Univariate Discrete Distributions, 2005, section 9.7). Runs are
+    fewer than the negative binomial law has, so empty bins, and long waits for the first that comes, are as frequent as
+    where a host sends some packets each time it comes."""
     if rate <= 0:
         return np.zeros(exposures.shape)
-    return np.asarray(rng.poisson(rng.gamma(shape * exposures) * (rate / shape)), np.float64)
+    length = 1 + rate / (2 * shape)
+    runs = rng.poisson(exposures * (rate / length))
+    found = runs.astype(np.float64)
+    came = runs > 0
+    if length > 1:
+        found[came] += rng.negative_binomial(runs[came], 1 / length)
+    return found
 
 
 def moment_shape(counts: Array, exposures: Array) -> Array:

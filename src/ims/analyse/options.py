@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -14,12 +16,14 @@ from ims.query.bins import bin_width
 from ims.query.errors import QuestionError
 from ims.query.language.syntax_tree import And, Expression, Net
 from ims.query.request import Request, make_request
+from ims.query.verbs import Parameter
 
 
 @dataclass(frozen=True)
 class Options:
-    """The words of a question, checked. `values`: those that aren't the request's, typed (widths in microseconds), and
-    `origins` where sources are told by country or AS; `shown`: the same as text."""
+    """The words of a question, checked. `values`: those that aren't the request's, typed (widths in microseconds,
+    numbers as such), and `origins` where sources are told by country or AS; `shown`: as in the answer, where widths are
+    text."""
 
     request: Request
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +47,7 @@ def options_of(analysis: Analysis, words: Mapping[str, Any]) -> Options:
             values[name] = _paths(name, value)
             shown |= {name: [str(path) for path in values[name]]} if values[name] else {}
             continue
+        value = _typed(parameter, value)
         values[name] = bin_width(str(value), name) if parameter.kind == "width" and value is not None else value
         shown[name] = str(value) if parameter.kind == "width" else value
     if "mmdb" in values and "by" in values:
@@ -56,6 +61,27 @@ def options_of(analysis: Analysis, words: Mapping[str, Any]) -> Options:
         words |= {name: value for name, value in shown.items() if analysis.by_name[name].field == "chain"}
         return Options(make_request("chain", given.get("filter"), **words), values, shown)
     return Options(make_request("series", given.get("filter"), **words), values, shown)
+
+
+def _typed(parameter: Parameter, value: Any) -> Any:
+    """A value of a parameter's kind; a number may be given as text, and is one from here on."""
+    if value is None or parameter.kind not in _TYPES:
+        return value
+    kind, expected = _TYPES[parameter.kind]
+    found: Any = value
+    if kind is not bool and isinstance(value, str | int | float) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            found = kind(value)
+    is_kind = isinstance(found, kind) and isinstance(found, bool) == (kind is bool)
+    if not is_kind or (found != value and not isinstance(value, str)) or not math.isfinite(found):
+        raise QuestionError(f"{parameter.name} {str(value)[:40]!r}: expected {expected}")
+    return found
+
+
+_TYPES: Mapping[str, tuple[type[int] | type[float] | type[bool], str]] = {
+    "count": (int, "a whole number"), "number": (float, "a number"), "flag": (bool, "true or false"),
+}  # fmt: skip
+"""By kind, the type of a value and what it is called."""
 
 
 def _of_source(source: Any, request: Request) -> Request:

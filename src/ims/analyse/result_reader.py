@@ -37,8 +37,8 @@ def _result(sent: Mapping[str, Any]) -> Result:
     for name, value in options.items():
         kind = analysis.by_name[name].kind
         several = value if kind in ("texts", "files") else [value]
-        form = {"count": int, "flag": bool}.get(kind, str)
-        if not isinstance(several, list) or not all(type(each) is form for each in several if each is not None):
+        forms = {"count": (int,), "number": (int, float), "flag": (bool,)}.get(kind, (str,))
+        if not isinstance(several, list) or not all(type(each) in forms for each in several if each is not None):
             raise TypeError("an option of another kind")
         if kind == "width":
             bin_width(value)

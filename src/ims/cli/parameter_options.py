@@ -31,6 +31,8 @@ def option(parameter: verbs.Parameter, filled: bool = True) -> Parameter:
         annotation = Annotated[list[str] | None, Option(**described)]
     elif parameter.kind == "count":
         annotation = Annotated[int | None, Option(**described, min=1)]
+    elif parameter.kind == "number":
+        annotation = Annotated[float if default is not None else float | None, Option(**described)]
     elif parameter.kind == "files":
         annotation = Annotated[list[Path] | None, Option(**described)]
     else:

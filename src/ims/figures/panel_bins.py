@@ -15,6 +15,8 @@ from ims.figures.ticks import ValueAxis, linear_axis, log_axis, value_label
 
 Numbers = np.ndarray[Any, Any]
 LARGEST = 1e300
+GAP = "not watched"
+"""What is hatched, unless a picture says otherwise."""
 
 
 @dataclass(frozen=True)

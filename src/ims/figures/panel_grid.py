@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ims.figures.curve import has_curve
 from ims.figures.mark_layers import ShownMarks
-from ims.figures.panel_bins import PanelBins, band_note, edge_note, value_axis
+from ims.figures.panel_bins import GAP, PanelBins, band_note, edge_note, value_axis
 from ims.figures.panel_layers import panel_datasets, panel_layers
 from ims.figures.theme import BOLD, CONFIG, HEADING_SIZE, LABEL_SIZE, TEXT, Heading, wrapped
 from ims.figures.ticks import ValueAxis, value_label
@@ -81,10 +81,10 @@ def usual_axis(bins: PanelBins, log: bool, grid: Grid) -> ValueAxis:
 def panel_part(
     bins: PanelBins, panels: Sequence[tuple[str, str]], axis: AxisOfBins, values: ValueAxis,
     marks: Mapping[str, ShownMarks], *, grid: Grid, value_title: str, band_title: str, curve_title: str,
-    mark_title: str, prefix: str,
+    mark_title: str, prefix: str, gap_title: str = GAP,
 ) -> Part:  # fmt: skip
     """A chart for each of `panels`, with the marks of its name. `prefix`: of the datasets' names, different in each
-    part of a picture. Titles of band, curve and marks say in the heading what they are."""
+    part of a picture. Titles of band, gaps, curve and marks say in the heading what they are."""
     import altair as alt
 
     rows = -(-len(panels) // grid.columns)
@@ -107,7 +107,7 @@ def panel_part(
         title = _panel_title(above, grid.width, TITLE_ABOVE + (marks[name].room if row == 0 else 0))
         layers = [*marks[name].under(x), *layers, title]
         charts.append(alt.layer(*layers).properties(width=grid.width, height=grid.height))
-    key = [band_note(bins, band_title), "hatched: not watched" if bins.has_gaps or not bins.count else ""]
+    key = [band_note(bins, band_title), f"hatched: {gap_title}" if bins.has_gaps or not bins.count else ""]
     fits = f"dashed: {curve_title}" if curve_title and is_fitted else ""
     marked = max((each.note(mark_title) for each in marks.values()), key=len, default="")
     return Part(charts, datasets, (key, [edge_note(bins, values)], [fits, marked]), grid)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ims.figures.curve import has_curve
 from ims.figures.marks import Mark, marks_within
-from ims.figures.panel_bins import PanelBins, band_note, edge_note, panel_bins, panel_names, value_axis
+from ims.figures.panel_bins import GAP, PanelBins, band_note, edge_note, panel_bins, panel_names, value_axis
 from ims.figures.text_marks import mark_key, mark_lines
 from ims.figures.text_plot import CURVE, MARKERS, NOT_WATCHED, Ticks, framed, plot_rows
 from ims.figures.ticks import TimeTick, ValueAxis, time_ticks
@@ -34,10 +34,11 @@ def text_panels(
     marks: Sequence[Mark] = (),
     mark_title: str = "",
     key: bool = True,
+    gap_title: str = GAP,
 ) -> str:
     """Panels below each other, none wider than `width` columns (24 or more), each with `height` rows (4 or more) in its
-    frame. Table, panels, curve and marks: as `time_panels` takes them. Without `unicode` all is ASCII; without `key`,
-    which other panels below may have, neither the range nor what each character is stands below.
+    frame. Table, panels, curve, marks and what gaps are: as `time_panels` takes them. Without `unicode` all is ASCII;
+    without `key`, which other panels below may have, neither the range nor what each character is stands below.
 
     Raises ValueError for a picture that is too small, and as `time_panels` does.
     """
@@ -57,7 +58,7 @@ def text_panels(
     since, until = (f"{np.datetime64(us, 'us').astype('datetime64[s]')}Z" for us in (bins.since_us, bins.until_us))
     spans = f"{since} to {until}" if bins.count else ""
     marked = mark_key(bins, marks, mark_title, unicode)
-    keys = key_lines(bins, axis, band_title, curve_title, marked, unicode)
+    keys = key_lines(bins, axis, band_title, curve_title, marked, unicode, gap_title)
     lines += [fitted(line, width, unicode) for line in filter(None, [spans, *keys])]
     return joined(lines)
 
@@ -69,13 +70,19 @@ def check_size(width: int, height: int) -> None:
 
 
 def key_lines(
-    bins: PanelBins, axis: ValueAxis, band_title: str, curve_title: str, marked: str, unicode: bool
+    bins: PanelBins,
+    axis: ValueAxis,
+    band_title: str,
+    curve_title: str,
+    marked: str,
+    unicode: bool,
+    gap_title: str = GAP,
 ) -> list[str]:
     """What each character is, and what else must be known. `marked`: the same of marks."""
     _, band, line = MARKERS[unicode]
     note = band_note(bins, band_title)
     characters = ", ".join(
-        filter(None, [f"{line} value", f"{band} band" if note else "", f"{NOT_WATCHED} not watched"])
+        filter(None, [f"{line} value", f"{band} band" if note else "", f"{NOT_WATCHED} {gap_title}"])
     )
     fits = f"{CURVE[unicode]} {curve_title}" if curve_title and has_curve(bins) else ""
     return [line for line in (characters, ", ".join(filter(None, [fits, marked])), note, edge_note(bins, axis)) if line]

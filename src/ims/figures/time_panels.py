@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ims.figures.mark_layers import ShownMarks
 from ims.figures.marks import Mark
-from ims.figures.panel_bins import PanelBins, panel_bins, panel_names
+from ims.figures.panel_bins import GAP, PanelBins, panel_bins, panel_names
 from ims.figures.panel_grid import AxisOfBins, Grid, Part, panel_part, picture, usual_axis, usual_grid
 from ims.figures.theme import Heading
 from ims.figures.ticks import time_ticks
@@ -35,21 +35,22 @@ def time_panels(
     curve_title: str = "",
     marks: Sequence[Mark] | Mapping[str, Sequence[Mark]] = (),
     mark_title: str = "",
+    gap_title: str = GAP,
 ) -> alt.TopLevelMixin:
     """A chart of `panels`, each the name in the table and what stands above it, in this order.
 
     The table: `time` timestamp[us, UTC], the begin of a bin of `bin_us`; `panel` string; `value`, `low`, `high` float.
-    No value, or no row: that bin wasn't watched, which is hatched. `band_title` says what `low` and `high` are. It may
-    have `curve` float, too: a fitted curve, which `curve_title` names, null where there is none. `marks` within the
-    range are rules through all panels, or by name through each, their intervals grey strips; `mark_title` says what
-    they are. The heading gets lines for what else must be known: several bins drawn together, zeros on a logarithmic
-    scale.
+    No value, or no row: a gap, which is hatched; `gap_title` says why there are some. `band_title` says what `low` and
+    `high` are. It may have `curve` float, too: a fitted curve, which `curve_title` names, null where there is none.
+    `marks` within the range are rules through all panels, or by name through each, their intervals grey strips;
+    `mark_title` says what they are. The heading gets lines for what else must be known: several bins drawn together,
+    zeros on a logarithmic scale.
 
     Raises ValueError where there is no panel, or a name stands twice.
     """
     part = time_part(
         table, panels=panels, value_title=value_title, log=log, band_title=band_title, bin_us=bin_us,
-        curve_title=curve_title, marks=marks, mark_title=mark_title,
+        curve_title=curve_title, marks=marks, mark_title=mark_title, gap_title=gap_title,
     )  # fmt: skip
     return picture([part], heading)
 
@@ -65,6 +66,7 @@ def time_part(
     curve_title: str = "",
     marks: Sequence[Mark] | Mapping[str, Sequence[Mark]] = (),
     mark_title: str = "",
+    gap_title: str = GAP,
     grid: Grid | None = None,
     prefix: str = PREFIX,
     time_title: str = TIME,
@@ -85,7 +87,7 @@ def time_part(
     return panel_part(
         bins, panels, _time_axis(bins, grid.width, time_title), usual_axis(bins, log, grid), shown,
         grid=grid, value_title=value_title, band_title=band_title, curve_title=curve_title, mark_title=mark_title,
-        prefix=prefix,
+        prefix=prefix, gap_title=gap_title,
     )  # fmt: skip
 
 

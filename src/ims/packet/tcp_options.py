@@ -47,6 +47,16 @@ def put_timestamp(out, at, value, echoed):
 
 
 @kernel
+def put_ack_options(out, at, offers, value, echoed):
+    """Write the options of an acknowledgment, to what the packet offered; returns their length, at most 12."""
+    if not offers & OFFERS_TIMESTAMP:
+        return np.int64(0)
+    put16(out, at, 0x0101)
+    put_timestamp(out, at + 2, value, echoed)
+    return np.int64(12)
+
+
+@kernel
 def put_synack_options(out, at, offers, mss, value, echoed):
     """Write a SYN-ACK's options in Linux's order, to what was offered; returns their length, at most 20."""
     put16(out, at, 0x0204)

@@ -28,10 +28,10 @@ class Parameter:
     asker's own machine, which a portal takes from nobody."""
 
     name: str
-    kind: Literal["text", "texts", "moment", "width", "count", "flag", "files"]
+    kind: Literal["text", "texts", "moment", "width", "count", "number", "flag", "files"]
     sentence: str
     metavar: str = ""
-    default: str | bool | None = None
+    default: str | float | bool | None = None
     required: bool = False
     field: str = ""
     longest: int = 64
@@ -224,7 +224,7 @@ _TABLE = (
         ("ims query sightings --fresh 2026-03-04T06:00 --store STORE",
          "ims query sightings 'tcp dst port 80' --group sensor --store STORE --format json",
          "ims query sightings --only C/24 --store STORE"),
-        rows=1000, most_rows=MOST_DETAILED,
+        rows=1000,
         detail="Never seen before: by no sensor in the range before --fresh, nor, of those that got it, since they "
         "began to remember. Those that came to the most places are first, of these those with the most packets. The "
         "second and the third place are those to which it came next, so many seconds after the first. Sources, and "

@@ -9,12 +9,15 @@ import numpy as np
 
 from ims.kernels import kernel
 from ims.packet.field_values import ACK, FIN, RST, SYN
+from ims.packet.tcp_options import offered, put_ack_options, put_synack_options
 from ims.respond.cookie import COOKIES, SHIFT, shift_for
 from ims.respond.reply import FINS, RESETS, SYNACKS, reply_of, synack_flags
 
 Array = np.ndarray[Any, Any]
 NOT_KNOWN = -1
 """Of a SYN-ACK's sequence number, which is a cookie under keys that nobody keeps."""
+MOST_OPTIONS = 40
+"""Octets of a TCP header's options."""
 
 
 class Segments(NamedTuple):
@@ -47,6 +50,23 @@ def replies_to(segments: Segments, limit: int) -> ReplySegments:
     found = ReplySegments(*(np.zeros(len(segments.flags), np.int64) for _ in ReplySegments._fields))
     _fill(segments, limit, cookies, found)
     return found
+
+
+def options_of(reply: int, options: bytes, mss: int) -> bytes:
+    """TCP options of a reply to a packet with some. Its timestamp, of a clock that nobody records, is 0. `reply`: its
+    counter (reply.COUNTERS)."""
+    out = np.zeros(MOST_OPTIONS, np.uint8)
+    return out[: _put_options(reply, np.array(bytearray(options), np.uint8), mss, out)].tobytes()
+
+
+@kernel
+def _put_options(reply, options, mss, out):
+    if reply == RESETS:
+        return np.int64(0)
+    offer = offered(options, np.int64(0), np.int64(options.size))
+    if reply == SYNACKS:
+        return put_synack_options(out, np.int64(0), offer[0], mss, np.int64(0), offer[1])
+    return put_ack_options(out, np.int64(0), offer[0], np.int64(0), offer[1])
 
 
 @kernel

@@ -17,8 +17,8 @@ from ims.membership import block_of
 from ims.packet.field_values import ACK, CWR, ECE, ECHO_REQUEST, FIN, RST, SYN
 from ims.packet.field_values import IS_FRAGMENT as FRAGMENT
 from ims.packet.ipv4 import HEADER as IP
-from ims.packet.octets import be32, put16
-from ims.packet.tcp_options import OFFERS_TIMESTAMP, offered, put_synack_options, put_timestamp
+from ims.packet.octets import be32
+from ims.packet.tcp_options import offered, put_ack_options, put_synack_options
 from ims.records import ICMP_REST, IP_WRONG, RESPONDER, TCP_OPTIONS, TRANSPORT_WRONG
 from ims.respond.cookie import CLOSED, CONTINUES, SHIFT, WINDOW, acknowledged, cookie, sent
 from ims.respond.limit import ADDRESS_LIMITED, ALLOWED, Limits, allowed
@@ -129,11 +129,7 @@ def put_synack(out, at, source, destination, ports, sequence, flags, offer, now_
 @kernel
 def put_ack(out, at, source, destination, ports, acknowledgment, after, offer, now_ms, closing):
     """Write the acknowledgment of everything before `after`, with our FIN if `closing`; returns its length."""
-    options = np.int64(0)
-    if offer[0] & OFFERS_TIMESTAMP:
-        put16(out, at + 2 * IP, 0x0101)
-        put_timestamp(out, at + 2 * IP + 2, now_ms, offer[1])
-        options = np.int64(12)
+    options = put_ack_options(out, at + 2 * IP, offer[0], now_ms, offer[1])
     flags = ACK | FIN if closing else ACK
     return put_tcp(out, at, source, destination, ports, acknowledgment, after, flags, WINDOW, options)
 

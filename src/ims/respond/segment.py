@@ -17,6 +17,8 @@ from ims.packet.transport import put_checksum
 TTL = 64
 LARGEST = 60
 """Octets of IP that a reply has at most."""
+MSS = 1460
+"""That is announced where the interface's MTU allows it (RFC 9293, 3.7.1)."""
 
 
 @kernel

@@ -41,6 +41,7 @@ from ims.respond.limit import limits
 from ims.respond.policy import never_answered, policies
 from ims.respond.reply import COUNTERS as REPLY_COUNTERS
 from ims.respond.reply import Rules
+from ims.respond.segment import MSS
 from ims.sensor.config import SensorConfig, checked
 from ims.sensor.coverage import CoverageLog
 from ims.sensor.heartbeat import Heartbeats
@@ -62,7 +63,6 @@ ROWS = 1 << 15
 """Rows of a live batch: a sixteenth of a second at half a million packets a second."""
 KEPT_OCTETS = 16 << 20
 """Payloads and raw frames of a live batch."""
-MSS = 1460
 LOOK_SECONDS = 0.25
 RECENT = 4096
 """Packets of a worker among which the commonest ports are found."""

@@ -28,6 +28,9 @@ def test_hit_rates_are_what_was_planted(telescope: Telescope) -> None:
     assert rate.value == pytest.approx(steady / came)
     assert usual.value == pytest.approx((steady - len(DIP) * STEADY) / (came - len(DIP) * (FLOOD + STEADY + FRESH)))
     assert lowest.method.startswith("A/24")
+    assert "of 2 blocks, the one with the lowest hit rate: A/24" in result.notes
+    alone = telescope.analyse.cache("block A/24")
+    assert not any("lowest" in note for note in alone.notes) and alone.estimates["lowest"].value == lowest.value
     for each in (rate, usual, lowest):
         assert 0 <= each.low < each.value < each.high <= 1  # type: ignore[operator]
     [counted] = telescope.count("payload").rows()

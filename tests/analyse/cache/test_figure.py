@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import vl_convert
 
+import ims
 from ims.telescope import Telescope
 
+from ...stores import MIDNIGHT, ingest, udp, write_pcap
 from ..figures import spec_of
 from .test_data import DIP, store, telescope
 
@@ -41,6 +44,19 @@ def test_it_renders_and_as_text_it_is_as_wide_as_asked(telescope: Telescope) -> 
         text = result.plot(60, unicode)
         assert text is not None and max(map(len, text.splitlines())) <= 60
         assert "A/24" in text and (unicode or text.isascii())
+
+
+def test_hours_without_a_payload_aren_t_called_unwatched(tmp_path: Path) -> None:
+    hour = 3_600_000_000_000
+    packets = [
+        (MIDNIGHT + at * hour, udp(0x0808_0808, 0xC633_6407, 53, said))
+        for at, said in enumerate([b"a", b"", b"a", b"b", b"c"])
+    ]
+    store = ingest(tmp_path / "STORE", write_pcap(tmp_path / "x.pcap", packets), blocks=["C/24=198.51.100.0/24"])
+    with ims.open(store) as opened:
+        result = opened.analyse.cache()
+    assert "hatched: not watched, or no payload came" in json.dumps(spec_of(result))
+    assert "/ not watched, or no payload came" in (result.plot(80) or "")
 
 
 @pytest.mark.parametrize("words", [{"filter": "tcp"}, {"since": "1999-01-01", "until": "1999-01-02"}])

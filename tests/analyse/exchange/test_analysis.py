@@ -30,6 +30,12 @@ def found(packets: Any, **words: Any) -> Finding:
     return model(Data(SOURCE, packets, words.get("answering", answering())))
 
 
+def test_of_syns_that_are_not_sent_again_is_told_where_there_are_some() -> None:
+    for packets, is_told in (([packet(SYN)], True), ([udp()], False)):
+        notes = model(Data(SOURCE, packets, answering())).notes
+        assert any("SYNs that a system sends again" in note for note in notes) == is_told
+
+
 def test_a_row_for_each_packet_and_each_reply_in_the_columns_of_the_table() -> None:
     result = found([packet(SYN), packet(ACK | PSH, 1, payload_length=72, signature="ab" * 16, **OF_IT), udp(2)])
     assert result.rows.schema == schema(EXCHANGE.columns) and result.series.schema == schema(EXCHANGE.series)

@@ -40,18 +40,29 @@ def test_it_says_how_many_packets_replies_range_size_and_what_lines_mean() -> No
         "1 /24 watched: C/24",
         "came because we answered: 0.333 (0.333 to 0.667) of the packets",
         "times since 2026-03-04 00:00:00 UTC, not to scale",
-        "dashed: a reply by the rules, no cookie shows that it arrived; a packet that may have come all the same",
+        "dashed: a reply by the rules, nothing shows that it arrived; a packet that may have come all the same",
     ]
 
 
 def test_both_panels_stand_side_by_side_with_what_each_sees() -> None:
     data = spec_of(result())["datasets"]
     assert [row["text"] for row in data["ladder_1_arrows"]] == [
-        "1025 > 135: SYN", "135 > 1025: SYN ACK", "1025 > 135: PSH ACK, 1,460 octets (bab7bbb6)", "135 > 1025: ACK",
-        "1026 > 4444: SYN", "4444 > 1026: SYN ACK",
+        "1025 > 135: SYN", "135 > 1025: SYN ACK [mss 1460]", "1025 > 135: PSH ACK, 1,460 octets (bab7bbb6)", "135 > 1025: ACK",
+        "1026 > 4444: SYN", "4444 > 1026: SYN ACK [mss 1460]",
     ]  # fmt: skip
     assert [row["text"] for row in data["ladder_2_arrows"]] == ["1025 > 135: SYN", "1026 > 4444: SYN"]
     assert [row["text"] for row in data["ladder_2_unsure"]] == ["1026 > 4444: SYN"]
+
+
+def test_a_syn_and_its_answer_have_what_they_offer() -> None:
+    offers = packet(SYN, tcp_options="020405b40402080a000000070000000001030307")
+    follows = packet(ACK | PSH, 0.2, payload_length=9, tcp_options="0101080a0000000800000007", **OF_IT)
+    drawn = result([offers, follows])
+    assert [row["text"] for row in spec_of(drawn)["datasets"]["ladder_1_arrows"]] == [
+        "1025 > 80: SYN [mss 1460 sackOK TS wscale 7]", "80 > 1025: SYN ACK [mss 1460 sackOK TS wscale 0]",
+        "1025 > 80: PSH ACK, 9 octets", "80 > 1025: ACK",
+    ]  # fmt: skip
+    assert "SYN ACK [mss 1460 sackOK TS wscale 0]" in (plot(drawn, 100, True) or "")
 
 
 def test_udp_and_echoes_have_names() -> None:

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ims.analyse.exchange.answering import Answering
+from ims.analyse.exchange.options_text import options_text
 from ims.analyse.exchange.replies import Exchange, Reply, replies_of
 
 from ...decode.makers import ethernet, ip, summed
@@ -17,6 +18,9 @@ from ..exchanges import ACK, FIN, PSH, RST, SOURCE, SYN, answering, asked, echo,
 
 PORTS = {"80": "ack", "81": "synack", "82": "reset", "83": "silent", "default": "ack"}
 LIMIT = 3000
+OFFERS = ("", "020405b4", "020405b40402080a00000007000000000103030a", "0101080a1234567800000009", "0204ffff01010402",
+          "0101050a0000000100000002", "01030307080a0000", "fe04aabb22020000")  # fmt: skip
+"""TCP options, some of which lie about their length, or are of no known kind."""
 actions = st.lists(
     st.tuples(
         st.sampled_from(["syn", "ece", "data", "fin", "ack", "ours", "odd", "wrong"]),
@@ -25,6 +29,7 @@ actions = st.lists(
         st.sampled_from([0, 1, 700]),
         st.sampled_from([0.0, 0.5, 60.0, 200.0]),
         st.integers(0, 255),
+        st.sampled_from(OFFERS),
     ),
     max_size=24,
 )
@@ -36,7 +41,7 @@ def test_they_are_what_the_kernels_wrote(steps: Any, begin: int) -> None:
     desk = Desk(PORTS, data_limit=LIMIT, slots=4)
     cookies: dict[int, int] = {}
     packets, sent, at = [], [], 0.0
-    for kind, port, reach, size, pause, flags in steps:
+    for kind, port, reach, size, pause, flags, options in steps:
         at += pause
         desk.seconds = 1e6 + at
         ports = 1025 << 16 | port
@@ -48,7 +53,7 @@ def test_they_are_what_the_kernels_wrote(steps: Any, begin: int) -> None:
             "ack": (ACK, b"", sequence, own + 1), "ours": (ACK | (flags & FIN), payload, sequence, own + 2),
             "odd": (flags, payload, sequence, 99), "wrong": (ACK | PSH, payload, sequence, own + 3),
         }[kind]  # fmt: skip
-        frame = segment(bits, text, first, number, ports=ports)
+        frame = segment(bits, text, first, number, bytes.fromhex(options), ports=ports)
         stored, replies = asked(desk, [frame], at)
         packets += stored
         sent += [read(replies[0]) if replies else None] * len(stored)
@@ -61,6 +66,7 @@ def test_they_are_what_the_kernels_wrote(steps: Any, begin: int) -> None:
         assert (reply is None) == (truth is None), (verdict, truth)
         if reply is not None and truth is not None:
             assert (reply.flags, reply.acknowledgment, reply.length) == (truth.flags, truth.acknowledgment, 0)
+            assert reply.options == options_text(truth.options, is_time_known=False)
             assert reply.sequence in (truth.sequence, None) and (reply.sequence is not None or truth.flags & SYN)
         assert reply is not None or not verdict.is_open
 
@@ -69,7 +75,7 @@ losses = st.lists(
     st.tuples(
         st.sampled_from(["syn", "syn", "data", "fin", "ack", "closed"]),
         st.sampled_from([0, 0, 100, 3000]),
-        st.sampled_from([0.1, 3.0, 60.0, 130.0, 300.0]),
+        st.sampled_from([0.0, 0.0004, 0.1, 3.0, 60.0, 130.0, 300.0]),
         st.booleans(),
     ),
     max_size=16,
@@ -89,7 +95,7 @@ def test_none_is_certain_that_an_honest_source_did_not_get(steps: Any, begin: in
     the same number, with one so near that its cookie is the same, or with another."""
     desk = Desk("ack", data_limit=LIMIT, slots=4)
     packets, arrived, at = [], [], 0.0
-    own, first, is_closed = None, begin, False
+    own, first, is_closed, recent = None, begin, False, 0
     for kind, beside, pause, is_lost in steps:
         at += pause
         desk.seconds = 1e6 + at
@@ -102,10 +108,15 @@ def test_none_is_certain_that_an_honest_source_did_not_get(steps: Any, begin: in
             "fin": (ACK | FIN, b"", after, (own or 0) + 1), "ack": (ACK, b"", after, (own or 0) + 1),
             "closed": (ACK, b"", after, (own or 0) + 2),
         }[kind]  # fmt: skip
-        stored, replies = asked(desk, [segment(bits, text, sequence, number & 0xFFFFFFFF, ports=1025 << 16 | 80)], at)
+        echoed = 0 if kind == "syn" else recent
+        options = b"\1\1\x08\x0a" + int(at * 1000).to_bytes(4, "big") + echoed.to_bytes(4, "big")
+        frame = segment(bits, text, sequence, number & 0xFFFFFFFF, options, ports=1025 << 16 | 80)
+        stored, replies = asked(desk, [frame], at)
         packets += stored
         got = read(replies[0]) if replies and not is_lost else None
         arrived.append(got)
+        if got is not None:
+            recent = int.from_bytes(got.options.partition(b"\x08\x0a")[2][:4], "big") or recent
         if got is not None and got.flags & SYN:
             own, first, is_closed = got.sequence, got.acknowledgment - 1 & 0xFFFFFFFF, False
         elif got is not None and got.flags & FIN:
@@ -113,6 +124,30 @@ def test_none_is_certain_that_an_honest_source_did_not_get(steps: Any, begin: in
     for verdict, got in zip(replies_of(packets, SOURCE, answering(limit=LIMIT)).verdicts, arrived, strict=True):
         if verdict.reply is not None and verdict.reply.is_certain:
             assert got is not None and verdict.reply.sequence == got.sequence
+
+
+@pytest.mark.parametrize(
+    ("arrived", "certain"),
+    [({1, 2, 3, 4}, {1, 2, 3}), ({1, 2}, {1, 2}), ({1, 3}, {1}), ({2, 3}, set()), (set(), set())],
+    ids=["all", "the first two", "all but the second", "all but the first", "none"],
+)
+def test_an_acknowledgment_of_data_is_certain_whose_time_comes_back(arrived: set[int], certain: set[int]) -> None:
+    """With the next data, so never the last one; which of two it is that may have a time, isn't known."""
+    desk, packets, recent, own = Desk("ack", slots=4), [], b"\0" * 4, 0
+    for number in range(5):
+        desk.seconds = 1e6 + number
+        options = b"\1\1\x08\x0a" + number.to_bytes(4, "big") + recent
+        words = {"sequence": 1000, "payload": b""} if number == 0 else {"sequence": 1000 + number, "payload": b"x"}
+        frame = segment(ACK | PSH if number else SYN, acknowledgment=own + 1, options=options, **words)  # type: ignore[arg-type]
+        stored, [reply] = asked(desk, [frame], float(number))
+        packets += stored
+        if number == 0 or number in arrived:
+            recent = read(reply).options.partition(b"\x08\x0a")[2][:4]
+        own = own or read(reply).sequence
+    found = [verdict.reply for verdict in replies_of(packets, SOURCE, answering()).verdicts]
+    assert {number for number, reply in enumerate(found) if reply is not None and reply.is_certain} == {0} | certain
+    silent = [each._replace(tcp_options="") for each in packets]
+    assert sum(bool(reply and reply.is_certain) for reply in one(silent)) == 1, "the SYN-ACK alone, without times"
 
 
 def one(packets: list[Any], policy: Any = "ack", **words: Any) -> list[Reply | None]:

@@ -58,7 +58,7 @@ def test_all_blocks_together_have_the_share_of_all_packets_and_no_less_width_tha
     blocks = [block("A/24", [40], [], [1] * 60), block("B/24", [], [], [1] * 100)]
     found = shares_together(blocks, data(*blocks).together, unseen_by_24(blocks))
     assert found is not None and found.same_16.value == pytest.approx(0.2)
-    as_one = Clusters(40, 1600.0, 40.0).interval()
+    as_one = Clusters(40, 1600.0, 40.0).mid_interval()
     assert found.same_16.high > as_one.high / (as_one.high + 160) and found.same_16.low <= as_one.low
     assert shares_together([], {}, unseen_by_24([])) is None
 

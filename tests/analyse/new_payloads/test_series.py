@@ -16,7 +16,7 @@ def test_bins_have_the_interval_of_their_count_and_places_that_joined_none() -> 
     data = known([(2, "a", None, None, None, None, 7, 7)], hours=4)
     new, told = np.array([0.0, 7, 0, 0, 0, 0]), np.array([True, True, True, False, True, True])
     rows = series_table(data, new, told, {}).to_pylist()
-    assert [row["place"] for row in rows] == ["all"] * 3 + ["a"] * 3 + ["b"] * 3
+    assert [row["place"] for row in rows] == [None] * 3 + ["a"] * 3 + ["b"] * 3
     assert [row["new"] for row in rows] == [0, 7, 0, 0, 7, 0, None, 0, 0]
     low, high = of_counts(np.array([7.0]))
     assert (rows[1]["low"], rows[1]["high"]) == (low[0], high[0]) and rows[6]["low"] is None

@@ -29,5 +29,5 @@ def result(data: Data) -> Result:
     found = model(data)
     return Result(
         "ports", None, START_US, START_US + 152 * DAY_US, Darknet(256, ("C/24",)),
-        {"bin": "1d", "fdr": "0.05", "well_known": False}, found.estimates, found.rows, found.series, found.notes,
+        {"bin": "1d", "fdr": 0.05, "well_known": False}, found.estimates, found.rows, found.series, found.notes,
     )  # fmt: skip

@@ -128,7 +128,7 @@ def test_within_a_day_a_note_says_that_a_daily_pattern_may_look_alike(telescope:
 
 @pytest.mark.parametrize("top", [0, 25, "x", True, -1])
 def test_a_number_of_payloads_that_is_none_is_refused(telescope: Telescope, top: Any) -> None:
-    with pytest.raises(ValueError, match="expected a number from 1 to 24"):
+    with pytest.raises(ValueError, match=r"expected a (number from 1 to 24|whole number)"):
         telescope.analyse.signature(top=top)
 
 

@@ -13,7 +13,7 @@ import pytest
 import ims
 from ims.analyse.analyses import ANALYSES
 from ims.analyse.execution import run
-from ims.analyse.storage import sample
+from ims.analyse.storage import data, sample
 from ims.portal.privacy.redact_analyst import OF_FILES
 from ims.query.answer import Answer
 from ims.query.moment import moment
@@ -70,6 +70,9 @@ def test_of_more_than_a_sample_the_interval_holds_what_all_would_be(
     assert value(result, "pcap_zst") < whole
     for row in result.rows.to_pylist():
         assert row["pcap_zst_low"] < row["pcap_zst"] < row["pcap_zst_high"]
+    # Of more hours than can be asked for by second, those of the places alone are.
+    monkeypatch.setattr(data, "MOST_BINS", 3600)
+    assert telescope.analyse.storage().to_json() == result.to_json()
 
 
 @pytest.mark.exhaustive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import vl_convert
 
@@ -25,6 +26,14 @@ def test_each_form_has_a_panel_and_says_how_much_smaller_it_is(telescope: Telesc
     for part in ("Bytes that packets take in each hour", "1 /24 watched", "kB in each hour", "each payload once a day"):
         assert part in text, part
     assert vl_convert.vegalite_to_svg(spec).startswith("<svg")
+
+
+def test_a_form_that_is_larger_than_pcap_is_said_to_be(telescope: Telescope) -> None:
+    result = telescope.analyse.storage(bin="1h")
+    stored = replace(result.estimates["stored"], value=0.5, low=0.4, high=0.8)
+    drawn = replace(result, estimates={**result.estimates, "stored": stored})
+    above = [panel["layer"][-1]["encoding"]["text"]["value"] for panel in spec_of(drawn)["concat"]]
+    assert above[-1] == "stored here: 2 (1.25 to 2.5) times larger"
 
 
 def test_what_a_role_isn_t_shown_has_no_panel(telescope: Telescope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 import struct
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from ims.query.verbs import VERBS
 
+from ...effort import share
 from ...stores import MIDNIGHT, ingest, udp, write_pcap
 from .served import Served, world
 
@@ -53,10 +55,11 @@ WORDS: dict[str, list[dict[str, Any]]] = {
 
 
 def walk(portal: Served, role: str) -> Iterator[tuple[str, httpx.Response]]:
-    asker = portal.as_(role)
+    """In a commit each question in one form, in turn; `make test-all` asks for all forms of each."""
+    asker, places = portal.as_(role), itertools.count()
     for verb in VERBS:
         for words in WORDS.get(verb, [{}, {"filter": "udp"}]):
-            for form in FORMS:
+            for form in share(FORMS, next(places), len(FORMS)):
                 yield f"{verb} {words}", asker.post(f"/query/{verb}", json=words, headers={"Accept": form})
     for path in ("/me", "/tokens", "/sensors", "/health", "/version", "/analyses", "/openapi.json", "/nowhere"):
         yield path, asker.get(path)

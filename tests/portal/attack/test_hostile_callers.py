@@ -50,7 +50,9 @@ def running(place: Path, packets: int) -> Iterator[tuple[Deployment, dict[str, l
         traffic.write_traffic(capture, packets, seed=seed)
         stores[name] = ingest(place / name / "STORE", capture, sensor=name, blocks=["Z/8=10.0.0.0/8"])
         capture.unlink()
-    deployment = Deployment(place / "deployment", stores, **AS_INSTALLED, secrecy={"large_blocks": "quotes"})
+    deployment = Deployment(
+        place / "deployment", stores, installed=True, **AS_INSTALLED, secrecy={"large_blocks": "quotes"}
+    )
     tokens: dict[str, list[str]] = {}
     accounts = Accounts(deployment.folder / "accounts.db")
     for role in ("analyst", "viewer"):

@@ -23,6 +23,8 @@ from ims.portal.federation.peer import Peer
 from ims.portal.federation.registry import RegisteredSensor, Registry
 from ims.portal.federation.sensors import Sensors
 
+from ...free_port import free_port
+
 SECONDS = 20.0
 
 
@@ -205,8 +207,7 @@ def test_what_a_question_finds_first_is_logged_at_the_next_hello(tmp_path: Path)
 
 def test_who_can_be_reached_again_is_connected_to_anew(tmp_path: Path) -> None:
     """Not by a client that waits, as gRPC does for up to two minutes where a name had no address."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nowhere = fl.connect(f"grpc://127.0.0.1:{closed.getsockname()[1]}")
+    nowhere = fl.connect(f"grpc://127.0.0.1:{free_port()}")
     with fl.FlightServerBase("grpc://127.0.0.1:0") as server:
         file = tmp_path / "registry.toml"
         file.write_text(f'[[sensor]]\nname = "a"\naddress = "127.0.0.1:{server.port}"\n')
@@ -223,8 +224,7 @@ def test_who_can_be_reached_again_is_connected_to_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("secure", [True, False])
 def test_nobody_who_listens_is_said_to(authority: Authority, tmp_path: Path, secure: bool) -> None:
     portal = credentials(authority, tmp_path / "portal", "portal", "portal") if secure else None
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     fault = diagnosed(RegisteredSensor(name="a", address=address, serial="1" * 32 if secure else None), portal, SECONDS)
     assert fault is not None
     assert (fault.kind, fault.text) == ("unreachable", "it can't be reached: nobody listens at its port")

@@ -19,14 +19,15 @@ from ims.query.request import Request, make_request
 from ims.query.verbs import MOST_DETAILED, VERBS
 from tests.portal.permuted import HOSTS, PLAIN, dark_payloads
 
-from ...effort import exhaustive
+from ...effort import crossed, exhaustive
 from ...stores import MIDNIGHT, ingest, udp, write_pcap
 from ..api.served import lookup_in, world
 from .gate import PREFIXES, Copy, assert_alike, gate, through
 
+GROUPS = ["signature", "source", "source/8", "source/24", "ip_id", "total_length", "block"]
 
-@pytest.mark.parametrize("group", ["signature", "source", "source/8", "source/24", "ip_id", "total_length", "block"])
-@pytest.mark.parametrize("limit", [1, 60, 1000])
+
+@pytest.mark.parametrize(("group", "limit"), crossed(GROUPS, [1, 60, 1000]))
 @pytest.mark.parametrize("verb", ["top", "series"])
 def test_analysts_groups_and_limits_tell_nothing(copies: list[Copy], verb: str, group: str, limit: int) -> None:
     request = Request(verb=verb, group=group, limit=limit)  # type: ignore[arg-type]
@@ -34,35 +35,34 @@ def test_analysts_groups_and_limits_tell_nothing(copies: list[Copy], verb: str, 
     assert is_answered != ((verb, group, limit) == ("series", "signature", 1))  # no bin has so few
 
 
-@pytest.mark.parametrize("limit", [1, 60, 350, 5000])
-@pytest.mark.parametrize("filter", ["", "udp", "tcp dst port 139"])
+@pytest.mark.parametrize(("limit", "filter"), crossed([1, 60, 350, 5000], ["", "udp", "tcp dst port 139"]))
 @pytest.mark.parametrize("verb", ["packets", "payloads", "sources"])
 def test_analysts_rows_tell_nothing_at_any_limit(copies: list[Copy], verb: str, filter: str, limit: int) -> None:
     assert assert_alike(gate(), "analyst", Request(verb=verb, filter=filter, limit=limit), copies)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("limit", [1, 2, 30, 60, 5000])
-@pytest.mark.parametrize("at", ["address", "sensor", "anywhere"])
-@pytest.mark.parametrize("bin", [None, "5m"])
+@pytest.mark.parametrize(
+    ("limit", "at", "bin"), crossed([1, 2, 30, 60, 5000], ["address", "sensor", "anywhere"], [None, "5m"])
+)
 def test_analysts_chains_tell_nothing_at_any_limit(copies: list[Copy], at: str, bin: str | None, limit: int) -> None:
     for steps in ({"first": "ip", "then": "ip"}, {"first": "tcp or icmp", "then": ["ip", "payload"]}):
         request = make_request("chain", None, **steps, within="4h", at=at, bin=bin, limit=limit)
         assert assert_alike(gate(), "analyst", request, copies)
 
 
-@pytest.mark.parametrize("limit", [1, 2, 30, 60, 5000])
-@pytest.mark.parametrize("group", [None, "sensor"])
-def test_analysts_sightings_tell_nothing_at_any_limit(copies: list[Copy], group: str | None, limit: int) -> None:
-    for filter in (None, "udp"):
-        for verb in ("sightings", "novelty"):
-            request = make_request(verb, filter, group=group, limit=limit)  # type: ignore[arg-type]
-            assert assert_alike(gate(), "analyst", request, copies)
+@pytest.mark.parametrize(("limit", "group", "filter"), crossed([1, 2, 30, 60, 5000], [None, "sensor"], [None, "udp"]))
+def test_analysts_sightings_tell_nothing_at_any_limit(
+    copies: list[Copy], group: str | None, filter: str | None, limit: int
+) -> None:
+    for verb in ("sightings", "novelty"):
+        request = make_request(verb, filter, group=group, limit=limit)  # type: ignore[arg-type]
+        assert assert_alike(gate(), "analyst", request, copies)
 
 
 @pytest.mark.parametrize(
     ("group", "only", "limit"),
     [(None, "C/24", 30), ("sensor", "nobody", 30),
-     *(pytest.param(*each, marks=pytest.mark.exhaustive) for each in
+     *(pytest.param(*each, marks=exhaustive) for each in
        ((None, "D/25", 1), (None, "D/25", 5000), ("sensor", "a", 30), ("sensor", "a", 5000)))],
 )  # fmt: skip
 def test_what_one_place_alone_has_tells_analysts_nothing(
@@ -272,8 +272,7 @@ def test_a_verb_of_which_nothing_says_what_may_be_seen_is_refused() -> None:
             check(Request.model_construct(verb=other))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("filter", [None, "udp", "new"])
-@pytest.mark.parametrize("bin", ["1h", "1d"])
+@pytest.mark.parametrize(("filter", "bin"), crossed([None, "udp", "new"], ["1h", "1d"]))
 def test_analysts_are_told_what_packets_hold_not_how_small_files_are(
     copies: list[Copy], filter: str | None, bin: str
 ) -> None:

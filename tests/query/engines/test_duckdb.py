@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ims.query.distinct.pair_set import DistinctPairs
+from ims.query.distinct.sorted_runs import SortedRuns
 from ims.query.engines import part_reader
 from ims.query.engines.duckdb import Engine
 from ims.query.engines.part_reader import Pairs
@@ -158,9 +158,9 @@ def test_more_addresses_than_memory_allows_are_left_to_the_database(
 ) -> None:
     refused = []
 
-    def found(self: Pairs, batches: Any, memory: int) -> Any:
+    def found(self: Pairs, batches: Any, memory: int, counted: bool) -> Any:
         try:
-            yield from whole(self, batches, memory)
+            yield from whole(self, batches, memory, counted)
         except OverflowError as error:
             refused.append(str(error))
             raise
@@ -197,9 +197,9 @@ def test_a_number_that_fits_no_pair_in_the_first_of_several_batches(large: Store
 def test_a_question_is_given_up_while_addresses_are_told_apart(
     large: Store, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    engine, whole = Engine([large], many=0), getattr(DistinctPairs, when)
+    engine, whole = Engine([large], many=0), getattr(SortedRuns, when)
 
-    def interrupted(self: DistinctPairs, *words: Any) -> Any:
+    def interrupted(self: SortedRuns, *words: Any) -> Any:
         other = threading.Thread(target=engine.interrupt)
         other.start()
         other.join()
@@ -207,7 +207,7 @@ def test_a_question_is_given_up_while_addresses_are_told_apart(
 
     asked = PLANS["series"], make_request("series", None, metric="sources")
     with monkeypatch.context() as patch, pytest.raises(InterruptedError, match="given up"):
-        patch.setattr(DistinctPairs, when, interrupted)
+        patch.setattr(SortedRuns, when, interrupted)
         engine.run(*asked)
     assert engine.run(*asked).num_rows == 24
     assert sql(engine, "SELECT view_name FROM duckdb_views() WHERE NOT internal") == []

@@ -63,6 +63,16 @@ def test_addresses_are_written_as_ipaddress_writes_them(addresses: list[int]) ->
     assert dotted_column(column).to_pylist() == expected
 
 
+@given(st.lists(st.none() | st.binary(max_size=20), max_size=12), st.integers(0, 12))
+def test_octets_are_written_as_python_writes_them(octets: list[bytes | None], at: int) -> None:
+    column = pa.chunked_array([pa.array(octets, pa.binary()), pa.array(octets[::-1], pa.binary())])
+    expected = [None if each is None else each.hex() for each in [*octets, *octets[::-1]]]
+    assert hex_column(column).to_pylist() == expected
+    assert hex_column(column.slice(at, 5)).to_pylist() == expected[at : at + 5]
+    fixed = pa.array([b"\x00\xff", None], pa.binary(2))
+    assert hex_column(fixed).to_pylist() == hex_column(fixed.dictionary_encode()).to_pylist() == ["00ff", None]
+
+
 def test_nulls_stay_nulls() -> None:
     assert dotted_column(pa.chunked_array([pa.array([1, None], pa.uint32())])).to_pylist() == ["0.0.0.1", None]
     assert hex_column(pa.chunked_array([pa.array([b"\xab", None], pa.binary())])).to_pylist() == ["ab", None]

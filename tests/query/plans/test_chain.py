@@ -19,6 +19,7 @@ from ims.query.request import Request, make_request
 from ims.settings.durations import SECOND_US
 from ims.store.reader import open_store
 
+from ...effort import crossed
 from ...stores import MIDNIGHT, exported, ingest, udp, write_pcap
 
 Rows = list[dict[str, Any]]
@@ -123,9 +124,7 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("at", KEYS)
-@pytest.mark.parametrize("within", ["100ms", "1s", "7s", "1d"])
-@pytest.mark.parametrize("steps", STEPS, ids=" then ".join)
+@pytest.mark.parametrize(("steps", "within", "at"), crossed(STEPS, ["100ms", "1s", "7s", "1d"], list(KEYS)))
 def test_a_chain_is_every_packet_that_follows_soon_enough(
     engine: Engine, rows: Rows, steps: list[str], within: str, at: str
 ) -> None:

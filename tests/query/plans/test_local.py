@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import ims
+from ims.query.engines.duckdb import Engine
 from ims.query.plans.local import NEAR
 from ims.query.request import Request, make_request
 from ims.telescope import Telescope
@@ -55,9 +56,13 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     return halves
 
 
-@pytest.fixture(params=["one", "each", "halves"])
-def telescope(request: pytest.FixtureRequest, stores: dict[str, list[Path]]) -> Iterator[Telescope]:
-    with ims.open(*stores[request.param]) as telescope:
+@pytest.fixture(params=["one", "each", "halves", "one, by kernels", "each, by kernels"])
+def telescope(
+    request: pytest.FixtureRequest, stores: dict[str, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Telescope]:
+    which, _, kernels = request.param.partition(", ")
+    monkeypatch.setattr(Engine, "_is_large", lambda *_: bool(kernels))
+    with ims.open(*stores[which]) as telescope:
         yield telescope
 
 

@@ -137,6 +137,20 @@ def test_each_new_payload_has_its_places_in_order(engine: Engine, rows: Rows, wo
 
 
 @pytest.mark.parametrize("words", QUESTIONS, ids=str)
+def test_pieces_of_some_signatures_each_are_the_same_answer(
+    stores: dict[int, list[Path]], words: dict[str, Any]
+) -> None:
+    with open_store(stores[1][0]) as store:
+        whole, pieces = Engine([store]), Engine([store], piece=9)
+        for limit in (0, 5, 11):
+            asked = request("sightings", words | {"limit": limit})
+            assert (pieces._pieces(store, SIGHTINGS, asked) > 3) == (limit != 5), "few rows are sorted at once"
+            assert pieces.run(SIGHTINGS, asked).equals(whole.run(SIGHTINGS, asked))
+        whole.close()
+        pieces.close()
+
+
+@pytest.mark.parametrize("words", QUESTIONS, ids=str)
 def test_they_are_counted_by_bin_place_and_delay(engine: Engine, rows: Rows, words: dict[str, Any]) -> None:
     asked = request("novelty", words)
     by, counted = asked.group or "block", defaultdict(lambda: [0, 0])

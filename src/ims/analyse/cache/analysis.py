@@ -45,6 +45,8 @@ def model(data: Data) -> Finding:
                 estimates["usual"] = _rate(quiet, f"bins outside of dips: {_METHOD}", data)
             lowest = min(came, key=lambda bins: -bins.new.sum() / bins.payloads.sum())
             estimates["lowest"] = _rate((lowest.new, lowest.payloads), f"{lowest.block}: {_METHOD}", data)
+            if len(came) > 1:
+                notes.append(f"of {len(came)} blocks, the one with the lowest hit rate: {lowest.block}")
     rows = [row for bins in came for dip in data.dips.get(bins.block, ()) for row in _rows(data, bins, dip)]
     rows.sort(key=lambda row: (row["since"], row["block"], -(row["share"] or 0)))
     return Finding(estimates, arrow.table(rows, schema(ANALYSIS.columns)), _series(data), tuple(notes))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BAND, CURVE = "95 % interval of each bin's hit rate", "usual at this hour of the day"
 MARK = "begin of a dip, grey: the dip"
+GAPS = "not watched, or no payload came"
 VALUE = "hit rate, %"
 PLOT_ROWS = 7
 MOST_PANELS, MOST_PLOTS = 24, 12
@@ -39,6 +40,7 @@ def figure(result: Result) -> Any:
     return time_panels(
         _drawn(result), heading, panels=panels, value_title=VALUE, log=False, band_title=BAND, bin_us=_bin(result),
         curve_title=CURVE, marks={name: marks[name] for name, _ in panels}, mark_title=MARK,
+        gap_title=GAPS,
     )  # fmt: skip
 
 
@@ -51,7 +53,7 @@ def plot(result: Result, width: int, unicode: bool) -> str | None:
 
     return text_panels(
         _drawn(result), panels, width=width, height=PLOT_ROWS, value_title=VALUE, band_title=BAND, log=False,
-        bin_us=_bin(result), unicode=unicode, curve_title=CURVE,
+        bin_us=_bin(result), unicode=unicode, curve_title=CURVE, gap_title=GAPS,
     )  # fmt: skip
 
 

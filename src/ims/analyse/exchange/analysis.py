@@ -37,7 +37,7 @@ ANALYSIS = ANALYSES["exchange"]
 CERTAIN = 1.0
 """Level of bounds that chance has no part in: nothing is drawn from a larger number."""
 _SHARE = "bounds, not chance: low as cookies show, high with what came after a payload at the same address"
-_SENT = "bounds, not chance: low as the source acknowledged, high as the responder's rules have"
+_SENT = "bounds, not chance: low as the source acknowledged or sent times back, high as the responder's rules have"
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Data:
 
 def data(evidence: Evidence, options: Options) -> Data:
     """The packets and what answered."""
-    limit = options.values["limit"] or USUAL_LIMIT
-    if not isinstance(limit, int) or not 1 <= limit <= MOST_PACKETS:
-        raise QuestionError(f"limit {str(limit)[:20]}: expected 1 to {MOST_PACKETS:,} packets")
+    limit = USUAL_LIMIT if options.values["limit"] is None else options.values["limit"]
+    if not 1 <= limit <= MOST_PACKETS:
+        raise QuestionError(f"limit {limit}: expected 1 to {MOST_PACKETS:,} packets")
     answer = evidence.first_packets(limit)
     if "destination" not in answer.table.column_names:
         raise NotShownError(f"exchange isn't shown to your role: {ANALYSIS.refusal}")
@@ -99,14 +99,15 @@ def _rows(packet: Packet, verdict: Any, seen: str) -> list[dict[str, Any]]:
     }  # fmt: skip
     found = [shared | {
         "sender": "source", "flags": _letters(packet.tcp_flags), "sequence": packet.tcp_sequence,
-        "acknowledgment": packet.tcp_acknowledgment, "length": packet.payload_length, "signature": packet.signature,
+        "acknowledgment": packet.tcp_acknowledgment, "options": packet.options, "length": packet.payload_length,
+        "signature": packet.signature,
         "passive": seen, "why": verdict.what, "certain": YES,
     }]  # fmt: skip
     reply = verdict.reply
     if reply is not None:
         found.append(shared | {
             "sender": "sensor", "flags": _letters(reply.flags), "sequence": reply.sequence,
-            "acknowledgment": reply.acknowledgment, "length": reply.length, "signature": None,
+            "acknowledgment": reply.acknowledgment, "options": reply.options, "length": reply.length, "signature": None,
             "passive": NO, "why": reply.why, "certain": YES if reply.is_certain else NO,
         })  # fmt: skip
     return found
@@ -143,7 +144,7 @@ def _notes(data: Data, replies: Exchange, passive: Sequence[str]) -> list[str]:
     if any(verdict.reply is not None for verdict in replies.verdicts):
         notes.append(
             "replies are made again by the responder's rules; limits of rate, excluded sources and a full ring, which "
-            "keep a reply back, aren't recorded: certain is what the source acknowledged"
+            "keep a reply back, aren't recorded: certain is what the source acknowledged, or whose time it sent back"
         )
     recorded = [each for each in data.packets if each.verified is not None]
     if len(recorded) < len(data.packets):
@@ -160,7 +161,8 @@ def _notes(data: Data, replies: Exchange, passive: Sequence[str]) -> list[str]:
         notes.append("a policy by port that was recorded without its ports is known only where a source acknowledged")
     if "perhaps" in passive:
         notes.append("passive is perhaps where the source had delivered a payload to the same address before")
-    notes.append("SYNs that a system sends again because nobody answers aren't made up for the passive monitor")
+    if any(packet.is_syn for packet in data.packets):
+        notes.append("SYNs that a system sends again because nobody answers aren't made up for the passive monitor")
     return notes
 
 

@@ -19,7 +19,8 @@ FLAGS = dict(zip(FLAG_LETTERS, ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE",
 DIGITS = 8
 """Of a signature."""
 SEEN = {"yes": "seen", "perhaps": "perhaps", "no": ""}
-BY_RULES = "a reply by the rules, no cookie shows that it arrived"
+BY_RULES = "a reply by the rules, nothing shows that it arrived"
+PADDING = ("nop", "eol", "")
 MANY_ENDS = "our addresses"
 SIGNED_WIDTH = 100
 """Columns from which on signatures have room beside the names of several addresses."""
@@ -90,9 +91,16 @@ def _label(row: dict[str, Any], is_back: bool) -> str:
     ends = " > ".join(str(port) for port in (ports[::-1] if is_back else ports) if port is not None)
     flags = " ".join(FLAGS.get(letter, letter) for letter in row["flags"] or "") or "no flags"
     what = flags if row["flags"] is not None else (row["why"] or "").partition(":")[0]
+    if "S" in (row["flags"] or "") and (offered := _offered(row["options"] or "")):
+        what = f"{what} [{offered}]"
     length = quantity(row["length"], "octet") if row["length"] else ""
     signed = f" ({row['signature'][:DIGITS]})" if row["signature"] else ""
     return ": ".join(filter(None, [ends, ", ".join(filter(None, [what, length + signed]))]))
+
+
+def _offered(options: str) -> str:
+    """What a SYN, or the SYN-ACK to it, offers, without what fills it up and a timestamp's numbers."""
+    return " ".join(each[:2] if each.startswith("TS ") else each for each in options.split(",") if each not in PADDING)
 
 
 def _names(result: Result, rows: list[dict[str, Any]]) -> tuple[str, str]:

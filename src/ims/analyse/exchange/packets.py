@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from ims import arrow
+from ims.analyse.exchange.options_text import options_text
 from ims.packet.field_values import (
     ACK,
     ECHO_REQUEST,
@@ -66,6 +67,11 @@ class Packet(NamedTuple):
     def flags(self) -> int:
         """Of TCP; 0 where there are none."""
         return self.tcp_flags or 0
+
+    @property
+    def options(self) -> str | None:
+        """Of TCP, as text."""
+        return None if self.tcp_options is None else options_text(bytes.fromhex(self.tcp_options))
 
     @property
     def is_syn(self) -> bool:

@@ -2,7 +2,7 @@
 
 The rules are the responder's own (respond/reply.py), over what was stored of the packets. What nobody stored isn't
 known here: limits of rate, sources that a sensor's settings exclude, a ring that was full, frames to other machines.
-So a reply is certain only where the source acknowledged it.
+So a reply is certain only where the source acknowledged it, or sent its time back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 
 from ims.analyse.exchange.acknowledgments import Acknowledgments, acknowledgments_of
 from ims.analyse.exchange.answering import Answering, is_private
+from ims.analyse.exchange.echoed_times import with_times_sent_back
+from ims.analyse.exchange.options_text import options_text
 from ims.analyse.exchange.packets import Packet
 from ims.analyse.exchange.reasons import because, names_of, refused, unanswerable
 from ims.packet.field_values import (
@@ -21,14 +23,15 @@ from ims.packet.field_values import (
     ECHO_REQUEST,
     FIN,
     PROTOCOL_ICMP,
+    SYN,
 )
 from ims.packet.ipv4 import HEADER as IP
 from ims.respond.cookie import CLOSED
 from ims.respond.policy import ACK as POLICY_ACK
 from ims.respond.policy_text import DEFAULT_LIMIT, RecordedPolicy
-from ims.respond.reconstruction import NOT_KNOWN, Segments, replies_to
+from ims.respond.reconstruction import NOT_KNOWN, Segments, options_of, replies_to
 from ims.respond.reply import SYNACKS
-from ims.respond.segment import LARGEST
+from ims.respond.segment import LARGEST, MSS
 
 ECHOED = LARGEST - IP - 8
 """Octets of an echo request's payload that come back."""
@@ -39,7 +42,7 @@ PRIVATE_SOURCE = "a private source, which is answered only if settings say so"
 
 class Reply(NamedTuple):
     """A reply. `flags`: None unless TCP; `sequence`: None where it isn't known; `is_certain`: whether the source is
-    known to have it; `why`: in a few words."""
+    known to have it; `why`: in a few words; `options`: of TCP, as text."""
 
     flags: int | None
     sequence: int | None
@@ -47,6 +50,7 @@ class Reply(NamedTuple):
     length: int
     why: str
     is_certain: bool
+    options: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -99,6 +103,7 @@ def replies_of(packets: Sequence[Packet], source: str, answering: Answering) -> 
             packets, [place for place in asked if limits[place] == limit], limit, policies, acknowledgments, verdicts
         )
     _confirm_ends(packets, acknowledgments, verdicts)
+    _confirm_times(packets, verdicts)
     return Exchange(verdicts, acknowledgments)
 
 
@@ -161,7 +166,8 @@ def _to_segments(
         own = acknowledgments.own[place] if sequence == NOT_KNOWN else sequence
         why = because(kind, packet, policies[place])
         is_certain = kind == SYNACKS and acknowledgments.received[place]
-        verdicts[place] = Verdict(told, Reply(flags, own, acknowledgment, 0, why, is_certain))
+        options = options_text(options_of(kind, bytes.fromhex(packet.tcp_options or ""), MSS), is_time_known=False)
+        verdicts[place] = Verdict(told, Reply(flags, own, acknowledgment, 0, why, is_certain, options))
 
 
 def _confirm_ends(packets: Sequence[Packet], acknowledgments: Acknowledgments, verdicts: list[Verdict]) -> None:
@@ -181,3 +187,12 @@ def _confirm_ends(packets: Sequence[Packet], acknowledgments: Acknowledgments, v
                 verdicts[end] = verdicts[end]._replace(reply=told._replace(is_certain=True))
         elif reply is not None and packet.is_whole_tcp and (reply.flags or 0) & (FIN | ACK) == FIN | ACK:
             ends.setdefault((*packet.connection, packet.tcp_acknowledgment), []).append(place)
+
+
+def _confirm_times(packets: Sequence[Packet], verdicts: list[Verdict]) -> None:
+    """Acknowledgments and FINs are certain whose time the source sent back. (A SYN-ACK's number has to be known.)"""
+    timed = ["TS val" in (verdict.reply.options or "") if verdict.reply else False for verdict in verdicts]
+    for place, has_it in enumerate(with_times_sent_back(packets, timed)):
+        reply = verdicts[place].reply
+        if has_it and reply is not None and not (reply.flags or 0) & SYN:
+            verdicts[place] = verdicts[place]._replace(reply=reply._replace(is_certain=True))

@@ -29,7 +29,7 @@ __all__ = ["Data", "data", "figure", "model", "plot"]
 Array = np.ndarray[Any, Any]
 DAY_SECONDS = DAY_US / SECOND_US
 _RATE = "mean of the bins, a ratio estimator, with their long-run variance"
-_SHARE = "Kaplan and Meier, with Greenwood's variance, by the logarithm of the logarithm"
+_SHARE = "Kaplan and Meier, by the logarithm of the logarithm, with the long-run variance of bins of first arrivals"
 _MEDIAN = "half of those that come by then, of Kaplan and Meier's share"
 
 
@@ -133,8 +133,13 @@ def _spread(data: Data, curves: dict[str, Survival], total: float) -> tuple[dict
         f"within {span(second.horizon)}, for which a tenth of them could be followed, {came['second']:,} of "
         f"{int(total):,} new payloads were seen to come to a second {data.by}, and {came['third']:,} to a third"
     )
-    if came["second"]:
-        notes.append("intervals take payloads for independent; those of one campaign come together, and tell less")
+    if not came["second"]:
+        notes.append("the upper end of their share takes payloads for independent; those of one campaign tell less")
+    if untold := [which for which, curve in curves.items() if came[which] and curve.excess is None]:
+        notes.append(
+            f"those that came to a {' or '.join(untold)} {data.by} began in too few bins to tell payloads of a "
+            "campaign, which come together, from others: so what is said of them has no interval"
+        )
     for which, curve in curves.items():
         median = curve.median()
         if median is None:

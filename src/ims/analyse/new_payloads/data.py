@@ -9,6 +9,7 @@ and nothing is said of how much of it is new.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ims import arrow
 from ims.analyse.new_payloads.watch import SIDES, PlaceWatch, place_watch
 from ims.query.bins import bin_begin, bin_origin
 from ims.query.errors import QuestionError
-from ims.query.verbs import MOST_DETAILED
+from ims.query.verbs import MOST_ROWS
 
 if TYPE_CHECKING:
     from ims.analyse.evidence import Evidence
@@ -64,11 +65,14 @@ class Data:
     def is_known(self, place: Array, time: Array) -> Array:
         """Whether what comes first to places at some moments can be called new: a place that joined later knows too
         little of the past at first. Of a range that is short, everything counts. bool (n,)."""
+        return np.asarray(time >= self.known_since(place.tolist()))
+
+    def known_since(self, places: Sequence[str]) -> Array:
+        """From when on what comes to each of these places can be called new: microseconds (n,)."""
         if self.range.is_short:
-            return np.ones(len(place), np.bool_)
-        joined = [self.watch.began(name) if name in self.watch.periods else self.range.began for name in place.tolist()]
-        since = np.array(joined, np.int64)
-        return np.asarray(time >= since + round(LATE * self.range.history))
+            return np.full(len(places), np.iinfo(np.int64).min)
+        joined = [self.watch.began(name) if name in self.watch.periods else self.range.began for name in places]
+        return np.array(joined, np.int64) + round(LATE * self.range.history)
 
 
 def data(evidence: Evidence, options: Options) -> Data:
@@ -77,6 +81,8 @@ def data(evidence: Evidence, options: Options) -> Data:
     if by not in SIDES:
         raise QuestionError(f"by {str(by)[:40]!r}: expected {' or '.join(SIDES)}")
     watch = place_watch(evidence.past(), options.request.filter, by)
+    if (limit := options.values["limit"]) is not None and not 1 <= limit <= MOST_ROWS:
+        raise QuestionError(f"limit {limit}: expected 1 to {MOST_ROWS:,} rows")
     if only is not None and only not in watch.periods:
         known = ", ".join(list(watch.periods)[:8])
         raise QuestionError(f"only {only[:40]!r}: no such {by} was watched; expected one of {known}")
@@ -86,10 +92,11 @@ def data(evidence: Evidence, options: Options) -> Data:
         "filter": options.request.filter, "group": by, "fresh": found.since,
         "since": max(found.since - found.history, found.began),
     }  # fmt: skip
+    most = min(limit or MOST_ROWS, evidence.most_rows)
     novelty = evidence.ask("novelty", "payloads never seen before", bin=width, origin=bin_origin(width) or None, **new)
     sizes = evidence.darknet(width, by)
     time, place = arrow.numbers(sizes.column("time")), np.array(sizes.column(by).to_pylist(), object)
-    sightings = evidence.ask("sightings", "where they came", may_lack=True, only=only, limit=MOST_DETAILED, **new)
+    sightings = evidence.ask("sightings", "where they came", may_lack=True, only=only, limit=most, **new)
     packets = _packets(evidence.series(width, by, "payloads"), time, place, by)
     seconds, addresses = (arrow.floats(sizes.column(name)) for name in ("seconds", "addresses"))
     return Data(found, watch, width, by, only, time, place, seconds, addresses, packets, novelty.table, sightings.table)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from ims import arrow
+from ims.analyse.new_payloads.campaigns import Begins
 from ims.analyse.new_payloads.survival import Times
 from ims.settings.durations import SECOND_US
 
@@ -39,13 +40,18 @@ def times_of(data: Data, which: str, known: Array) -> Times:
     came = ~np.isnan(delay)
     told = came & _was_watched(data, next_one, began, delay)
     stop = np.where(came, delay, left)
-    risks = [*_risks(data, first, began, stop, number)]
-    since, until, weight = (np.concatenate(each) for each in zip(*risks, strict=True)) if risks else _nothing()
+    bins = np.maximum((began - data.range.since) // data.width, 0)
+    risks = [*_risks(data, first, began, stop, number, bins)]
+    parts = [np.concatenate(each) for each in zip(*risks, strict=True)] if risks else _nothing()
+    since, until, weight, of_risks = parts
     # Within its bin a payload may have come while nobody else was watched, as it seems: it was seen, so it could be.
     since, until, weight = (
         np.r_[since, np.nextafter(delay[told], 0)], np.r_[until, delay[told]], np.r_[weight, np.zeros(told.sum())]
     )  # fmt: skip
-    return Times(since, until, weight, delay[told], number[told], np.maximum(left, np.nan_to_num(delay)), number)
+    count = -(-(data.range.until - data.range.since) // data.width)
+    begins = Begins(np.r_[of_risks, bins[told]], bins[told], count)
+    left = np.maximum(left, np.nan_to_num(delay))
+    return Times(since, until, weight, delay[told], number[told], left, number, begins)
 
 
 def _was_watched(data: Data, place: Array, began: Array, delay: Array) -> Array:
@@ -59,7 +65,9 @@ def _was_watched(data: Data, place: Array, began: Array, delay: Array) -> Array:
     return found
 
 
-def _risks(data: Data, first: Array, began: Array, stop: Array, number: Array) -> Iterator[tuple[Array, Array, Array]]:
+def _risks(
+    data: Data, first: Array, began: Array, stop: Array, number: Array, bins: Array
+) -> Iterator[tuple[Array, Array, Array, Array]]:
     """While others were watched, since each began and until it came to another place or the range ended."""
     for name in sorted(set(first.tolist())):
         mine = first == name
@@ -68,11 +76,11 @@ def _risks(data: Data, first: Array, began: Array, stop: Array, number: Array) -
             until = np.minimum((end - began[mine]) / SECOND_US, stop[mine])
             kept = since < until
             if kept.any():
-                yield since[kept], until[kept], number[mine][kept]
+                yield since[kept], until[kept], number[mine][kept], bins[mine][kept]
 
 
-def _nothing() -> tuple[Array, Array, Array]:
-    return np.zeros(0), np.zeros(0), np.zeros(0)
+def _nothing() -> list[Array]:
+    return [np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.int64)]
 
 
 def span(seconds: float) -> str:

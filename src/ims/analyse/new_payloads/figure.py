@@ -11,14 +11,16 @@ import pyarrow.compute as pc
 from ims import arrow
 from ims.analyse.figure_range import each_bin, long_watched, lost_lines, range_line, with_ends
 from ims.analyse.new_payloads.delays import FOLLOWERS, span
-from ims.analyse.new_payloads.series import ALL
 from ims.analyse.result import interval_text
 from ims.query.bins import bin_width
+from ims.query.format.metric_table import replaced
 from ims.text import quantity
 
 if TYPE_CHECKING:
     from ims.analyse.result import Result
 
+ALL = ""
+"""Panel of all places together, which no place is called."""
 MOST_PLACES = 6
 """Of a figure: those with the most new payloads."""
 PLOT_ROWS, SMALL_ROWS = 8, 5
@@ -102,7 +104,8 @@ def _delay_title(result: Result) -> str:
 def _by_time(result: Result) -> pa.Table:
     """The series by time, without bins of which it isn't known what was new."""
     series = result.series.filter(pc.equal(result.series.column("part"), "new"))
-    return series.filter(series.column("new").is_valid())
+    series = series.filter(series.column("new").is_valid())
+    return replaced(series, "place", pc.fill_null(series.column("place"), ALL))
 
 
 def _panels(result: Result) -> list[tuple[str, str]]:

@@ -1,8 +1,10 @@
-"""The payloads themselves: where each came in turn, and which one place alone has."""
+"""The payloads themselves: where each came in turn, and which one place alone has.
+
+There may be millions, so that no row is an object of its own here.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,38 +19,45 @@ from ims.text import quantity
 if TYPE_CHECKING:
     from ims.analyse.new_payloads.data import Data
 
+Array = np.ndarray[Any, Any]
 COLUMNS = schema(ANALYSES["new-payloads"].columns)
 
 
 def listed_payloads(data: Data) -> tuple[pa.Table, list[str]]:
     """The payloads themselves, and notes on those that are left out."""
-    rows, joined, alone = [], 0, 0
-    found = arrow.rows(data.sightings)
-    micros = arrow.numbers(data.sightings.column("first").cast(pa.timestamp("us", "UTC")))
-    place = np.array([row[data.by] for row in found], object)
-    for row, known, at in zip(found, data.is_known(place, micros), micros.tolist(), strict=True):
-        only = row[data.by] if row[f"{data.by}s"] == 1 and _others_watched(data, row[data.by], at) else None
-        joined += not known
-        alone += bool(data.only) and only is None
-        if known and (data.only is None or only is not None):
-            rows.append(row | {"only": only})
+    found = data.sightings
+    micros = arrow.numbers(found.column("first").cast(pa.timestamp("us", "UTC")))
+    encoded = found.column(data.by).combine_chunks().dictionary_encode()
+    places, at = encoded.dictionary.to_pylist(), arrow.numbers(encoded.indices)
+    known = data.known_since(places)[at] <= micros
+    watched = _others_watched_until(data, places)[at] > micros
+    is_only = (arrow.numbers(found.column(f"{data.by}s")) == 1) & watched
+    kept = known if data.only is None else known & is_only
+    only = encoded.dictionary.take(_where(is_only, at))
+    rows = rows_table(found.append_column("only", only), None if kept.all() else kept)
     notes = []
-    if joined:
+    if joined := int((~known).sum()):
         notes.append(f"{quantity(joined, 'payload')} of places that had just joined: not listed")
-    if alone:
+    if alone := 0 if data.only is None else int((~is_only).sum()):
         notes.append(f"{quantity(alone, 'payload')} came while no other {data.by} was watched: not listed")
     total = _matching(data)
     if len(found) < total:
         order = "with the most packets" if data.only else f"that came to the most {data.by}s, and with the most packets"
         notes.append(
-            f"rows are of {len(found):,} of {quantity(total, 'payload')}, those {order}; a narrower filter or a "
-            "shorter time has fewer; series and estimates are of all"
+            f"rows are of {len(found):,} of {quantity(total, 'payload')}, those {order}; series and estimates are of "
+            "all"
         )
-    return rows_table(rows), notes
+    return rows, notes
 
 
-def _others_watched(data: Data, place: str, since: int) -> bool:
-    return any(end > since for _, end in data.watch.others(place))
+def _where(is_only: Array, at: Array) -> pa.Array:
+    """Which name of the dictionary a row has; null where none."""
+    return pc.if_else(arrow.column(is_only, pa.bool_()), arrow.column(at, pa.int32()), pa.scalar(None, pa.int32()))
+
+
+def _others_watched_until(data: Data, places: list[str]) -> Array:
+    """When any other than each of these places was watched for the last time (microseconds); 0: never."""
+    return np.array([max((end for _, end in data.watch.others(place)), default=0) for place in places], np.int64)
 
 
 def _matching(data: Data) -> int:
@@ -59,13 +68,7 @@ def _matching(data: Data) -> int:
     return int(pc.sum(table.column("payloads")).as_py() or 0)
 
 
-def rows_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """Rows in the analysis's columns."""
-    return arrow.table([{name: _plain(row[name]) for name in COLUMNS.names} for row in rows], COLUMNS)
-
-
-def _plain(value: Any) -> Any:
-    """A moment as Arrow takes it."""
-    if isinstance(value, datetime):
-        return (value - arrow.EPOCH) // timedelta(microseconds=1)
-    return value
+def rows_table(found: pa.Table, kept: Array | None = None) -> pa.Table:
+    """The verb's rows, or those of them that are `kept` (bool), in the analysis's columns."""
+    rows = found.select(COLUMNS.names)
+    return (rows if kept is None else rows.filter(arrow.column(kept, pa.bool_()))).cast(COLUMNS)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 COLUMNS = schema(ANALYSES["new-payloads"].series)
-ALL = "all"
-"""The places together."""
+ALL = None
+"""The places together: any text may be the name of a block."""
 POINTS_A_DECADE = 24
 """Of a share by delay."""
 
@@ -48,7 +48,7 @@ def _by_time(data: Data, new: Array, told: Array) -> list[dict[str, Any]]:
     return rows
 
 
-def _bins(place: str, time: Array, seconds: Array, packets: Array, new: Array) -> list[dict[str, Any]]:
+def _bins(place: str | None, time: Array, seconds: Array, packets: Array, new: Array) -> list[dict[str, Any]]:
     low, high = of_counts(np.nan_to_num(new))
     known = ~np.isnan(new)
     columns = zip(time.tolist(), seconds.tolist(), packets.tolist(), new.tolist(), low.tolist(), high.tolist(),
@@ -71,5 +71,6 @@ def _by_delay(curves: Mapping[str, Survival]) -> list[dict[str, Any]]:
         at = np.searchsorted(curve.delay, grid, side="right") - 1
         columns = [np.where(at >= 0, each[np.maximum(at, 0)], 0.0) for each in curve.share()]
         for delay, *values in zip(grid.tolist(), *(each.tolist() for each in columns), strict=True):
-            rows.append({"part": which, "delay": delay, **dict(zip(("share", "low", "high"), values, strict=True))})
+            share, low, high = (None if np.isnan(value) else value for value in values)
+            rows.append({"part": which, "delay": delay, "share": share, "low": low, "high": high})
     return rows

@@ -2,8 +2,9 @@
 
 A payload that came an hour before the range ended, or after which nobody else was watched for a while, may have come to
 a second place unseen. So the share is Kaplan and Meier's (J. Am. Stat. Ass. 53, 1958): at each delay at which some came
-to the next place, of those that could be seen to do so then. Its variance is Greenwood's, its interval that of the
-logarithm of the logarithm (Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data, 1980, section 1.3).
+to the next place, of those that could be seen to do so then. Its variance is Greenwood's, times how much more it is
+where payloads come in campaigns (campaigns.py); its interval that of the logarithm of the logarithm (Kalbfleisch and
+Prentice, The Statistical Analysis of Failure Time Data, 1980, section 1.3).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ims.analyse.intervals import FEWEST, Interval
+from ims.analyse.new_payloads.campaigns import NONE, Begins, Excess, Steps, excess
 from ims.analyse.question import LEVEL
 
 Array = np.ndarray[Any, Any]
@@ -34,12 +36,14 @@ class Times:
     number: Array
     left: Array
     count: Array
+    begins: Begins | None = None
 
 
 @dataclass(frozen=True)
 class Survival:
     """At each delay (seconds, in order) at which some came: how many could, how many did, the share of all that hasn't
-    come by then, and Greenwood's sum: float64 (n,) each. `horizon`: seconds, up to which enough could be seen."""
+    come by then, and Greenwood's sum: float64 (n,) each. `horizon`: seconds, up to which enough could be seen;
+    `excess`: how many times the variance is Greenwood's, None where that can't be told, and ends aren't bounded."""
 
     delay: Array
     could: Array
@@ -47,6 +51,7 @@ class Survival:
     left: Array
     variance: Array
     horizon: float
+    excess: Excess | None = NONE
 
     @property
     def reached(self) -> float:
@@ -54,8 +59,11 @@ class Survival:
         return 1.0 - float(self.left[-1]) if len(self.left) else 0.0
 
     def share(self, level: float = LEVEL) -> tuple[Array, Array, Array]:
-        """By delay, the share that has come, and its interval."""
-        spread = _normal(level) * np.sqrt(self.variance)
+        """By delay, the share that has come, and its interval: NaN where it has none."""
+        if self.excess is None:
+            unknown = np.full(len(self.left), np.nan)
+            return 1 - self.left, unknown, unknown
+        spread = _student(self.excess.freedom, level) * np.sqrt(self.variance * self.excess.share)
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = np.exp(spread / np.log(self.left))
             low, high = 1 - self.left**factor, 1 - self.left ** (1 / factor)
@@ -78,10 +86,13 @@ class Survival:
             return None
         last, sums = float(self.left[-1]), self.variance
         halfway = (1 + last) / 2
-        together = np.minimum(sums, sums[-1]) * self.left * last
-        variance = self.left**2 * sums + last**2 * sums[-1] / 4 - together
-        near = np.abs(self.left - halfway) <= _normal(level) * np.sqrt(np.maximum(variance, 0))
         at = int(np.argmax(self.left <= halfway + 1e-12))
+        if self.excess is None:
+            return Interval(float(self.delay[at]), np.nan, np.nan)
+        together = np.minimum(sums, sums[-1]) * self.left * last
+        variance = (self.left**2 * sums + last**2 * sums[-1] / 4 - together) * self.excess.halfway
+        spread = _student(self.excess.freedom, level) * np.sqrt(np.maximum(variance, 0))
+        near = np.abs(self.left - halfway) <= spread
         near[at] = True
         inside = np.flatnonzero(near)
         after = int(inside[-1]) + 1
@@ -101,7 +112,11 @@ def survival(times: Times) -> Survival:
         left = np.cumprod(1 - came / could)
         steps = came / (could * (could - came))
     steps[~np.isfinite(steps)] = 0.0  # the last ones came: nobody is left, and no variance of it
-    return Survival(delay, could, came, left, np.cumsum(steps), horizon)
+    found: Excess | None = NONE
+    if times.begins is not None and len(delay):
+        risks = (times.since, times.until, times.weight)
+        found = excess(Steps(delay, could, came, left), risks, (times.at, times.number), times.begins)
+    return Survival(delay, could, came, left, np.cumsum(steps), horizon, found)
 
 
 def _horizon(times: Times) -> float:
@@ -120,7 +135,7 @@ def _weights(ends: Array, weight: Array, at: Array) -> Array:
     return np.asarray(sums[np.searchsorted(ends[order], at, side="left")])
 
 
-def _normal(level: float) -> float:
-    from scipy.special import ndtri
+def _student(freedom: float, level: float) -> float:
+    from scipy.special import stdtrit
 
-    return float(ndtri((1 + level) / 2))
+    return float(stdtrit(freedom, (1 + level) / 2))

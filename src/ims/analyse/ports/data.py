@@ -72,13 +72,9 @@ def data(evidence: Evidence, options: Options) -> Data:
     raise QuestionError(f"more than {MOST_BINS} bins, as wide as they may be; give a wider --bin, or a shorter time")
 
 
-def _share(text: Any) -> float:
-    try:
-        found = float(text)
-    except (TypeError, ValueError):
-        found = np.nan
+def _share(found: float) -> float:
     if not 0 < found < 1:
-        raise QuestionError(f"fdr {str(text)[:40]!r}: expected a share above 0 and below 1, such as 0.05")
+        raise QuestionError(f"fdr {found:g}: expected a share above 0 and below 1, such as 0.05")
     return found
 
 

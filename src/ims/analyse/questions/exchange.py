@@ -33,11 +33,12 @@ QUESTION = Analysis(
         Column("flags", "text", "TCP's flags by their first letters, FIN first"),
         Column("sequence", "count", "sequence number; of a SYN-ACK it is known where the source acknowledged it"),
         Column("acknowledgment", "count", "acknowledgment number"),
+        Column("options", "text", "TCP options as tcpdump writes them; the time in a reply's timestamp isn't known: ?"),
         Column("length", "count", "octets of payload"),
         Column("signature", "text", "MD5 of the payload, which itself isn't shown"),
         Column("passive", "text", "whether a monitor that answers nothing would have seen it: yes, no, or perhaps"),
         Column("why", "text", "what the packet is, and why it has no reply; or why the reply is what it is"),
-        Column("certain", "text", "yes: it arrived, or the source acknowledged it; no: by the rules alone"),
+        Column("certain", "text", "yes: it arrived; of a reply, the source acknowledged it or sent its time back; no"),
     ),
     (
         Column("time", "moment", "first packet of a connection, or of the packets between two ports"),

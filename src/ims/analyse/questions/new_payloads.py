@@ -18,9 +18,12 @@ HISTORY = Parameter(
     "A payload counts as never seen before from so long after the first watch on; what comes earlier may be old.",
     "WIDTH", "1d", longest=32, examples=("1d",),
 )  # fmt: skip
+LIMIT = Parameter(
+    "limit", "count", "At most so many rows, those that came to the most places; all without it.", "N", examples=(100,)
+)
 QUESTION = Analysis(
     "new-payloads", "Payloads never seen before, by time; where else each was seen since, and how soon", "Section 2.3",
-    (FILTER, HOUR, BY, ONLY, HISTORY, *RANGE),
+    (FILTER, HOUR, BY, ONLY, HISTORY, LIMIT, *RANGE),
     (
         Quantity("new_share", "of packets with payload", "those whose payload was never seen before"),
         Quantity("new_rate", PER_24, "payloads never seen before"),
@@ -51,7 +54,7 @@ QUESTION = Analysis(
     (
         Column("part", "text", "new: by time; second, third: the share that came to such a place, by delay"),
         Column("time", "moment", "begin of the bin"),
-        Column("place", "text", "the block or sensor to which payloads came first; all: all of them together"),
+        Column("place", "text", "the block or sensor to which payloads came first; null: all of them together"),
         Column("seconds", "number", "how long it was watched in the bin"),
         Column("packets", "count", "packets with payload"),
         Column("new", "count", "payloads never seen before"),

@@ -7,8 +7,8 @@ from ims.query.verbs import BIN, FILTER, Parameter
 
 DAY = Parameter("bin", "width", BIN.sentence, "WIDTH", "1d", longest=32, examples=("1d",))
 FDR = Parameter(
-    "fdr", "text", "Rate of false discovery: the share of ports named that didn't change, on average.", "SHARE", "0.05",
-    longest=16, examples=("0.05",),
+    "fdr", "number", "Rate of false discovery: the share of ports named that didn't change, on average.", "SHARE", 0.05,
+    examples=(0.05,),
 )  # fmt: skip
 WELL_KNOWN = Parameter("well_known", "flag", "Ports with a well-known service, too.", default=False)
 QUESTION = Analysis(

@@ -114,12 +114,12 @@ def data(evidence: Evidence, options: Options) -> Data:
         return replace(base, withheld=hidden, notes=("payloads aren't shown by time here, so none is told apart",))
 
 
-def _shown(value: Any) -> int:
-    if value is None:
+def _shown(top: int | None) -> int:
+    if top is None:
         return SHOWN
-    if isinstance(value, bool) or not str(value).isdecimal() or not 1 <= int(value) <= MOST_TOP:
-        raise QuestionError(f"top {str(value)[:40]!r}: expected a number from 1 to {MOST_TOP}")
-    return int(value)
+    if not 1 <= top <= MOST_TOP:
+        raise QuestionError(f"top {top}: expected a number from 1 to {MOST_TOP}")
+    return top
 
 
 def _distinct(table: pa.Table) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from ims.analyse.result import interval_text
 from ims.query.bins import bin_width
 
 if TYPE_CHECKING:
-    from ims.analyse.result import Result
+    from ims.analyse.result import Estimate, Result
 
 UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 TITLES = {"pcap": "pcap", "pcap.zst": "pcap.zst", "signatures": "signatures", "stored": "stored here"}
@@ -65,9 +65,19 @@ def _panels(result: Result) -> list[tuple[str, str]]:
         if not pc.any(known.is_valid()).as_py():
             continue
         found = result.estimates.get(ESTIMATES.get(form, ""))
-        smaller = "" if found is None or found.value is None else interval_text(found.value, found.low, found.high)
-        panels.append((form, title + (f": {smaller} times smaller" if smaller else "")))
+        panels.append((form, title + ("" if found is None else _compared(found))))
     return panels
+
+
+def _compared(found: Estimate) -> str:
+    """With pcap: how many times smaller, or larger."""
+    ends = [each for each in (found.value, found.low, found.high) if isinstance(each, float)]
+    if not isinstance(found.value, float) or min(ends) <= 0:
+        return ""
+    if found.value >= 1:
+        return f": {interval_text(found.value, found.low, found.high)} times smaller"
+    low, high = (1 / each if isinstance(each, float) else None for each in (found.high, found.low))
+    return f": {interval_text(1 / found.value, low, high)} times larger"
 
 
 def _drawn(result: Result) -> tuple[pa.Table, str]:

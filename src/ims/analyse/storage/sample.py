@@ -122,21 +122,27 @@ def _student(ratios: Array, level: float) -> float:
     return float(stdtrit(len(ratios) - 1, (1 + level) / 2)) * float(ratios.std(ddof=1))
 
 
-def compressed(evidence: Evidence, hours: Array, octets: Array) -> tuple[Array, bool]:
+Bins = tuple[Array, Array]
+"""Begins in microseconds, and octets of each as pcap."""
+
+
+def compressed(evidence: Evidence, hours: Array, octets: Array, seconds: Bins | None = None) -> tuple[Array, bool]:
     """The ratio at each place, and whether the only place is all. `hours`: begins in microseconds; `octets`: of each as
-    pcap."""
+    pcap; `seconds`: of all in which packets came, where they are known."""
     if octets.sum() <= PLACES * OCTETS:
         ratio = _at(evidence, Place(int(hours[0]), int(hours[-1]) + HOUR_US))
         return np.array([] if ratio is None else [ratio]), True
-    known: dict[tuple[int, int], tuple[Array, Array]] = {}  # several places may be in one hour
+    known: dict[tuple[int, int], Bins] = {}  # several places may be in one hour
+    if seconds is not None:
+        cuts = [np.searchsorted(seconds[0], [begin, begin + HOUR_US]) for begin in hours.tolist()]
+        known = {(int(hour), HOUR_US): (seconds[0][at:to], seconds[1][at:to])
+                 for hour, (at, to) in zip(hours, cuts, strict=True)}  # fmt: skip
     places = [_place(evidence, known, int(hours[row]), HOUR_US, at) for row, at in spots_of(octets)]
     ratios = [_at(evidence, place) for place in places if place is not None]
     return np.array([each for each in ratios if each is not None]), False
 
 
-def _place(
-    evidence: Evidence, known: dict[tuple[int, int], tuple[Array, Array]], since: int, width: int, at: float
-) -> Place | None:
+def _place(evidence: Evidence, known: dict[tuple[int, int], Bins], since: int, width: int, at: float) -> Place | None:
     """The place `at` octets from a moment on, in a period of one of the widths. None where nothing is any more."""
     finer = next(each for each in FINER_US if each < width)
     if (since, width) not in known:
@@ -150,7 +156,7 @@ def _place(
     return Place(int(time[first]), int(time[last]) + finer)
 
 
-def _bins(evidence: Evidence, place: Place, width: int) -> tuple[Array, Array]:
+def _bins(evidence: Evidence, place: Place, width: int) -> Bins:
     """Begins of a place's bins, and octets of each as pcap."""
     inside = place.within(evidence.since, evidence.until)
     narrow = evidence.narrowed(since=inside.since, until=inside.until)

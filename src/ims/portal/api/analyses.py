@@ -31,6 +31,7 @@ from ims.portal.privacy.query_policy import Forbidden
 from ims.query.answer import Answer
 from ims.query.errors import NotShownError, QuestionError, UnansweredError
 from ims.query.request import Request as Question
+from ims.query.verbs import MOST_DETAILED
 from ims.text import meant, one_line
 
 Endpoint = Callable[..., Awaitable[Response]]
@@ -72,6 +73,7 @@ async def analyse(analysis: Analysis, words: Parameters, request: Request, calle
     except QuestionError as error:  # made of the caller's own words
         raise HTTPException(400, one_line(error)) from None
     most = gate.limits.rows[role]
+    listed = most if role == "operator" else min(most, MOST_DETAILED)  # of analysts' each payload is looked at
     silent: set[str] = set()
 
     def asking(question: Question) -> Answer:
@@ -89,7 +91,7 @@ async def analyse(analysis: Analysis, words: Parameters, request: Request, calle
     def make() -> Made:
         try:
             write = writing if role == "operator" else None
-            result = run(analysis, asking, given, origins=gate.origins, write=write)
+            result = run(analysis, asking, given, origins=gate.origins, write=write, most_rows=listed)
         except NotShownError as error:
             raise error.__cause__ or error from None
         except OriginError as error:  # of the operator's files, not of the caller's words

@@ -72,6 +72,8 @@ def _field(parameter: Parameter) -> tuple[Any, Any]:
             return bool, Field(default, **described)
         case "count":
             return int | None, Field(default, ge=1, le=MOST_ROWS, **described)
+        case "number":
+            return float if default is not None else float | None, Field(default, **described)
         case "texts":
             texts = list[Annotated[str, Field(max_length=parameter.longest)]]
             return Annotated[texts, BeforeValidator(_as_texts)], Field(default, max_length=parameter.most, **described)

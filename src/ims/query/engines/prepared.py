@@ -61,7 +61,8 @@ class HalfEngine(Engine):
         self._check()
         marked = sql_cache.marking(hidden) if hidden is not None and hides(filter) else ""
         self._check()
-        looks = sql_cache.half(question, request.metric in OF_MEMBERS and self._is_large(store, request))
+        by_kernels = request.metric in OF_MEMBERS or question.plan in ("local", "counted")
+        looks = sql_cache.half(question, by_kernels and self._is_large(store, request))
         read = [selected, marked, *(look.sql for look in looks)]
         for table, name in TABLES.items():
             self._check()
@@ -75,10 +76,11 @@ class HalfEngine(Engine):
 
     def _look(self, look: LookSql, marks: bool) -> Found:
         with self._plainly():
+            names = narrow(self._con.sql(look.names).to_arrow_table()) if look.names else None
             rows = self._con.sql(look.sql)
             reader = rows.to_arrow_reader(batch_rows(map(str, rows.types), self._batch_octets))
         try:
-            yield from self._found(look.way, reader, marks)
+            yield from self._found(look.way, reader, names, marks=marks)
             return
         except OverflowError as error:
             if not look.instead:

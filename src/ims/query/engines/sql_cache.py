@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ims.query.engines.part_reader import Pairs, Way, looks
+from ims.query.engines.part_reader import ChosenPairs, NearTotals, Pairs, Way, looks
 from ims.query.engines.sql_compiler import to_sql
 from ims.query.engines.sql_store import kept
 from ims.query.language.columns import hides
@@ -36,11 +36,13 @@ OF_THE_RANGE = ("coverage", "frames")
 
 
 class LookSql(NamedTuple):
-    """A look (part_reader.py) in SQL. `instead`: its parts by the database alone, where kernels have no memory."""
+    """A look (part_reader.py) in SQL. `instead`: its parts by the database alone, where kernels have no memory;
+    `names`: what is read first, if anything."""
 
     sql: str
     way: Way
     instead: tuple[tuple[str, str], ...] = ()
+    names: str = ""
 
 
 def half(question: Question, pairs: bool = False) -> tuple[LookSql, ...]:
@@ -94,9 +96,10 @@ def _half(question: str, pairs: bool) -> tuple[LookSql, ...]:
     parts = asked.as_plan().partial(_tables(TABLES | {"packets": SELECTED}), asked.request)
     found = []
     for look in looks(parts, asked.request, pairs):
-        instead = look.instead if isinstance(look.way, Pairs) else {}
+        instead = look.instead if isinstance(look.way, Pairs | NearTotals | ChosenPairs) else {}
         sql = tuple((name, to_sql(part)) for name, part in instead.items())
-        found.append(LookSql(to_sql(look.expression), look.way, sql))
+        names = "" if look.names is None else to_sql(look.names)
+        found.append(LookSql(to_sql(look.expression), look.way, sql, names))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from ims.query.plans.part import Parts, Rows, Table
+from ims.query.plans.part import Chosen, Parts, Rows, Table
 from ims.query.plans.plan import Plan, Tables, octets, selected
 from ims.query.request import Request
 
@@ -70,9 +70,16 @@ def counted(key: str, chosen: Sequence[Any], other: str) -> Plan:
     """For each of the chosen values of `key`: how many distinct values of `other`."""
 
     def partial(tables: Tables, request: Request) -> Parts:
-        return {"members": Rows(_pairs(tables, request, key, chosen, other).distinct())}
+        pairs = _pairs(tables, request, key, chosen, other)
+        listed = _listed(chosen, pairs.key)
+        places = listed.unnest().name("value").as_table()
+        places = places.mutate(number=listed.index(places.value).cast("int64"))
+        rows = pairs.join(places, pairs.key.cast(places.value.type()) == places.value)
+        return {"members": Chosen(chosen, rows.select("number", member=rows.other), pairs.distinct())}
 
     def merge(parts: Mapping[str, Table], request: Request, whole: bool) -> Table:
+        if "values" in parts:
+            return parts["values"]
         members = parts["members"] if whole else parts["members"].distinct()
         return members.group_by("key").agg(value=members.count())
 
@@ -126,6 +133,10 @@ def _among(column: Any, chosen: Sequence[Any]) -> Any:
     compared value, and 0.05 ms for one of a list (measured with 10,000)."""
     if len(chosen) <= FEW:
         return column.isin([ibis.literal(value, column.type()) for value in chosen])
-    kind = "int64" if column.type().is_integer() else "binary"
-    listed = ibis.literal(list(chosen), f"array<{kind}>").unnest().name("value").as_table()
-    return column.cast(kind).isin(listed.value)
+    listed = _listed(chosen, column).unnest().name("value").as_table()
+    return column.cast(listed.value.type()).isin(listed.value)
+
+
+def _listed(chosen: Sequence[Any], column: Any) -> Any:
+    """Values of a column of integers or octets as one literal."""
+    return ibis.literal(list(chosen), "array<int64>" if column.type().is_integer() else "array<binary>")

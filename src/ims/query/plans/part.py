@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,5 +52,26 @@ class Members:
         return self.rows.distinct()
 
 
-Part = Rows | Totals | Members
+@dataclass(frozen=True)
+class Near:
+    """How packets of each source are spread over blocks, by nearness (distinct/near_totals.py). `names`: one row, lists
+    of `sensors` and `blocks`; `rows`: their places there (from 1 on), `source` and `destination`. `expression`: the
+    totals."""
+
+    names: Table
+    rows: Table
+    expression: Table
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Distinct pairs of one of the values `chosen`, as `key`, and an address, as `other`. `rows`: the value's place
+    among these (`number`, from 0 on) and the address (`member`), with all repeats."""
+
+    chosen: Sequence[Any]
+    rows: Table
+    expression: Table
+
+
+Part = Rows | Totals | Members | Near | Chosen
 Parts = dict[str, Part]

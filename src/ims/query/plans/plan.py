@@ -62,10 +62,13 @@ class Tables:
 @dataclass(frozen=True)
 class Plan:
     """`partial(tables, request)` returns named parts; `merge(parts, request, whole)` makes their tables the answer.
-    `whole`: the parts are of one store, so their distinct values are distinct."""
+    `whole`: the parts are of one store, so their distinct values are distinct. `order`: of a plan whose parts have a
+    `signature`, and whose every row is of one, the columns by which rows are sorted, each "ascending" or "descending":
+    an engine may make the rows of some signatures after those of others."""
 
     partial: Callable[[Tables, Request], Parts]
     merge: Callable[[Mapping[str, Table], Request, bool], Table]
+    order: Callable[[Request], list[tuple[str, str]]] | None = None
 
 
 @ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
