@@ -45,6 +45,18 @@ def test_each_number_of_all_batches_once(kinds: list[str], counted: bool) -> Non
     assert np.array_equal(found.counts, counts if counted else [])
 
 
+def test_millions_are_sorted_as_users_have_them() -> None:
+    """In several runs of the usual length, which are merged."""
+    some, most = DICE.integers(0, 1 << 22, 3 * sorted_runs.AT_ONCE, np.uint64), 1 << 22
+    with closing(SortedRuns(1 << 32, counted=True)) as runs:
+        for begin in range(0, some.size, 1 << 18):
+            runs.add(some[begin : begin + (1 << 18)])
+        found = runs.all()
+    counts = np.bincount(some.astype(np.int64), minlength=most)
+    assert np.array_equal(found.numbers, np.flatnonzero(counts))
+    assert np.array_equal(found.counts, counts[counts > 0])
+
+
 @pytest.mark.usefixtures("limits")
 def test_more_than_may_be_told_apart_are_refused() -> None:
     some = np.arange(5000, dtype=np.uint64)
