@@ -69,6 +69,18 @@ class Addresses:
                 yield f"{name}{MARKS_PART}", address_set.MARKED, address_set.as_marks(dense)
 
 
+def _distinct_pairs(batches: Iterable[pa.RecordBatch], width: int, memory: int) -> Any:
+    """The pairs of batches' two columns, a number and an address, each once, ascending. Raises OverflowError."""
+    from ims.query.distinct.pair_set import as_pairs
+    from ims.query.distinct.sorted_runs import SortedRuns
+
+    with closing(SortedRuns(memory // OCTETS_OF_A_PAIR)) as found:
+        for batch in batches:
+            numbers, addresses = (arrow.numbers(column) for column in batch.columns)
+            found.add(as_pairs(numbers, addresses, width))
+        return found.all().numbers
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Distinct pairs of a group's number and an address. The number is a bin's begin less `origin`, a multiple of
@@ -86,14 +98,9 @@ class Pairs:
     def found(self, batches: Iterable[pa.RecordBatch], memory: int, counted: bool = False) -> Found:
         """The part; if `counted`, instead the part `values`: how many addresses each group has. Raises OverflowError
         where the pairs need more memory, or a group's number more than 32 bits."""
-        from ims.query.distinct.pair_set import apart, as_pairs, members_counted
-        from ims.query.distinct.sorted_runs import SortedRuns
+        from ims.query.distinct.pair_set import apart, members_counted
 
-        with closing(SortedRuns(memory // OCTETS_OF_A_PAIR)) as found:
-            for batch in batches:
-                groups, members = (arrow.numbers(column) for column in batch.columns)
-                found.add(as_pairs(groups, members, self.width))
-            pairs = found.all().numbers
+        pairs = _distinct_pairs(batches, self.width, memory)
         if counted:
             pairs, values = members_counted(pairs, self.bits)
         numbers, addresses = apart(pairs)
@@ -155,14 +162,9 @@ class ChosenPairs:
     def found(self, batches: Iterable[pa.RecordBatch], memory: int, counted: bool = False) -> Found:
         """The part; if `counted`, instead the part `values`: how many addresses each chosen value has. Raises
         OverflowError where the pairs need more memory."""
-        from ims.query.distinct.pair_set import apart, as_pairs, members_counted
-        from ims.query.distinct.sorted_runs import SortedRuns
+        from ims.query.distinct.pair_set import apart, members_counted
 
-        with closing(SortedRuns(memory // OCTETS_OF_A_PAIR)) as found:
-            for batch in batches:
-                numbers, addresses = (arrow.numbers(batch.column(name)) for name in ("number", "member"))
-                found.add(as_pairs(numbers, addresses, 1))
-            pairs = found.all().numbers
+        pairs = _distinct_pairs(batches, 1, memory)
         if counted:
             pairs, values = members_counted(pairs)
         numbers, addresses = apart(pairs)
