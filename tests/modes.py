@@ -20,7 +20,7 @@ KERNELS = (
     ("simulate/kernels/test_frame_buffer simulate/kernels/test_order simulate/kernels/test_hosts simulate/kernels/test_tally "
      "simulate/output/test_capture simulate/kernels/test_client player/test_transmit",
      "not another_seed"),
-    ("query/distinct/test_bitmap query/distinct/test_sort_kernels query/distinct/test_sorted_runs query/distinct/test_pair_set query/distinct/test_near_totals", ""),
+    ("query/distinct/test_bitmap query/distinct/test_sort_kernels query/distinct/test_radix_sort query/distinct/test_sorted_runs query/distinct/test_pair_set query/distinct/test_near_totals", ""),
     ("capture/test_pcap capture/test_pcapng capture/test_erf capture/test_pcap_walk capture/test_pcapng_walk capture/test_erf_walk capture/test_ring_walk", "written or walk or nanosecond"),
     ("sensor/test_spans", ""),
     ("respond/test_reply respond/test_arp respond/test_link_header respond/test_policy respond/test_segment respond/test_reconstruction", ""),

@@ -35,9 +35,9 @@ def columns(packets: list[tuple[int, int, int, int]]) -> list[np.ndarray]:
 def test_totals_are_those_of_each_source_at_each_place(packets: list[tuple[int, int, int, int]]) -> None:
     keys = near_keys(*columns(packets))
     keys.sort()
-    counts = np.empty(keys.size, np.uint32)
-    length = once(keys, counts)
-    totals, squares = near_totals(keys[:length], counts[:length], BLOCKS)
+    found, counts = np.empty_like(keys), np.empty(keys.size, np.uint32)
+    length = once(keys, found, counts)
+    totals, squares = near_totals(found[:length], counts[:length], BLOCKS)
     places: list[tuple[int, Callable[[int], bool]]] = [
         *((block, lambda at, block=block: at == block + 1) for block in range(BLOCKS)),  # type: ignore[misc]
         (BLOCKS, lambda at: True),

@@ -28,8 +28,9 @@ def counts_of(values: list[int], counted: bool) -> np.ndarray:
 @given(LISTS, st.booleans())
 def test_each_of_ascending_numbers_once(values: list[int], counted: bool) -> None:
     ascending, counts = numbers(sorted(values)), np.empty(len(values) if counted else 0, np.uint32)
-    length = once(ascending, counts)
-    assert ascending[:length].tolist() == sorted(set(values))
+    found = np.empty_like(ascending)
+    length = once(ascending, found, counts)
+    assert found[:length].tolist() == sorted(set(values))
     assert counts[:length].tolist() == counts_of(values, counted).tolist()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ims.query.distinct import near_totals, pair_set, sort_kernels, sorted_runs
+from ims.query.distinct import near_totals, pair_set, radix_sort, sort_kernels, sorted_runs
 from ims.query.distinct.address_set import Distinct
 from ims.query.engines import part_reader as query_looks
 from ims.query.engines.duckdb import Engine
@@ -190,7 +190,7 @@ def test_kernels_are_loaded_for_all_that_a_daemon_calls_them_with(
         return note
 
     for module, name in ((pair_set, "pack"), (sort_kernels, "merge"), (sorted_runs, "merge"), (sorted_runs, "once"),
-                         (near_totals, "pack"), (near_totals, "add_up")):  # fmt: skip
+                         (radix_sort, "sort_by_digits"), (near_totals, "pack"), (near_totals, "add_up")):  # fmt: skip
         monkeypatch.setattr(module, name, noting(getattr(module, name)))
     load_kernels()
     loaded = called.copy()
@@ -202,7 +202,7 @@ def test_kernels_are_loaded_for_all_that_a_daemon_calls_them_with(
         about("counted", make_request("sources", None), "source", list(range(100)), "destination"),
     ):
         halves(prepared, store, question)
-    assert len({name for _, name, *_ in called}) == 4
+    assert len({name for _, name, *_ in called}) == 5
     assert called <= loaded
 
 

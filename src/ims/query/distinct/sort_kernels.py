@@ -8,16 +8,16 @@ from ims.kernels import MASK32, kernel
 
 
 @kernel
-def once(numbers, counts):
-    """Move each of ascending numbers (uint64) to the front once. `counts` (uint32, as long; or empty): how often each
-    came. Returns how many there are."""
+def once(numbers, found, counts):
+    """Write each of ascending numbers (uint64) once to `found` (as long). `counts` (uint32, as long; or empty): how
+    often each came. Returns how many there are."""
     length = 0
     for at in range(numbers.size):
-        if length > 0 and numbers[length - 1] == numbers[at]:
+        if length > 0 and found[length - 1] == numbers[at]:
             if counts.size > 0:
                 counts[length - 1] += np.uint32(1)
             continue
-        numbers[length] = numbers[at]
+        found[length] = numbers[at]
         if counts.size > 0:
             counts[length] = np.uint32(1)
         length += 1
