@@ -11,6 +11,7 @@ import ims
 from ims.analyse.analyses import ANALYSES
 from ims.analyse.cache.analysis import model
 from ims.analyse.cache.data import Bins, Data
+from ims.analyse.cache.dips import Usual
 from ims.analyse.execution import run
 from ims.telescope import Telescope
 
@@ -80,3 +81,18 @@ def test_blocks_that_weren_t_watched_at_once_are_added_up_by_time() -> None:
 
     found = model(Data([bins("A", 0), bins("B", 4)], HOUR_US, {}, {}, is_shown=False))
     assert found.estimates["hit_rate"].value == pytest.approx(0.8)
+
+
+def test_the_lowest_of_many_blocks_that_are_alike_is_as_low_as_they_are() -> None:
+    """By chance one is lower than the others: which one it is, is known only afterwards."""
+    dice, held, seeds = np.random.default_rng(8), 0, 60
+    for _ in range(seeds):
+        new = dice.poisson(20.0, (30, 48)).astype(np.float64)
+        time, seconds, payloads = np.arange(48) * HOUR_US, np.full(48, 3600.0), np.full(48, 100.0)
+        blocks = [Bins(str(at), time, seconds, payloads, each) for at, each in enumerate(new)]
+        none = Usual(np.full(48, np.nan), np.zeros(48), np.ones(48))
+        data = Data(blocks, HOUR_US, {bins.block: none for bins in blocks}, {bins.block: () for bins in blocks})
+        lowest = model(data).estimates["lowest"]
+        assert lowest.value == 1 - new.sum(1).max() / payloads.sum()
+        held += lowest.low <= 0.8 <= lowest.high  # type: ignore[operator]
+    assert held >= 54

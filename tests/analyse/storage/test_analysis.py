@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -18,6 +19,7 @@ from ims.portal.privacy.redact_analyst import OF_FILES
 from ims.query.answer import Answer
 from ims.query.moment import moment
 from ims.query.request import Request
+from ims.settings.durations import HOUR_US, SECOND_US
 from ims.simulate.output.capture import write_scenario
 from ims.simulate.scenario.scenario import read_scenario
 from ims.telescope import Telescope
@@ -205,3 +207,20 @@ def test_a_moment_tells_no_day(tmp_path: Path) -> None:
     assert result.estimates["pcap"].value is None
     assert any("less than an hour" in note for note in result.notes)
     assert value(result, "signatures") > 0
+
+
+def test_more_seconds_than_an_answer_may_have_are_asked_by_hour(telescope: Telescope) -> None:
+    """As where packets came in many hours that weren't watched."""
+    asked = []
+
+    def ask(request: Request) -> Answer:
+        answer = telescope.ask(request)
+        if request.verb == "storage":
+            asked.append(request.bin)
+            if len(asked) == 1:
+                return Answer(answer.table.slice(0, 2), replace(answer.record, limit=2))
+        return answer
+
+    found = run(ANALYSES["storage"], ask, {}, write=telescope.write)
+    assert asked[:2] == [SECOND_US, HOUR_US]
+    assert found.rows == telescope.analyse.storage().rows

@@ -15,6 +15,7 @@ from ims.settings.durations import HOUR_US, SECOND_US
 
 if TYPE_CHECKING:
     from ims.analyse.evidence import Evidence
+    from ims.query.answer import Answer
 
 Array = np.ndarray[Any, Any]
 SIGNATURE = 16
@@ -77,8 +78,7 @@ def data(evidence: Evidence, options: Options) -> Data:
     width = max(options.values["bin"], HOUR_US)  # files are of whole hours
     sizes = evidence.darknet(width, None).sort_by("time")
     by_hour = sizes if width == HOUR_US else evidence.darknet(HOUR_US, None)
-    step = _step(evidence, by_hour)
-    table = evidence.ask("storage", "octets by time", filter=evidence.request.filter, bin=step, limit=MOST_BINS).table
+    step, table = _by_time(evidence, by_hour)
     time = arrow.numbers(table.column("time"))
     began = _hour_of(time)
     hours = np.union1d(began, arrow.numbers(by_hour.column("time")))
@@ -97,12 +97,20 @@ def data(evidence: Evidence, options: Options) -> Data:
     return replace(found, ratios=ratios, is_whole=is_whole)
 
 
-def _step(evidence: Evidence, by_hour: Any) -> int:
-    """The bins to ask for: seconds, among which a sample's places are found, where it takes one and they aren't too
-    many; else hours, since files are of whole ones. (50 million packets in a day: asking for the seconds of each
-    place's hour took as long again as asking for all seconds.)"""
-    seconds = len(by_hour) * HOUR_US // SECOND_US
-    return SECOND_US if evidence.can_write and seconds <= MOST_BINS // 2 else HOUR_US
+def _by_time(evidence: Evidence, by_hour: Any) -> tuple[int, Any]:
+    """What packets and files take in bins, and their width: seconds, among which a sample's places are found, where it
+    takes one and they aren't too many; else hours, since files are of whole ones. (50 million packets in a day: asking
+    for the seconds of each place's hour took as long again as asking for all seconds.)"""
+
+    def asked(step: int, what: str, may_lack: bool) -> Answer:
+        words = {"filter": evidence.request.filter, "bin": step, "limit": MOST_BINS}
+        return evidence.ask("storage", what, may_lack=may_lack, **words)
+
+    if evidence.can_write and len(by_hour) * HOUR_US // SECOND_US <= MOST_BINS // 2:
+        answer = asked(SECOND_US, "octets by second", True)
+        if not answer.record.limit:  # packets may have come in more hours than were watched
+            return SECOND_US, answer.table
+    return HOUR_US, asked(HOUR_US, "octets by hour", False).table
 
 
 def _by_second(table: Any, time: Array) -> tuple[Array, Array]:
