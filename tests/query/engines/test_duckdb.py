@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from ims.query.distinct.sorted_runs import SortedRuns
-from ims.query.engines import part_reader
+from ims.query.engines import pair_ways
 from ims.query.engines.duckdb import Engine
-from ims.query.engines.part_reader import Pairs
+from ims.query.engines.pair_ways import Pairs
 from ims.query.plans.plan import PLANS, Plan
 from ims.query.request import make_request
 from ims.store.reader import Store, open_store
@@ -167,7 +167,7 @@ def test_more_addresses_than_memory_allows_are_left_to_the_database(
 
     whole = Pairs.found
     monkeypatch.setattr(Pairs, "found", found)
-    monkeypatch.setattr(part_reader, "OCTETS_OF_A_PAIR", 1 << 50)
+    monkeypatch.setattr(pair_ways, "OCTETS_OF_A_PAIR", 1 << 50)
     small = Engine([store], many=0)
     for verb, words in (("series", {"metric": "sources"}), ("top", {"group": "destination_port", "metric": "sources"})):
         asked = PLANS[verb], make_request(verb, None, **words)

@@ -13,10 +13,12 @@ import pytest
 
 from ims.query.distinct import near_totals, pair_set, radix_sort, sort_kernels, sorted_runs
 from ims.query.distinct.address_set import Distinct
-from ims.query.engines import part_reader as query_looks
+from ims.query.engines import pair_ways
 from ims.query.engines.duckdb import Engine
 from ims.query.engines.duckdb_adapter import plainly
-from ims.query.engines.part_reader import Addresses, AsTheyCome, Pairs, TotalsAndMembers, load_kernels, looks
+from ims.query.engines.pair_ways import Pairs
+from ims.query.engines.part_reader import load_kernels, looks
+from ims.query.engines.part_ways import Addresses, AsTheyCome, TotalsAndMembers
 from ims.query.engines.prepared import HalfEngine
 from ims.query.plans.part import MARKS_PART, Members, Rows, Totals
 from ims.query.plans.plan import PLANS, Tables, epoch_us
@@ -111,7 +113,7 @@ def test_a_daemon_s_half_is_the_embedded_engine_s(
 
     monkeypatch.setattr(Pairs, "found", found)
     if overflow:
-        monkeypatch.setattr(query_looks, "OCTETS_OF_A_PAIR", 1 << 50)
+        monkeypatch.setattr(pair_ways, "OCTETS_OF_A_PAIR", 1 << 50)
     embedded = Engine([store], threads=1)
     bins = [{"bin": "1h"}, {"bin": "1h", "group": f"{metric[:-1]}/12"}, {"bin": "1w"}]
     questions = [
@@ -133,7 +135,7 @@ def test_a_daemon_s_half_is_the_embedded_engine_s(
 
 
 def test_pairs_leave_a_daemon_in_batches(store: Store, prepared: HalfEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(query_looks, "BATCH_ROWS", 100)
+    monkeypatch.setattr(pair_ways, "BATCH_ROWS", 100)
     request = make_request("top", None, metric="sources", group="destination_port")
     for _, _, batches in prepared.half(store, Question(plan="top", request=request)):
         sizes = [batch.num_rows for batch in batches]
@@ -227,7 +229,7 @@ def test_nearness_by_kernels_is_the_database_s(
     expected = database.run(question.as_plan(), question.request)
     half = {name: rows.to_pylist() for name, rows in database.partial(store, question.as_plan(), question.request)}
     if overflow:
-        monkeypatch.setattr(query_looks, "OCTETS_OF_A_PAIR", 1 << 50)
+        monkeypatch.setattr(pair_ways, "OCTETS_OF_A_PAIR", 1 << 50)
     assert kernels.run(question.as_plan(), question.request).equals(expected)
     found = halves(prepared, store, question)
     assert found.keys() == half.keys() == {"values"}
@@ -271,7 +273,7 @@ def test_addresses_of_chosen_values_by_kernels_are_the_database_s(
     absent = [n.to_bytes(16, "big") if key == "signature" else 0xFFFF_FF00 + n for n in range(70)]
     assert len(there) > 50
     if overflow:
-        monkeypatch.setattr(query_looks, "OCTETS_OF_A_PAIR", 1 << 50)
+        monkeypatch.setattr(pair_ways, "OCTETS_OF_A_PAIR", 1 << 50)
     for chosen in ([], there[:3], [*there[3:], *absent, *there[3:9]]):
         question = about("counted", make_request(verb, "not port 9999"), key, chosen, other)
         expected = database.run(question.as_plan(), question.request)

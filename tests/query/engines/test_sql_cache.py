@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from ims.query.engines.part_reader import AsTheyCome
+from ims.query.engines.part_ways import AsTheyCome
 from ims.query.engines.sql_cache import (
     MARKED_PACKETS,
     SELECTED,

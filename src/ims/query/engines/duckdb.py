@@ -20,19 +20,10 @@ import ibis
 import pyarrow as pa
 
 from ims.query.engines.duckdb_adapter import GIVEN_UP, narrow, narrow_schema, narrowed, plainly, quoted
+from ims.query.engines.pair_ways import ChosenPairs, NearTotals, Pairs
 from ims.query.engines.parquet_files import selecting
-from ims.query.engines.part_reader import (
-    Addresses,
-    AsTheyCome,
-    ChosenPairs,
-    Found,
-    Look,
-    NearTotals,
-    Pairs,
-    TotalsAndMembers,
-    Way,
-    looks,
-)
+from ims.query.engines.part_reader import Look, Way, looks
+from ims.query.engines.part_ways import Addresses, AsTheyCome, Found, TotalsAndMembers
 from ims.query.engines.sql_compiler import to_sql
 from ims.query.plans.part import Chosen, Members, Near
 from ims.query.plans.plan import Plan, Tables, epoch_us

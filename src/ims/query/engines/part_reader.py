@@ -1,4 +1,4 @@
-"""How parts of a plan are read: looks at the store, and ways to make parts of their rows.
+"""How parts of a plan are read: looks at the store, and ways to make parts of their rows (part_ways.py, pair_ways.py).
 
 A part by itself is one look. Two kinds of looks are cheaper. Distinct addresses, alone or by one group that is a
 number, are read with all repeats, and kernels distinguish them (distinct/; savings: docs/decisions/0018). And parts of
@@ -7,8 +7,7 @@ one table without a group are read in one look: totals with distinct signatures,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,169 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from ims import arrow
-from ims.query.plans.local import NEAR, TOTALS
-from ims.query.plans.part import MARKS_PART, Chosen, Members, Near, Part, Totals
+from ims.query.engines.pair_ways import KINDS, OF_NEAR, ChosenPairs, NearTotals, Pairs
+from ims.query.engines.part_ways import Addresses, AsTheyCome, TotalsAndMembers
+from ims.query.plans.part import Chosen, Members, Near, Part, Totals
 from ims.query.request import Request
 
-Found = Iterator[tuple[str, pa.Schema, Iterator[pa.RecordBatch]]]
-"""Parts as streams of batches: finish one before the next."""
-BATCH_ROWS = 1 << 18
-MASK32 = 0xFFFF_FFFF
-OCTETS_OF_A_PAIR = 48
-"""At most: itself and its count, both twice while two runs are merged, and the columns made of it."""
-
-
-@dataclass(frozen=True)
-class AsTheyCome:
-    """The rows are the part."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class TotalsAndMembers:
-    """One row: totals, and last a list of a column's distinct values."""
-
-    totals: str
-    members: str
-
-    def found(self, batches: Iterable[pa.RecordBatch]) -> Found:
-        """The two parts."""
-        from ims.query.distinct.address_set import totals_and_members
-
-        return totals_and_members(self.totals, self.members, batches)
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Columns of addresses with all repeats, each a part of its own."""
-
-    names: tuple[str, ...]
-
-    def found(self, batches: Iterable[pa.RecordBatch], memory: int, marks: bool = False) -> Found:
-        """The parts; with `marks`, dense addresses in parts beside them. Raises OverflowError where one column's
-        addresses need more than `memory` octets."""
-        from ims.query.distinct import address_set
-
-        most = memory // address_set.OCTETS_OF_AN_ADDRESS
-        columns = address_set.distinct_addresses(batches, len(self.names), most)
-        for name, addresses in zip(self.names, columns, strict=True):
-            dense = addresses.dense() if marks else {}
-            yield name, address_set.MEMBERS, address_set.as_batches(addresses.all())
-            if marks:
-                yield f"{name}{MARKS_PART}", address_set.MARKED, address_set.as_marks(dense)
-
-
-def _distinct_pairs(batches: Iterable[pa.RecordBatch], width: int, memory: int) -> Any:
-    """The pairs of batches' two columns, a number and an address, each once, ascending. Raises OverflowError."""
-    from ims.query.distinct.pair_set import as_pairs
-    from ims.query.distinct.sorted_runs import SortedRuns
-
-    with closing(SortedRuns(memory // OCTETS_OF_A_PAIR)) as found:
-        for batch in batches:
-            numbers, addresses = (arrow.numbers(column) for column in batch.columns)
-            found.add(as_pairs(numbers, addresses, width))
-        return found.all().numbers
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Distinct pairs of a group's number and an address. The number is a bin's begin less `origin`, a multiple of
-    `width`, or the group itself; plus one, and 0 for null, if it `may_lack`. `bits`: of the address, which is also
-    grouped by these first ones of itself (`key`)."""
-
-    name: str
-    group: str
-    kind: str
-    width: int
-    may_lack: bool
-    bits: int = 0
-    origin: int = 0
-
-    def found(self, batches: Iterable[pa.RecordBatch], memory: int, counted: bool = False) -> Found:
-        """The part; if `counted`, instead the part `values`: how many addresses each group has. Raises OverflowError
-        where the pairs need more memory, or a group's number more than 32 bits."""
-        from ims.query.distinct.pair_set import apart, members_counted
-
-        pairs = _distinct_pairs(batches, self.width, memory)
-        if counted:
-            pairs, values = members_counted(pairs, self.bits)
-        numbers, addresses = apart(pairs)
-        del pairs
-        columns = {self.group: self._group(numbers)}
-        if self.bits:
-            first = addresses & np.uint32((MASK32 << 32 - self.bits) & MASK32)
-            columns["key"] = arrow.column(first.astype(np.int64), pa.int64())
-        if counted:
-            columns["value"] = arrow.column(values, pa.int64())
-        else:
-            columns["member"] = arrow.column(addresses, pa.uint32())
-        rows = pa.Table.from_arrays(list(columns.values()), names=list(columns))
-        yield "values" if counted else self.name, rows.schema, iter(rows.to_batches(max_chunksize=BATCH_ROWS))
-
-    def _group(self, numbers: Any) -> pa.Array:
-        """The groups' column."""
-        group = _KINDS[self.kind]
-        if not self.may_lack:
-            begins = numbers * self.width if self.width > 1 else numbers
-            return arrow.column(begins + self.origin if self.origin else begins, group)
-        values = pa.py_buffer((numbers - 1).astype(group.to_pandas_dtype()))
-        return pa.Array.from_buffers(group, numbers.size, [arrow.bitmap(numbers > 0), values])
-
-
-@dataclass(frozen=True)
-class NearTotals:
-    """Totals by block and nearness of packets, of each source at a time (plans/local.py)."""
-
-    name: str
-
-    def found(self, batches: Iterable[pa.RecordBatch], memory: int, names: pa.Table) -> Found:
-        """The part. `names`: of sensors and blocks. Raises OverflowError where sources need more memory."""
-        from ims.query.distinct.near_totals import near_keys, near_totals
-        from ims.query.distinct.sorted_runs import SortedRuns
-
-        blocks = names.column("blocks").to_pylist()[0] or []
-        with closing(SortedRuns(memory // OCTETS_OF_A_PAIR, counted=True)) as found:
-            for batch in batches:
-                found.add(near_keys(*(arrow.numbers(batch.column(name)) for name in _OF_NEAR)))
-            totals, squares = near_totals(*found.all(), len(blocks))
-        came = np.flatnonzero(totals[:, -1, 0])
-        columns = {"block": arrow.column([[*blocks, None][at] for at in came.tolist()], pa.string())}
-        for near, name in enumerate(NEAR.values()):
-            packets, sources, most = totals[came, near].T
-            for what, values in zip(TOTALS, (packets, sources, squares[came, near], most), strict=True):
-                columns[f"{name}_{what}"] = arrow.column(values, pa.from_numpy_dtype(values.dtype))
-        rows = pa.Table.from_arrays(list(columns.values()), names=list(columns))
-        yield self.name, rows.schema, iter(rows.to_batches())
-
-
-@dataclass(frozen=True)
-class ChosenPairs:
-    """Distinct pairs of a chosen value's place and an address (plans/details.py)."""
-
-    name: str
-    chosen: tuple[Any, ...]
-
-    def found(self, batches: Iterable[pa.RecordBatch], memory: int, counted: bool = False) -> Found:
-        """The part; if `counted`, instead the part `values`: how many addresses each chosen value has. Raises
-        OverflowError where the pairs need more memory."""
-        from ims.query.distinct.pair_set import apart, members_counted
-
-        pairs = _distinct_pairs(batches, 1, memory)
-        if counted:
-            pairs, values = members_counted(pairs)
-        numbers, addresses = apart(pairs)
-        key = arrow.column(self.chosen, pa.uint32() if isinstance(self.chosen[0], int) else pa.binary())
-        columns = {"key": key.take(arrow.column(numbers, pa.int64()))}
-        columns |= {"value": arrow.column(values, pa.int64())} if counted else {
-            "other": arrow.column(addresses, pa.uint32())}  # fmt: skip
-        rows = pa.Table.from_arrays(list(columns.values()), names=list(columns))
-        yield "values" if counted else self.name, rows.schema, iter(rows.to_batches(max_chunksize=BATCH_ROWS))
-
-
 Way = AsTheyCome | TotalsAndMembers | Addresses | Pairs | NearTotals | ChosenPairs
-_OF_NEAR = ("sensor", "block", "source", "destination")
-_KINDS = {"uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32(), "int64": pa.int64()}
 
 
 @dataclass(frozen=True)
@@ -243,7 +85,7 @@ def _pairs(name: str, part: Members, request: Request) -> Look | None:
         return None
     group = part.keys[0]
     kind = str(part.table[group].type())
-    if kind not in _KINDS or (kind == "uint32" and request.group not in ("source", "destination")):
+    if kind not in KINDS or (kind == "uint32" and request.group not in ("source", "destination")):
         return None
     width, origin = (request.bin, (request.origin or 0) % request.bin) if group == "bin" else (1, 0)
     may_lack = kind not in ("int64", "uint32")  # bins, prefixes and addresses are never null
@@ -284,6 +126,6 @@ def load_kernels() -> None:
     pairs = pa.RecordBatch.from_arrays([groups, addresses], ["number", "member"])
     list(Pairs("members", "bin", "int64", 1, False).found([pairs], 128 << 20))
     places = column(np.ones(8, np.int32), pa.int32())
-    near = pa.RecordBatch.from_arrays([places, places, addresses, addresses], list(_OF_NEAR))
+    near = pa.RecordBatch.from_arrays([places, places, addresses, addresses], list(OF_NEAR))
     names = pa.Table.from_pylist([{"sensors": ["one"], "blocks": ["one"]}])
     list(NearTotals("values").found([near], 128 << 20, names))

@@ -14,7 +14,7 @@ from ims.query.engines import sql_cache
 from ims.query.engines.duckdb import BATCH_ROWS, WITHOUT_DISK, Engine, Files, stored_files
 from ims.query.engines.duckdb_adapter import narrow, plainly
 from ims.query.engines.parquet_files import selecting
-from ims.query.engines.part_reader import AsTheyCome, Found
+from ims.query.engines.part_ways import AsTheyCome, Found
 from ims.query.engines.sql_cache import MARKED_PACKETS, SELECTED, TABLES, LookSql, part_table
 from ims.query.language.columns import hides
 from ims.query.plans.part import MARKS_PART

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ims.query.engines.part_reader import ChosenPairs, NearTotals, Pairs, Way, looks
+from ims.query.engines.pair_ways import ChosenPairs, NearTotals, Pairs
+from ims.query.engines.part_reader import Way, looks
 from ims.query.engines.sql_compiler import to_sql
 from ims.query.engines.sql_store import kept
 from ims.query.language.columns import hides
