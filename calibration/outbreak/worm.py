@@ -108,12 +108,12 @@ def draw(rng: np.random.Generator, worm: Worm, counts: Counts) -> None:
     """Count the visits of the scenario's worm and scanners."""
     addresses, hours = counts.watch.addresses, float(counts.watch.hours)
     visits, law = worm.visits(addresses), worm.law
-    hosts = round(law.sources)
+    hosts = int(rng.poisson(law.sources))
     lot = max(min(hosts, int(LOT / (visits * hours))), 1)
     for first in range(0, hosts, lot):
         _draw_hosts(rng, worm, visits, min(lot, hosts - first), counts)
     others, probes = worm.scanners
-    steady(rng, others, probes * addresses / ADDRESSES, counts)
+    steady(rng, int(rng.poisson(others)), probes * addresses / ADDRESSES, counts)
 
 
 def steady(rng: np.random.Generator, sources: int, visits: float, counts: Counts) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,19 @@ def test_what_is_known_beforehand_pulls_a_parameter_to_0_as_a_normal_prior_does(
     )  # fmt: skip
     at, _, _ = fitted(of, [1, 0.1])
     assert at == pytest.approx(judge.x, abs=1e-3) and 0.1 < at[1] < 0.25
+
+
+def test_what_is_known_beforehand_pulls_a_parameter_to_where_it_is_expected() -> None:
+    design, spread = powers(DEATHS), np.array([np.inf, 0.02])
+    of = log_linear(DEATHS, design, 9.0, centre=np.array([0.0, 0.5]))
+    judge = scipy.optimize.minimize(
+        lambda row: float(2 * np.sum(np.exp(design @ row) - DEATHS * (design @ row)) + ((row[1] - 0.5) / 0.02) ** 2),
+        [1, 0.3], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-10},
+    )  # fmt: skip
+    at, deviance, _ = fitted(replace(of, spread=spread), [1, 0.3])
+    assert at == pytest.approx(judge.x, abs=1e-3) and at[1] > 0.27
+    apart = fitted(replace(of, spread=spread, centre=np.array([0.0, at[1]])), [1, 0.3])
+    assert apart[1] < deviance
 
 
 def test_zeros_only_are_fitted_by_the_lower_bound() -> None:

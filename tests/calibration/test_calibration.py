@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from calibration.outbreak import disturbances, estimates, quiet
 from calibration.outbreak.worm import Worm, counts_of
 from calibration.runs import PARTS
 from calibration.watch import Watch
 
 from calibration import circadian, local_preference, new_payloads, ports
+from calibration.outbreak import disturbances, estimates, quiet
 from ims.analyse.outbreak.analysis import model
 
 PAGE = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text()

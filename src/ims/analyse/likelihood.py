@@ -23,8 +23,8 @@ ROUNDS = 8
 @dataclass(frozen=True)
 class Problem:
     """Counts float64 (n,), and what a curve expects of them for parameters (m, p): an array (m, n). `low`, `high`:
-    bounds of the parameters; `spread`: how far from 0 a parameter is expected beforehand (standard deviation), inf if
-    nothing is known; `noise`: variance that counts have beside their own, (n,)."""
+    bounds of the parameters; `spread`: how far from `centre` a parameter is expected beforehand (standard deviation),
+    inf if nothing is known; `noise`: variance that counts have beside their own, (n,)."""
 
     counts: Array
     expected: Callable[[Array], Array]
@@ -32,12 +32,13 @@ class Problem:
     high: Array
     spread: Array
     noise: Array | float = 0.0
+    centre: Array | float = 0.0
 
     def deviance(self, parameters: Array, expected: Array) -> Array:
         """float64 (m,): twice the quasi-likelihood that is missing to a perfect fit."""
         found, curve = self.counts + self.noise, np.maximum(expected, 1e-12) + self.noise
         logs = np.where(found > 0, found * np.log(np.where(found > 0, found, 1) / curve), 0.0)
-        known = np.square(parameters / self.spread).sum(-1)
+        known = np.square((parameters - self.centre) / self.spread).sum(-1)
         return np.asarray(2 * (logs - (found - curve)).sum(-1) + known)
 
 
@@ -91,7 +92,10 @@ def information(problem: Problem, at: Array, expected: Array, free: Array) -> tu
     slopes[:, used] = (moved - expected[:, None, :]) / stride[:, used, None]
     slopes *= free[:, :, None]
     weights = 1 / np.maximum(expected + problem.noise, 1e-9)
-    score = np.einsum("mpn,mn->mp", slopes, (problem.counts - expected) * weights) - free * at / problem.spread**2
+    score = (
+        np.einsum("mpn,mn->mp", slopes, (problem.counts - expected) * weights)
+        - free * (at - problem.centre) / problem.spread**2
+    )
     weighted = slopes * weights[:, None, :]
     found = weighted @ slopes.transpose(0, 2, 1)
     found[:, range(size), range(size)] += free / problem.spread**2

@@ -47,7 +47,7 @@ def test_as_many_are_expected_as_of_hosts_that_come_one_by_one(kind: str, whole:
 
 def by_quadrature(worm: Worm, bins: Bins, waves: Array | None = None) -> list[float]:
     """The integrals as the module's docstring has them, by SciPy: of growth over the last visit before the turn, of decline
-    over the first one after it."""
+    over the first one after it; of those that stay by day and night, their mean level."""
     found = []
     for begin, end, share in zip(bins.begin, bins.end, bins.share, strict=True):
         rate = bins.whole * share / (end - begin)
@@ -59,12 +59,14 @@ def by_quadrature(worm: Worm, bins: Bins, waves: Array | None = None) -> list[fl
             return 1 / (worm.reached + (1 - worm.reached) * math.exp(worm.growth * (worm.decline - at)))
 
         def left(at: float) -> float:
-            level = worm.rest
-            if waves is not None:
-                day = 2 * math.pi * at / 24
-                of = (math.cos(day), math.sin(day), math.cos(2 * day), math.sin(2 * day))
-                level *= math.exp(sum(wave * each for wave, each in zip(waves, of, strict=True)))
+            level = worm.rest if waves is None else 0.0
             return (1 - worm.rest - worm.lost) * math.exp(-worm.cleaning * (at - worm.decline)) + level
+
+        def staying(at: float) -> float:
+            assert waves is not None
+            day = 2 * math.pi * at / 24
+            of = (math.cos(day), math.sin(day), math.cos(2 * day), math.sin(2 * day))
+            return worm.rest * math.exp(sum(wave * each for wave, each in zip(waves, of, strict=True)))
 
         first = max(begin, min(worm.onset, turn))
         up, _ = scipy.integrate.quad(
@@ -73,6 +75,9 @@ def by_quadrature(worm: Worm, bins: Bins, waves: Array | None = None) -> list[fl
         down, _ = scipy.integrate.quad(
             lambda at, rate=rate, turn=turn: left(at) * rate * math.exp(-rate * (at - turn)), turn, end, epsabs=1e-12
         )
+        if waves is not None and turn < end:
+            level = scipy.integrate.quad(staying, turn, end)[0] / (end - turn)
+            down += level * -math.expm1(-rate * (end - turn))
         found.append(up + down - up * down)
     return found
 
@@ -90,6 +95,22 @@ def test_waves_of_the_rest_are_the_integrals_that_scipy_finds(whole: float) -> N
     bins, row = hourly(48, whole, PARTIAL, GAP), worm.row()
     row[0, Of.COSINE : Of.SINE_2 + 1] = waves
     assert bins.seen(row)[0] == pytest.approx(by_quadrature(worm, bins, waves), rel=3e-3, abs=1e-5)
+
+
+def test_in_a_wide_bin_more_of_those_that_stay_are_switched_on_than_at_a_time() -> None:
+    """Of 3000 hosts that are on from any hour of the day on, for ten hours, with a wave so small that their level is one:
+    in a day all, in six hours those that are on at the begin and a quarter more; in each case by their visits."""
+    worm, draw = Worm(decline=0.0, rest=0.7 * 10 / 24, cleaning=50.0, lost=0.7 * 14 / 24), np.random.default_rng(1)
+    row, hosts, whole = worm.row(), 3000, 0.4
+    row[0, Of.COSINE] = 1e-6
+    begin = draw.random(hosts) * 24
+    on = np.clip(10 - np.abs((np.arange(0, 96, 0.1)[None, :] - begin[:, None]) % 24 - 0), 0, None) > 0
+    visits = draw.poisson(whole * 0.1, on.shape) * on
+    for times in (1, 6, 24):
+        seen_of_all = visits.reshape(hosts, -1, times * 10).any(2).mean() * 0.7
+        at = np.arange(24.0, 96.0, times)
+        wide = Bins(at, at + times, np.ones(len(at)), whole * times, times=times)
+        assert wide.seen(row)[0].mean() == pytest.approx(seen_of_all, rel=0.09)
 
 
 def test_of_few_visits_as_many_are_seen_as_addresses_and_time_tell() -> None:

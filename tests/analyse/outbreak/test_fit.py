@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from ims.analyse.outbreak.epidemic_curve import Array, Bins, Of
 from ims.analyse.outbreak.fit import law_of, refitted
 from ims.analyse.outbreak.law import Law, Nothing
+from ims.analyse.outbreak.rest import Asleep
 
 from ..hosts import Worm, hourly, seen
 
@@ -152,3 +154,31 @@ def test_bins_of_ten_minutes_tell_the_same_as_bins_of_an_hour() -> None:
     assert isinstance(law, Law) and law.has_growth and law.has_decline
     assert law.parameters[Of.DECLINE] == pytest.approx(10, abs=0.4)
     assert np.exp(law.parameters[Of.GROWTH]) == pytest.approx(1.8, rel=0.15)
+
+
+@pytest.mark.parametrize("whole", [2.0, 10.0])
+def test_hosts_that_begin_at_once_and_come_often_are_fitted_as_well_on_each_side_of_a_bin_s_edge(whole: float) -> None:
+    """Of onsets at an edge and beside it, from a fit whose onset is a bin too late or too early: where all hosts that begin
+    in a bin are seen in it, its moment hardly changes what is expected, and at the edge it does at once."""
+    for onset in (20.95, 21.0, 21.3):
+        worm = Worm(hosts=4000, onset=onset, decline=30.0)
+        first = found(sources(worm=worm, whole=whole))
+        made = [refitted(_with(first, Of.ONSET, onset + off), whole, 0.5) for off in (-0.9, 0.0, 0.6)]
+        assert max(each.deviance for each in made) < min(each.deviance for each in made) + 1.0
+        assert np.exp(made[0].parameters[Of.GROWTH]) == pytest.approx(0.3, rel=0.1)
+        assert made[0].parameters[Of.DECLINE] == pytest.approx(30.0, abs=0.5)
+
+
+def _with(law: Law, index: Of, value: float) -> Law:
+    parameters, free = law.parameters.copy(), law.free.copy()
+    parameters[index], free[index] = value, True
+    return replace(law, parameters=parameters, free=free)
+
+
+def test_what_is_known_of_hosts_that_are_switched_off_is_where_their_share_is_expected() -> None:
+    law = found(sources())
+    usual, known = refitted(law, 0.3, 0.5), refitted(law, 0.3, 0.5, Asleep(0.04, 1e-4))
+    assert abs(usual.parameters[Of.LOST]) < 0.03
+    assert known.parameters[Of.LOST] == pytest.approx(0.04, abs=1e-3)
+    again = refitted(known, 0.3, 0.5)
+    assert again.parameters[Of.LOST] == pytest.approx(0.04, abs=1e-3)

@@ -22,6 +22,7 @@ Array = np.ndarray[Any, Any]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 _NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 _DAY = 2 * np.pi / 24
+_HOURS = np.arange(24.0)[None, :, None]
 LEAST = 1e-9
 
 
@@ -57,13 +58,15 @@ class Of(IntEnum):
 class Bins:
     """Bins in the order of time, float64 (n,) each: begin and end in hours, the darknet's watched address-seconds as a
     share of a whole bin's, and the visits of an active host in them. `whole`: its visits in a whole bin;
-    `whole_before`: those of a source that isn't the outbreak's."""
+    `whole_before`: those of a source that isn't the outbreak's; `times`: how many narrow ones a wide bin has, in which
+    other hosts of those that stay are switched on than those of the first."""
 
     begin: Array
     end: Array
     share: Array
     whole: float = LEAST
     whole_before: float = LEAST
+    times: int = 1
 
     @property
     def width(self) -> float:
@@ -77,7 +80,7 @@ class Bins:
 
     def at(self, chosen: Array) -> Bins:
         """Some of them."""
-        return Bins(self.begin[chosen], self.end[chosen], self.share[chosen], self.whole, self.whole_before)
+        return Bins(self.begin[chosen], self.end[chosen], self.share[chosen], self.whole, self.whole_before, self.times)
 
     def before(self, parameters: Array) -> Array:
         """Expected sources that aren't the outbreak's, float64 (m, n)."""
@@ -98,7 +101,8 @@ class Bins:
         some = self.end > decline.min()
         turn = np.clip(decline, self.begin[some], self.end[some])
         falling, after = _weighted(rate[some], self.end[some] - turn)
-        down[:, some] = falling * (_decline(parameters, turn[..., None] + after) @ _WEIGHTS)
+        down[:, some] = falling * (_cleaned(parameters, turn[..., None] + after) @ _WEIGHTS)
+        down[:, some] += _staying(parameters, turn, self.end[some], rate[some], 1 - 1 / self.times)
         return np.asarray(up + down - up * down)
 
     def outbreak(self, parameters: Array) -> Array:
@@ -123,17 +127,34 @@ def growth(parameters: Array, at: Array) -> Array:
     return np.asarray(1 / (reached + (1 - reached) * np.exp(np.minimum(np.exp(rate) * (decline - at), 700))))
 
 
-def _decline(parameters: Array, at: Array) -> Array:
-    """Hosts by those at the decline, at times after it."""
-    rest = np.exp(parameters[:, Of.REST, None, None])
-    cleaned = np.maximum(1 - rest - parameters[:, Of.LOST, None, None], 0)
-    left = np.exp(
-        -np.exp(parameters[:, Of.CLEANING, None, None]) * np.maximum(at - parameters[:, Of.DECLINE, None, None], 0)
-    )
+def _cleaned(parameters: Array, at: Array) -> Array:
+    """Hosts that are cleaned some time, by those at the decline, at times after it."""
+    share = np.maximum(1 - np.exp(parameters[:, Of.REST]) - parameters[:, Of.LOST], 0)[:, None, None]
+    rate, decline = np.exp(parameters[:, Of.CLEANING, None, None]), parameters[:, Of.DECLINE, None, None]
+    return np.asarray(share * np.exp(-rate * np.maximum(at - decline, 0)))
+
+
+def _staying(parameters: Array, begin: Array, end: Array, rate: Array, more: float) -> Array:
+    """Hosts seen of those that stay, by all at the decline, from times (m, n) on to ends (n,), for visits by the hour
+    (n,). By day and night others of them are switched on. The level is of those that are on in a narrow bin; in so much
+    of a wide one as is `more` than one of these, others come, at any hour of a day alike, but for those that are always
+    on: between none and all that are on at the hour at which fewest are, so half of these."""
+    rest, span = np.exp(parameters[:, Of.REST, None]), end - begin
+    if not parameters[:, Of.COSINE : Of.SINE_2 + 1].any():
+        return np.asarray(rest * -np.expm1(-rate * span))
+    level = rest * (_day(parameters, begin[..., None] + span[..., None] * _NODES) @ _WEIGHTS)
+    if not more:
+        return np.asarray(level * -np.expm1(-rate * span))
+    hosts = np.maximum(rest + parameters[:, Of.LOST, None], level)
+    always = rest / 2 * _day(parameters, _HOURS).min((1, 2))[:, None]
+    there = np.minimum(level + np.maximum(hosts - always, 0) * more * span / 24, hosts)
+    return np.asarray(there * -np.expm1(-rate * span * level / there))
+
+
+def _day(parameters: Array, at: Array) -> Array:
+    """The rest's level at times (m, ...) by its usual one."""
     waves = parameters[:, Of.COSINE : Of.SINE_2 + 1, None, None]
-    if not waves.any():
-        return np.asarray(cleaned * left + rest)
     cosine, sine = np.cos(_DAY * at), np.sin(_DAY * at)
     day = waves[:, 0] * cosine + waves[:, 1] * sine
     day += waves[:, 2] * (2 * cosine**2 - 1) + waves[:, 3] * (2 * sine * cosine)
-    return np.asarray(cleaned * left + rest * np.exp(np.clip(day, -5, 5)))
+    return np.asarray(np.exp(np.clip(day, -5, 5)))

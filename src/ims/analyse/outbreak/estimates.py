@@ -13,6 +13,7 @@ from ims.analyse.likelihood import Problem
 from ims.analyse.outbreak.epidemic_curve import Bins, Of
 from ims.analyse.outbreak.fit import law_of, refitted
 from ims.analyse.outbreak.law import Law, Nothing
+from ims.analyse.outbreak.rest import asleep_of
 from ims.analyse.outbreak.variance import ends, excess
 from ims.analyse.outbreak.visits import Visits, Windows, visits_of
 
@@ -25,9 +26,6 @@ FEW = 0.2
 """Share of what is seen that may stay, for the outbreak's hosts to be most of the sources."""
 RESOLVED = math.log(10)
 """Ends of which one is ten times the other say nothing."""
-UNLIKE = 0.015
-"""Of the logarithm of hosts, half an interval for what the law leaves out: at a /8 that all hosts visit in each bin, it
-found 1 % too many."""
 FEWEST_HOSTS = 8
 """Of an outbreak. A few that come and go do so by no law."""
 WIDER = 0.6
@@ -84,7 +82,7 @@ def outbreak_of(
         if found is None:
             break
         visits = found
-        law = refitted(law, min(visits.value, MOST_VISITS), others)
+        law = refitted(law, _often(visits), others, asleep_of(law, windows, visits))
     outbreak = _estimated(law, visits)
     even = any(each.whole.any() for each in windows)
     return outbreak if isinstance(outbreak, Nothing) else replace(outbreak, has_windows=even)
@@ -97,6 +95,12 @@ def _visits(law: Law, windows: Sequence[Windows], others: float) -> Visits | Non
     found = [visits for each in windows if (visits := visits_of(each, law.parameters, phase, others)) is not None]
     least = min((visits.spread for visits in found), default=0)
     return next((visits for visits in found if visits.spread**WIDER <= least), None)
+
+
+def _often(visits: Visits) -> float:
+    """Visits for a fit. Where they have no upper end, the time to a host's first one is as likely any from none to that
+    of the lower end."""
+    return min(visits.value if visits.high < math.inf else 2 * visits.low, MOST_VISITS)
 
 
 def _estimated(law: Law, visits: Visits | None) -> Outbreak | Nothing:
@@ -143,8 +147,7 @@ def _interval(law: Law, factor: float, others: Sequence[Law], index: Of, by_grow
     reached = ends(law, factor, (problem, index, best))
     value = _value(law, index, by_growth)
     moves = [_value(other, index, by_growth) - value for other in others]
-    least = UNLIKE if index == Of.PEAK else 0.0
-    further = [math.hypot(least, max([0.0, *(sign * move for move in moves)])) for sign in (-1, 1)]
+    further = [max([0.0, *(sign * move for move in moves)]) for sign in (-1, 1)]
     low, high = (
         None if end is None else value + sign * math.hypot(end - best[index], away)
         for sign, end, away in zip((-1, 1), reached, further, strict=True)

@@ -11,6 +11,7 @@ import numpy as np
 from ims.analyse.likelihood import Problem, fit
 from ims.analyse.outbreak.epidemic_curve import Bins, Of
 from ims.analyse.outbreak.law import Law, Nothing
+from ims.analyse.outbreak.rest import Asleep
 from ims.analyse.outbreak.starts import WAVES, only, pooled, problem_of, start_of, starts_of
 from ims.analyse.outbreak.variance import misfit, rough_factor
 
@@ -31,6 +32,8 @@ FEWEST_BINS = 4
 """Of growth."""
 FEWEST_BEFORE = 3
 """Bins before an onset."""
+OFTEN = 1.0
+"""Visits in a bin."""
 FASTEST = 2.0 / 3600
 """Hours in which sources may double or halve: of all worms, Slammer was the fastest, which doubled in 8.5 s (Moore et
 al., IEEE Security & Privacy 1(4), 2003). Floods are faster."""
@@ -73,16 +76,40 @@ def law_of(bins: Bins, counts: Array, noise: Array | float = 0.0) -> Law | Nothi
     return best
 
 
-def refitted(law: Law, whole: float, whole_before: float) -> Law:
+def refitted(law: Law, whole: float, whole_before: float, asleep: Asleep | None = None) -> Law:
     """The same law, fitted to the same sources, where hosts of the outbreak, and other sources, come so many times in a
-    whole bin."""
+    whole bin. `asleep`: what is known of the hosts that stay and are switched off, if that is more than before."""
     bins = replace(law.bins, whole=whole, whole_before=whole_before)
     problem = replace(law.problem, expected=bins.expected)
-    width = bins.width
+    if asleep is not None:
+        centre, spread = np.zeros(len(Of)), problem.spread.copy()
+        centre[Of.LOST], spread[Of.LOST] = asleep
+        problem = replace(problem, centre=centre, spread=spread)
     starts = np.repeat(law.parameters[None], 3, 0)
-    starts[:, Of.DECLINE] += np.where(law.free[Of.DECLINE], width, 0.0) * np.array([0.0, -0.4, 0.4])
-    fits = fit(problem, starts, law.free)
-    return _made(problem, bins, fits.parameters[fits.best], law.free)
+    starts[:, Of.DECLINE] += np.where(law.free[Of.DECLINE], bins.width, 0.0) * np.array([0.0, -0.4, 0.4])
+    found = []
+    for piece in _pieces(problem, bins, law):
+        fits = fit(piece, starts, law.free)
+        found.append(_made(piece, bins, fits.parameters[fits.best], law.free))
+    return min(found, key=lambda each: each.deviance)
+
+
+def _pieces(problem: Problem, bins: Bins, law: Law) -> list[Problem]:
+    """The problem with the onset in its bin, or in one of those beside it, where hosts come so often that all are seen
+    in any part of a bin: at its edges what is expected has a kink then, over which no fit goes."""
+    low, high = problem.low.copy(), problem.high.copy()
+    since, until = bins.begin[0], bins.end[-1]
+    low[Of.ONSET], high[Of.ONSET] = 2 * since - until, until
+    if not law.free[Of.ONSET] or bins.whole < OFTEN:
+        return [replace(problem, low=low, high=high)]
+    edges = np.r_[low[Of.ONSET], bins.begin, until]
+    at = int(np.clip(np.searchsorted(edges, law.parameters[Of.ONSET], "right") - 1, 0, len(edges) - 2))
+    found = []
+    for index in range(max(at - 1, 0), min(at + 2, len(edges) - 1)):
+        lower, upper = low.copy(), high.copy()
+        lower[Of.ONSET], upper[Of.ONSET] = edges[index], edges[index + 1]
+        found.append(replace(problem, low=lower, high=upper))
+    return found
 
 
 def _law(problem: Problem, bins: Bins, free: Array, decline: float | None) -> Law:

@@ -20,11 +20,9 @@ from ims.analyse.question import LEVEL
 Array = np.ndarray[Any, Any]
 GRID = np.geomspace(1e-7, 30, 200)
 """Visits in a whole narrow bin that are tried. Of 30 of a bin, all hosts are seen."""
-UNLIKE = 0.03
-"""Of the logarithm of visits, half an interval for what the law leaves out: hosts differ, and some are switched off by
-night. In simulations, visits were by up to 2 % too few."""
-MISSED = 0.003
-"""Half an interval of the share of repeats, for the same: it matters where nearly all hosts are seen."""
+MISSED = 0.001
+"""Half an interval of the share of repeats, for what the law leaves out: when in the day hosts that stay are switched
+on, and how many always are. It matters where nearly all hosts are seen."""
 EVEN = 0.9
 """Of a wide bin's mean, how much must be watched in each of its narrow ones."""
 WIDEST = 5.0
@@ -56,9 +54,13 @@ class Windows:
         summed = self.summed[chosen].sum()
         if not summed:
             return 0.0
-        static = 1 - -np.expm1(-GRID * self.times) / (-np.expm1(-GRID) * self.times)
         repeats = summed - self.sources[chosen].sum() + more
-        return float(np.interp(repeats / summed, static, GRID))
+        return static(repeats / summed, self.times)
+
+
+def static(share: float, times: int) -> float:
+    """Visits in a whole narrow bin of a source that comes all the time, by the share of repeats in so many together."""
+    return float(np.interp(share, 1 - -np.expm1(-GRID * times) / (-np.expm1(-GRID) * times), GRID))
 
 
 def windows_of(narrow: Bins, sources: Array, times: int, begin: Array, wide: Array, counts: Array) -> Windows:
@@ -109,10 +111,10 @@ def visits_of(windows: Windows, parameters: Array, phase: tuple[float, float], o
     shares = np.array([_again(windows, parameters, visits, chosen, inside) for visits in GRID])
     share = repeats / summed
     value = float(np.interp(share, shares, GRID))
-    variance += summed * _variance(windows.times, value, share)
+    variance += summed * _of_lives(windows.times, value, share)
     low, high = _ends(repeats * repeats / max(variance, 1e-9))
     ends = [share * (1 + math.copysign(math.hypot(each - 1, MISSED), each - 1)) for each in (low, high)]
-    below, above = (_wider(value, float(np.interp(end, shares, GRID, left=0.0, right=np.inf))) for end in ends)
+    below, above = (float(np.interp(end, shares, GRID, left=0.0, right=np.inf)) for end in ends)
     found = Visits(math.inf if share >= shares[-1] else value, below, above)
     return found if found.low < math.inf and found.spread <= WIDEST else None
 
@@ -143,19 +145,13 @@ def _without_others(
     return sources - all_sources, summed - all_summed, variance
 
 
-def _wider(value: float, end: float) -> float:
-    """The end of an interval, by what the law leaves out further from the value."""
-    if not 0 < end < math.inf:
-        return end
-    away = math.log(end / value)
-    return value * math.exp(math.copysign(math.hypot(away, UNLIKE), away))
-
-
 def _again(windows: Windows, parameters: Array, visits: float, chosen: Array, inside: Array) -> float:
     """The share of what is seen in narrow bins that is expected not to count in wide ones."""
     row = parameters[None]
     narrow = Bins(windows.narrow.begin, windows.narrow.end, windows.narrow.share, visits).at(inside)
-    wide = Bins(windows.wide.begin, windows.wide.end, windows.wide.share, visits * windows.times).at(chosen)
+    wide = Bins(
+        windows.wide.begin, windows.wide.end, windows.wide.share, visits * windows.times, times=windows.times
+    ).at(chosen)
     return float(1 - wide.seen(row).sum() / narrow.seen(row).sum())
 
 
@@ -168,6 +164,15 @@ def _variance(times: int, visits: float, share: float) -> float:
     both = mean * missed
     repeats = each - 2 * both + missed * (1 - missed)
     return max(repeats - 2 * share * (each - both) + share * share * each, 0.0) / mean
+
+
+def _of_lives(times: int, visits: float, share: float) -> float:
+    """The same of the outbreak's hosts, which come and go: of those that are there all the time it is the binomial one;
+    of those that last for some narrow bins, X is geometric, and the variance share (1 - share). By how many repeats are
+    missing to those of hosts that are there all the time, it is between them."""
+    whole = times * chance(max(visits, GRID[0]))
+    there = min(share / (1 + math.expm1(-times * visits) / whole), 1.0) if visits > GRID[0] else 1.0
+    return there * _variance(times, static(share, times), share) + (1 - there) * share * (1 - share)
 
 
 def _ends(count: float) -> tuple[float, float]:
