@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ims.query.distinct import pair_set
-from ims.query.distinct.pair_set import apart, as_pairs, members_counted
+from ims.query.distinct.pair_set import apart, members_counted, write_pairs
 
 MOST = 0xFFFF_FFFF
 WORDS = st.one_of(st.integers(0, MOST), st.integers(0, 5), st.sampled_from([0, 1, 255, 256, MOST - 1, MOST]))
@@ -21,13 +21,15 @@ PAIRS = st.lists(st.tuples(WORDS, WORDS), max_size=60)
 def test_a_group_with_more_than_32_bits_is_refused(number: int) -> None:
     groups = np.array([3, number], np.int64)
     with pytest.raises(OverflowError, match="more than 32 bits"):
-        as_pairs(groups, np.zeros(2, np.uint32), 1)
+        write_pairs(groups, np.zeros(2, np.uint32), 1, np.empty(2, np.uint64))
 
 
 @given(PAIRS)
 def test_a_pair_is_taken_apart(rows: list[tuple[int, int]]) -> None:
     groups, members = np.array([g for g, _ in rows], np.int64), np.array([m for _, m in rows], np.uint32)
-    found = apart(as_pairs(groups, members, 1))
+    pairs = np.empty(len(rows), np.uint64)
+    write_pairs(groups, members, 1, pairs)
+    found = apart(pairs)
     assert [values.tolist() for values in found] == [groups.tolist(), members.tolist()]
 
 

@@ -25,7 +25,6 @@ KINDS = {
 def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
         monkeypatch.setattr(sorted_runs, "AT_ONCE", 700)
-        monkeypatch.setattr(sorted_runs, "STEP", 300)
 
 
 @pytest.mark.usefixtures("limits")
@@ -43,6 +42,19 @@ def test_each_number_of_all_batches_once(kinds: list[str], counted: bool) -> Non
     values, counts = np.unique(np.concatenate(added), return_counts=True)
     assert np.array_equal(found.numbers, values)
     assert np.array_equal(found.counts, counts if counted else [])
+
+
+@pytest.mark.usefixtures("limits")
+def test_numbers_may_be_written_where_they_are_sorted() -> None:
+    some = KINDS["all different"]()
+    with closing(SortedRuns(1 << 32)) as runs:
+        at = 0
+        while at < some.size:
+            room = runs.room(min(650, some.size - at))
+            assert 1 <= room.size <= 650
+            room[:] = some[at : at + room.size]
+            at += room.size
+        assert np.array_equal(runs.all().numbers, np.unique(some))
 
 
 def test_millions_are_sorted_as_users_have_them() -> None:

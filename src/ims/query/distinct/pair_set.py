@@ -12,12 +12,11 @@ Array = np.ndarray[Any, Any]
 Pairs = np.ndarray[Any, np.dtype[np.uint64]]
 
 
-def as_pairs(groups: Array, members: Array, width: int) -> Pairs:
-    """Pairs of groups' numbers (int64) by `width`, and addresses (uint32). Raises OverflowError beyond 32 bits."""
-    pairs = np.empty(groups.size, np.uint64)
-    if pack(groups, members, width, pairs) < groups.size:
+def write_pairs(groups: Array, members: Array, width: int, pairs: Pairs) -> None:
+    """Write pairs of groups' numbers (int64) by `width`, and addresses (uint32), as many as `pairs` has room for.
+    Raises OverflowError beyond 32 bits."""
+    if pack(groups[: pairs.size], members[: pairs.size], width, pairs) < pairs.size:
         raise OverflowError("a group's number has more than 32 bits")
-    return pairs
 
 
 def apart(pairs: Pairs) -> tuple[Array, Array]:

@@ -20,8 +20,6 @@ Array = np.ndarray[Any, Any]
 AT_ONCE = 1 << 22
 """At most so many are collected before they are sorted: 32 MiB, three times."""
 LEAST_AT_ONCE = 1 << 10
-STEP = 1 << 18
-"""Numbers that are copied at once."""
 
 
 class Run(NamedTuple):
@@ -51,12 +49,17 @@ class SortedRuns:
         """Add a batch (uint64), whose memory may be reused. Raises OverflowError beyond `most`, soon after."""
         begin = 0
         while begin < numbers.size:
-            if self._filled == self._at_once:
-                self._start_sorting()
-            some = numbers[begin : begin + min(STEP, self._at_once - self._filled)]
-            self._waiting[self._filled : self._filled + some.size] = some
-            self._filled += some.size
-            begin += some.size
+            room = self.room(numbers.size - begin)
+            room[:] = numbers[begin : begin + room.size]
+            begin += room.size
+
+    def room(self, most: int) -> Array:
+        """Memory of one to `most` numbers (uint64) to be added, which are written there before anything else is asked
+        for. Raises OverflowError beyond the most that there may be, soon after."""
+        if self._filled == self._at_once:
+            self._start_sorting()
+        begin, self._filled = self._filled, min(self._filled + most, self._at_once)
+        return self._waiting[begin : self._filled]
 
     def close(self) -> None:
         """End the thread."""

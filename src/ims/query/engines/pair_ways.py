@@ -27,13 +27,16 @@ KINDS = {"uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32(), "int
 
 def _distinct_pairs(batches: Iterable[pa.RecordBatch], width: int, memory: int) -> Any:
     """The pairs of batches' two columns, a number and an address, each once, ascending. Raises OverflowError."""
-    from ims.query.distinct.pair_set import as_pairs
+    from ims.query.distinct.pair_set import write_pairs
     from ims.query.distinct.sorted_runs import SortedRuns
 
     with closing(SortedRuns(memory // OCTETS_OF_A_PAIR)) as found:
         for batch in batches:
             numbers, addresses = (arrow.numbers(column) for column in batch.columns)
-            found.add(as_pairs(numbers, addresses, width))
+            while numbers.size:
+                room = found.room(numbers.size)
+                write_pairs(numbers, addresses, width, room)
+                numbers, addresses = numbers[room.size :], addresses[room.size :]
         return found.all().numbers
 
 
