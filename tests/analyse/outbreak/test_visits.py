@@ -12,6 +12,7 @@ from ims.analyse.outbreak.epidemic_curve import Array, Bins
 from ims.analyse.outbreak.estimates import Outbreak, outbreak_of
 from ims.analyse.outbreak.visits import GRID, Visits, Windows, chance, visits_of, windows_of
 
+from ...effort import crossed
 from ..hosts import Worm, hourly, seen, windows
 
 PHASE = (20.0, 100.0)
@@ -65,8 +66,7 @@ def test_it_holds_it_while_hosts_come_for_long() -> None:
     assert all(held(whole, 6, decline=95.0) >= 17 for whole in (0.2, 2.0))
 
 
-@pytest.mark.parametrize("worm", [{"decline": 30.0, "onset": 21.3}, {"cleaning": 0.5}])
-@pytest.mark.parametrize("whole", [0.2, 2.0])
+@pytest.mark.parametrize(("whole", "worm"), crossed([0.2, 2.0], [{"decline": 30.0, "onset": 21.3}, {"cleaning": 0.5}]))
 def test_by_the_fitted_law_it_holds_it_while_hosts_come_or_go_fast(whole: float, worm: dict[str, float]) -> None:
     """Of 20 runs. How many came in each bin is known by the counts then."""
     count = 0
