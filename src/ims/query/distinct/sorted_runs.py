@@ -2,7 +2,7 @@
 
 Some millions are collected, sorted, and become a run; a run is merged with those before it that are at most twice as
 long, so each number is moved a few times. (Measured, 50 million pairs of a bin and a source, 25 million of them
-different, ns of processor time a number: sorting 12, merging 3 each time. A hash table in parts that fit the caches,
+different, ns of processor time a number: sorting 12, merging 2.4 each time. A hash table in parts that fit the caches,
 which this replaced: 45, and a half more memory.)
 """
 
