@@ -19,7 +19,7 @@ import pytest
 
 from ims.query.request import GROUPS, METRICS
 
-from ..effort import share
+from ..effort import pick, share
 from ..stores import BLOCK, MIDNIGHT, ingest, ipv4, udp, write_pcap
 from .deployment import Deployment, deployed
 
@@ -29,7 +29,8 @@ SECOND = 1_000_000_000
 SOURCE = 0x18_00_00_01
 FORMS = ("application/json", "text/csv", "application/vnd.apache.arrow.stream")
 _DOTTED = re.compile(rb"198\.51\.100\.\d{1,3}")
-_NUMBERS = {str(int(address)).encode() for address in NETWORK}
+_NUMBER = re.compile(b"|".join(b"%d" % int(address) for address in NETWORK))
+"""In one look: 256 looks cost 0.08 s of 0.8 MB."""
 _HEX = re.compile(rb"c6336 ?4 ?[0-9a-f]{2}|c6 33 64 [0-9a-f]{2}|c63364[0-9a-f]{2}", re.IGNORECASE)
 
 
@@ -84,7 +85,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 def told(octets: bytes) -> list[bytes]:
     """Monitored addresses in some octets."""
-    found = _DOTTED.findall(octets) + _HEX.findall(octets) + [number for number in _NUMBERS if number in octets]
+    found = _DOTTED.findall(octets) + _HEX.findall(octets) + _NUMBER.findall(octets)
     if b"\xc6\x33\x64" in octets or b"\x64\x33\xc6" in octets:
         found.append(b"octets")
     return found
@@ -145,7 +146,10 @@ def asked(deployment: Deployment) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for metric in METRICS:
         yield "POST", "/api/v1/query/top", {"column": "destination_port", "metric": metric}
         yield "POST", "/api/v1/query/series", {"bin": "1h", "metric": metric, "per_24": True}
-    for payload in [payload for address in DARK for payload in payloads(address)] + [b"harmless"]:
+    planted = [payloads(address) for address in DARK]
+    each_form_once = [planted[place % len(DARK)][place] for place in range(len(planted[0]))]
+    # A withheld signature's answer takes half a second, so a commit asks for each form once, of each address in turn.
+    for payload in [*pick([*itertools.chain(*planted)], each_form_once), b"harmless"]:
         signature = hashlib.md5(payload).hexdigest()
         yield "GET", f"/api/v1/payloads/{signature}", {}
         yield "POST", "/api/v1/query/count", {"filter": f"signature {signature}"}
