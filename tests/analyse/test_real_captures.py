@@ -29,12 +29,12 @@ NAMES = (
 @needs_captures
 @pytest.mark.parametrize("place", range(len(NAMES)), ids=NAMES)
 def test_a_real_capture_goes_through_every_analysis(place: int, tmp_path: Path) -> None:
-    """In a commit through every fifth, so that each analysis has several captures."""
+    """In a commit through every eighth, so that each analysis has several captures."""
     capture = NAMES[place]
     store = ingest(tmp_path / "STORE", CAPTURES / f"{capture}.pcap", blocks=["all/0=0.0.0.0/0"])
     with ims.open(store) as telescope:
         [counted] = telescope.count().rows()
-        for name in share(list(ANALYSES), place, 5):
+        for name in share(list(ANALYSES), place, 8):
             result = telescope.analysis(name, needed_by_analysis(name))
             assert result.darknet.addresses == 1 << 32
             assert from_json(json.loads(result.to_json())).to_json() == result.to_json()

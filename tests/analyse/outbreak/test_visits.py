@@ -12,7 +12,7 @@ from ims.analyse.outbreak.epidemic_curve import Array, Bins
 from ims.analyse.outbreak.estimates import Outbreak, outbreak_of
 from ims.analyse.outbreak.visits import GRID, Visits, Windows, chance, visits_of, windows_of
 
-from ...effort import crossed
+from ...effort import crossed, pick
 from ..hosts import Worm, hourly, seen, windows
 
 PHASE = (20.0, 100.0)
@@ -68,15 +68,15 @@ def test_it_holds_it_while_hosts_come_for_long() -> None:
 
 @pytest.mark.parametrize(("whole", "worm"), crossed([0.2, 2.0], [{"decline": 30.0, "onset": 21.3}, {"cleaning": 0.5}]))
 def test_by_the_fitted_law_it_holds_it_while_hosts_come_or_go_fast(whole: float, worm: dict[str, float]) -> None:
-    """Of 20 runs. How many came in each bin is known by the counts then."""
-    count = 0
-    for seed in SEEDS:
+    """Of 20 runs, in a commit of 8. How many came in each bin is known by the counts then."""
+    count, seeds = 0, pick(SEEDS, SEEDS[:8])
+    for seed in seeds:
         draw, bins = np.random.default_rng(seed), hourly(120, whole)
         came = seen(replace(Worm(hosts=HOSTS[whole]), **worm).lives(draw), bins, draw)
         found = outbreak_of(bins, came.sum(0).astype(float), windows(bins, came))
         assert isinstance(found, Outbreak) and found.visits is not None
         count += found.visits.low <= whole <= found.visits.high
-    assert count >= 17
+    assert count >= 0.85 * len(seeds)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from ims.query.question import Question
 from ims.query.request import make_request
 from ims.queryd.execution import Answerer
 
+from ...effort import pick
 from ...link.test_envelope import QUESTIONS
 from ...queryd.test_memory import resident
 from ...queryd.waiting import DEADLINE, crowd
@@ -138,7 +139,7 @@ def test_what_is_kept_of_many_small_answers_takes_what_it_says(merging: MergeEng
     for _ in range(200):
         merging.merge(question, {})
     before = resident(os.getpid(), "VmRSS")
-    kept = [merging.merge(question, {}) for _ in range(3000)]
+    kept = [merging.merge(question, {}) for _ in range(pick(3000, 1500))]
     told = sum(table.nbytes + OCTETS_OF_A_TABLE for table in kept)
     assert resident(os.getpid(), "VmRSS") - before < told + (4 << 20)
 

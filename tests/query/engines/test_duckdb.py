@@ -193,7 +193,7 @@ def test_a_number_that_fits_no_pair_in_the_first_of_several_batches(large: Store
         engine.close()
 
 
-@pytest.mark.parametrize("when", ["add", "all"])
+@pytest.mark.parametrize("when", ["room", "all"])
 def test_a_question_is_given_up_while_addresses_are_told_apart(
     large: Store, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
